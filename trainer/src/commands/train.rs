@@ -265,7 +265,7 @@ fn train_epochs(
         let (epoch, batches) = (state.epochs_done() + 1, state.epoch_batches_done());
         note(format_args!("resumed in epoch {epoch} after {batches} of its batches"));
     }
-    let epochs = problem.cross_validation.as_ref().map_or(recipe.training.epochs, |found| found.best_epoch);
+    let epochs = problem.cross_validation.as_ref().map_or(recipe.epochs(), |found| found.best_epoch);
     let interval = Duration::from_secs(args.checkpoint_seconds);
     let mut progress = Progress::new(recipe, epochs, state.epochs_done());
     let mut checkpointer = Checkpointer::new(directory, train::data_hash(problem), log_bytes, interval);

@@ -5,7 +5,9 @@
 
 use super::measured::Budget;
 use super::profile::Profile;
-use crate::recipe::{Bits, Cell, LONG_TEXT, Pooling, SMALL_DATA, lay_over, ngram_rank, set};
+use crate::recipe::{
+    Bits, Cell, LONG_TEXT, LONG_TEXT_NGRAM_DROPOUT, Pooling, SMALL_DATA, lay_over, ngram_rank, set, text_epochs,
+};
 use rand::SeedableRng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -19,8 +21,6 @@ const TOKEN_BYTES: usize = 10;
 /// The smallest vocabulary of recurrent layers that is worth training.
 pub const MIN_VOCABULARY: usize = 40;
 
-/// Tokens of all training texts above which few epochs are enough.
-const LARGE_DATA_STEPS: f64 = 2e6;
 /// Share of the validation rows that a model of small data refuses to answer.
 const SMALL_DATA_REFUSALS: f64 = 0.05;
 
@@ -106,11 +106,7 @@ pub fn candidates(profile: &Profile, budget: &Budget, count: usize, seed: u64) -
 /// small data, whose models know few words.
 fn with_training(mut settings: Table, profile: &Profile) -> Table {
     if !profile.reads_values {
-        let epochs = match (profile.rows, profile.rows as f64 * profile.mean_steps) {
-            (..1_000, _) => 40,
-            (_, steps) if steps > LARGE_DATA_STEPS => 8,
-            _ => 20,
-        };
+        let epochs = if profile.rows < 1_000 { 40 } else { text_epochs(profile.rows as f64 * profile.mean_steps) };
         set(&mut settings, "training", "epochs", integer(epochs));
     }
     if profile.rows < SMALL_DATA {
@@ -183,25 +179,35 @@ fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Option<Table>> {
         })
     };
     // Long texts have n-grams of words alone by default.
-    let if_long =
-        |candidate: Option<Table>| candidate.filter(|_| profile.mean_steps > LONG_TEXT && !profile.has_characters());
-    let both_ways = Recurrent { cell: Cell::Gru, hidden_size: 24, ..two_ways };
-    let single_words = |rank, longest| {
-        let candidate = text_model(profile, budget, 0.6, rank, Some(both_ways)).filter(|_| profile.has_characters());
+    let is_long = profile.mean_steps > LONG_TEXT && !profile.has_characters();
+    let long = |layers: Option<Recurrent>| {
+        let candidate = regular(model(0.55, layers).filter(|_| is_long), LONG_TEXT_NGRAM_DROPOUT);
+        candidate.map(|mut settings| {
+            set(&mut settings, "training", "learning_rate", 0.004.into());
+            set(&mut settings, "training", "weight_averaging", 0.99.into());
+            settings
+        })
+    };
+    let single_words = |(embedding_dim, hidden_size), rank| {
+        let layers = Recurrent { cell: Cell::Gru, bidirectional: true, ..Recurrent::new(embedding_dim, hidden_size) };
+        let candidate = text_model(profile, budget, 0.6, rank, Some(layers)).filter(|_| profile.has_characters());
         candidate.map(|mut settings| {
             set(&mut settings, "training", "branch_loss", 0.5.into());
-            set(&mut settings, "model", "ngram_max_chars", integer(longest));
-            set(&mut settings, "model", "word_dropout", 0.0.into());
+            set(&mut settings, "training", "label_smoothing", 0.1.into());
+            set(&mut settings, "model", "dropout", 0.0.into());
+            set(&mut settings, "model", "ngram_max_chars", integer(4));
             settings
         })
     };
     vec![
-        single_words(4, 4),
-        single_words(8, 4),
-        single_words(8, 3),
-        if_long(regular(model(1.0, None), 0.5)),
-        if_long(regular(model(0.5, Some(four_bits)), 0.5)),
-        if_long(regular(model(0.5, Some(two_ways)), 0.5)),
+        single_words((16, 28), 4),
+        single_words((32, 64), 16),
+        single_words((16, 28), 8),
+        single_words((8, 16), 4),
+        regular(model(1.0, None), LONG_TEXT_NGRAM_DROPOUT).filter(|_| is_long),
+        long(Some(two_ways)),
+        long(Some(four_bits)),
+        long(Some(Recurrent { embedding_bits: Bits::Four, ..two_ways })),
         regular(model(1.0, None), 0.5),
         model(1.0, None),
         regular(model(0.5, None), 0.5),
@@ -250,7 +256,7 @@ fn drawn_for_texts(profile: &Profile, budget: &Budget, rng: &mut ChaCha8Rng) -> 
         draw(&mut settings, rng, "training", "branch_loss", &[0.0.into(), 0.5.into()]);
     }
     if recurrent.is_some() {
-        draw(&mut settings, rng, "model", "dropout", &[0.3.into(), 0.5.into()]);
+        draw(&mut settings, rng, "model", "dropout", &[0.0.into(), 0.3.into(), 0.5.into()]);
         draw(&mut settings, rng, "model", "word_dropout", &[0.1.into(), 0.2.into()]);
     }
     draw(&mut settings, rng, "training", "learning_rate", &[0.003.into(), 0.006.into(), 0.01.into()]);

@@ -143,7 +143,7 @@ impl Search<'_> {
             }
         };
         let mut recipe = self.recipe(&best.settings)?;
-        recipe.training.epochs = best.epochs;
+        recipe.training.epochs = Some(best.epochs);
         Ok(Found { best, recipe, trained, trials, is_out_of_time, seconds: start.elapsed().as_secs_f64() })
     }
 
@@ -197,7 +197,7 @@ impl Search<'_> {
         observer: &mut (dyn Observer + Send),
     ) -> anyhow::Result<Attempt> {
         let is_final = round == LAST_ROUND;
-        let epochs = self.recipe(settings)?.training.epochs;
+        let epochs = self.recipe(settings)?.epochs();
         let epochs = ((epochs as f64 * ROUNDS[round].epochs).ceil() as usize).max(MIN_EPOCHS.min(epochs));
         if let Some(trial) = self.log.find(candidate, epochs, is_final) {
             return Ok(Attempt::Done(trial.clone(), None));
@@ -208,7 +208,7 @@ impl Search<'_> {
                 Ok(fitted) => fitted,
                 Err(excess) => return Ok(Attempt::Unfit(excess)),
             };
-        recipe.training.epochs = epochs;
+        recipe.training.epochs = Some(epochs);
         let deadline = self.time.map(|time| state.start + time.mul_f64(STOP_TRAINING));
         let limits = Limits { interrupt: self.interrupt, deadline };
         let trained = train(&recipe, data.problem(), limits, &mut |share| observer.on_progress(share))?;

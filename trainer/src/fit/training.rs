@@ -66,7 +66,7 @@ pub fn train(
         return Ok(train::cross_validate(recipe, problem, limits.interrupt, after_fold)?.map(Trained::Folds));
     }
     let stop = AtomicBool::new(false);
-    let mut stopper = Stopper { limits, stop: &stop, epochs: recipe.training.epochs, on_progress };
+    let mut stopper = Stopper { limits, stop: &stop, epochs: recipe.epochs(), on_progress };
     Ok(Some(Trained::Network(train::run(recipe, problem, &mut stopper, &stop)?)))
 }
 

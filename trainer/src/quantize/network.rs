@@ -160,7 +160,17 @@ pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Re
     let [weight, bias] = [names::FC_WEIGHT, names::FC_BIAS].map(|name| in_device_order(model, &inputs, name));
     let weight = if hidden.is_some() { weight } else { scaled(&weight) };
     let fc = linear::quantize(("fc", &weight, &bias), fc_mean, fc_scale, 2f64.powi(16))?;
-    Ok(Quantized { widths, inputs, layers, ngrams, pooled_shift, hidden, fc, read_scales: [read_scale, fc_scale], column_scales })
+    Ok(Quantized {
+        widths,
+        inputs,
+        layers,
+        ngrams,
+        pooled_shift,
+        hidden,
+        fc,
+        read_scales: [read_scale, fc_scale],
+        column_scales,
+    })
 }
 
 /// The shift of the hidden states before they are pooled, for a head with these rows: the largest one with which the
@@ -169,9 +179,10 @@ pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Re
 fn pooled_shift<'a>(rows: impl Iterator<Item = &'a [f32]>, pooled_width: usize, ngram_scale: f64) -> u32 {
     let largest = |weights: &[f32]| weights.iter().fold(0f64, |largest, &weight| largest.max(weight.abs().into()));
     // Sums over the rows, so that no single row decides.
-    let [pooled, ngrams] = rows.map(|row| row.split_at(pooled_width)).fold([0.0; 2], |[pooled, ngrams], (left, right)| {
-        [pooled + largest(left), ngrams + largest(right) * ngram_scale]
-    });
+    let [pooled, ngrams] =
+        rows.map(|row| row.split_at(pooled_width)).fold([0.0; 2], |[pooled, ngrams], (left, right)| {
+            [pooled + largest(left), ngrams + largest(right) * ngram_scale]
+        });
     if pooled == 0.0 { 0 } else { (ngrams / pooled).log2().floor().clamp(0.0, f64::from(*SHIFT.end())) as u32 }
 }
 

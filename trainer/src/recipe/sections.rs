@@ -144,7 +144,7 @@ section! {
         /// Probability that a training token is replaced by UNK, which trains the vector of unknown words
         word_dropout: f64 = 0.1, DROPOUT;
         /// Rows of the table of a text classifier's n-gram branch, a power of 2 from 16; 0: no n-gram branch [default:
-        /// 4096; 8192 with the tokenizers chars and bytes; 0 for long texts]
+        /// 4096; 8192 with the tokenizers chars and bytes; 131072 for long texts]
         ngram_buckets: Option<usize> = None, whole(0, *NGRAM_BUCKETS.end() as i64);
         /// Columns of the n-gram table, a power of 2 [default: the number of labels, rounded up, from 2 to 16; 32 above
         /// 64 labels]
@@ -157,16 +157,17 @@ section! {
         ngram_max_chars: Option<u8> = None, whole(0, 6);
         /// Bits of the n-gram table's weights: 4 or 8. From the middle of the epochs on, they are trained as rounded
         ngram_bits: u32 = 4, whole(4, 8);
-        /// Probability that a training text is read without an n-gram, drawn for each of its n-grams
-        ngram_dropout: f64 = 0.2, DROPOUT;
+        /// Probability that a training text is read without an n-gram, drawn for each of its n-grams [default: 0.2; 0.7
+        /// for long texts]
+        ngram_dropout: Option<f64> = None, DROPOUT;
     }
 }
 
 section! {
     /// The training of the network.
     Training, "training" {
-        /// Maximum number of epochs
-        epochs: usize = 20, whole(1, 100_000);
+        /// Maximum number of epochs [default: 20; 8 for a classifier of more than two million words]
+        epochs: Option<usize> = None, whole(1, 100_000);
         /// Stop after this many epochs without a better validation metric
         patience: usize = 8, whole(1, 100_000);
         /// Validation metric that chooses the best epoch [default: accuracy; macro_f1 with balanced class weights;
@@ -203,7 +204,7 @@ section! {
         label_smoothing: f64 = 0.05, Kind::Number { least: 0.0, most: 0.9 };
         /// Weight s of the losses that the recurrent layers and the n-gram branch have alone, each by its part of the
         /// head: (1 - s) * loss of both + s * (loss of one + loss of the other) [default: 0; 0.5 with the tokenizers
-        /// chars and bytes]
+        /// chars and bytes and for long texts]
         branch_loss: Option<f64> = None, Kind::Number { least: 0.0, most: 1.0 };
         /// Weight of each class in the loss
         class_weights: ClassWeights = ClassWeights::None, Kind::one_of::<ClassWeights>();

@@ -24,15 +24,55 @@ const MANY_TEXTS: usize = 200_000;
 /// The mean number of characters of a text up to which it counts as a single word.
 const SINGLE_WORD: f64 = 20.0;
 
+/// The number of words of all training texts above which few epochs are enough.
+const MANY_WORDS: f64 = 2e6;
+
+/// The default number of epochs.
+const EPOCHS: usize = 20;
+
+/// The most weights of the n-gram table of long texts: 128 KB with 4 bits.
+const LONG_TEXT_WEIGHTS: usize = 1 << 18;
+
+/// The n-gram dropout of long texts, whose many rare pairs of words a table would otherwise memorise.
+pub const LONG_TEXT_NGRAM_DROPOUT: f64 = 0.7;
+
+/// Returns the number of epochs for texts of this many words in total.
+pub fn text_epochs(words: f64) -> usize {
+    if words > MANY_WORDS { 8 } else { EPOCHS }
+}
+
 /// Returns the columns of an n-gram table that suit this many labels.
 pub fn ngram_rank(labels: usize) -> usize {
     if labels > 64 { 32 } else { labels.next_power_of_two().clamp(2, 16) }
 }
 
-/// Returns the mean length of texts.
-fn mean<'a>(texts: impl ExactSizeIterator<Item = &'a str>, length: impl Fn(&str) -> usize) -> f64 {
-    let count = texts.len() as f64;
-    texts.map(|text| length(text) as f64).sum::<f64>() / count
+/// The number of training texts and their mean lengths.
+struct Lengths {
+    texts: usize,
+    mean_words: f64,
+    mean_chars: f64,
+}
+
+impl Lengths {
+    fn new<'a>(texts: impl ExactSizeIterator<Item = &'a str> + Clone) -> Self {
+        let mean = |length: fn(&str) -> usize| {
+            texts.clone().map(|text| length(text) as f64).sum::<f64>() / texts.len().max(1) as f64
+        };
+        Lengths {
+            texts: texts.len(),
+            mean_words: mean(|text| text.split_whitespace().count()),
+            mean_chars: mean(|text| text.chars().count()),
+        }
+    }
+
+    /// The number of words of all texts.
+    fn words(&self) -> f64 {
+        self.mean_words * self.texts as f64
+    }
+
+    fn are_long(&self, tokenizer: text::Tokenizer) -> bool {
+        !tokenizer.is_one_word() && self.mean_words > LONG_TEXT
+    }
 }
 
 /// A complete recipe.
@@ -99,28 +139,33 @@ impl Model {
         (buckets > 0).then_some(NgramTable { buckets, rank, bits: self.ngram_bits })
     }
 
+    /// Returns the n-gram dropout, with the default for texts of any length filled in.
+    pub fn ngram_dropout(&self) -> f64 {
+        self.ngram_dropout.unwrap_or(0.2)
+    }
+
     /// Fills in the directions and the n-gram branch, as far as they are left to the training data.
-    fn resolve<'a>(
-        &mut self,
-        tokenizer: text::Tokenizer,
-        texts: impl ExactSizeIterator<Item = &'a str> + Clone,
-        labels: usize,
-    ) {
+    fn resolve(&mut self, tokenizer: text::Tokenizer, lengths: &Lengths, labels: usize) {
         let is_one_word = tokenizer.is_one_word();
-        let is_long = !is_one_word && mean(texts.clone(), |text| text.split_whitespace().count()) > LONG_TEXT;
-        let words_only = is_long || (!is_one_word && texts.len() > MANY_TEXTS);
-        let is_word = is_one_word && mean(texts, |text| text.chars().count()) <= SINGLE_WORD;
+        let is_long = lengths.are_long(tokenizer);
+        let words_only = is_long || (!is_one_word && lengths.texts > MANY_TEXTS);
+        let is_word = is_one_word && lengths.mean_chars <= SINGLE_WORD;
         self.bidirectional.get_or_insert(is_word && self.num_layers > 0);
-        let buckets = match (is_one_word, words_only) {
-            (true, _) => 8_192,
-            (false, true) if is_long && self.num_layers > 0 => 0,
-            (false, true) => 16_384,
-            (false, false) => 4_096,
+        let rank = self.ngram_rank.unwrap_or_else(|| ngram_rank(labels));
+        let buckets = match (is_one_word, is_long, words_only) {
+            (true, ..) => 8_192,
+            // Rare pairs of words share their bucket with others, so more words need more buckets.
+            (_, true, _) => {
+                ((lengths.words() / 32.0) as usize).next_power_of_two().min(LONG_TEXT_WEIGHTS / rank).max(4_096)
+            }
+            (.., true) => 16_384,
+            _ => 4_096,
         };
         if *self.ngram_buckets.get_or_insert(buckets) == 0 {
             return;
         }
-        self.ngram_rank.get_or_insert(ngram_rank(labels));
+        self.ngram_rank = Some(rank);
+        self.ngram_dropout.get_or_insert(if is_long { LONG_TEXT_NGRAM_DROPOUT } else { self.ngram_dropout() });
         if words_only && self.ngram_min_chars.is_none() && self.ngram_words != Some(0) {
             self.ngram_max_chars.get_or_insert(0);
         }
@@ -203,6 +248,11 @@ impl Recipe {
         }
     }
 
+    /// Returns the number of epochs, with the default filled in.
+    pub fn epochs(&self) -> usize {
+        self.training.epochs.unwrap_or(EPOCHS)
+    }
+
     /// Returns the number of threads, with the default filled in.
     pub fn threads(&self) -> usize {
         match self.training.threads {
@@ -232,10 +282,13 @@ impl Recipe {
         let tokenizer = self.tokenizer.tokenizer();
         self.tokenizer.lowercase = Some(tokenizer.lowercase);
         if is_classifier {
-            self.model.resolve(tokenizer, texts, labels);
+            let lengths = Lengths::new(texts);
+            self.model.resolve(tokenizer, &lengths, labels);
+            self.training.epochs.get_or_insert(text_epochs(lengths.words()));
             let model = &self.model;
             let has_branches = model.num_layers > 0 && model.head_hidden == 0 && model.ngram_table().is_some();
-            let share = if has_branches && tokenizer.is_one_word() { 0.5 } else { 0.0 };
+            let gains = tokenizer.is_one_word() || lengths.are_long(tokenizer);
+            let share = if has_branches && gains { 0.5 } else { 0.0 };
             self.training.branch_loss.get_or_insert(share);
         }
     }
@@ -253,6 +306,7 @@ impl Recipe {
     /// Fills in the defaults that depend on other keys, so that the saved recipe holds every value.
     pub fn resolve(&mut self) {
         self.training.learning_rate = self.learning_rate();
+        self.training.epochs = Some(self.epochs());
         self.training.metric = Some(self.metric());
         self.model.bidirectional.get_or_insert(false);
         self.vocabulary.min_count = Some(self.vocabulary.min_count());

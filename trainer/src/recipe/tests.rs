@@ -308,8 +308,8 @@ fn default_ngram_branch_and_directions_depend_on_the_data() {
     let long = "a word ".repeat(100);
     assert_eq!(table("", "several words here", 7), (Some((4_096, 8)), Some(5)));
     assert_eq!(table("", "several words here", 150), (Some((4_096, 32)), Some(5)));
-    assert_eq!(table("", &long, 2).0, None);
-    assert_eq!(table("num_layers = 0", &long, 2), (Some((16_384, 2)), Some(0)));
+    assert_eq!(table("", &long, 2), (Some((4_096, 2)), Some(0)));
+    assert_eq!(table("num_layers = 0", &long, 2), (Some((4_096, 2)), Some(0)));
     assert_eq!(table("ngram_buckets = 64", &long, 2), (Some((64, 2)), Some(0)));
     assert_eq!(table("ngram_buckets = 64\nngram_min_chars = 3", &long, 2), (Some((64, 2)), Some(5)));
     let mut recipe = with_data("").unwrap();
@@ -327,12 +327,18 @@ fn default_ngram_branch_and_directions_depend_on_the_data() {
     assert_eq!(directions("[model]\nnum_layers = 0", "name"), (Some(false), Some(0.0)));
     assert_eq!(directions("[tokenizer]\nkind = 'chars'", "several words in a text"), (Some(false), Some(0.5)));
     assert_eq!(directions("", "several words in a text"), (Some(false), Some(0.0)));
-    assert_eq!(table("num_layers = 0\nngram_words = 0", &long, 2), (Some((16_384, 2)), Some(5)));
-    // The branch that these losses need is left out for long texts.
-    let mut recipe = with_data("[training]\nbranch_loss = 0.5").unwrap();
-    recipe.resolve_text_settings(vec![long.as_str(); 300].into_iter(), 2);
-    let error = recipe.check().unwrap_err().to_string();
-    assert!(error.starts_with("[training] branch_loss is 0.5, expected 0 without both"), "{error}");
+    assert_eq!(table("num_layers = 0\nngram_words = 0", &long, 2), (Some((4_096, 2)), Some(5)));
+    assert_eq!(directions("", &long), (Some(false), Some(0.5)));
+    // More than two million words.
+    for (labels, buckets) in [(2, 131_072), (20, 16_384), (150, 8_192)] {
+        let mut recipe = with_data("").unwrap();
+        recipe.resolve_text_settings(vec![long.as_str(); 12_000].into_iter(), labels);
+        assert_eq!((recipe.model.ngram_buckets, recipe.training.epochs), (Some(buckets), Some(8)));
+        assert_eq!((recipe.model.ngram_dropout, recipe.training.branch_loss), (Some(0.7), Some(0.5)));
+    }
+    let mut recipe = with_data("[training]\nepochs = 3\n[model]\nngram_buckets = 0").unwrap();
+    recipe.resolve_text_settings(vec![long.as_str(); 12_000].into_iter(), 2);
+    assert_eq!((recipe.model.ngram_table(), recipe.training.epochs), (None, Some(3)));
     // A language model has none.
     let mut recipe = read("task = 'language-model'\n[data]\ntrain = 'a'").unwrap();
     recipe.resolve_text_settings(["some words"].into_iter(), 0);

@@ -33,7 +33,7 @@ pub fn cross_validate(
     let mut recipe = recipe.clone();
     let patience = std::mem::replace(&mut recipe.training.patience, usize::MAX);
     // `[epochs][rows][outputs]`
-    let mut outputs = vec![vec![Vec::new(); rows]; recipe.training.epochs];
+    let mut outputs = vec![vec![Vec::new(); rows]; recipe.epochs()];
     for fold in 0..folds {
         let (train_rows, valid_rows) = problem.fold_rows(fold);
         let fold_problem = problem.fold(fold);

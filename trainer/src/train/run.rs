@@ -191,7 +191,7 @@ impl Training<'_> {
         let (settings, done) = (&self.recipe.training, self.state.epochs_done());
         let best_epoch = self.state.best.as_ref().map_or(done, |(best, _)| best.epoch);
         // The cross-validation has found the best number of epochs.
-        let epochs = self.problem.cross_validation.as_ref().map_or(settings.epochs, |found| found.best_epoch);
+        let epochs = self.problem.cross_validation.as_ref().map_or(self.recipe.epochs(), |found| found.best_epoch);
         if done >= epochs {
             Some(StopReason::Epochs)
         } else if done - best_epoch >= settings.patience {
@@ -254,7 +254,7 @@ impl Training<'_> {
         let epoch = self.state.epochs_done() + 1;
         if let Some(table) = self.problem.architecture.ngrams
             && self.state.epoch_batches_done() == 0
-            && 2 * epoch > settings.epochs
+            && 2 * epoch > self.recipe.epochs()
         {
             let grid = Grid::fit(&self.state.weights[names::NGRAMS].data, table.bits);
             self.state.epoch.ngram_step = grid.step.into();
@@ -263,7 +263,7 @@ impl Training<'_> {
             // The number of batches differs a little from epoch to epoch. The schedule counts as if every epoch had as
             // many batches as this one.
             let step = (epoch - 1) * batches.len() + index;
-            let position = Position { step, steps: settings.epochs * batches.len() };
+            let position = Position { step, steps: self.recipe.epochs() * batches.len() };
             let rate_factor = settings.schedule.rate_factor(position, settings.warm_up, plateau_factor);
             let learning_rate = self.recipe.learning_rate() * rate_factor;
             let result = self.gradients(batch)?;
@@ -338,7 +338,7 @@ impl Training<'_> {
             layer_dropout: model.layer_dropout,
             embedding_dropout: model.embedding_dropout,
             word_dropout: model.word_dropout,
-            ngram_dropout: model.ngram_dropout,
+            ngram_dropout: model.ngram_dropout(),
         };
         let step = self.state.epoch.ngram_step as f32;
         let grid = architecture.ngrams.filter(|_| step > 0.0).map(|table| Grid::new(step, table.bits));

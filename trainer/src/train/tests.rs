@@ -53,7 +53,7 @@ fn recipe() -> Recipe {
     let mut recipe = Recipe::for_data(Path::new("none.csv"));
     recipe.model.embedding_dim = 8;
     recipe.model.hidden_size = 12;
-    recipe.training.epochs = 10;
+    recipe.training.epochs = Some(10);
     recipe.training.learning_rate = 0.02;
     recipe.training.threads = 1;
     recipe
@@ -129,7 +129,7 @@ fn frozen_vectors_keep_their_bits_and_other_rows_are_trained() {
     for (freeze, optimizer) in [(true, OptimizerKind::Adamw), (true, OptimizerKind::Sgd), (false, OptimizerKind::Adamw)]
     {
         let mut recipe = recipe();
-        (recipe.training.epochs, recipe.training.optimizer) = (2, optimizer);
+        (recipe.training.epochs, recipe.training.optimizer) = (Some(2), optimizer);
         recipe.model.embeddings = Some(path.clone());
         recipe.model.freeze_embeddings = freeze;
         let mut problem = Problem::of_texts(&recipe, &data);
@@ -159,7 +159,7 @@ fn before_the_first_step(recipe: &Recipe, problem: &Problem) -> Vec<f32> {
 fn the_result_is_the_same_in_every_run_and_with_any_number_of_threads() {
     let bytes = [1, 1, 2, 3].map(|threads| {
         let mut recipe = with_ngrams(recipe());
-        recipe.training.epochs = 2;
+        recipe.training.epochs = Some(2);
         recipe.training.threads = threads;
         safetensors_bytes(&train(&recipe).weights).unwrap()
     });
@@ -167,7 +167,7 @@ fn the_result_is_the_same_in_every_run_and_with_any_number_of_threads() {
     assert!(bytes[0] == bytes[2] && bytes[0] == bytes[3], "threads change the result");
 
     let mut other = with_ngrams(recipe());
-    other.training.epochs = 2;
+    other.training.epochs = Some(2);
     other.training.seed = 2;
     assert!(bytes[0] != safetensors_bytes(&train(&other).weights).unwrap(), "the seed changes nothing");
 }
@@ -222,7 +222,7 @@ fn ngram_branch_learns_alone_and_beside_recurrent_layers() {
             let mut recipe = recipe.clone();
             (recipe.model.ngram_bits, recipe.training.optimizer) = (bits, optimizer);
             if optimizer == OptimizerKind::Sgd {
-                (recipe.training.learning_rate, recipe.training.epochs, recipe.training.patience) = (0.5, 40, 40);
+                (recipe.training.learning_rate, recipe.training.epochs, recipe.training.patience) = (0.5, Some(40), 40);
             }
             let outcome = train(&recipe);
             assert_learnt(&outcome, &recipe);
@@ -256,7 +256,7 @@ impl Callback for Interrupter<'_> {
 #[test]
 fn resumed_training_of_an_ngram_branch_ends_in_the_same_bytes() {
     let mut recipe = with_ngrams(recipe());
-    (recipe.training.epochs, recipe.training.batch_size) = (4, 16);
+    (recipe.training.epochs, recipe.training.batch_size) = (Some(4), 16);
     let problem = Problem::of_texts(&recipe, &prepared());
     let expected = train_on(&problem, &recipe);
     // Within the first epoch, and within the third, whose forward pass rounds the table.
@@ -298,7 +298,7 @@ fn every_optimizer_and_schedule_learns() {
             (training.optimizer, training.schedule, training.nesterov) = (optimizer, schedule, nesterov);
             if optimizer == OptimizerKind::Sgd {
                 // Rare words have small gradients, and sgd does not scale them up as Adam does.
-                (training.learning_rate, training.epochs, training.patience) = (0.0, 30, 30);
+                (training.learning_rate, training.epochs, training.patience) = (0.0, Some(30), 30);
             }
             assert_learnt(&train(&recipe), &recipe);
         }
@@ -323,7 +323,7 @@ fn cross_validation_predicts_each_row_with_a_network_that_was_not_trained_on_it(
     data.valid = data.train.clone();
     data.folds = (0..90).map(|row| row / 3 % 3).collect();
     let mut recipe = recipe();
-    (recipe.training.epochs, recipe.training.patience) = (12, 4);
+    (recipe.training.epochs, recipe.training.patience) = (Some(12), 4);
     let problem = Problem::of_texts(&recipe, &data);
     let validate = || {
         let mut folds = Vec::new();
