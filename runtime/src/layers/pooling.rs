@@ -153,7 +153,8 @@ mod tests {
     #[test]
     fn past_the_exact_steps_all_that_was_counts_half() {
         let (mut sum, mut features) = ([0; 2], [0; 4]);
-        let mut pool = Pool { has_max: true, sum: &mut sum, features: &mut features, pooled_width: 4, shift: 0, count: 0 };
+        let mut pool =
+            Pool { has_max: true, sum: &mut sum, features: &mut features, pooled_width: 4, shift: 0, count: 0 };
         for step in 0..200_000u32 {
             pool.make_room();
             pool.add(0, step == 0, [i16::MIN, if step < 100 { -7 } else { -8 }].into_iter());
