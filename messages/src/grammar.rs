@@ -21,12 +21,13 @@ use crate::expand::{Slots, split_choices};
 
 const SLOTS: &str = include_str!("../grammar/slots.txt");
 const REPLIES: &str = include_str!("../grammar/replies.txt");
-const SCENES: [(&str, &str); 5] = [
+const SCENES: [(&str, &str); 6] = [
     ("fire.txt", include_str!("../grammar/fire.txt")),
     ("water.txt", include_str!("../grammar/water.txt")),
     ("plant.txt", include_str!("../grammar/plant.txt")),
     ("general.txt", include_str!("../grammar/general.txt")),
     ("people.txt", include_str!("../grammar/people.txt")),
+    ("plain.txt", include_str!("../grammar/plain.txt")),
 ];
 
 /// A template of messages.

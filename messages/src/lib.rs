@@ -25,9 +25,9 @@ use grammar::{Grammar, Reply, Template};
 use rng::Rng;
 
 /// The number of messages in `train.csv`, the same for each class.
-pub const TRAIN_LINES: usize = 8000;
+pub const TRAIN_LINES: usize = 12_000;
 /// The number of messages in `heldout.csv`, the same for each class.
-pub const HELD_OUT_LINES: usize = 600;
+pub const HELD_OUT_LINES: usize = 1_000;
 /// The random seed of the demo's data.
 pub const SEED: u64 = 7;
 

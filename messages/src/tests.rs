@@ -59,7 +59,7 @@ fn texts_are_short_and_ascii() {
     let made = messages();
     for Message { text, .. } in made.train.iter().chain(&made.held_out) {
         assert!(text.is_ascii() && !text.contains(char::is_control), "{text}");
-        assert!((5..=240).contains(&text.len()), "{text}");
+        assert!((4..=240).contains(&text.len()), "{text}");
     }
 }
 

@@ -34,6 +34,7 @@ impl Figures {
         let device = |key: &str| device[key].as_f64();
         let validation_rows = device("examples");
         Figures(vec![
+            ("accuracy on held-out templates, integer", "held_out_accuracy", Share, held_out["accuracy"].as_f64()),
             ("training examples", "training_examples", Count, validation_rows.map(|rows| messages as f64 - rows)),
             ("validation examples", "validation_examples", Count, validation_rows),
             ("validation accuracy, float", "float_accuracy", Share, export("float_accuracy")),
@@ -41,7 +42,6 @@ impl Figures {
             ("validation accuracy, on the device", "device_accuracy", Share, device("accuracy")),
             ("device answers that differ from the host", DISAGREEMENTS, Count, device("disagreements")),
             ("integer labels that differ from float", "float_disagreements", Count, export("disagreements")),
-            ("accuracy on held-out templates, integer", "held_out_accuracy", Share, held_out["accuracy"].as_f64()),
             ("device file, bytes", "file_bytes", Count, export("file_bytes")),
             ("RAM for the model's state, bytes", "scratch_bytes", Count, export("scratch_bytes")),
             ("multiplications a token", "macs_per_token", Count, export("macs_per_token")),

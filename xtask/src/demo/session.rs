@@ -13,9 +13,11 @@ use crate::tern::Tern;
 
 /// The first lines: two commands, then messages of every class, some of which mean the opposite in nearly the same
 /// words. `top 3` asks for three classes of its message, and the model does not know the last word.
-const LINES: [&str; 14] = [
+const LINES: [&str; 16] = [
     "info",
     "labels",
+    "there is a fire in my room",
+    "my baby is not breathing",
     "water everywhere on floor 2, please come",
     "P-3 trip flow 0 level 93% HIGH",
     "is the smoke detector in 3B tested?",
