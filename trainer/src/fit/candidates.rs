@@ -178,16 +178,9 @@ fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Option<Table>> {
             settings
         })
     };
-    // Long texts have n-grams of words alone by default.
+    // The recipe fills in what suits long texts: n-grams of words alone, much dropout, losses of both branches.
     let is_long = profile.mean_steps > LONG_TEXT && !profile.has_characters();
-    let long = |layers: Option<Recurrent>| {
-        let candidate = regular(model(0.55, layers).filter(|_| is_long), LONG_TEXT_NGRAM_DROPOUT);
-        candidate.map(|mut settings| {
-            set(&mut settings, "training", "learning_rate", 0.004.into());
-            set(&mut settings, "training", "weight_averaging", 0.99.into());
-            settings
-        })
-    };
+    let long = |layers: Recurrent| model(0.55, Some(layers)).filter(|_| is_long);
     let single_words = |(embedding_dim, hidden_size), rank| {
         let layers = Recurrent { cell: Cell::Gru, bidirectional: true, ..Recurrent::new(embedding_dim, hidden_size) };
         let candidate = text_model(profile, budget, 0.6, rank, Some(layers)).filter(|_| profile.has_characters());
@@ -205,9 +198,9 @@ fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Option<Table>> {
         single_words((16, 28), 8),
         single_words((8, 16), 4),
         regular(model(1.0, None), LONG_TEXT_NGRAM_DROPOUT).filter(|_| is_long),
-        long(Some(two_ways)),
-        long(Some(four_bits)),
-        long(Some(Recurrent { embedding_bits: Bits::Four, ..two_ways })),
+        long(two_ways),
+        long(four_bits),
+        long(Recurrent { embedding_bits: Bits::Four, ..two_ways }),
         regular(model(1.0, None), 0.5),
         model(1.0, None),
         regular(model(0.5, None), 0.5),

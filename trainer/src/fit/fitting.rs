@@ -110,7 +110,7 @@ pub fn describe(recipe: &Recipe, problem: &Problem) -> String {
     if problem.architecture.is_recurrent() {
         let layers = if model.num_layers == 1 { String::new() } else { format!("{} × ", model.num_layers) };
         let directions = if model.is_bidirectional() { "×2" } else { "" };
-        let pooling = match model.pooling {
+        let pooling = match model.pooling() {
             Pooling::Last => String::new(),
             pooling => format!(" {}", pooling.name()),
         };

@@ -128,9 +128,9 @@ impl Recipe {
                 let expected = "false where task is language-model: it would read the token that it predicts";
                 return refuse("[model] bidirectional", true, expected);
             }
-            if model.pooling != Pooling::Last {
+            if model.pooling() != Pooling::Last {
                 let expected = "last where task is language-model: each hidden state predicts the next token";
-                return refuse("[model] pooling", model.pooling.name(), expected);
+                return refuse("[model] pooling", model.pooling().name(), expected);
             }
         }
         let is_classifier = *task == Task::Classify;

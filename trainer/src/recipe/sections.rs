@@ -129,8 +129,8 @@ section! {
         embedding_init_std: f64 = 0.1, Kind::Number { least: 1e-6, most: 100.0 };
         /// Combination of the two directions of the last layer; below it they are concatenated
         merge: Merge = Merge::Concat, Kind::one_of::<Merge>();
-        /// Which hidden states the linear layer reads
-        pooling: Pooling = Pooling::Last, Kind::one_of::<Pooling>();
+        /// Which hidden states the linear layer reads [default: last; mean_max for long texts]
+        pooling: Option<Pooling> = None, Kind::one_of::<Pooling>();
         /// Width of a ReLU layer before the last linear layer; 0: no such layer
         head_hidden: usize = 0, whole(0, MAX_WIDTH);
         /// Output layer: a softmax over the labels, or one sigmoid for two labels
@@ -182,7 +182,8 @@ section! {
         max_length: usize = 0, whole(0, 1 << 24);
         /// Optimizer
         optimizer: OptimizerKind = OptimizerKind::Adamw, Kind::one_of::<OptimizerKind>();
-        /// Highest learning rate; 0: 0.003 with adamw (0.005 for language models), 0.1 with sgd
+        /// Highest learning rate; 0: 0.003 with adamw (0.005 for language models, 0.004 for a classifier of more than
+        /// two million words), 0.1 with sgd
         learning_rate: f64 = 0.0, Kind::Number { least: 0.0, most: 100.0 };
         /// Learning rate schedule
         schedule: Schedule = Schedule::OneCycle, Kind::one_of::<Schedule>();
@@ -208,8 +209,9 @@ section! {
         branch_loss: Option<f64> = None, Kind::Number { least: 0.0, most: 1.0 };
         /// Weight of each class in the loss
         class_weights: ClassWeights = ClassWeights::None, Kind::one_of::<ClassWeights>();
-        /// Decay per step of the moving average of the weights that is validated and saved; 0: no average
-        weight_averaging: f64 = 0.98, Kind::Number { least: 0.0, most: 0.99999 };
+        /// Decay per step of the moving average of the weights that is validated and saved; 0: no average [default:
+        /// 0.98; 0.995 for a classifier of more than two million words]
+        weight_averaging: Option<f64> = None, Kind::Number { least: 0.0, most: 0.99999 };
         /// Do not divide a classifier's logits by the temperature that calibrates its probabilities on the validation
         /// rows
         temperature_scaling: bool = true, Kind::Switch, option("no-temperature-scaling");

@@ -6,7 +6,7 @@ use crate::architecture::{Architecture, CellBias, Head, InputLayer, NgramTable, 
 use crate::data::Layout;
 use crate::vocabulary::suggested_tokenizer;
 use serde::{Deserialize, Serialize};
-use tern_format::{Ngrams, Output, Task, TokenizerKind};
+use tern_format::{Ngrams, Output, Pooling, Task, TokenizerKind};
 use tern_runtime::text;
 
 /// The number of training rows below which a data set counts as small: rare tokens get an id, and cross-validation
@@ -24,7 +24,8 @@ const MANY_TEXTS: usize = 200_000;
 /// The mean number of characters of a text up to which it counts as a single word.
 const SINGLE_WORD: f64 = 20.0;
 
-/// The number of words of all training texts above which few epochs are enough.
+/// The number of words of all training texts above which few epochs are enough, at a higher learning rate, and more
+/// steps are averaged.
 const MANY_WORDS: f64 = 2e6;
 
 /// The default number of epochs.
@@ -112,8 +113,8 @@ impl Model {
 
     /// Returns the network that reads `input` and has `outputs` outputs; with a sigmoid, one output for two labels.
     pub fn architecture_for(&self, input: InputLayer, outputs: usize) -> Architecture {
-        let Model { cell, hidden_size, num_layers, merge, pooling, .. } = *self;
-        let bidirectional = self.is_bidirectional();
+        let Model { cell, hidden_size, num_layers, merge, .. } = *self;
+        let (bidirectional, pooling) = (self.is_bidirectional(), self.pooling());
         let bias = CellBias::from_count(self.recurrent_biases).unwrap_or_default();
         Architecture {
             input,
@@ -132,6 +133,11 @@ impl Model {
         self.bidirectional.unwrap_or(false)
     }
 
+    /// Returns the pooling of the hidden states. May depend on the data, see [`Recipe::resolve_text_settings`].
+    pub fn pooling(&self) -> Pooling {
+        self.pooling.unwrap_or(Pooling::Last)
+    }
+
     /// Returns the table of the n-gram branch, if the recipe has one. Its size may depend on the data, see
     /// [`Recipe::resolve_text_settings`].
     pub fn ngram_table(&self) -> Option<NgramTable> {
@@ -144,13 +150,14 @@ impl Model {
         self.ngram_dropout.unwrap_or(0.2)
     }
 
-    /// Fills in the directions and the n-gram branch, as far as they are left to the training data.
+    /// Fills in the directions, the pooling and the n-gram branch, as far as they are left to the training data.
     fn resolve(&mut self, tokenizer: text::Tokenizer, lengths: &Lengths, labels: usize) {
         let is_one_word = tokenizer.is_one_word();
         let is_long = lengths.are_long(tokenizer);
         let words_only = is_long || (!is_one_word && lengths.texts > MANY_TEXTS);
         let is_word = is_one_word && lengths.mean_chars <= SINGLE_WORD;
         self.bidirectional.get_or_insert(is_word && self.num_layers > 0);
+        self.pooling.get_or_insert(if is_long && self.num_layers > 0 { Pooling::MeanMax } else { Pooling::Last });
         let rank = self.ngram_rank.unwrap_or_else(|| ngram_rank(labels));
         let buckets = match (is_one_word, is_long, words_only) {
             (true, ..) => 8_192,
@@ -253,6 +260,11 @@ impl Recipe {
         self.training.epochs.unwrap_or(EPOCHS)
     }
 
+    /// Returns the decay of the moving average of the weights, with the default filled in.
+    pub fn weight_averaging(&self) -> f64 {
+        self.training.weight_averaging.unwrap_or(0.98)
+    }
+
     /// Returns the number of threads, with the default filled in.
     pub fn threads(&self) -> usize {
         match self.training.threads {
@@ -271,7 +283,7 @@ impl Recipe {
     }
 
     /// Fills in the text settings that are left to the training data: the tokenizer by the script of `texts`, the
-    /// minimum count by their number, and the n-gram branch and the directions by the tokenizer, the length of the
+    /// minimum count by their number, and the n-gram branch, the directions and the pooling by the tokenizer, the length of the
     /// texts and the number of labels. A language model's data is one text, which always counts as large, without
     /// labels.
     pub fn resolve_text_settings<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str> + Clone, labels: usize) {
@@ -285,6 +297,12 @@ impl Recipe {
             let lengths = Lengths::new(texts);
             self.model.resolve(tokenizer, &lengths, labels);
             self.training.epochs.get_or_insert(text_epochs(lengths.words()));
+            if lengths.words() > MANY_WORDS {
+                self.training.weight_averaging.get_or_insert(0.995);
+                if self.training.learning_rate == 0.0 && self.training.optimizer == OptimizerKind::Adamw {
+                    self.training.learning_rate = 4e-3;
+                }
+            }
             let model = &self.model;
             let has_branches = model.num_layers > 0 && model.head_hidden == 0 && model.ngram_table().is_some();
             let gains = tokenizer.is_one_word() || lengths.are_long(tokenizer);
@@ -308,7 +326,9 @@ impl Recipe {
         self.training.learning_rate = self.learning_rate();
         self.training.epochs = Some(self.epochs());
         self.training.metric = Some(self.metric());
+        self.training.weight_averaging = Some(self.weight_averaging());
         self.model.bidirectional.get_or_insert(false);
+        self.model.pooling.get_or_insert(Pooling::Last);
         self.vocabulary.min_count = Some(self.vocabulary.min_count());
         self.tokenizer.kind = Some(self.tokenizer.kind.unwrap_or_default());
         self.tokenizer.lowercase = Some(self.tokenizer.tokenizer().lowercase);

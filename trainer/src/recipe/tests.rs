@@ -335,6 +335,8 @@ fn default_ngram_branch_and_directions_depend_on_the_data() {
         recipe.resolve_text_settings(vec![long.as_str(); 12_000].into_iter(), labels);
         assert_eq!((recipe.model.ngram_buckets, recipe.training.epochs), (Some(buckets), Some(8)));
         assert_eq!((recipe.model.ngram_dropout, recipe.training.branch_loss), (Some(0.7), Some(0.5)));
+        assert_eq!(recipe.model.pooling(), Pooling::MeanMax);
+        assert_eq!((recipe.learning_rate(), recipe.weight_averaging()), (4e-3, 0.995));
     }
     let mut recipe = with_data("[training]\nepochs = 3\n[model]\nngram_buckets = 0").unwrap();
     recipe.resolve_text_settings(vec![long.as_str(); 12_000].into_iter(), 2);

@@ -93,7 +93,7 @@ impl State {
             },
             weight_decay: training.weight_decay as f32,
             clip_norm: training.clip_norm,
-            averaging: training.weight_averaging,
+            averaging: recipe.weight_averaging(),
         };
         let mut average = weights.clone();
         if architecture.ngrams.is_some() {

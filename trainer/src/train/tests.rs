@@ -187,7 +187,7 @@ fn patience_stops_a_training_that_does_not_improve() {
     let mut recipe = recipe();
     recipe.training.learning_rate = 1e-9;
     recipe.training.patience = 2;
-    recipe.training.weight_averaging = 0.0;
+    recipe.training.weight_averaging = Some(0.0);
     let outcome = train(&recipe);
     assert_eq!(outcome.stop_reason, StopReason::Patience);
     assert_eq!(outcome.history.len(), outcome.best_epoch + 2);
@@ -209,7 +209,7 @@ fn every_network_learns() {
         for (layers, bidirectional, pooling) in [(1, false, Pooling::MeanMax), (2, true, Pooling::Last)] {
             let mut recipe = recipe();
             (recipe.model.cell, recipe.model.num_layers) = (cell, layers);
-            (recipe.model.bidirectional, recipe.model.pooling) = (Some(bidirectional), pooling);
+            (recipe.model.bidirectional, recipe.model.pooling) = (Some(bidirectional), Some(pooling));
             assert_learnt(&train(&recipe), &recipe);
         }
     }
