@@ -166,7 +166,8 @@ section! {
 section! {
     /// The training of the network.
     Training, "training" {
-        /// Maximum number of epochs [default: 20; 8 for a classifier of more than two million words]
+        /// Maximum number of epochs [default: 20; 8 for a classifier of more than two million words; 10 for language
+        /// models]
         epochs: Option<usize> = None, whole(1, 100_000);
         /// Stop after this many epochs without a better validation metric
         patience: usize = 8, whole(1, 100_000);

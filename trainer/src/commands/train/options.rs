@@ -205,7 +205,7 @@ mod tests {
         for expected in [
             "--hidden-size <N> Width of the hidden state, in each direction [default: 64; language-model: 128; forecast: 32]",
             "[default: lstm]",
-            "[default: 0.98]",
+            "[default: 0.05]",
             "--window <N> Tokens of a language model's training window; gradients flow through all of them and the context \
              [default: 128]. Rows that a forecast reads [default: 24]",
         ] {
