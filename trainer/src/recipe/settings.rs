@@ -283,9 +283,9 @@ impl Recipe {
     }
 
     /// Fills in the text settings that are left to the training data: the tokenizer by the script of `texts`, the
-    /// minimum count by their number, and the n-gram branch, the directions and the pooling by the tokenizer, the length of the
-    /// texts and the number of labels. A language model's data is one text, which always counts as large, without
-    /// labels.
+    /// minimum count by their number, the epochs, learning rate and averaging by their words, and the n-gram branch,
+    /// the directions and the pooling by the tokenizer, the length of the texts and the number of labels. A language
+    /// model's data is one text, which always counts as large, without labels.
     pub fn resolve_text_settings<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str> + Clone, labels: usize) {
         let is_classifier = self.task == Task::Classify;
         let is_small = is_classifier && texts.len() < SMALL_DATA;
