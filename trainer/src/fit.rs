@@ -6,6 +6,7 @@
 
 mod candidates;
 mod fitting;
+mod fold_integers;
 mod learning_curve;
 mod measured;
 mod profile;

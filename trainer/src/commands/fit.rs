@@ -9,6 +9,7 @@ use crate::float_model::Staged;
 use crate::recipe::{self, Metric};
 use crate::report::TrainingMetrics;
 use crate::tasks;
+use crate::tasks::classification::analysis::wilson;
 use crate::train::{self, EpochFigures};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -174,7 +175,8 @@ fn write(
         note("training with fewer rows, to see whether more would help …");
         learning_curve(&recipe, float_accuracy, Limits { interrupt: search.interrupt, deadline: None })?
     };
-    let interval = [0, 1].map(|end| figures.json["validation"]["interval"][end].as_f64().unwrap_or(0.0));
+    let validation_rows = figures.json["validation"]["examples"].as_u64().unwrap_or(0);
+    let interval = wilson(best.accuracy, validation_rows as usize);
     let linear = figures.json.pointer("/baselines/linear_ngrams/accuracy").and_then(Value::as_f64);
     // An option may leave out the recurrent layers of all candidates.
     let is_alone = |trial: &Trial| search.recipe(&trial.settings).is_ok_and(|recipe| recipe.model.num_layers == 0);
@@ -188,6 +190,7 @@ fn write(
         "score": best.score,
         "accuracy": best.accuracy,
         "in_integers": best.in_integers,
+        "repetitions": best.repetitions,
         "interval": interval,
         "folds": figures.json["validation"]["folds"],
         "file_bytes": best.measured.file_bytes,
@@ -216,7 +219,11 @@ fn write(
     let report = export::write_device_file(&export::Args::new(&args.output, device_path))?;
     figures.lines.iter().for_each(note);
     let (accuracy, bytes) = (best.accuracy, report.file_bytes);
-    let arithmetic = if best.in_integers { " in integers" } else { "" };
+    let mut arithmetic = if best.in_integers { " in integers" } else { "" }.to_owned();
+    if let [_, .., _] = best.repetitions.as_slice() {
+        let each: Vec<String> = best.repetitions.iter().map(|accuracy| format!("{accuracy:.4}")).collect();
+        arithmetic += &format!(" (mean of the cross-validations: {})", each.join(", "));
+    }
     note(format_args!(
         "accuracy {accuracy:.4}{arithmetic}, {bytes} of {} bytes, {} bytes of RAM, {} instructions a token: {}",
         search.budget.flash, best.measured.scratch_bytes, best.measured.instructions_per_token, best.network

@@ -30,6 +30,9 @@ pub struct Trial {
     pub accuracy: f64,
     /// True if the figures are those of the device file, false if they are those of the float model.
     pub in_integers: bool,
+    /// The accuracy of each repetition of the cross-validation; empty without one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repetitions: Vec<f64>,
     /// The costs of the device file.
     #[serde(flatten)]
     pub measured: Measured,

@@ -42,7 +42,7 @@ impl ReportInputs {
             p {
                 "The most accurate of " (self.value("/search/candidates", count)) " candidates that fit "
                 (self.value("/search/budget/flash", count)) " bytes of flash memory. Candidates that trained for all epochs "
-                "were compared in integers, unless the rows are few enough for a cross-validation."
+                "were compared in integers."
             }
             ul { @for sentence in self.list("/search/verdict") { li { (sentence.as_str().unwrap_or_default()) } } }
             div.charts {
