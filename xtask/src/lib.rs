@@ -58,6 +58,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Test => test::run(),
         Command::Bench(Bench::Device(options)) => bench::device::run(options),
         Command::Bench(Bench::Accuracy(options)) => bench::accuracy::run(&options),
+        Command::Bench(Bench::EarlyExit(options)) => bench::early_exit::run(&options),
         Command::Bench(Bench::Splits(options)) => bench::splits::run(&options),
         Command::Bench(Bench::Host(options)) => bench::host::run(&options),
         Command::Bench(Bench::Train(options)) => bench::train::run(&options),

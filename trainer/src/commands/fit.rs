@@ -33,8 +33,9 @@ Examples:
 
 Writes the model directory NAME and the device file NAME.safetensors. Candidates differ in n-gram branch,
 recurrent layers, vocabulary, bits and regularisation. All train for a quarter of the epochs, the best third
-for half of them, and the best few for all; their device files are measured on the validation split. Settings
-of the recipe that are given as options, as for `tern train`, are the same in all candidates.
+for half of them, and the best few for all; the device files of the last two rounds are measured on the
+validation split. Settings of the recipe that are given as options, as for `tern train`, are the same in all
+candidates.
 
 The same data, options and seed find the same model, unless the time runs out.
 

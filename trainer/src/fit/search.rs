@@ -188,7 +188,8 @@ impl Search<'_> {
         Ok(done)
     }
 
-    /// Trains a candidate and measures it: in the last round its device file, before it the float model.
+    /// Trains a candidate and measures it: in the first round the float model, later its device file. A
+    /// cross-validation measures device files in the last round only.
     fn trial(
         &self,
         candidate: usize,
@@ -242,7 +243,7 @@ impl Search<'_> {
                 figures = repeated;
                 trial.in_integers = true;
             }
-            Trained::Network(outcome) if is_final => {
+            Trained::Network(outcome) if round > 0 => {
                 let model = data.model(self.name, outcome.weights.clone())?;
                 let device = fitting::device_file(&recipe, data.as_ref(), &model)?;
                 trial.measured = Measured::new(&device);
