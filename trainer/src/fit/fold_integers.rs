@@ -9,9 +9,9 @@ use crate::tasks::TaskData;
 use crate::train::{self, CrossValidation, Objective, Problem, StopReason, Target, Validation};
 use std::sync::atomic::AtomicBool;
 
-/// Trains the network of each fold once more, up to the best epoch of the cross-validation, and quantises it; its device
-/// file then predicts the rows of the fold. `data` holds the cross-validation, which `found` is. Returns the figures over
-/// all rows; `None` if `stop` interrupts a training.
+/// Trains the network of each fold once more, up to the best epoch of the cross-validation `found`, and quantises it;
+/// its device file then predicts the rows of the fold. `data` must hold the same cross-validation. Returns the figures
+/// over all rows; `None` if `stop` interrupts a training.
 pub fn validate_in_integers(
     name: &str,
     recipe: &Recipe,
