@@ -5,14 +5,15 @@
  *     static tern_t tern;                       // set to zero, and never moved
  *     static int32_t scratch[MODEL_SCRATCH_WORDS];
  *
- *     if (tern_open(&tern, model, sizeof model, scratch, MODEL_SCRATCH_WORDS) != TERN_OK) { ... }
+ *     if (tern_open(&tern, model, MODEL_LENGTH, scratch, MODEL_SCRATCH_WORDS) != TERN_OK) { ... }
  *     tern_feed(&tern, "free prize", 10);       // in pieces of any size
  *     tern_finish(&tern);
  *     int32_t label = tern_answer(&tern);       // -1: none is probable enough
  *     tern_reset(&tern);                        // before the next text
  *
- * `tern export MODEL --c-array model.h` writes the array `model` and MODEL_SCRATCH_WORDS. Every function may be
- * called at any time: without a model or a session it returns an error, 0 or -1. For C99 and later, and C++.
+ * `tern export MODEL --c-array model.h` writes the array `model`, MODEL_LENGTH and MODEL_SCRATCH_WORDS.
+ * Every function may be called at any time: without a model or a session it returns an error, 0 or -1.
+ * For C99 and later, and C++.
  * `cargo test` in c/ makes this file from the source of the library.
  */
 
@@ -525,6 +526,11 @@ tern_status tern_save(struct tern_t *tern,
 tern_status tern_restore(struct tern_t *tern,
                          const void *bytes,
                          size_t length);
+
+/**
+ * A function that is defined nowhere: a program in which the library could panic is not linked.
+ */
+extern void tern_could_panic(void);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -15,6 +15,8 @@ pub const TERN_MISSING: i32 = i32::MIN;
 /// `tern` must be NULL or point to a `tern_t`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tern_reset(tern: *mut tern_t) -> tern_status {
+    #[cfg(feature = "panics")]
+    assert!(!tern.is_null());
     // SAFETY: the caller guarantees it.
     unsafe { with_session(tern, |session| session.reset()) }.err().unwrap_or(TERN_OK)
 }

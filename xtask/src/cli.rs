@@ -111,6 +111,15 @@ pub enum Command {
         #[arg(long)]
         features: bool,
     },
+    /// Build the static library for C for all targets and print its sizes.
+    ///
+    /// Writes target/c/TARGET/libtern.a and target/c/include/tern.h. Installs the compiler targets first.
+    #[command(after_help = "Examples:\n  cargo xtask c\n  cargo xtask c --json      one object for each target")]
+    C {
+        /// Print one JSON object for each target.
+        #[arg(long)]
+        json: bool,
+    },
     /// Run tests of the runtime in Miri, which detects undefined behaviour.
     ///
     /// Runs the tests that reach every `unsafe` block of a host, on the nightly compiler, for some minutes. Installs

@@ -23,6 +23,7 @@
 
 pub mod bench;
 pub mod boards;
+pub mod c_library;
 pub mod cli;
 pub mod comments;
 pub mod cores;
@@ -62,6 +63,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Bench(Bench::Splits(options)) => bench::splits::run(&options),
         Command::Bench(Bench::Host(options)) => bench::host::run(&options),
         Command::Bench(Bench::Train(options)) => bench::train::run(&options),
+        Command::C { json } => c_library::run(json),
         Command::Proof => proof::run(),
         Command::Size { json, features } => size::run(json, features),
         Command::Miri => miri::run_miri(),
