@@ -284,7 +284,7 @@ tern_status tern_start(struct tern_t *tern,
 /**
  * Loads a device file and begins a session: `tern_load` and `tern_start`.
  *
- * What `tern_load` and `tern_start` require.
+ * The requirements of `tern_load` and `tern_start`.
  */
 tern_status tern_open(struct tern_t *tern, const void *file, size_t length, int32_t *scratch, size_t words);
 
@@ -320,7 +320,7 @@ uint32_t tern_fingerprint(const struct tern_t *tern);
  *
  * Returns `TERN_OK` if all logits are equal, otherwise `TERN_SELF_TEST_FAILED`.
  *
- * What `tern_start` requires; `passed` and `total` must be NULL or point to numbers.
+ * The requirements of `tern_start`; `passed` and `total` must be NULL or point to numbers.
  */
 tern_status tern_self_test(struct tern_t *tern,
                            int32_t *scratch,
@@ -369,11 +369,11 @@ tern_status tern_feed_values(struct tern_t *tern,
 size_t tern_channel_count(const struct tern_t *tern);
 
 /**
- * Describes a channel of the input: an integer `v` stands for the real number `v / 2^point`. `point`, −16 to 30, may be
- * NULL. The name, with a NUL at its end, is copied into `size` bytes at `name`, and cut if it is longer.
+ * Describes a channel of the input: an integer `v` stands for the real number `v / 2^point`. `point`, −16 to 30, may
+ * be NULL. The name, with a NUL at its end, is copied into `size` bytes at `name`, and cut if it is longer.
  *
- * `tern` must be NULL or point to a `tern_t`; `point` must be NULL or point to a number; `size` bytes at `name` must be
- * writable.
+ * `tern` must be NULL or point to a `tern_t`; `point` must be NULL or point to a number; `size` bytes at `name` must
+ * be writable.
  */
 tern_status tern_channel(const struct tern_t *tern,
                          size_t index,
@@ -401,8 +401,8 @@ int32_t tern_encode(const struct tern_t *tern,
 uint32_t tern_tokens(const struct tern_t *tern);
 
 /**
- * Returns the number of tokens so far that are not in the vocabulary; 0 without a session. A text without a known token
- * has no meaningful label.
+ * Returns the number of tokens so far that are not in the vocabulary; 0 without a session. A text without a known
+ * token has no meaningful label.
  *
  * `tern` must be NULL or point to a `tern_t`.
  */
@@ -509,8 +509,8 @@ size_t tern_saved_len(struct tern_t *tern);
  * Writes the state of the session to `size` bytes at `buffer`, and its length to `length`, which may be NULL. After
  * `tern_restore`, on any device with the same model, the session continues as if there had been no break.
  *
- * `tern` must be NULL or point to a `tern_t`; `size` bytes at `buffer` must be writable; `length` must be NULL or point
- * to a number.
+ * `tern` must be NULL or point to a `tern_t`; `size` bytes at `buffer` must be writable; `length` must be NULL or
+ * point to a number.
  */
 tern_status tern_save(struct tern_t *tern,
                       void *buffer,

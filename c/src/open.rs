@@ -78,7 +78,7 @@ pub unsafe extern "C" fn tern_start(tern: *mut tern_t, scratch: *mut i32, words:
 /// Loads a device file and begins a session: `tern_load` and `tern_start`.
 ///
 /// # Safety
-/// What `tern_load` and `tern_start` require.
+/// The requirements of `tern_load` and `tern_start`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tern_open(
     tern: *mut tern_t,
@@ -134,7 +134,7 @@ pub unsafe extern "C" fn tern_fingerprint(tern: *const tern_t) -> u32 {
 /// Returns `TERN_OK` if all logits are equal, otherwise `TERN_SELF_TEST_FAILED`.
 ///
 /// # Safety
-/// What `tern_start` requires; `passed` and `total` must be NULL or point to numbers.
+/// The requirements of `tern_start`; `passed` and `total` must be NULL or point to numbers.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tern_self_test(
     tern: *mut tern_t,

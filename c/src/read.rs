@@ -90,12 +90,12 @@ pub unsafe extern "C" fn tern_channel_count(tern: *const tern_t) -> usize {
     unsafe { with_model(tern, |model| (0..).take_while(|&index| model.channel(index).is_some()).count()).unwrap_or(0) }
 }
 
-/// Describes a channel of the input: an integer `v` stands for the real number `v / 2^point`. `point`, −16 to 30, may be
-/// NULL. The name, with a NUL at its end, is copied into `size` bytes at `name`, and cut if it is longer.
+/// Describes a channel of the input: an integer `v` stands for the real number `v / 2^point`. `point`, −16 to 30, may
+/// be NULL. The name, with a NUL at its end, is copied into `size` bytes at `name`, and cut if it is longer.
 ///
 /// # Safety
-/// `tern` must be NULL or point to a `tern_t`; `point` must be NULL or point to a number; `size` bytes at `name` must be
-/// writable.
+/// `tern` must be NULL or point to a `tern_t`; `point` must be NULL or point to a number; `size` bytes at `name` must
+/// be writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tern_channel(
     tern: *const tern_t,
@@ -143,8 +143,8 @@ pub unsafe extern "C" fn tern_tokens(tern: *const tern_t) -> u32 {
     unsafe { with_session(tern, |session| session.tokens()).unwrap_or(0) }
 }
 
-/// Returns the number of tokens so far that are not in the vocabulary; 0 without a session. A text without a known token
-/// has no meaningful label.
+/// Returns the number of tokens so far that are not in the vocabulary; 0 without a session. A text without a known
+/// token has no meaningful label.
 ///
 /// # Safety
 /// `tern` must be NULL or point to a `tern_t`.

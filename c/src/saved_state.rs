@@ -18,8 +18,8 @@ pub unsafe extern "C" fn tern_saved_len(tern: *mut tern_t) -> usize {
 /// `tern_restore`, on any device with the same model, the session continues as if there had been no break.
 ///
 /// # Safety
-/// `tern` must be NULL or point to a `tern_t`; `size` bytes at `buffer` must be writable; `length` must be NULL or point
-/// to a number.
+/// `tern` must be NULL or point to a `tern_t`; `size` bytes at `buffer` must be writable; `length` must be NULL or
+/// point to a number.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tern_save(
     tern: *mut tern_t,
