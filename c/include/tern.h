@@ -308,6 +308,18 @@ size_t tern_model_name(const struct tern_t *tern,
                        size_t size);
 
 /**
+ * Returns the size of a `tern_t` in bytes, `TERN_STATE_SIZE`, for languages that do not read this header.
+ */
+size_t tern_state_size(void);
+
+/**
+ * Returns the number of multiply-accumulates of a token or time step; 0 without a model.
+ *
+ * `tern` must be NULL or point to a `tern_t`.
+ */
+size_t tern_macs_per_token(const struct tern_t *tern);
+
+/**
  * Returns a number that identifies the model, the same in every packing; 0 without a model.
  *
  * `tern` must be NULL or point to a `tern_t`.

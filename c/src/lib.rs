@@ -32,8 +32,8 @@ pub use answer::{
 };
 pub use handle::{TERN_STATE_ALIGN, TERN_STATE_SIZE, TERN_STATE_WORDS, tern_t};
 pub use open::{
-    tern_file_len, tern_fingerprint, tern_load, tern_model_name, tern_open, tern_scratch_words, tern_scratch_words_for,
-    tern_self_test, tern_start,
+    tern_file_len, tern_fingerprint, tern_load, tern_macs_per_token, tern_model_name, tern_open, tern_scratch_words,
+    tern_scratch_words_for, tern_self_test, tern_start, tern_state_size,
 };
 pub use read::{
     TERN_MISSING, tern_channel, tern_channel_count, tern_encode, tern_feed, tern_feed_values, tern_finish,

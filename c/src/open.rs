@@ -1,6 +1,6 @@
 //! Functions that load a model and begin a session.
 
-use crate::handle::{Handle, copy_text, slice, slice_mut, tern_t, with_model, write};
+use crate::handle::{Handle, TERN_STATE_SIZE, copy_text, slice, slice_mut, tern_t, with_model, write};
 use crate::status::tern_status::{self, *};
 use core::ffi::{c_char, c_void};
 use tern_runtime::Model;
@@ -116,6 +116,22 @@ pub unsafe extern "C" fn tern_file_len(bytes: *const c_void, length: usize) -> u
 pub unsafe extern "C" fn tern_model_name(tern: *const tern_t, buffer: *mut c_char, size: usize) -> usize {
     // SAFETY: the caller guarantees it.
     unsafe { with_model(tern, |model| copy_text(model.name(), buffer, size)).unwrap_or(0) }
+}
+
+/// Returns the size of a `tern_t` in bytes, `TERN_STATE_SIZE`, for languages that do not read this header.
+#[unsafe(no_mangle)]
+pub extern "C" fn tern_state_size() -> usize {
+    TERN_STATE_SIZE
+}
+
+/// Returns the number of multiply-accumulates of a token or time step; 0 without a model.
+///
+/// # Safety
+/// `tern` must be NULL or point to a `tern_t`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn tern_macs_per_token(tern: *const tern_t) -> usize {
+    // SAFETY: the caller guarantees it.
+    unsafe { with_model(tern, Model::macs_per_token).unwrap_or(0) }
 }
 
 /// Returns a number that identifies the model, the same in every packing; 0 without a model.

@@ -47,6 +47,7 @@ static void empty_states_are_errors(void) {
         EXPECT(tern_scratch_words(empty) == 0 && tern_scratch_words_for(empty, 9) == 0);
         EXPECT(tern_class_count(empty) == 0 && tern_channel_count(empty) == 0 && tern_saved_len(empty) == 0);
         EXPECT(tern_tokens(empty) == 0 && tern_unknown_tokens(empty) == 0 && tern_fingerprint(empty) == 0);
+        EXPECT(tern_macs_per_token(empty) == 0 && tern_state_size() == TERN_STATE_SIZE);
         EXPECT(tern_best(empty) == -1 && tern_answer(empty) == -1 && tern_probability(empty, 0) == 0);
         EXPECT(tern_logits(empty, &number, 1) == 0 && tern_top(empty, &index, &number, 1) == 0);
         EXPECT(tern_channel(empty, 0, &number, text, 3) != TERN_OK);
@@ -122,7 +123,7 @@ static void texts_are_classified(char *file, size_t length) {
     EXPECT(tern_label(&tern, (size_t)best, cut, 1) == 5 && cut[0] == '\0');
     EXPECT(tern_label(&tern, classes, label, sizeof label) == 0 && label[0] == '\0');
     EXPECT(tern_model_name(&tern, label, sizeof label) == 8 && strcmp(label, "building") == 0);
-    EXPECT(tern_fingerprint(&tern) != 0);
+    EXPECT(tern_fingerprint(&tern) != 0 && tern_macs_per_token(&tern) > 1000);
 
     /* The rest of the text after the state was saved is only its end. */
     EXPECT(tern_reset(&tern) == TERN_OK && tern_tokens(&tern) == 0);

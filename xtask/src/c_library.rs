@@ -24,6 +24,9 @@ pub const TARGETS: [&str; 8] = [
     "riscv32imac-unknown-none-elf",
 ];
 
+/// The target of the library in WebAssembly.
+pub const WASM: &str = "wasm32-unknown-unknown";
+
 /// Builds the library for all targets and for this computer into `target/c/TARGET/libtern.a`, with the header in
 /// `target/c/include`, and prints the sizes of its code and constants.
 pub fn run(as_json: bool) -> Result<()> {
@@ -57,8 +60,13 @@ pub fn run(as_json: bool) -> Result<()> {
 
 /// The command that builds the library for a target.
 fn command(target: &str, features: &str) -> Command {
+    of_type("staticlib", target, features)
+}
+
+/// The command that builds the library as a crate type.
+fn of_type(crate_type: &str, target: &str, features: &str) -> Command {
     let mut command = cargo(&repo::c());
-    command.args(["rustc", "--quiet", "--release", "--lib", "--crate-type", "staticlib", "--target", target]);
+    command.args(["rustc", "--quiet", "--release", "--lib", "--crate-type", crate_type, "--target", target]);
     command.args(["--features", features, "--target-dir"]).arg(repo::c().join("target"));
     command
 }
@@ -67,6 +75,13 @@ fn command(target: &str, features: &str) -> Command {
 fn build(target: &str) -> Result<PathBuf> {
     process::run(&mut command(target, "panic-handler"))?;
     Ok(repo::c().join("target").join(target).join("release").join("libtern.a"))
+}
+
+/// Builds the library in WebAssembly and returns its bytes.
+pub fn build_wasm() -> Result<Vec<u8>> {
+    process::run(&mut of_type("cdylib", WASM, "panic-handler"))?;
+    let path = repo::c().join("target").join(WASM).join("release").join("tern.wasm");
+    fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// The bytes of the code and of the constants of our own object in the archive, with all functions and all kinds of

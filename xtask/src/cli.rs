@@ -120,6 +120,11 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Build the page that runs device files in a browser.
+    ///
+    /// Writes target/web/index.html, one file that needs no server and no network. Installs the compiler target first.
+    #[command(after_help = "Example:\n  cargo xtask web")]
+    Web,
     /// Run tests of the runtime in Miri, which detects undefined behaviour.
     ///
     /// Runs the tests that reach every `unsafe` block of a host, on the nightly compiler, for some minutes. Installs

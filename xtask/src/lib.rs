@@ -46,6 +46,7 @@ pub mod size;
 pub mod stage;
 pub mod tern;
 pub mod test;
+pub mod web;
 
 use anyhow::Result;
 
@@ -63,6 +64,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Bench(Bench::Splits(options)) => bench::splits::run(&options),
         Command::Bench(Bench::Host(options)) => bench::host::run(&options),
         Command::Bench(Bench::Train(options)) => bench::train::run(&options),
+        Command::Web => web::run(),
         Command::C { json } => c_library::run(json),
         Command::Proof => proof::run(),
         Command::Size { json, features } => size::run(json, features),

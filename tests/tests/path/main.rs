@@ -22,6 +22,7 @@
 //! | `signed` | models sent to a firmware with a key |
 //! | `trial` | models on trial that hang or lose power, and the contents of flash afterwards |
 //! | `log` | the defmt channel |
+//! | `web` | the page of `cargo xtask web` in a browser, with a board |
 
 mod boards;
 mod console;
@@ -44,3 +45,4 @@ mod torch;
 mod trial;
 #[cfg(unix)]
 mod update;
+mod web;
