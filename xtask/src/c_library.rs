@@ -1,7 +1,7 @@
 //! `cargo xtask c`: builds the static library for C, and tests that it cannot panic.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use object::read::archive::ArchiveFile;
@@ -27,8 +27,23 @@ pub const TARGETS: [&str; 8] = [
 /// The target of the library in WebAssembly.
 pub const WASM: &str = "wasm32-unknown-unknown";
 
+/// The folders of the Arduino library, named after the processor, its FPU and its floating-point ABI, and the target
+/// whose library is in each.
+const ARDUINO: [(&str, &str); 10] = [
+    ("cortex-m0plus", "thumbv6m-none-eabi"),
+    ("cortex-m3", "thumbv7m-none-eabi"),
+    ("cortex-m4", "thumbv7em-none-eabi"),
+    ("cortex-m4/fpv4-sp-d16-softfp", "thumbv7em-none-eabi"),
+    ("cortex-m4/fpv4-sp-d16-hard", "thumbv7em-none-eabihf"),
+    ("cortex-m7/fpv5-d16-softfp", "thumbv7em-none-eabi"),
+    ("cortex-m33", "thumbv8m.main-none-eabi"),
+    ("cortex-m33/fpv5-sp-d16-hard", "thumbv8m.main-none-eabihf"),
+    ("esp32c3", "riscv32imc-unknown-none-elf"),
+    ("esp32c6", "riscv32imac-unknown-none-elf"),
+];
+
 /// Builds the library for all targets and for this computer into `target/c/TARGET/libtern.a`, with the header in
-/// `target/c/include`, and prints the sizes of its code and constants.
+/// `target/c/include` and a library for Arduino in `target/c/arduino`, and prints the sizes of its code and constants.
 pub fn run(as_json: bool) -> Result<()> {
     toolchain::ensure_targets(&TARGETS)?;
     let host = toolchain::host()?;
@@ -52,8 +67,29 @@ pub fn run(as_json: bool) -> Result<()> {
             println!("{target:<32}{code:>10}{constants:>12}{:>12}", bytes.len());
         }
     }
+    arduino(&folder)?;
     if !as_json {
         println!("in {}", repo::shown(&folder));
+    }
+    Ok(())
+}
+
+/// Makes the library for Arduino from the libraries in `folder`.
+fn arduino(folder: &Path) -> Result<()> {
+    let library = folder.join("arduino").join("Tern");
+    let copy = |from: PathBuf, to: PathBuf| -> Result<()> {
+        let parent = to.parent().unwrap_or(&library);
+        fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
+        fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
+        Ok(())
+    };
+    let source = repo::c().join("arduino");
+    for name in ["library.properties", "examples/Classify/Classify.ino"] {
+        copy(source.join(name), library.join(name))?;
+    }
+    copy(folder.join("include").join("tern.h"), library.join("src").join("tern.h"))?;
+    for (processor, target) in ARDUINO {
+        copy(folder.join(target).join("libtern.a"), library.join("src").join(processor).join("libtern.a"))?;
     }
     Ok(())
 }

@@ -110,6 +110,15 @@ pub const CXX: Package = Package {
     elsewhere: "install a C++ compiler",
 };
 
+/// CMake, which tests use.
+pub const CMAKE: Package = Package {
+    part: "CMake",
+    programs: &["cmake"],
+    machines: &[],
+    names: ["cmake"; 6],
+    elsewhere: "install CMake, https://cmake.org",
+};
+
 /// Valgrind, in which tests run C programs.
 pub const VALGRIND: Package = Package {
     part: "Valgrind",
