@@ -290,6 +290,26 @@ fn a_stack_that_reads_both_ways_is_trained_and_exported() {
 }
 
 #[test]
+fn shells_complete_commands_and_the_manual_has_a_page_for_each() {
+    let folder = Folder::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = folder.run(&format!("completions {shell}")).stdout;
+        assert!(
+            ["train", "--flash", "--c-array"].iter().all(|word| script.contains(word.trim_start_matches('-'))),
+            "{shell}"
+        );
+    }
+    folder.run("man pages");
+    let pages = folder.names("pages");
+    assert!(
+        ["tern.1", "tern-train.1", "tern-fit.1"].iter().all(|name| pages.iter().any(|page| page == name)),
+        "{pages:?}"
+    );
+    let page = folder.text("pages/tern-fit.1");
+    assert!(page.contains("\\-\\-flash") && page.contains("messages.csv"), "{page}");
+}
+
+#[test]
 fn an_export_can_also_be_an_array_in_c() {
     let folder = Folder::with_messages();
     train(&folder, "");
