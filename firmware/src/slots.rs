@@ -162,9 +162,14 @@ impl<P: Partition, S: Store> Slots<P, S> {
     }
 
     /// Begins to receive a package of so many bytes into the [standby](Slots::standby) slot, whose contents are lost.
+    /// A package that is empty or longer than a slot changes nothing.
     pub fn begin(&mut self, bytes: u32) -> Result<()> {
-        if bytes > self.capacity {
-            return Err(SlotError::Length { found: bytes as usize, expected: [self.capacity as usize; 2] });
+        let capacity = self.capacity;
+        if bytes == 0 {
+            return Err(SlotError::NoBytes);
+        }
+        if bytes > capacity {
+            return Err(SlotError::TooLong { found: bytes, capacity });
         }
         self.clear()?;
         self.receiving = Some(Receiving::new(bytes));
@@ -185,7 +190,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
     pub fn finish(&mut self) -> Result<Slot> {
         let standby = self.standby();
         let Some(receiving) = self.receiving.take() else {
-            return Err(SlotError::Length { found: 0, expected: [0; 2] });
+            return Err(SlotError::NoBytes);
         };
         let mut slot = receiving.finish()?;
         slot.version = self.accept(standby, &slot)?;
@@ -299,7 +304,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
         keep_alive: KeepAlive<'_>,
     ) -> Result<()> {
         let slot = *self.record.slot(index);
-        if is_active && slot.bytes != 0 {
+        if is_active && !slot.is_flashed() {
             check_fit(&self.package(index, &slot)?, scratch)?;
         } else {
             self.check(index, scratch, keep_alive)?;
@@ -332,7 +337,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
     /// The package in a slot, if it matches the slot's record.
     fn package(&mut self, index: SlotIndex, slot: &Slot) -> Result<Package<'_>> {
         let bytes = self.contents(index);
-        if slot.bytes == 0 {
+        if slot.is_flashed() {
             return Package::find(bytes);
         }
         let bytes = bytes.get(..slot.bytes as usize).unwrap_or(bytes);

@@ -71,7 +71,11 @@ fn a_malformed_model_is_refused_with_its_reason_and_the_old_one_stays_in_use() {
     for (file, reason) in [
         (changed(&folder, "cut", |bytes| bytes.truncate(2000)), "the file ends after 2000 bytes of 2306"),
         (changed(&folder, "tail", |bytes| bytes.extend_from_slice(b"more")), "2310 bytes received"),
-        (changed(&folder, "long", |bytes| bytes.resize(1_600_000, 0)), "1600000 bytes received"),
+        (
+            changed(&folder, "long", |bytes| bytes.resize(1_600_000, 0)),
+            "a slot holds 1572864 bytes, this model has 1600000: export a smaller one",
+        ),
+        (changed(&folder, "empty", Vec::clear), "the file is empty"),
         (changed(&folder, "text", |bytes| bytes.fill(b'x')), "is this a device file written by `tern export`?"),
         (
             changed(&folder, "version", |bytes| {

@@ -43,6 +43,9 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let path = args.file.display();
     let bytes = fs::read(&args.file).with_context(|| path.to_string())?;
+    if bytes.is_empty() {
+        bail!("{path}: the file is empty, expected a device file (`tern export`)");
+    }
     // The device checks the trailer; here only the checksum of the device file is needed.
     let device_file = Package::read(&bytes).map_or(&bytes[..], |package| package.device_file);
     let target = args.link.target(None)?;
