@@ -114,11 +114,8 @@ pub struct Record {
 
 impl Record {
     /// The state before the first record: slot A holds what a host's flashing tool wrote, if anything.
-    pub const FACTORY: Record = Record {
-        slots: [Slot::FLASHED, Slot::EMPTY],
-        active: Some(SlotIndex::A),
-        min_version: 0,
-    };
+    pub const FACTORY: Record =
+        Record { slots: [Slot::FLASHED, Slot::EMPTY], active: Some(SlotIndex::A), min_version: 0 };
 
     pub fn slot(&self, index: SlotIndex) -> &Slot {
         &self.slots[index as usize]
