@@ -20,7 +20,7 @@ mod tests;
 mod transport;
 mod ymodem;
 
-pub use client::{Client, DeviceError, Info};
+pub use client::{Client, ClientError, DeviceError, Info, is_banner};
 pub use connection::{Connection, SendHalf};
 pub use qemu::{Emulation, INSTRUCTION_NS};
 pub use stream::{Classification, Reply};

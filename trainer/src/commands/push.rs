@@ -71,6 +71,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 /// Loads the file, activates it unless the options say otherwise, and returns the result as a JSON object.
 fn push<L: Link>(client: &mut Client<L>, args: &Args, bytes: &[u8], device_file: &[u8]) -> anyhow::Result<Value> {
     client.synchronize()?;
+    // Checks the protocol.
+    client.info()?;
     let name = args.file.file_name().unwrap_or_default().to_string_lossy();
     let start = Instant::now();
     let bar = DelayedBar::new(bytes.len(), "{bar:40} {bytes} of {total_bytes}, {eta} left");

@@ -16,8 +16,17 @@ pub const PROTOCOL: u64 = 2;
 pub(super) const ETX: u8 = 0x03;
 pub(super) const ACK: u8 = 0x06;
 
-/// Time after which the first request is sent again, since the board may be starting.
-const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// Time after which the first request is sent again, since the board may be starting. A receiver of YMODEM inside a
+/// block listens again after 1 s of silence.
+const RETRY_INTERVAL: Duration = Duration::from_millis(1200);
+/// Time in which a device answers that does not compute anything.
+const RELEASE_WAIT: Duration = Duration::from_secs(1);
+/// Time in which the banner of a restarted device follows the first bytes that are not an answer.
+const BANNER_WAIT: Duration = Duration::from_secs(3);
+/// Time for which the line must be silent after a transfer, before the device reads lines again.
+const QUIET: Duration = Duration::from_millis(500);
+/// Two CAN cancel a transfer by YMODEM.
+pub(super) const CANCEL: &[u8] = &[0x18, 0x18];
 /// Maximum length of an answer in bytes.
 const MAX_LINE: usize = 1 << 20;
 /// Maximum number of other bytes that are kept for an error message.
@@ -41,6 +50,8 @@ pub enum ClientError {
         "the device sent {found}, expected {expected}; bytes were lost or changed on the line, or its firmware uses another protocol"
     )]
     Unexpected { found: String, expected: String },
+    #[error("the device restarted ({reason}) while {waiting_for} was expected")]
+    Restarted { reason: String, waiting_for: String },
     #[error("the device uses protocol {found}, expected {PROTOCOL}; use the `tern` and the firmware of one release")]
     Protocol { found: u64 },
     #[error("the device refuses `{request}`: {error}")]
@@ -107,12 +118,18 @@ impl<L: Link> Client<L> {
         Client { link, timeout, received: Vec::new(), taken: 0, seen: Vec::new(), frames: FrameChecker::default() }
     }
 
-    /// Brings a device in any state into machine mode.
+    /// Brings a device in any state into machine mode: also one that a program left in the middle of a stream or of a
+    /// transfer.
     pub fn synchronize(&mut self) -> Result<(), ClientError> {
         let deadline = Instant::now() + self.timeout;
         let mut attempts = 0;
         while attempts == 0 || Instant::now() < deadline {
             attempts += 1;
+            if attempts > 1 {
+                // The device may be receiving a file. Elsewhere these bytes have no effect after the ETX below.
+                self.send(CANCEL)?;
+                while self.try_line(deadline.min(Instant::now() + QUIET))?.is_some() {}
+            }
             // Two ETX, since the device may take the first one for an escaped byte.
             self.send(&[ETX, ETX])?;
             self.send(b"@mode machine\n")?;
@@ -166,7 +183,7 @@ impl<L: Link> Client<L> {
         if self.link.send(&[ETX, ETX]).and_then(|()| self.link.send(b"mode human\n")).is_err() {
             return;
         }
-        let deadline = Instant::now() + RETRY_INTERVAL.min(self.timeout);
+        let deadline = Instant::now() + RELEASE_WAIT.min(self.timeout);
         while let Ok(Some(line)) = self.try_line(deadline) {
             if framed_json(&line).is_some_and(|(_, value)| value.get("mode") == Some(&"human".into())) {
                 // Reads the prompt, which ends in a space.
@@ -191,12 +208,7 @@ impl<L: Link> Client<L> {
         let Event::Line(line) = self.next_event(&waiting_for)? else {
             return Err(ClientError::Unexpected { found: "ACK".to_owned(), expected: waiting_for });
         };
-        let value = json(&line).ok_or_else(|| unreadable(&line, &waiting_for))?;
-        if value.get("error").is_some() {
-            let error = parse(&value, "an error with its message")?;
-            return Err(ClientError::Refused { request: request.to_owned(), error });
-        }
-        Ok(value)
+        accepted(&line, request)
     }
 
     /// The next answer or ACK.
@@ -210,7 +222,10 @@ impl<L: Link> Client<L> {
                     line.pop_if(|last| *last == b'\r');
                     return match self.frames.take(&line) {
                         Ok(json) => Ok(Event::Line(json.to_vec())),
-                        Err(fault) => Err(unreadable(&line, &format!("{waiting_for}; {fault}"))),
+                        Err(fault) => {
+                            let error = unreadable(&line, &format!("{waiting_for}; {fault}"));
+                            Err(self.restarted_or(error, line, waiting_for))
+                        }
                     };
                 }
                 Some(byte) => line.push(byte),
@@ -218,9 +233,47 @@ impl<L: Link> Client<L> {
             // An answer begins with its number; other bytes are noise, which need not be read to the end.
             let longest = if line[0].is_ascii_digit() { MAX_LINE } else { MAX_NOISE };
             if line.len() > longest {
-                return Err(unreadable(&line, waiting_for));
+                let error = unreadable(&line, waiting_for);
+                return Err(self.restarted_or(error, line, waiting_for));
             }
         }
+    }
+
+    /// The error for a line that is not an answer: that the device restarted if its banner is this line or follows it,
+    /// and otherwise `error`.
+    fn restarted_or(&mut self, error: ClientError, line: Vec<u8>, waiting_for: &str) -> ClientError {
+        let deadline = Instant::now() + BANNER_WAIT.min(self.timeout);
+        let mut next = Some(line);
+        while let Some(line) = next {
+            if is_banner(&line) {
+                return self.restarted(waiting_for);
+            }
+            next = self.try_line(deadline).unwrap_or(None);
+        }
+        error
+    }
+
+    /// The error of a device that has printed its banner. The device is asked for the reason of its reset.
+    pub(super) fn restarted(&mut self, waiting_for: &str) -> ClientError {
+        let reason = self.last_reset().unwrap_or(None);
+        let reason = reason.unwrap_or_else(|| "its `stats` do not give the reason".to_owned());
+        ClientError::Restarted { reason, waiting_for: waiting_for.to_owned() }
+    }
+
+    /// Asks a device in any state for the reason of its last reset.
+    fn last_reset(&mut self) -> Result<Option<String>, ClientError> {
+        self.synchronize()?;
+        self.send(b"stats\n")?;
+        let deadline = Instant::now() + RELEASE_WAIT;
+        while let Some(line) = self.try_line(deadline)? {
+            if let Some((number, value)) = framed_json(&line)
+                && let Some(reason) = value.get("last_reset")
+            {
+                self.frames = FrameChecker::after(number);
+                return Ok(reason.as_str().map(str::to_owned));
+            }
+        }
+        Ok(None)
     }
 
     /// The next line of a device in any mode. `None` at the deadline.
@@ -254,16 +307,27 @@ impl<L: Link> Client<L> {
         Ok(Some(self.received[self.taken - 1]))
     }
 
-    /// Puts the last byte back, so that [`byte`](Client::byte) returns it again.
-    pub(super) fn unread(&mut self) {
-        self.taken = self.taken.saturating_sub(1);
-    }
-
     /// The error of a device that sent nothing until the timeout.
     pub(super) fn silent(&self, waiting_for: &str) -> ClientError {
         let waiting_for = waiting_for.to_owned();
         ClientError::Silent { waiting_for, seconds: self.timeout.as_secs_f64(), last_seen: quoted(&self.seen) }
     }
+}
+
+/// Returns true for the first line of a device's banner, `tern VERSION on BOARD`.
+pub fn is_banner(line: &[u8]) -> bool {
+    let words: Vec<&[u8]> = line.trim_ascii().split(|&byte| byte == b' ').collect();
+    matches!(words[..], [b"tern", version, b"on", _] if version.first().is_some_and(u8::is_ascii_digit))
+}
+
+/// The JSON object of an answer to `request`, unless it is an error.
+pub(super) fn accepted(line: &[u8], request: &str) -> Result<Value, ClientError> {
+    let value = json(line).ok_or_else(|| unreadable(line, &format!("the answer to `{request}`")))?;
+    if value.get("error").is_some() {
+        let error = parse(&value, "an error with its message")?;
+        return Err(ClientError::Refused { request: request.to_owned(), error });
+    }
+    Ok(value)
 }
 
 /// The number and the JSON object of a framed answer.

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::process::Process;
-use super::transport::{Link, LinkError, is_interrupted};
+use super::transport::{Link, LinkError, take_interrupt};
 
 /// Interval at which a waiting receiver checks for an interrupt.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -87,7 +87,7 @@ impl Link for Connection {
         }
         let deadline = Instant::now() + timeout;
         loop {
-            if is_interrupted() {
+            if take_interrupt() {
                 return Err(LinkError::Interrupted);
             }
             let time_left = deadline.saturating_duration_since(Instant::now());

@@ -17,15 +17,16 @@ pub trait Link {
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Makes Ctrl-C and termination signals end the next [`Link::receive`] with [`LinkError::Interrupted`], and not the
-/// process, so that destructors restore the terminal and stop the emulator.
+/// process, so that the device is left ready for the next command, and destructors restore the terminal and stop the
+/// emulator.
 pub fn catch_interrupts() {
     // This fails if the command has installed a handler already; then that one decides.
     let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
 }
 
-/// Returns true if the user has interrupted since [`catch_interrupts`].
-pub(super) fn is_interrupted() -> bool {
-    INTERRUPTED.load(Ordering::Relaxed)
+/// Returns true once for each interrupt since [`catch_interrupts`].
+pub(super) fn take_interrupt() -> bool {
+    INTERRUPTED.swap(false, Ordering::Relaxed)
 }
 
 /// The last bytes of `seen` in quotes, for error messages.

@@ -7,7 +7,7 @@ use anstream::adapter::StripBytes;
 use anyhow::bail;
 
 use crate::commands::note;
-use crate::link::{Link, quoted};
+use crate::link::{Link, is_banner, quoted};
 
 const PROMPT: &[u8] = b"> ";
 /// Number of bytes of the output that an error message quotes.
@@ -22,6 +22,8 @@ struct Session<'o, L, W> {
     current: Vec<u8>,
     /// True if the current line began after the last input line was sent.
     is_new: bool,
+    /// True if the device has printed its banner since the last input line was sent.
+    has_restarted: bool,
     /// True if the device shows its prompt; after an answer in JSON it shows none.
     is_prompted: bool,
     /// The last bytes of the output, for error messages.
@@ -46,6 +48,7 @@ pub(super) fn run<L: Link, W: Write>(
         out,
         current: Vec::new(),
         is_new: false,
+        has_restarted: false,
         is_prompted: false,
         recent: Vec::new(),
         escapes: StripBytes::new(),
@@ -103,7 +106,13 @@ impl<L: Link, W: Write> Session<'_, L, W> {
             self.wait("a prompt", false)?;
         }
         self.send(&[line, b"\n"].concat())?;
-        self.wait(&format!("the answer to line {number} of the input, {}", quoted(line)), is_machine)
+        self.has_restarted = false;
+        let waiting_for = format!("the answer to line {number} of the input, {}", quoted(line));
+        self.wait(&waiting_for, is_machine)?;
+        if self.has_restarted && !matches!(line.trim_ascii_end(), b"reset" | b"@reset") {
+            bail!("the device restarted while {waiting_for} was expected; `stats` gives the reason");
+        }
+        Ok(())
     }
 
     fn send(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
@@ -144,6 +153,7 @@ impl<L: Link, W: Write> Session<'_, L, W> {
             match byte {
                 b'\n' => {
                     is_answered |= self.current.first() == Some(&b'{');
+                    self.has_restarted |= is_banner(&self.current);
                     self.current.clear();
                     self.is_new = true;
                 }
