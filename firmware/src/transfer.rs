@@ -41,7 +41,11 @@ pub fn load<C: Port, P: Partition, S: Store>(
     if received.is_err() {
         slots.abandon();
     }
-    Ok(received.and_then(|()| Ok(slots.finish()?)))
+    let keep_alive = &mut || {
+        port.keep_alive();
+        true
+    };
+    Ok(received.and_then(|()| Ok(slots.finish(keep_alive)?)))
 }
 
 fn receive<C: Port, P: Partition, S: Store>(

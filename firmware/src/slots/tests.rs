@@ -77,7 +77,7 @@ impl<const WRITE: usize, S: Store> On<WRITE, S> {
     fn load(&mut self, package: &[u8]) -> Result<Slot, SlotError> {
         self.slots.begin(package.len() as u32)?;
         package.chunks(256).try_for_each(|piece| self.slots.write(piece))?;
-        self.slots.finish()
+        self.slots.finish(&mut || true)
     }
 
     /// Loads and activates a package.
@@ -286,9 +286,9 @@ fn slow_golden_examples_do_not_prevent_the_start() {
     let mut calls = 0;
     let (mut slots, started) = boot(&mut || {
         calls += 1;
-        calls < 3
+        calls < 9
     });
-    assert_eq!((calls, started.serving.unwrap_err()), (3, Refusal::NotRun));
+    assert_eq!((calls, started.serving.unwrap_err()), (9, Refusal::NotRun));
     assert_eq!(
         &*started.events,
         &[BootEvent::Damaged(SlotIndex::A, SlotError::Slow { seconds: MAX_SELF_TEST_SECONDS })][..]
@@ -296,7 +296,7 @@ fn slow_golden_examples_do_not_prevent_the_start() {
     // Another model can be loaded. It cannot be activated either as long as its examples are too slow.
     slots.begin(model(2).len() as u32).unwrap();
     slots.write(&model(2)).unwrap();
-    slots.finish().unwrap();
+    slots.finish(&mut || true).unwrap();
     let activate = |slots: &mut Slots<_>, is_alive| slots.activate(&mut [0; SCRATCH_WORDS], &mut || is_alive);
     assert_eq!(activate(&mut slots, false), Err(SlotError::Slow { seconds: MAX_SELF_TEST_SECONDS }));
     assert_eq!(activate(&mut slots, true), Ok(SlotIndex::A));

@@ -29,7 +29,7 @@ fn load(model: &Path) -> Command {
     command
 }
 
-/// What happens to one item of a transfer.
+/// A fault of one item of a transfer, with its name.
 type Fault = (&'static str, fn(&mut Vec<u8>));
 
 const LOST: Fault = ("lost", Vec::clear);
