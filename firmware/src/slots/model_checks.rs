@@ -11,8 +11,8 @@ use crate::loaded_model::LoadedModel;
 /// passed.
 pub type KeepAlive<'a> = &'a mut dyn FnMut() -> bool;
 
-/// The time limit of the golden examples before a model runs, in seconds.
-pub const MAX_SELF_TEST_SECONDS: u32 = 30;
+/// The time limit of the checks of a model, in seconds.
+pub const MAX_SELF_TEST_SECONDS: u32 = tern_format::times::CHECKS / 1000;
 
 /// Refuses a signed model that is older than `min_version`. The version of an unsigned model means nothing.
 pub fn check_version(package: &Package<'_>, min_version: u32, is_signed: bool) -> Result<(), SlotError> {

@@ -159,7 +159,7 @@ fn the_models_in_flash_survive_a_power_failure_at_any_moment() {
     let folder = folder("power");
     let board = Board::named("riscv32-virt").unwrap();
     let (elf, flash) = (firmware_of(board), folder.join("flash"));
-    let device = ["--board", board.name, "--firmware", argument(&elf), "--flash", argument(&flash), "--timeout", "60"];
+    let device = ["--board", board.name, "--firmware", argument(&elf), "--flash", argument(&flash)];
     let push = |model: &Path| json(&[&["push", argument(model), "--qemu", "--json"], &device[..]].concat());
     let seen = push(&committed());
     assert_eq!((&seen["slot"], &seen["state"], &seen["serving"]), (&"A".into(), &"confirmed".into(), &true.into()));

@@ -139,6 +139,6 @@ fn damaged_blocks_are_sent_again_and_a_transfer_without_a_sender_ends() {
 #[test]
 fn push_starts_an_emulator_and_delivers_the_model() {
     let (model, elf) = (committed(), argument(firmware()));
-    let seen = json(&["push", argument(&model), "--qemu", "--firmware", elf, "--json", "--timeout", "60"]);
+    let seen = json(&["push", argument(&model), "--qemu", "--firmware", elf, "--json"]);
     assert_eq!((&seen["state"], &seen["serving"]), (&"confirmed".into(), &true.into()), "{seen}");
 }

@@ -7,8 +7,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use tern_format::times;
+
 use super::frame::{self, FrameChecker};
 use super::transport::{Link, LinkError, quoted};
+use crate::progress::Stage;
 
 /// Version of the console's protocol.
 pub const PROTOCOL: u64 = 2;
@@ -16,15 +19,12 @@ pub const PROTOCOL: u64 = 2;
 pub(super) const ETX: u8 = 0x03;
 pub(super) const ACK: u8 = 0x06;
 
-/// Time after which the first request is sent again, since the board may be starting. A receiver of YMODEM inside a
-/// block listens again after 1 s of silence.
-const RETRY_INTERVAL: Duration = Duration::from_millis(1200);
 /// Time in which a device answers that does not compute anything.
 const RELEASE_WAIT: Duration = Duration::from_secs(1);
 /// Time in which the banner of a restarted device follows the first bytes that are not an answer.
 const BANNER_WAIT: Duration = Duration::from_secs(3);
-/// Time for which the line must be silent after a transfer, before the device reads lines again.
-const QUIET: Duration = Duration::from_millis(500);
+/// Time after which a wait is shown.
+const SHOWN_AFTER: Duration = Duration::from_secs(2);
 /// Two CAN cancel a transfer by YMODEM.
 pub(super) const CANCEL: &[u8] = &[0x18, 0x18];
 /// Maximum length of an answer in bytes.
@@ -43,9 +43,9 @@ pub enum ClientError {
     Silent { waiting_for: String, seconds: f64, last_seen: String },
     #[error(
         "no tern console answers: `@mode machine` was sent {attempts} times, expected a line 0 {{\"mode\":\"machine\",…}}; \
-         received: {last_seen}. Check the port, its speed (--baud), and that the device runs the tern-firmware of this release"
+         received: {last_seen}; {advice}"
     )]
-    NoConsole { attempts: u32, last_seen: String },
+    NoConsole { attempts: u32, last_seen: String, advice: String },
     #[error(
         "the device sent {found}, expected {expected}; bytes were lost or changed on the line, or its firmware uses another protocol"
     )]
@@ -121,29 +121,48 @@ impl<L: Link> Client<L> {
     /// Brings a device in any state into machine mode: also one that a program left in the middle of a stream or of a
     /// transfer.
     pub fn synchronize(&mut self) -> Result<(), ClientError> {
-        let deadline = Instant::now() + self.timeout;
-        let mut attempts = 0;
+        self.synchronize_within(self.timeout)
+    }
+
+    /// As [`synchronize`](Client::synchronize), with a device that is starting: it may test a model first.
+    pub fn synchronize_after_start(&mut self) -> Result<(), ClientError> {
+        self.synchronize_within(self.timeout.max(milliseconds(times::START_WAIT)))
+    }
+
+    fn synchronize_within(&mut self, patience: Duration) -> Result<(), ClientError> {
+        let deadline = Instant::now() + patience;
+        let (mut attempts, mut shown) = (0, None);
         while attempts == 0 || Instant::now() < deadline {
             attempts += 1;
             if attempts > 1 {
+                shown.get_or_insert_with(|| Stage::new("waiting for the device's console", 0));
                 // The device may be receiving a file. Elsewhere these bytes have no effect after the ETX below.
                 self.send(CANCEL)?;
-                while self.try_line(deadline.min(Instant::now() + QUIET))?.is_some() {}
+                while self.try_line(deadline.min(Instant::now() + milliseconds(times::CANCEL_SILENCE)))?.is_some() {}
             }
             // Two ETX, since the device may take the first one for an escaped byte.
             self.send(&[ETX, ETX])?;
             self.send(b"@mode machine\n")?;
-            let retry_at = deadline.min(Instant::now() + RETRY_INTERVAL);
+            let retry_at = deadline.min(Instant::now() + milliseconds(times::RETRY));
             while let Some(line) = self.try_line(retry_at)? {
                 if let Some((0, value)) = framed_json(&line)
                     && value.get("mode") == Some(&"machine".into())
                 {
                     self.frames = FrameChecker::after(0);
-                    return Ok(());
+                    return check_protocol(&value);
                 }
             }
         }
-        Err(ClientError::NoConsole { attempts, last_seen: quoted(&self.seen) })
+        // Firmware of another release may not know machine mode. All answer `@info` by a JSON object with the protocol.
+        self.send(b"\x03\x03@info\n")?;
+        let deadline = Instant::now() + RELEASE_WAIT;
+        while let Some(line) = self.try_line(deadline)? {
+            if let Some(value) = any_json(&line).filter(|value| value.get("protocol").is_some()) {
+                check_protocol(&value)?;
+            }
+        }
+        let (last_seen, advice) = (quoted(&self.seen), self.link.advice());
+        Err(ClientError::NoConsole { attempts, last_seen, advice })
     }
 
     /// Asks what the device runs.
@@ -158,12 +177,10 @@ impl<L: Link> Client<L> {
                 continue;
             }
             self.frames = FrameChecker::after(number);
-            return match value.get("protocol").and_then(Value::as_u64) {
-                Some(PROTOCOL) => parse(&value, WAITING_FOR),
-                found => Err(ClientError::Protocol { found: found.unwrap_or(0) }),
-            };
+            check_protocol(&value)?;
+            return parse(&value, WAITING_FOR);
         }
-        Err(self.silent(WAITING_FOR))
+        Err(self.silent(WAITING_FOR, self.timeout))
     }
 
     /// Sends one line, without its end, and waits for its answer.
@@ -205,18 +222,18 @@ impl<L: Link> Client<L> {
     /// Waits for the answer to `request`, and returns its JSON object.
     pub(super) fn answer(&mut self, request: &str) -> Result<Value, ClientError> {
         let waiting_for = format!("the answer to `{request}`");
-        let Event::Line(line) = self.next_event(&waiting_for)? else {
+        let Event::Line(line) = self.next_event(&waiting_for, patience(request.as_bytes(), self.timeout))? else {
             return Err(ClientError::Unexpected { found: "ACK".to_owned(), expected: waiting_for });
         };
         accepted(&line, request)
     }
 
-    /// The next answer or ACK.
-    pub(super) fn next_event(&mut self, waiting_for: &str) -> Result<Event, ClientError> {
+    /// The next answer or ACK. Fails if the device sends nothing for `patience`.
+    pub(super) fn next_event(&mut self, waiting_for: &str, patience: Duration) -> Result<Event, ClientError> {
         let mut line = Vec::new();
         loop {
-            match self.byte(Instant::now() + self.timeout)? {
-                None => return Err(self.silent(waiting_for)),
+            match self.patient_byte(waiting_for, patience)? {
+                None => return Err(self.silent(waiting_for, patience)),
                 Some(ACK) if line.is_empty() => return Ok(Event::Ack),
                 Some(b'\n') => {
                     line.pop_if(|last| *last == b'\r');
@@ -276,6 +293,16 @@ impl<L: Link> Client<L> {
         Ok(None)
     }
 
+    /// The next byte. `None` if none comes for `patience`; a long wait is shown.
+    pub(super) fn patient_byte(&mut self, waiting_for: &str, patience: Duration) -> Result<Option<u8>, ClientError> {
+        let deadline = Instant::now() + patience;
+        if let Some(byte) = self.byte(deadline.min(Instant::now() + SHOWN_AFTER))? {
+            return Ok(Some(byte));
+        }
+        let _shown = Stage::new(format!("waiting for {waiting_for}"), 0);
+        self.byte(deadline)
+    }
+
     /// The next line of a device in any mode. `None` at the deadline.
     fn try_line(&mut self, deadline: Instant) -> Result<Option<Vec<u8>>, ClientError> {
         let mut line = Vec::new();
@@ -307,11 +334,33 @@ impl<L: Link> Client<L> {
         Ok(Some(self.received[self.taken - 1]))
     }
 
-    /// The error of a device that sent nothing until the timeout.
-    pub(super) fn silent(&self, waiting_for: &str) -> ClientError {
+    /// The error of a device that sent nothing for `patience`.
+    pub(super) fn silent(&self, waiting_for: &str, patience: Duration) -> ClientError {
         let waiting_for = waiting_for.to_owned();
-        ClientError::Silent { waiting_for, seconds: self.timeout.as_secs_f64(), last_seen: quoted(&self.seen) }
+        ClientError::Silent { waiting_for, seconds: patience.as_secs_f64(), last_seen: quoted(&self.seen) }
     }
+
+    /// The time after which a device that sends nothing has failed.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+}
+
+/// A number of [`times`] as a duration.
+pub(super) fn milliseconds(number: u32) -> Duration {
+    Duration::from_millis(number.into())
+}
+
+/// The time to wait for the answer to a line: the `timeout` of other lines, or longer for a command that may take long.
+pub fn patience(line: &[u8], timeout: Duration) -> Duration {
+    let line = line.strip_prefix(b"@").unwrap_or(line).trim_ascii_end();
+    timeout.max(milliseconds(match line {
+        b"activate" | b"rollback" | b"selftest" => times::CHECKS_WAIT,
+        b"bench" => 2 * times::CHECKS_WAIT,
+        b"erase" => times::BLOCK_WAIT,
+        b"reset" => times::START_WAIT,
+        _ => 0,
+    }))
 }
 
 /// Returns true for the first line of a device's banner, `tern VERSION on BOARD`.
@@ -334,6 +383,21 @@ pub(super) fn accepted(line: &[u8], request: &str) -> Result<Value, ClientError>
 fn framed_json(line: &[u8]) -> Option<(u32, Value)> {
     let framed = frame::parse(line).ok()?;
     Some((framed.number, json(framed.json)?))
+}
+
+/// The JSON object somewhere in a line.
+fn any_json(line: &[u8]) -> Option<Value> {
+    let begin = line.iter().position(|&byte| byte == b'{')?;
+    let end = line.iter().rposition(|&byte| byte == b'}')?;
+    json(line.get(begin..=end)?)
+}
+
+/// Refuses a device that says in this answer that it uses another protocol.
+fn check_protocol(value: &Value) -> Result<(), ClientError> {
+    match value.get("protocol").and_then(Value::as_u64) {
+        Some(PROTOCOL) => Ok(()),
+        found => Err(ClientError::Protocol { found: found.unwrap_or(0) }),
+    }
 }
 
 /// The JSON object in an answer.

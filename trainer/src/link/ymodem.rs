@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use crc::{CRC_16_XMODEM, Crc};
 use serde_json::Value;
+use tern_format::times;
 
-use super::client::{ACK, CANCEL, Client, ClientError, accepted, is_banner, unreadable};
+use super::client::{ACK, CANCEL, Client, ClientError, accepted, is_banner, milliseconds, unreadable};
 use super::frame;
 use super::transport::Link;
 
@@ -29,14 +30,6 @@ const SHORT_BLOCK: usize = 128;
 const LONG_BLOCK: usize = 1024;
 /// Maximum number of attempts to send a block.
 const ATTEMPTS: u32 = 10;
-/// Timeout of the answer to a block, since flash is slow to erase.
-const TIMEOUT: Duration = Duration::from_secs(30);
-/// Time after a block in which a `C` still belongs to what was sent before: the receiver sends one with the ACK of the
-/// first block, and repeats it only after 1 s of silence.
-const STALE: Duration = Duration::from_millis(500);
-/// Time in which the receiver confirms the end of a transfer that this side gives up.
-const CANCEL_TIMEOUT: Duration = Duration::from_secs(4);
-
 /// The reason for the early end of a transfer.
 enum Stopped {
     /// The device has answered `load` with this line.
@@ -121,7 +114,7 @@ impl<L: Link> Client<L> {
                 match self.control(EXPECTED)? {
                     ACK => return Ok(()),
                     NAK => break,
-                    WANT_CRC if sent.elapsed() > STALE => break,
+                    WANT_CRC if sent.elapsed() > milliseconds(times::STALE) => break,
                     _ => (),
                 }
             }
@@ -132,18 +125,19 @@ impl<L: Link> Client<L> {
 
     /// Waits for the receiver's next control byte. CAN alone is noise; after two the answer follows.
     fn control(&mut self, waiting_for: &str) -> Result<u8, Stopped> {
-        match self.reply(Instant::now() + TIMEOUT)? {
+        let patience = self.timeout().max(milliseconds(times::BLOCK_WAIT));
+        match self.reply(waiting_for, patience)? {
             Some(Reply::Control(byte)) => Ok(byte),
             Some(Reply::Answer(line)) => Err(Stopped::Answered(line)),
             Some(Reply::Banner) => Err(Stopped::Failed(self.restarted(waiting_for))),
-            None => Err(Stopped::Failed(self.silent(waiting_for))),
+            None => Err(Stopped::Failed(self.silent(waiting_for, patience))),
         }
     }
 
-    /// The next control byte or line of the device. `None` at the deadline. Other bytes are noise.
-    fn reply(&mut self, deadline: Instant) -> Result<Option<Reply>, ClientError> {
+    /// The next control byte or line of the device. `None` if nothing comes for `patience`. Other bytes are noise.
+    fn reply(&mut self, waiting_for: &str, patience: Duration) -> Result<Option<Reply>, ClientError> {
         let mut line = Vec::new();
-        while let Some(byte) = self.byte(deadline)? {
+        while let Some(byte) = self.patient_byte(waiting_for, patience)? {
             line.push(byte);
             if may_begin_line(&line) {
                 continue;
@@ -170,13 +164,15 @@ impl<L: Link> Client<L> {
 
     /// Ends a transfer that this side gives up, and reads the answer to `load`.
     fn cancel(&mut self) {
-        let deadline = Instant::now() + CANCEL_TIMEOUT;
+        let patience = milliseconds(times::CANCEL_WAIT);
         if self.send(CANCEL).is_err() {
             return;
         }
         // A receiver that is ignoring the rest of a damaged block asks for it again, and then listens.
-        while let Ok(Some(Reply::Control(byte))) = self.reply(deadline) {
-            if matches!(byte, NAK | WANT_CRC) && self.send(CANCEL).is_err() {
+        let mut attempts = 0;
+        while let Ok(Some(Reply::Control(byte))) = self.reply("the end of the transfer", patience) {
+            attempts += u32::from(matches!(byte, NAK | WANT_CRC));
+            if attempts > ATTEMPTS || (matches!(byte, NAK | WANT_CRC) && self.send(CANCEL).is_err()) {
                 return;
             }
         }

@@ -1,13 +1,14 @@
 //! Sends lines from a file or a pipe to a device's console, and prints the session.
 
 use std::io::{BufRead, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anstream::adapter::StripBytes;
 use anyhow::bail;
 
 use crate::commands::note;
-use crate::link::{Link, is_banner, quoted};
+use crate::link::{Link, is_banner, patience, quoted};
+use crate::progress::Stage;
 
 const PROMPT: &[u8] = b"> ";
 /// Number of bytes of the output that an error message quotes.
@@ -54,7 +55,7 @@ pub(super) fn run<L: Link, W: Write>(
         escapes: StripBytes::new(),
     };
     if is_starting {
-        session.wait("its first prompt", false)?;
+        session.wait("its first prompt", false, patience(b"reset", timeout))?;
     } else {
         session.out.write_all(PROMPT)?;
         session.current.extend_from_slice(PROMPT);
@@ -103,12 +104,12 @@ impl<L: Link, W: Write> Session<'_, L, W> {
             // The device would print its prompt at the line's first byte, where it looks like the prompt after the
             // answer.
             self.send(b"\n")?;
-            self.wait("a prompt", false)?;
+            self.wait("a prompt", false, self.timeout)?;
         }
         self.send(&[line, b"\n"].concat())?;
         self.has_restarted = false;
         let waiting_for = format!("the answer to line {number} of the input, {}", quoted(line));
-        self.wait(&waiting_for, is_machine)?;
+        self.wait(&waiting_for, is_machine, patience(line, self.timeout))?;
         if self.has_restarted && !matches!(line.trim_ascii_end(), b"reset" | b"@reset") {
             bail!("the device restarted while {waiting_for} was expected; `stats` gives the reason");
         }
@@ -121,18 +122,21 @@ impl<L: Link, W: Write> Session<'_, L, W> {
         Ok(self.link.send(bytes)?)
     }
 
-    /// Copies the output up to the prompt or, if `is_machine`, up to a line of JSON.
-    fn wait(&mut self, waiting_for: &str, is_machine: bool) -> anyhow::Result<()> {
-        let mut deadline = Instant::now() + self.timeout;
+    /// Copies the output up to the prompt or, if `is_machine`, up to a line of JSON. Fails if the device sends nothing
+    /// for `patience`.
+    fn wait(&mut self, waiting_for: &str, is_machine: bool, patience: Duration) -> anyhow::Result<()> {
         loop {
-            let bytes = self.link.receive(deadline.saturating_duration_since(Instant::now()))?;
+            let mut bytes = self.link.receive(patience.min(self.timeout))?;
+            if bytes.is_empty() && patience > self.timeout {
+                let _shown = Stage::new(format!("waiting for {waiting_for}"), 0);
+                bytes = self.link.receive(patience - self.timeout)?;
+            }
             if bytes.is_empty() {
-                let (seconds, last_seen) = (self.timeout.as_secs_f64(), quoted(&self.recent));
+                let (seconds, last_seen) = (patience.as_secs_f64(), quoted(&self.recent));
                 bail!(
                     "the device sent nothing for {seconds} s while {waiting_for} was expected; the last bytes seen were {last_seen}"
                 );
             }
-            deadline = Instant::now() + self.timeout;
             let bytes: Vec<u8> = self.escapes.strip_next(&bytes).flatten().copied().collect();
             let is_answered = self.track_lines(&bytes);
             // The lines of a transcript end with LF alone.
