@@ -37,8 +37,8 @@ pub const STALE: u32 = 500;
 /// The host's wait for the device's confirmation that a transfer is cancelled.
 pub const CANCEL_WAIT: u32 = 4_000;
 
-/// The most time, in nanoseconds, that a device takes for a multiply-accumulate: 9 instructions at 16 MHz. The host adds
-/// it to its wait for the answer to a text, for each token.
+/// The most time, in nanoseconds, that a device takes for a multiply-accumulate: 9 instructions at 16 MHz. The host
+/// adds it to its wait for the answer to a text, for each token.
 pub const NANOSECONDS_PER_MAC: u64 = 600;
 
 const _: () = {
