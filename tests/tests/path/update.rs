@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tern_tests::device::{Console, Device};
 use tern_tests::sb::{Fate, Sent, send, send_all};
-use tern_tests::{argument, assert_golden, committed, firmware, folder, json};
+use tern_tests::{argument, assert_golden, committed, error_of, firmware, folder, json, tern};
 
 /// Writes the committed model with a change into `folder` and returns its path.
 fn changed(folder: &Path, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
@@ -134,6 +134,13 @@ fn damaged_blocks_are_sent_again_and_a_transfer_without_a_sender_ends() {
     assert_eq!(sent.status, None);
     assert!(sent.answer.contains("error: the sender stopped sending"), "{sent:?}");
     assert_unchanged(&mut console);
+}
+
+#[test]
+fn push_refuses_an_empty_file_before_it_is_sent() {
+    let empty = changed(&folder("push-empty"), "empty", Vec::clear);
+    let stderr = error_of(tern().args(["push", argument(&empty), "--tcp", "127.0.0.1:1"]), 1);
+    assert!(stderr.contains("empty: the file is empty, expected a device file"), "{stderr}");
 }
 
 #[test]

@@ -231,6 +231,17 @@ mod tests {
     }
 
     #[test]
+    fn a_device_that_restarts_is_recognised_by_its_banner() {
+        let banner = "\r\ntern 0.1.0 on host\r\nmodel `a`: 2 classes\r\ntype a text\r\n> ";
+        let mut device = Canned::new(banner, &[banner, banner, "x\r\nham\r\n> "]);
+        let error = transcript(&mut device, true, "reset\nfree prize\nx\n").unwrap_err().to_string();
+        assert!(
+            error.contains("the device restarted while the answer to line 2 of the input, \"free prize\""),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn escape_sequences_are_removed() {
         let mut device = Canned::new("\r\ntern\r\n\x1b[c> ", &["x\x1b7\r\n\x1b[1mham\x1b[0m\r\n\x1b[c> "]);
         assert_eq!(transcript(&mut device, true, "x\n").unwrap(), "\ntern\n> x\nham\n> \n");
