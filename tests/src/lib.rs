@@ -8,6 +8,7 @@ pub mod device;
 mod golden;
 mod model;
 mod programs;
+pub mod relay;
 #[cfg(unix)]
 pub mod sb;
 pub mod tasks;
