@@ -22,6 +22,7 @@
 //! * The watchdog resets after 8 s.
 //! * The log goes to the debugger (RTT).
 
+#[cfg(feature = "log")]
 use defmt_rtt as _;
 use embassy_rp::flash::{Blocking, ERASE_SIZE, FLASH_BASE, Flash, PAGE_SIZE};
 use embassy_rp::pac::{self, interrupt};

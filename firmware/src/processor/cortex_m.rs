@@ -1,5 +1,8 @@
 //! Cortex-M: entry point, sleep, cycle counter, reset and faults.
 
+#[path = "memory.rs"]
+mod memory;
+
 pub use cortex_m::asm::wfi as sleep;
 use cortex_m::interrupt::InterruptNumber;
 pub use cortex_m::interrupt::disable as mask_interrupts;
@@ -48,10 +51,34 @@ pub fn reset() -> ! {
     SCB::sys_reset()
 }
 
+/// A handler of an interrupt, as the vector table holds it.
+#[allow(dead_code, reason = "a library has its own table")]
+pub type Handler = extern "C" fn();
+
 /// The number of a peripheral's interrupt in the vector table, for boards without a hardware abstraction library.
 #[allow(dead_code, reason = "a library has its own numbers")]
 #[derive(Clone, Copy)]
 pub struct Interrupt(pub u16);
+
+#[allow(dead_code, reason = "a library has its own table")]
+impl Interrupt {
+    /// The number of vectors of a table that ends with this interrupt.
+    pub const fn vectors(self) -> usize {
+        self.0 as usize + 1
+    }
+
+    /// The vectors of the peripherals' interrupts if this is the only one that is unmasked. `N`:
+    /// [`vectors`](Self::vectors).
+    pub const fn handled_by<const N: usize>(self, handler: Handler) -> [Handler; N] {
+        let mut vectors = [masked as Handler; N];
+        vectors[self.0 as usize] = handler;
+        vectors
+    }
+}
+
+extern "C" fn masked() {
+    panic!("an interrupt that is masked")
+}
 
 // SAFETY: the number stays the same.
 unsafe impl InterruptNumber for Interrupt {

@@ -56,7 +56,7 @@ pub struct Args {
 }
 
 fn board_names() -> clap::builder::PossibleValuesParser {
-    BOARDS.each_ref().map(|board| board.name).into()
+    BOARDS.iter().map(|board| board.name).collect::<Vec<_>>().into()
 }
 
 /// Writes a firmware or a model to a board's flash, or tries it in the emulator.
