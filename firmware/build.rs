@@ -35,6 +35,10 @@ fn main() -> io::Result<()> {
             "expected the feature of one board in {MAIN}, found {found}; type `cargo xtask firmware --board NAME`"
         ));
     };
+    println!("cargo::rustc-check-cfg=cfg(armv6m)");
+    if env::var("TARGET").is_ok_and(|target| target.starts_with("thumbv6m")) {
+        println!("cargo::rustc-cfg=armv6m");
+    }
     // Without this variable, defmt logs nothing.
     if env::var_os("DEFMT_LOG").is_none() {
         println!("cargo::rustc-env=DEFMT_LOG=info");

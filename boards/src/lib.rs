@@ -20,6 +20,8 @@ pub struct Board {
     pub emulator: Option<Emulator>,
     /// The chip's name in probe-rs, for real boards.
     pub chip: Option<&'static str>,
+    /// The family of the chip in UF2 files, if its boot ROM takes them.
+    pub uf2_family: Option<u32>,
 }
 
 /// The features of a board's firmware, and the profile that it is built with.
@@ -98,6 +100,7 @@ pub static BOARDS: &[Board] = &[
         slot: Slot { address: 0x0020_0000, bytes: 1536 * KB },
         emulator: arm("mps2-an386"),
         chip: None,
+        uf2_family: None,
     },
     Board {
         name: "mps2-an385",
@@ -107,6 +110,7 @@ pub static BOARDS: &[Board] = &[
         slot: Slot { address: 0x0020_0000, bytes: 1536 * KB },
         emulator: arm("mps2-an385"),
         chip: None,
+        uf2_family: None,
     },
     Board {
         name: "mps2-an385-64k",
@@ -116,6 +120,7 @@ pub static BOARDS: &[Board] = &[
         slot: Slot { address: 0xa000, bytes: 24 * KB },
         emulator: arm("mps2-an385"),
         chip: None,
+        uf2_family: None,
     },
     Board {
         name: "mps2-an500",
@@ -125,6 +130,7 @@ pub static BOARDS: &[Board] = &[
         slot: Slot { address: 0x0020_0000, bytes: 1536 * KB },
         emulator: arm("mps2-an500"),
         chip: None,
+        uf2_family: None,
     },
     Board {
         name: "mps2-an505",
@@ -134,6 +140,7 @@ pub static BOARDS: &[Board] = &[
         slot: Slot { address: 0x1020_0000, bytes: 1536 * KB },
         emulator: arm("mps2-an505"),
         chip: None,
+        uf2_family: None,
     },
     Board {
         name: "mps3-an547",
@@ -143,6 +150,7 @@ pub static BOARDS: &[Board] = &[
         slot: Slot { address: 0x2100_0000, bytes: 1536 * KB },
         emulator: arm("mps3-an547"),
         chip: None,
+        uf2_family: None,
     },
     Board {
         name: "netduinoplus2",
@@ -152,6 +160,7 @@ pub static BOARDS: &[Board] = &[
         slot: Slot { address: 0x0804_0000, bytes: 256 * KB },
         emulator: arm("netduinoplus2"),
         chip: Some("STM32F405RG"),
+        uf2_family: None,
     },
     Board {
         name: "riscv32-virt",
@@ -168,6 +177,7 @@ pub static BOARDS: &[Board] = &[
             flash: Some(32 * 1024 * KB),
         }),
         chip: None,
+        uf2_family: None,
     },
     Board {
         name: "nucleo-f429zi",
@@ -177,6 +187,7 @@ pub static BOARDS: &[Board] = &[
         slot: Slot { address: 0x0808_0000, bytes: 512 * KB },
         emulator: None,
         chip: Some("STM32F429ZITx"),
+        uf2_family: None,
     },
     Board {
         name: "nrf52840-dk",
@@ -186,6 +197,17 @@ pub static BOARDS: &[Board] = &[
         slot: Slot { address: 0x0004_0000, bytes: 376 * KB },
         emulator: None,
         chip: Some("nRF52840_xxAA"),
+        uf2_family: None,
+    },
+    Board {
+        name: "pico",
+        processor: "RP2040, Cortex-M0+, 125 MHz",
+        target: "thumbv6m-none-eabi",
+        features: Features::Full,
+        slot: Slot { address: 0x1004_0000, bytes: 864 * KB },
+        emulator: None,
+        chip: Some("RP2040"),
+        uf2_family: Some(0xe48b_ff56),
     },
     Board {
         name: "pico2",
@@ -195,6 +217,7 @@ pub static BOARDS: &[Board] = &[
         slot: Slot { address: 0x1010_0000, bytes: 1024 * KB },
         emulator: None,
         chip: Some("RP235x"),
+        uf2_family: Some(0xe48b_ff59),
     },
 ];
 

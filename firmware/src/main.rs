@@ -16,7 +16,7 @@ compile_error!(
 #[cfg_attr(feature = "netduinoplus2", path = "board/netduinoplus2.rs")]
 #[cfg_attr(feature = "nrf52840-dk", path = "board/nrf52840_dk.rs")]
 #[cfg_attr(feature = "nucleo-f429zi", path = "board/nucleo_f429zi.rs")]
-#[cfg_attr(feature = "pico2", path = "board/pico2.rs")]
+#[cfg_attr(any(feature = "pico", feature = "pico2"), path = "board/rp.rs")]
 #[cfg_attr(feature = "riscv32-virt", path = "board/riscv32_virt.rs")]
 mod board;
 #[cfg(feature = "cmsdk")]

@@ -6,8 +6,10 @@ mod memory;
 pub use cortex_m::asm::wfi as sleep;
 use cortex_m::interrupt::InterruptNumber;
 pub use cortex_m::interrupt::disable as mask_interrupts;
+#[cfg(not(armv6m))]
+use cortex_m::peripheral::DWT;
 use cortex_m::peripheral::syst::SystClkSource;
-use cortex_m::peripheral::{DWT, NVIC, SCB};
+use cortex_m::peripheral::{NVIC, SCB};
 pub use cortex_m_rt::entry;
 use cortex_m_rt::{ExceptionFrame, exception};
 
@@ -31,7 +33,8 @@ pub fn sleep_for_a_while() {
     timer.disable_interrupt();
 }
 
-/// Starts the cycle counter for [`cycles`].
+/// Starts the cycle counter for [`cycles`]. A Cortex-M0+ has none.
+#[cfg(not(armv6m))]
 #[allow(dead_code, reason = "QEMU has no such counter")]
 pub fn start_cycle_counter() {
     // SAFETY: nothing else uses this counter.
@@ -41,6 +44,7 @@ pub fn start_cycle_counter() {
 }
 
 /// The processor's cycles, without those during sleep.
+#[cfg(not(armv6m))]
 #[allow(dead_code, reason = "QEMU has no such counter")]
 pub fn cycles() -> u32 {
     DWT::cycle_count()

@@ -1,5 +1,5 @@
-//! Copies and fills memory: the functions that the compiler calls for `memcpy`, `memmove` and `memset`, in 120 bytes. Those of
-//! `compiler_builtins` are unrolled for speed and take 3 KB, and the firmware copies little.
+//! Copies and fills memory: the functions that the compiler calls for `memcpy`, `memmove` and `memset`, in 120 bytes.
+//! Those of `compiler_builtins` are unrolled for speed and take 3 KB, and the firmware copies little.
 //!
 //! They use only instructions that every Cortex-M has.
 
