@@ -1,5 +1,7 @@
 //! ARM's MPS3 board with the image AN547: a Cortex-M55 with Helium, which runs in the secure state. QEMU's
-//! `mps3-an547`. 32 MHz, 512 KB of tightly coupled memory for code, 512 KB for data, and 4 MB of SRAM. The SRAM takes the place of
+//! `mps3-an547`.
+//!
+//! 32 MHz, 512 KB of tightly coupled memory for code, 512 KB for data, and 4 MB of SRAM. The SRAM takes the place of
 //! flash for models.
 //!
 //! ```memory.x

@@ -84,6 +84,19 @@ fn the_watchdog_resets_a_firmware_that_hangs_and_the_log_names_it() {
 }
 
 #[test]
+fn every_emulated_watchdog_resets_a_firmware_that_hangs() {
+    // QEMU has no watchdog for the other boards.
+    for name in ["mps2-an385", "mps2-an500", "mps2-an505", "mps3-an547"] {
+        let board = Board::named(name).unwrap();
+        let (_device, mut console, mut debugger) = Device::with_debugger(board, &firmware_of(board), &COUNTED);
+        console.boot();
+        debugger.hang();
+        console.boot();
+        assert!(console.ask("stats").contains("last reset  watchdog"), "{name}: {}", console.seen);
+    }
+}
+
+#[test]
 fn a_firmware_that_faults_prints_the_reason_and_restarts() {
     let (_device, mut console, mut debugger, log) = logging("fault");
     console.boot();
