@@ -4,6 +4,9 @@
 use std::path::PathBuf;
 use std::{env, fs, io};
 
+/// The file that says which file a board's feature selects.
+const MAIN: &str = "src/main.rs";
+
 /// Linker symbols with the bounds of the model partitions, for the program, and the sizes of flash and RAM, for the
 /// table of boards.
 const SYMBOLS: &str = "
@@ -24,21 +27,26 @@ fn main() -> io::Result<()> {
     if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("none") {
         return Ok(());
     }
-    let boards = boards()?;
-    let [board] = boards.as_slice() else {
-        let found: Vec<_> = boards.iter().map(|board| board.display().to_string()).collect();
-        let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
+    println!("cargo::rerun-if-changed={MAIN}");
+    let boards = boards(&fs::read_to_string(MAIN)?);
+    let [(board, file)] = boards.as_slice() else {
+        let found = if boards.is_empty() { "none".to_owned() } else { format!("{boards:?}") };
         return fail(&format!(
-            "expected the feature of one board, found {found}; type `cargo xtask firmware --board NAME`"
+            "expected the feature of one board in {MAIN}, found {found}; type `cargo xtask firmware --board NAME`"
         ));
     };
+    println!("cargo::rustc-check-cfg=cfg(armv6m)");
+    if env::var("TARGET").is_ok_and(|target| target.starts_with("thumbv6m")) {
+        println!("cargo::rustc-cfg=armv6m");
+    }
     // Without this variable, defmt logs nothing.
     if env::var_os("DEFMT_LOG").is_none() {
         println!("cargo::rustc-env=DEFMT_LOG=info");
     }
-    println!("cargo::rerun-if-changed={}", board.display());
-    let Some(map) = memory_map(&fs::read_to_string(board)?) else {
-        let file = board.display();
+    println!("cargo::rustc-env=TERN_BOARD={board}");
+    println!("cargo::rerun-if-changed={file}");
+    let text = fs::read_to_string(file)?;
+    let Some(map) = memory_map(&text, &format!("memory.x {board}")).or_else(|| memory_map(&text, "memory.x")) else {
         return fail(&format!("{file} has no block ```memory.x in the comment at its top; see docs/porting.md"));
     };
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
@@ -48,8 +56,12 @@ fn main() -> io::Result<()> {
         fs::write(out.join("device.x"), "")?;
     }
     println!("cargo::rustc-link-search={}", out.display());
-    for argument in ["--nmagic", "-Tlink.x", "-Tdefmt.x"] {
+    // Functions with the same code are linked once.
+    for argument in ["--nmagic", "--icf=all", "-Tlink.x"] {
         println!("cargo::rustc-link-arg-bins={argument}");
+    }
+    if has_feature("log") {
+        println!("cargo::rustc-link-arg-bins=-Tdefmt.x");
     }
     Ok(())
 }
@@ -94,26 +106,27 @@ fn public_key() -> io::Result<()> {
     Ok(())
 }
 
-/// The files of the boards whose features are enabled: the name of a feature begins with the name of the board's file.
-fn boards() -> io::Result<Vec<PathBuf>> {
+/// The boards whose features are enabled, each with its file, from the lines above `mod board` in [`MAIN`]:
+/// `#[cfg_attr(feature = "NAME", path = "board/FILE.rs")]`, or several names in `any(…)`.
+fn boards(main: &str) -> Vec<(String, String)> {
     let mut boards = Vec::new();
-    for entry in fs::read_dir("src/board")? {
-        let path = entry?.path();
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_uppercase();
-        let features = env::vars().filter(|(key, _)| key.starts_with(&format!("CARGO_FEATURE_{stem}")));
-        boards.extend(features.map(|_| path.clone()));
+    for line in main.lines().filter(|line| line.starts_with("#[cfg_attr(")) {
+        let Some((_, path)) = line.split_once("path = \"board/") else { continue };
+        let file = format!("src/board/{}", path.split('"').next().unwrap_or_default());
+        let names = line.split("feature = \"").skip(1).filter_map(|rest| rest.split('"').next());
+        boards.extend(names.filter(|name| has_feature(name)).map(|name| (name.to_owned(), file.clone())));
     }
-    Ok(boards)
+    boards
 }
 
 fn has_feature(name: &str) -> bool {
-    env::var_os(format!("CARGO_FEATURE_{}", name.to_uppercase())).is_some()
+    env::var_os(format!("CARGO_FEATURE_{}", name.to_uppercase().replace('-', "_"))).is_some()
 }
 
-/// Extracts the block ```` ```memory.x ```` from the comment at the top of a board's file.
-fn memory_map(file: &str) -> Option<String> {
+/// Extracts the block ```` ```TITLE ```` from the comment at the top of a board's file.
+fn memory_map(file: &str, title: &str) -> Option<String> {
     let comment: Vec<_> = file.lines().map_while(|line| line.strip_prefix("//!")).collect();
-    let start = comment.iter().position(|line| *line == " ```memory.x")? + 1;
+    let start = comment.iter().position(|line| line.strip_prefix(" ```") == Some(title))? + 1;
     let length = comment[start..].iter().position(|line| *line == " ```")?;
     Some(comment[start..start + length].iter().map(|line| format!("{}\n", line.trim_start())).collect())
 }

@@ -12,12 +12,43 @@ pub struct Board {
     pub processor: &'static str,
     /// The compiler target of its firmware.
     pub target: &'static str,
+    /// The features of its firmware.
+    pub features: Features,
     /// The first model slot, which a host's flashing tool writes to.
     pub slot: Slot,
     /// The emulated machine, if there is one.
     pub emulator: Option<Emulator>,
     /// The chip's name in probe-rs, for real boards.
     pub chip: Option<&'static str>,
+    /// The family of the chip in UF2 files, if its boot ROM takes them.
+    pub uf2_family: Option<u32>,
+}
+
+/// The features of a board's firmware, and the profile that it is built with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Features {
+    /// Everything.
+    Full,
+    /// Classifiers of texts with one LSTM layer, without updates and editing, for chips with 64 KB of flash.
+    Minimal,
+}
+
+impl Features {
+    /// The feature of `tern-firmware`.
+    pub const fn feature(self) -> &'static str {
+        match self {
+            Features::Full => "full",
+            Features::Minimal => "minimal",
+        }
+    }
+
+    /// The profile of cargo.
+    pub const fn profile(self) -> &'static str {
+        match self {
+            Features::Full => "release",
+            Features::Minimal => "small",
+        }
+    }
 }
 
 /// A slot for a model in flash.
@@ -60,35 +91,82 @@ const fn arm(machine: &'static str) -> Option<Emulator> {
 const KB: u32 = 1024;
 
 /// All boards. The first is the default.
-pub const BOARDS: [Board; 7] = [
+pub static BOARDS: &[Board] = &[
     Board {
         name: "mps2-an386",
         processor: "Cortex-M4F, 25 MHz",
         target: "thumbv7em-none-eabihf",
+        features: Features::Full,
         slot: Slot { address: 0x0020_0000, bytes: 1536 * KB },
         emulator: arm("mps2-an386"),
         chip: None,
+        uf2_family: None,
     },
     Board {
         name: "mps2-an385",
         processor: "Cortex-M3, 25 MHz",
         target: "thumbv7m-none-eabi",
+        features: Features::Full,
         slot: Slot { address: 0x0020_0000, bytes: 1536 * KB },
         emulator: arm("mps2-an385"),
         chip: None,
+        uf2_family: None,
+    },
+    Board {
+        name: "mps2-an385-64k",
+        processor: "Cortex-M3, 25 MHz",
+        target: "thumbv7m-none-eabi",
+        features: Features::Minimal,
+        slot: Slot { address: 0xa000, bytes: 24 * KB },
+        emulator: arm("mps2-an385"),
+        chip: None,
+        uf2_family: None,
+    },
+    Board {
+        name: "mps2-an500",
+        processor: "Cortex-M7, 25 MHz",
+        target: "thumbv7em-none-eabihf",
+        features: Features::Full,
+        slot: Slot { address: 0x0020_0000, bytes: 1536 * KB },
+        emulator: arm("mps2-an500"),
+        chip: None,
+        uf2_family: None,
+    },
+    Board {
+        name: "mps2-an505",
+        processor: "Cortex-M33, 20 MHz",
+        target: "thumbv8m.main-none-eabihf",
+        features: Features::Full,
+        slot: Slot { address: 0x1020_0000, bytes: 1536 * KB },
+        emulator: arm("mps2-an505"),
+        chip: None,
+        uf2_family: None,
+    },
+    Board {
+        name: "mps3-an547",
+        processor: "Cortex-M55, 32 MHz",
+        target: "thumbv8m.main-none-eabihf",
+        features: Features::Full,
+        slot: Slot { address: 0x2100_0000, bytes: 1536 * KB },
+        emulator: arm("mps3-an547"),
+        chip: None,
+        uf2_family: None,
     },
     Board {
         name: "netduinoplus2",
         processor: "STM32F405, Cortex-M4F, 168 MHz",
         target: "thumbv7em-none-eabihf",
+        features: Features::Full,
         slot: Slot { address: 0x0804_0000, bytes: 256 * KB },
         emulator: arm("netduinoplus2"),
         chip: Some("STM32F405RG"),
+        uf2_family: None,
     },
     Board {
         name: "riscv32-virt",
         processor: "RV32IMAC",
         target: "riscv32imac-unknown-none-elf",
+        features: Features::Full,
         slot: Slot { address: 0x2208_0000, bytes: 1536 * KB },
         emulator: Some(Emulator {
             program: "qemu-system-riscv32",
@@ -99,35 +177,52 @@ pub const BOARDS: [Board; 7] = [
             flash: Some(32 * 1024 * KB),
         }),
         chip: None,
+        uf2_family: None,
     },
     Board {
         name: "nucleo-f429zi",
         processor: "STM32F429, Cortex-M4F, 168 MHz",
         target: "thumbv7em-none-eabihf",
+        features: Features::Full,
         slot: Slot { address: 0x0808_0000, bytes: 512 * KB },
         emulator: None,
         chip: Some("STM32F429ZITx"),
+        uf2_family: None,
     },
     Board {
         name: "nrf52840-dk",
         processor: "nRF52840, Cortex-M4F, 64 MHz",
         target: "thumbv7em-none-eabihf",
+        features: Features::Full,
         slot: Slot { address: 0x0004_0000, bytes: 376 * KB },
         emulator: None,
         chip: Some("nRF52840_xxAA"),
+        uf2_family: None,
+    },
+    Board {
+        name: "pico",
+        processor: "RP2040, Cortex-M0+, 125 MHz",
+        target: "thumbv6m-none-eabi",
+        features: Features::Full,
+        slot: Slot { address: 0x1004_0000, bytes: 864 * KB },
+        emulator: None,
+        chip: Some("RP2040"),
+        uf2_family: Some(0xe48b_ff56),
     },
     Board {
         name: "pico2",
         processor: "RP2350, Cortex-M33, 150 MHz",
         target: "thumbv8m.main-none-eabihf",
+        features: Features::Full,
         slot: Slot { address: 0x1010_0000, bytes: 1024 * KB },
         emulator: None,
         chip: Some("RP235x"),
+        uf2_family: Some(0xe48b_ff59),
     },
 ];
 
 /// The board that commands use if none is named.
-pub const DEFAULT: &Board = &BOARDS[0];
+pub static DEFAULT: &Board = &BOARDS[0];
 
 impl Board {
     /// Returns the board with this name.
@@ -153,7 +248,7 @@ mod tests {
 
     #[test]
     fn every_board_is_found_by_its_name() {
-        for board in &BOARDS {
+        for board in BOARDS {
             assert_eq!(Board::named(board.name), Some(board));
             assert!(board.emulator.is_some() || board.chip.is_some(), "{} is emulated or a real board", board.name);
         }
@@ -162,7 +257,7 @@ mod tests {
 
     #[test]
     fn slots_are_aligned_for_models() {
-        for board in &BOARDS {
+        for board in BOARDS {
             assert_eq!(board.slot.address % 8, 0, "{}", board.name);
         }
     }

@@ -11,7 +11,7 @@ pub use predictions::{classification, forecast, generated, generation_cost, next
 pub use slots::{activated, boot_events, erased, invitation, loaded, models, request_failed, rolled_back};
 
 use crate::command::COMMANDS;
-use crate::display::{Counted, Form, Json, Plain, list};
+use crate::display::{Counted, Form, Json, Long, Plain, list};
 use crate::engine::Engine;
 use crate::golden::{Mismatch, SelfTest};
 use crate::info::PROTOCOL;
@@ -125,15 +125,15 @@ pub fn stream_entered(form: Form, out: &mut dyn Write) -> fmt::Result {
 /// Confirms that a streamed text of so many bytes was dropped.
 pub fn text_abandoned(bytes: u64, form: Form, out: &mut dyn Write) -> fmt::Result {
     let human = Counted(bytes, "byte");
-    form.write(out, format_args!("dropped {human}"), format_args!(r#"{{"abandoned":{bytes}}}"#))
+    form.write(out, format_args!("dropped {human}"), format_args!(r#"{{"abandoned":{}}}"#, Long(bytes)))
 }
 
 /// Confirms that the streaming mode has ended.
 pub fn stream_ended(stream: &Stream, out: &mut dyn Write) -> fmt::Result {
-    let (bytes, texts) = (stream.consumed, stream.texts);
+    let (bytes, texts) = (Long(stream.consumed), Long(stream.texts));
     stream.form.write(
         out,
-        format_args!("streaming ended: {}", Counted(texts, "text")),
+        format_args!("streaming ended: {}", Counted(stream.texts, "text")),
         format_args!(r#"{{"stream":false,"bytes":{bytes},"texts":{texts}}}"#),
     )
 }

@@ -4,12 +4,15 @@ use tern_runtime::{Sampler, Task};
 
 use crate::display::Form;
 use crate::engine::Sampling;
+use crate::features::{COLORS, LOG, TASKS};
 use crate::log_level::Level;
 use crate::numbers::NumberParser;
+#[cfg(feature = "updates")]
 use crate::request::Request;
 
 /// A command with its arguments. A `count` is from 1 to 9999; `None` stands for the default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "diagnostics"), allow(dead_code))]
 pub enum Command<'l> {
     Help,
     Info,
@@ -52,6 +55,7 @@ pub enum Command<'l> {
     /// Set the level of the log.
     Log(Level),
     /// Something about the model slots.
+    #[cfg(feature = "updates")]
     Slots(Request),
     /// Restart the device.
     Reset,
@@ -79,6 +83,7 @@ pub enum Line<'l> {
     /// `@` and a command with wrong arguments.
     WrongArguments(&'static CommandInfo),
     /// In [`Form::Machine`]: a command for models of another task than that of the loaded model, which is given.
+    #[cfg(feature = "tasks")]
     WrongTask(&'static CommandInfo, Task),
     /// In machine mode: not a command.
     Unknown,
@@ -102,34 +107,48 @@ pub struct CommandInfo {
 }
 
 /// All commands that `help` lists.
-pub static COMMANDS: [CommandInfo; 23] = [
+pub static COMMANDS: &[CommandInfo] = &[
     CommandInfo::bare("help", Command::Help, "list the commands"),
     CommandInfo::bare("info", Command::Info, "show model, firmware, board and sizes"),
     CommandInfo::bare("labels", Command::Labels, "list the labels").only_for(Task::Classify),
     CommandInfo::new("top", "top N [TEXT]", "the N most probable labels of TEXT, or of the last text")
         .only_for(Task::Classify),
     CommandInfo::new("classify", "classify TEXT", "classify a TEXT that looks like a command").only_for(Task::Classify),
+    #[cfg(feature = "tasks")]
     CommandInfo::new("next", "next [N] TEXT", "the N most probable tokens after TEXT").only_for(Task::LanguageModel),
+    #[cfg(feature = "tasks")]
     CommandInfo::new("say", "say [N] TEXT", "continue TEXT by N tokens").only_for(Task::LanguageModel),
+    #[cfg(feature = "tasks")]
     CommandInfo::new("set", "set NAME VALUE", "set seed, temperature or top-k of `say`")
         .with_choices(&["seed", "temperature", "top-k"])
         .only_for(Task::LanguageModel),
+    #[cfg(feature = "tasks")]
     CommandInfo::new("forecast", "forecast NUMBERS", "forecast what follows; each step has one number a channel")
         .only_for(Task::Forecast),
+    #[cfg(feature = "diagnostics")]
     CommandInfo::bare("selftest", Command::Selftest, "run the model's stored examples; all logits must match"),
+    #[cfg(feature = "diagnostics")]
     CommandInfo::bare("bench", Command::Bench, "measure the clock ticks that a token takes"),
+    #[cfg(feature = "diagnostics")]
     CommandInfo::bare("stats", Command::Stats, "count lines, tokens and lost bytes; stack and resets"),
     CommandInfo::bare("stream", Command::Stream, "send long texts: Ctrl-D ends, Ctrl-X drops, Ctrl-C leaves"),
     CommandInfo::new("mode", "mode human|machine", "machine: numbered JSON answers with checksums")
         .with_choices(&["human", "machine"]),
     CommandInfo::new("echo", "echo on|off", "send typed characters back, or not").with_choices(&["on", "off"]),
+    #[cfg(feature = "colors")]
     CommandInfo::new("color", "color on|off|auto", "use colours; `auto` asks the terminal")
         .with_choices(&["on", "off", "auto"]),
+    #[cfg(feature = "log")]
     CommandInfo::new("log", "log LEVEL", "log to the second port: off, error, warn or info").with_choices(Level::WORDS),
+    #[cfg(feature = "updates")]
     CommandInfo::bare("models", Command::Slots(Request::Models), "list the two model slots and the model in use"),
+    #[cfg(feature = "updates")]
     CommandInfo::bare("load", Command::Slots(Request::Load), "receive a model by YMODEM into the slot not in use"),
+    #[cfg(feature = "updates")]
     CommandInfo::bare("activate", Command::Slots(Request::Activate), "check that model, and try it at the next start"),
+    #[cfg(feature = "updates")]
     CommandInfo::bare("rollback", Command::Slots(Request::Rollback), "return to the previous model at the next start"),
+    #[cfg(feature = "updates")]
     CommandInfo::bare("erase", Command::Slots(Request::Erase), "empty the slot not in use"),
     CommandInfo::bare("reset", Command::Reset, "restart the device"),
 ];
@@ -174,16 +193,16 @@ impl CommandInfo {
                 Command::Top { count: parse_count(number)?, text: Some(text).filter(|text| !is_blank(text)) }
             }
             "classify" => Command::Classify(arguments),
-            "forecast" => Command::Forecast(arguments),
-            "next" => {
+            "forecast" if TASKS => Command::Forecast(arguments),
+            "next" if TASKS => {
                 let (count, text) = split_count(arguments);
                 Command::Next { count, text }
             }
-            "say" => {
+            "say" if TASKS => {
                 let (count, text) = split_count(arguments);
                 Command::Say { count, text }
             }
-            "set" => {
+            "set" if TASKS => {
                 let (name, value) = split_at_space(word);
                 Command::Set(match name {
                     b"seed" => Setting::Seed(parse_number(value)?),
@@ -193,12 +212,12 @@ impl CommandInfo {
                 })
             }
             "echo" => Command::Echo(on_or_off(word)?),
-            "color" if word == b"auto" => Command::Color(None),
-            "color" => Command::Color(Some(on_or_off(word)?)),
+            "color" if COLORS && word == b"auto" => Command::Color(None),
+            "color" if COLORS => Command::Color(Some(on_or_off(word)?)),
             "mode" => {
                 Command::Mode([Form::Human, Form::Machine].into_iter().find(|form| form.word().as_bytes() == word)?)
             }
-            "log" => Command::Log(Level::from_word(word)?),
+            "log" if LOG => Command::Log(Level::from_word(word)?),
             _ => return None,
         })
     }
@@ -218,7 +237,9 @@ pub fn parse(line: &[u8], loaded: Option<Task>) -> Line<'_> {
         return Line::Command(Form::Human, Command::Quit);
     }
     match (form(line), request(line, loaded)) {
-        (_, Line::Unknown) | (Form::Human, Line::WrongArguments(_) | Line::WrongTask(..)) => Line::Text(line),
+        (_, Line::Unknown) | (Form::Human, Line::WrongArguments(_)) => Line::Text(line),
+        #[cfg(feature = "tasks")]
+        (Form::Human, Line::WrongTask(..)) => Line::Text(line),
         (form, Line::Command(_, command)) => match command {
             // A program may send an empty text; a person who types only the word means the word itself.
             Command::Classify(text) | Command::Next { text, .. } | Command::Forecast(text)
@@ -233,13 +254,15 @@ pub fn parse(line: &[u8], loaded: Option<Task>) -> Line<'_> {
 }
 
 /// Interprets a line in machine mode: a command, with `@` or without. `loaded` is the task of the loaded model.
+#[cfg_attr(not(feature = "tasks"), allow(unused_variables))]
 pub fn request(line: &[u8], loaded: Option<Task>) -> Line<'_> {
     let (word, arguments) = split_at_space(line.strip_prefix(b"@").unwrap_or(line));
     let Some(info) = COMMANDS.iter().find(|info| info.word.as_bytes() == word) else { return Line::Unknown };
-    match loaded {
-        Some(task) if !info.is_for(loaded) => Line::WrongTask(info, task),
-        _ => info.parse(arguments).map_or(Line::WrongArguments(info), |command| Line::Command(Form::Machine, command)),
+    #[cfg(feature = "tasks")]
+    if let Some(task) = loaded.filter(|_| !info.is_for(loaded)) {
+        return Line::WrongTask(info, task);
     }
+    info.parse(arguments).map_or(Line::WrongArguments(info), |command| Line::Command(Form::Machine, command))
 }
 
 fn is_blank(bytes: &[u8]) -> bool {
@@ -271,7 +294,11 @@ fn on_or_off(word: &[u8]) -> Option<bool> {
 
 /// Parses 0 to 4,294,967,295.
 fn parse_number(digits: &[u8]) -> Option<u32> {
-    core::str::from_utf8(digits).ok().filter(|text| !text.starts_with('+'))?.parse().ok()
+    let add = |number: u32, &digit: &u8| {
+        let value = char::from(digit).to_digit(10)?;
+        number.checked_mul(10)?.checked_add(value)
+    };
+    if digits.is_empty() { None } else { digits.iter().try_fold(0, add) }
 }
 
 /// Parses 1 to 9999.

@@ -2,7 +2,9 @@
 
 use core::fmt::{self, Write};
 
-use tern_runtime::{Task, TooLong};
+#[cfg(feature = "tasks")]
+use tern_runtime::Task;
+use tern_runtime::TooLong;
 use thiserror::Error;
 
 use crate::command::CommandInfo;
@@ -28,6 +30,7 @@ pub enum ConsoleError {
     #[error("{0}")]
     Input(InputError),
     /// The command is for models of another task than that of the loaded model, `found`.
+    #[cfg(feature = "tasks")]
     #[error(
         "`{}` needs a model for the task `{}`, this one is for `{}`",
         info.word, info.task.map_or("any", Task::name), found.name()
@@ -77,7 +80,9 @@ impl ConsoleError {
             ConsoleError::Overflow { .. } => "overflow",
             ConsoleError::NoModel(_) => "no_model",
             ConsoleError::Input(InputError::TooLong(_)) => "text_too_long",
+            #[cfg(feature = "tasks")]
             ConsoleError::Input(InputError::Numbers(_)) => "numbers",
+            #[cfg(feature = "tasks")]
             ConsoleError::OtherTask { .. } => "other_task",
             ConsoleError::NoText => "no_text",
             ConsoleError::Usage(_) => "usage",

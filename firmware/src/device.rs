@@ -6,6 +6,7 @@ use crate::answer;
 use crate::boot_count::MAX_FAILED_BOOTS;
 use crate::console::Console;
 use crate::engine::Engine;
+use crate::features::UPDATES;
 use crate::flash::{Partition, Partitions};
 use crate::info::Board;
 use crate::loaded_model::{LoadedModel, Refusal};
@@ -30,8 +31,14 @@ pub fn serve<C: Port, P: Partition>(
     log: impl FnOnce(&Result<Engine<'_>, Refusal>),
 ) -> Result<Infallible, C::Error> {
     let Partitions { record, slots } = partitions;
-    let store = Journal::new(record);
     let has_failed_often = port.boot_count().is_some_and(|boots| boots.failed_boots >= MAX_FAILED_BOOTS);
+    if !UPDATES {
+        let [slot, _] = slots;
+        let slot = slot.freeze();
+        let found = if has_failed_often { Err(Refusal::RepeatedFailures) } else { LoadedModel::from_slot(&slot) };
+        return serve_one(port, board, &found, scratch, log);
+    }
+    let store = Journal::new(record);
     let (mut slots, boot) = if has_failed_often {
         Slots::boot_without_model(store, slots, trusted)
     } else {
@@ -66,6 +73,28 @@ pub fn serve<C: Port, P: Partition>(
         let pending = console.run()?;
         idle = console.without_model();
         fulfil(pending, &mut idle, &mut slots, scratch)?;
+    }
+}
+
+/// Serves one model forever, in firmware without the feature `updates`.
+fn serve_one<C: Port>(
+    port: C,
+    board: Board,
+    found: &Result<LoadedModel<'_>, Refusal>,
+    scratch: &mut [i32],
+    log: impl FnOnce(&Result<Engine<'_>, Refusal>),
+) -> Result<Infallible, C::Error> {
+    let model = match found {
+        Ok(found) => Engine::new(found, scratch),
+        Err(refusal) => Err(*refusal),
+    };
+    log(&model);
+    let mut console = Console::new(port, board, model);
+    console.start()?;
+    console.port.mark_ready();
+    loop {
+        // No command of this firmware makes a request.
+        console.run()?;
     }
 }
 

@@ -2,6 +2,8 @@
 
 use core::fmt::{self, Display, Write};
 
+use crate::features::COLORS;
+
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -77,7 +79,13 @@ pub struct Plain<'t>(pub &'t str);
 impl Display for Plain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in self.0.chars() {
-            if c.is_control() { write!(f, "{}", c.escape_default())? } else { f.write_char(c)? }
+            match c {
+                '\t' => f.write_str("\\t")?,
+                '\r' => f.write_str("\\r")?,
+                '\n' => f.write_str("\\n")?,
+                c if c.is_control() => write!(f, "\\u{{{:x}}}", u32::from(c))?,
+                c => f.write_char(c)?,
+            }
         }
         Ok(())
     }
@@ -163,7 +171,7 @@ pub enum Paint {
 impl Paint {
     /// This on a screen with colours, and [`Plain`](Paint::Plain) on others.
     pub fn on(self, screen: Screen) -> Paint {
-        if screen.has_colors { self } else { Paint::Plain }
+        if COLORS && screen.has_colors { self } else { Paint::Plain }
     }
 
     /// The escape sequence that begins it, "select graphic rendition".
@@ -182,14 +190,51 @@ pub struct Painted<T>(pub Paint, pub T);
 
 impl<T: Display> Display for Painted<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !COLORS {
+            return self.1.fmt(f);
+        }
         let end = if self.0 == Paint::Plain { "" } else { "\x1b[0m" };
         write!(f, "{}{}{end}", self.0.start(), self.1)
     }
 }
 
-/// `fraction` (Q16) times `whole`, rounded.
-fn scaled(fraction: u32, whole: u32) -> u64 {
-    (u64::from(fraction) * u64::from(whole) + (1 << 15)) >> 16
+/// `fraction` (Q16, 0 to 1) times `whole`, which is at most 60,000, rounded.
+fn scaled(fraction: u32, whole: u32) -> u32 {
+    (fraction * whole + (1 << 15)) >> 16
+}
+
+/// Displays a 64-bit number. The formatting of `u64` divides 64-bit numbers, for which a small firmware would link more
+/// than 1 KB.
+pub struct Long(pub u64);
+
+impl Display for Long {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Long division by 10, in parts of 16 bits.
+        let mut parts = [48, 32, 16, 0].map(|shift| (self.0 >> shift) as u32 & 0xffff);
+        let mut digits = [0; 20];
+        let mut first = digits.len();
+        while first == digits.len() || parts != [0; 4] {
+            let rest = parts.iter_mut().fold(0, |rest, part| {
+                let number = rest << 16 | *part;
+                *part = number / 10;
+                number % 10
+            });
+            first -= 1;
+            digits[first] = b'0' + rest as u8;
+        }
+        digits[first..].iter().try_for_each(|&digit| f.write_char(digit.into()))
+    }
+}
+
+/// The width of a name on the terminal, in characters, as [`Plain`] displays it.
+pub fn width(name: &str) -> usize {
+    let width = |c: char| match c {
+        '\t' | '\r' | '\n' => 2,
+        '\u{10}'.. if c.is_control() => 6,
+        c if c.is_control() => 5,
+        _ => 1,
+    };
+    name.chars().map(width).sum()
 }
 
 /// Displays a number and its noun, with an `s` unless the number is 1.
@@ -197,7 +242,7 @@ pub struct Counted<'n>(pub u64, pub &'n str);
 
 impl Display for Counted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}{}", self.0, self.1, if self.0 == 1 { "" } else { "s" })
+        write!(f, "{} {}{}", Long(self.0), self.1, if self.0 == 1 { "" } else { "s" })
     }
 }
 
@@ -210,6 +255,26 @@ mod tests {
     fn strings_are_escaped() {
         assert_eq!(Json("a\"b\\c\n\u{1}\u{7f}é").to_string(), r#""a\"b\\c\n\u0001\u007fé""#);
         assert_eq!(Plain("a\x1b[2J\u{9b}é\"").to_string(), "a\\u{1b}[2J\\u{9b}é\"");
+    }
+
+    #[test]
+    fn the_width_is_that_of_the_displayed_name() {
+        let chars = (0..=0x120).filter_map(char::from_u32);
+        for name in chars.map(|c| c.to_string()).chain(["a\tb\u{7f}é".to_string()]) {
+            assert_eq!(width(&name), Plain(&name).to_string().chars().count(), "{name:?}");
+            // As the standard library escapes them.
+            let escaped = name.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() });
+            assert_eq!(Plain(&name).to_string(), escaped.collect::<std::string::String>());
+        }
+    }
+
+    #[test]
+    fn long_numbers_are_displayed_as_any_other() {
+        let powers = (0..64).map(|bit| 1u64 << bit);
+        let ends = [0, 9, 10, 99, 65_535, 65_536, 999_999_999_999, u64::MAX];
+        for number in powers.flat_map(|power| [power - 1, power]).chain(ends) {
+            assert_eq!(Long(number).to_string(), number.to_string());
+        }
     }
 
     #[test]

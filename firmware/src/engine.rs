@@ -3,6 +3,7 @@
 use tern_runtime::{Config, Golden, Input, Logits, Model, Ranked, Sampler, Session, Task, TooLong, UNK, softmax};
 use thiserror::Error;
 
+use crate::features::TASKS;
 use crate::loaded_model::{LoadedModel, Refusal};
 use crate::numbers::{NumberError, NumberParser};
 use crate::port::{Port, ticks_since};
@@ -35,6 +36,7 @@ pub enum InputError {
     )]
     TooLong(TooLong),
     /// The model reads numbers, and the input is not numbers.
+    #[cfg(feature = "tasks")]
     #[error("numbers: {0}")]
     Numbers(NumberError),
 }
@@ -158,10 +160,14 @@ impl<'m> Engine<'m> {
     /// Prepares a model to run in `scratch`. A bidirectional model takes all of it, to keep as many tokens as possible.
     ///
     /// # Errors
-    /// [`Refusal::Scratch`] if `scratch` is too short for the state, the logits and one time step of numbers.
+    /// [`Refusal::Task`] if this build does not run the model's task; [`Refusal::Scratch`] if `scratch` is too short
+    /// for the state, the logits and one time step of numbers.
     pub fn new(loaded: &'m LoadedModel<'m>, scratch: &'m mut [i32]) -> Result<Self, Refusal> {
         let model = &loaded.model;
         let Config { task, input, classes, embedding_dim, .. } = *model.config();
+        if !TASKS && task != Task::Classify {
+            return Err(Refusal::Task(task));
+        }
         let logits = if task == Task::LanguageModel { 0 } else { classes };
         let channels = if input == Input::Values { embedding_dim } else { 0 };
         let words = model.scratch_len_for(1).saturating_add(logits).saturating_add(channels);
@@ -245,12 +251,13 @@ impl<'m> Engine<'m> {
                     port.keep_alive();
                 }
             }
-            Session::Values(_) => {
+            Session::Values(_) if TASKS => {
                 for &byte in bytes {
                     self.feed_number_byte(byte, false);
                     port.keep_alive();
                 }
             }
+            Session::Values(_) => (),
         }
         self.ticks += ticks_since(start, port);
     }
@@ -324,7 +331,8 @@ impl<'m> Engine<'m> {
         let start = port.ticks();
         match &mut self.session {
             Session::Text(session) => session.finish(),
-            Session::Values(_) => self.feed_number_byte(b'\n', true),
+            Session::Values(_) if TASKS => self.feed_number_byte(b'\n', true),
+            Session::Values(_) => (),
         }
         self.session.logits_while(|| stay_alive(port));
         for (to, logit) in self.logits.iter_mut().zip(self.session.logits().iter()) {
@@ -332,12 +340,12 @@ impl<'m> Engine<'m> {
         }
         self.ticks += ticks_since(start, port);
         let too_long = self.session.check_length().err().map(InputError::TooLong);
-        let answer = Answer {
-            tokens: self.session.tokens(),
-            unknown: self.session.unknown(),
-            ticks: self.ticks,
-            error: self.number_error.map(InputError::Numbers).or(too_long),
-        };
+        #[cfg(feature = "tasks")]
+        let error = self.number_error.map(InputError::Numbers).or(too_long);
+        #[cfg(not(feature = "tasks"))]
+        let error = too_long;
+        let (tokens, unknown) = (self.session.tokens(), self.session.unknown());
+        let answer = Answer { tokens, unknown, ticks: self.ticks, error };
         self.last_answer = Some(answer);
         answer
     }

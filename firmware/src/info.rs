@@ -6,6 +6,7 @@ use tern_runtime::{Config, Input, Task};
 
 use crate::display::{Counted, Escaped, Form, Json, Plain};
 use crate::engine::Engine;
+use crate::features::TASKS;
 use crate::loaded_model::Refusal;
 use crate::{line, queue};
 
@@ -43,10 +44,10 @@ pub fn banner(board: &Board, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt
     }
     // Without a model, the hint is that of the most common kind.
     let hint = match loaded.map(|engine| (engine.task(), engine.model().config().input)) {
-        Ok((Task::LanguageModel, _)) => "a text and Enter for the next tokens",
-        Ok((Task::Forecast, _)) => "numbers and Enter for a forecast",
-        Ok((Task::Classify, Input::Values)) => "numbers and Enter to classify them",
-        Ok((Task::Classify, Input::Tokens)) | Err(_) => "a text and Enter to classify it",
+        Ok((Task::LanguageModel, _)) if TASKS => "a text and Enter for the next tokens",
+        Ok((Task::Forecast, _)) if TASKS => "numbers and Enter for a forecast",
+        Ok((_, Input::Values)) if TASKS => "numbers and Enter to classify them",
+        _ => "a text and Enter to classify it",
     };
     write!(out, "type {hint}; `help` lists the commands\r\n")
 }
@@ -60,13 +61,13 @@ impl fmt::Display for Kind<'_> {
         // reads values.
         let Config { task, input, classes, vocab_size, embedding_dim, .. } = *self.0;
         match task {
-            Task::Classify => write!(f, "{classes} classes, ")?,
-            Task::LanguageModel => f.write_str("language model, ")?,
-            Task::Forecast => write!(f, "forecast of {}, ", Counted(classes as u64, "value"))?,
+            Task::LanguageModel if TASKS => f.write_str("language model, ")?,
+            Task::Forecast if TASKS => write!(f, "forecast of {}, ", Counted(classes as u64, "value"))?,
+            _ => write!(f, "{classes} classes, ")?,
         }
         match input {
-            Input::Tokens => write!(f, "{}", Counted(vocab_size as u64, "token")),
-            Input::Values => write!(f, "{}", Counted(embedding_dim as u64, "channel")),
+            Input::Values if TASKS => write!(f, "{}", Counted(embedding_dim as u64, "channel")),
+            _ => write!(f, "{}", Counted(vocab_size as u64, "token")),
         }
     }
 }

@@ -15,6 +15,7 @@ mod crc32;
 pub mod device;
 mod display;
 mod engine;
+mod features;
 pub mod flash;
 mod frame;
 mod golden;

@@ -5,6 +5,8 @@ mod keys;
 
 use heapless::Vec;
 
+use crate::features::EDITING;
+
 use history::History;
 pub use history::LIMIT;
 pub use keys::ASK_TERMINAL;
@@ -126,17 +128,18 @@ impl Editor {
                 self.clear();
                 Edit::Redraw
             }
+            Key::Backspace => self.remove(self.previous(), self.cursor),
+            Key::Redraw => Edit::Redraw,
+            Key::Terminal => Edit::Terminal,
+            _ if !EDITING => Edit::None,
             Key::KillEnd => self.remove(self.cursor, self.line.len()),
             Key::KillWord => self.remove(self.word_start(), self.cursor),
-            Key::Backspace => self.remove(self.previous(), self.cursor),
             Key::Delete => self.remove(self.cursor, self.next()),
             Key::Left => self.move_to(self.previous()),
             Key::Right => self.move_to(self.next()),
             Key::Home => self.move_to(0),
             Key::End => self.move_to(self.line.len()),
             Key::Up | Key::Down => self.recall(key == Key::Up),
-            Key::Redraw => Edit::Redraw,
-            Key::Terminal => Edit::Terminal,
         }
     }
 

@@ -1,10 +1,11 @@
 //! A model in a slot: finds and loads the device file, or gives the reason why no model runs.
 
-use tern_runtime::{LoadError, Model, file_len};
+use tern_runtime::{LoadError, Model, Task, file_len};
 use thiserror::Error;
 
 use crate::boot_count::MAX_FAILED_BOOTS;
 use crate::crc32::crc32;
+use crate::features::UPDATES;
 
 /// A model that was found in a slot.
 #[derive(Clone, Copy, Debug)]
@@ -33,24 +34,38 @@ pub fn is_blank(slot: &[u8]) -> bool {
     first.iter().all(|&byte| byte == 0) || first.iter().all(|&byte| byte == 0xff)
 }
 
+/// The way to get a model into a slot.
+const LOAD_INTO_SLOT: &str = if UPDATES {
+    "`load` a device file (`tern export`), or write it with `tern flash`"
+} else {
+    "write a device file (`tern export`) with `tern flash`"
+};
+/// The way to get another model into a slot.
+const LOAD_ANOTHER: &str =
+    if UPDATES { "`load` another model, `rollback`" } else { "write another model with `tern flash`" };
+
 /// The reason why no model runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
     /// The slot is empty.
-    #[error("the model slot is empty; `load` a device file (`tern export`), or write it with `tern flash`")]
+    #[error("the model slot is empty; {LOAD_INTO_SLOT}")]
     Empty,
     /// A model failed its checks. The lines before the banner give the details.
+    #[cfg(feature = "updates")]
     #[error("the model failed its checks; the lines after a reset give the reason. `load` another one")]
     NotRun,
     /// Several starts in a row failed before the prompt, so this one runs no model.
     #[error(
-        "the last {MAX_FAILED_BOOTS} starts failed before the prompt, so this one runs no model; `load` another \
-         model, `rollback`, or try again with `reset`"
+        "the last {MAX_FAILED_BOOTS} starts failed before the prompt, so this one runs no model; {LOAD_ANOTHER}, or \
+         try again with `reset`"
     )]
     RepeatedFailures,
     /// The file in the slot is refused.
     #[error("the file in the model slot is refused: {0}")]
     File(#[from] LoadError),
+    /// The model has this task, and the firmware was built without the feature `tasks`.
+    #[error("the model is for the task `{}`, this firmware only for `classify`; build it with the feature `tasks`", .0.name())]
+    Task(Task),
     /// The model's state and logits do not fit the board's RAM for models.
     #[error(
         "the model and its answer need {needed} bytes of RAM, this board reserves {available}; use a smaller model \

@@ -9,15 +9,20 @@ compile_error!(
      host with `cargo test --lib --target <this host>`"
 );
 
-#[cfg_attr(any(feature = "mps2-an385", feature = "mps2-an386"), path = "board/mps2.rs")]
+#[cfg_attr(any(feature = "mps2-an385", feature = "mps2-an385-64k"), path = "board/mps2.rs")]
+#[cfg_attr(any(feature = "mps2-an386", feature = "mps2-an500"), path = "board/mps2.rs")]
+#[cfg_attr(feature = "mps2-an505", path = "board/mps2_an505.rs")]
+#[cfg_attr(feature = "mps3-an547", path = "board/mps3_an547.rs")]
 #[cfg_attr(feature = "netduinoplus2", path = "board/netduinoplus2.rs")]
 #[cfg_attr(feature = "nrf52840-dk", path = "board/nrf52840_dk.rs")]
 #[cfg_attr(feature = "nucleo-f429zi", path = "board/nucleo_f429zi.rs")]
-#[cfg_attr(feature = "pico2", path = "board/pico2.rs")]
+#[cfg_attr(any(feature = "pico", feature = "pico2"), path = "board/rp.rs")]
 #[cfg_attr(feature = "riscv32-virt", path = "board/riscv32_virt.rs")]
 mod board;
-#[cfg(feature = "log-by-port")]
-mod logger;
+#[cfg(feature = "cmsdk")]
+mod cmsdk;
+#[cfg_attr(not(feature = "log"), path = "log/none.rs")]
+mod log;
 mod memory_map;
 #[cfg_attr(target_arch = "arm", path = "processor/cortex_m.rs")]
 #[cfg_attr(target_arch = "riscv32", path = "processor/riscv.rs")]
@@ -35,9 +40,12 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use board::Board;
 use static_cell::ConstStaticCell;
 use tern_firmware::hardware::{Hardware, Note};
-use tern_firmware::log_level::Level;
 use tern_firmware::queue::{self, Dropped, Ring, SharedWriter};
-use tern_firmware::{Engine, Refusal, TrustedKey, device};
+use tern_firmware::{TrustedKey, device};
+
+/// The name of the board: its feature, from build.rs.
+#[allow(dead_code, reason = "a file for one board has its name")]
+const BOARD: &str = env!("TERN_BOARD");
 
 /// The key that models must be signed with: `TERN_PUBLIC_KEY` at build time. `None` accepts unsigned models.
 const TRUSTED: Option<TrustedKey> = TrustedKey::from_hex(option_env!("TERN_PUBLIC_KEY_HEX"));
@@ -56,59 +64,18 @@ fn main() -> ! {
     let (writer, received) = queue::split(RING.take(), &DROPPED);
     RECEIVE_QUEUE.open(writer);
     let mut board = Board::start();
-    #[cfg(feature = "log-by-port")]
-    logger::start();
+    log::start();
     let boots = reset::count_boot(&mut board);
     let clock_hz = board.clock_hz();
-    if boots.level >= Level::Info {
-        let (version, reason) = (tern_firmware::FIRMWARE, boots.reason.name());
-        defmt::info!("tern {=str} on {=str}, reset: {=str}", version, Board::NAME, reason);
-    }
+    log::boot(&boots);
 
     let partitions = memory_map::partitions::<<Board as Hardware>::Flash>();
     let identity = tern_firmware::Board { name: Board::NAME, clock_hz, scratch_bytes: Board::SCRATCH_BYTES };
     let port = serial::Serial::new(board, received, boots);
-    match device::serve(port, identity, partitions, TRUSTED, SCRATCH.take(), |model| log_model(model, boots.level)) {
+    match device::serve(port, identity, partitions, TRUSTED, SCRATCH.take(), |model| log::model(model, boots.level)) {
         // Neither happens: the device runs forever, and this port has no errors.
         Ok(never) => match never {},
         Err(never) => match never {},
-    }
-}
-
-/// Logs the model that the boot found, or why none runs.
-fn log_model(model: &Result<Engine<'_>, Refusal>, level: Level) {
-    let least_level = match model {
-        Ok(_) => Level::Info,
-        Err(Refusal::Empty) => Level::Warn,
-        Err(_) => Level::Error,
-    };
-    if level < least_level {
-        return;
-    }
-    match model {
-        Ok(engine) => {
-            let config = engine.model().config();
-            defmt::info!(
-                "model accepted: {=usize} bytes, crc32 {=u32:08x}, vocabulary {=usize}, embedding {=usize}, hidden {=usize}, \
-                 outputs {=usize}, RAM {=usize} bytes",
-                engine.file_bytes(),
-                engine.crc32(),
-                config.vocab_size,
-                config.embedding_dim,
-                config.hidden_size,
-                config.classes,
-                engine.scratch_bytes()
-            );
-        }
-        Err(Refusal::Empty) => defmt::warn!("no model: the slot is empty"),
-        Err(Refusal::NotRun) => defmt::error!("model refused; the console prints the reason"),
-        Err(Refusal::RepeatedFailures) => {
-            defmt::error!("no model runs, since the last starts failed before the prompt")
-        }
-        Err(Refusal::File(error)) => defmt::error!("model refused: {}", error),
-        Err(Refusal::Scratch { needed, available }) => {
-            defmt::error!("model refused: it needs {=usize} bytes of RAM, {=usize} are reserved", needed, available);
-        }
     }
 }
 
@@ -134,7 +101,7 @@ fn stop(why: fmt::Arguments<'_>) -> ! {
     if !STOPPING.load(Ordering::Relaxed) {
         STOPPING.store(true, Ordering::Relaxed);
         let _ = write!(Plain, "\r\nfirmware stopped: {why}\r\nplease report this bug; the device restarts\r\n");
-        defmt::error!("stopped: {}", defmt::Display2Format(&why));
+        log::stopped(why);
     }
     reset::reset(Note::Panic)
 }

@@ -9,6 +9,7 @@ use crate::ymodem::Failure;
 
 /// A request about the model slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "updates"), allow(dead_code))]
 pub enum Request {
     /// List the slots.
     Models,
@@ -24,6 +25,7 @@ pub enum Request {
 
 /// A request that waits for the main loop, with the form of its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "updates"), allow(dead_code))]
 pub struct PendingRequest {
     pub request: Request,
     pub form: Form,

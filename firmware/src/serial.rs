@@ -9,7 +9,7 @@ use tern_firmware::queue::QueueReader;
 use tern_firmware::{Event, Hardware, LostBytes, Port, Stack};
 
 use crate::board::Board;
-use crate::{reset, stack};
+use crate::{log, reset, stack};
 
 /// The port. It cannot fail, and every use of it feeds the watchdog.
 pub struct Serial {
@@ -99,15 +99,6 @@ impl Port for Serial {
     }
 
     fn log_event(&mut self, event: Event) {
-        match event {
-            Event::Overflow { lost } => defmt::warn!("overflow: {=u32} bytes lost, a line or text refused", lost),
-            Event::LineTooLong { bytes } => defmt::warn!("a line of {=usize} bytes refused", bytes),
-            Event::SelfTest { exact, golden } if exact == golden => {
-                defmt::info!("selftest: {=u32} golden examples exact", exact)
-            }
-            Event::SelfTest { exact, golden } => {
-                defmt::error!("selftest: {=u32} of {=u32} golden examples exact", exact, golden)
-            }
-        }
+        log::event(event);
     }
 }

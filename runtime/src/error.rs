@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::features::ERRORS;
+
 /// A name from a file, cut to 40 bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Name {
@@ -69,11 +71,11 @@ impl defmt::Format for Name {
 
 /// Implements `Display`, with the message of each variant, and `Error`.
 macro_rules! messages {
-    ($error:ident: $($pattern:pat => $message:literal $(, $argument:expr)*;)*) => {
+    ($error:ident: $($pattern:pat $(if $guard:expr)? => $message:literal $(, $argument:expr)*;)*) => {
         impl fmt::Display for $error {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 match self {
-                    $($pattern => write!(f, $message $(, $argument)*),)*
+                    $($pattern $(if $guard)? => write!(f, $message $(, $argument)*),)*
                 }
             }
         }
@@ -201,6 +203,8 @@ impl fmt::Display for Shape {
 messages! {
     LoadError:
     LoadError::Refused => "the file is refused; build tern-runtime with the feature `errors` to learn why";
+    // No other error is given; the texts of the others need not be linked.
+    _ if !ERRORS => "the file is refused";
     LoadError::Misaligned => "the file's address is not a multiple of 8; align it, for example with `include_model!`";
     LoadError::Truncated { found, expected } => "the file ends after {found} bytes of {expected}; copy it again";
     LoadError::TrailingBytes { found, expected } =>

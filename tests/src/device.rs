@@ -101,7 +101,7 @@ impl Device {
 
 /// Returns true if a program listens on a port. Connecting would use up the one connection that QEMU waits for, and
 /// binding the port could keep QEMU from it, so the kernel is asked. Systems without `/proc` bind the port.
-fn is_listened_on(port: u16) -> bool {
+pub(crate) fn is_listened_on(port: u16) -> bool {
     let Ok(sockets) = std::fs::read_to_string("/proc/net/tcp") else {
         return TcpListener::bind(("127.0.0.1", port)).is_err();
     };
@@ -180,7 +180,7 @@ impl Console {
 }
 
 /// Returns a free port. If another process takes it first, QEMU does not start and the test fails.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port is free").port()
 }
 

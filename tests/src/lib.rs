@@ -7,6 +7,7 @@ mod browser;
 pub mod device;
 mod golden;
 mod model;
+pub mod pico;
 mod programs;
 pub mod relay;
 #[cfg(unix)]

@@ -20,6 +20,7 @@ pub mod report;
 pub mod sign;
 mod table;
 pub mod train;
+mod uf2;
 
 use crate::device_file::DeviceFile;
 use crate::float_model::FloatModel;

@@ -1,31 +1,38 @@
-//! `cargo xtask boards`: a table of the flash and RAM that the firmware of each board takes, from the ELF files.
+//! `cargo xtask boards`: tables of the flash and RAM that the firmware of each board takes, and of the flash that each
+//! feature of the console takes, from the ELF files.
 
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use tern_boards::{BOARDS, Board};
+use tern_boards::{BOARDS, Board, DEFAULT, Features};
 
 use crate::elf::Image;
 use crate::stage::grouped;
 use crate::{firmware, repo};
 
-/// The lines around the table in `docs/boards.md`.
+/// The line before a table in `docs/boards.md`.
 const BEGIN: &str = "<!-- cargo xtask boards --write -->\n";
+/// The line after it.
 const END: &str = "<!-- end -->\n";
 
-/// Builds the firmware of all boards and prints the table. With `write` it is also written into `docs/boards.md`.
+/// Builds the firmware of all boards and prints the tables. With `write` they are also written into `docs/boards.md`.
 pub fn run(write: bool) -> Result<()> {
-    let table = table()?;
-    print!("{table}");
+    let tables = [table()?, features()?];
+    print!("{}", tables.join("\n"));
     if !write {
         return Ok(());
     }
     let page = page();
-    let text = fs::read_to_string(&page)?;
-    let (before, _, after) = parts(&text)?;
+    let mut text = fs::read_to_string(&page)?;
+    let mut from = 0;
+    for table in tables {
+        let place = place(&text, from)?;
+        from = place.start + table.len();
+        text.replace_range(place, &table);
+    }
     let new = page.with_extension("tmp");
-    fs::write(&new, format!("{before}{BEGIN}{table}{END}{after}"))?;
+    fs::write(&new, text)?;
     fs::rename(new, page)?;
     Ok(())
 }
@@ -34,11 +41,14 @@ fn page() -> PathBuf {
     repo::root().join("docs/boards.md")
 }
 
-/// The page before its table, the table, and the page after it.
-fn parts(text: &str) -> Result<(&str, &str, &str)> {
-    let (before, rest) = text.split_once(BEGIN).with_context(|| format!("docs/boards.md: expected a line {BEGIN}"))?;
-    let (table, after) = rest.split_once(END).with_context(|| format!("docs/boards.md: expected a line {END}"))?;
-    Ok((before, table, after))
+/// The place of the first table of the page after the byte `from`.
+fn place(text: &str, from: usize) -> Result<std::ops::Range<usize>> {
+    let find = |mark: &str, from: usize| {
+        let found = text[from..].find(mark).with_context(|| format!("docs/boards.md: expected a line {mark}"));
+        found.map(|index| from + index)
+    };
+    let begin = find(BEGIN, from)? + BEGIN.len();
+    Ok(begin..find(END, begin)?)
 }
 
 fn table() -> Result<String> {
@@ -46,8 +56,37 @@ fn table() -> Result<String> {
         "| board | processor | program, of its flash | RAM before the stack, of | scratch in it | model slot | run |\n\
          |---|---|---|---|---|---|---|\n",
     );
-    for board in &BOARDS {
+    for board in BOARDS {
         table += &row(board, &Image::read(&firmware::build(board)?)?)?;
+    }
+    Ok(table)
+}
+
+/// The table of the console's features: the flash that each takes on the default board.
+fn features() -> Result<String> {
+    let features = firmware::features()?;
+    let names: Vec<_> =
+        features.iter().map(|(name, _)| name.as_str()).filter(|name| *name != firmware::SIGNED).collect();
+    let full = firmware::size_with(DEFAULT, &names)?.flash_bytes;
+    let mut table = format!(
+        "| feature | what the console has with it | bytes |\n|---|---|---|\n| `full` | all of these | {} |\n",
+        grouped(full)
+    );
+    for (name, purpose) in &features {
+        if name == firmware::SIGNED {
+            let with = firmware::size_with(DEFAULT, &[&names[..], &[firmware::SIGNED]].concat())?.flash_bytes;
+            table += &format!("| `{name}`, not in `full` | {purpose} | {} |\n", grouped(with.saturating_sub(full)));
+            continue;
+        }
+        let others: Vec<_> = names.iter().copied().filter(|other| other != name).collect();
+        // A build without cells of its own takes those of the minimal console.
+        let others = if name == "models" { [&others[..], &["minimal"]].concat() } else { others };
+        let without = firmware::size_with(DEFAULT, &others)?.flash_bytes;
+        table += &format!("| `{name}` | {purpose} | {} |\n", grouped(full.saturating_sub(without)));
+    }
+    for board in BOARDS.iter().filter(|board| board.features == Features::Minimal) {
+        let bytes = grouped(firmware::size_with(board, &["minimal"])?.flash_bytes);
+        table += &format!("| `minimal` | none of these, on `{}` | {bytes} |\n", board.name);
     }
     Ok(table)
 }
@@ -74,16 +113,33 @@ mod tests {
     #[test]
     fn the_page_lists_every_board() {
         let text = fs::read_to_string(page()).unwrap();
-        let (_, table, _) = parts(&text).unwrap();
+        let table = &text[place(&text, 0).unwrap()];
         let listed: Vec<_> = table.lines().skip(2).filter_map(|line| line.split('`').nth(1)).collect();
-        assert_eq!(listed, BOARDS.each_ref().map(|board| board.name), "`cargo xtask boards --write` makes the table");
+        assert_eq!(
+            listed,
+            BOARDS.iter().map(|board| board.name).collect::<Vec<_>>(),
+            "`cargo xtask boards --write` makes the table"
+        );
+    }
+
+    #[test]
+    fn the_page_lists_every_feature() {
+        let text = fs::read_to_string(page()).unwrap();
+        let after_boards = place(&text, 0).unwrap().end;
+        let table = &text[place(&text, after_boards).unwrap()];
+        for (name, purpose) in firmware::features().unwrap() {
+            assert!(
+                table.contains(&format!("| `{name}`")) && table.contains(&format!("| {purpose} |")),
+                "{name}: `cargo xtask boards --write`"
+            );
+        }
     }
 
     #[test]
     fn every_board_has_a_feature_and_a_file() {
         let manifest = fs::read_to_string(repo::firmware().join("Cargo.toml")).unwrap();
         let main = fs::read_to_string(repo::firmware().join("src/main.rs")).unwrap();
-        for Board { name, .. } in &BOARDS {
+        for Board { name, .. } in BOARDS {
             assert!(manifest.contains(&format!("\n{name} = [")), "{name} in firmware/Cargo.toml");
             assert!(main.contains(&format!("feature = \"{name}\"")), "{name} in firmware/src/main.rs");
         }

@@ -170,7 +170,7 @@ pub struct BoardOption {
 
 /// Accepts the name of a board, and lists all names in the help.
 fn board_parser() -> impl TypedValueParser<Value = &'static Board> {
-    let names = PossibleValuesParser::new(tern_boards::BOARDS.each_ref().map(|board| board.name));
+    let names = PossibleValuesParser::new(tern_boards::BOARDS.iter().map(|board| board.name));
     names.try_map(|name| Board::named(&name).ok_or_else(|| format!("no board is called `{name}`")))
 }
 

@@ -16,20 +16,25 @@ use crate::repo;
 /// them.
 pub const PUBLIC_KEY: &str = "TERN_PUBLIC_KEY";
 
-/// Builds the release firmware without a key, and returns the path of its ELF file, [`Board::firmware`].
+/// The feature of firmware that runs only signed models.
+pub const SIGNED: &str = "signed";
+/// A public key whose private key is in RFC 8032, to measure sizes.
+const KEY_OF_NOBODY: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+
+/// Builds the firmware without a key, and returns the path of its ELF file, [`Board::firmware`].
 pub fn build(board: &Board) -> Result<PathBuf> {
     let mut command = command(board, &repo::firmware(), "build");
     command.env_remove(PUBLIC_KEY);
     build_with(board, command, &repo::root().join(board.firmware()))
 }
 
-/// Builds the release firmware that runs only models signed with this key, and returns the path of its ELF file,
+/// Builds the firmware that runs only models signed with this key, and returns the path of its ELF file,
 /// [`Board::signed_firmware`]. `public_key` is as in [`PUBLIC_KEY`]; a path is relative to the current folder.
 pub fn build_signed(board: &Board, public_key: &OsStr) -> Result<PathBuf> {
     // The build script runs in another folder, so a path must be absolute.
     let key = fs::canonicalize(public_key).map_or_else(|_| public_key.to_owned(), PathBuf::into_os_string);
     let mut command = command(board, &repo::firmware(), "build");
-    command.args(["--features", "signed"]).env(PUBLIC_KEY, key);
+    command.args(["--features", SIGNED]).env(PUBLIC_KEY, key);
     build_with(board, command, &repo::root().join(board.signed_firmware()))
 }
 
@@ -67,24 +72,46 @@ fn build_with(board: &Board, mut build: Command, elf: &Path) -> Result<PathBuf> 
     Ok(elf.to_owned())
 }
 
-/// The command `cargo SUBCOMMAND` for the release firmware of `board`, in the workspace at `folder`.
+/// The command `cargo SUBCOMMAND` for the firmware of `board`, in the workspace at `folder`.
 pub fn command(board: &Board, folder: &Path, subcommand: &str) -> Command {
+    command_with(board, folder, subcommand, &[board.features.feature()])
+}
+
+/// As [`command`], with other features of the console than those of the board.
+fn command_with(board: &Board, folder: &Path, subcommand: &str, features: &[&str]) -> Command {
     let mut command = cargo(folder);
-    command.args([
-        subcommand,
-        "--release",
-        "--no-default-features",
-        "--features",
-        board.name,
-        "--target",
-        board.target,
-    ]);
+    let features = [&[board.name], features].concat().join(",");
+    command.args([subcommand, "--profile", board.features.profile(), "--no-default-features"]);
+    command.args(["--features", &features, "--target", board.target]);
     command
+}
+
+/// Builds the firmware with these features of the console, and returns its sizes.
+pub fn size_with(board: &Board, features: &[&str]) -> Result<Image> {
+    let target_folder = repo::firmware().join("target");
+    let mut command = command_with(board, &repo::firmware(), "build", features);
+    let key = if features.contains(&SIGNED) { KEY_OF_NOBODY } else { "" };
+    run(command.env(PUBLIC_KEY, key).arg("--quiet").arg("--target-dir").arg(&target_folder))?;
+    Image::read(&built(board, &target_folder))
+}
+
+/// The features of the console and what each is for, from the comments of firmware/Cargo.toml.
+pub fn features() -> Result<Vec<(String, String)>> {
+    let manifest = repo::read(&repo::firmware().join("Cargo.toml"))?;
+    let names = manifest.lines().find_map(|line| line.strip_prefix("full = [")?.strip_suffix(']'));
+    let names = names.context("firmware/Cargo.toml: expected a line `full = [\"…\", …]`")?;
+    let names = names.split(", ").map(|name| name.trim_matches('"')).chain([SIGNED]);
+    let described = |name: &str| {
+        let before = manifest.split_once(&format!("\n{name} = ["))?.0;
+        let comment: Vec<_> = before.lines().rev().map_while(|line| line.strip_prefix("# ")).collect();
+        Some((name.to_owned(), comment.into_iter().rev().collect::<Vec<_>>().join(" ")))
+    };
+    names.map(|name| described(name).with_context(|| format!("firmware/Cargo.toml: no feature {name}"))).collect()
 }
 
 /// The path at which cargo puts the program below a target folder.
 pub fn built(board: &Board, target_folder: &Path) -> PathBuf {
-    target_folder.join(board.target).join("release").join("tern-firmware")
+    target_folder.join(board.target).join(board.features.profile()).join("tern-firmware")
 }
 
 /// Checks that the table of boards and the board's memory map agree about the first model slot.

@@ -39,7 +39,7 @@ fn checks(stages: &mut Stages) -> Result<()> {
     clippy(stages, "clippy", &root, &["--workspace", "--all-targets"]);
     // No other stage builds this feature.
     clippy(stages, "clippy, trainer with hub", &root, &["-p", "tern-trainer", "--lib", "--features", "hub"]);
-    for board in &BOARDS {
+    for board in BOARDS {
         let name = board.name;
         // Clippy checks emulated boards only: for real chips it would compile the vendors' crates once more, which
         // takes minutes. Their build below still shows the compiler's warnings.

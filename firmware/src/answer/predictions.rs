@@ -5,8 +5,11 @@ use core::fmt::{self, Write};
 use tern_runtime::text::{Detokenizer, TokenizerKind};
 use tern_runtime::{Model, Ranked};
 
-use crate::display::{Bar, Counted, Decimal, Escaped, Form, Json, Paint, Painted, Percent, Plain, Screen, list};
+use crate::display::{
+    Bar, Counted, Decimal, Escaped, Form, Json, Long, Paint, Painted, Percent, Plain, Screen, list, width,
+};
 use crate::engine::{Answer, Engine, Generated, Sampling, StepAnswer};
+use crate::features::COLORS;
 use crate::numbers::Value;
 
 /// Labels or next tokens that a person sees if no number is given.
@@ -98,7 +101,7 @@ fn row(rank: usize, name: &str, columns: usize, probability: u32, screen: Screen
     let name_paint = if rank == 0 { Paint::Bold } else { Paint::Plain };
     let padding = columns.saturating_sub(width(name));
     write!(out, "{}{:padding$} {}", Painted(name_paint.on(screen), Plain(name)), "", Percent(probability))?;
-    if probability >= MIN_BAR {
+    if COLORS && probability >= MIN_BAR {
         write!(out, "  {}", Painted(Paint::Green.on(screen), Bar(probability)))?;
     }
     out.write_str("\r\n")
@@ -113,11 +116,6 @@ pub fn step(step: &StepAnswer<'_>, label: &str, screen: Screen, out: &mut dyn Wr
     row(rank, label, label_columns, step.probability, screen, out)
 }
 
-/// The width of a name on the terminal, in characters.
-fn width(name: &str) -> usize {
-    name.chars().map(|c| if c.is_control() { c.escape_default().count() } else { 1 }).sum()
-}
-
 fn costs(answer: Answer, out: &mut dyn Write) -> fmt::Result {
     let Answer { tokens, unknown, ticks, .. } = answer;
     write!(out, "{}, {unknown} unknown, {}", Counted(tokens.into(), "token"), Counted(ticks, "tick"))
@@ -125,7 +123,7 @@ fn costs(answer: Answer, out: &mut dyn Write) -> fmt::Result {
 
 /// Ends the list and the object of a JSON answer with the costs.
 fn json_costs(answer: Answer, out: &mut dyn Write) -> fmt::Result {
-    let Answer { tokens, unknown, ticks, .. } = answer;
+    let (Answer { tokens, unknown, .. }, ticks) = (answer, Long(answer.ticks));
     write!(out, r#"],"tokens":{tokens},"unknown":{unknown},"ticks":{ticks}}}"#)
 }
 

@@ -1,4 +1,5 @@
-//! ARM's MPS2 board: a Cortex-M4F with the AN386 image, a Cortex-M3 with AN385. QEMU's `mps2-an386` and `mps2-an385`.
+//! ARM's MPS2 board with the images AN385 (Cortex-M3), AN386 (Cortex-M4F) and AN500 (Cortex-M7): QEMU's `mps2-an385`,
+//! `mps2-an386` and `mps2-an500`.
 //!
 //! 25 MHz, 4 MB of code memory and 4 MB of RAM. The code memory takes the place of flash: models are written there
 //! separately from the program.
@@ -14,6 +15,20 @@
 //! }
 //! ```
 //!
+//! `mps2-an385-64k` has no more memory than a small chip, 64 KB of flash and 20 KB of RAM as an STM32F103C8, for the
+//! firmware without updates:
+//!
+//! ```memory.x mps2-an385-64k
+//! MEMORY
+//! {
+//!   FLASH  : ORIGIN = 0x00000000, LENGTH = 40K
+//!   SLOT_A : ORIGIN = 0x0000a000, LENGTH = 24K
+//!   SLOT_B : ORIGIN = 0x00010000, LENGTH = 0
+//!   RECORD : ORIGIN = 0x00010000, LENGTH = 0
+//!   RAM    : ORIGIN = 0x20000000, LENGTH = 20K
+//! }
+//! ```
+//!
 //! * UART0 is the console, and UART1 carries the log.
 //! * TIMER0 counts the clock: 32 bits, which wrap after 172 s. It has no interrupt, which would disturb the
 //!   measurements.
@@ -21,10 +36,11 @@
 
 use cortex_m_rt::exception;
 use tern_firmware::hardware::{Note, ResetReason};
-use tern_firmware::queue::Received;
 use tern_firmware::{Hardware, RamFlash};
 
+use crate::cmsdk::{Uart, Watchdog};
 use crate::memory_map::{FlashRegion, FromRegion};
+use crate::processor::Handler;
 use crate::register::Register;
 use crate::{RECEIVE_QUEUE, processor, reset};
 
@@ -33,86 +49,37 @@ const WATCHDOG_SECONDS: u32 = 8;
 
 // ---- registers ----
 
+// SAFETY: these peripherals are always mapped.
+const CONSOLE: Uart = unsafe { Uart::at(0x4000_4000) };
+// SAFETY: as above.
+const LOG: Uart = unsafe { Uart::at(0x4000_5000) };
+// SAFETY: as above.
+const WATCHDOG: Watchdog = unsafe { Watchdog::at(0x4000_8000) };
+
 const fn register(address: usize) -> Register<u32> {
-    // SAFETY: every address below is that of a 32-bit peripheral register of this board; none of these peripherals
-    // writes memory.
+    // SAFETY: every address below is that of a register of TIMER0, which is always mapped and writes no memory.
     unsafe { Register::at(address) }
 }
-
-/// A UART of ARM's Cortex-M System Design Kit, with a buffer of one byte in each direction.
-struct Uart {
-    data: Register<u32>,
-    state: Register<u32>,
-    control: Register<u32>,
-    interrupt: Register<u32>,
-    divider: Register<u32>,
-}
-
-impl Uart {
-    const TX_FULL: u32 = 1 << 0;
-    const RX_FULL: u32 = 1 << 1;
-    const RX_OVERRUN: u32 = 1 << 3;
-    const TX_ENABLE: u32 = 1 << 0;
-    const RX_ENABLE: u32 = 1 << 1;
-    const RX_INTERRUPT: u32 = 1 << 3;
-
-    const fn at(base: usize) -> Self {
-        Uart {
-            data: register(base),
-            state: register(base + 0x4),
-            control: register(base + 0x8),
-            interrupt: register(base + 0xc),
-            divider: register(base + 0x10),
-        }
-    }
-
-    fn send(&self, byte: u8) {
-        while self.state.read() & Self::TX_FULL != 0 {}
-        self.data.write(byte.into());
-    }
-
-    fn receive(&self) -> Option<Received> {
-        let state = self.state.read();
-        if state & Self::RX_FULL == 0 {
-            return None;
-        }
-        let byte = self.data.read() as u8;
-        let is_overrun = state & Self::RX_OVERRUN != 0;
-        if is_overrun {
-            self.state.write(Self::RX_OVERRUN);
-        }
-        Some(Received { byte, is_overrun })
-    }
-}
-
-const CONSOLE: Uart = Uart::at(0x4000_4000);
-const LOG: Uart = Uart::at(0x4000_5000);
 
 /// TIMER0 counts down from `RELOAD` to 0, and repeats.
 const TIMER_CONTROL: Register<u32> = register(0x4000_0000);
 const TIMER_VALUE: Register<u32> = register(0x4000_0004);
 const TIMER_RELOAD: Register<u32> = register(0x4000_0008);
 
-/// The watchdog counts down from `LOAD` twice: first to its interrupt, then to the reset.
-const WATCHDOG_LOAD: Register<u32> = register(0x4000_8000);
-const WATCHDOG_CONTROL: Register<u32> = register(0x4000_8008);
-const WATCHDOG_CLEAR: Register<u32> = register(0x4000_800c);
-const WATCHDOG_INTERRUPT_AND_RESET: u32 = 0b11;
-
 // ---- interrupts ----
 
 /// The interrupt of UART0's receiver.
 const UART0_RECEIVE: processor::Interrupt = processor::Interrupt(0);
 
-/// The vectors of the peripherals' interrupts. No interrupt beyond the last of them is ever unmasked.
+/// The vectors of the peripherals' interrupts.
 // SAFETY: this is the section in which cortex-m-rt's linker script expects these vectors, under the name that it
 // expects.
 #[unsafe(link_section = ".vector_table.interrupts")]
 #[unsafe(no_mangle)]
-pub static __INTERRUPTS: [extern "C" fn(); 1] = [uart0_receive];
+pub static __INTERRUPTS: [Handler; UART0_RECEIVE.vectors()] = UART0_RECEIVE.handled_by(uart0_receive);
 
 extern "C" fn uart0_receive() {
-    CONSOLE.interrupt.write(Uart::RX_FULL);
+    CONSOLE.clear_receive_interrupt();
     RECEIVE_QUEUE.receive(|| CONSOLE.receive());
 }
 
@@ -138,8 +105,8 @@ impl FromRegion for Flash {
 pub struct Board;
 
 impl Hardware for Board {
-    const NAME: &'static str = if cfg!(feature = "mps2-an385") { "mps2-an385" } else { "mps2-an386" };
-    const SCRATCH_BYTES: usize = 64 * 1024;
+    const NAME: &'static str = crate::BOARD;
+    const SCRATCH_BYTES: usize = if cfg!(feature = "mps2-an385-64k") { 4 * 1024 } else { 64 * 1024 };
     const CLOCK_HZ: u32 = 25_000_000;
 
     type Flash = Flash;
@@ -149,17 +116,12 @@ impl Hardware for Board {
         TIMER_VALUE.write(u32::MAX);
         TIMER_CONTROL.write(1);
 
-        // The highest rate: interrupts are off while a log frame is sent, and the console must not lose a byte
-        // meanwhile.
-        LOG.divider.write(16);
-        LOG.control.write(Uart::TX_ENABLE);
-
-        CONSOLE.divider.write(Self::CLOCK_HZ / BAUD);
-        CONSOLE.control.write(Uart::TX_ENABLE | Uart::RX_ENABLE | Uart::RX_INTERRUPT);
+        // Interrupts are off while a log frame is sent, and the console must not lose a byte meanwhile.
+        LOG.start_log();
+        CONSOLE.start_console(Self::CLOCK_HZ / BAUD);
         processor::unmask(UART0_RECEIVE);
 
-        WATCHDOG_LOAD.write(WATCHDOG_SECONDS * Self::CLOCK_HZ);
-        WATCHDOG_CONTROL.write(WATCHDOG_INTERRUPT_AND_RESET);
+        WATCHDOG.start(WATCHDOG_SECONDS * Self::CLOCK_HZ);
         Board
     }
 
@@ -178,7 +140,7 @@ impl Hardware for Board {
     }
 
     fn flush() {
-        while CONSOLE.state.read() & Uart::TX_FULL != 0 {}
+        CONSOLE.flush();
     }
 
     fn log_byte(byte: u8) {
@@ -190,7 +152,7 @@ impl Hardware for Board {
     }
 
     fn feed_watchdog(&mut self) {
-        WATCHDOG_CLEAR.write(1);
+        WATCHDOG.feed();
     }
 
     /// The board has no such register; the note in memory is used instead.

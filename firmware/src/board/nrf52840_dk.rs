@@ -17,6 +17,7 @@
 //! * The watchdog resets after 8 s. It does not count during sleep.
 //! * The log goes to the debugger (RTT).
 
+#[cfg(feature = "log")]
 use defmt_rtt as _;
 use embassy_nrf::config::{Config, HfclkSource};
 use embassy_nrf::gpio::{Input, Level, Output, OutputDrive, Pull};

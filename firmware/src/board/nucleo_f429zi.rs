@@ -18,6 +18,7 @@
 //! * The independent watchdog resets after 8 s.
 //! * The log goes to the debugger (RTT).
 
+#[cfg(feature = "log")]
 use defmt_rtt as _;
 use embassy_stm32::flash::{Blocking, FLASH_BASE, Flash};
 use embassy_stm32::pac::{self, interrupt};

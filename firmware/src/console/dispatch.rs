@@ -10,10 +10,12 @@ use crate::command::{self, Command, Line, Setting};
 use crate::console_error::ConsoleError;
 use crate::display::{Form, PlainLines};
 use crate::engine::{Answer, Engine};
+use crate::features::{COLORS, DIAGNOSTICS, LOG, TASKS};
 use crate::frame::{self, Frame};
 use crate::golden;
 use crate::info;
 use crate::port::{Event, Port, print, write_visible};
+#[cfg(feature = "updates")]
 use crate::request::PendingRequest;
 use crate::stats;
 use crate::stream::Stream;
@@ -35,6 +37,7 @@ impl<P: Port> Console<'_, P> {
         match parsed {
             Line::Empty => self.ask_terminal_and_prompt(),
             Line::Text(text) => self.dispatch(Command::Classify(text), Form::Human),
+            #[cfg(feature = "tasks")]
             Line::WrongTask(info, found) => self.fail(ConsoleError::OtherTask { info, found }, Form::Machine),
             Line::Command(form, command) => self.dispatch(command, form),
             Line::WrongArguments(info) => self.fail(ConsoleError::Usage(info), Form::Machine),
@@ -48,12 +51,13 @@ impl<P: Port> Console<'_, P> {
             Command::Help | Command::Info | Command::Stats => (),
             Command::Mode(mode) => return self.change_mode(mode, form),
             Command::Echo(is_on) => self.echo = is_on,
-            Command::Color(setting) => self.colors = setting,
-            Command::Log(level) => {
+            Command::Color(setting) if COLORS => self.colors = setting,
+            Command::Log(level) if LOG => {
                 self.level = level;
                 self.port.set_log_level(level);
             }
             Command::Quit => self.port.quit(),
+            #[cfg(feature = "updates")]
             Command::Slots(request) => {
                 self.request = Some(PendingRequest { request, form });
                 return Ok(());
@@ -73,10 +77,10 @@ impl<P: Port> Console<'_, P> {
         frame::write_answer(port, frame, |out| match command {
             Command::Help => answer::help(loaded.ok().map(Engine::task), form, out),
             Command::Info => info::info(board, loaded, form, out),
-            Command::Stats => stats::stats(stats, stack, boots, form, out),
+            Command::Stats if DIAGNOSTICS => stats::stats(stats, stack, boots, form, out),
             Command::Echo(is_on) => answer::echo(is_on, form, out),
-            Command::Color(setting) => answer::color(setting, form, out),
-            Command::Log(level) => answer::log(level, form, out),
+            Command::Color(setting) if COLORS => answer::color(setting, form, out),
+            Command::Log(level) if LOG => answer::log(level, form, out),
             _ => answer::quit(out),
         })?;
         self.end_answer(form)
@@ -110,8 +114,8 @@ impl<P: Port> Console<'_, P> {
                 let count = if let Command::Next { count, .. } = command { count } else { None };
                 return self.show_prediction(answer, count, form);
             }
-            Command::Say { count, text } => return self.say(count.unwrap_or(DEFAULT_GENERATED), text, form),
-            Command::Set(setting) => {
+            Command::Say { count, text } if TASKS => return self.say(count.unwrap_or(DEFAULT_GENERATED), text, form),
+            Command::Set(setting) if TASKS => {
                 match setting {
                     Setting::Seed(seed) => sampling.seed = seed,
                     Setting::Temperature(temperature) => sampling.temperature = temperature,
@@ -131,13 +135,13 @@ impl<P: Port> Console<'_, P> {
                     None => return self.fail(ConsoleError::NoText, form),
                 }
             }
-            Command::Bench => {
+            Command::Bench if DIAGNOSTICS => {
                 let result = golden::bench(engine, port);
                 // Converted before the answer, which borrows the port.
                 let [ticks, worst] = [result.ticks, result.worst.into()].map(|ticks| port.instructions(ticks));
                 frame::write_answer(port, frame, |out| stats::bench(&result, ticks, worst, form, out))?;
             }
-            Command::Selftest => {
+            Command::Selftest if DIAGNOSTICS => {
                 let result = golden::self_test(engine, port);
                 frame::write_answer(port, frame, |out| answer::self_test(&result, form, out))?;
                 self.log_event(Event::SelfTest { exact: result.exact, golden: result.total });
@@ -160,9 +164,9 @@ impl<P: Port> Console<'_, P> {
             return self.fail(ConsoleError::Input(error), form);
         }
         frame::write_answer(port, frame, |out| match engine.task() {
-            Task::Classify => answer::classification(engine, answer, form, screen, out),
-            Task::LanguageModel => answer::next(engine, answer, count, form, screen, out),
-            Task::Forecast => answer::forecast(engine, answer, form, out),
+            Task::LanguageModel if TASKS => answer::next(engine, answer, count, form, screen, out),
+            Task::Forecast if TASKS => answer::forecast(engine, answer, form, out),
+            _ => answer::classification(engine, answer, form, screen, out),
         })?;
         self.end_answer(form)
     }

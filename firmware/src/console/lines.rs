@@ -10,6 +10,7 @@ use crate::completion::completion;
 use crate::console_error::ConsoleError;
 use crate::display::{Form, Screen};
 use crate::engine::Engine;
+use crate::features::{COLORS, EDITING};
 use crate::frame;
 use crate::line::{ASK_TERMINAL, Edit};
 use crate::port::{Event, Port, print, write_visible};
@@ -87,6 +88,12 @@ impl<P: Port> Console<'_, P> {
 
     /// TAB at the end of the line completes a command or lists its possible continuations; in a text it is inserted.
     fn complete(&mut self) -> Result<(), P::Error> {
+        if !EDITING {
+            return match self.editor.insert(b'\t') {
+                Edit::Typed(byte) => self.typed(byte),
+                _ => Ok(()),
+            };
+        }
         let task = self.task();
         let possible = completion(self.editor.line(), task);
         let common = possible.common();
@@ -155,7 +162,7 @@ impl<P: Port> Console<'_, P> {
     /// Asks the terminal what it is, unless that is known, and prints a prompt. Programs and simple terminals ignore
     /// the question.
     pub(super) fn ask_terminal_and_prompt(&mut self) -> Result<(), P::Error> {
-        if self.colors.is_none() && !self.is_terminal {
+        if COLORS && self.colors.is_none() && !self.is_terminal {
             self.port.write_all(ASK_TERMINAL)?;
         }
         self.prompt()
@@ -168,7 +175,7 @@ impl<P: Port> Console<'_, P> {
 
     /// The abilities of the person's terminal.
     pub(super) fn screen(&self) -> Screen {
-        Screen { has_colors: self.colors.unwrap_or(self.is_terminal) }
+        Screen { has_colors: COLORS && self.colors.unwrap_or(self.is_terminal) }
     }
 
     pub(super) fn prompt(&mut self) -> Result<(), P::Error> {

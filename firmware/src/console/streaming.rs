@@ -5,6 +5,7 @@ use core::mem;
 use super::{Console, Mode};
 use crate::answer;
 use crate::display::Form;
+use crate::features::COLORS;
 use crate::frame;
 use crate::port::{Port, print};
 use crate::stream::{ACK, Symbol};
@@ -59,7 +60,7 @@ impl<P: Port> Console<'_, P> {
             stream.shown_class = None;
         }
         let mut result = Ok(());
-        if stream.form == Form::Human {
+        if COLORS && stream.form == Form::Human {
             // While typing, every token is shown; of a pasted text, only the tokens at which the predicted label
             // changes.
             let is_typed = pending.len() <= MAX_TYPED_BYTES && !port.read_ready()?;

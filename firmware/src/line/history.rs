@@ -2,12 +2,17 @@
 
 use heapless::Vec;
 
+use crate::features::EDITING;
+
 /// The longest line, in bytes.
 pub const LIMIT: usize = 256;
-/// Bytes of storage, including one end byte for each line.
-const CAPACITY: usize = 512;
+/// Bytes of storage, including one end byte for each line. Without the feature `editing` nothing is stored.
+const CAPACITY: usize = if EDITING { STORED } else { 0 };
+const STORED: usize = 512;
+/// Bytes of storage for the line being typed.
+const DRAFT: usize = if EDITING { LIMIT } else { 0 };
 
-const _: () = assert!(CAPACITY > LIMIT, "the longest line fits");
+const _: () = assert!(STORED > LIMIT, "the longest line fits");
 
 /// The lines, oldest first. The oldest are dropped to make room for a new one.
 #[derive(Debug)]
@@ -17,7 +22,7 @@ pub struct History {
     /// The index of the line being shown, 0 for the newest; `None` for the line being typed.
     shown: Option<usize>,
     /// The line being typed, while another one is shown.
-    draft: Vec<u8, LIMIT>,
+    draft: Vec<u8, DRAFT>,
 }
 
 impl History {
@@ -29,7 +34,7 @@ impl History {
     /// Adds a line, unless it is empty, equal to the newest, or contains LF, which ends a line in the storage.
     pub fn keep(&mut self, line: &[u8]) {
         self.shown = None;
-        if line.is_empty() || line.contains(&b'\n') || self.line(0) == Some(line) {
+        if !EDITING || line.is_empty() || line.contains(&b'\n') || self.line(0) == Some(line) {
             return;
         }
         while self.lines.capacity() - self.lines.len() <= line.len() {

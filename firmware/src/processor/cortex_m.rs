@@ -1,10 +1,15 @@
 //! Cortex-M: entry point, sleep, cycle counter, reset and faults.
 
+#[path = "memory.rs"]
+mod memory;
+
 pub use cortex_m::asm::wfi as sleep;
 use cortex_m::interrupt::InterruptNumber;
 pub use cortex_m::interrupt::disable as mask_interrupts;
+#[cfg(not(armv6m))]
+use cortex_m::peripheral::DWT;
 use cortex_m::peripheral::syst::SystClkSource;
-use cortex_m::peripheral::{DWT, NVIC, SCB};
+use cortex_m::peripheral::{NVIC, SCB};
 pub use cortex_m_rt::entry;
 use cortex_m_rt::{ExceptionFrame, exception};
 
@@ -28,7 +33,8 @@ pub fn sleep_for_a_while() {
     timer.disable_interrupt();
 }
 
-/// Starts the cycle counter for [`cycles`].
+/// Starts the cycle counter for [`cycles`]. A Cortex-M0+ has none.
+#[cfg(not(armv6m))]
 #[allow(dead_code, reason = "QEMU has no such counter")]
 pub fn start_cycle_counter() {
     // SAFETY: nothing else uses this counter.
@@ -38,6 +44,7 @@ pub fn start_cycle_counter() {
 }
 
 /// The processor's cycles, without those during sleep.
+#[cfg(not(armv6m))]
 #[allow(dead_code, reason = "QEMU has no such counter")]
 pub fn cycles() -> u32 {
     DWT::cycle_count()
@@ -48,10 +55,34 @@ pub fn reset() -> ! {
     SCB::sys_reset()
 }
 
+/// A handler of an interrupt, as the vector table holds it.
+#[allow(dead_code, reason = "a library has its own table")]
+pub type Handler = extern "C" fn();
+
 /// The number of a peripheral's interrupt in the vector table, for boards without a hardware abstraction library.
 #[allow(dead_code, reason = "a library has its own numbers")]
 #[derive(Clone, Copy)]
 pub struct Interrupt(pub u16);
+
+#[allow(dead_code, reason = "a library has its own table")]
+impl Interrupt {
+    /// The number of vectors of a table that ends with this interrupt.
+    pub const fn vectors(self) -> usize {
+        self.0 as usize + 1
+    }
+
+    /// The vectors of the peripherals' interrupts if this is the only one that is unmasked. `N`:
+    /// [`vectors`](Self::vectors).
+    pub const fn handled_by<const N: usize>(self, handler: Handler) -> [Handler; N] {
+        let mut vectors = [masked as Handler; N];
+        vectors[self.0 as usize] = handler;
+        vectors
+    }
+}
+
+extern "C" fn masked() {
+    panic!("an interrupt that is masked")
+}
 
 // SAFETY: the number stays the same.
 unsafe impl InterruptNumber for Interrupt {

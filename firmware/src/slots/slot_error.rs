@@ -80,7 +80,10 @@ impl SlotError {
             SlotError::File(error) => Refusal::File(error),
             SlotError::Unfit(refusal) => refusal,
             SlotError::Empty => Refusal::Empty,
+            #[cfg(feature = "updates")]
             _ => Refusal::NotRun,
+            #[cfg(not(feature = "updates"))]
+            _ => Refusal::Empty,
         }
     }
 

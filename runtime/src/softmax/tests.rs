@@ -53,3 +53,13 @@ fn errors() {
     println!("probability: largest error {largest:.2e}");
     assert!(largest < 3e-5, "{largest:e}");
 }
+
+#[test]
+fn quotients_are_those_of_a_division() {
+    let mut random = Random(4);
+    for _ in 0..100_000 {
+        let divisor = random.between(1 << 30, (1 << 46) - 1) as u64;
+        let dividend = (random.between(0, 1 << 16) as u64 * divisor) + random.between(0, divisor as i64 - 1) as u64;
+        assert_eq!(u64::from(quotient(dividend, divisor)), dividend / divisor);
+    }
+}

@@ -13,6 +13,7 @@
 //! | `tokenizers` | the ids of every tokenizer against the same second implementation |
 //! | `device` | `tern classify`: every logit of the emulated device against the host's; long texts; other models |
 //! | `boards` | every emulated board; the watchdog, and a fault |
+//! | `pico` | UF2 files, and the Raspberry Pi Pico in the emulator rp2040js |
 //! | `flash` | `tern flash` with a fake probe-rs and in the emulator |
 //! | `console` | `tern console`: transcripts of sessions |
 //! | `port` | the same firmware behind a pseudo-terminal and behind TCP |
@@ -33,6 +34,7 @@ mod host;
 #[cfg(unix)]
 mod line;
 mod log;
+mod pico;
 mod port;
 mod promises;
 mod python;

@@ -10,12 +10,13 @@ use anyhow::{Context, bail};
 use tern_boards::{BOARDS, Board, Slot};
 use tern_runtime::file_len;
 
-use super::{Failure, note, print};
+use super::{Failure, note, print, uf2};
 use crate::checksum::crc32_hex;
 use crate::device_file::DeviceFile;
 use crate::display::visible;
 use crate::link::{Client, Connection, Emulation, catch_interrupts};
 use crate::package::Package;
+use crate::write_file::write_file;
 
 /// The first bytes of an ELF file.
 const ELF: &[u8] = b"\x7fELF";
@@ -32,23 +33,30 @@ Examples:
   tern flash --board nrf52840-dk firmware/target/boards/nrf52840-dk.elf
   tern flash --board nrf52840-dk spam.safetensors
   tern flash --board riscv32-virt --qemu spam.safetensors
+  tern flash --board pico --uf2 pico.uf2 spam.safetensors
 
 A firmware (the ELF file that `cargo xtask firmware --board NAME` builds) is written to the addresses in it, a
 model (a device file of `tern export`) to the board's first model slot. Then the board is reset. probe-rs does
 the work and must be installed: https://probe.rs. With --qemu the file is put into an emulated flash, which is
-lost when the command ends, and the device tests itself.")]
+lost when the command ends, and the device tests itself. With --uf2 nothing is written to a board: the firmware
+and, if FILE is given, the model become one file to copy to the drive that a Pico shows when it is connected
+with its button pressed.")]
 pub struct Args {
-    /// Firmware or device file
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    /// Firmware or device file; with --uf2 a device file or nothing
+    #[arg(value_name = "FILE", required_unless_present = "uf2")]
+    pub file: Option<PathBuf>,
     /// The board
     #[arg(long, value_name = "NAME", value_parser = board_names())]
     pub board: String,
     /// Try the file in the emulator
     #[arg(long)]
     pub qemu: bool,
-    /// Firmware for an emulated model [default: TERN_FIRMWARE, else the one that `cargo xtask firmware` built]
-    #[arg(long, value_name = "ELF", requires = "qemu")]
+    /// Write a UF2 file with the firmware and the model
+    #[arg(long, value_name = "OUT", conflicts_with_all = ["qemu", "probe"])]
+    pub uf2: Option<PathBuf>,
+    /// Firmware for an emulated model or a UF2 file [default: TERN_FIRMWARE, else the one that `cargo xtask firmware`
+    /// built]
+    #[arg(long, value_name = "ELF", conflicts_with = "probe")]
     pub firmware: Option<PathBuf>,
     /// Debug probe, if there are several: VID:PID or VID:PID:SERIAL, as `probe-rs list` shows it
     #[arg(long, value_name = "PROBE", conflicts_with = "qemu")]
@@ -56,21 +64,28 @@ pub struct Args {
 }
 
 fn board_names() -> clap::builder::PossibleValuesParser {
-    BOARDS.each_ref().map(|board| board.name).into()
+    BOARDS.iter().map(|board| board.name).collect::<Vec<_>>().into()
 }
 
 /// Writes a firmware or a model to a board's flash, or tries it in the emulator.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let board = Board::named(&args.board).with_context(|| format!("no board has the name {}", args.board))?;
+    if let Some(output) = &args.uf2 {
+        return write_uf2(args, output, board);
+    }
+    let file = args.file.as_deref().context("expected a file")?;
     if args.qemu {
-        return emulate(args, board);
+        return emulate(args, file, board);
+    }
+    if args.firmware.is_some() {
+        bail!(Failure::Usage("--firmware is for --qemu and --uf2; without them FILE is what is written".to_owned()));
     }
     let Some(chip) = board.chip else {
         bail!(Failure::Usage(format!("{} exists only in the emulator; add --qemu", board.name)));
     };
-    let image = Image::open(&args.file, board)?;
-    note(format_args!("{}: {image}", args.file.display()));
-    write_with_probe(&args.file, &image, chip, args.probe.as_deref())?;
+    let image = Image::open(file, board)?;
+    note(format_args!("{}: {image}", file.display()));
+    write_with_probe(file, &image, chip, args.probe.as_deref())?;
     let (board, kind) = (board.name, image.kind());
     print(format_args!("{board} has the {kind} and was reset"))?;
     note(match image {
@@ -80,18 +95,45 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Writes a UF2 file with the firmware and, if one is given, a model.
+fn write_uf2(args: &Args, output: &Path, board: &'static Board) -> anyhow::Result<()> {
+    let model = match &args.file {
+        None => None,
+        Some(file) => {
+            let image = Image::open(file, board)?;
+            note(format_args!("{}: {image}", file.display()));
+            if image == Image::Firmware {
+                bail!(Failure::Usage(format!(
+                    "{}: with --uf2 FILE is a model; give the firmware with --firmware",
+                    file.display()
+                )));
+            }
+            Some(std::fs::read(file).with_context(|| file.display().to_string())?)
+        }
+    };
+    let firmware = Emulation::new(board, args.firmware.clone(), None)?.firmware;
+    let shown = firmware.display();
+    let elf = std::fs::read(&firmware).with_context(|| shown.to_string())?;
+    let bytes = uf2::file(&elf, model.as_deref(), board).with_context(|| shown.to_string())?;
+    write_file(output, &bytes)?;
+    let kind = if model.is_some() { "the firmware and the model" } else { "the firmware" };
+    print(format_args!("{} has {kind} for {} in {} bytes", output.display(), board.name, bytes.len()))?;
+    note("next: connect the board with its BOOTSEL button pressed, and copy the file to its drive");
+    Ok(())
+}
+
 /// Starts the emulated board with the file, and lets the device test itself.
-fn emulate(args: &Args, board: &'static Board) -> anyhow::Result<()> {
-    let image = Image::open(&args.file, board)?;
-    note(format_args!("{}: {image}", args.file.display()));
+fn emulate(args: &Args, file: &Path, board: &'static Board) -> anyhow::Result<()> {
+    let image = Image::open(file, board)?;
+    note(format_args!("{}: {image}", file.display()));
     let emulation = match image {
-        Image::Firmware => Emulation { board, firmware: args.file.clone(), model: None, flash: None, log: None },
-        Image::Model { .. } => Emulation::new(board, args.firmware.clone(), Some(args.file.clone()))?,
+        Image::Firmware => Emulation { board, firmware: file.to_owned(), model: None, flash: None, log: None },
+        Image::Model { .. } => Emulation::new(board, args.firmware.clone(), Some(file.to_owned()))?,
     };
     catch_interrupts();
     let mut client = Client::new(emulation.start()?, TIMEOUT);
     client.synchronize_after_start()?;
-    test(&mut client, &args.file, board, &image)
+    test(&mut client, file, board, &image)
 }
 
 /// Checks that the device runs the file, and runs its self-test.
@@ -275,7 +317,9 @@ mod tests {
 
     #[test]
     fn a_board_that_exists_only_in_the_emulator_is_not_flashed() {
-        let args = Args { file: "m".into(), board: "mps2-an386".to_owned(), qemu: false, firmware: None, probe: None };
+        let file = Some("m".into());
+        let board = "mps2-an386".to_owned();
+        let args = Args { file, board, qemu: false, uf2: None, firmware: None, probe: None };
         let error = run(&args).unwrap_err();
         assert!(matches!(error.downcast_ref(), Some(Failure::Usage(_))), "{error:?}");
         assert_eq!(error.to_string(), "mps2-an386 exists only in the emulator; add --qemu");

@@ -1,4 +1,4 @@
-//! Programs from the packages of the operating system: QEMU, lrzsz, Chromium, Python.
+//! Programs from the packages of the operating system: QEMU, lrzsz, Chromium, Python, Node.
 
 use std::path::Path;
 
@@ -37,7 +37,7 @@ const QEMU_ELSEWHERE: &str = "install QEMU 7 or newer, https://www.qemu.org/down
 pub const QEMU_ARM: Package = Package {
     part: "emulator",
     programs: &["qemu-system-arm"],
-    machines: &["mps2-an385", "mps2-an386", "netduinoplus2"],
+    machines: &["mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547", "netduinoplus2"],
     names: ["qemu-system-arm", "qemu-system-arm", "qemu-system-arm", "qemu-arm", "qemu-system-arm", "qemu"],
     elsewhere: QEMU_ELSEWHERE,
 };
@@ -135,6 +135,15 @@ pub const PYTHON: Package = Package {
     machines: &[],
     names: ["python3-venv", "python3", "python", "python3", "python3", "python3"],
     elsewhere: "install Python 3.9 or newer, https://www.python.org",
+};
+
+/// Node with npm, which runs the emulator of the Raspberry Pi Pico.
+pub const NPM: Package = Package {
+    part: "Node",
+    programs: &["npm"],
+    machines: &[],
+    names: ["npm", "npm", "npm", "npm", "npm", "node"],
+    elsewhere: "install Node 18 or newer, https://nodejs.org",
 };
 
 /// Installs the package if none of its programs starts.

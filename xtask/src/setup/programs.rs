@@ -1,4 +1,5 @@
-//! Programs and libraries from crates.io and PyPI: `defmt-print`, `cargo-deny`, and the Python packages that tests use.
+//! Programs and libraries from crates.io, PyPI and npm: `defmt-print`, `cargo-deny`, the Python packages that tests
+//! use, and the emulator of the Raspberry Pi Pico.
 
 use std::path::{Path, PathBuf};
 
@@ -62,6 +63,28 @@ pub fn ensure_python_packages() -> Result<()> {
     }
     anyhow::ensure!(can_import(), "{} cannot `{imports}`; remove target/python, then try again", python().display());
     note("Python packages", &format!("found {}", PYTHON_PACKAGES.join(", ")));
+    Ok(())
+}
+
+/// The emulator of the Raspberry Pi Pico on npm.
+const RP2040JS: &str = "rp2040js@1.4.1";
+
+/// Returns the folder of npm packages in which [`ensure_rp2040js`] installs the emulator.
+pub fn npm_packages() -> PathBuf {
+    repo::root().join("target").join("npm")
+}
+
+/// Installs the emulator of the Raspberry Pi Pico, into `target/npm`.
+pub fn ensure_rp2040js() -> Result<()> {
+    let folder = npm_packages();
+    if !folder.join("node_modules").join("rp2040js").is_dir() {
+        note("Pico's emulator", &format!("installing {RP2040JS} into target/npm"));
+        std::fs::create_dir_all(&folder)?;
+        repo::write(&folder.join("package.json"), "{\"private\": true}\n")?;
+        let folder = folder.display().to_string();
+        run(program("npm").args(["install", "--no-audit", "--no-fund", "--prefix", &folder, RP2040JS]))?;
+    }
+    note("Pico's emulator", &format!("found {RP2040JS}"));
     Ok(())
 }
 

@@ -1,6 +1,27 @@
-//! Raspberry Pi Pico 2: an RP2350, of which one Cortex-M33 runs at 150 MHz, with 4 MB of flash and 520 KB of RAM.
+//! Raspberry Pi Pico, with an RP2040, and Pico 2, with an RP2350.
 //!
-//! ```memory.x
+//! `pico`: one of the Cortex-M0+ runs at 125 MHz, with 2 MB of flash and 264 KB of RAM.
+//!
+//! ```memory.x pico
+//! MEMORY
+//! {
+//!   BOOT2  : ORIGIN = 0x10000000, LENGTH = 0x100
+//!   FLASH  : ORIGIN = 0x10000100, LENGTH = 256K - 0x100
+//!   SLOT_A : ORIGIN = 0x10040000, LENGTH = 864K
+//!   SLOT_B : ORIGIN = 0x10118000, LENGTH = 864K
+//!   RECORD : ORIGIN = 0x101f0000, LENGTH = 64K
+//!   RAM    : ORIGIN = 0x20000000, LENGTH = 256K
+//! }
+//! /* The boot ROM runs these 256 bytes, which set up the flash chip and start the program behind them. */
+//! SECTIONS
+//! {
+//!   .boot2 ORIGIN(BOOT2) : { KEEP(*(.boot2)); } > BOOT2
+//! } INSERT BEFORE .text;
+//! ```
+//!
+//! `pico2`: one of the Cortex-M33 runs at 150 MHz, with 4 MB of flash and 520 KB of RAM.
+//!
+//! ```memory.x pico2
 //! MEMORY
 //! {
 //!   FLASH  : ORIGIN = 0x10000000, LENGTH = 1M
@@ -18,10 +39,11 @@
 //! ```
 //!
 //! * UART0 is the console, with TX on GP0 and RX on GP1.
-//! * The processor's cycle counter is the clock.
+//! * The clock of `pico` is its timer, which counts microseconds; that of `pico2` is the processor's cycle counter.
 //! * The watchdog resets after 8 s.
 //! * The log goes to the debugger (RTT).
 
+#[cfg(feature = "log")]
 use defmt_rtt as _;
 use embassy_rp::flash::{Blocking, ERASE_SIZE, FLASH_BASE, Flash, PAGE_SIZE};
 use embassy_rp::pac::{self, interrupt};
@@ -39,7 +61,8 @@ use crate::{RECEIVE_QUEUE, processor};
 
 const WATCHDOG: Duration = Duration::from_secs(8);
 const CONSOLE: pac::uart::Uart = pac::UART0;
-const FLASH_BYTES: usize = 4 * 1024 * 1024;
+const FLASH_BYTES: usize = if IS_PICO2 { 4 } else { 2 } * 1024 * 1024;
+const IS_PICO2: bool = cfg!(feature = "pico2");
 
 #[interrupt]
 fn UART0_IRQ() {
@@ -88,15 +111,16 @@ pub struct Board {
 }
 
 impl Hardware for Board {
-    const NAME: &'static str = "pico2";
-    const SCRATCH_BYTES: usize = 256 * 1024;
-    const CLOCK_HZ: u32 = 150_000_000;
+    const NAME: &'static str = crate::BOARD;
+    const SCRATCH_BYTES: usize = if IS_PICO2 { 256 } else { 128 } * 1024;
+    const CLOCK_HZ: u32 = if IS_PICO2 { 150_000_000 } else { 1_000_000 };
 
     type Flash = ChipFlash<Sectors>;
 
     fn start() -> Self {
-        // The default configuration is 150 MHz from the crystal.
+        // The default configuration is 125 or 150 MHz from the crystal.
         let chip = embassy_rp::init(embassy_rp::config::Config::default());
+        #[cfg(feature = "pico2")]
         processor::start_cycle_counter();
 
         // The default is 115,200 baud, 8 data bits, no parity and one stop bit. Dropping the UART would switch it off.
@@ -113,7 +137,10 @@ impl Hardware for Board {
     }
 
     fn ticks(&mut self) -> u32 {
-        processor::cycles()
+        #[cfg(feature = "pico2")]
+        return processor::cycles();
+        #[cfg(feature = "pico")]
+        return pac::TIMER.timerawl().read();
     }
 
     fn send_byte(byte: u8) {
@@ -142,7 +169,14 @@ impl Hardware for Board {
         }
         // The other causes stay set until the next reset of their kind, so they are not used. Power-on is known from
         // the missing note in memory.
-        pac::POWMAN.chip_reset().read().had_run_low().then_some(ResetReason::Pin)
+        #[cfg(feature = "pico2")]
+        let is_pin = pac::POWMAN.chip_reset().read().had_run_low();
+        #[cfg(feature = "pico")]
+        let is_pin = {
+            let flags = pac::VREG_AND_CHIP_RESET.chip_reset().read();
+            flags.had_run() && !flags.had_por()
+        };
+        is_pin.then_some(ResetReason::Pin)
     }
 
     fn reset() -> ! {

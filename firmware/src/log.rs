@@ -1,0 +1,84 @@
+//! The log: events of the device, sent by `defmt` to the board's log port or to a debugger.
+
+#[cfg(feature = "log-by-port")]
+mod port;
+
+use core::fmt;
+
+use tern_firmware::boot_count::BootCount;
+use tern_firmware::log_level::Level;
+use tern_firmware::{Engine, Event, Hardware, Refusal};
+
+use crate::board::Board;
+
+/// Starts the log. Called once, after the board has started.
+pub fn start() {
+    #[cfg(feature = "log-by-port")]
+    port::start();
+}
+
+/// Logs the start.
+pub fn boot(boots: &BootCount) {
+    if boots.level >= Level::Info {
+        let (version, reason) = (tern_firmware::FIRMWARE, boots.reason.name());
+        defmt::info!("tern {=str} on {=str}, reset: {=str}", version, Board::NAME, reason);
+    }
+}
+
+/// Logs the model that the boot found, or why none runs.
+pub fn model(model: &Result<Engine<'_>, Refusal>, level: Level) {
+    let least_level = match model {
+        Ok(_) => Level::Info,
+        Err(Refusal::Empty) => Level::Warn,
+        Err(_) => Level::Error,
+    };
+    if level < least_level {
+        return;
+    }
+    match model {
+        Ok(engine) => {
+            let config = engine.model().config();
+            defmt::info!(
+                "model accepted: {=usize} bytes, crc32 {=u32:08x}, vocabulary {=usize}, embedding {=usize}, hidden {=usize}, \
+                 outputs {=usize}, RAM {=usize} bytes",
+                engine.file_bytes(),
+                engine.crc32(),
+                config.vocab_size,
+                config.embedding_dim,
+                config.hidden_size,
+                config.classes,
+                engine.scratch_bytes()
+            );
+        }
+        Err(Refusal::Empty) => defmt::warn!("no model: the slot is empty"),
+        #[cfg(feature = "updates")]
+        Err(Refusal::NotRun) => defmt::error!("model refused; the console prints the reason"),
+        Err(Refusal::RepeatedFailures) => {
+            defmt::error!("no model runs, since the last starts failed before the prompt")
+        }
+        Err(Refusal::File(error)) => defmt::error!("model refused: {}", error),
+        Err(Refusal::Task(task)) => defmt::error!("model refused: it is for the task {=str}", task.name()),
+        Err(Refusal::Scratch { needed, available }) => {
+            defmt::error!("model refused: it needs {=usize} bytes of RAM, {=usize} are reserved", needed, available);
+        }
+    }
+}
+
+/// Logs an event of the console.
+pub fn event(event: Event) {
+    match event {
+        Event::Overflow { lost } => defmt::warn!("overflow: {=u32} bytes lost, a line or text refused", lost),
+        Event::LineTooLong { bytes } => defmt::warn!("a line of {=usize} bytes refused", bytes),
+        Event::SelfTest { exact, golden } if exact == golden => {
+            defmt::info!("selftest: {=u32} golden examples exact", exact)
+        }
+        Event::SelfTest { exact, golden } => {
+            defmt::error!("selftest: {=u32} of {=u32} golden examples exact", exact, golden)
+        }
+    }
+}
+
+/// Logs the reason of a panic or fault.
+pub fn stopped(why: fmt::Arguments<'_>) {
+    defmt::error!("stopped: {}", defmt::Display2Format(&why));
+}

@@ -1,0 +1,55 @@
+//! An emulated Raspberry Pi Pico with its UART at a TCP port.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use xtask::setup::programs;
+
+use crate::device::{TIMEOUT, free_port, is_listened_on};
+use crate::programs::root;
+use crate::tools::skip;
+
+/// A Pico in the emulator rp2040js. Dropping it cuts its power.
+#[derive(Debug)]
+pub struct Pico {
+    emulator: Child,
+    port: u16,
+}
+
+impl Drop for Pico {
+    fn drop(&mut self) {
+        // An error means that the emulator has already ended.
+        drop(self.emulator.kill());
+        drop(self.emulator.wait());
+    }
+}
+
+impl Pico {
+    /// Starts a Pico with this image of its flash, from the first byte on; `None` if the calling test is to be skipped.
+    /// The chip starts once its port is connected. Panics if the emulator does not start.
+    pub fn start(flash: &Path) -> Option<Self> {
+        if let Err(error) = programs::ensure_rp2040js() {
+            skip(&format!("{error:#}"));
+            return None;
+        }
+        let port = free_port();
+        let mut command = Command::new("node");
+        command.arg(root().join("tests/rp2040/emulate.mjs")).arg(programs::npm_packages()).arg(port.to_string());
+        command.arg(format!("{}@0x10000000", flash.display()));
+        let emulator = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn();
+        Some(Pico { emulator: emulator.expect("Node starts"), port })
+    }
+
+    /// Waits until the console accepts a connection and returns its address for `tern … --tcp`.
+    pub fn address(&mut self) -> String {
+        let start = Instant::now();
+        while !is_listened_on(self.port) {
+            assert!(self.emulator.try_wait().expect("Node can be asked").is_none(), "the emulator ended");
+            assert!(start.elapsed() < TIMEOUT, "the emulator does not listen");
+            thread::sleep(Duration::from_millis(20));
+        }
+        format!("127.0.0.1:{}", self.port)
+    }
+}
