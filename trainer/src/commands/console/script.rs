@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anstream::adapter::StripBytes;
 use anyhow::bail;
+use tern_format::times;
 
 use crate::commands::note;
 use crate::link::{Link, is_banner, patience, quoted};
@@ -109,7 +110,9 @@ impl<L: Link, W: Write> Session<'_, L, W> {
         self.send(&[line, b"\n"].concat())?;
         self.has_restarted = false;
         let waiting_for = format!("the answer to line {number} of the input, {}", quoted(line));
-        self.wait(&waiting_for, is_machine, patience(line, self.timeout))?;
+        // The line may be a text for a large model.
+        let text_wait = Duration::from_millis(times::CHECKS_WAIT.into());
+        self.wait(&waiting_for, is_machine, patience(line, self.timeout).max(text_wait))?;
         if self.has_restarted && !matches!(line.trim_ascii_end(), b"reset" | b"@reset") {
             bail!("the device restarted while {waiting_for} was expected; `stats` gives the reason");
         }
