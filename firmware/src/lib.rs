@@ -25,6 +25,7 @@ mod line;
 mod loaded_model;
 pub mod log_level;
 mod numbers;
+mod pieces;
 mod port;
 pub mod queue;
 #[cfg(test)]

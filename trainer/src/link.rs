@@ -19,11 +19,13 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod waits;
 mod ymodem;
 
-pub use client::{Client, ClientError, DeviceError, Info, is_banner, patience};
+pub use client::{Client, ClientError, DeviceError, Info, is_banner};
 pub use connection::{Connection, SendHalf};
 pub use qemu::{Emulation, INSTRUCTION_NS};
 pub use stream::{Classification, Reply};
 pub use target::{LinkArgs, Target};
 pub use transport::{Link, LinkError, catch_interrupts, quoted};
+pub use waits::{milliseconds, patience};

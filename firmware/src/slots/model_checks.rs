@@ -4,8 +4,9 @@ use tern_runtime::Model;
 
 use super::package::Package;
 use super::slot_error::SlotError;
-use crate::engine::{Engine, read_golden};
+use crate::engine::Engine;
 use crate::loaded_model::LoadedModel;
+use crate::pieces::read_golden;
 
 /// A function that long work calls again and again: it feeds the watchdog, and returns false when the time limit has
 /// passed.

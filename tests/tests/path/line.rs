@@ -13,7 +13,7 @@ use tern_tests::relay::{self, Side};
 use tern_tests::{argument, committed, firmware, folder, stdout_of, tern, text_of};
 
 /// The time in which a damaged transfer must end in the model. The receiver waits up to 2 s before it asks again.
-const SECONDS: u64 = 8;
+const SECONDS: u64 = 15;
 
 /// Writes a random model of about 600 KB, whose transfer can be interrupted, into `folder`.
 fn large_model(folder: &Path) -> PathBuf {
@@ -192,7 +192,7 @@ fn a_device_that_restarts_in_the_middle_of_the_work_is_recognised_by_its_banner(
             command.args(["classify", argument(&committed()), "--data", argument(&rows)]);
         }
         let child = command.args(["--tcp", &address]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        thread::sleep(Duration::from_millis(700));
+        thread::sleep(Duration::from_secs(2));
         let start = Instant::now();
         if reason == "panic" {
             debugger.fault()

@@ -11,6 +11,7 @@ use tern_format::times;
 
 use super::frame::{self, FrameChecker};
 use super::transport::{Link, LinkError, quoted};
+use super::waits::{milliseconds, patience};
 use crate::progress::Stage;
 
 /// Version of the console's protocol.
@@ -259,11 +260,15 @@ impl<L: Link> Client<L> {
     /// The error for a line that is not an answer: that the device restarted if its banner is this line or follows it,
     /// and otherwise `error`.
     fn restarted_or(&mut self, error: ClientError, line: Vec<u8>, waiting_for: &str) -> ClientError {
-        let deadline = Instant::now() + BANNER_WAIT.min(self.timeout);
+        let mut deadline = Instant::now() + BANNER_WAIT.min(self.timeout);
         let mut next = Some(line);
         while let Some(line) = next {
             if is_banner(&line) {
                 return self.restarted(waiting_for);
+            }
+            // The firmware has panicked or faulted, and announces its restart.
+            if line.starts_with(b"firmware stopped: ") {
+                deadline = Instant::now() + milliseconds(times::START_WAIT);
             }
             next = self.try_line(deadline).unwrap_or(None);
         }
@@ -344,23 +349,6 @@ impl<L: Link> Client<L> {
     pub(super) fn timeout(&self) -> Duration {
         self.timeout
     }
-}
-
-/// A number of [`times`] as a duration.
-pub(super) fn milliseconds(number: u32) -> Duration {
-    Duration::from_millis(number.into())
-}
-
-/// The time to wait for the answer to a line: the `timeout` of other lines, or longer for a command that may take long.
-pub fn patience(line: &[u8], timeout: Duration) -> Duration {
-    let line = line.strip_prefix(b"@").unwrap_or(line).trim_ascii_end();
-    timeout.max(milliseconds(match line {
-        b"activate" | b"rollback" | b"selftest" => times::CHECKS_WAIT,
-        b"bench" => 2 * times::CHECKS_WAIT,
-        b"erase" => times::BLOCK_WAIT,
-        b"reset" => times::START_WAIT,
-        _ => 0,
-    }))
 }
 
 /// Returns true for the first line of a device's banner, `tern VERSION on BOARD`.

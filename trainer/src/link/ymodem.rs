@@ -9,9 +9,10 @@ use crc::{CRC_16_XMODEM, Crc};
 use serde_json::Value;
 use tern_format::times;
 
-use super::client::{ACK, CANCEL, Client, ClientError, accepted, is_banner, milliseconds, unreadable};
+use super::client::{ACK, CANCEL, Client, ClientError, accepted, is_banner, unreadable};
 use super::frame;
 use super::transport::Link;
+use super::waits::milliseconds;
 
 const CRC16: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use anstream::adapter::StripBytes;
 use anyhow::bail;
+use tern_format::times;
 
 use crate::commands::note;
-use crate::link::{Link, is_banner, patience, quoted};
+use crate::link::{Link, is_banner, milliseconds, patience, quoted};
 use crate::progress::Stage;
 
 const PROMPT: &[u8] = b"> ";
@@ -109,7 +110,9 @@ impl<L: Link, W: Write> Session<'_, L, W> {
         self.send(&[line, b"\n"].concat())?;
         self.has_restarted = false;
         let waiting_for = format!("the answer to line {number} of the input, {}", quoted(line));
-        self.wait(&waiting_for, is_machine, patience(line, self.timeout))?;
+        // The line may be a text for a large model.
+        let text_wait = milliseconds(times::CHECKS_WAIT);
+        self.wait(&waiting_for, is_machine, patience(line, self.timeout).max(text_wait))?;
         if self.has_restarted && !matches!(line.trim_ascii_end(), b"reset" | b"@reset") {
             bail!("the device restarted while {waiting_for} was expected; `stats` gives the reason");
         }

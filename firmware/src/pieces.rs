@@ -1,0 +1,50 @@
+//! Texts and sequences in pieces, between which the watchdog is fed.
+
+use tern_runtime::{Config, Golden, Model, Session};
+
+/// The multiply-accumulates after which the watchdog is fed: about a second on a slow processor, which takes 10
+/// instructions for one, at 16 MHz.
+const MACS_PER_PIECE: usize = 1_600_000;
+/// The most bytes of a text in one piece, which the runtime reads at once.
+const MAX_PIECE: usize = 64;
+
+/// The bytes of a text that the runtime reads before the watchdog is fed. Each may be a token.
+pub fn piece_bytes(config: &Config) -> usize {
+    let Config { layers, hidden_size, embedding_dim, .. } = *config;
+    // At most four gates; a layer above the first reads at most two directions.
+    let widths = embedding_dim + hidden_size + 3 * hidden_size * layers.saturating_sub(1);
+    (MACS_PER_PIECE / hidden_size.saturating_mul(4 * widths).max(1)).clamp(1, MAX_PIECE)
+}
+
+/// Reads a golden example as a text of its own. Calls `go_on` at least once a second, and returns false as soon as
+/// `go_on` does. A bidirectional model runs its steps afterwards, in [`SessionBase::logits_while`].
+///
+/// [`SessionBase::logits_while`]: tern_runtime::SessionBase::logits_while
+pub fn read_golden(
+    model: &Model<'_>,
+    session: &mut Session<'_>,
+    golden: &Golden<'_>,
+    go_on: &mut dyn FnMut() -> bool,
+) -> bool {
+    session.reset();
+    match session {
+        Session::Text(session) => {
+            for piece in golden.text.as_bytes().chunks(piece_bytes(model.config())) {
+                session.feed(piece);
+                if !go_on() {
+                    return false;
+                }
+            }
+            session.finish();
+        }
+        Session::Values(session) => {
+            for values in golden.values.chunks(model.config().embedding_dim) {
+                session.feed(values);
+                if !go_on() {
+                    return false;
+                }
+            }
+        }
+    }
+    go_on()
+}
