@@ -36,8 +36,8 @@ pub(crate) fn probability(logit: i32, largest: i32, logits: impl Iterator<Item =
     // The exponential of a logit relative to the largest one, Q30.
     let weight = |logit: i32| exp_neg(largest.abs_diff(logit));
     let sum: u64 = logits.map(|l| u64::from(weight(l))).sum();
-    // The largest logit is among `logits`, so the sum is at least 2^30, and no weight is larger. With `max` the division
-    // ends for any arguments.
+    // The largest logit is among `logits`, so the sum is at least 2^30, and no weight is larger. With `max` the loop of
+    // the division ends for any arguments.
     quotient((u64::from(weight(logit)) << 16) + sum / 2, sum.max(1))
 }
 
