@@ -45,6 +45,7 @@ pub fn serve<C: Port, P: Partition>(
         Slots::boot(store, slots, trusted, scratch, &mut time_limit(&mut port, board.clock_hz))
     };
     print(&mut port, |out| answer::boot_events(&boot.events, slots.wants_signature(), out))?;
+    port.keep_alive();
     let found = match &boot.serving {
         Ok((_, bytes)) => LoadedModel::from_slot(bytes),
         Err(refusal) => Err(*refusal),

@@ -2,10 +2,9 @@
 
 #[cfg(feature = "models")]
 use tern_runtime::TooLong;
-use tern_runtime::{Config, Golden, Input, Model, Ranked, Sampler, Session, Task, UNK, softmax};
+use tern_runtime::{Config, Golden, Input, Logits, Model, Ranked, Sampler, Session, Task, UNK, softmax};
 use thiserror::Error;
 
-use crate::crc32::crc32;
 use crate::features::TASKS;
 use crate::loaded_model::{LoadedModel, Refusal};
 use crate::numbers::{NumberError, NumberParser};
@@ -86,6 +85,59 @@ pub struct Generated {
     pub ticks: u64,
 }
 
+/// The multiply-accumulates after which the watchdog is fed: about a second on a slow processor, which takes 10
+/// instructions for one, at 16 MHz.
+const MACS_PER_PIECE: usize = 1_600_000;
+/// The most bytes of a text in one piece, which the runtime reads at once.
+const MAX_PIECE: usize = 64;
+
+/// The bytes of a text that the runtime reads before the watchdog is fed. Each may be a token.
+fn piece_bytes(config: &Config) -> usize {
+    let Config { layers, hidden_size, embedding_dim, .. } = *config;
+    // At most four gates; a layer above the first reads at most two directions.
+    let widths = embedding_dim + hidden_size + 3 * hidden_size * layers.saturating_sub(1);
+    (MACS_PER_PIECE / hidden_size.saturating_mul(4 * widths).max(1)).clamp(1, MAX_PIECE)
+}
+
+/// Reads a golden example as a text of its own. Calls `go_on` at least once a second, and returns false as soon as
+/// `go_on` does. A bidirectional model runs its steps afterwards, in [`SessionBase::logits_while`].
+///
+/// [`SessionBase::logits_while`]: tern_runtime::SessionBase::logits_while
+pub fn read_golden(
+    model: &Model<'_>,
+    session: &mut Session<'_>,
+    golden: &Golden<'_>,
+    go_on: &mut dyn FnMut() -> bool,
+) -> bool {
+    session.reset();
+    match session {
+        Session::Text(session) => {
+            for piece in golden.text.as_bytes().chunks(piece_bytes(model.config())) {
+                session.feed(piece);
+                if !go_on() {
+                    return false;
+                }
+            }
+            session.finish();
+        }
+        Session::Values(session) => {
+            for values in golden.values.chunks(model.config().embedding_dim) {
+                session.feed(values);
+                if !go_on() {
+                    return false;
+                }
+            }
+        }
+    }
+    go_on()
+}
+
+/// Feeds the watchdog. Returns true: the work goes on.
+fn stay_alive(port: &mut impl Port) -> bool {
+    port.keep_alive();
+    true
+}
+
 /// A model with its state in the board's scratch.
 #[derive(Debug)]
 pub struct Engine<'m> {
@@ -137,7 +189,7 @@ impl<'m> Engine<'m> {
             numbers: NumberParser::default(),
             number_error: None,
             file_bytes: loaded.file.len(),
-            crc32: crc32(loaded.file),
+            crc32: loaded.crc32,
             ticks: 0,
             last_answer: None,
         })
@@ -173,10 +225,16 @@ impl<'m> Engine<'m> {
         self.model.scratch_len() * size_of::<i32>()
     }
 
-    /// The values of a golden example, divided into time steps; none for a model that reads tokens.
-    pub(crate) fn time_steps<'g>(&self, golden: &Golden<'g>) -> core::slice::Chunks<'g, i32> {
-        // A model that reads tokens has no channels, and `chunks` does not take 0.
-        golden.values.chunks(self.row.len().max(1))
+    /// Reads a golden example as a text of its own.
+    pub(crate) fn read_golden(&mut self, golden: &Golden<'_>, port: &mut impl Port) {
+        self.begin();
+        read_golden(self.model, &mut self.session, golden, &mut || stay_alive(port));
+    }
+
+    /// The logits of the runtime after the steps so far.
+    pub(crate) fn current_logits(&mut self, port: &mut impl Port) -> Logits<'_> {
+        self.session.logits_while(|| stay_alive(port));
+        self.session.logits()
     }
 
     /// Begins a text.
@@ -191,8 +249,18 @@ impl<'m> Engine<'m> {
     pub(crate) fn feed(&mut self, bytes: &[u8], port: &mut impl Port) {
         let start = port.ticks();
         match &mut self.session {
-            Session::Text(session) => session.feed(bytes),
-            Session::Values(_) if TASKS => bytes.iter().for_each(|&byte| self.feed_number_byte(byte, false)),
+            Session::Text(session) => {
+                for piece in bytes.chunks(piece_bytes(self.model.config())) {
+                    session.feed(piece);
+                    port.keep_alive();
+                }
+            }
+            Session::Values(_) if TASKS => {
+                for &byte in bytes {
+                    self.feed_number_byte(byte, false);
+                    port.keep_alive();
+                }
+            }
             Session::Values(_) => (),
         }
         self.ticks += ticks_since(start, port);
@@ -270,6 +338,7 @@ impl<'m> Engine<'m> {
             Session::Values(_) if TASKS => self.feed_number_byte(b'\n', true),
             Session::Values(_) => (),
         }
+        self.session.logits_while(|| stay_alive(port));
         for (to, logit) in self.logits.iter_mut().zip(self.session.logits().iter()) {
             *to = logit;
         }

@@ -46,9 +46,9 @@ pub struct Bench {
 pub fn self_test(engine: &mut Engine<'_>, port: &mut impl Port) -> SelfTest {
     let mut result = SelfTest::default();
     for golden in engine.model().golden() {
-        engine.begin();
         let start = port.ticks();
-        let logits = engine.session().run_golden(&golden);
+        engine.read_golden(&golden, port);
+        let logits = engine.current_logits(port);
         let failure = (0..)
             .zip(logits.iter().zip(golden.logits))
             .find(|&(_, (logit, &expected))| logit != expected)
@@ -70,21 +70,13 @@ pub fn bench(engine: &mut Engine<'_>, port: &mut impl Port) -> Bench {
         if !is_bidirectional {
             result.worst = result.worst.max(worst_step(engine, &golden, port));
         }
-        engine.begin();
-        let time_steps = engine.time_steps(&golden);
         let start = port.ticks();
-        match engine.session() {
-            Session::Text(session) => {
-                session.feed(golden.text.as_bytes());
-                session.finish();
-            }
-            Session::Values(session) => time_steps.for_each(|values| session.feed(values)),
-        }
+        engine.read_golden(&golden, port);
         result.ticks += ticks_since(start, port);
         result.texts += 1;
         result.tokens += u64::from(engine.session().tokens());
         let start = port.ticks();
-        engine.session().logits().best();
+        engine.current_logits(port).best();
         let answer = ticks_since(start, port);
         if is_bidirectional { result.ticks += answer } else { result.answers += answer }
     }
@@ -94,7 +86,7 @@ pub fn bench(engine: &mut Engine<'_>, port: &mut impl Port) -> Bench {
 /// The most ticks between two steps of one example.
 fn worst_step(engine: &mut Engine<'_>, golden: &Golden<'_>, port: &mut impl Port) -> u32 {
     engine.begin();
-    let time_steps = engine.time_steps(golden);
+    let channels = engine.model().config().embedding_dim;
     let (mut worst, mut start) = (0, port.ticks());
     let mut end_step = || {
         let now = port.ticks();
@@ -107,7 +99,7 @@ fn worst_step(engine: &mut Engine<'_>, golden: &Golden<'_>, port: &mut impl Port
             session.finish_with(|_| end_step());
         }
         Session::Values(session) => {
-            for values in time_steps {
+            for values in golden.values.chunks(channels) {
                 session.feed(values);
                 end_step();
             }

@@ -49,7 +49,10 @@ pub trait Hardware: Sized {
     /// all the same. It must return in time to feed a watchdog that keeps running during sleep.
     fn sleep(&mut self);
 
-    /// Feeds the watchdog. Called many times a second. A board without a watchdog keeps this default.
+    /// Feeds the watchdog. A board without a watchdog keeps this default.
+    ///
+    /// It is called many times a second, except while the checks of a model work through a whole slot. The longest is
+    /// the verification of a signature, about 80 instructions a byte: 7.6 s for the 1,536 KB of `mps2-an386`.
     fn feed_watchdog(&mut self) {}
 
     /// The reason of the last reset from the board's registers; `None` if there is no such register or no flag is set.

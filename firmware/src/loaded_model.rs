@@ -4,6 +4,7 @@ use tern_runtime::{LoadError, Model, Task, file_len};
 use thiserror::Error;
 
 use crate::boot_count::MAX_FAILED_BOOTS;
+use crate::crc32::crc32;
 use crate::features::UPDATES;
 
 /// A model that was found in a slot.
@@ -12,6 +13,8 @@ pub struct LoadedModel<'f> {
     pub model: Model<'f>,
     /// The device file, without the bytes after it in the slot.
     pub file: &'f [u8],
+    /// CRC-32 of the device file.
+    pub crc32: u32,
 }
 
 impl<'f> LoadedModel<'f> {
@@ -21,7 +24,7 @@ impl<'f> LoadedModel<'f> {
             return Err(Refusal::Empty);
         }
         let file = slot.get(..file_len(slot)?).unwrap_or(slot);
-        Ok(LoadedModel { model: Model::from_bytes(file)?, file })
+        Ok(LoadedModel { model: Model::from_bytes(file)?, file, crc32: crc32(file) })
     }
 }
 

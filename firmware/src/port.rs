@@ -84,6 +84,9 @@ pub trait Port {
     /// A free-running counter that wraps. The console measures times in which it wraps at most once.
     fn ticks(&mut self) -> u32;
 
+    /// Feeds the watchdog, if there is one. Long work calls it at least once a second; all other methods feed it too.
+    fn keep_alive(&mut self) {}
+
     /// Sleeps until a byte arrives or is lost. May return early.
     fn wait(&mut self);
 

@@ -57,6 +57,10 @@ impl Port for Serial {
         self.board.ticks()
     }
 
+    fn keep_alive(&mut self) {
+        self.board.feed_watchdog();
+    }
+
     fn wait(&mut self) {
         self.board.feed_watchdog();
         // No interrupt may be handled between the check and the sleep. One that arrives meanwhile ends the sleep at

@@ -122,6 +122,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
                 if chosen.is_some() || slots.record.slot(index).state != State::Confirmed {
                     continue;
                 }
+                keep_alive();
                 match slots.check_confirmed(index, index == active, scratch, keep_alive) {
                     Ok(()) => chosen = Some(index),
                     Err(error) => add_event(&mut events, BootEvent::Damaged(index, error)),
@@ -162,9 +163,14 @@ impl<P: Partition, S: Store> Slots<P, S> {
     }
 
     /// Begins to receive a package of so many bytes into the [standby](Slots::standby) slot, whose contents are lost.
+    /// A package that is empty or longer than a slot changes nothing.
     pub fn begin(&mut self, bytes: u32) -> Result<()> {
-        if bytes > self.capacity {
-            return Err(SlotError::Length { found: bytes as usize, expected: [self.capacity as usize; 2] });
+        let capacity = self.capacity;
+        if bytes == 0 {
+            return Err(SlotError::NoBytes);
+        }
+        if bytes > capacity {
+            return Err(SlotError::TooLong { found: bytes, capacity });
         }
         self.clear()?;
         self.receiving = Some(Receiving::new(bytes));
@@ -182,13 +188,13 @@ impl<P: Partition, S: Store> Slots<P, S> {
     }
 
     /// Ends a complete transfer: checks the package and records it. If it is refused, the slot is empty.
-    pub fn finish(&mut self) -> Result<Slot> {
+    pub fn finish(&mut self, keep_alive: KeepAlive<'_>) -> Result<Slot> {
         let standby = self.standby();
         let Some(receiving) = self.receiving.take() else {
-            return Err(SlotError::Length { found: 0, expected: [0; 2] });
+            return Err(SlotError::NoBytes);
         };
         let mut slot = receiving.finish()?;
-        slot.version = self.accept(standby, &slot)?;
+        slot.version = self.accept(standby, &slot, keep_alive)?;
         self.change(|record| *record.slot_mut(standby) = slot)?;
         Ok(slot)
     }
@@ -299,8 +305,9 @@ impl<P: Partition, S: Store> Slots<P, S> {
         keep_alive: KeepAlive<'_>,
     ) -> Result<()> {
         let slot = *self.record.slot(index);
-        if is_active && slot.bytes != 0 {
-            check_fit(&self.package(index, &slot)?, scratch)?;
+        if is_active && !slot.is_flashed() {
+            let package = self.package(index, &slot)?;
+            check_fit(&package, &package.model()?, scratch)?;
         } else {
             self.check(index, scratch, keep_alive)?;
         }
@@ -311,20 +318,27 @@ impl<P: Partition, S: Store> Slots<P, S> {
     fn check(&mut self, index: SlotIndex, scratch: &mut [i32], keep_alive: KeepAlive<'_>) -> Result<()> {
         let (slot, min_version, trusted) = (*self.record.slot(index), self.record.min_version, self.trusted);
         let package = self.package(index, &slot)?;
+        keep_alive();
         package.verify(trusted.as_ref())?;
+        keep_alive();
         if !slot.proven {
             check_version(&package, min_version, trusted.is_some())?;
         }
-        check_fit(&package, scratch)?;
-        check_golden(&package.model()?, scratch, keep_alive)
+        let model = package.model()?;
+        keep_alive();
+        check_fit(&package, &model, scratch)?;
+        check_golden(&model, scratch, keep_alive)
     }
 
     /// Runs the checks on a received package that do not need scratch. Returns its version.
-    fn accept(&mut self, index: SlotIndex, slot: &Slot) -> Result<u32> {
+    fn accept(&mut self, index: SlotIndex, slot: &Slot, keep_alive: KeepAlive<'_>) -> Result<u32> {
         let (min_version, trusted) = (self.record.min_version, self.trusted);
         let package = self.package(index, slot)?;
+        keep_alive();
         package.model()?;
+        keep_alive();
         package.verify(trusted.as_ref())?;
+        keep_alive();
         check_version(&package, min_version, trusted.is_some())?;
         Ok(package.version())
     }
@@ -332,7 +346,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
     /// The package in a slot, if it matches the slot's record.
     fn package(&mut self, index: SlotIndex, slot: &Slot) -> Result<Package<'_>> {
         let bytes = self.contents(index);
-        if slot.bytes == 0 {
+        if slot.is_flashed() {
             return Package::find(bytes);
         }
         let bytes = bytes.get(..slot.bytes as usize).unwrap_or(bytes);

@@ -1,5 +1,7 @@
 //! Receives a model over the serial port: passes the port's bytes to a YMODEM [`Receiver`] and the data to the slots.
 
+use tern_format::times;
+
 use crate::answer;
 use crate::display::Form;
 use crate::flash::Partition;
@@ -7,18 +9,6 @@ use crate::port::{Port, print, ticks_since};
 use crate::request::RequestError;
 use crate::slots::{Slot, Slots, Store};
 use crate::ymodem::{Action, Receiver};
-
-/// Seconds between two invitations to a sender that has not begun.
-const INVITATION_SECONDS: u32 = 2;
-/// Seconds of silence between two blocks before the receiver reacts.
-const BLOCK_SECONDS: u32 = 2;
-/// Seconds of silence inside a block before the receiver reacts.
-const BYTE_SECONDS: u32 = 1;
-
-/// The line must be silent this long after a transfer, so that the sender's last bytes are not taken for a command.
-const QUIET_MILLISECONDS: u32 = 300;
-/// The longest wait for that silence.
-const MAX_QUIET_SECONDS: u32 = 5;
 
 /// Receives a model into the standby slot. The inner result is an error if the transfer failed or the model was
 /// refused.
@@ -32,16 +22,19 @@ pub fn load<C: Port, P: Partition, S: Store>(
         print(port, |out| answer::invitation(slots.standby(), out))?;
     }
     let received = receive(port, slots, clock_hz)?;
-    let quiet_ticks = clock_hz / 1000 * QUIET_MILLISECONDS;
+    // The sender's last bytes must not be taken for a command.
     let begin = port.ticks();
-    // Drops bytes until the line is quiet.
-    while let Some(_) = next_byte(port, quiet_ticks)?
-        && ticks_since(begin, port) < clock_hz.saturating_mul(MAX_QUIET_SECONDS).into()
+    while let Some(_) = next_byte(port, ticks(clock_hz, times::END_SILENCE))?
+        && ticks_since(begin, port) < ticks(clock_hz, times::MAX_END_SILENCE).into()
     {}
     if received.is_err() {
         slots.abandon();
     }
-    Ok(received.and_then(|()| Ok(slots.finish()?)))
+    let keep_alive = &mut || {
+        port.keep_alive();
+        true
+    };
+    Ok(received.and_then(|()| Ok(slots.finish(keep_alive)?)))
 }
 
 fn receive<C: Port, P: Partition, S: Store>(
@@ -81,13 +74,18 @@ fn receive<C: Port, P: Partition, S: Store>(
             }
             None => (),
         }
-        let seconds = match (receiver.is_between_blocks(), receiver.is_inviting()) {
-            (true, true) => INVITATION_SECONDS,
-            (true, false) => BLOCK_SECONDS,
-            (false, _) => BYTE_SECONDS,
+        let silence = match (receiver.is_between_blocks(), receiver.is_inviting()) {
+            (true, true) => times::INVITATION,
+            (true, false) => times::BLOCK_SILENCE,
+            (false, _) => times::BYTE_SILENCE,
         };
-        next = next_byte(port, clock_hz.saturating_mul(seconds))?;
+        next = next_byte(port, ticks(clock_hz, silence))?;
     }
+}
+
+/// The ticks of so many milliseconds.
+fn ticks(clock_hz: u32, milliseconds: u32) -> u32 {
+    (clock_hz / 1000).saturating_mul(milliseconds)
 }
 
 /// The next byte, or `None` if none arrives within this many ticks. Bytes that the queue lost show as a wrong checksum.

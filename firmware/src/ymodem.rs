@@ -101,7 +101,8 @@ pub struct Receiver {
     failures: u8,
     /// True after a CAN: a second one cancels the transfer.
     cancelling: bool,
-    /// True after a damaged block: bytes are ignored until the line is silent.
+    /// True after a damaged block, also one whose first byte was damaged: bytes are ignored until the line is silent,
+    /// since those of a file can look like control bytes.
     purging: bool,
 }
 
@@ -158,7 +159,12 @@ impl Receiver {
             CAN if was_cancelling => self.fail(Failure::Cancelled),
             CTRL_C if self.phase == Phase::Inviting => self.fail(Failure::Cancelled),
             EOT => self.end(),
-            _ => Action::Wait,
+            CAN => Action::Wait,
+            _ => {
+                // Before a sender has begun, a person may type something and then Ctrl-C.
+                self.purging = self.phase != Phase::Inviting;
+                Action::Wait
+            }
         }
     }
 

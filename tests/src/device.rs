@@ -134,6 +134,18 @@ impl Console {
         self.stream.write_all(bytes).expect("the device runs");
     }
 
+    /// The connection, for other programs.
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// Drops what the device has sent and nobody has read.
+    pub fn discard(&mut self) {
+        self.stream.set_read_timeout(Some(Duration::from_millis(200))).expect("a socket has options");
+        while self.stream.read(&mut [0; 256]).is_ok_and(|count| count > 0) {}
+        self.stream.set_read_timeout(Some(TIMEOUT)).expect("a socket has options");
+    }
+
     /// Reads up to and including `end`, and returns what was read. Panics if `end` does not arrive in time.
     pub fn until(&mut self, end: &str) -> String {
         let mut received = Vec::new();

@@ -9,6 +9,7 @@ mod golden;
 mod model;
 pub mod pico;
 mod programs;
+pub mod relay;
 #[cfg(unix)]
 pub mod sb;
 pub mod tasks;

@@ -3,8 +3,11 @@
 //! Each subcommand's options are in its own file under `commands`.
 
 use crate::commands::{self, Failure, note};
-use clap::{Parser, Subcommand};
-use std::io;
+use anyhow::Context;
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Trains small recurrent networks on text and numbers, and runs them in integers on a microcontroller.
@@ -61,6 +64,24 @@ enum Command {
     Sign(commands::sign::Args),
     /// Create keys for signing models
     Key(commands::key::Args),
+    /// Print the completions of commands and options for a shell
+    #[command(after_help = "\
+Examples:
+  tern completions bash > ~/.local/share/bash-completion/completions/tern
+  tern completions zsh > ~/.zfunc/_tern
+  tern completions fish > ~/.config/fish/completions/tern.fish")]
+    Completions {
+        /// Shell
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Write the manual pages of all commands
+    #[command(after_help = "Example:\n  tern man ~/.local/share/man/man1 && man tern-train")]
+    Man {
+        /// Folder for the pages, created if it does not exist
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 /// Parses the command line and runs its command. Errors go to stderr; the exit status is one of those in the help.
@@ -83,6 +104,8 @@ pub fn run() -> ExitCode {
         Command::Push(args) => commands::push::run(args),
         Command::Sign(args) => commands::sign::run(args),
         Command::Key(args) => commands::key::run(args),
+        Command::Completions { shell } => completions(*shell),
+        Command::Man { folder } => manual_pages(folder),
     };
     let Err(error) = result else { return ExitCode::SUCCESS };
     // A program such as `head` closes the pipe when it has read enough: that is no error.
@@ -103,6 +126,22 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Prints the completions for a shell.
+fn completions(shell: Shell) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "tern", &mut script);
+    Ok(io::stdout().write_all(&script)?)
+}
+
+/// Writes a manual page for `tern` and for each of its commands.
+fn manual_pages(folder: &Path) -> anyhow::Result<()> {
+    let shown = || folder.display().to_string();
+    std::fs::create_dir_all(folder).with_context(shown)?;
+    clap_mangen::generate_to(Cli::command(), folder).with_context(shown)?;
+    note(format_args!("wrote the pages of tern(1) to {}", folder.display()));
+    Ok(())
+}
+
 /// The message of an error and of its causes. Some errors end with the message of their cause, which is not repeated.
 fn with_causes(error: &anyhow::Error) -> String {
     let mut message = error.to_string();
@@ -117,7 +156,6 @@ fn with_causes(error: &anyhow::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn options_are_well_formed() {

@@ -1,5 +1,6 @@
 //! Export of a model directory to a device file, with figures on what quantisation costs.
 
+mod c_array;
 mod export_data;
 mod figures;
 mod folding;
@@ -8,6 +9,7 @@ mod parts;
 mod score;
 mod signal;
 
+pub use c_array::{c_array, check_c_output};
 pub use export_data::{Data, ExportData};
 pub use figures::Figures;
 pub use folding::Folding;

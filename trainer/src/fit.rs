@@ -1,11 +1,12 @@
 //! The search of `tern fit`: finds the most accurate classifier whose device file fits a budget.
 //!
 //! A [`Profile`] describes the data. From it and the [`Budget`], `candidates` makes recipes. `search` trains them by
-//! successive halving: all of them for a quarter of the epochs, the best third for half, the best three for all. The
-//! last ones are quantised, and their device files are measured. docs/fit.md describes the rules.
+//! successive halving: all of them for a quarter of the epochs, the best third for half, the best few for all. From the
+//! second round on they are quantised, and their device files are measured. docs/fit.md describes the rules.
 
 mod candidates;
 mod fitting;
+mod fold_integers;
 mod learning_curve;
 mod measured;
 mod profile;

@@ -11,6 +11,7 @@ mod connection;
 pub(crate) mod fake_device;
 mod firmware;
 mod frame;
+mod holders;
 mod process;
 mod qemu;
 mod stream;
@@ -20,7 +21,7 @@ mod tests;
 mod transport;
 mod ymodem;
 
-pub use client::{Client, DeviceError, Info};
+pub use client::{Client, ClientError, DeviceError, Info, is_banner, patience};
 pub use connection::{Connection, SendHalf};
 pub use qemu::{Emulation, INSTRUCTION_NS};
 pub use stream::{Classification, Reply};

@@ -6,7 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use tern_boards::Board;
 
-use crate::bench::{accuracy, device, host, splits, train};
+use crate::bench::{accuracy, device, early_exit, host, splits, train};
 use crate::data::DataOptions;
 use crate::demo::DemoOptions;
 use crate::setup::Needs;
@@ -111,6 +111,20 @@ pub enum Command {
         #[arg(long)]
         features: bool,
     },
+    /// Build the static library for C for all targets and print its sizes.
+    ///
+    /// Writes target/c/TARGET/libtern.a and target/c/include/tern.h. Installs the compiler targets first.
+    #[command(after_help = "Examples:\n  cargo xtask c\n  cargo xtask c --json      one object for each target")]
+    C {
+        /// Print one JSON object for each target.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Build the page that runs device files in a browser.
+    ///
+    /// Writes target/web/index.html, one file that needs no server and no network. Installs the compiler target first.
+    #[command(after_help = "Example:\n  cargo xtask web")]
+    Web,
     /// Run tests of the runtime in Miri, which detects undefined behaviour.
     ///
     /// Runs the tests that reach every `unsafe` block of a host, on the nightly compiler, for some minutes. Installs
@@ -187,6 +201,12 @@ pub enum Bench {
     #[command(after_help = "Examples:\n  cargo xtask bench accuracy --data data --only sms_spam\n  \
             cargo xtask bench accuracy --data data --seeds 3 --json")]
     Accuracy(accuracy::Options),
+    /// Measure the accuracy of a classifier that stops reading as soon as its answer is probable enough.
+    ///
+    /// Reads each text with the integer model and prints, for several probabilities and least numbers of tokens, the
+    /// accuracy and the share of the tokens that are read.
+    #[command(after_help = "Example:\n  cargo xtask bench early-exit reviews.safetensors reviews/validation.csv")]
+    EarlyExit(early_exit::Options),
     /// Compare the speed of integer models on this machine with their float models.
     ///
     /// Trains a small model of each cell on the demo's messages, exports it, and runs `tern eval` on both in turn, on

@@ -23,6 +23,7 @@
 
 pub mod bench;
 pub mod boards;
+pub mod c_library;
 pub mod cli;
 pub mod comments;
 pub mod cores;
@@ -45,6 +46,7 @@ pub mod size;
 pub mod stage;
 pub mod tern;
 pub mod test;
+pub mod web;
 
 use anyhow::Result;
 
@@ -58,9 +60,12 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Test => test::run(),
         Command::Bench(Bench::Device(options)) => bench::device::run(options),
         Command::Bench(Bench::Accuracy(options)) => bench::accuracy::run(&options),
+        Command::Bench(Bench::EarlyExit(options)) => bench::early_exit::run(&options),
         Command::Bench(Bench::Splits(options)) => bench::splits::run(&options),
         Command::Bench(Bench::Host(options)) => bench::host::run(&options),
         Command::Bench(Bench::Train(options)) => bench::train::run(&options),
+        Command::Web => web::run(),
+        Command::C { json } => c_library::run(json),
         Command::Proof => proof::run(),
         Command::Size { json, features } => size::run(json, features),
         Command::Miri => miri::run_miri(),

@@ -9,7 +9,7 @@ use crate::cores::{CORES, CORTEX_M4, RV32IMAC};
 use crate::process::{cargo, run};
 use crate::setup::{self, Needs, RUNTIME_TARGETS, toolchain};
 use crate::stage::Stages;
-use crate::{comments, deny, firmware, imports, minimum_rust, proof, repo, reproducible, size};
+use crate::{c_library, comments, deny, firmware, imports, minimum_rust, proof, repo, reproducible, size};
 
 /// Runs `cargo xtask lint`. All checks run, also after one has failed.
 pub fn run_lint() -> Result<()> {
@@ -28,9 +28,13 @@ fn checks(stages: &mut Stages) -> Result<()> {
         let (other_repository, as_json) = (None, false);
         imports::run(other_repository, as_json)
     });
-    for (name, folder) in [("format", &root), ("format, firmware", &firmware_folder), ("format, fuzz", &fuzz)] {
+    for (name, folder) in
+        [("format", &root), ("format, firmware", &firmware_folder), ("format, fuzz", &fuzz), ("format, c", &repo::c())]
+    {
         stages.check(name, || run(cargo(folder).args(["fmt", "--all", "--check"])));
     }
+    clippy(stages, "clippy, c", &repo::c(), &["--all-targets"]);
+    stages.check("no panic in the library for C", c_library::check_no_panic);
     clippy(stages, "clippy, fuzz", &fuzz, &["--no-default-features", "--all-targets"]);
     clippy(stages, "clippy", &root, &["--workspace", "--all-targets"]);
     // No other stage builds this feature.

@@ -54,7 +54,7 @@ mod tests {
         let read = |path: &str| fs::read_to_string(repo::root().join(path)).unwrap();
         let root = read("Cargo.toml");
         let version = stated_version(&root).unwrap();
-        for path in ["fuzz", "firmware", "firmware/bench", "firmware/host", "firmware/proof"] {
+        for path in ["c", "fuzz", "firmware", "firmware/bench", "firmware/host", "firmware/proof"] {
             let manifest = read(&format!("{path}/Cargo.toml"));
             assert_eq!(stated_version(&manifest).unwrap(), version, "{path}/Cargo.toml");
         }

@@ -29,6 +29,11 @@ pub fn firmware() -> PathBuf {
     root().join("firmware")
 }
 
+/// Returns the workspace of the library for C.
+pub fn c() -> PathBuf {
+    root().join("c")
+}
+
 /// Returns the workspace of the fuzz targets.
 pub fn fuzz() -> PathBuf {
     root().join("fuzz")

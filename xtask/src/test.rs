@@ -38,6 +38,7 @@ pub fn run() -> Result<()> {
     stages.check("corpus of the fuzz targets", || {
         tally.add(cargo(&repo::fuzz()).args(["test", "--no-fail-fast", "--no-default-features"]))
     });
+    stages.check("C programs", || tally.add(cargo(&repo::c()).args(["test", "--no-fail-fast"])));
     stages.check("a panic or an allocation fails the proof", proof::can_fail);
     let options = DeviceOptions { check: true, ..DeviceOptions::default() };
     stages.check("instructions of a step", || device::run(options));

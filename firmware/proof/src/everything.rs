@@ -135,6 +135,7 @@ fn read_text(text_session: &mut TextSession<'_>, text: &[u8], number: usize) {
 fn common(model: &Model<'_>, session_base: &mut SessionBase<'_>, logits: &mut [i32], number: usize) {
     session_base.reset();
     answer(session_base.logits(), number);
+    look(session_base.logits_while(|| number > 0).is_some());
     look(session_base.logits_into(logits));
     for golden in model.golden() {
         answer(session_base.run_golden(&golden), number);

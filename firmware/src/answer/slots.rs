@@ -32,7 +32,8 @@ pub fn models<P: Partition, S: Store>(slots: &Slots<P, S>, form: Form, out: &mut
         write!(out, r#"{{"slots":["#)?;
     }
     for index in SlotIndex::ALL {
-        let Slot { state, version, bytes, crc32, .. } = *record.slot(index);
+        let slot = record.slot(index);
+        let Slot { state, version, bytes, crc32, .. } = *slot;
         let serves = slots.serving() == Some(index);
         if form == Form::Machine {
             let comma = if index == SlotIndex::A { "" } else { "," };
@@ -44,9 +45,9 @@ pub fn models<P: Partition, S: Store>(slots: &Slots<P, S>, form: Form, out: &mut
             continue;
         }
         write!(out, "{index}  {:9}  {:7}", state.name(), if serves { "serving" } else { "" })?;
-        match (state, bytes) {
-            (State::Empty, _) => (),
-            (_, 0) => out.write_str("  written by a flasher")?,
+        match state {
+            State::Empty => (),
+            _ if slot.is_flashed() => out.write_str("  written by a flasher")?,
             _ => write!(out, "  version {version}  {bytes} bytes  crc32 {crc32:08x}")?,
         }
         out.write_str("\r\n")?;

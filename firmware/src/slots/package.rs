@@ -118,10 +118,11 @@ impl<'p> Package<'p> {
         let fields = &mut trailer;
         let is_trailer = take(fields)? == MAGIC;
         let stated_length = u32::from_le_bytes(*take(fields)?);
-        if !is_trailer || stated_length as usize != length {
+        let version = u32::from_le_bytes(*take(fields)?);
+        // Version 0 stands for a package without a trailer.
+        if !is_trailer || stated_length as usize != length || version == 0 {
             return Err(SlotError::Trailer);
         }
-        let version = u32::from_le_bytes(*take(fields)?);
         let expected = u32::from_le_bytes(*take(fields)?);
         let found = crc32(bytes.get(..length + CHECKSUM_AT).unwrap_or(bytes));
         if found != expected {
@@ -239,6 +240,12 @@ pub(super) mod tests {
         assert_eq!(TrustedKey::from_hex(Some(&hex)).unwrap().key[..5], [0, 0xff, 0x10, 0xa5, 0]);
         assert!(TrustedKey::from_hex(None).is_none());
         assert!(std::panic::catch_unwind(|| TrustedKey::from_hex(Some("00ff"))).is_err());
+    }
+
+    #[test]
+    fn version_0_is_not_signed() {
+        let package = Aligned::new(&signed(&device_file(), 0, &SigningKey::from_bytes(&[7; 32])));
+        assert_eq!(Package::parse(&package), Err(SlotError::Trailer));
     }
 
     #[test]

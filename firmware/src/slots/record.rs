@@ -91,6 +91,14 @@ pub struct Slot {
 
 impl Slot {
     pub const EMPTY: Slot = Slot { state: State::Empty, proven: false, version: 0, bytes: 0, crc32: 0 };
+    /// The contents that a host's flashing tool wrote.
+    const FLASHED: Slot = Slot { state: State::Confirmed, proven: true, ..Slot::EMPTY };
+
+    /// Returns true if a host's flashing tool wrote the contents, so that length and checksum are unknown. This holds
+    /// for slot A alone, and until its first transfer: [`Record::decode`] reads no other record without a length.
+    pub fn is_flashed(&self) -> bool {
+        self.state != State::Empty && self.bytes == 0
+    }
 }
 
 /// The record about both slots.
@@ -106,11 +114,8 @@ pub struct Record {
 
 impl Record {
     /// The state before the first record: slot A holds what a host's flashing tool wrote, if anything.
-    pub const FACTORY: Record = Record {
-        slots: [Slot { state: State::Confirmed, proven: true, version: 0, bytes: 0, crc32: 0 }, Slot::EMPTY],
-        active: Some(SlotIndex::A),
-        min_version: 0,
-    };
+    pub const FACTORY: Record =
+        Record { slots: [Slot::FLASHED, Slot::EMPTY], active: Some(SlotIndex::A), min_version: 0 };
 
     pub fn slot(&self, index: SlotIndex) -> &Slot {
         &self.slots[index as usize]
@@ -141,21 +146,26 @@ impl Record {
     }
 
     /// Parses a record and its sequence number; `None` if the bytes are not a record or its checksum is wrong.
+    ///
+    /// A slot without a length holds what a host's flashing tool wrote only if it is A and has run. Earlier firmware
+    /// recorded other slots so after the transfer of an empty file; they are read as empty.
     pub fn decode(bytes: &[u8; RECORD_BYTES]) -> Option<(u32, Record)> {
         let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
         if bytes[..4] != MAGIC || bytes[4] != VERSION || word(60)? != crc32(&bytes[..60]) {
             return None;
         }
-        let slot = |at: usize| {
+        let slot = |at: usize, may_be_flashed: bool| {
             let (code, proven) = (bytes.get(at)?, *bytes.get(at + 1)? != 0);
             let state = State::ALL.into_iter().find(|&state| state as u8 == *code)?;
-            Some(Slot { state, proven, version: word(at + 4)?, bytes: word(at + 8)?, crc32: word(at + 12)? })
+            let slot = Slot { state, proven, version: word(at + 4)?, bytes: word(at + 8)?, crc32: word(at + 12)? };
+            let is_valid = slot.bytes != 0 || (may_be_flashed && proven);
+            Some(if is_valid { slot } else { Slot::EMPTY })
         };
         let active = match bytes[5] {
             NONE => None,
             code => Some(SlotIndex::ALL.into_iter().find(|&index| index as u8 == code)?),
         };
-        Some((word(8)?, Record { slots: [slot(16)?, slot(32)?], active, min_version: word(12)? }))
+        Some((word(8)?, Record { slots: [slot(16, true)?, slot(32, false)?], active, min_version: word(12)? }))
     }
 }
 

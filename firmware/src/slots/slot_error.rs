@@ -18,6 +18,11 @@ pub enum SlotError {
     NothingBefore,
     #[error("the device file is refused: {0}")]
     File(#[from] LoadError),
+    #[error("the file is empty; send a device file (`tern export`)")]
+    NoBytes,
+    /// Lengths in bytes.
+    #[error("a slot holds {capacity} bytes, this model has {found}: export a smaller one")]
+    TooLong { found: u32, capacity: u32 },
     /// `expected`: the length of the device file by its header, without and with a trailer; lengths in bytes.
     #[error(
         "{found} bytes received, expected {} for the device file or {} with its signature; send the file again",
@@ -90,7 +95,7 @@ impl SlotError {
             // Another format version is an unsupported value of this key.
             SlotError::File(LoadError::Unsupported { key, .. }) if *key == "tern.version" => "wrong_version",
             SlotError::File(_) => "file",
-            SlotError::Length { .. } => "length",
+            SlotError::NoBytes | SlotError::TooLong { .. } | SlotError::Length { .. } => "length",
             SlotError::Trailer => "trailer",
             SlotError::Checksum { .. } => "checksum",
             SlotError::Unsigned => "unsigned",

@@ -77,7 +77,7 @@ impl<const WRITE: usize, S: Store> On<WRITE, S> {
     fn load(&mut self, package: &[u8]) -> Result<Slot, SlotError> {
         self.slots.begin(package.len() as u32)?;
         package.chunks(256).try_for_each(|piece| self.slots.write(piece))?;
-        self.slots.finish()
+        self.slots.finish(&mut || true)
     }
 
     /// Loads and activates a package.
@@ -187,7 +187,8 @@ fn models_that_may_not_run_are_refused_with_a_reason() {
     let old = model(1);
     let device = Device::<4>::new(&old, None);
     let refused = |bytes: &[u8]| refused(&device, bytes);
-    assert!(matches!(refused(&[b'x'; 5000]), SlotError::Length { found: 5000, expected: [4096, 4096] }));
+    assert_eq!(refused(&[b'x'; 5000]), SlotError::TooLong { found: 5000, capacity: 4096 });
+    assert_eq!(refused(&[]), SlotError::NoBytes);
     assert!(matches!(refused(&model(2)[..700]), SlotError::File(LoadError::Truncated { found: 700, .. })));
     assert!(matches!(refused(b"not a model, but as long as one may be"), SlotError::File(_)));
     let mut other = model(2).to_vec();
@@ -203,6 +204,44 @@ fn models_that_may_not_run_are_refused_with_a_reason() {
     // Golden logits that the model does not compute.
     let wrong = to_bytes(&metadata("3"), tensors(2, SIZES));
     assert_eq!(refused(&wrong), SlotError::Golden { exact: 0, total: 3 });
+}
+
+/// A slot that is not in use may still hold an earlier model. Only slot A can hold one whose length is not recorded.
+#[test]
+fn the_transfer_of_an_empty_file_never_brings_an_earlier_model_back() {
+    let signer = signer();
+    let key = TrustedKey::new(signer.verifying_key().to_bytes());
+    for key in [None, Some(key)] {
+        let package = |seed, version| signed(&model(seed), version, &signer);
+        let device = Device::<4>::new(&package(1, 1), key);
+        device.on().install(&package(2, 2));
+        device.on().slots.confirm().unwrap();
+        // The flashed model of slot A is the earlier one.
+        let mut on = device.on();
+        on.slots.erase(&mut || true).unwrap();
+        assert_eq!((on.load(&[]), on.activate()), (Err(SlotError::NoBytes), Err(SlotError::Empty)));
+        on.load(&package(3, 3)).unwrap();
+        assert_eq!(on.load(&[]), Err(SlotError::NoBytes));
+        assert_eq!(on.states(), [State::Received, State::Confirmed]);
+        assert_eq!(device.on().serves().as_deref(), Some(&*model(2)));
+
+        // Records of earlier firmware after the transfer of an empty file.
+        for (index, state) in [(SlotIndex::A, State::Received), (SlotIndex::B, State::Activated)] {
+            let device = Device::<4>::new(&package(1, 1), key);
+            if index == SlotIndex::A {
+                device.on().install(&package(2, 2));
+                device.on().slots.confirm().unwrap();
+            }
+            let serving = device.on().serves();
+            let [record, ..] = device.flash();
+            let mut journal = Journal::new(record);
+            let mut record = journal.read().unwrap().unwrap_or(Record::FACTORY);
+            *record.slot_mut(index) = Slot { state, ..Slot::EMPTY };
+            journal.commit(&record).unwrap();
+            let mut on = device.on();
+            assert_eq!((on.serves(), on.activate()), (serving, Err(SlotError::Empty)));
+        }
+    }
 }
 
 #[test]
@@ -247,9 +286,9 @@ fn slow_golden_examples_do_not_prevent_the_start() {
     let mut calls = 0;
     let (mut slots, started) = boot(&mut || {
         calls += 1;
-        calls < 3
+        calls < 9
     });
-    assert_eq!((calls, started.serving.unwrap_err()), (3, Refusal::NotRun));
+    assert_eq!((calls, started.serving.unwrap_err()), (9, Refusal::NotRun));
     assert_eq!(
         &*started.events,
         &[BootEvent::Damaged(SlotIndex::A, SlotError::Slow { seconds: MAX_SELF_TEST_SECONDS })][..]
@@ -257,7 +296,7 @@ fn slow_golden_examples_do_not_prevent_the_start() {
     // Another model can be loaded. It cannot be activated either as long as its examples are too slow.
     slots.begin(model(2).len() as u32).unwrap();
     slots.write(&model(2)).unwrap();
-    slots.finish().unwrap();
+    slots.finish(&mut || true).unwrap();
     let activate = |slots: &mut Slots<_>, is_alive| slots.activate(&mut [0; SCRATCH_WORDS], &mut || is_alive);
     assert_eq!(activate(&mut slots, false), Err(SlotError::Slow { seconds: MAX_SELF_TEST_SECONDS }));
     assert_eq!(activate(&mut slots, true), Ok(SlotIndex::A));

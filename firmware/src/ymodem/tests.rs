@@ -127,6 +127,13 @@ fn damaged_blocks_are_requested_again_and_repeated_blocks_are_kept_once() {
         end.silence();
         assert_eq!(end.replied(), [NAK], "byte {at}");
     }
+    // The first byte of the block is damaged or lost, and the file's bytes look like blocks, EOT and CAN CAN.
+    let controls = block(1, &[SOH, STX, EOT, CAN, CAN].repeat(100), 0);
+    for first in [&[0x42][..], &[]] {
+        assert_eq!(end.send(&[first, &controls[1..]].concat()), [], "{first:?}");
+        end.silence();
+        assert_eq!((end.replied(), end.failure), (vec![NAK], None), "{first:?}");
+    }
     // Some bytes of the block are lost.
     assert_eq!(end.send(&whole[..700]), []);
     end.silence();

@@ -71,6 +71,14 @@ impl<'s> SessionBase<'s> {
         self.forward.logits()
     }
 
+    /// The logits as [`logits`](SessionBase::logits) gives them. Calls `go_on` after each step that is left to run, for
+    /// example to feed a watchdog: a bidirectional model runs each kept step once for each layer and direction.
+    ///
+    /// Returns none as soon as `go_on` returns false. The session is as before, and can be asked again.
+    pub fn logits_while(&mut self, mut go_on: impl FnMut() -> bool) -> Option<Logits<'_>> {
+        self.forward.bring_up_to_date(&mut go_on).then(|| self.forward.logits())
+    }
+
     /// Writes the logits after the steps so far to `to`, Q16, and returns how many it wrote: the number of classes, or
     /// the length of `to` if that is less.
     ///

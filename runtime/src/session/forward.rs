@@ -196,13 +196,19 @@ impl<'s> Forward<'s> {
 
     /// The logits after the steps so far.
     pub(crate) fn logits(&mut self) -> Logits<'_> {
-        if !self.is_up_to_date || self.have_ngrams_changed() {
-            self.update();
-            self.is_up_to_date = true;
-        }
+        self.bring_up_to_date(&mut || true);
         let hidden = self.model.hidden.is_some();
         let features = if hidden { &*self.scratch.hidden } else { self.scratch.features(&self.model.config) };
         Logits { head: &self.model.head, features }
+    }
+
+    /// Computes the input of the head, and calls `go_on` after each step that is left to run. Returns false if `go_on`
+    /// did.
+    pub(crate) fn bring_up_to_date(&mut self, go_on: &mut dyn FnMut() -> bool) -> bool {
+        if !self.is_up_to_date || self.have_ngrams_changed() {
+            self.is_up_to_date = self.update(go_on);
+        }
+        self.is_up_to_date
     }
 
     /// Returns true if n-grams were counted after the logits were last read.
@@ -213,9 +219,10 @@ impl<'s> Forward<'s> {
         false
     }
 
-    fn update(&mut self) {
-        if self.model.config.reads_both_ways() {
-            self.run_both_directions();
+    /// Returns false if `go_on` did.
+    fn update(&mut self, go_on: &mut dyn FnMut() -> bool) -> bool {
+        if self.model.config.reads_both_ways() && !self.run_both_directions(go_on) {
+            return false;
         }
         if let Some(pool) = &mut self.scratch.pool {
             pool.finish();
@@ -228,6 +235,7 @@ impl<'s> Forward<'s> {
             hidden.relu(self.scratch.features(&self.model.config), activations);
             self.scratch.hidden = activations;
         }
+        true
     }
 
     /// Appends the scaled sums of the n-gram branch, if there is one, to the pooled states.
@@ -244,12 +252,13 @@ impl<'s> Forward<'s> {
         ngrams.scale(pool.features.get_mut(config.pooled_width()..).unwrap_or_default());
     }
 
-    /// Runs all layers over all kept steps, in both directions.
-    fn run_both_directions(&mut self) {
+    /// Runs all layers over all kept steps, in both directions, and calls `go_on` after each. Returns false as soon as
+    /// `go_on` does.
+    fn run_both_directions(&mut self, go_on: &mut dyn FnMut() -> bool) -> bool {
         let config = &self.model.config;
         let Scratch { x, first: state, pool: Some(pool), kept: Some(kept), .. } = &mut self.scratch else {
             debug_assert!(false, "a bidirectional model has a pool and keeps its steps");
-            return;
+            return true;
         };
         let (pool, kept) = (&mut **pool, &mut **kept);
         pool.reset();
@@ -288,6 +297,9 @@ impl<'s> Forward<'s> {
                             *to = *from;
                         }
                     }
+                    if !go_on() {
+                        return false;
+                    }
                 }
                 if is_last && config.pools_last() && steps > 0 {
                     if reverse && config.merge != Merge::Concat {
@@ -301,6 +313,7 @@ impl<'s> Forward<'s> {
             }
         }
         pool.count = steps as u32;
+        true
     }
 }
 

@@ -20,15 +20,19 @@
 //! | `soak` | random and mutated lines against the emulated device |
 //! | `promises` | the tests that `docs/threat-model.md` and `docs/claims.md` name |
 //! | `update` | models sent over the serial port by `sb` of lrzsz and `tern push` |
+//! | `line` | transfers over a damaged line; a host or a device that ends in the middle of the work |
 //! | `signed` | models sent to a firmware with a key |
 //! | `trial` | models on trial that hang or lose power, and the contents of flash afterwards |
 //! | `log` | the defmt channel |
+//! | `web` | the page of `cargo xtask web` in a browser, with a board |
 
 mod boards;
 mod console;
 mod device;
 mod flash;
 mod host;
+#[cfg(unix)]
+mod line;
 mod log;
 mod pico;
 mod port;
@@ -46,3 +50,4 @@ mod torch;
 mod trial;
 #[cfg(unix)]
 mod update;
+mod web;

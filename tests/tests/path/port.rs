@@ -2,12 +2,13 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 use tern_tests::device::{COUNTED, Device, loader};
-use tern_tests::{argument, assert_same_logits, firmware, json, trained};
+use tern_tests::{argument, assert_same_logits, committed, error_of, firmware, json, tern, trained};
 
 /// Classifies the validation rows on the device at `address`, and checks the answers.
 fn assert_classifies(option: &str, address: &str) {
@@ -19,7 +20,7 @@ fn assert_classifies(option: &str, address: &str) {
     assert!(seen["ticks_per_token"].as_f64().unwrap() > 0.0, "{seen}");
 }
 
-/// An emulator that is killed when dropped.
+/// An emulator or another process that is killed when dropped.
 struct Emulator(Child);
 
 impl Drop for Emulator {
@@ -30,12 +31,12 @@ impl Drop for Emulator {
     }
 }
 
+/// Starts a device with its console at a pseudo-terminal, and returns the path of the terminal.
 #[cfg(unix)]
-#[test]
-fn classify_over_a_serial_port_gives_the_logits_of_the_host() {
+fn at_a_serial_port(model: &Path) -> (Emulator, String) {
     let mut command = Command::new("qemu-system-arm");
     command.args(["-M", "mps2-an386", "-display", "none", "-monitor", "none", "-serial", "pty"]).args(COUNTED);
-    command.args(["-device", &loader(&trained().file), "-kernel", argument(firmware())]).stdin(Stdio::null());
+    command.args(["-device", &loader(model), "-kernel", argument(firmware())]).stdin(Stdio::null());
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("qemu-system-arm starts");
     let mut emulator = Emulator(child);
     // QEMU prints `char device redirected to /dev/pts/5 (label serial0)`, on stdout or stderr depending on its version.
@@ -53,7 +54,52 @@ fn classify_over_a_serial_port_gives_the_logits_of_the_host() {
         });
     }
     let path = receiver.recv_timeout(Duration::from_secs(20)).expect("QEMU names its pseudo-terminal");
+    (emulator, path)
+}
+
+#[cfg(unix)]
+#[test]
+fn classify_over_a_serial_port_gives_the_logits_of_the_host() {
+    let (_emulator, path) = at_a_serial_port(&trained().file);
     assert_classifies("--port", &path);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_port_that_is_in_use_or_forbidden_is_named_with_the_reason() {
+    let (_emulator, path) = at_a_serial_port(&committed());
+    // The lines of this console never end.
+    let mut first = tern();
+    let first = first.args(["console", "--port", &path]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut first = Emulator(first);
+    // Its answer shows that it has opened the port.
+    first.0.stdin.as_mut().unwrap().write_all(b"info\n").unwrap();
+    first.0.stdout.as_mut().unwrap().read_exact(&mut [0; 2]).unwrap();
+    let stderr = error_of(tern().args(["push", argument(&committed()), "--port", &path]), 1);
+    let expected = format!("{path}: in use by tern (process {})", first.0.id());
+    assert!(stderr.contains(&expected) && stderr.contains("a port serves one program at a time"), "{stderr}");
+    drop(first);
+
+    let mut push = tern();
+    push.args(["push", argument(&committed()), "--port", &path]);
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
+    // Root may open everything, unless it gives this power up.
+    let mut without_power = Command::new("setpriv");
+    without_power.args(["--bounding-set=-all", "--inh-caps=-all"]).arg(push.get_program()).args(push.get_args());
+    let stderr = error_of(&mut without_power, 1);
+    assert!(stderr.contains("you may not open this port") && stderr.contains("dialout"), "{stderr}");
+}
+
+#[test]
+fn a_second_program_at_a_tcp_port_is_told_so() {
+    let mut device = Device::start(tern_boards::DEFAULT, firmware(), &["-device", &loader(&committed())]);
+    let mut console = device.connect();
+    console.boot();
+    let address = device.address();
+    let model = committed();
+    let arguments = ["push", argument(&model), "--timeout", "2", "--tcp", &address];
+    let stderr = error_of(tern().args(arguments), 1);
+    assert!(stderr.contains(&format!("is another program connected to {address}?")), "{stderr}");
 }
 
 #[test]

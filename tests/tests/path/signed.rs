@@ -34,7 +34,7 @@ fn push_delivers_signed_models_and_unsigned_or_older_ones_are_refused() {
     let mut device = Device::start(tern_boards::DEFAULT, elf, &[]);
     let address = device.address();
     let push = |file: &Path| {
-        let options = ["--tcp", &address, "--timeout", "60", "--json"];
+        let options = ["--tcp", &address, "--json"];
         let (status, stdout, stderr) = text_of(tern().arg("push").arg(file).args(options));
         (status, serde_json::from_str(&stdout).unwrap_or(Value::Null), stderr)
     };

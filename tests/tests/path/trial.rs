@@ -17,10 +17,14 @@ use tern_tests::{argument, committed, firmware, firmware_of, folder, json};
 fn slow_model(folder: &Path) -> PathBuf {
     const TOKENS: usize = 4_000;
     let spec = Spec::from(Sizes { embedding_dim: 32, hidden_size: 64, classes: 2 });
-    let text = "free prize ".repeat(TOKENS / 2);
+    model_with_golden(folder, spec, &"free prize ".repeat(TOKENS / 2))
+}
+
+/// Writes a model with this text as its golden example.
+fn model_with_golden(folder: &Path, spec: Spec, text: &str) -> PathBuf {
     let mut tensors = spec.tensors(1);
     tensors.retain(|tensor| !tensor.name.starts_with("golden."));
-    tensors.extend(Tensor::texts("golden", [text.as_str()]));
+    tensors.extend(Tensor::texts("golden", [text]));
     let file = |logits: &[i32]| {
         let logits = Tensor::new("golden.logits", tern_runtime::write::Dtype::I32, &[1, 2], logits);
         let tensors = tensors.iter().cloned().chain([logits]).collect();
@@ -108,6 +112,28 @@ fn after_a_trial_that_hangs_the_device_returns_to_the_old_model() {
     assert!(console.ask("models").contains("B  confirmed  serving"), "{}", console.seen);
 }
 
+/// A bidirectional model runs all tokens of a text when the text has ended. The watchdog is fed meanwhile.
+#[test]
+fn neither_long_texts_nor_long_golden_examples_of_a_bidirectional_model_reset_the_device() {
+    let folder = folder("long-answers");
+    let sizes = Sizes { embedding_dim: 64, hidden_size: 160, classes: 2 };
+    let spec = Spec { layers: 3, bidirectional: true, ..sizes.into() };
+    let text = "free prize ".repeat(20);
+    let model = model_with_golden(&folder, spec, &text);
+    let loader = loader(&model);
+    let options = [&COUNTED[..], &["-device", &loader]].concat();
+    let mut device = Device::start(tern_boards::DEFAULT, firmware(), &options);
+    let mut console = device.connect();
+    // A model that a flasher wrote is tested at each start.
+    console.boot();
+    let answer = console.ask(text.trim_end());
+    let ticks: u64 = answer.split_once(" unknown, ").unwrap().1.split(' ').next().unwrap().parse().unwrap();
+    // Longer than the watchdog waits, which is 8 s at 25 MHz.
+    assert!(ticks > 8 * 25_000_000, "{answer}");
+    assert!(console.ask("selftest").contains("1 of 1 golden examples exact"), "{}", console.seen);
+    assert!(console.ask("stats").contains("resets      0 since power-on"), "{}", console.seen);
+}
+
 #[test]
 fn after_three_starts_without_a_prompt_the_device_starts_without_a_model() {
     let folder = folder("no-prompt");
@@ -133,7 +159,7 @@ fn the_models_in_flash_survive_a_power_failure_at_any_moment() {
     let folder = folder("power");
     let board = Board::named("riscv32-virt").unwrap();
     let (elf, flash) = (firmware_of(board), folder.join("flash"));
-    let device = ["--board", board.name, "--firmware", argument(&elf), "--flash", argument(&flash), "--timeout", "60"];
+    let device = ["--board", board.name, "--firmware", argument(&elf), "--flash", argument(&flash)];
     let push = |model: &Path| json(&[&["push", argument(model), "--qemu", "--json"], &device[..]].concat());
     let seen = push(&committed());
     assert_eq!((&seen["slot"], &seen["state"], &seen["serving"]), (&"A".into(), &"confirmed".into(), &true.into()));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tern_tests::device::{Console, Device};
 use tern_tests::sb::{Fate, Sent, send, send_all};
-use tern_tests::{argument, assert_golden, committed, firmware, folder, json};
+use tern_tests::{argument, assert_golden, committed, error_of, firmware, folder, json, tern};
 
 /// Writes the committed model with a change into `folder` and returns its path.
 fn changed(folder: &Path, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
@@ -71,7 +71,11 @@ fn a_malformed_model_is_refused_with_its_reason_and_the_old_one_stays_in_use() {
     for (file, reason) in [
         (changed(&folder, "cut", |bytes| bytes.truncate(2000)), "the file ends after 2000 bytes of 2306"),
         (changed(&folder, "tail", |bytes| bytes.extend_from_slice(b"more")), "2310 bytes received"),
-        (changed(&folder, "long", |bytes| bytes.resize(1_600_000, 0)), "1600000 bytes received"),
+        (
+            changed(&folder, "long", |bytes| bytes.resize(1_600_000, 0)),
+            "a slot holds 1572864 bytes, this model has 1600000: export a smaller one",
+        ),
+        (changed(&folder, "empty", Vec::clear), "the file is empty"),
         (changed(&folder, "text", |bytes| bytes.fill(b'x')), "is this a device file written by `tern export`?"),
         (
             changed(&folder, "version", |bytes| {
@@ -133,8 +137,15 @@ fn damaged_blocks_are_sent_again_and_a_transfer_without_a_sender_ends() {
 }
 
 #[test]
+fn push_refuses_an_empty_file_before_it_is_sent() {
+    let empty = changed(&folder("push-empty"), "empty", Vec::clear);
+    let stderr = error_of(tern().args(["push", argument(&empty), "--tcp", "127.0.0.1:1"]), 1);
+    assert!(stderr.contains("empty: the file is empty, expected a device file"), "{stderr}");
+}
+
+#[test]
 fn push_starts_an_emulator_and_delivers_the_model() {
     let (model, elf) = (committed(), argument(firmware()));
-    let seen = json(&["push", argument(&model), "--qemu", "--firmware", elf, "--json", "--timeout", "60"]);
+    let seen = json(&["push", argument(&model), "--qemu", "--firmware", elf, "--json"]);
     assert_eq!((&seen["state"], &seen["serving"]), (&"confirmed".into(), &true.into()), "{seen}");
 }

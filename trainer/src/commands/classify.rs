@@ -60,7 +60,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let is_emulated = target.emulation().is_some();
     // A closure, so that the device is released after an error, too.
     let outcome = (|| {
-        client.synchronize()?;
+        if is_emulated {
+            client.synchronize_after_start()?
+        } else {
+            client.synchronize()?
+        }
         let info = client.info()?;
         check_model(&info, &args.file, file.bytes())?;
         // In an emulator sending takes no time, and the instructions that receive a queued text would be counted.
@@ -143,7 +147,7 @@ fn classify<L: Link>(
     let mut session = model.text_session(&mut scratch).map_err(|error| anyhow!("{error}"))?;
     let mut tally = Tally::default();
     let start = Instant::now();
-    let mut streaming = client.stream()?;
+    let mut streaming = client.stream(model.cost().macs_per_token)?;
     let mut next = 0;
     while tally.examples < samples.len() {
         while next < samples.len() && streaming.outstanding() < queued {

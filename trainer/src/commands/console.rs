@@ -5,9 +5,14 @@ mod terminal;
 
 use std::io::{IsTerminal, stdin, stdout};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::{Failure, note};
-use crate::link::{Client, Emulation, LinkArgs, Target, catch_interrupts};
+use crate::link::{Client, ClientError, Emulation, Link, LinkArgs, Target, catch_interrupts};
+use crate::progress::warn;
+
+/// The longest wait for the prompt of a device, before keys and output are passed on all the same.
+const MAX_PROMPT_WAIT: Duration = Duration::from_secs(5);
 
 /// Options of `tern console`.
 #[derive(Debug, clap::Args)]
@@ -37,16 +42,25 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let connection = target.open()?;
     // An emulated device starts with the connection; a real one has printed its first lines before.
     let is_starting = matches!(target, Target::Qemu(_));
+    // Otherwise the device is first brought back to its prompt, whatever another program has left it in.
     let result = if stdin().is_terminal() {
         note(format_args!("connected to {}; Ctrl-] or `quit` leaves", connection.name()));
-        if !is_starting {
-            note("press Enter for the prompt");
+        let mut client = Client::new(connection, args.link.timeout().min(MAX_PROMPT_WAIT));
+        if is_starting {
+            return terminal::run(client.into_link());
         }
+        match client.synchronize() {
+            Ok(()) => client.release(),
+            Err(error @ ClientError::NoConsole { .. }) => warn(error),
+            Err(error) => return Err(error.into()),
+        }
+        let mut connection = client.into_link();
+        // An empty line is answered by the prompt.
+        connection.send(b"\r")?;
         terminal::run(connection)
     } else {
         let mut client = Client::new(connection, args.link.timeout());
         if !is_starting {
-            // Ends what the device was doing before, and reads its output.
             client.synchronize()?;
             client.release();
         }

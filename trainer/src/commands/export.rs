@@ -2,7 +2,9 @@
 
 use super::table::TableArgs;
 use super::{Failure, note, print};
-use crate::export::{ExportData, Options, PartCost, Report, check_golden, check_output, export};
+use crate::export::{
+    ExportData, Options, PartCost, Report, c_array, check_c_output, check_golden, check_output, export,
+};
 use crate::float_model::{FloatModel, Refusal, files};
 use crate::packing;
 use crate::quantize;
@@ -32,6 +34,7 @@ Examples:
   tern export models/spam -o spam.safetensors --fold 32KB
   tern export models/spam -o spam.safetensors --embedding-bits 4
   tern export models/spam -o spam.safetensors --recurrent-bits 16
+  tern export models/spam -o spam.safetensors --c-array spam.h
   tern export models/intents -o intents.safetensors --refuse-share 0.05 --refuse-label oos
 
 The file contains golden examples: short texts with their exact logits, for the self-test of the
@@ -71,6 +74,9 @@ pub struct Args {
     /// Label whose prediction is a refusal; the validation rows with it do not count for --refuse-share
     #[arg(long, value_name = "LABEL", requires = "refuse_share")]
     pub refuse_label: Option<String>,
+    /// Also write the device file as an array in a C header, for firmware in C
+    #[arg(long, value_name = "FILE.h")]
+    pub c_array: Option<PathBuf>,
     /// Print the figures as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
@@ -91,6 +97,7 @@ impl Args {
             fold: None,
             refuse_share: None,
             refuse_label: None,
+            c_array: None,
             json: false,
         }
     }
@@ -113,6 +120,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 /// Quantises a model directory, writes the device file, and adds the figures to the report in the directory.
 pub(super) fn write_device_file(args: &Args) -> anyhow::Result<Report> {
     check_output(&args.output)?;
+    args.c_array.iter().try_for_each(|path| check_c_output(path))?;
     let model = FloatModel::load(&args.model)?;
     let exported = with_refusal(&model, args)?;
     let data = ExportData::of(&exported, &args.model, args.data.as_deref(), &args.table.columns())?;
@@ -147,6 +155,10 @@ pub(super) fn write_device_file(args: &Args) -> anyhow::Result<Report> {
     };
     let (device, report) = export(&exported, &data, &golden, options, &on_stage).with_context(|| name.to_string())?;
     write_file(&args.output, device.bytes()).with_context(|| args.output.display().to_string())?;
+    if let Some(path) = &args.c_array {
+        let header = c_array(path, device.bytes(), device.scratch_bytes());
+        write_file(path, header.as_bytes()).with_context(|| path.display().to_string())?;
+    }
     // The device file is written, so that a failure to write the report is only a warning.
     let validated = tasks::handler_of(&model).validate(&model, &args.model);
     match validated.and_then(|result| report::add_export(&args.model, &model, result, &serde_json::to_value(&report)?))

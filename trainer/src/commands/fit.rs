@@ -9,6 +9,7 @@ use crate::float_model::Staged;
 use crate::recipe::{self, Metric};
 use crate::report::TrainingMetrics;
 use crate::tasks;
+use crate::tasks::classification::analysis::wilson;
 use crate::train::{self, EpochFigures};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -32,8 +33,9 @@ Examples:
 
 Writes the model directory NAME and the device file NAME.safetensors. Candidates differ in n-gram branch,
 recurrent layers, vocabulary, bits and regularisation. All train for a quarter of the epochs, the best third
-for half of them, and the best few for all; their device files are measured on the validation split. Settings
-of the recipe that are given as options, as for `tern train`, are the same in all candidates.
+for half of them, and the best few for all; the device files of the last two rounds are measured on the
+validation split. Settings of the recipe that are given as options, as for `tern train`, are the same in all
+candidates.
 
 The same data, options and seed find the same model, unless the time runs out.
 
@@ -174,7 +176,8 @@ fn write(
         note("training with fewer rows, to see whether more would help …");
         learning_curve(&recipe, float_accuracy, Limits { interrupt: search.interrupt, deadline: None })?
     };
-    let interval = [0, 1].map(|end| figures.json["validation"]["interval"][end].as_f64().unwrap_or(0.0));
+    let validation_rows = figures.json["validation"]["examples"].as_u64().unwrap_or(0);
+    let interval = wilson(best.accuracy, validation_rows as usize);
     let linear = figures.json.pointer("/baselines/linear_ngrams/accuracy").and_then(Value::as_f64);
     // An option may leave out the recurrent layers of all candidates.
     let is_alone = |trial: &Trial| search.recipe(&trial.settings).is_ok_and(|recipe| recipe.model.num_layers == 0);
@@ -188,6 +191,7 @@ fn write(
         "score": best.score,
         "accuracy": best.accuracy,
         "in_integers": best.in_integers,
+        "repetitions": best.repetitions,
         "interval": interval,
         "folds": figures.json["validation"]["folds"],
         "file_bytes": best.measured.file_bytes,
@@ -216,7 +220,11 @@ fn write(
     let report = export::write_device_file(&export::Args::new(&args.output, device_path))?;
     figures.lines.iter().for_each(note);
     let (accuracy, bytes) = (best.accuracy, report.file_bytes);
-    let arithmetic = if best.in_integers { " in integers" } else { "" };
+    let mut arithmetic = if best.in_integers { " in integers" } else { "" }.to_owned();
+    if let [_, .., _] = best.repetitions.as_slice() {
+        let each: Vec<String> = best.repetitions.iter().map(|accuracy| format!("{accuracy:.4}")).collect();
+        arithmetic += &format!(" (mean of the cross-validations: {})", each.join(", "));
+    }
     note(format_args!(
         "accuracy {accuracy:.4}{arithmetic}, {bytes} of {} bytes, {} bytes of RAM, {} instructions a token: {}",
         search.budget.flash, best.measured.scratch_bytes, best.measured.instructions_per_token, best.network

@@ -23,7 +23,7 @@ const ELF: &[u8] = b"\x7fELF";
 /// The program that writes to a chip through a debug probe.
 const PROBE_RS: &str = "probe-rs";
 
-/// Timeout for an emulated device to start and to run its golden examples.
+/// Timeout of an answer of the emulated device.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Options of `tern flash`.
@@ -132,7 +132,7 @@ fn emulate(args: &Args, file: &Path, board: &'static Board) -> anyhow::Result<()
     };
     catch_interrupts();
     let mut client = Client::new(emulation.start()?, TIMEOUT);
-    client.synchronize()?;
+    client.synchronize_after_start()?;
     test(&mut client, file, board, &image)
 }
 

@@ -43,12 +43,18 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let path = args.file.display();
     let bytes = fs::read(&args.file).with_context(|| path.to_string())?;
+    if bytes.is_empty() {
+        bail!("{path}: the file is empty, expected a device file (`tern export`)");
+    }
     // The device checks the trailer; here only the checksum of the device file is needed.
     let device_file = Package::read(&bytes).map_or(&bytes[..], |package| package.device_file);
     let target = args.link.target(None)?;
     catch_interrupts();
     let mut client = Client::new(target.open()?, args.link.timeout());
-    let pushed = push(&mut client, args, &bytes, device_file);
+    // An emulated device starts with the connection.
+    let synchronized =
+        if target.emulation().is_some() { client.synchronize_after_start() } else { client.synchronize() };
+    let pushed = synchronized.map_err(Into::into).and_then(|()| push(&mut client, args, &bytes, device_file));
     client.release();
     let pushed = pushed?;
     if args.json {
@@ -67,7 +73,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 /// Loads the file, activates it unless the options say otherwise, and returns the result as a JSON object.
 fn push<L: Link>(client: &mut Client<L>, args: &Args, bytes: &[u8], device_file: &[u8]) -> anyhow::Result<Value> {
-    client.synchronize()?;
+    // Checks the protocol.
+    client.info()?;
     let name = args.file.file_name().unwrap_or_default().to_string_lossy();
     let start = Instant::now();
     let bar = DelayedBar::new(bytes.len(), "{bar:40} {bytes} of {total_bytes}, {eta} left");
@@ -102,7 +109,7 @@ fn push<L: Link>(client: &mut Client<L>, args: &Args, bytes: &[u8], device_file:
 /// Restarts the device and checks that it runs the model that was sent.
 fn restart<L: Link>(client: &mut Client<L>, device_file: &[u8]) -> anyhow::Result<()> {
     client.reset()?;
-    client.synchronize()?;
+    client.synchronize_after_start()?;
     let info = client.info()?;
     let expected = crc32_hex(device_file);
     match info.model {

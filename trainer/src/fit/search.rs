@@ -2,13 +2,14 @@
 
 use super::candidates::candidates;
 use super::fitting::{self, Excess, Fitted};
+use super::fold_integers::validate_in_integers;
 use super::measured::{Budget, Measured};
 use super::profile::Profile;
 use super::training::{Limits, Trained, train};
 use super::trials::{Trial, TrialLog};
 use crate::recipe::{Metric, Recipe};
-use crate::tasks;
-use crate::train::Validation;
+use crate::tasks::{self, TaskData};
+use crate::train::{CrossValidation, Validation};
 use anyhow::bail;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -187,7 +188,8 @@ impl Search<'_> {
         Ok(done)
     }
 
-    /// Trains a candidate and measures it: in the last round its device file, before it the float model.
+    /// Trains a candidate and measures it: in the first round the float model, later its device file. A
+    /// cross-validation measures device files in the last round only.
     fn trial(
         &self,
         candidate: usize,
@@ -203,7 +205,7 @@ impl Search<'_> {
             return Ok(Attempt::Done(trial.clone(), None));
         }
         let start = Instant::now();
-        let Fitted { settings, mut recipe, data, measured } =
+        let Fitted { settings, mut recipe, mut data, measured } =
             match fitting::fit(self.name, settings, &self.budget, |settings| self.recipe(settings))? {
                 Ok(fitted) => fitted,
                 Err(excess) => return Ok(Attempt::Unfit(excess)),
@@ -227,16 +229,21 @@ impl Search<'_> {
             loss: 0.0,
             accuracy: 0.0,
             in_integers: false,
+            repetitions: Vec::new(),
             measured,
             seconds: 0.0,
         };
         let mut figures = vec![trained.best()];
         match &trained {
-            Trained::Folds(_) if is_final => {
-                let Some(repeated) = self.repeated_cross_validation(&recipe)? else { return Ok(Attempt::Interrupted) };
-                figures.extend(repeated);
+            Trained::Folds(found) if is_final => {
+                let Some(repeated) = self.repetitions(&recipe, data.as_mut(), found)? else {
+                    return Ok(Attempt::Interrupted);
+                };
+                trial.repetitions = repeated.iter().filter_map(|figures| figures.accuracy).collect();
+                figures = repeated;
+                trial.in_integers = true;
             }
-            Trained::Network(outcome) if is_final => {
+            Trained::Network(outcome) if round > 0 => {
                 let model = data.model(self.name, outcome.weights.clone())?;
                 let device = fitting::device_file(&recipe, data.as_ref(), &model)?;
                 trial.measured = Measured::new(&device);
@@ -264,17 +271,29 @@ impl Search<'_> {
         Ok(Attempt::Done(trial, Some(trained)))
     }
 
-    /// Returns the figures of further cross-validations, with other folds and other initial weights; `None` if they are
-    /// interrupted.
-    fn repeated_cross_validation(&self, recipe: &Recipe) -> anyhow::Result<Option<Vec<Validation>>> {
+    /// Returns the figures in integers of the cross-validation `found` and of further ones, with other folds and other
+    /// initial weights; `None` if they are interrupted. `data` gets the result of the first one.
+    fn repetitions(
+        &self,
+        recipe: &Recipe,
+        data: &mut dyn TaskData,
+        found: &CrossValidation,
+    ) -> anyhow::Result<Option<Vec<Validation>>> {
         let limits = Limits { interrupt: self.interrupt, deadline: None };
-        let mut figures = Vec::new();
+        let in_integers = |recipe: &Recipe, data: &mut dyn TaskData, found: &CrossValidation| {
+            data.set_cross_validation(Some(found.clone()));
+            validate_in_integers(self.name, recipe, data, found, self.interrupt)
+        };
+        let Some(first) = in_integers(recipe, data, found)? else { return Ok(None) };
+        let mut figures = vec![first];
         for repetition in 1..REPETITIONS {
             let mut recipe = recipe.clone();
             recipe.training.seed += repetition;
-            let data = tasks::read_data(&mut recipe, false)?;
-            let Some(trained) = train(&recipe, data.problem(), limits, &mut |_| {})? else { return Ok(None) };
-            figures.push(trained.best());
+            let mut data = tasks::read_data(&mut recipe, false)?;
+            let trained = train(&recipe, data.problem(), limits, &mut |_| {})?;
+            let Some(Trained::Folds(found)) = trained else { return Ok(None) };
+            let Some(repeated) = in_integers(&recipe, data.as_mut(), &found)? else { return Ok(None) };
+            figures.push(repeated);
         }
         Ok(Some(figures))
     }

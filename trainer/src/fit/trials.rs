@@ -20,7 +20,7 @@ pub struct Trial {
     pub network: String,
     /// The largest number of epochs.
     pub epochs: usize,
-    /// True in the last round, in which the candidates train for all epochs and their device files are measured.
+    /// True in the last round, in which the candidates train for all epochs.
     pub is_final: bool,
     /// The figure that the search compares: accuracy or macro F1 on the validation rows.
     pub score: f64,
@@ -30,6 +30,9 @@ pub struct Trial {
     pub accuracy: f64,
     /// True if the figures are those of the device file, false if they are those of the float model.
     pub in_integers: bool,
+    /// The accuracy of each repetition of the cross-validation; empty without one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repetitions: Vec<f64>,
     /// The costs of the device file.
     #[serde(flatten)]
     pub measured: Measured,
@@ -38,9 +41,10 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// Returns true if this trial is better than `other`. Those of the last round are better than all others.
+    /// Returns true if this trial is better than `other`. Those whose device file was measured are better than all
+    /// others.
     pub fn is_better_than(&self, other: &Trial) -> bool {
-        match (self.is_final, other.is_final) {
+        match (self.in_integers, other.in_integers) {
             (true, false) => true,
             (false, true) => false,
             _ if self.score == other.score => self.loss < other.loss,

@@ -7,8 +7,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use tern_format::times;
+
 use super::frame::{self, FrameChecker};
 use super::transport::{Link, LinkError, quoted};
+use crate::progress::Stage;
 
 /// Version of the console's protocol.
 pub const PROTOCOL: u64 = 2;
@@ -16,8 +19,14 @@ pub const PROTOCOL: u64 = 2;
 pub(super) const ETX: u8 = 0x03;
 pub(super) const ACK: u8 = 0x06;
 
-/// Time after which the first request is sent again, since the board may be starting.
-const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// Time in which a device answers that does not compute anything.
+const RELEASE_WAIT: Duration = Duration::from_secs(1);
+/// Time in which the banner of a restarted device follows the first bytes that are not an answer.
+const BANNER_WAIT: Duration = Duration::from_secs(3);
+/// Time after which a wait is shown.
+const SHOWN_AFTER: Duration = Duration::from_secs(2);
+/// Two CAN cancel a transfer by YMODEM.
+pub(super) const CANCEL: &[u8] = &[0x18, 0x18];
 /// Maximum length of an answer in bytes.
 const MAX_LINE: usize = 1 << 20;
 /// Maximum number of other bytes that are kept for an error message.
@@ -34,13 +43,15 @@ pub enum ClientError {
     Silent { waiting_for: String, seconds: f64, last_seen: String },
     #[error(
         "no tern console answers: `@mode machine` was sent {attempts} times, expected a line 0 {{\"mode\":\"machine\",…}}; \
-         received: {last_seen}. Check the port, its speed (--baud), and that the device runs the tern-firmware of this release"
+         received: {last_seen}; {advice}"
     )]
-    NoConsole { attempts: u32, last_seen: String },
+    NoConsole { attempts: u32, last_seen: String, advice: String },
     #[error(
         "the device sent {found}, expected {expected}; bytes were lost or changed on the line, or its firmware uses another protocol"
     )]
     Unexpected { found: String, expected: String },
+    #[error("the device restarted ({reason}) while {waiting_for} was expected")]
+    Restarted { reason: String, waiting_for: String },
     #[error("the device uses protocol {found}, expected {PROTOCOL}; use the `tern` and the firmware of one release")]
     Protocol { found: u64 },
     #[error("the device refuses `{request}`: {error}")]
@@ -107,26 +118,51 @@ impl<L: Link> Client<L> {
         Client { link, timeout, received: Vec::new(), taken: 0, seen: Vec::new(), frames: FrameChecker::default() }
     }
 
-    /// Brings a device in any state into machine mode.
+    /// Brings a device in any state into machine mode: also one that a program left in the middle of a stream or of a
+    /// transfer.
     pub fn synchronize(&mut self) -> Result<(), ClientError> {
-        let deadline = Instant::now() + self.timeout;
-        let mut attempts = 0;
+        self.synchronize_within(self.timeout)
+    }
+
+    /// As [`synchronize`](Client::synchronize), with a device that is starting: it may test a model first.
+    pub fn synchronize_after_start(&mut self) -> Result<(), ClientError> {
+        self.synchronize_within(self.timeout.max(milliseconds(times::START_WAIT)))
+    }
+
+    fn synchronize_within(&mut self, patience: Duration) -> Result<(), ClientError> {
+        let deadline = Instant::now() + patience;
+        let (mut attempts, mut shown) = (0, None);
         while attempts == 0 || Instant::now() < deadline {
             attempts += 1;
+            if attempts > 1 {
+                shown.get_or_insert_with(|| Stage::new("waiting for the device's console", 0));
+                // The device may be receiving a file. Elsewhere these bytes have no effect after the ETX below.
+                self.send(CANCEL)?;
+                while self.try_line(deadline.min(Instant::now() + milliseconds(times::CANCEL_SILENCE)))?.is_some() {}
+            }
             // Two ETX, since the device may take the first one for an escaped byte.
             self.send(&[ETX, ETX])?;
             self.send(b"@mode machine\n")?;
-            let retry_at = deadline.min(Instant::now() + RETRY_INTERVAL);
+            let retry_at = deadline.min(Instant::now() + milliseconds(times::RETRY));
             while let Some(line) = self.try_line(retry_at)? {
                 if let Some((0, value)) = framed_json(&line)
                     && value.get("mode") == Some(&"machine".into())
                 {
                     self.frames = FrameChecker::after(0);
-                    return Ok(());
+                    return check_protocol(&value);
                 }
             }
         }
-        Err(ClientError::NoConsole { attempts, last_seen: quoted(&self.seen) })
+        // Firmware of another release may not know machine mode. All answer `@info` by a JSON object with the protocol.
+        self.send(b"\x03\x03@info\n")?;
+        let deadline = Instant::now() + RELEASE_WAIT;
+        while let Some(line) = self.try_line(deadline)? {
+            if let Some(value) = any_json(&line).filter(|value| value.get("protocol").is_some()) {
+                check_protocol(&value)?;
+            }
+        }
+        let (last_seen, advice) = (quoted(&self.seen), self.link.advice());
+        Err(ClientError::NoConsole { attempts, last_seen, advice })
     }
 
     /// Asks what the device runs.
@@ -141,12 +177,10 @@ impl<L: Link> Client<L> {
                 continue;
             }
             self.frames = FrameChecker::after(number);
-            return match value.get("protocol").and_then(Value::as_u64) {
-                Some(PROTOCOL) => parse(&value, WAITING_FOR),
-                found => Err(ClientError::Protocol { found: found.unwrap_or(0) }),
-            };
+            check_protocol(&value)?;
+            return parse(&value, WAITING_FOR);
         }
-        Err(self.silent(WAITING_FOR))
+        Err(self.silent(WAITING_FOR, self.timeout))
     }
 
     /// Sends one line, without its end, and waits for its answer.
@@ -166,7 +200,7 @@ impl<L: Link> Client<L> {
         if self.link.send(&[ETX, ETX]).and_then(|()| self.link.send(b"mode human\n")).is_err() {
             return;
         }
-        let deadline = Instant::now() + RETRY_INTERVAL.min(self.timeout);
+        let deadline = Instant::now() + RELEASE_WAIT.min(self.timeout);
         while let Ok(Some(line)) = self.try_line(deadline) {
             if framed_json(&line).is_some_and(|(_, value)| value.get("mode") == Some(&"human".into())) {
                 // Reads the prompt, which ends in a space.
@@ -188,29 +222,27 @@ impl<L: Link> Client<L> {
     /// Waits for the answer to `request`, and returns its JSON object.
     pub(super) fn answer(&mut self, request: &str) -> Result<Value, ClientError> {
         let waiting_for = format!("the answer to `{request}`");
-        let Event::Line(line) = self.next_event(&waiting_for)? else {
+        let Event::Line(line) = self.next_event(&waiting_for, patience(request.as_bytes(), self.timeout))? else {
             return Err(ClientError::Unexpected { found: "ACK".to_owned(), expected: waiting_for });
         };
-        let value = json(&line).ok_or_else(|| unreadable(&line, &waiting_for))?;
-        if value.get("error").is_some() {
-            let error = parse(&value, "an error with its message")?;
-            return Err(ClientError::Refused { request: request.to_owned(), error });
-        }
-        Ok(value)
+        accepted(&line, request)
     }
 
-    /// The next answer or ACK.
-    pub(super) fn next_event(&mut self, waiting_for: &str) -> Result<Event, ClientError> {
+    /// The next answer or ACK. Fails if the device sends nothing for `patience`.
+    pub(super) fn next_event(&mut self, waiting_for: &str, patience: Duration) -> Result<Event, ClientError> {
         let mut line = Vec::new();
         loop {
-            match self.byte(Instant::now() + self.timeout)? {
-                None => return Err(self.silent(waiting_for)),
+            match self.patient_byte(waiting_for, patience)? {
+                None => return Err(self.silent(waiting_for, patience)),
                 Some(ACK) if line.is_empty() => return Ok(Event::Ack),
                 Some(b'\n') => {
                     line.pop_if(|last| *last == b'\r');
                     return match self.frames.take(&line) {
                         Ok(json) => Ok(Event::Line(json.to_vec())),
-                        Err(fault) => Err(unreadable(&line, &format!("{waiting_for}; {fault}"))),
+                        Err(fault) => {
+                            let error = unreadable(&line, &format!("{waiting_for}; {fault}"));
+                            Err(self.restarted_or(error, line, waiting_for))
+                        }
                     };
                 }
                 Some(byte) => line.push(byte),
@@ -218,9 +250,57 @@ impl<L: Link> Client<L> {
             // An answer begins with its number; other bytes are noise, which need not be read to the end.
             let longest = if line[0].is_ascii_digit() { MAX_LINE } else { MAX_NOISE };
             if line.len() > longest {
-                return Err(unreadable(&line, waiting_for));
+                let error = unreadable(&line, waiting_for);
+                return Err(self.restarted_or(error, line, waiting_for));
             }
         }
+    }
+
+    /// The error for a line that is not an answer: that the device restarted if its banner is this line or follows it,
+    /// and otherwise `error`.
+    fn restarted_or(&mut self, error: ClientError, line: Vec<u8>, waiting_for: &str) -> ClientError {
+        let deadline = Instant::now() + BANNER_WAIT.min(self.timeout);
+        let mut next = Some(line);
+        while let Some(line) = next {
+            if is_banner(&line) {
+                return self.restarted(waiting_for);
+            }
+            next = self.try_line(deadline).unwrap_or(None);
+        }
+        error
+    }
+
+    /// The error of a device that has printed its banner. The device is asked for the reason of its reset.
+    pub(super) fn restarted(&mut self, waiting_for: &str) -> ClientError {
+        let reason = self.last_reset().unwrap_or(None);
+        let reason = reason.unwrap_or_else(|| "its `stats` do not give the reason".to_owned());
+        ClientError::Restarted { reason, waiting_for: waiting_for.to_owned() }
+    }
+
+    /// Asks a device in any state for the reason of its last reset.
+    fn last_reset(&mut self) -> Result<Option<String>, ClientError> {
+        self.synchronize()?;
+        self.send(b"stats\n")?;
+        let deadline = Instant::now() + RELEASE_WAIT;
+        while let Some(line) = self.try_line(deadline)? {
+            if let Some((number, value)) = framed_json(&line)
+                && let Some(reason) = value.get("last_reset")
+            {
+                self.frames = FrameChecker::after(number);
+                return Ok(reason.as_str().map(str::to_owned));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next byte. `None` if none comes for `patience`; a long wait is shown.
+    pub(super) fn patient_byte(&mut self, waiting_for: &str, patience: Duration) -> Result<Option<u8>, ClientError> {
+        let deadline = Instant::now() + patience;
+        if let Some(byte) = self.byte(deadline.min(Instant::now() + SHOWN_AFTER))? {
+            return Ok(Some(byte));
+        }
+        let _shown = Stage::new(format!("waiting for {waiting_for}"), 0);
+        self.byte(deadline)
     }
 
     /// The next line of a device in any mode. `None` at the deadline.
@@ -254,22 +334,70 @@ impl<L: Link> Client<L> {
         Ok(Some(self.received[self.taken - 1]))
     }
 
-    /// Puts the last byte back, so that [`byte`](Client::byte) returns it again.
-    pub(super) fn unread(&mut self) {
-        self.taken = self.taken.saturating_sub(1);
+    /// The error of a device that sent nothing for `patience`.
+    pub(super) fn silent(&self, waiting_for: &str, patience: Duration) -> ClientError {
+        let waiting_for = waiting_for.to_owned();
+        ClientError::Silent { waiting_for, seconds: patience.as_secs_f64(), last_seen: quoted(&self.seen) }
     }
 
-    /// The error of a device that sent nothing until the timeout.
-    pub(super) fn silent(&self, waiting_for: &str) -> ClientError {
-        let waiting_for = waiting_for.to_owned();
-        ClientError::Silent { waiting_for, seconds: self.timeout.as_secs_f64(), last_seen: quoted(&self.seen) }
+    /// The time after which a device that sends nothing has failed.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
     }
+}
+
+/// A number of [`times`] as a duration.
+pub(super) fn milliseconds(number: u32) -> Duration {
+    Duration::from_millis(number.into())
+}
+
+/// The time to wait for the answer to a line: the `timeout` of other lines, or longer for a command that may take long.
+pub fn patience(line: &[u8], timeout: Duration) -> Duration {
+    let line = line.strip_prefix(b"@").unwrap_or(line).trim_ascii_end();
+    timeout.max(milliseconds(match line {
+        b"activate" | b"rollback" | b"selftest" => times::CHECKS_WAIT,
+        b"bench" => 2 * times::CHECKS_WAIT,
+        b"erase" => times::BLOCK_WAIT,
+        b"reset" => times::START_WAIT,
+        _ => 0,
+    }))
+}
+
+/// Returns true for the first line of a device's banner, `tern VERSION on BOARD`.
+pub fn is_banner(line: &[u8]) -> bool {
+    let words: Vec<&[u8]> = line.trim_ascii().split(|&byte| byte == b' ').collect();
+    matches!(words[..], [b"tern", version, b"on", _] if version.first().is_some_and(u8::is_ascii_digit))
+}
+
+/// The JSON object of an answer to `request`, unless it is an error.
+pub(super) fn accepted(line: &[u8], request: &str) -> Result<Value, ClientError> {
+    let value = json(line).ok_or_else(|| unreadable(line, &format!("the answer to `{request}`")))?;
+    if value.get("error").is_some() {
+        let error = parse(&value, "an error with its message")?;
+        return Err(ClientError::Refused { request: request.to_owned(), error });
+    }
+    Ok(value)
 }
 
 /// The number and the JSON object of a framed answer.
 fn framed_json(line: &[u8]) -> Option<(u32, Value)> {
     let framed = frame::parse(line).ok()?;
     Some((framed.number, json(framed.json)?))
+}
+
+/// The JSON object somewhere in a line.
+fn any_json(line: &[u8]) -> Option<Value> {
+    let begin = line.iter().position(|&byte| byte == b'{')?;
+    let end = line.iter().rposition(|&byte| byte == b'}')?;
+    json(line.get(begin..=end)?)
+}
+
+/// Refuses a device that says in this answer that it uses another protocol.
+fn check_protocol(value: &Value) -> Result<(), ClientError> {
+    match value.get("protocol").and_then(Value::as_u64) {
+        Some(PROTOCOL) => Ok(()),
+        found => Err(ClientError::Protocol { found: found.unwrap_or(0) }),
+    }
 }
 
 /// The JSON object in an answer.

@@ -7,13 +7,24 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::holders::holders;
 use super::process::Process;
-use super::transport::{Link, LinkError, is_interrupted};
+use super::transport::{Link, LinkError, in_use, take_interrupt};
 
 /// Interval at which a waiting receiver checks for an interrupt.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Time after which sending fails if the other end accepts no byte.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The kind of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A serial port.
+    Port,
+    Tcp,
+    /// The pipes of QEMU.
+    Emulated,
+}
 
 /// An open connection. A thread reads from it, so that waiting for bytes can time out. Dropping it closes the
 /// connection and stops QEMU.
@@ -22,6 +33,9 @@ pub struct Connection {
     /// The reason for the end of the incoming bytes.
     ended: Option<String>,
     sending: SendHalf,
+    kind: Kind,
+    /// True if bytes have been received.
+    has_received: bool,
     stop: Arc<AtomicBool>,
     process: Option<Process>,
 }
@@ -35,13 +49,18 @@ pub struct SendHalf {
 impl Connection {
     /// A connection with a `name` for error messages. The reads must time out if the other end can stay open after a
     /// drop.
-    pub fn new(name: String, reader: impl Read + Send + 'static, writer: impl Write + Send + 'static) -> Self {
+    pub fn new(
+        name: String,
+        kind: Kind,
+        reader: impl Read + Send + 'static,
+        writer: impl Write + Send + 'static,
+    ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (sender, incoming) = channel();
         let stopped = Arc::clone(&stop);
         thread::spawn(move || read_all(reader, &sender, &stopped));
         let sending = SendHalf { name, writer: Some(Box::new(writer)) };
-        Connection { incoming, ended: None, sending, stop, process: None }
+        Connection { incoming, ended: None, sending, kind, has_received: false, stop, process: None }
     }
 
     /// Adds the QEMU process that ends with the connection.
@@ -87,12 +106,17 @@ impl Link for Connection {
         }
         let deadline = Instant::now() + timeout;
         loop {
-            if is_interrupted() {
+            if take_interrupt() {
                 return Err(LinkError::Interrupted);
             }
             let time_left = deadline.saturating_duration_since(Instant::now());
             match self.incoming.recv_timeout(time_left.min(POLL_INTERVAL)) {
-                Ok(Ok(bytes)) => return Ok(bytes),
+                Ok(Ok(bytes)) => {
+                    // The text of a console never contains this byte; a telnet server begins with it.
+                    let is_telnet = self.kind == Kind::Tcp && !self.has_received && bytes.first() == Some(&0xff);
+                    self.has_received = true;
+                    return if is_telnet { Err(LinkError::Telnet { link: self.name().to_owned() }) } else { Ok(bytes) };
+                }
                 Ok(Err(reason)) => {
                     self.ended = Some(reason.clone());
                     return Err(self.closed(reason));
@@ -101,6 +125,25 @@ impl Link for Connection {
                 Err(RecvTimeoutError::Timeout) => return Ok(Vec::new()),
                 Err(RecvTimeoutError::Disconnected) => return Err(self.closed("its reader ended".to_owned())),
             }
+        }
+    }
+
+    fn advice(&self) -> String {
+        let firmware = "that the device runs the tern-firmware of this release";
+        match self.kind {
+            Kind::Tcp if !self.has_received => {
+                format!(
+                    "is another program connected to {}? A device serves one at a time. Also check {firmware}",
+                    self.name()
+                )
+            }
+            Kind::Port => {
+                let holders = holders(self.name());
+                let also =
+                    if holders.is_empty() { String::new() } else { format!("; the port is also {}", in_use(&holders)) };
+                format!("check the port, its speed (--baud), and {firmware}{also}")
+            }
+            _ => format!("check {firmware}"),
         }
     }
 }

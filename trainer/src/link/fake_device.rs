@@ -20,6 +20,8 @@ pub(crate) enum Fault {
     None,
     /// Answers nothing after this many streamed bytes.
     SilentAfter(u64),
+    /// Sends nothing for this long after the end of a text.
+    SilentFor(Duration),
     /// The first logit of this text is one too large.
     WrongLogit(usize),
     /// Answers this text with `overflow` and drops the rest of the queue.
@@ -144,7 +146,7 @@ impl<'m> FakeDevice<'m> {
         match line.as_str() {
             "@mode machine" => {
                 self.number = Some(0);
-                self.send_line(r#"{"mode":"machine","protocol":2}"#);
+                self.send_line(&json!({"mode": "machine", "protocol": self.info["protocol"]}).to_string());
             }
             "mode human" => {
                 self.send_line(r#"{"mode":"human"}"#);
@@ -254,7 +256,17 @@ impl Link for FakeDevice<'_> {
     }
 
     /// Reads and sends random numbers of bytes, since a host must not depend on where the bytes are cut.
-    fn receive(&mut self, _: Duration) -> Result<Vec<u8>, LinkError> {
+    fn receive(&mut self, timeout: Duration) -> Result<Vec<u8>, LinkError> {
+        if let Fault::SilentFor(time) = &mut self.fault
+            && self.queue.contains(&0x04)
+        {
+            let wait = timeout.min(*time);
+            *time -= wait;
+            std::thread::sleep(wait);
+            if !time.is_zero() {
+                return Ok(Vec::new());
+            }
+        }
         loop {
             for _ in 0..self.random.between(0, 400) {
                 let Some(byte) = self.queue.pop_front() else { break };

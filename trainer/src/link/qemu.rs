@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use tern_boards::{BOARDS, Board, Emulator};
 
-use super::connection::Connection;
+use super::connection::{Connection, Kind};
 use super::firmware;
 use super::process::Process;
 use super::transport::OpenError;
@@ -109,7 +109,7 @@ impl Emulation {
         let Some((stdin, stdout)) = pipes else {
             return Err(OpenError::Qemu { program, error: ErrorKind::BrokenPipe.into() });
         };
-        Ok(Connection::new(format!("QEMU {}", self.board.name), stdout, stdin).with_process(process))
+        Ok(Connection::new(format!("QEMU {}", self.board.name), Kind::Emulated, stdout, stdin).with_process(process))
     }
 
     /// Checks the files and the options before QEMU is started, since its own messages do not help.
@@ -124,6 +124,13 @@ impl Emulation {
             Err(error) => Err(OpenError::File { path: path.clone(), kind, error }),
         };
         length(&self.firmware, "firmware")?;
+        if let Some(other) = self.other_board() {
+            return unsupported(format!(
+                "{}: the firmware is for the board {other}, expected one for {board}; add `--board {other}`, or build the other with \
+                 `cargo xtask firmware --board {board}`",
+                self.firmware.display()
+            ));
+        }
         if let Some(path) = &self.flash {
             let Some(bytes) = emulator.flash else {
                 return unsupported(format!(
@@ -141,6 +148,19 @@ impl Emulation {
             ));
         }
         Ok(())
+    }
+}
+
+impl Emulation {
+    /// The name of the board that the firmware is built for, if that is another one of the table. A firmware contains
+    /// the name of its board; on another board it faults.
+    fn other_board(&self) -> Option<&'static str> {
+        let elf = fs::read(&self.firmware).unwrap_or_default();
+        let contains = |board: &&Board| elf.windows(board.name.len()).any(|bytes| bytes == board.name.as_bytes());
+        if contains(&self.board) {
+            return None;
+        }
+        BOARDS.iter().find(contains).map(|board| board.name)
     }
 }
 
@@ -242,6 +262,19 @@ mod tests {
         std::fs::write(path("m"), vec![0; 0x0018_0001]).unwrap();
         let error = emulation.start().err().unwrap().to_string();
         assert!(error.contains("1572865 bytes, the model slot of mps2-an386 has 1572864"), "{error}");
+    }
+
+    #[test]
+    fn firmware_of_another_board_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let firmware = folder.path().join("fw.elf");
+        std::fs::write(&firmware, b"\x7fELF \0mps2-an386\0").unwrap();
+        let emulation = Emulation { firmware, model: None, log: None, ..emulation("riscv32-virt") };
+        let error = emulation.start().err().unwrap().to_string();
+        assert!(
+            error.contains("for the board mps2-an386, expected one for riscv32-virt; add `--board mps2-an386`"),
+            "{error}"
+        );
     }
 
     #[test]

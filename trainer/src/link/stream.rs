@@ -2,9 +2,11 @@
 //! for.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
+use tern_format::times;
 
 use super::client::{Client, ClientError, DeviceError, ETX, Event, json, parse, unexpected, unreadable};
 use super::transport::Link;
@@ -56,6 +58,10 @@ pub struct Streaming<'c, L> {
     sent: u64,
     /// Bytes of these that the device has acknowledged.
     acknowledged: u64,
+    /// The most time that the device takes for a token, which may be a byte.
+    token_time: Duration,
+    /// Length in bytes of the longest text so far.
+    longest: u32,
     /// Number of texts sent whose reply was not returned yet.
     outstanding: usize,
     /// Replies received and not returned yet.
@@ -72,11 +78,24 @@ struct StreamStart {
 }
 
 impl<L: Link> Client<L> {
-    /// Enters the streaming mode.
-    pub fn stream(&mut self) -> Result<Streaming<'_, L>, ClientError> {
+    /// Enters the streaming mode. `macs_per_token`: the multiply-accumulates that the model takes for a token, after
+    /// which the wait for the answer to a text is measured.
+    pub fn stream(&mut self, macs_per_token: usize) -> Result<Streaming<'_, L>, ClientError> {
         let StreamStart { window, credit } = enter(self)?;
-        let replies = VecDeque::new();
-        Ok(Streaming { client: self, window, credit, sent: 0, acknowledged: 0, outstanding: 0, replies, answered: 0 })
+        let (sent, acknowledged, outstanding, answered, longest, replies) = (0, 0, 0, 0, 0, VecDeque::new());
+        let token_time = Duration::from_nanos(times::NANOSECONDS_PER_MAC * macs_per_token as u64);
+        Ok(Streaming {
+            client: self,
+            window,
+            credit,
+            sent,
+            acknowledged,
+            token_time,
+            longest,
+            outstanding,
+            replies,
+            answered,
+        })
     }
 }
 
@@ -87,6 +106,7 @@ impl<L: Link> Streaming<'_, L> {
         bytes.push(EOT);
         self.client.frames.sent(text);
         self.outstanding += 1;
+        self.longest = self.longest.max(u32::try_from(text.len()).unwrap_or(u32::MAX));
         let mut unsent = bytes.as_slice();
         while !unsent.is_empty() {
             let room = self.window - (self.sent - self.acknowledged);
@@ -172,7 +192,8 @@ impl<L: Link> Streaming<'_, L> {
     /// Handles the next ACK or reply, or returns the answer that ends the mode.
     fn receive(&mut self, waiting_for: &str) -> Result<Option<Value>, ClientError> {
         let waiting_for = format!("{waiting_for} ({} of {} bytes acknowledged)", self.acknowledged, self.sent);
-        let Event::Line(line) = self.client.next_event(&waiting_for)? else {
+        let patience = self.client.timeout().saturating_add(self.token_time.saturating_mul(self.longest));
+        let Event::Line(line) = self.client.next_event(&waiting_for, patience)? else {
             self.acknowledged += self.credit;
             if self.acknowledged > self.sent {
                 return Err(ClientError::Unexpected {

@@ -1,12 +1,14 @@
 //! The options that name a device, and opening a connection to it.
 
 use std::net::{TcpStream, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serialport::ErrorKind;
 use tern_boards::{BOARDS, Board};
 
-use super::connection::Connection;
+use super::connection::{Connection, Kind};
+use super::holders::holders;
 use super::qemu::Emulation;
 use super::transport::OpenError;
 
@@ -49,7 +51,7 @@ pub struct LinkArgs {
     /// Bits per second of the serial port [default: 115200]
     #[arg(long, requires = "port", value_parser = clap::value_parser!(u32).range(1..))]
     pub baud: Option<u32>,
-    /// Give up on a device that sends nothing for this long while an answer is due
+    /// Give up on a device that sends nothing for this long while an answer is due; what may take long gets more
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
     pub timeout: f64,
 }
@@ -144,11 +146,19 @@ fn serial(path: &str, baud: u32) -> Result<Connection, OpenError> {
         writer.set_timeout(WRITE_TIMEOUT)?;
         Ok((reader, writer))
     };
-    let (reader, writer) = open().map_err(|error| {
-        let ports = serialport::available_ports().unwrap_or_default();
-        OpenError::Port { port: path.to_owned(), error, ports: ports.into_iter().map(|port| port.port_name).collect() }
+    let (reader, writer) = open().map_err(|error: serialport::Error| {
+        let port = path.to_owned();
+        match error.kind() {
+            ErrorKind::Io(std::io::ErrorKind::PermissionDenied) => OpenError::PortPermission { port },
+            // This error alone also means a port that does not exist.
+            ErrorKind::NoDevice if Path::new(path).exists() => OpenError::PortBusy { holders: holders(path), port },
+            _ => {
+                let ports = serialport::available_ports().unwrap_or_default();
+                OpenError::Port { port, error, ports: ports.into_iter().map(|port| port.port_name).collect() }
+            }
+        }
     })?;
-    Ok(Connection::new(path.to_owned(), reader, writer))
+    Ok(Connection::new(path.to_owned(), Kind::Port, reader, writer))
 }
 
 fn tcp(address: &str) -> std::io::Result<Connection> {
@@ -160,7 +170,7 @@ fn tcp(address: &str) -> std::io::Result<Connection> {
                 stream.set_read_timeout(Some(READ_TIMEOUT))?;
                 stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
                 let reader = stream.try_clone()?;
-                return Ok(Connection::new(address.to_owned(), reader, stream));
+                return Ok(Connection::new(address.to_owned(), Kind::Tcp, reader, stream));
             }
             Err(error) => last = error,
         }

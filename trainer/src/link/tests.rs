@@ -11,6 +11,7 @@ use super::client::ClientError;
 use super::fake_device::{CREDIT, FakeDevice, Fault, WINDOW};
 use super::stream::StreamEnd;
 use super::*;
+use crate::checksum::crc32_hex;
 
 const TIMEOUT: Duration = Duration::from_millis(300);
 
@@ -41,7 +42,7 @@ impl<L: Link> Link for &mut L {
 fn stream_all<L: Link>(client: &mut Client<L>, texts: &[Vec<u8>], depth: usize) -> Result<Vec<Reply>, ClientError> {
     client.synchronize()?;
     client.info()?;
-    let mut streaming = client.stream()?;
+    let mut streaming = client.stream(0)?;
     let mut replies = Vec::new();
     for text in texts {
         while streaming.outstanding() >= depth {
@@ -189,7 +190,7 @@ fn the_golden_transcript_is_sent_and_understood() {
         let ClientError::Refused { error, .. } = client.request(request).unwrap_err() else { panic!("{request}") };
         assert_eq!(error.code, code);
     }
-    let mut streaming = client.stream().unwrap();
+    let mut streaming = client.stream(0).unwrap();
     for text in ["free prize, call now", ""] {
         streaming.send(text.as_bytes()).unwrap();
         let Some(Reply::Answer(answer)) = streaming.reply().unwrap() else { panic!("{text:?}") };
@@ -198,6 +199,78 @@ fn the_golden_transcript_is_sent_and_understood() {
     assert_eq!(streaming.leave().unwrap().texts, 2);
     client.release();
     assert!(device.expected.is_empty(), "{:?}", device.expected);
+}
+
+/// Firmware of protocol 1 had no machine mode: it took the request for a text.
+#[test]
+fn firmware_of_another_protocol_is_recognised() {
+    struct Old(VecDeque<u8>);
+    impl Link for Old {
+        fn send(&mut self, bytes: &[u8]) -> Result<(), LinkError> {
+            let is_info = bytes.ends_with(b"@info\n");
+            let answer = if is_info { r#"{"protocol":1,"firmware":"0.0.9"}"# } else { "spam  99 %" };
+            self.0.extend(format!("{}\r\n{answer}\r\n> ", String::from_utf8_lossy(bytes)).bytes());
+            Ok(())
+        }
+        fn receive(&mut self, timeout: Duration) -> Result<Vec<u8>, LinkError> {
+            if self.0.is_empty() {
+                std::thread::sleep(timeout);
+            }
+            Ok(self.0.drain(..).collect())
+        }
+    }
+    let error = Client::new(Old(VecDeque::new()), TIMEOUT).synchronize().unwrap_err().to_string();
+    assert!(error.starts_with("the device uses protocol 1, expected 2"), "{error}");
+}
+
+/// A device in machine mode that takes 0.6 s for each answer, twice its host's timeout.
+struct Slow {
+    number: u32,
+    answer: Vec<u8>,
+    ready_at: Instant,
+}
+
+impl Link for Slow {
+    fn send(&mut self, bytes: &[u8]) -> Result<(), LinkError> {
+        let request = bytes.strip_suffix(b"\n").unwrap();
+        let line = format!("{} {{}} {}", self.number, crc32_hex(request));
+        self.answer = format!("{line} {}\r\n", crc32_hex(line.as_bytes())).into_bytes();
+        (self.number, self.ready_at) = (self.number + 1, Instant::now() + 2 * TIMEOUT);
+        Ok(())
+    }
+
+    fn receive(&mut self, timeout: Duration) -> Result<Vec<u8>, LinkError> {
+        let wait = self.ready_at.saturating_duration_since(Instant::now());
+        std::thread::sleep(wait.min(timeout));
+        Ok(if wait > timeout { Vec::new() } else { std::mem::take(&mut self.answer) })
+    }
+}
+
+#[test]
+fn a_command_that_may_take_long_is_waited_for_and_another_is_not() {
+    for request in ["activate", "rollback", "selftest", "@bench", "erase"] {
+        let link = Slow { number: 0, answer: Vec::new(), ready_at: Instant::now() };
+        assert!(Client::new(link, TIMEOUT).request(request).is_ok(), "{request}");
+    }
+    let link = Slow { number: 0, answer: Vec::new(), ready_at: Instant::now() };
+    let error = Client::new(link, TIMEOUT).request("labels").unwrap_err().to_string();
+    assert!(error.contains("sent nothing for 0.3 s while the answer to `labels`"), "{error}");
+}
+
+/// The wait for the answer to a text grows with the model and the text.
+#[test]
+fn a_large_model_has_time_for_a_long_text() {
+    let texts = [b"free prize".repeat(30)];
+    // 1.2 ms for each of 300 bytes.
+    for (macs, is_answered) in [(0, false), (2_000, true)] {
+        let (replied, _) = with_fake(9, Fault::SilentFor(2 * TIMEOUT), |mut client| {
+            client.synchronize().unwrap();
+            let mut streaming = client.stream(macs).unwrap();
+            streaming.send(&texts[0]).unwrap();
+            streaming.reply().is_ok()
+        });
+        assert_eq!(replied, is_answered, "{macs}");
+    }
 }
 
 #[test]
@@ -213,7 +286,7 @@ fn an_overflow_is_returned_as_a_reply() {
 fn a_restart_forgets_texts_without_a_reply() {
     let ((), most) = with_fake(7, Fault::None, |mut client| {
         client.synchronize().unwrap();
-        let mut streaming = client.stream().unwrap();
+        let mut streaming = client.stream(0).unwrap();
         (0..3).for_each(|_| streaming.send(&[b'x'; 700]).unwrap());
         streaming.restart().unwrap();
         assert_eq!((streaming.outstanding(), streaming.reply().unwrap()), (0, None));
@@ -251,12 +324,12 @@ fn a_missing_console_protocol_or_model_is_an_error() {
     let mut fake = FakeDevice::new(&model, &file, 8);
     fake.info["protocol"] = 3.into();
     let mut client = Client::new(&mut fake, TIMEOUT);
-    client.synchronize().unwrap();
-    assert!(client.info().unwrap_err().to_string().contains("uses protocol 3, expected 2"));
+    assert!(client.synchronize().unwrap_err().to_string().contains("uses protocol 3, expected 2"));
+    fake.info["protocol"] = 2.into();
     fake.info["model"] = serde_json::Value::Null;
     let mut client = Client::new(&mut fake, TIMEOUT);
     client.synchronize().unwrap();
-    let error = client.stream().err().unwrap().to_string();
+    let error = client.stream(0).err().unwrap().to_string();
     assert_eq!(error, "the device refuses `stream`: no model: empty (no_model)");
 }
 
@@ -278,6 +351,27 @@ fn a_tcp_connection_sends_receives_and_reports_its_end() {
     drop(connection);
     let error = Target::Tcp { address }.open().err().unwrap().to_string();
     assert!(error.contains("expected HOST:PORT"), "{error}");
+}
+
+#[test]
+fn a_telnet_server_and_a_silent_tcp_port_are_recognised() {
+    for (greeting, expected) in [
+        (&b"\xff\xfb\x01\xff\xfb\x03"[..], "the other end speaks telnet"),
+        (b"", "is another program connected to 127.0.0.1:"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(greeting).unwrap();
+            std::io::copy(&mut stream, &mut std::io::sink()).unwrap();
+        });
+        let connection = Target::Tcp { address }.open().unwrap();
+        let error = Client::new(connection, TIMEOUT).synchronize().unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        // The server ends when the reading thread has closed the connection.
+        drop(server);
+    }
 }
 
 #[test]

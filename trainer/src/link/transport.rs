@@ -12,20 +12,26 @@ pub trait Link {
 
     /// Waits for bytes, at most `timeout`. Returns no bytes if none came.
     fn receive(&mut self, timeout: Duration) -> Result<Vec<u8>, LinkError>;
+
+    /// Advice about this connection for a device that does not answer at all.
+    fn advice(&self) -> String {
+        "check that the device runs the tern-firmware of this release".to_owned()
+    }
 }
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Makes Ctrl-C and termination signals end the next [`Link::receive`] with [`LinkError::Interrupted`], and not the
-/// process, so that destructors restore the terminal and stop the emulator.
+/// process, so that the device is left ready for the next command, and destructors restore the terminal and stop the
+/// emulator.
 pub fn catch_interrupts() {
     // This fails if the command has installed a handler already; then that one decides.
     let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
 }
 
-/// Returns true if the user has interrupted since [`catch_interrupts`].
-pub(super) fn is_interrupted() -> bool {
-    INTERRUPTED.load(Ordering::Relaxed)
+/// Returns true once for each interrupt since [`catch_interrupts`].
+pub(super) fn take_interrupt() -> bool {
+    INTERRUPTED.swap(false, Ordering::Relaxed)
 }
 
 /// The last bytes of `seen` in quotes, for error messages.
@@ -46,6 +52,11 @@ pub enum LinkError {
     Closed { link: String, reason: String },
     #[error("{link}: {error}")]
     Io { link: String, error: io::Error },
+    #[error(
+        "{link}: the other end speaks telnet, which changes bytes; expected a plain connection: with ser2net use `raw`, with QEMU \
+         `-serial tcp:` in place of `telnet:`"
+    )]
+    Telnet { link: String },
     #[error("interrupted")]
     Interrupted,
 }
@@ -82,6 +93,17 @@ pub enum OpenError {
     },
     #[error("{program} does not start: {error}")]
     Qemu { program: &'static str, error: io::Error },
+    #[error(
+        "{port}: you may not open this port. On Linux its group is usually dialout: `sudo usermod -aG dialout $USER`, then \
+         log in again"
+    )]
+    PortPermission { port: String },
+    #[error("{port}: {}; a port serves one program at a time, end the other one", in_use(holders))]
+    PortBusy {
+        port: String,
+        /// The programs that have the port open, as far as the system tells.
+        holders: Vec<String>,
+    },
     #[error("{port}: {error}; {}", available(ports))]
     Port {
         port: String,
@@ -102,10 +124,15 @@ fn hint(kind: &str) -> &'static str {
     }
 }
 
+/// The state of a port that these programs have open.
+pub(super) fn in_use(holders: &[String]) -> String {
+    let by = if holders.is_empty() { "another program".to_owned() } else { holders.join(", ") };
+    format!("in use by {by}")
+}
+
 fn available(ports: &[String]) -> String {
     if ports.is_empty() {
-        "this computer has no serial port: is the device plugged in, and may you open it (on Linux, group dialout)?"
-            .to_owned()
+        "this computer has no serial port: is the device plugged in?".to_owned()
     } else {
         format!("the ports of this computer are {}", ports.join(", "))
     }

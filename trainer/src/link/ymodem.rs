@@ -1,11 +1,16 @@
 //! Sends a file by YMODEM to the console's `load`: blocks of 1,024 bytes with CRC-16.
+//!
+//! The receiver asks again for everything that it does not get: by NAK, or before and after the blocks of the file by
+//! `C`. So this side only repeats what it sent last. It waits for an answer, and never for a time, before it sends.
 
 use std::time::{Duration, Instant};
 
 use crc::{CRC_16_XMODEM, Crc};
 use serde_json::Value;
+use tern_format::times;
 
-use super::client::{ACK, Client, ClientError};
+use super::client::{ACK, CANCEL, Client, ClientError, accepted, is_banner, milliseconds, unreadable};
+use super::frame;
 use super::transport::Link;
 
 const CRC16: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
@@ -13,7 +18,6 @@ const CRC16: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
 const SOH: u8 = 0x01;
 const STX: u8 = 0x02;
 const EOT: u8 = 0x04;
-const BACKSPACE: u8 = 0x08;
 const NAK: u8 = 0x15;
 const CAN: u8 = 0x18;
 /// The byte that fills the last block of a file.
@@ -26,13 +30,10 @@ const SHORT_BLOCK: usize = 128;
 const LONG_BLOCK: usize = 1024;
 /// Maximum number of attempts to send a block.
 const ATTEMPTS: u32 = 10;
-/// Timeout of the answer to a block, since flash is slow to erase.
-const TIMEOUT: Duration = Duration::from_secs(30);
-
 /// The reason for the early end of a transfer.
 enum Stopped {
-    /// The receiver cancels; its answer to `load` has the reason.
-    Canceled,
+    /// The device has answered `load` with this line.
+    Answered(Vec<u8>),
     Failed(ClientError),
 }
 
@@ -42,40 +43,41 @@ impl From<ClientError> for Stopped {
     }
 }
 
+/// A control byte or a line of the device.
+enum Reply {
+    /// ACK, NAK, CAN or `C`.
+    Control(u8),
+    /// The answer to `load`: a line without its end.
+    Answer(Vec<u8>),
+    /// The banner of a device that has restarted.
+    Banner,
+}
+
 impl<L: Link> Client<L> {
     /// Sends a file to the model slot that is not in use. `name` is for the device's messages; `on_sent` gets the
-    /// number of bytes that have arrived.
+    /// number of bytes that have arrived. After an error the device reads lines again, if it still answers.
     pub fn load(&mut self, name: &str, file: &[u8], mut on_sent: impl FnMut(usize)) -> Result<Value, ClientError> {
         self.frames.sent(b"load");
         self.send(b"load\n")?;
-        if let Err(Stopped::Failed(error)) = self.transfer(name, file, &mut on_sent) {
-            return Err(error);
-        }
-        // The receiver may still send control bytes before its answer.
-        let deadline = Instant::now() + TIMEOUT;
-        while let Some(byte) = self.byte(deadline)? {
-            if !matches!(byte, CAN | BACKSPACE | WANT_CRC | ACK | NAK) {
-                self.unread();
-                return self.answer("load");
+        let line = match self.transfer(name, file, &mut on_sent) {
+            Ok(line) | Err(Stopped::Answered(line)) => line,
+            Err(Stopped::Failed(error)) => {
+                if !matches!(error, ClientError::Restarted { .. }) {
+                    self.cancel();
+                }
+                return Err(error);
             }
+        };
+        match self.frames.take(&line) {
+            Ok(json) => accepted(json, "load"),
+            Err(fault) => Err(unreadable(&line, &format!("the answer to `load`; {fault}"))),
         }
-        Err(self.silent("the answer to `load`"))
     }
 
     /// Sends the file once the receiver is ready: a block with its name and length, its bytes, and an empty last block.
-    fn transfer(&mut self, name: &str, file: &[u8], on_sent: &mut dyn FnMut(usize)) -> Result<(), Stopped> {
-        loop {
-            match self.control("the `C` with which a receiver of YMODEM begins")? {
-                WANT_CRC => break,
-                CAN => return Err(Stopped::Canceled),
-                // The number of an answer: the device refuses `load`.
-                byte if byte.is_ascii_digit() => {
-                    self.unread();
-                    return Err(Stopped::Canceled);
-                }
-                _ => (),
-            }
-        }
+    /// Returns the answer to `load`.
+    fn transfer(&mut self, name: &str, file: &[u8], on_sent: &mut dyn FnMut(usize)) -> Result<Vec<u8>, Stopped> {
+        while self.control("the `C` with which a receiver of YMODEM begins")? != WANT_CRC {}
         self.block(0, format!("{name}\0{} 0 100644", file.len()).as_bytes(), 0)?;
         let mut number = 0u8;
         for (index, data) in file.chunks(LONG_BLOCK).enumerate() {
@@ -85,7 +87,10 @@ impl<L: Link> Client<L> {
         }
         self.send_until_acknowledged(&[EOT])?;
         // An empty header: no further file.
-        self.block(0, &[], 0)
+        self.block(0, &[], 0)?;
+        loop {
+            self.control("the answer to `load`")?;
+        }
     }
 
     /// Sends a block: its kind, number and complement, the data filled up with `fill`, and their CRC-16.
@@ -104,12 +109,12 @@ impl<L: Link> Client<L> {
         const EXPECTED: &str = "the acknowledgement of a block";
         for _ in 0..ATTEMPTS {
             self.send(bytes)?;
+            let sent = Instant::now();
             loop {
                 match self.control(EXPECTED)? {
                     ACK => return Ok(()),
                     NAK => break,
-                    CAN => return Err(Stopped::Canceled),
-                    // The receiver may have sent `C` more than once before the first block.
+                    WANT_CRC if sent.elapsed() > milliseconds(times::STALE) => break,
                     _ => (),
                 }
             }
@@ -118,8 +123,83 @@ impl<L: Link> Client<L> {
         Err(Stopped::Failed(ClientError::Unexpected { found, expected: EXPECTED.to_owned() }))
     }
 
-    /// Waits for the receiver's next control byte.
-    fn control(&mut self, waiting_for: &str) -> Result<u8, ClientError> {
-        self.byte(Instant::now() + TIMEOUT)?.ok_or_else(|| self.silent(waiting_for))
+    /// Waits for the receiver's next control byte. CAN alone is noise; after two the answer follows.
+    fn control(&mut self, waiting_for: &str) -> Result<u8, Stopped> {
+        let patience = self.timeout().max(milliseconds(times::BLOCK_WAIT));
+        match self.reply(waiting_for, patience)? {
+            Some(Reply::Control(byte)) => Ok(byte),
+            Some(Reply::Answer(line)) => Err(Stopped::Answered(line)),
+            Some(Reply::Banner) => Err(Stopped::Failed(self.restarted(waiting_for))),
+            None => Err(Stopped::Failed(self.silent(waiting_for, patience))),
+        }
+    }
+
+    /// The next control byte or line of the device. `None` if nothing comes for `patience`. Other bytes are noise.
+    fn reply(&mut self, waiting_for: &str, patience: Duration) -> Result<Option<Reply>, ClientError> {
+        let mut line = Vec::new();
+        while let Some(byte) = self.patient_byte(waiting_for, patience)? {
+            line.push(byte);
+            if may_begin_line(&line) {
+                continue;
+            }
+            match byte {
+                ACK | NAK | CAN | WANT_CRC => return Ok(Some(Reply::Control(byte))),
+                b'\n' if is_banner(&line) => return Ok(Some(Reply::Banner)),
+                b'\n' => {
+                    line.pop();
+                    line.pop_if(|last| *last == b'\r');
+                    if frame::parse(&line).is_ok() {
+                        return Ok(Some(Reply::Answer(line)));
+                    }
+                }
+                _ => (),
+            }
+            line.clear();
+            if may_begin_line(&[byte]) {
+                line.push(byte);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Ends a transfer that this side gives up, and reads the answer to `load`.
+    fn cancel(&mut self) {
+        let patience = milliseconds(times::CANCEL_WAIT);
+        if self.send(CANCEL).is_err() {
+            return;
+        }
+        // A receiver that is ignoring the rest of a damaged block asks for it again, and then listens.
+        let mut attempts = 0;
+        while let Ok(Some(Reply::Control(byte))) = self.reply("the end of the transfer", patience) {
+            attempts += u32::from(matches!(byte, NAK | WANT_CRC));
+            if attempts > ATTEMPTS || (matches!(byte, NAK | WANT_CRC) && self.send(CANCEL).is_err()) {
+                return;
+            }
+        }
+    }
+}
+
+/// Returns true if a line may begin with these bytes and is not complete: an answer in a frame, or the banner. A `C`
+/// inside such a line is a letter.
+fn may_begin_line(bytes: &[u8]) -> bool {
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (answer, banner) = (&bytes[digits..], &b"tern "[..]);
+    let is_answer = digits > 0 && (b" {".starts_with(answer) || answer.starts_with(b" {"));
+    let is_text = |byte: &u8| !byte.is_ascii_control() || *byte == b'\r';
+    (is_answer || banner.starts_with(bytes) || bytes.starts_with(banner)) && bytes.iter().all(is_text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_told_from_noise_by_how_they_begin() {
+        for line in ["7", "7 ", "12 {\"error\":\"C", "t", "tern 0.1.0 on C"] {
+            assert!(may_begin_line(line.as_bytes()), "{line:?}");
+        }
+        for noise in ["C", "5C", "5\u{6}", "7 {}\u{15}", "7 {}\r\n", "tC", "x"] {
+            assert!(!may_begin_line(noise.as_bytes()), "{noise:?}");
+        }
     }
 }

@@ -73,7 +73,7 @@ pub fn measurements(
     if let Some(found) = cross_validation {
         validation["folds"] = json!(found.folds);
     }
-    let [least, most] = wilson(evaluation.correct(), evaluation.examples());
+    let [least, most] = wilson(evaluation.accuracy(), evaluation.examples());
     let mut lines = vec![
         format!(
             "validation accuracy {:.4} ({} of {}), 95 % interval {least:.2} to {most:.2}",
@@ -118,7 +118,7 @@ pub fn validation(analysis: &Analysis, labels: &[String]) -> Value {
     let mut validation = json!({
         "examples": evaluation.examples(),
         "accuracy": evaluation.accuracy(),
-        "interval": wilson(evaluation.correct(), evaluation.examples()),
+        "interval": wilson(evaluation.accuracy(), evaluation.examples()),
         "loss": evaluation.loss(),
         "macro_f1": evaluation.macro_f1(),
         "majority_accuracy": evaluation.majority_accuracy(),

@@ -141,8 +141,15 @@ fn few_sequences_are_cross_validated() {
     let folder = folder_with_data();
     let figures =
         folder.json("fit ramps.csv --input values -o ramps --flash 8KB --trials 3 --epochs 6 --threads 1 --json");
-    assert_eq!((&figures["folds"], &figures["in_integers"]), (&5.into(), &false.into()));
-    assert!(number(&figures, "accuracy") > 0.9, "{figures}");
+    assert_eq!((&figures["folds"], &figures["in_integers"]), (&5.into(), &true.into()));
+    let accuracy = number(&figures, "accuracy");
+    assert!(accuracy > 0.9, "{figures}");
+    let repetitions: Vec<f64> =
+        figures["repetitions"].as_array().unwrap().iter().map(|accuracy| accuracy.as_f64().unwrap()).collect();
+    assert_eq!(repetitions.len(), 3, "{figures}");
+    assert!((repetitions.iter().sum::<f64>() / 3.0 - accuracy).abs() < 1e-9, "{figures}");
+    let [least, most] = [0, 1].map(|end| figures["interval"][end].as_f64().unwrap());
+    assert!(least < accuracy && accuracy <= most && most - least < 0.2, "{figures}");
     let verdict = figures["verdict"].to_string();
     assert!(verdict.contains("60 rows are few; on new data the accuracy may be anywhere from"), "{verdict}");
     assert!(folder.bytes("ramps.safetensors").len() <= 8 * 1024);

@@ -290,6 +290,45 @@ fn a_stack_that_reads_both_ways_is_trained_and_exported() {
 }
 
 #[test]
+fn shells_complete_commands_and_the_manual_has_a_page_for_each() {
+    let folder = Folder::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = folder.run(&format!("completions {shell}")).stdout;
+        assert!(
+            ["train", "--flash", "--c-array"].iter().all(|word| script.contains(word.trim_start_matches('-'))),
+            "{shell}"
+        );
+    }
+    folder.run("man pages");
+    let pages = folder.names("pages");
+    assert!(
+        ["tern.1", "tern-train.1", "tern-fit.1"].iter().all(|name| pages.iter().any(|page| page == name)),
+        "{pages:?}"
+    );
+    let page = folder.text("pages/tern-fit.1");
+    assert!(page.contains("\\-\\-flash") && page.contains("messages.csv"), "{page}");
+}
+
+#[test]
+fn an_export_can_also_be_an_array_in_c() {
+    let folder = Folder::with_messages();
+    train(&folder, "");
+    let export = folder.json("export models/spam -o spam.safetensors --c-array spam.h --json");
+    let header = folder.text("spam.h");
+    let words = header.split_whitespace().filter_map(|word| word.strip_prefix("0x")?.strip_suffix("u,"));
+    let bytes: Vec<u8> = words.flat_map(|word| u64::from_str_radix(word, 16).unwrap().to_le_bytes()).collect();
+    let file = folder.bytes("spam.safetensors");
+    assert!(bytes[..file.len()] == file && bytes.len() < file.len() + 8);
+    let scratch_words = number(&export, "scratch_bytes") / 4.0;
+    assert!(header.contains(&format!("#define SPAM_SCRATCH_WORDS {scratch_words}\n")), "{}", &header[..800]);
+    // Again over its own header, but over nothing else.
+    folder.run("export models/spam -o spam.safetensors --c-array spam.h");
+    folder.write("mine.h", "#define MINE\n");
+    folder.fails("export models/spam -o spam.safetensors --c-array mine.h", 1, "was not written by `tern export`");
+    assert_eq!(folder.text("mine.h"), "#define MINE\n");
+}
+
+#[test]
 fn a_failed_training_leaves_nothing_behind() {
     let folder = Folder::with_messages();
     folder.fails("train messages.csv -o m --text-column body", 1, "error: ");

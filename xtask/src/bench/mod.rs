@@ -1,9 +1,10 @@
 //! `cargo xtask bench`: measurements on emulated cores (`device`, `splits`) and on this machine (`accuracy`,
-//! `host`, `train`).
+//! `early-exit`, `host`, `train`).
 
 pub mod accuracy;
 mod committed;
 pub mod device;
+pub mod early_exit;
 pub mod host;
 mod measure;
 pub mod splits;

@@ -12,7 +12,7 @@ use tern_boards::Board;
 
 use crate::cores::CORES;
 use crate::repo::FIRMWARE_TARGET;
-use packages::{CHROMIUM, LRZSZ, NPM, PYTHON, QEMU_ARM, QEMU_RISCV};
+use packages::{CHROMIUM, CMAKE, CXX, GCC_ARM, GCC_RISCV, LRZSZ, NPM, PYTHON, QEMU_ARM, QEMU_RISCV, VALGRIND};
 
 /// The command that is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -59,7 +59,7 @@ pub fn run(needs: Needs) -> Result<()> {
     }
     if needs == Needs::Test {
         programs::ensure_defmt_print()?;
-        for package in [LRZSZ, CHROMIUM, PYTHON, NPM] {
+        for package in [LRZSZ, NPM, CHROMIUM, PYTHON, CMAKE, CXX, GCC_ARM, GCC_RISCV, VALGRIND] {
             packages::ensure(&package)?;
         }
         programs::ensure_python_packages()?;

@@ -69,6 +69,65 @@ pub const CHROMIUM: Package = Package {
     elsewhere: "install Chromium, https://www.chromium.org",
 };
 
+/// The C compiler for Cortex-M, which tests use.
+pub const GCC_ARM: Package = Package {
+    part: "C compiler",
+    programs: &["arm-none-eabi-gcc"],
+    machines: &[],
+    names: [
+        "gcc-arm-none-eabi",
+        "arm-none-eabi-gcc-cs",
+        "arm-none-eabi-gcc",
+        "cross-arm-none-gcc13",
+        "gcc-arm-none-eabi",
+        "arm-none-eabi-gcc",
+    ],
+    elsewhere: "install the Arm GNU toolchain, https://developer.arm.com",
+};
+
+/// The C compiler for RISC-V, which tests use.
+pub const GCC_RISCV: Package = Package {
+    part: "C compiler",
+    programs: &["riscv64-unknown-elf-gcc"],
+    machines: &[],
+    names: [
+        "gcc-riscv64-unknown-elf",
+        "gcc-riscv64-unknown-elf",
+        "riscv64-elf-gcc",
+        "cross-riscv64-elf-gcc13",
+        "gcc-riscv-none-elf",
+        "riscv64-elf-gcc",
+    ],
+    elsewhere: "install the RISC-V GNU toolchain, https://github.com/riscv-collab/riscv-gnu-toolchain",
+};
+
+/// The C++ compiler of this computer, which tests use.
+pub const CXX: Package = Package {
+    part: "C++ compiler",
+    programs: &["c++"],
+    machines: &[],
+    names: ["g++", "gcc-c++", "gcc", "gcc-c++", "g++", "gcc"],
+    elsewhere: "install a C++ compiler",
+};
+
+/// CMake, which tests use.
+pub const CMAKE: Package = Package {
+    part: "CMake",
+    programs: &["cmake"],
+    machines: &[],
+    names: ["cmake"; 6],
+    elsewhere: "install CMake, https://cmake.org",
+};
+
+/// Valgrind, in which tests run C programs.
+pub const VALGRIND: Package = Package {
+    part: "Valgrind",
+    programs: &["valgrind"],
+    machines: &[],
+    names: ["valgrind"; 6],
+    elsewhere: "install Valgrind, https://valgrind.org",
+};
+
 /// Python with the module venv, for the reference implementation and for the libraries that read our files in tests.
 pub const PYTHON: Package = Package {
     part: "Python",

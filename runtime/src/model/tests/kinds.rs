@@ -196,6 +196,35 @@ fn a_bidirectional_model_keeps_as_many_tokens_as_its_scratch_allows() {
 }
 
 #[test]
+fn the_steps_of_a_bidirectional_model_can_be_counted_and_stopped() {
+    for spec in each_kind().into_iter().filter(|spec| spec.input == Input::Tokens) {
+        let file = spec.file(3);
+        let model = Model::from_bytes(&file).unwrap();
+        let expected = run(&model, b"call now free");
+        let mut scratch = vec![-1; model.scratch_len()];
+        let mut session = model.text_session(&mut scratch).unwrap();
+        let all = if spec.bidirectional { 2 * spec.layers * 3 } else { 0 };
+        for limit in 0..=all {
+            session.reset();
+            session.feed(b"call now free");
+            session.finish();
+            let mut steps = 0;
+            let mut count = |limit| {
+                steps += 1;
+                steps <= limit
+            };
+            let logits = session.logits_while(|| count(limit)).map(|logits| logits.iter().collect::<Vec<_>>());
+            assert_eq!(logits, (limit == all).then(|| expected.clone()), "{spec:?} {limit}");
+            // After a stop the session can be asked again.
+            assert_eq!(session.logits().iter().collect::<Vec<_>>(), expected, "{spec:?} {limit}");
+            assert_eq!(steps, all.min(limit + 1), "{spec:?} {limit}");
+            // The logits are known, so no step is left.
+            assert!(session.logits_while(|| false).is_some(), "{spec:?}");
+        }
+    }
+}
+
+#[test]
 fn every_kind_of_model_has_logits_after_every_token() {
     for seed in 0..60 {
         let spec = Spec { task: Task::Classify, input: Input::Tokens, output: Output::Softmax, ..Spec::random(seed) };

@@ -1,13 +1,14 @@
 //! Sends lines from a file or a pipe to a device's console, and prints the session.
 
 use std::io::{BufRead, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anstream::adapter::StripBytes;
 use anyhow::bail;
 
 use crate::commands::note;
-use crate::link::{Link, quoted};
+use crate::link::{Link, is_banner, patience, quoted};
+use crate::progress::Stage;
 
 const PROMPT: &[u8] = b"> ";
 /// Number of bytes of the output that an error message quotes.
@@ -22,6 +23,8 @@ struct Session<'o, L, W> {
     current: Vec<u8>,
     /// True if the current line began after the last input line was sent.
     is_new: bool,
+    /// True if the device has printed its banner since the last input line was sent.
+    has_restarted: bool,
     /// True if the device shows its prompt; after an answer in JSON it shows none.
     is_prompted: bool,
     /// The last bytes of the output, for error messages.
@@ -46,12 +49,13 @@ pub(super) fn run<L: Link, W: Write>(
         out,
         current: Vec::new(),
         is_new: false,
+        has_restarted: false,
         is_prompted: false,
         recent: Vec::new(),
         escapes: StripBytes::new(),
     };
     if is_starting {
-        session.wait("its first prompt", false)?;
+        session.wait("its first prompt", false, patience(b"reset", timeout))?;
     } else {
         session.out.write_all(PROMPT)?;
         session.current.extend_from_slice(PROMPT);
@@ -100,10 +104,16 @@ impl<L: Link, W: Write> Session<'_, L, W> {
             // The device would print its prompt at the line's first byte, where it looks like the prompt after the
             // answer.
             self.send(b"\n")?;
-            self.wait("a prompt", false)?;
+            self.wait("a prompt", false, self.timeout)?;
         }
         self.send(&[line, b"\n"].concat())?;
-        self.wait(&format!("the answer to line {number} of the input, {}", quoted(line)), is_machine)
+        self.has_restarted = false;
+        let waiting_for = format!("the answer to line {number} of the input, {}", quoted(line));
+        self.wait(&waiting_for, is_machine, patience(line, self.timeout))?;
+        if self.has_restarted && !matches!(line.trim_ascii_end(), b"reset" | b"@reset") {
+            bail!("the device restarted while {waiting_for} was expected; `stats` gives the reason");
+        }
+        Ok(())
     }
 
     fn send(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
@@ -112,18 +122,21 @@ impl<L: Link, W: Write> Session<'_, L, W> {
         Ok(self.link.send(bytes)?)
     }
 
-    /// Copies the output up to the prompt or, if `is_machine`, up to a line of JSON.
-    fn wait(&mut self, waiting_for: &str, is_machine: bool) -> anyhow::Result<()> {
-        let mut deadline = Instant::now() + self.timeout;
+    /// Copies the output up to the prompt or, if `is_machine`, up to a line of JSON. Fails if the device sends nothing
+    /// for `patience`.
+    fn wait(&mut self, waiting_for: &str, is_machine: bool, patience: Duration) -> anyhow::Result<()> {
         loop {
-            let bytes = self.link.receive(deadline.saturating_duration_since(Instant::now()))?;
+            let mut bytes = self.link.receive(patience.min(self.timeout))?;
+            if bytes.is_empty() && patience > self.timeout {
+                let _shown = Stage::new(format!("waiting for {waiting_for}"), 0);
+                bytes = self.link.receive(patience - self.timeout)?;
+            }
             if bytes.is_empty() {
-                let (seconds, last_seen) = (self.timeout.as_secs_f64(), quoted(&self.recent));
+                let (seconds, last_seen) = (patience.as_secs_f64(), quoted(&self.recent));
                 bail!(
                     "the device sent nothing for {seconds} s while {waiting_for} was expected; the last bytes seen were {last_seen}"
                 );
             }
-            deadline = Instant::now() + self.timeout;
             let bytes: Vec<u8> = self.escapes.strip_next(&bytes).flatten().copied().collect();
             let is_answered = self.track_lines(&bytes);
             // The lines of a transcript end with LF alone.
@@ -144,6 +157,7 @@ impl<L: Link, W: Write> Session<'_, L, W> {
             match byte {
                 b'\n' => {
                     is_answered |= self.current.first() == Some(&b'{');
+                    self.has_restarted |= is_banner(&self.current);
                     self.current.clear();
                     self.is_new = true;
                 }
@@ -214,6 +228,17 @@ mod tests {
     fn a_device_that_has_started_shows_its_prompt() {
         let mut device = Canned::new("", &["x\r\nham\r\n> "]);
         assert_eq!(transcript(&mut device, false, "x\nquit\ny\n").unwrap(), "> x\nham\n> \n");
+    }
+
+    #[test]
+    fn a_device_that_restarts_is_recognised_by_its_banner() {
+        let banner = "\r\ntern 0.1.0 on host\r\nmodel `a`: 2 classes\r\ntype a text\r\n> ";
+        let mut device = Canned::new(banner, &[banner, banner, "x\r\nham\r\n> "]);
+        let error = transcript(&mut device, true, "reset\nfree prize\nx\n").unwrap_err().to_string();
+        assert!(
+            error.contains("the device restarted while the answer to line 2 of the input, \"free prize\""),
+            "{error}"
+        );
     }
 
     #[test]

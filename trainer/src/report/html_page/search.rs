@@ -27,11 +27,15 @@ impl ReportInputs {
                 number("instructions_per_token"),
             ]
         };
-        // The best ones of the last round first.
+        // The best ones of those that were measured in integers first.
         let mut order: Vec<usize> = (0..trials.len()).collect();
         let key = |index: &usize| {
             let trial = &trials[*index];
-            (trial["is_final"] == true, trial["score"].as_f64().unwrap_or(0.0), -trial["loss"].as_f64().unwrap_or(0.0))
+            (
+                trial["in_integers"] == true,
+                trial["score"].as_f64().unwrap_or(0.0),
+                -trial["loss"].as_f64().unwrap_or(0.0),
+            )
         };
         order.sort_by(|a, b| key(b).partial_cmp(&key(a)).unwrap_or(std::cmp::Ordering::Equal));
         let rows: Vec<Vec<Cell>> = order.into_iter().map(row).collect();
@@ -41,8 +45,8 @@ impl ReportInputs {
         html! {
             p {
                 "The most accurate of " (self.value("/search/candidates", count)) " candidates that fit "
-                (self.value("/search/budget/flash", count)) " bytes of flash memory. Candidates that trained for all epochs "
-                "were compared in integers, unless the rows are few enough for a cross-validation."
+                (self.value("/search/budget/flash", count)) " bytes of flash memory. Those that trained for half of the "
+                "epochs or more were compared in integers."
             }
             ul { @for sentence in self.list("/search/verdict") { li { (sentence.as_str().unwrap_or_default()) } } }
             div.charts {

@@ -187,12 +187,13 @@ impl Analysis {
             }
             let (bin, longer) = remaining.split_at(end);
             let correct = bin.iter().filter(|(_, is_correct)| *is_correct).count();
+            let accuracy = correct as f64 / end as f64;
             bins.push(LengthBin {
                 from: bin[0].0,
                 to: bin[end - 1].0,
                 examples: end,
-                accuracy: correct as f64 / end as f64,
-                interval: wilson(correct, end),
+                accuracy,
+                interval: wilson(accuracy, end),
             });
             remaining = longer;
         }
@@ -222,13 +223,13 @@ fn calibration(predictions: impl ExactSizeIterator<Item = (f64, bool)>) -> (f64,
     (ece, bins)
 }
 
-/// The 95 % confidence interval of the accuracy of a model that predicts `correct` of `examples` correctly (Wilson's
-/// score interval, 1927).
-pub fn wilson(correct: usize, examples: usize) -> [f64; 2] {
+/// The 95 % confidence interval of an accuracy that was measured on this number of examples (Wilson's score interval,
+/// 1927).
+pub fn wilson(accuracy: f64, examples: usize) -> [f64; 2] {
     if examples == 0 {
         return [0.0, 1.0];
     }
-    let (n, p) = (examples as f64, correct as f64 / examples as f64);
+    let (n, p) = (examples as f64, accuracy);
     let middle = p + Z * Z / (2.0 * n);
     let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + Z * Z / n;
@@ -287,7 +288,7 @@ mod tests {
             ((490, 494), [0.979_367_603_640_744, 0.996_846_794_314_893_2]),
             ((0, 5), [0.0, 0.434_482_464_783_174_87]),
         ] {
-            let found = wilson(right, examples);
+            let found = wilson(f64::from(right) / examples as f64, examples);
             for (found, expected) in found.iter().zip(expected) {
                 assert!((found - expected).abs() < 1e-9, "{right} of {examples}: {found}, expected {expected}");
             }

@@ -1,0 +1,49 @@
+//! The programs that have a file open, such as a serial port. Linux tells them in `/proc`; elsewhere none is found.
+
+use std::fs;
+use std::path::Path;
+
+/// The other programs that have this file open, as `NAME (process NUMBER)`. Those of other users are found only by
+/// root.
+pub(super) fn holders(path: &str) -> Vec<String> {
+    // A path such as /dev/serial/by-id/… is a link.
+    let Ok(file) = fs::canonicalize(path) else { return Vec::new() };
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let own_number = std::process::id();
+    let mut holders: Vec<String> = processes
+        .filter_map(|process| {
+            let number: u32 = process.file_name().to_str()?.parse().ok()?;
+            (number != own_number && has_open(&process.path(), &file)).then(|| {
+                let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+                format!("{} (process {number})", name.trim_end())
+            })
+        })
+        .collect();
+    holders.sort();
+    holders
+}
+
+/// Returns true if the process in this folder of `/proc` has the file open.
+fn has_open(process: &Path, file: &Path) -> bool {
+    let open_files = fs::read_dir(process.join("fd")).into_iter().flatten().flatten();
+    open_files.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|path| path == file)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_program_that_has_a_file_open_is_found() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap();
+        assert_eq!(holders(path), [""; 0], "this process does not count");
+        let mut child = Command::new("sleep").arg("60").stdin(Stdio::from(file.reopen().unwrap())).spawn().unwrap();
+        let found = holders(path);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(found, [format!("sleep (process {})", child.id())]);
+        assert_eq!(holders("/dev/tern-none"), [""; 0]);
+    }
+}

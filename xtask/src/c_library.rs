@@ -1,0 +1,167 @@
+//! `cargo xtask c`: builds the static library for C, and tests that it cannot panic.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use object::read::archive::ArchiveFile;
+use object::{Object, ObjectSection};
+use serde_json::json;
+
+use crate::process::{self, Command, capture_quietly, cargo};
+use crate::repo;
+use crate::setup::toolchain;
+
+/// The targets besides this computer.
+pub const TARGETS: [&str; 8] = [
+    "thumbv6m-none-eabi",
+    "thumbv7m-none-eabi",
+    "thumbv7em-none-eabi",
+    "thumbv7em-none-eabihf",
+    "thumbv8m.main-none-eabi",
+    "thumbv8m.main-none-eabihf",
+    "riscv32imc-unknown-none-elf",
+    "riscv32imac-unknown-none-elf",
+];
+
+/// The target of the library in WebAssembly.
+pub const WASM: &str = "wasm32-unknown-unknown";
+
+/// The folders of the Arduino library, named after the processor, its FPU and its floating-point ABI, and the target
+/// whose library is in each.
+const ARDUINO: [(&str, &str); 10] = [
+    ("cortex-m0plus", "thumbv6m-none-eabi"),
+    ("cortex-m3", "thumbv7m-none-eabi"),
+    ("cortex-m4", "thumbv7em-none-eabi"),
+    ("cortex-m4/fpv4-sp-d16-softfp", "thumbv7em-none-eabi"),
+    ("cortex-m4/fpv4-sp-d16-hard", "thumbv7em-none-eabihf"),
+    ("cortex-m7/fpv5-d16-softfp", "thumbv7em-none-eabi"),
+    ("cortex-m33", "thumbv8m.main-none-eabi"),
+    ("cortex-m33/fpv5-sp-d16-hard", "thumbv8m.main-none-eabihf"),
+    ("esp32c3", "riscv32imc-unknown-none-elf"),
+    ("esp32c6", "riscv32imac-unknown-none-elf"),
+];
+
+/// Builds the library for all targets and for this computer into `target/c/TARGET/libtern.a`, with the header in
+/// `target/c/include` and a library for Arduino in `target/c/arduino`, and prints the sizes of its code and constants.
+pub fn run(as_json: bool) -> Result<()> {
+    toolchain::ensure_targets(&TARGETS)?;
+    let host = toolchain::host()?;
+    let folder = repo::root().join("target").join("c");
+    let include = folder.join("include");
+    fs::create_dir_all(&include).with_context(|| format!("cannot create {}", include.display()))?;
+    repo::write(&include.join("tern.h"), repo::read(&repo::c().join("include").join("tern.h"))?)?;
+    if !as_json {
+        println!("{:<32}{:>10}{:>12}{:>12}", "target", "code", "constants", "archive");
+    }
+    for target in TARGETS.into_iter().chain([host.as_str()]) {
+        let archive = build(target)?;
+        let bytes = fs::read(&archive).with_context(|| format!("cannot read {}", archive.display()))?;
+        let (code, constants) = sizes(&bytes).with_context(|| archive.display().to_string())?;
+        let to = folder.join(target);
+        fs::create_dir_all(&to).with_context(|| format!("cannot create {}", to.display()))?;
+        repo::write(&to.join("libtern.a"), &bytes)?;
+        if as_json {
+            println!("{}", json!({"target": target, "code": code, "constants": constants, "archive": bytes.len()}));
+        } else {
+            println!("{target:<32}{code:>10}{constants:>12}{:>12}", bytes.len());
+        }
+    }
+    arduino(&folder)?;
+    if !as_json {
+        println!("in {}", repo::shown(&folder));
+    }
+    Ok(())
+}
+
+/// Makes the library for Arduino from the libraries in `folder`.
+fn arduino(folder: &Path) -> Result<()> {
+    let library = folder.join("arduino").join("Tern");
+    let copy = |from: PathBuf, to: PathBuf| -> Result<()> {
+        let parent = to.parent().unwrap_or(&library);
+        fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
+        fs::copy(&from, &to).with_context(|| format!("cannot copy {}", from.display()))?;
+        Ok(())
+    };
+    let source = repo::c().join("arduino");
+    for name in ["library.properties", "examples/Classify/Classify.ino"] {
+        copy(source.join(name), library.join(name))?;
+    }
+    copy(folder.join("include").join("tern.h"), library.join("src").join("tern.h"))?;
+    for (processor, target) in ARDUINO {
+        copy(folder.join(target).join("libtern.a"), library.join("src").join(processor).join("libtern.a"))?;
+    }
+    Ok(())
+}
+
+/// The command that builds the library for a target.
+fn command(target: &str, features: &str) -> Command {
+    of_type("staticlib", target, features)
+}
+
+/// The command that builds the library as a crate type.
+fn of_type(crate_type: &str, target: &str, features: &str) -> Command {
+    let mut command = cargo(&repo::c());
+    command.args(["rustc", "--quiet", "--release", "--lib", "--crate-type", crate_type, "--target", target]);
+    command.args(["--features", features, "--target-dir"]).arg(repo::c().join("target"));
+    command
+}
+
+/// Builds the library for a target and returns its path.
+fn build(target: &str) -> Result<PathBuf> {
+    process::run(&mut command(target, "panic-handler"))?;
+    Ok(repo::c().join("target").join(target).join("release").join("libtern.a"))
+}
+
+/// Builds the library in WebAssembly and returns its bytes.
+pub fn build_wasm() -> Result<Vec<u8>> {
+    process::run(&mut of_type("cdylib", WASM, "panic-handler"))?;
+    let path = repo::c().join("target").join(WASM).join("release").join("tern.wasm");
+    fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The bytes of the code and of the constants of our own object in the archive, with all functions and all kinds of
+/// models. A linker takes less, since it leaves out the functions that a program does not call.
+fn sizes(archive: &[u8]) -> Result<(u64, u64)> {
+    let (mut code, mut constants) = (0, 0);
+    for member in ArchiveFile::parse(archive)?.members() {
+        let member = member?;
+        if !member.name().starts_with(b"tern") {
+            continue;
+        }
+        let file = object::File::parse(member.data(archive)?)?;
+        for section in file.sections() {
+            let name = section.name()?;
+            let is_in = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+            if is_in(&[".text"]) {
+                code += section.size();
+            } else if is_in(&[".rodata", ".srodata", ".data.rel.ro"]) {
+                constants += section.size();
+            }
+        }
+    }
+    if code == 0 {
+        bail!("no object of the library; expected one that begins with `tern`");
+    }
+    Ok((code, constants))
+}
+
+/// Checks that no function of the library can panic: the panic handler, which calls a function that is defined nowhere,
+/// is not in the library. A library with a panic has it.
+pub fn check_no_panic() -> Result<()> {
+    const HANDLER_CALLS: &str = "tern_could_panic";
+    let host = toolchain::host()?;
+    for (features, is_expected) in [("panic-handler", false), ("panic-handler,panics", true)] {
+        capture_quietly(&mut command(&host, features), false)?;
+        let archive = repo::c().join("target").join(&host).join("release").join("libtern.a");
+        let bytes = fs::read(&archive).with_context(|| format!("cannot read {}", archive.display()))?;
+        let needle = HANDLER_CALLS.as_bytes();
+        let is_found = bytes.windows(needle.len()).any(|window| window == needle);
+        if is_found != is_expected {
+            bail!(
+                "the library with the features {features}: `{HANDLER_CALLS}` found: {is_found}, expected: {is_expected}"
+            );
+        }
+    }
+    Ok(())
+}
