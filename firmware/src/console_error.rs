@@ -4,6 +4,7 @@ use core::fmt::{self, Write};
 
 #[cfg(feature = "tasks")]
 use tern_runtime::Task;
+#[cfg(feature = "models")]
 use tern_runtime::TooLong;
 use thiserror::Error;
 
@@ -64,6 +65,7 @@ impl ConsoleError {
         match self {
             ConsoleError::LineTooLong { bytes } => write!(out, r#","bytes":{bytes},"limit":{}"#, line::LIMIT)?,
             ConsoleError::Overflow { lost } => write!(out, r#","lost":{lost},"queue_bytes":{}"#, queue::CAPACITY)?,
+            #[cfg(feature = "models")]
             ConsoleError::Input(InputError::TooLong(TooLong { found, kept })) => {
                 write!(out, r#","tokens":{found},"limit":{kept}"#)?
             }
@@ -79,9 +81,13 @@ impl ConsoleError {
             ConsoleError::LineTooLong { .. } => "line_too_long",
             ConsoleError::Overflow { .. } => "overflow",
             ConsoleError::NoModel(_) => "no_model",
-            ConsoleError::Input(InputError::TooLong(_)) => "text_too_long",
-            #[cfg(feature = "tasks")]
-            ConsoleError::Input(InputError::Numbers(_)) => "numbers",
+            // Without these features there is no such error.
+            ConsoleError::Input(error) => match *error {
+                #[cfg(feature = "models")]
+                InputError::TooLong(_) => "text_too_long",
+                #[cfg(feature = "tasks")]
+                InputError::Numbers(_) => "numbers",
+            },
             #[cfg(feature = "tasks")]
             ConsoleError::OtherTask { .. } => "other_task",
             ConsoleError::NoText => "no_text",

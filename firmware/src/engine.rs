@@ -1,6 +1,8 @@
 //! Runs the loaded model for the console: reads texts or numbers, predicts, and counts the clock ticks that this takes.
 
-use tern_runtime::{Config, Golden, Input, Logits, Model, Ranked, Sampler, Session, Task, TooLong, UNK, softmax};
+#[cfg(feature = "models")]
+use tern_runtime::TooLong;
+use tern_runtime::{Config, Golden, Input, Logits, Model, Ranked, Sampler, Session, Task, UNK, softmax};
 use thiserror::Error;
 
 use crate::features::TASKS;
@@ -31,6 +33,8 @@ impl Answer {
 /// The reason why a text has no prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum InputError {
+    /// The model reads in both directions, and the text has more tokens than it can keep.
+    #[cfg(feature = "models")]
     #[error(
         "text too long: {} tokens, a bidirectional model must keep them all and has room for {}; send it in parts, or \
          raise SCRATCH_BYTES", .0.found, .0.kept
@@ -293,11 +297,11 @@ impl<'m> Engine<'m> {
             *to = logit;
         }
         self.ticks += ticks_since(start, port);
-        let too_long = self.session.check_length().err().map(InputError::TooLong);
+        let error = None;
+        #[cfg(feature = "models")]
+        let error = self.session.check_length().err().map(InputError::TooLong).or(error);
         #[cfg(feature = "tasks")]
-        let error = self.number_error.map(InputError::Numbers).or(too_long);
-        #[cfg(not(feature = "tasks"))]
-        let error = too_long;
+        let error = self.number_error.map(InputError::Numbers).or(error);
         let (tokens, unknown) = (self.session.tokens(), self.session.unknown());
         let answer = Answer { tokens, unknown, ticks: self.ticks, error };
         self.last_answer = Some(answer);

@@ -15,7 +15,7 @@ pub enum NumberError {
     /// A byte that cannot be part of a number.
     #[error(
         "found `{}`, expected decimal numbers such as 21.5 or -3, with spaces between them",
-        [*.0].escape_ascii()
+        Visible(*.0)
     )]
     Byte(u8),
     #[error("a number has more than {DIGITS} digits before its point")]
@@ -23,6 +23,18 @@ pub enum NumberError {
     /// The last time step is not complete.
     #[error("the last step has {found} numbers, expected {expected}, one for each channel")]
     Incomplete { found: usize, expected: usize },
+}
+
+/// Displays a byte: a printable character as it is, any other byte as `\x0a`.
+struct Visible(u8);
+
+impl fmt::Display for Visible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            b' '..=b'~' => write!(f, "{}", char::from(self.0)),
+            byte => write!(f, "\\x{byte:02x}"),
+        }
+    }
 }
 
 /// Parses numbers byte by byte.

@@ -17,11 +17,13 @@ impl Name {
         Name::of_bytes(name.as_bytes())
     }
 
+    #[inline(never)]
     pub(crate) fn of_bytes(name: &[u8]) -> Self {
         Name::joined(&[name])
     }
 
     /// The concatenation of `parts`.
+    #[inline(never)]
     pub(crate) fn joined<T: AsRef<[u8]>>(parts: &[T]) -> Self {
         let mut bytes = [0; 40];
         let mut length = 0;

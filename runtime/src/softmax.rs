@@ -36,20 +36,22 @@ pub(crate) fn probability(logit: i32, largest: i32, logits: impl Iterator<Item =
     // The exponential of a logit relative to the largest one, Q30.
     let weight = |logit: i32| exp_neg(largest.abs_diff(logit));
     let sum: u64 = logits.map(|l| u64::from(weight(l))).sum();
-    // The largest logit is among `logits`, so the sum is at least 2^30 and no weight is larger than it.
-    quotient((u64::from(weight(logit)) << 16) + sum / 2, sum)
+    // The largest logit is among `logits`, so the sum is at least 2^30, and no weight is larger. With `max` the loop of
+    // the division ends for any arguments.
+    quotient((u64::from(weight(logit)) << 16) + sum / 2, sum.max(1))
 }
 
 /// Divides, rounded down. The quotient is at most 2^17 − 1, the divisor below 2^47 and not 0. On small cores a division
 /// of 64 bits is a function of 900 bytes.
 fn quotient(mut dividend: u64, divisor: u64) -> u32 {
-    let mut quotient = 0;
-    for bit in (0..=16).rev() {
-        let part = divisor << bit;
+    let (mut quotient, mut part) = (0, divisor << 16);
+    while part >= divisor {
+        quotient <<= 1;
         if dividend >= part {
             dividend -= part;
-            quotient |= 1 << bit;
+            quotient |= 1;
         }
+        part >>= 1;
     }
     quotient
 }

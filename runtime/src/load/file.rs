@@ -57,7 +57,8 @@ impl<'a> File<'a> {
     }
 
     /// Records a fault. The first one is kept.
-    #[inline(always)]
+    #[cfg_attr(feature = "errors", inline(never))]
+    #[cfg_attr(not(feature = "errors"), inline(always))]
     pub(crate) fn refuse(&self, fault: Fault) {
         if ERRORS && !self.is_refused() {
             self.fault.set(fault);

@@ -108,6 +108,7 @@ fn optional(file: &File<'_>, key: Key) -> Option<u8> {
 }
 
 /// The index of the value of a required key; 0 if the key is missing.
+#[inline(never)]
 fn required(file: &File<'_>, key: Key) -> u8 {
     optional(file, key).unwrap_or_else(|| {
         file.refuse(Fault::MissingKey(key_hash(key)));

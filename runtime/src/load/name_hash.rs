@@ -52,6 +52,7 @@ impl NameHash {
     }
 
     /// The index of this hash in a list.
+    #[cfg_attr(feature = "errors", inline(never))]
     pub(crate) fn position(self, among: &[Self]) -> Option<u8> {
         among.iter().position(|&other| other == self).map(|position| position as u8)
     }

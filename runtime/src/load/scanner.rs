@@ -167,6 +167,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
     }
 
     /// A decimal number below 2^31 without leading zeros.
+    #[inline(never)]
     fn number(&mut self) -> u32 {
         let at = self.at;
         let mut number = 0u32;

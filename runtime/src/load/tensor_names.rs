@@ -16,6 +16,7 @@ impl Place {
     }
 
     /// The hash of `name` followed by this suffix.
+    #[cfg_attr(feature = "errors", inline(never))]
     pub(super) fn name_hash(self, name: NameHash) -> NameHash {
         if Place::COUNT == 1 {
             return name.and("_l0");
@@ -50,7 +51,8 @@ fixed_tensors! {
 
 impl Tensor {
     /// A tensor of one direction of a layer. `module`: the module name of its cells.
-    #[inline(always)]
+    #[cfg_attr(feature = "errors", inline(never))]
+    #[cfg_attr(not(feature = "errors"), inline(always))]
     pub(super) fn of_layer(module: &str, parameter: &str, place: Place) -> Self {
         Tensor(place.name_hash(NameHash::of(module).and(parameter)))
     }
@@ -106,6 +108,7 @@ pub(super) mod shift {
     #[cfg(feature = "ngrams")]
     pub(crate) const POOLED: NameHash = NameHash::of(key::SHIFT_POOLED);
 
+    #[cfg_attr(feature = "errors", inline(never))]
     pub(crate) fn of_layer(module: &str, place: Place) -> NameHash {
         place.name_hash(NameHash::of(key::SHIFT).and(module))
     }

@@ -33,6 +33,7 @@ impl<'a> File<'a> {
     }
 
     /// The index of the value of a key in a list; none if the key is missing.
+    #[inline(never)]
     pub(super) fn value_index(&self, key: NameHash, values: &[NameHash]) -> Option<u8> {
         let Scanner { entry, .. } = &self.find(key);
         if entry.name != key {

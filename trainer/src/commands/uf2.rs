@@ -1,6 +1,8 @@
-//! UF2 files: a firmware and a model in one file, which is copied to the drive that a Pico shows while its boot ROM runs.
+//! UF2 files: a firmware and a model in one file, which is copied to the drive that a Pico shows while its boot ROM
+//! runs.
 //!
-//! The format: <https://github.com/microsoft/uf2>. Every block of 512 bytes holds 256 bytes of flash with their address.
+//! The format: <https://github.com/microsoft/uf2>. Every block of 512 bytes holds 256 bytes of flash with their
+//! address.
 
 use std::collections::BTreeMap;
 
