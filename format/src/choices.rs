@@ -182,7 +182,8 @@ choices! {
     Packing {
         /// LSTM: the four gates of a unit side by side, column by column. For cores without DSP instructions.
         Interleaved4 = "interleaved4",
-        /// LSTM: two gates in each 16-bit half, two columns in each word. For the DSP instructions of Cortex-M4 and M7.
+        /// LSTM: two gates in each 16-bit half, two columns in each word. For the DSP instructions of Cortex-M4, M7 and
+        /// M33.
         Paired16 = "paired16",
         /// GRU: the three gates of a unit side by side, column by column.
         Interleaved3 = "interleaved3",

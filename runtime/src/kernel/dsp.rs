@@ -1,4 +1,5 @@
-//! An LSTM step over `paired16` records, for cores with the DSP instructions of ARMv7E-M: Cortex-M4 and M7.
+//! An LSTM step over `paired16` records, for cores with the DSP instructions of Armv7E-M: Cortex-M4, M7, and M33
+//! with the DSP extension.
 //!
 //! A word of weights holds two columns of a pair of rows, 256·a + b each. Three instructions do four
 //! multiply-accumulates: SMLALD adds both columns of 256·a + b to a 64-bit sum, SXTB16 extracts b, and SMLAD adds b to
@@ -9,6 +10,21 @@
 //!
 //! `Paired::plain_step` defines the result.
 #![allow(unsafe_code)]
+
+/// The directive by which the assembler of Armv8-M accepts DSP instructions. `build.rs` sets `cortex_m33` only if the
+/// chip has them.
+#[cfg(cortex_m33)]
+macro_rules! cpu {
+    () => {
+        ".cpu cortex-m33"
+    };
+}
+#[cfg(not(cortex_m33))]
+macro_rules! cpu {
+    () => {
+        ""
+    };
+}
 
 pub(super) mod dot;
 
@@ -98,6 +114,7 @@ pub(crate) fn embed(weights: &[i8], multiplier: i16, x: &mut [i16]) -> bool {
     // multiple of 4 that is not zero, and `x` is at a word boundary.
     unsafe {
         asm!(
+            cpu!(),
             "2:",
             "ldr {even}, [{weights}], #4",
             "sxtb16 {odd}, {even}, ror #8",
@@ -195,6 +212,7 @@ unsafe extern "C" fn run(
     next_h: *mut i16,
 ) {
     naked_asm!(
+        cpu!(),
         "push {{r4-r11, lr}}",
         "ldm r0, {{r4-r8, r11, r12}}",
         "mov r0, r3",

@@ -1,6 +1,6 @@
-//! `mps2-an385` and `mps2-an386`: vectors, and TIMER0 as a counter of instructions.
+//! `mps2-an385`, `an386`, `an500` and `an505`: vectors, and TIMER0 as a counter of instructions.
 //!
-//! The emulator runs with `-icount shift=6`: an instruction takes 64 ns, a tick of the 25 MHz timer 40 ns.
+//! The emulator runs with `-icount shift=6`: an instruction takes 64 ns. A timer tick is 40 ns, on `an505` 50 ns.
 
 use core::arch::global_asm;
 use core::ptr::with_exposed_provenance_mut;
@@ -21,9 +21,9 @@ extern "C" fn reset() -> ! {
     // The hard-float target may keep values in floating-point registers: switch them on. A core without any ignores it.
     write(0xe000_ed88, 0xf << 20);
     // TIMER0: count down from the largest value.
-    write(TIMER_RELOAD, u32::MAX);
-    write(TIMER_VALUE, u32::MAX);
-    write(TIMER_CONTROL, 1);
+    write(timer() + TIMER_RELOAD, u32::MAX);
+    write(timer() + TIMER_VALUE, u32::MAX);
+    write(timer() + TIMER_CONTROL, 1);
     crate::main()
 }
 
@@ -31,9 +31,20 @@ extern "C" fn fault() -> ! {
     panic!("the processor faulted")
 }
 
-const TIMER_CONTROL: usize = 0x4000_0000;
-const TIMER_VALUE: usize = 0x4000_0004;
-const TIMER_RELOAD: usize = 0x4000_0008;
+unsafe extern "C" {
+    static __timer: u8;
+    static __timer_tick_ns: u8;
+}
+
+/// The offsets of the timer's registers.
+const TIMER_CONTROL: usize = 0;
+const TIMER_VALUE: usize = 4;
+const TIMER_RELOAD: usize = 8;
+
+/// The address of TIMER0, from the linker script.
+fn timer() -> usize {
+    (&raw const __timer).addr()
+}
 
 fn write(register: usize, value: u32) {
     // SAFETY: the callers name 32-bit registers of this board; none of them writes to memory.
@@ -46,11 +57,12 @@ pub struct Moment(u32);
 /// Reads the counter.
 pub fn instructions() -> Moment {
     // SAFETY: reading the timer changes nothing.
-    Moment(unsafe { with_exposed_provenance_mut::<u32>(TIMER_VALUE).read_volatile() })
+    Moment(unsafe { with_exposed_provenance_mut::<u32>(timer() + TIMER_VALUE).read_volatile() })
 }
 
 /// The number of instructions since then, at most about 2^31.
 pub fn instructions_since(Moment(before): Moment) -> u32 {
     let Moment(now) = instructions();
-    (u64::from(before.wrapping_sub(now)) * 40 / 64) as u32
+    let tick_ns = (&raw const __timer_tick_ns).addr() as u64;
+    (u64::from(before.wrapping_sub(now)) * tick_ns / 64) as u32
 }
