@@ -33,6 +33,7 @@ const fn arm(name: &'static str, target: &'static str, packing: Packing, argumen
 const M3: &[&str] = &["-M", "mps2-an385", "-icount", "shift=6"];
 const M4: &[&str] = &["-M", "mps2-an386", "-icount", "shift=6"];
 const M7: &[&str] = &["-M", "mps2-an500", "-icount", "shift=6"];
+const M55: &[&str] = &["-M", "mps3-an547", "-icount", "shift=0"];
 const M33: &[&str] = &["-M", "mps2-an505", "-icount", "shift=6"];
 
 /// The core of the firmware in the demo and the tests.
@@ -44,6 +45,14 @@ pub const CORTEX_M33: Core = Core {
     model_address: 0x1020_0000,
     ids_address: 0x1038_0000,
     ..arm("cortex-m33", "thumbv8m.main-none-eabihf", Packing::Paired16, M33)
+};
+
+/// Cortex-M55 with Helium.
+pub const CORTEX_M55: Core = Core {
+    feature: "cortex-m55-helium",
+    model_address: 0x2100_0000,
+    ids_address: 0x2118_0000,
+    ..arm("cortex-m55", "thumbv8m.main-none-eabihf", Packing::Paired16, M55)
 };
 
 /// The RISC-V core.
@@ -62,10 +71,11 @@ pub const RV32IMAC: Core = Core {
 ///
 /// QEMU has no Cortex-M0+ machine with enough memory, so that code runs on a Cortex-M3, which has all of its
 /// instructions.
-pub const CORES: [Core; 6] = [
+pub const CORES: [Core; 7] = [
     CORTEX_M4,
     arm("cortex-m7", repo::FIRMWARE_TARGET, Packing::Paired16, M7),
     CORTEX_M33,
+    CORTEX_M55,
     arm("cortex-m3", "thumbv7m-none-eabi", Packing::Interleaved4, M3),
     arm("cortex-m0plus", "thumbv6m-none-eabi", Packing::Interleaved4, M3),
     RV32IMAC,

@@ -16,6 +16,9 @@ mod turns;
 
 pub(super) mod dot;
 mod four_rows;
+#[cfg(helium)]
+#[macro_use]
+mod helium;
 
 use core::arch::{asm, naked_asm};
 
@@ -23,6 +26,7 @@ pub(crate) use four_rows::{FourRows, Parts, Turns, Vectors, gru_unit};
 
 use super::arguments::{Paired, Plan, State};
 use crate::activation::{SIGMOID, TANH};
+#[cfg(not(helium))]
 use turns::{BLOCK, BLOCK_BYTES, TURN};
 
 /// The distance from the loop of the input projection to the code for precomputed sums, and from the gates to the code
@@ -31,18 +35,28 @@ const FOLDED: usize = 1usize.wrapping_sub(24);
 const SHIFTED: usize = 1usize.wrapping_sub(20);
 
 /// The plan of a layer. input_size, hidden_size: multiples of [`BLOCK`].
+#[cfg(not(helium))]
 pub(crate) fn plan(input_size: usize, hidden_size: usize, shift: u32) -> Plan {
     // Skips the blocks that the first turn does not need.
     let enter = |columns: usize| ((columns / BLOCK).wrapping_neg() % TURN) * BLOCK_BYTES + 1;
     let turns_hh = (hidden_size / BLOCK).div_ceil(TURN);
+    plan_of(0x8000usize.wrapping_sub(turns_hh << 16), [input_size, hidden_size], enter, shift)
+}
+#[cfg(helium)]
+pub(crate) use helium::plan;
+
+/// A plan from the initial count of turns, the sizes, and the distance into a loop at which to enter for some columns.
+fn plan_of(turns_hh: usize, [input_size, hidden_size]: [usize; 2], enter: impl Fn(usize) -> usize, shift: u32) -> Plan {
     Plan {
-        turns_hh: 0x8000usize.wrapping_sub(turns_hh << 16),
+        turns_hh,
         units: (hidden_size as isize).wrapping_neg(),
         x_bytes: 2 * input_size,
         enter_ih: enter(input_size),
         shift,
         enter_hh: enter(hidden_size),
         gates: if shift == 0 { 1 } else { SHIFTED },
+        #[cfg(helium)]
+        vectors: [input_size / helium::VECTOR, hidden_size / helium::VECTOR].map(|vectors| vectors as u16),
     }
 }
 
@@ -129,6 +143,46 @@ pub(crate) fn embed(weights: &[i8], multiplier: i16, x: &mut [i16]) -> bool {
     true
 }
 
+/// The registers of the sums, as a list.
+#[cfg(not(helium))]
+macro_rules! sums {
+    () => {
+        "r2-r7"
+    };
+}
+/// The columns of the recurrent projection, and those of the input projection.
+#[cfg(not(helium))]
+macro_rules! recurrent_columns {
+    () => {
+        concat!("3:\n", turn!(), "adds r3, r3, #0x10000\n bmi 3b\n")
+    };
+}
+#[cfg(not(helium))]
+macro_rules! input_columns {
+    () => {
+        concat!("4:\n", turn!(), "ldr r8, [sp, #96]\n cmp r1, r8\n bne 4b\n")
+    };
+}
+/// The sums of the first rows.
+#[cfg(not(helium))]
+macro_rules! lstm_first_rows {
+    () => {
+        first_rows!()
+    };
+}
+/// Moves the numbers of vectors of the plan at r0 to the stack, above everything else.
+#[cfg(not(helium))]
+macro_rules! push_vectors {
+    () => {
+        ""
+    };
+}
+#[cfg(not(helium))]
+macro_rules! pop_vectors {
+    () => {
+        ""
+    };
+}
 /// Loads a precomputed input projection: 24 bytes of code, as `FOLDED` requires.
 #[cfg(feature = "folding")]
 macro_rules! ready_made {
@@ -177,6 +231,7 @@ unsafe extern "C" fn run(
     naked_asm!(
         cpu!(),
         "push {{r4-r11, lr}}",
+        push_vectors!(),
         "ldm r0, {{r4-r8, r11, r12}}",
         "mov r0, r3",
         // Distances become addresses.
@@ -190,7 +245,7 @@ unsafe extern "C" fn run(
         "ldm lr!, {{r3, r6-r9}}",
         "push {{r2-r4, r6-r9, r11}}",
         "mov r4, sp",
-        "ldrd r8, r9, [sp, #84]",
+        "ldrd r8, r9, [sp, #{arguments}]",
         "sub r8, r8, r5, lsl #2",
         "sub r9, r9, r5, lsl #1",
         "ldm lr, {{r3, r6, r7, r10}}",
@@ -198,14 +253,11 @@ unsafe extern "C" fn run(
         "mov r3, r4",
         // A unit: its recurrent projection.
         "2:",
-        "ldm r3, {{r1-r7, pc}}",
+        concat!("ldm r3, {{r1, ", sums!(), ", pc}}"),
         ".p2align 2",
-        "3:",
-        turn!(),
-        "adds r3, r3, #0x10000",
-        "bmi 3b",
+        recurrent_columns!(),
+        lstm_first_rows!(),
         "ldmia r0!, {{r8-r11}}",
-        first_rows!(),
         "smulwb r2, r2, r8",
         "smulwt r4, r4, r8",
         "smulwb r5, r5, r9",
@@ -213,16 +265,12 @@ unsafe extern "C" fn run(
         "push {{r2, r4, r5, r7, r10, r11}}",
         // Its input projection.
         "ldr r1, [sp, #92]",
-        "ldmia r0!, {{r2-r7}}",
+        concat!("ldmia r0!, {{", sums!(), "}}"),
         "ldr pc, [sp, #100]",
         ".p2align 2",
         ready_made!(),
-        "4:",
-        turn!(),
-        "ldr r8, [sp, #96]",
-        "cmp r1, r8",
-        "bne 4b",
-        first_rows!(),
+        input_columns!(),
+        lstm_first_rows!(),
         "8:",
         "pop {{r3, r6, r8, r9, r12, lr}}",
         "smlawb r2, r2, r12, r3",
@@ -255,12 +303,14 @@ unsafe extern "C" fn run(
         "str r6, [sp, #8]",
         "bmi 2b",
         "add sp, #84",
+        pop_vectors!(),
         "pop {{r4-r11, pc}}",
         ".p2align 2",
         "9:",
         ".word 4b, 3b, 6b",
         ".word 0, 0, 0, 0, 0",
         ".word {half_of_h}, {sigmoid} + 512, {tanh} + 512, {half_of_t}",
+        arguments = const if cfg!(helium) { 88 } else { 84 },
         half_of_h = const 1 << 14,
         half_of_t = const 1 << 10,
         sigmoid = sym SIGMOID,

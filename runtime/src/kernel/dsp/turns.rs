@@ -6,9 +6,15 @@ pub(super) const TURN: usize = 4;
 /// The bytes of code of a block.
 pub(super) const BLOCK_BYTES: usize = 56;
 
-/// The directive by which the assembler of Armv8-M accepts DSP instructions. `build.rs` sets `cortex_m33` only if the
-/// chip has them.
-#[cfg(cortex_m33)]
+/// The directive by which the assembler of Armv8-M accepts DSP instructions. `build.rs` sets the `cfg`
+/// only if the chip has them.
+#[cfg(helium)]
+macro_rules! cpu {
+    () => {
+        ".cpu cortex-m55"
+    };
+}
+#[cfg(all(cortex_m33, not(helium)))]
 macro_rules! cpu {
     () => {
         ".cpu cortex-m33"
