@@ -2,18 +2,48 @@
 
 use std::env;
 
+/// The cores of the architecture Armv8-M Mainline with the DSP extension, as `-Ctarget-cpu` names them.
+const CORES_WITH_DSP: [&str; 4] = ["cortex-m33", "cortex-m35p", "cortex-m55", "cortex-m85"];
+/// Those that also have the vector extension Helium.
+const CORES_WITH_HELIUM: [&str; 2] = ["cortex-m55", "cortex-m85"];
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rustc-check-cfg=cfg(thumb1, armv7m, dsp, rv32)");
+    println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
+    println!("cargo::rustc-check-cfg=cfg(thumb1, armv7m, dsp, cortex_m33, helium, rv32)");
     let target = env::var("TARGET").unwrap_or_default();
     // Cortex-M0, M0+, M1 and M23: none of them has 64-bit products or the wide load LDRD.
     if target.starts_with("thumbv6m") || target.starts_with("thumbv8m.base") {
         println!("cargo::rustc-cfg=thumb1");
     }
-    // Cortex-M4 and M7. M33 uses the portable kernels: its DSP instructions are optional, and the target's name does
-    // not tell whether they are present.
+    // Cortex-M4 and M7.
     if target.starts_with("thumbv7em") {
         println!("cargo::rustc-cfg=dsp");
+    }
+    // Cortex-M33 and later cores: their DSP extension is an option of the chip, which the target's name does not tell.
+    // Without it they run the portable kernels.
+    if target.starts_with("thumbv8m.main") {
+        let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+        let has = |cores: &[&str], extension: &str, feature: &str| {
+            let is_asked_for = env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
+            let found = tells(&flags, cores, extension);
+            if found == Some(false) && is_asked_for {
+                println!(
+                    "cargo::error=the feature `{}` needs an extension of the core, which `-{extension}` in \
+                     -Ctarget-feature denies; remove one of them",
+                    feature.to_lowercase().replace('_', "-")
+                );
+            }
+            found.unwrap_or(is_asked_for)
+        };
+        let helium = has(&CORES_WITH_HELIUM, "mve", "CORTEX_M55_HELIUM");
+        if helium {
+            println!("cargo::rustc-cfg=helium");
+        }
+        // Every core with Helium has the DSP instructions.
+        if has(&CORES_WITH_DSP, "dsp", "CORTEX_M33_DSP") || helium {
+            println!("cargo::rustc-cfg=dsp\ncargo::rustc-cfg=cortex_m33");
+        }
     }
     // Cortex-M3, the core of the architecture Armv7-M without the DSP instructions of M4 and M7 (Armv7E-M).
     if target.starts_with("thumbv7m") {
@@ -23,4 +53,29 @@ fn main() {
     if ["riscv32imc", "riscv32imac"].iter().any(|core| target.starts_with(core)) {
         println!("cargo::rustc-cfg=rv32");
     }
+}
+
+/// The answer of the compiler's flags to the question if the core has an extension; none if they do not tell. `cores`:
+/// those that have it. The last flag counts, and `target-feature` more than `target-cpu`.
+fn tells(encoded_flags: &str, cores: &[&str], extension: &str) -> Option<bool> {
+    // Each flag is one word, `-Cname=value`, or two, `-C` and `name=value`.
+    let options =
+        encoded_flags.split('\x1f').map(|word| word.trim_start_matches("--codegen=").trim_start_matches("-C"));
+    let (mut by_core, mut by_feature) = (None, None);
+    for option in options {
+        match option.split_once('=') {
+            Some(("target-cpu", core)) => by_core = cores.contains(&core).then_some(true),
+            Some(("target-feature", features)) => {
+                for feature in features.split(',') {
+                    match feature.split_at_checked(1) {
+                        Some(("+", name)) if name == extension => by_feature = Some(true),
+                        Some(("-", name)) if name == extension => by_feature = Some(false),
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    by_feature.or(by_core)
 }

@@ -6,6 +6,8 @@ use std::{env, fs, io};
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     let script = match env::var("CARGO_CFG_TARGET_ARCH").as_deref() {
+        Ok("arm") if env::var_os("CARGO_FEATURE_CORTEX_M55_HELIUM").is_some() => "an547.x",
+        Ok("arm") if env::var("TARGET").is_ok_and(|target| target.starts_with("thumbv8m.main")) => "an505.x",
         Ok("arm") => "mps2.x",
         Ok("riscv32") => "virt.x",
         _ => return Ok(()),

@@ -182,7 +182,8 @@ choices! {
     Packing {
         /// LSTM: the four gates of a unit side by side, column by column. For cores without DSP instructions.
         Interleaved4 = "interleaved4",
-        /// LSTM: two gates in each 16-bit half, two columns in each word. For the DSP instructions of Cortex-M4 and M7.
+        /// Any cell: two rows in each 16-bit half, two columns in each word. For the DSP instructions of Cortex-M4, M7
+        /// and M33.
         Paired16 = "paired16",
         /// GRU: the three gates of a unit side by side, column by column.
         Interleaved3 = "interleaved3",
@@ -194,8 +195,10 @@ choices! {
 }
 
 impl Packing {
-    /// The packings for LSTM layers of 8-bit weights. Other cells have one each: [`Packing::plain`].
-    pub const LSTM: [Packing; 2] = [Packing::Interleaved4, Packing::Paired16];
+    /// The packings for layers of 8-bit weights: [`Packing::plain`] and [`Packing::Paired16`].
+    pub const fn of(cell: Cell) -> [Self; 2] {
+        [Packing::plain(cell), Packing::Paired16]
+    }
 
     /// The packing of 8-bit weights that every processor runs.
     pub const fn plain(cell: Cell) -> Self {
@@ -218,8 +221,8 @@ impl Packing {
     pub const fn fits(self, cell: Cell) -> bool {
         matches!(
             (self, cell),
-            (Packing::Rows, _)
-                | (Packing::Interleaved4 | Packing::Paired16, Cell::Lstm)
+            (Packing::Rows | Packing::Paired16, _)
+                | (Packing::Interleaved4, Cell::Lstm)
                 | (Packing::Interleaved3, Cell::Gru)
                 | (Packing::Interleaved1, Cell::Rnn | Cell::RnnRelu)
         )
@@ -266,7 +269,7 @@ mod tests {
         for &cell in Cell::ALL {
             assert!(Packing::plain(cell).fits(cell) && Packing::Rows.fits(cell), "{cell}");
         }
-        assert!(!Packing::Paired16.fits(Cell::Gru));
+        assert!(!Packing::Interleaved4.fits(Cell::Gru));
     }
 
     #[cfg(feature = "serde")]

@@ -75,8 +75,8 @@ impl Conflict {
     const fn packing_of(cell: Cell) -> Self {
         let expected = match cell {
             Cell::Lstm => "interleaved4, paired16 or rows for LSTM cells",
-            Cell::Gru => "interleaved3 or rows for GRU cells",
-            Cell::Rnn | Cell::RnnRelu => "interleaved1 or rows for plain cells",
+            Cell::Gru => "interleaved3, paired16 or rows for GRU cells",
+            Cell::Rnn | Cell::RnnRelu => "interleaved1, paired16 or rows for plain cells",
         };
         Self::new(Field::Packing, expected)
     }

@@ -4,7 +4,7 @@ use arbitrary::{Result, Unstructured};
 use tern_runtime::testing::{Aligned, Spec};
 use tern_runtime::text::{Tokenizer, TokenizerKind};
 use tern_runtime::write::{Dtype, Tensor, Words, packed, to_bytes};
-use tern_runtime::{Cell, Input, Packing};
+use tern_runtime::{Input, Packing};
 
 type Metadata = Vec<(String, String)>;
 
@@ -17,7 +17,7 @@ fn parts(bytes: &mut Unstructured<'_>) -> Result<(Metadata, Vec<Tensor>)> {
     let seed = u64::from(bytes.arbitrary::<u16>()?);
     let mut spec = if seed.is_multiple_of(4) { Spec::random_ngrams(seed) } else { Spec::random(seed) };
     let mut packing = Packing::plain(spec.cell);
-    if spec.cell == Cell::Lstm && bytes.arbitrary()? {
+    if bytes.arbitrary()? {
         packing = Packing::Paired16;
         spec.sizes.embedding_dim *= packing.columns();
         spec.sizes.hidden_size *= packing.columns();

@@ -31,8 +31,7 @@ pub(crate) fn relu(z: i32) -> i32 {
 #[inline(always)]
 fn interpolate(table: &[i32; 256], z: i32) -> i32 {
     let cell = (z >> 15).clamp(-128, 127) + 128;
-    // The clamp keeps the index below 256; the mask lets the compiler see it.
-    let entry = table[(cell & 0xff) as usize];
+    let entry = table[cell as usize];
     let (slope, offset) = (i32::from(entry as i16), i32::from(z as i16));
     entry.wrapping_add(slope * offset) >> 16
 }

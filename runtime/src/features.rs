@@ -65,6 +65,8 @@ features! {
     Gru = "gru"
     /// Plain cells.
     Rnn = "rnn"
+    /// GRU or plain cells.
+    OtherCells = "gru" | "rnn"
     /// Parts of models that read values.
     Values = "values"
     /// Folded tokens.

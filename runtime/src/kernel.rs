@@ -4,10 +4,11 @@
 //! computes it on small cores, where the compiler must be told the order. [`dot_pairs`] does the same for `paired16`.
 //! `x86` is for hosts with SSE2.
 //!
-//! Whole steps, gates included: `thumb1`, `armv7m` and `rv32` for `interleaved4`, `dsp` for `paired16`, and
-//! `x86::lanes` for copies of the weights on hosts with AVX2. The plain step of the layer defines the result. `cargo
-//! xtask bench device` compares the states after every step with those of the host, also with all operands at the ends
-//! of their ranges.
+//! Whole steps, gates included: `thumb1`, `armv7m` and `rv32` for `interleaved4` and `interleaved3`, `dsp` for LSTM in
+//! `paired16`, and `x86::lanes` for copies of the weights on hosts with AVX2. `dsp::four_rows` computes both
+//! projections of GRU and plain cells in `paired16`. The plain step of the layer defines the result. `cargo xtask bench
+//! device` compares the states after every step with those of the host, also with all operands at the ends of their
+//! ranges.
 
 pub(crate) mod arguments;
 #[cfg(armv7m)]
@@ -20,6 +21,8 @@ pub(crate) mod dsp;
 #[cfg(any(armv7m, thumb1, rv32))]
 mod frame;
 mod plain;
+#[cfg(any(armv7m, thumb1, rv32))]
+mod rows;
 #[cfg(rv32)]
 pub(crate) mod rv32;
 #[cfg(thumb1)]
@@ -33,16 +36,18 @@ mod x86;
 
 use core::num::NonZeroUsize;
 
-use crate::rows::rows;
-#[cfg(any(test, not(thumb1)))]
+use crate::rows::rows as rows_of;
+#[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 pub(crate) use compiler_barrier::compiler_barrier;
+pub(crate) use plain::columns;
 #[cfg(all(any(test, feature = "write", not(dsp)), not(target_arch = "x86_64")))]
 pub(crate) use plain::dot_pairs;
+#[cfg(any(test, feature = "write", not(any(armv7m, thumb1, rv32))))]
+pub(crate) use plain::dot_rows;
 #[cfg(feature = "widths")]
 pub(crate) use plain::{GROUP, dot_groups, dot_wide, pair};
 #[allow(unused_imports)] // Not every target needs them.
 use plain::{column, plain_dot4};
-pub(crate) use plain::{columns, dot_rows};
 #[cfg(all(any(test, feature = "unpacked"), not(target_arch = "x86_64")))]
 pub(crate) use unpacked_weights::Lanes;
 #[cfg(all(any(test, feature = "unpacked"), target_arch = "x86_64"))]
@@ -65,6 +70,7 @@ pub(crate) fn dot4(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
 }
 
 /// [`dot_rows`] of three.
+#[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 #[inline]
 pub(crate) fn dot3(weights: &[[i8; 3]], v: &[i16], acc: [i32; 3]) -> [i32; 3] {
     #[cfg(dsp)]
@@ -98,45 +104,24 @@ pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> i32 {
 }
 
 /// [`dot`] of some rows, one behind the other. weights: `[rows · columns]`; v: `[columns]`, Q15; acc: `[rows]`.
-#[cfg_attr(any(armv7m, rv32), inline(never))]
-#[cfg_attr(not(any(armv7m, rv32)), inline)]
+#[inline]
 pub(crate) fn dot_each(weights: &[i8], v: &[i16], acc: &mut [i32]) {
-    #[cfg(any(dsp, armv7m, rv32))]
+    #[cfg(any(dsp, armv7m, thumb1, rv32))]
     if let Ok(acc) = <&mut [i32; 4]>::try_from(&mut *acc)
         && dot_four(weights, v, acc)
     {
         return;
     }
     let Some(columns) = NonZeroUsize::new(v.len()) else { return };
-    for (acc, row) in acc.iter_mut().zip(rows(weights, columns)) {
+    for (acc, row) in acc.iter_mut().zip(rows_of(weights, columns)) {
         *acc = dot(row, v, *acc);
     }
 }
 
 #[cfg(dsp)]
 use dsp::dot::dot_four;
-
-/// [`dot_each`] for four rows, loading each activation once, for cores with enough registers. Returns true if there
-/// were four rows.
-#[cfg(any(armv7m, rv32))]
-#[inline(never)]
-fn dot_four(weights: &[i8], v: &[i16], acc: &mut [i32; 4]) -> bool {
-    /// Columns of a turn.
-    const TURN: usize = if cfg!(rv32) { 4 } else { 1 };
-    let Some(columns) = NonZeroUsize::new(v.len()) else { return false };
-    let mut all = rows(weights, columns).map(|row| row.as_chunks::<TURN>());
-    let (Some(a), Some(b), Some(c), Some(d)) = (all.next(), all.next(), all.next(), all.next()) else { return false };
-    let (turns, rest) = v.as_chunks::<TURN>();
-    *acc = a.0.iter().zip(b.0).zip(c.0).zip(d.0).zip(turns).fold(*acc, |mut acc, ((((a, b), c), d), v)| {
-        for ((((&a, &b), &c), &d), &v) in a.iter().zip(b).zip(c).zip(d).zip(v) {
-            acc = compiler_barrier(column(&[a, b, c, d], v, acc));
-        }
-        acc
-    });
-    let last_columns = a.1.iter().zip(b.1).zip(c.1).zip(d.1).zip(rest);
-    *acc = last_columns.fold(*acc, |acc, ((((&a, &b), &c), &d), &v)| column(&[a, b, c, d], v, acc));
-    true
-}
+#[cfg(any(armv7m, thumb1, rv32))]
+use rows::dot_four;
 
 #[cfg(test)]
 mod tests;

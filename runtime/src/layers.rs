@@ -2,6 +2,7 @@
 
 pub(crate) mod embedding;
 pub(crate) mod folded;
+pub(crate) mod fours;
 #[cfg(feature = "widths")]
 pub(crate) mod generic;
 pub(crate) mod gru;
@@ -24,6 +25,7 @@ use crate::invariant::Guaranteed;
 pub(crate) use crate::kernel::arguments::{State, Summary};
 #[cfg(any(test, feature = "write"))]
 use crate::kernel::{arguments::Interleaved, dot_pairs, dot_rows};
+use crate::layers::fours::Fours;
 #[cfg(feature = "widths")]
 use crate::layers::generic::RowLayer;
 use crate::layers::gru::Gru;
@@ -48,6 +50,8 @@ pub(crate) enum Cell<'a> {
     Lstm(features::Interleaved4<Lstm<'a>>),
     /// LSTM in the packing `paired16`.
     Paired(features::Paired16<Paired<'a>>),
+    /// GRU and plain cells in the packing `paired16`.
+    Fours(features::Paired16<features::OtherCells<Fours<'a>>>),
     Gru(features::Gru<Gru<'a>>),
     Rnn(features::Rnn<Rnn<'a>>),
     /// Any cell, in the packing `rows`.
@@ -77,6 +81,7 @@ impl Cell<'_> {
         match self {
             Cell::Lstm(lstm) => lstm.step(x, state),
             Cell::Paired(paired) => paired.step(x, state),
+            Cell::Fours(fours) => fours.step(x, None, state),
             Cell::Gru(gru) => gru.step(x, state),
             Cell::Rnn(rnn) => rnn.step(x, state),
             #[cfg(feature = "widths")]
@@ -100,6 +105,7 @@ impl Cell<'_> {
         match self {
             Cell::Lstm(lstm) => lstm.with_input_sums(sums).step(&[], state),
             Cell::Paired(paired) => paired.step_folded(sums, state),
+            Cell::Fours(fours) => fours.step(&[], Some(sums), state),
             Cell::Gru(gru) => gru.with_input_sums(sums).step(&[], state),
             Cell::Rnn(rnn) => Rnn { layer: rnn.layer.with_input_sums(sums), ..**rnn }.step(&[], state),
             #[cfg(feature = "widths")]
@@ -117,6 +123,7 @@ impl Cell<'_> {
         match self {
             Cell::Lstm(lstm) => lstm.summary(),
             Cell::Paired(paired) => paired.summary(),
+            Cell::Fours(fours) => fours.summary(),
             Cell::Gru(gru) => gru.summary(),
             Cell::Rnn(rnn) => rnn.layer.summary(),
             #[cfg(feature = "widths")]
@@ -137,6 +144,7 @@ impl Cell<'_> {
                 let units = paired.records().map(|record| (record.weight_ih, biases(record.initial_sums).guaranteed()));
                 units.flat_map(|(weights, bias)| dot_pairs(weights, x, bias)).collect()
             }
+            Cell::Fours(fours) => fours.input_sums(x),
             Cell::Gru(gru) => {
                 let units = rows(gru.weight_ih, gru.input_size).zip(gru.bias);
                 let sums = |(weights, &[r, z, n, hidden_n]): (&[[i8; 3]], &[i32; 4])| {

@@ -16,8 +16,13 @@ impl Model<'_> {
             (Packing::Rows, _) => "",
             (Packing::Paired16, _) => "paired16",
             (_, Cell::Lstm) => "interleaved4",
-            (_, Cell::Gru) => "gru",
-            (_, Cell::Rnn | Cell::RnnRelu) => "rnn",
+            _ => "",
+        };
+        let cell = match config.cell {
+            _ if config.layers == 0 || self.packing == Packing::Rows => "",
+            Cell::Lstm => "",
+            Cell::Gru => "gru",
+            Cell::Rnn | Cell::RnnRelu => "rnn",
         };
         let has_other_widths = self.packing == Packing::Rows
             || self.embedding.weight.is_other_width()
@@ -25,6 +30,7 @@ impl Model<'_> {
             || self.hidden.as_ref().is_some_and(|hidden| hidden.weight.is_other_width());
         let needed = [
             (!packing.is_empty(), packing),
+            (!cell.is_empty(), cell),
             (has_other_widths, "widths"),
             (config.layers > 1, "stacked"),
             (config.bidirectional, "bidirectional"),

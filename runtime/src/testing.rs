@@ -327,9 +327,9 @@ pub fn metadata(shift: &str) -> Vec<(String, String)> {
     of_shift(Sizes { embedding_dim: 1, hidden_size: 1, classes: 1 }, shift).metadata()
 }
 
-/// The tensors of a random LSTM classifier: see [`Spec::tensors`].
-pub fn tensors(seed: u64, sizes: Sizes) -> Vec<Tensor> {
-    Spec::from(sizes).tensors(seed)
+/// The tensors of a random classifier, an LSTM if the sizes are given: see [`Spec::tensors`].
+pub fn tensors(seed: u64, spec: impl Into<Spec>) -> Vec<Tensor> {
+    spec.into().tensors(seed)
 }
 
 /// The file of a random LSTM classifier: see [`Spec::file`]. `seed` determines the random numbers, `shift` is the shift
@@ -338,14 +338,14 @@ pub fn random_file(seed: u64, sizes: Sizes, shift: &str) -> Aligned {
     of_shift(sizes, shift).file(seed)
 }
 
-fn of_shift(sizes: Sizes, shift: &str) -> Spec {
-    Spec { shift: shift.parse().expect("a shift is a number"), ..sizes.into() }
+fn of_shift(spec: impl Into<Spec>, shift: &str) -> Spec {
+    Spec { shift: shift.parse().expect("a shift is a number"), ..spec.into() }
 }
 
 /// The tensors of a model with all operands at an end of their range: `sign` · 127 for every weight, the largest
 /// multipliers, no biases. It loads with shift 0 for E + H up to about 500.
-pub fn extreme_tensors(sign: i8, sizes: Sizes) -> Vec<Tensor> {
-    let mut all = tensors(1, sizes);
+pub fn extreme_tensors(sign: i8, spec: impl Into<Spec>) -> Vec<Tensor> {
+    let mut all = tensors(1, spec);
     for t in &mut all {
         match t.dtype {
             Dtype::I8 => t.data.fill((127 * sign) as u8),
@@ -357,12 +357,14 @@ pub fn extreme_tensors(sign: i8, sizes: Sizes) -> Vec<Tensor> {
     all
 }
 
-/// [`random_file`] in a packing: the same `seed`, `sizes` and `shift`.
+/// [`random_file`] in a packing: the same `seed`, sizes and `shift`. `spec`: the kind of the model; sizes stand for an
+/// LSTM.
 ///
 /// # Panics
 /// As [`Spec::file`], and if the packing does not allow the sizes.
-pub fn random_file_in(packing: Packing, seed: u64, sizes: Sizes, shift: &str) -> Aligned {
-    let (metadata, all) = packed(packing, &metadata(shift), tensors(seed, sizes));
+pub fn random_file_in(packing: Packing, seed: u64, spec: impl Into<Spec>, shift: &str) -> Aligned {
+    let spec = of_shift(spec, shift);
+    let (metadata, all) = packed(packing, &spec.metadata(), spec.tensors(seed));
     with_golden(&metadata, all)
 }
 
@@ -370,7 +372,8 @@ pub fn random_file_in(packing: Packing, seed: u64, sizes: Sizes, shift: &str) ->
 ///
 /// # Panics
 /// As [`random_file_in`].
-pub fn extreme_file_in(packing: Packing, sign: i8, sizes: Sizes) -> Aligned {
-    let (metadata, all) = packed(packing, &metadata("0"), extreme_tensors(sign, sizes));
+pub fn extreme_file_in(packing: Packing, sign: i8, spec: impl Into<Spec>) -> Aligned {
+    let spec = spec.into();
+    let (metadata, all) = packed(packing, &spec.metadata(), extreme_tensors(sign, spec));
     with_golden(&metadata, all)
 }

@@ -69,8 +69,8 @@ WORDS_OF = {
 NGRAMS = {key for key in WORDS_OF if key.startswith("tern.ngrams.")}
 RECURRENT = {f"tern.{key}" for key in ("vocabulary", "cell", "layers", "directions", "merge", "pooling", "packing")}
 PACKINGS = {
-    "lstm": ["interleaved4", "paired16", "rows"], "gru": ["interleaved3", "rows"], "rnn": ["interleaved1", "rows"],
-    "rnn_relu": ["interleaved1", "rows"],
+    "lstm": ["interleaved4", "paired16", "rows"], "gru": ["interleaved3", "paired16", "rows"],
+    "rnn": ["interleaved1", "paired16", "rows"], "rnn_relu": ["interleaved1", "paired16", "rows"],
 }
 GATES = {"lstm": 4, "gru": 3, "rnn": 1, "rnn_relu": 1}
 # The index of the first row of each pair; the second row follows it.
@@ -191,7 +191,9 @@ def recurrent_of(kind):
         reads = "E" if layer == 0 else "H" if len(places) == 1 else "2H"
         for place in places:
             if kind["packing"] == "paired16":
-                tensors[f"lstm.units_{place}"] = ("I32", ["H", f"words{layer}"])
+                tensors[f"{kind['module']}.units_{place}"] = ("I32", ["H" if gates == 4 else "H/4", f"words{layer}"])
+                if kind["cell"] == "rnn_relu":
+                    tensors[f"rnn.scale_{place}"] = ("F32", [1])
                 continue
             name = kind["module"] + ".{}_" + place
             shape = lambda columns: ["H", *gate, columns] if kind["packing"] == "rows" else ["H", columns, *gate]
@@ -269,7 +271,7 @@ class Layer:
         gates, H = GATES[cell], model.sizes["H"]
         self.H, self.reads, self.folded, self.wide = H, reads, {}, (False, False)
         if model.kind["packing"] == "paired16":
-            self.paired16(tensor[f"lstm.units_{place}"])
+            self.paired16(tensor[f"{module}.units_{place}"], gates)
             return
         of = lambda parameter: tensor[f"{module}.{parameter}_{place}"]
         self.wide = tuple(f"{module}.weight_{half}_{place}" in model.wide for half in ("ih", "hh"))
@@ -291,25 +293,32 @@ class Layer:
         if any(unit[3] != bias[2] for of_token in self.folded.values() for unit, bias in zip(of_token, self.hidden_bias) if self.cell == "gru"):
             raise Refused("folded.sums")
 
-    def paired16(self, records):
-        """Reads the packing `paired16`, which has one record for each unit."""
+    def paired16(self, words, gates):
+        """Reads the packing `paired16`, whose records have four rows each."""
         E, H = self.reads, self.H
-        if E % 4 or H % 4 or len(records) != H * (H + 10 + E):
-            raise Refused("lstm.units")
-        self.ih, self.hh, self.bias, self.mx, self.mh = [], [], [], [], []
-        self.hidden_bias = [[0] * 4] * H
-        for record in rows(records, H + 10 + E):
-            self.hh.append(unpaired(record[:H]))
-            self.mh.append(halves(record[H]) + halves(record[H + 1]))
-            self.mx.append(halves(record[H + 2]) + halves(record[H + 3]))
-            bias = []
-            for low, high, second in (record[H + 4 : H + 7], record[H + 7 : H + 10]):
-                both = (high << 32) + (low & 0xFFFFFFFF)
-                bias += [(both - second) >> 8, second]
-                if both != 256 * bias[-2] + second or not I32[0] <= bias[-2] <= I32[1]:
-                    raise Refused("lstm.units")
-            self.bias.append(bias)
-            self.ih.append(unpaired(record[H + 10 :]))
+        record, sums = H + 10 + E, 6 if gates == 3 else 0
+        group, units = (record, 1) if gates == 4 else (gates * record + sums, 4)
+        if E % 4 or H % 4 or len(words) != H // units * group:
+            raise Refused("units")
+        zeros = lambda: [[0] * gates for _ in range(H)]
+        self.ih, self.hh, self.bias, self.hidden_bias, self.mx, self.mh = (zeros() for _ in range(6))
+        # The unit, counted from the first of the group, and the gate of each row of the records of a group.
+        n, r_z = [(u, 2) for u in range(4)], [(u, gate) for u in range(4) for gate in range(2)]
+        places = {4: [(0, gate) for gate in range(4)], 3: n + r_z, 1: [(u, 0) for u in range(4)]}[gates]
+        for at, of_group in enumerate(rows(words, group)):
+            for (u, gate), bias in zip(places, initial_sums(of_group[:sums]) if sums else ()):
+                self.hidden_bias[units * at + u][gate] = bias
+            for index, of_record in enumerate(rows(of_group[sums:], record)):
+                columns = [
+                    (self.hh, unpaired(of_record[:H])),
+                    (self.mh, halves(of_record[H]) + halves(of_record[H + 1])),
+                    (self.mx, halves(of_record[H + 2]) + halves(of_record[H + 3])),
+                    (self.bias, initial_sums(of_record[H + 4 : H + 10])),
+                    (self.ih, unpaired(of_record[H + 10 :])),
+                ]
+                for row, (u, gate) in enumerate(places[4 * index : 4 * index + 4]):
+                    for of_unit, values in columns:
+                        of_unit[units * at + u][gate] = values[row]
 
 
 class Linear:
@@ -441,8 +450,8 @@ class Model:
         if len(shape) != len(found):
             raise Refused(name)
         for dimension, size in zip(shape, found):
-            if isinstance(dimension, str) and dimension.endswith("/2"):
-                dimension, size = dimension[:-2], 2 * size
+            if isinstance(dimension, str) and dimension[-2:] in ("/2", "/4"):
+                dimension, size = dimension[:-2], int(dimension[-1]) * size
             if isinstance(dimension, str) and dimension.endswith("/16"):  # its letter was set by the tensor of the weights
                 letter = dimension[: -len("/16")]
                 dimension = -(-(2 * self.sizes["H"] if letter == "2H" else self.sizes[letter]) // 16)
@@ -476,9 +485,20 @@ def halves(word):
 
 
 def unpaired(words):
-    """Returns the four rows of one half of a unit in `paired16`."""
+    """Returns the four rows of one half of a record in `paired16`."""
     pairs = [[half for word in words[at::2] for half in halves(word)] for at in range(2)]
     return [row for pair in pairs for row in ([(v + 128) >> 8 for v in pair], [((v + 128) & 0xFF) - 128 for v in pair])]
+
+
+def initial_sums(words):
+    """Returns the biases of the four rows in the six words of their initial sums."""
+    biases = []
+    for low, high, second in (words[:3], words[3:]):
+        both = (high << 32) + (low & 0xFFFFFFFF)
+        biases += [(both - second) >> 8, second]
+        if both != 256 * biases[-2] + second or not I32[0] <= biases[-2] <= I32[1]:
+            raise Refused("units")
+    return biases
 
 
 def utf8(text):
@@ -874,7 +894,7 @@ def check_bounds(model):
         if model.kind["packing"] == "paired16":
             weights = [w for half in layer.ih + layer.hh for row in half for w in row]
             if max(map(abs, weights)) > 127 or min(m for half in layer.mx + layer.mh for m in half) < 0:
-                failed.add("lstm.units")
+                failed.add("units")
         for u in range(layer.H):
             bounds = []
             halves = (layer.ih[u], layer.bias[u]), (layer.hh[u], layer.hidden_bias[u])

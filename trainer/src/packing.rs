@@ -1,6 +1,5 @@
 //! The choice of the packing: the order of the recurrent weights in a device file.
 
-use crate::architecture::Cell;
 use crate::float_model::Config;
 use crate::recipe::Bits;
 use anyhow::bail;
@@ -11,15 +10,20 @@ use tern_format::Packing;
 pub fn value_parser() -> impl TypedValueParser<Value = Packing> {
     let value = |packing: Packing, help: &'static str| PossibleValue::new(packing.name()).help(help);
     PossibleValuesParser::new([
-        value(Packing::Paired16, "Fast on Cortex-M4 and M7; other cores run it more slowly"),
-        value(Packing::Interleaved4, "For any core and any size"),
+        value(Packing::Paired16, "Fast on Cortex-M4, M7 and M33; other cores run it more slowly"),
+        value(
+            Packing::Interleaved4,
+            "For any core and any size; for GRU it is interleaved3, for plain cells interleaved1",
+        )
+        .aliases([Packing::Interleaved3.name(), Packing::Interleaved1.name()]),
     ])
     .map(|name| Packing::from_name(&name).expect("each possible value is a packing"))
 }
 
-/// Chooses the packing of a model: `requested`, else `paired16` if it fits, else `interleaved4`. A Cortex-M4 runs
-/// `paired16` in less than half of the instructions of `interleaved4`; other cores need up to twice as many. Fails if
-/// the requested packing does not support the model's layers, its sizes, or the bits of its recurrent weights.
+/// Chooses the packing of a model: `requested`, else `paired16` if it fits, else the plain packing of its cells; any
+/// plain packing that is requested stands for that one. A Cortex-M4 runs `paired16` in about half of the instructions
+/// of a plain packing; other cores need up to twice as many. Fails if the requested packing does not support the
+/// model's layers, its sizes, or the bits of its recurrent weights.
 pub fn choose(requested: Option<Packing>, config: &Config, recurrent: Bits) -> anyhow::Result<Packing> {
     if recurrent != Bits::Eight {
         let Some(packing) = requested else { return Ok(Packing::Rows) };
@@ -27,22 +31,25 @@ pub fn choose(requested: Option<Packing>, config: &Config, recurrent: Bits) -> a
         bail!("packing `{packing}` is for weights of 8 bits; with --recurrent-bits {bits} leave --packing out");
     }
     let multiple = Packing::Paired16.columns();
-    let one_lstm = config.cell == Cell::Lstm && config.num_layers == 1 && !config.bidirectional;
+    let one_layer = config.num_layers == 1 && !config.bidirectional;
+    let plain = Packing::plain(config.cell);
     let sizes = [config.architecture().input.width(), config.hidden_size];
-    let paired16_fits = one_lstm && sizes.iter().all(|size| size.is_multiple_of(multiple));
+    let paired16_fits = one_layer && sizes.iter().all(|size| size.is_multiple_of(multiple));
     match requested {
         Some(Packing::Paired16) if !paired16_fits => bail!(
-            "packing `paired16` is for one LSTM layer of one direction whose input size and hidden size are multiples of \
-             {multiple}; use --packing interleaved4"
+            "packing `paired16` is for one layer of one direction whose input size and hidden size are multiples of \
+             {multiple}; use --packing {plain}"
         ),
-        Some(packing) => Ok(packing),
-        None => Ok(if paired16_fits { Packing::Paired16 } else { Packing::Interleaved4 }),
+        Some(Packing::Paired16) => Ok(Packing::Paired16),
+        Some(_) => Ok(plain),
+        None => Ok(if paired16_fits { Packing::Paired16 } else { plain }),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::architecture::Cell;
     use crate::float_model::tests::model;
 
     #[test]
@@ -57,11 +64,13 @@ mod tests {
         assert_eq!(choose(None, &fitting, Bits::Eight).unwrap(), Packing::Paired16);
         assert_eq!(choose(Some(Packing::Interleaved4), &fitting, Bits::Eight).unwrap(), Packing::Interleaved4);
         assert_eq!(choose(None, &fitting, Bits::Four).unwrap(), Packing::Rows);
+        let gru = with(|config| config.cell = Cell::Gru);
+        assert_eq!(choose(None, &gru, Bits::Eight).unwrap(), Packing::Paired16);
+        assert_eq!(choose(Some(Packing::Interleaved4), &gru, Bits::Eight).unwrap(), Packing::Interleaved3);
         let error = choose(Some(Packing::Paired16), &fitting, Bits::Four).unwrap_err().to_string();
         assert!(error.starts_with("packing `paired16` is for weights of 8 bits; with --recurrent-bits 4"), "{error}");
 
-        let changes: [fn(&mut Config); 5] = [
-            |config| config.cell = Cell::Gru,
+        let changes: [fn(&mut Config); 4] = [
             |config| config.num_layers = 2,
             |config| config.bidirectional = true,
             |config| config.embedding_dim = 21,
@@ -70,7 +79,7 @@ mod tests {
         for config in changes.map(with) {
             assert_eq!(choose(None, &config, Bits::Eight).unwrap(), Packing::Interleaved4);
             let error = choose(Some(Packing::Paired16), &config, Bits::Eight).unwrap_err().to_string();
-            assert!(error.starts_with("packing `paired16` is for one LSTM"), "{error}");
+            assert!(error.starts_with("packing `paired16` is for one layer"), "{error}");
             assert!(error.contains("multiples of 4;"), "{error}");
         }
     }

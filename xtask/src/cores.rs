@@ -11,6 +11,8 @@ pub struct Core {
     pub name: &'static str,
     /// The compiler target.
     pub target: &'static str,
+    /// The feature of `firmware/bench` for an option of the core that the target's name does not tell; `""` for none.
+    pub feature: &'static str,
     /// The packing of LSTM weights that suits the core.
     pub packing: Packing,
     /// The program of QEMU.
@@ -25,19 +27,39 @@ pub struct Core {
 
 const fn arm(name: &'static str, target: &'static str, packing: Packing, arguments: &'static [&'static str]) -> Core {
     let emulator = "qemu-system-arm";
-    Core { name, target, packing, emulator, arguments, model_address: 0x20_0000, ids_address: 0x38_0000 }
+    Core { name, target, feature: "", packing, emulator, arguments, model_address: 0x20_0000, ids_address: 0x38_0000 }
 }
 
 const M3: &[&str] = &["-M", "mps2-an385", "-icount", "shift=6"];
 const M4: &[&str] = &["-M", "mps2-an386", "-icount", "shift=6"];
+const M7: &[&str] = &["-M", "mps2-an500", "-icount", "shift=6"];
+const M55: &[&str] = &["-M", "mps3-an547", "-icount", "shift=0"];
+const M33: &[&str] = &["-M", "mps2-an505", "-icount", "shift=6"];
 
 /// The core of the firmware in the demo and the tests.
 pub const CORTEX_M4: Core = arm("cortex-m4", repo::FIRMWARE_TARGET, Packing::Paired16, M4);
+
+/// Cortex-M33 with the DSP extension.
+pub const CORTEX_M33: Core = Core {
+    feature: "cortex-m33-dsp",
+    model_address: 0x1020_0000,
+    ids_address: 0x1038_0000,
+    ..arm("cortex-m33", "thumbv8m.main-none-eabihf", Packing::Paired16, M33)
+};
+
+/// Cortex-M55 with Helium.
+pub const CORTEX_M55: Core = Core {
+    feature: "cortex-m55-helium",
+    model_address: 0x2100_0000,
+    ids_address: 0x2118_0000,
+    ..arm("cortex-m55", "thumbv8m.main-none-eabihf", Packing::Paired16, M55)
+};
 
 /// The RISC-V core.
 pub const RV32IMAC: Core = Core {
     name: "rv32imac",
     target: "riscv32imac-unknown-none-elf",
+    feature: "",
     packing: Packing::Interleaved4,
     emulator: "qemu-system-riscv32",
     arguments: &["-M", "virt", "-bios", "none", "-icount", "shift=0"],
@@ -49,8 +71,11 @@ pub const RV32IMAC: Core = Core {
 ///
 /// QEMU has no Cortex-M0+ machine with enough memory, so that code runs on a Cortex-M3, which has all of its
 /// instructions.
-pub const CORES: [Core; 4] = [
+pub const CORES: [Core; 7] = [
     CORTEX_M4,
+    arm("cortex-m7", repo::FIRMWARE_TARGET, Packing::Paired16, M7),
+    CORTEX_M33,
+    CORTEX_M55,
     arm("cortex-m3", "thumbv7m-none-eabi", Packing::Interleaved4, M3),
     arm("cortex-m0plus", "thumbv6m-none-eabi", Packing::Interleaved4, M3),
     RV32IMAC,

@@ -68,6 +68,10 @@ fn checks(stages: &mut Stages) -> Result<()> {
         clippy(stages, &format!("clippy, runtime, {target}"), &root, &arguments);
         stages.check(&format!("no panic, no allocator, {target}"), || proof::check(target));
     }
+    for core in CORES.iter().filter(|core| !core.feature.is_empty()) {
+        let arguments = ["-p", "tern-runtime", "--target", core.target, "--features", core.feature];
+        clippy(stages, &format!("clippy, runtime, {}", core.feature), &root, &arguments);
+    }
     stages.check("each feature of the runtime", each_feature);
     stages.check("code size", size::check);
     stages.check("minimum Rust version", minimum_rust::run);

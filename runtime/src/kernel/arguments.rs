@@ -141,4 +141,7 @@ pub(crate) struct Plan {
     pub enter_hh: usize,
     /// The distance from the gates at which to continue.
     pub gates: usize,
+    /// The numbers of whole vectors in the input and in the hidden state.
+    #[cfg(helium)]
+    pub vectors: [u16; 2],
 }

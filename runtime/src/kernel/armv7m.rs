@@ -1,14 +1,15 @@
-//! An LSTM step over `interleaved4` for Cortex-M3: ARMv7-M without DSP instructions.
+//! Steps of LSTM over `interleaved4` and of GRU over `interleaved3`, and dot products, for Cortex-M3: Armv7-M without
+//! DSP instructions.
 //!
 //! A column takes nine instructions: one loads its activation, and each of four rows loads a weight and
 //! multiply-accumulates. Compiled code takes nine, too, but its start and end of a unit are half as long again, because
 //! it moves registers to the stack and back.
-//! `Lstm::plain_step` defines the result.
+//! `Lstm::plain_step` and `Gru::plain_step` define the results.
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;
 
-use super::arguments::{Lstm, State};
+use super::arguments::{Gru, Lstm, State};
 use super::frame::{Frame, sizes_match};
 
 /// The columns of one turn of the loop.
@@ -21,10 +22,21 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
         return;
     }
     // The tables are indexed from -128.
-    let frame = Frame::new::<TURN>(layer, x, state, 128);
+    let frame = Frame::new::<TURN, _>(layer, x, state, 128);
     // SAFETY: by `sizes_match`, every parameter and the state have the same number of units, at least 1, and the
     // weights have one column for each value of `x` and of `h`.
     unsafe { run(&frame) };
+}
+
+/// Computes one step: see `Gru::step`. It does not exchange `h` and `next_h`.
+#[inline]
+pub(crate) fn gru_step(layer: &Gru<'_>, x: &[i16], state: &mut State<'_>) {
+    if !sizes_match(layer, x, state) {
+        return;
+    }
+    let frame = Frame::new::<TURN, _>(layer, x, state, 128);
+    // SAFETY: as in `step`.
+    unsafe { run_gru(&frame) };
 }
 
 /// The columns of four rows. r0: weights, r1: activations; sums of i f g o in r4-r7. r3 and r8 are clobbered.
@@ -39,18 +51,65 @@ macro_rules! columns {
         )*)
     };
 }
-/// The sums of one projection: from r1 to r2 by turns, then to the end in `$end`.
+/// The columns of three rows, whose sums are in r4-r6.
+macro_rules! columns_of_three {
+    ($([$a:literal $b:literal $c:literal])*) => {
+        concat!($(
+            "ldrsh r8, [r1], #2\n",
+            "ldrsb r3, [r0, #", $a, "]\n mla r4, r3, r8, r4\n",
+            "ldrsb r3, [r0, #", $b, "]\n mla r5, r3, r8, r5\n",
+            "ldrsb r3, [r0, #", $c, "]\n mla r6, r3, r8, r6\n",
+        )*)
+    };
+}
+/// The sums of one projection: from r1 to r2 by turns, then by columns to the end in `$end`. `$turn_bytes` and
+/// `$column_bytes`: the weights of each.
 macro_rules! sums {
-    ($end:literal) => {
+    ($end:literal, $turn:expr, $turn_bytes:literal, $column:expr, $column_bytes:literal) => {
         concat!(
             "cmp r1, r2\n beq 4f\n",
             "3:\n",
-            columns!([0 1 2 3] [4 5 6 7] [8 9 10 11] [12 13 14 15] [16 17 18 19] [20 21 22 23] [24 25 26 27] [28 29 30 31]),
-            columns!([32 33 34 35] [36 37 38 39] [40 41 42 43] [44 45 46 47] [48 49 50 51] [52 53 54 55] [56 57 58 59] [60 61 62 63]),
-            "adds r0, #64\n cmp r1, r2\n bne 3b\n",
-            "4:\n ldr r2, [sp, #", $end, "]\n cmp r1, r2\n beq 6f\n",
-            "5:\n", columns!([0 1 2 3]), "adds r0, #4\n cmp r1, r2\n bne 5b\n",
+            $turn,
+            "adds r0, #",
+            $turn_bytes,
+            "\n cmp r1, r2\n bne 3b\n",
+            "4:\n ldr r2, [sp, #",
+            $end,
+            "]\n cmp r1, r2\n beq 6f\n",
+            "5:\n",
+            $column,
+            "adds r0, #",
+            $column_bytes,
+            "\n cmp r1, r2\n bne 5b\n",
             "6:\n",
+        )
+    };
+}
+macro_rules! sums_of_four {
+    ($end:literal) => {
+        sums!(
+            $end,
+            concat!(
+                columns!([0 1 2 3] [4 5 6 7] [8 9 10 11] [12 13 14 15] [16 17 18 19] [20 21 22 23] [24 25 26 27] [28 29 30 31]),
+                columns!([32 33 34 35] [36 37 38 39] [40 41 42 43] [44 45 46 47] [48 49 50 51] [52 53 54 55] [56 57 58 59] [60 61 62 63])
+            ),
+            "64",
+            columns!([0 1 2 3]),
+            "4"
+        )
+    };
+}
+macro_rules! sums_of_three {
+    ($end:literal) => {
+        sums!(
+            $end,
+            concat!(
+                columns_of_three!([0 1 2] [3 4 5] [6 7 8] [9 10 11] [12 13 14] [15 16 17] [18 19 20] [21 22 23]),
+                columns_of_three!([24 25 26] [27 28 29] [30 31 32] [33 34 35] [36 37 38] [39 40 41] [42 43 44] [45 46 47])
+            ),
+            "48",
+            columns_of_three!([0 1 2]),
+            "3"
         )
     };
 }
@@ -63,6 +122,16 @@ macro_rules! requantize {
         "smull r3, r4, r2, r4\n smull r3, r5, r1, r5\n",
         "ldr r1, [", $m, "], #4\n lsls r2, r1, #16\n bfc r1, #0, #16\n",
         "smull r3, r6, r2, r6\n smull r3, r7, r1, r7\n",
+    ) };
+}
+/// The same for the rows of a GRU, of which the first two are a pair.
+#[rustfmt::skip]
+macro_rules! requantize_three {
+    ($m:literal) => { concat!(
+        "add r4, r4, r5, asr #8\n",
+        "ldrh r1, [", $m, "], #2\n ldrh r2, [", $m, "], #2\n lsls r1, r1, #16\n lsls r2, r2, #16\n",
+        "smull r3, r4, r1, r4\n smull r3, r5, r2, r5\n",
+        "ldrh r1, [", $m, "], #2\n lsls r1, r1, #16\n smull r3, r6, r1, r6\n",
     ) };
 }
 /// Replaces a pre-activation by its activation, in the upper half. r2 and r3 are clobbered.
@@ -93,14 +162,14 @@ unsafe extern "C" fn run(frame: *const Frame) {
         "ldm r11!, {{r4-r7}}",
         "mov r0, r10",
         "ldrd r1, r2, [sp]",
-        sums!("8"),
+        sums_of_four!("8"),
         "mov r10, r0",
         requantize!("r12"),
         "push {{r4-r7}}",
         "movs r4, #0\n movs r5, #0\n movs r6, #0\n movs r7, #0",
         "mov r0, r9",
         "ldrd r1, r2, [sp, #28]",
-        sums!("36"),
+        sums_of_four!("36"),
         "mov r9, r0",
         requantize!("lr"),
         "pop {{r0-r3}}",
@@ -145,5 +214,105 @@ unsafe extern "C" fn run(frame: *const Frame) {
         "asrs r6, r6, #31",
         "eor r6, r6, #0x80000000",
         "b 7b",
+    )
+}
+
+/// Computes all units of a GRU's step, in the registers of [`run`].
+///
+/// # Safety
+/// `frame` is as [`gru_step`] makes it.
+#[unsafe(naked)]
+unsafe extern "C" fn run_gru(frame: *const Frame) {
+    naked_asm!(
+        "push {{r4-r11, lr}}",
+        "add r0, #48",
+        "ldm r0, {{r9-r12, lr}}",
+        "ldmdb r0!, {{r2-r7}}",
+        "push {{r2-r7}}",
+        "ldmdb r0!, {{r2-r7}}",
+        "push {{r2-r7}}",
+        // A unit: its input projection. The fourth bias is that of the recurrent projection of n.
+        "2:",
+        "ldm r11!, {{r4-r7}}",
+        "mov r0, r10",
+        "ldrd r1, r2, [sp]",
+        sums_of_three!("8"),
+        "mov r10, r0",
+        requantize_three!("r12"),
+        "push {{r4-r6}}",
+        // Its recurrent projection.
+        "movs r4, #0\n movs r5, #0\n mov r6, r7",
+        "mov r0, r9",
+        "ldrd r1, r2, [sp, #24]",
+        sums_of_three!("32"),
+        "mov r9, r0",
+        requantize_three!("lr"),
+        "pop {{r0, r1, r7}}",
+        "add r4, r0\n add r5, r1",
+        // The gates, the state in r7, n in Q30 in r6.
+        "ldr r2, [sp, #36]",
+        "ldrd r0, r1, [sp, #40]",
+        "lsls r4, r2\n lsls r5, r2",
+        activate!("r4", "r0"),
+        activate!("r5", "r0"),
+        "bfc r4, #0, #16\n bfc r5, #0, #16",
+        "smull r3, r6, r4, r6",
+        "add r6, r7",
+        "ldr r2, [sp, #36]",
+        "lsls r6, r2",
+        activate!("r6", "r1"),
+        "asrs r6, r6, #16",
+        "lsls r6, r6, #15",
+        "ldrd r0, r8, [sp, #24]",
+        "ldr r7, [r0]",
+        "subs r7, r7, r6",
+        "smull r3, r7, r5, r7",
+        "add r7, r6, r7, lsl #1",
+        "str r7, [r0], #4",
+        "add r7, r7, #16384",
+        "asrs r7, r7, #15",
+        "strh r7, [r8], #2",
+        "strd r0, r8, [sp, #24]",
+        "ldr r2, [sp, #32]",
+        "cmp r0, r2",
+        "bne 2b",
+        "add sp, #48",
+        "pop {{r4-r11, pc}}",
+    )
+}
+
+/// Sixteen columns of some rows. If the columns are not a multiple of 16, the first turn is entered in the middle, at
+/// `$bytes` for each column that it skips. r2: the columns; r3 is clobbered.
+#[rustfmt::skip]
+macro_rules! turns {
+    ($column:expr, $bytes:literal) => { concat!(
+        "rsbs r12, r2, #0\n and r12, r12, #15\n movs r3, #", $bytes, "\n mul r3, r12, r3\n",
+        "adds r2, #15\n lsrs r2, r2, #4\n",
+        // Continues four bytes further and at the distance in r3.
+        "add pc, r3\n nop\n",
+        "3:\n", $column, $column, $column, $column, $column, $column, $column, $column,
+        $column, $column, $column, $column, $column, $column, $column, $column,
+        "subs r2, #1\n bne 3b\n",
+    ) };
+}
+
+/// Adds to four sums the dot products of rows one behind the other.
+///
+/// # Safety
+/// There is at least one column; `v` has `columns`, and so has each of the four rows of `weights`.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn four(weights: *const i8, v: *const i16, columns: usize, acc: *mut [i32; 4]) {
+    naked_asm!(
+        "push {{r3-r11, lr}}",
+        "ldm r3, {{r4-r7}}",
+        "mov r9, r2\n lsl r10, r2, #1\n add r11, r10, r2",
+        turns!(
+            "ldrsh r8, [r1], #2\n ldrsb.w r3, [r0, r9]\n mla r5, r3, r8, r5\n ldrsb.w r3, [r0, r10]\n mla r6, r3, r8, r6\n \
+             ldrsb.w r3, [r0, r11]\n mla r7, r3, r8, r7\n ldrsb r3, [r0], #1\n mla r4, r3, r8, r4\n",
+            "36"
+        ),
+        "pop {{r3}}",
+        "stm r3, {{r4-r7}}",
+        "pop {{r4-r11, pc}}",
     )
 }

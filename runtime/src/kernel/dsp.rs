@@ -1,4 +1,5 @@
-//! An LSTM step over `paired16` records, for cores with the DSP instructions of ARMv7E-M: Cortex-M4 and M7.
+//! An LSTM step over `paired16` records, for cores with the DSP instructions of Armv7E-M: Cortex-M4, M7, and M33
+//! with the DSP extension.
 //!
 //! A word of weights holds two columns of a pair of rows, 256·a + b each. Three instructions do four
 //! multiply-accumulates: SMLALD adds both columns of 256·a + b to a 64-bit sum, SXTB16 extracts b, and SMLAD adds b to
@@ -10,36 +11,52 @@
 //! `Paired::plain_step` defines the result.
 #![allow(unsafe_code)]
 
+#[macro_use]
+mod turns;
+
 pub(super) mod dot;
+mod four_rows;
+#[cfg(helium)]
+#[macro_use]
+mod helium;
 
 use core::arch::{asm, naked_asm};
 
+pub(crate) use four_rows::{FourRows, Parts, Turns, Vectors, gru_unit};
+
 use super::arguments::{Paired, Plan, State};
 use crate::activation::{SIGMOID, TANH};
+#[cfg(not(helium))]
+use turns::{BLOCK, BLOCK_BYTES, TURN};
 
-/// The columns of a block, and the blocks of a turn.
-const BLOCK: usize = 4;
-const TURN: usize = 4;
-/// The bytes of code of a block.
-const BLOCK_BYTES: usize = 56;
 /// The distance from the loop of the input projection to the code for precomputed sums, and from the gates to the code
 /// that shifts their pre-activations; both come before, and 1 is added for Thumb.
 const FOLDED: usize = 1usize.wrapping_sub(24);
 const SHIFTED: usize = 1usize.wrapping_sub(20);
 
 /// The plan of a layer. input_size, hidden_size: multiples of [`BLOCK`].
+#[cfg(not(helium))]
 pub(crate) fn plan(input_size: usize, hidden_size: usize, shift: u32) -> Plan {
     // Skips the blocks that the first turn does not need.
     let enter = |columns: usize| ((columns / BLOCK).wrapping_neg() % TURN) * BLOCK_BYTES + 1;
     let turns_hh = (hidden_size / BLOCK).div_ceil(TURN);
+    plan_of(0x8000usize.wrapping_sub(turns_hh << 16), [input_size, hidden_size], enter, shift)
+}
+#[cfg(helium)]
+pub(crate) use helium::plan;
+
+/// A plan from the initial count of turns, the sizes, and the distance into a loop at which to enter for some columns.
+fn plan_of(turns_hh: usize, [input_size, hidden_size]: [usize; 2], enter: impl Fn(usize) -> usize, shift: u32) -> Plan {
     Plan {
-        turns_hh: 0x8000usize.wrapping_sub(turns_hh << 16),
+        turns_hh,
         units: (hidden_size as isize).wrapping_neg(),
         x_bytes: 2 * input_size,
         enter_ih: enter(input_size),
         shift,
         enter_hh: enter(hidden_size),
         gates: if shift == 0 { 1 } else { SHIFTED },
+        #[cfg(helium)]
+        vectors: [input_size / helium::VECTOR, hidden_size / helium::VECTOR].map(|vectors| vectors as u16),
     }
 }
 
@@ -98,6 +115,7 @@ pub(crate) fn embed(weights: &[i8], multiplier: i16, x: &mut [i16]) -> bool {
     // multiple of 4 that is not zero, and `x` is at a word boundary.
     unsafe {
         asm!(
+            cpu!(),
             "2:",
             "ldr {even}, [{weights}], #4",
             "sxtb16 {odd}, {even}, ror #8",
@@ -125,28 +143,44 @@ pub(crate) fn embed(weights: &[i8], multiplier: i16, x: &mut [i16]) -> bool {
     true
 }
 
-/// The columns of a turn: words of `paired16` in r8-r11, activations in r12 and lr. Sums: i, f in r2, r3, and f in r4;
-/// g, o in r5, r6, and o in r7.
-macro_rules! turn {
+/// The registers of the sums, as a list.
+#[cfg(not(helium))]
+macro_rules! sums {
     () => {
-        concat!(block!(), block!(), block!(), block!())
+        "r2-r7"
     };
 }
-macro_rules! block {
+/// The columns of the recurrent projection, and those of the input projection.
+#[cfg(not(helium))]
+macro_rules! recurrent_columns {
     () => {
-        concat!(
-            "ldmia r0!, {{r8-r11}}\n ldrd r12, lr, [r1], #8\n",
-            "smlald r2, r3, r8, r12\n sxtb16 r8, r8\n smlad r4, r8, r12, r4\n",
-            "smlald r5, r6, r9, r12\n sxtb16 r9, r9\n smlad r7, r9, r12, r7\n",
-            "smlald r2, r3, r10, lr\n sxtb16 r10, r10\n smlad r4, r10, lr, r4\n",
-            "smlald r5, r6, r11, lr\n sxtb16 r11, r11\n smlad r7, r11, lr, r7\n",
-        )
+        concat!("3:\n", turn!(), "adds r3, r3, #0x10000\n bmi 3b\n")
     };
 }
-/// The sums of the first rows: 64 bits >> 8.
-macro_rules! first_rows {
+#[cfg(not(helium))]
+macro_rules! input_columns {
     () => {
-        "lsrs r2, r2, #8\n orr r2, r2, r3, lsl #24\n lsrs r5, r5, #8\n orr r5, r5, r6, lsl #24\n"
+        concat!("4:\n", turn!(), "ldr r8, [sp, #96]\n cmp r1, r8\n bne 4b\n")
+    };
+}
+/// The sums of the first rows.
+#[cfg(not(helium))]
+macro_rules! lstm_first_rows {
+    () => {
+        first_rows!()
+    };
+}
+/// Moves the numbers of vectors of the plan at r0 to the stack, above everything else.
+#[cfg(not(helium))]
+macro_rules! push_vectors {
+    () => {
+        ""
+    };
+}
+#[cfg(not(helium))]
+macro_rules! pop_vectors {
+    () => {
+        ""
     };
 }
 /// Loads a precomputed input projection: 24 bytes of code, as `FOLDED` requires.
@@ -195,7 +229,9 @@ unsafe extern "C" fn run(
     next_h: *mut i16,
 ) {
     naked_asm!(
+        cpu!(),
         "push {{r4-r11, lr}}",
+        push_vectors!(),
         "ldm r0, {{r4-r8, r11, r12}}",
         "mov r0, r3",
         // Distances become addresses.
@@ -209,7 +245,7 @@ unsafe extern "C" fn run(
         "ldm lr!, {{r3, r6-r9}}",
         "push {{r2-r4, r6-r9, r11}}",
         "mov r4, sp",
-        "ldrd r8, r9, [sp, #84]",
+        "ldrd r8, r9, [sp, #{arguments}]",
         "sub r8, r8, r5, lsl #2",
         "sub r9, r9, r5, lsl #1",
         "ldm lr, {{r3, r6, r7, r10}}",
@@ -217,14 +253,11 @@ unsafe extern "C" fn run(
         "mov r3, r4",
         // A unit: its recurrent projection.
         "2:",
-        "ldm r3, {{r1-r7, pc}}",
+        concat!("ldm r3, {{r1, ", sums!(), ", pc}}"),
         ".p2align 2",
-        "3:",
-        turn!(),
-        "adds r3, r3, #0x10000",
-        "bmi 3b",
+        recurrent_columns!(),
+        lstm_first_rows!(),
         "ldmia r0!, {{r8-r11}}",
-        first_rows!(),
         "smulwb r2, r2, r8",
         "smulwt r4, r4, r8",
         "smulwb r5, r5, r9",
@@ -232,16 +265,12 @@ unsafe extern "C" fn run(
         "push {{r2, r4, r5, r7, r10, r11}}",
         // Its input projection.
         "ldr r1, [sp, #92]",
-        "ldmia r0!, {{r2-r7}}",
+        concat!("ldmia r0!, {{", sums!(), "}}"),
         "ldr pc, [sp, #100]",
         ".p2align 2",
         ready_made!(),
-        "4:",
-        turn!(),
-        "ldr r8, [sp, #96]",
-        "cmp r1, r8",
-        "bne 4b",
-        first_rows!(),
+        input_columns!(),
+        lstm_first_rows!(),
         "8:",
         "pop {{r3, r6, r8, r9, r12, lr}}",
         "smlawb r2, r2, r12, r3",
@@ -274,12 +303,14 @@ unsafe extern "C" fn run(
         "str r6, [sp, #8]",
         "bmi 2b",
         "add sp, #84",
+        pop_vectors!(),
         "pop {{r4-r11, pc}}",
         ".p2align 2",
         "9:",
         ".word 4b, 3b, 6b",
         ".word 0, 0, 0, 0, 0",
         ".word {half_of_h}, {sigmoid} + 512, {tanh} + 512, {half_of_t}",
+        arguments = const if cfg!(helium) { 88 } else { 84 },
         half_of_h = const 1 << 14,
         half_of_t = const 1 << 10,
         sigmoid = sym SIGMOID,

@@ -1,6 +1,6 @@
-//! The arguments of the assembly steps over `interleaved4` (`armv7m`, `thumb1`, `rv32`), in memory.
+//! The arguments of the assembly steps of LSTM and GRU (`armv7m`, `thumb1`, `rv32`), in memory.
 
-use super::arguments::{Lstm, State};
+use super::arguments::{Interleaved, State};
 use crate::activation::{SIGMOID, TANH};
 
 /// The arguments of a step. The assembly reads them at these offsets in bytes: `x` 0, `h` 12, `c` 24, `next_h` 28,
@@ -18,18 +18,23 @@ pub(super) struct Frame {
     sigmoid: *const i32,
     tanh: *const i32,
     /// The parameters, ordered by unit.
-    weight_hh: *const [i8; 4],
-    weight_ih: *const [i8; 4],
+    weight_hh: *const i8,
+    weight_ih: *const i8,
     bias: *const [i32; 4],
-    multiplier_ih: *const [i16; 4],
-    multiplier_hh: *const [i16; 4],
+    multiplier_ih: *const i16,
+    multiplier_hh: *const i16,
 }
 
 impl Frame {
     /// The frame of a step. `TURN`: the columns of one turn of the loop. `base`: the entry of the tables from which an
     /// index is counted.
     #[inline(always)]
-    pub(super) fn new<const TURN: usize>(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>, base: usize) -> Self {
+    pub(super) fn new<const TURN: usize, const GATES: usize>(
+        layer: &Interleaved<'_, GATES, 4>,
+        x: &[i16],
+        state: &mut State<'_>,
+        base: usize,
+    ) -> Self {
         let parts = |v: &[i16]| [v.as_ptr(), v.as_ptr().wrapping_add(v.len() / TURN * TURN), v.as_ptr_range().end];
         let c = state.c.as_mut_ptr_range();
         Frame {
@@ -41,18 +46,18 @@ impl Frame {
             shift: layer.shift,
             sigmoid: SIGMOID.as_ptr().wrapping_add(base),
             tanh: TANH.as_ptr().wrapping_add(base),
-            weight_hh: layer.weight_hh.as_ptr(),
-            weight_ih: layer.weight_ih.as_ptr(),
+            weight_hh: layer.weight_hh.as_ptr().cast(),
+            weight_ih: layer.weight_ih.as_ptr().cast(),
             bias: layer.bias.as_ptr(),
-            multiplier_ih: layer.multiplier_ih.as_ptr(),
-            multiplier_hh: layer.multiplier_hh.as_ptr(),
+            multiplier_ih: layer.multiplier_ih.as_ptr().cast(),
+            multiplier_hh: layer.multiplier_hh.as_ptr().cast(),
         }
     }
 }
 
 /// Returns true if all sizes match and none is zero. This always holds after load; kernels in assembly rely on it.
 #[inline(always)]
-pub(super) fn sizes_match(layer: &Lstm<'_>, x: &[i16], state: &State<'_>) -> bool {
+pub(super) fn sizes_match<const GATES: usize>(layer: &Interleaved<'_, GATES, 4>, x: &[i16], state: &State<'_>) -> bool {
     let (columns, units) = (x.len(), state.h.len());
     let weights = (layer.weight_ih.len(), layer.weight_hh.len()) == (units * columns, units * units);
     let rows = [layer.bias.len(), layer.multiplier_ih.len(), layer.multiplier_hh.len()];

@@ -23,6 +23,7 @@ pub(crate) fn column(w: &[i8; 4], v: i16, [a, b, c, d]: [i32; 4]) -> [i32; 4] {
 
 /// Adds to each of a few accumulators the dot product of one interleaved row with `v`. weights: `[columns][rows]`; v:
 /// `[columns]`, Q15.
+#[cfg(any(test, feature = "write", not(any(armv7m, thumb1, rv32))))]
 #[inline]
 pub(crate) fn dot_rows<const ROWS: usize>(weights: &[[i8; ROWS]], v: &[i16], acc: [i32; ROWS]) -> [i32; ROWS] {
     weights.iter().zip(v).fold(acc, |mut acc, (w, &v)| {

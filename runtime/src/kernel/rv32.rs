@@ -1,14 +1,16 @@
-//! An LSTM step over `interleaved4` for 32-bit RISC-V with multiplication: rv32imc, rv32imac.
+//! Steps of LSTM over `interleaved4` and of GRU over `interleaved3`, and dot products, for 32-bit RISC-V with
+//! multiplication: rv32imc, rv32imac.
 //!
 //! A column takes 13 instructions: one loads its activation, and each of four rows loads a weight, multiplies and adds.
 //! Compiled code takes 13, too, but it moves registers to the stack between the columns and checks bounds. Here the
 //! registers suffice, and one subroutine serves the columns of both projections. MULH multiplies two signed 16-bit
-//! numbers that are in the upper halves of their registers. `Lstm::plain_step` defines the result.
+//! numbers that are in the upper halves of their registers.
+//! `Lstm::plain_step` and `Gru::plain_step` define the results.
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;
 
-use super::arguments::{Lstm, State};
+use super::arguments::{Gru, Lstm, State};
 use super::frame::{Frame, sizes_match};
 
 /// The columns of one turn of the loop.
@@ -20,10 +22,21 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     if !sizes_match(layer, x, state) {
         return;
     }
-    let mut frame = Frame::new::<TURN>(layer, x, state, 0);
+    let mut frame = Frame::new::<TURN, _>(layer, x, state, 0);
     // SAFETY: by `sizes_match`, every parameter and the state have the same number of units, at least 1, and the
     // weights have one column for each value of `x` and of `h`.
     unsafe { run(&mut frame) };
+}
+
+/// Computes one step: see `Gru::step`. It does not exchange `h` and `next_h`.
+#[inline]
+pub(crate) fn gru_step(layer: &Gru<'_>, x: &[i16], state: &mut State<'_>) {
+    if !sizes_match(layer, x, state) {
+        return;
+    }
+    let mut frame = Frame::new::<TURN, _>(layer, x, state, 0);
+    // SAFETY: as in `step`.
+    unsafe { run_gru(&mut frame) };
 }
 
 /// The columns of four rows. a1: weights, a2: activations; sums of i f g o in t0-t3. t4-t6, a5 and a7 are clobbered.
@@ -35,6 +48,15 @@ macro_rules! columns {
             "lb t4, ", $a, "(a1)\n lb t5, ", $b, "(a1)\n lb t6, ", $c, "(a1)\n lb a7, ", $d, "(a1)\n",
             "mul t4, t4, a5\n mul t5, t5, a5\n mul t6, t6, a5\n mul a7, a7, a5\n",
             "add t0, t0, t4\n add t1, t1, t5\n add t2, t2, t6\n add t3, t3, a7\n",
+        )*)
+    };
+}
+/// The columns of three rows, whose sums are in t0-t2.
+macro_rules! columns_of_three {
+    ($([$v:literal $a:literal $b:literal $c:literal])*) => {
+        concat!($(
+            "lh a5, ", $v, "(a2)\n lb t4, ", $a, "(a1)\n lb t5, ", $b, "(a1)\n lb t6, ", $c, "(a1)\n",
+            "mul t4, t4, a5\n mul t5, t5, a5\n mul t6, t6, a5\n add t0, t0, t4\n add t1, t1, t5\n add t2, t2, t6\n",
         )*)
     };
 }
@@ -56,6 +78,16 @@ macro_rules! requantize {
         "lw a1, 0(", $m, ")\n lw a2, 4(", $m, ")\n addi ", $m, ", ", $m, ", 8\n",
         "lui a5, 0xffff0\n slli a3, a1, 16\n and a1, a1, a5\n slli a4, a2, 16\n and a2, a2, a5\n",
         "mulh ", $i, ", t0, a3\n mulh ", $f, ", t1, a1\n mulh ", $g, ", t2, a4\n mulh ", $o, ", t3, a2\n",
+    ) };
+}
+/// The same for the rows of a GRU, of which the first two are a pair. a1-a3 are clobbered.
+#[rustfmt::skip]
+macro_rules! requantize_three {
+    ($m:literal, $r:literal, $z:literal, $n:literal) => { concat!(
+        "srai a1, t1, 8\n add t0, t0, a1\n",
+        "lhu a1, 0(", $m, ")\n lhu a2, 2(", $m, ")\n lhu a3, 4(", $m, ")\n addi ", $m, ", ", $m, ", 6\n",
+        "slli a1, a1, 16\n slli a2, a2, 16\n slli a3, a3, 16\n",
+        "mulh ", $r, ", t0, a1\n mulh ", $z, ", t1, a2\n mulh ", $n, ", t2, a3\n",
     ) };
 }
 /// Replaces a pre-activation by its activation, in the upper half. a1 and a2 are clobbered; a3 is 256.
@@ -81,6 +113,17 @@ macro_rules! saved_registers {
     ) };
 }
 
+/// Saves the registers, and loads those that hold the arguments of a step.
+#[rustfmt::skip]
+macro_rules! enter {
+    () => { concat!(
+        // With link-time optimisation the assembler accepts rv32i only.
+        ".option push\n .option arch, +m, +c\n addi sp, sp, -64\n", saved_registers!("sw"),
+        "lw s7, 24(a0)\n lw s8, 28(a0)\n lw s9, 32(a0)\n lw s4, 36(a0)\n lw s5, 40(a0)\n lw s6, 44(a0)\n",
+        "lw s10, 56(a0)\n lw s11, 60(a0)\n lw a6, 64(a0)\n",
+    ) };
+}
+
 /// Computes all units of a step. s0-s3: pre-activations of the input projection; s4: shift; s5: sigmoid; s6: tanh; s7:
 /// `c`; s8: `next_h`; s9: end of `c`; s10: biases; s11 and a6: multipliers of the input and the recurrent projection.
 ///
@@ -89,20 +132,7 @@ macro_rules! saved_registers {
 #[unsafe(naked)]
 unsafe extern "C" fn run(frame: *mut Frame) {
     naked_asm!(
-        // With link-time optimisation the assembler accepts rv32i only.
-        ".option push",
-        ".option arch, +m, +c",
-        "addi sp, sp, -64",
-        saved_registers!("sw"),
-        "lw s7, 24(a0)",
-        "lw s8, 28(a0)",
-        "lw s9, 32(a0)",
-        "lw s4, 36(a0)",
-        "lw s5, 40(a0)",
-        "lw s6, 44(a0)",
-        "lw s10, 56(a0)",
-        "lw s11, 60(a0)",
-        "lw a6, 64(a0)",
+        enter!(),
         // A unit: its input projection.
         "2:",
         "lw t0, 0(s10)\n lw t1, 4(s10)\n lw t2, 8(s10)\n lw t3, 12(s10)",
@@ -173,6 +203,121 @@ unsafe extern "C" fn run(frame: *mut Frame) {
         "addi a2, a2, 2",
         "bne a2, a4, 5b",
         "9:",
+        "ret",
+        ".option pop",
+    )
+}
+
+/// Computes all units of a GRU's step, in the registers of [`run`].
+///
+/// # Safety
+/// `frame` is as [`gru_step`] makes it.
+#[unsafe(naked)]
+unsafe extern "C" fn run_gru(frame: *mut Frame) {
+    naked_asm!(
+        enter!(),
+        // A unit: its input projection. The fourth bias is that of the recurrent projection of n.
+        "2:",
+        "lw t0, 0(s10)\n lw t1, 4(s10)\n lw t2, 8(s10)\n lw s3, 12(s10)",
+        "addi s10, s10, 16",
+        sums!("52", "0", "4", "8"),
+        requantize_three!("s11", "s0", "s1", "s2"),
+        // Its recurrent projection.
+        "li t0, 0\n li t1, 0\n mv t2, s3",
+        sums!("48", "12", "16", "20"),
+        requantize_three!("a6", "t0", "t1", "t2"),
+        "add t0, t0, s0\n add t1, t1, s1",
+        "sll t0, t0, s4\n sll t1, t1, s4",
+        // The gates, n in Q30 in t2.
+        "li a3, 256",
+        "lui a5, 0xffff0",
+        activate!("t0", "s5"),
+        activate!("t1", "s5"),
+        "and t0, t0, a5",
+        "mulh t2, t2, t0",
+        "add t2, t2, s2",
+        "sll t2, t2, s4",
+        activate!("t2", "s6"),
+        "srai t2, t2, 16",
+        "slli t2, t2, 15",
+        "lw a1, 0(s7)",
+        "sub a1, a1, t2",
+        "and t1, t1, a5",
+        "mulh a1, a1, t1",
+        "slli a1, a1, 1",
+        "add t0, a1, t2",
+        "sw t0, 0(s7)",
+        "addi s7, s7, 4",
+        "lui a1, 4", // 2^14, rounds the shift
+        "add t0, t0, a1",
+        "srai t0, t0, 15",
+        "sh t0, 0(s8)",
+        "addi s8, s8, 2",
+        "bne s7, s9, 2b",
+        saved_registers!("lw"),
+        "addi sp, sp, 64",
+        "ret",
+        // The sums of a projection: from a2 to a3 by turns, then by columns to a4.
+        "6:",
+        "beq a2, a3, 4f",
+        "3:",
+        columns_of_three!([0 0 1 2] [2 3 4 5] [4 6 7 8] [6 9 10 11] [8 12 13 14] [10 15 16 17] [12 18 19 20] [14 21 22 23]),
+        "addi a1, a1, 24",
+        "addi a2, a2, 16",
+        "bne a2, a3, 3b",
+        "4:",
+        "beq a2, a4, 9f",
+        "5:",
+        columns_of_three!([0 0 1 2]),
+        "addi a1, a1, 3",
+        "addi a2, a2, 2",
+        "bne a2, a4, 5b",
+        "9:",
+        "ret",
+        ".option pop",
+    )
+}
+
+/// Enters the loop over turns of eight columns. If the columns are not a multiple of 8, it skips some of the first
+/// turn, each of `$bytes`. t4: their number; t5 and t6 are clobbered.
+#[rustfmt::skip]
+macro_rules! enter_turn {
+    ($bytes:literal) => { concat!(
+        "li t5, ", $bytes, "\n mul t5, t5, t4\n lla t6, 3f\n add t5, t5, t6\n jr t5\n",
+        // All instructions have four bytes.
+        ".option norvc\n 3:\n",
+    ) };
+}
+
+/// Adds to four sums the dot products of rows one behind the other.
+///
+/// # Safety
+/// There is at least one column; `v` has `columns`, and so has each of the four rows of `weights`.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn four(weights: *const i8, v: *const i16, columns: usize, acc: *mut [i32; 4]) {
+    macro_rules! columns {
+        ($([$v:literal $w:literal])*) => {
+            concat!($(
+                "lh a2, ", $v, "(a1)\n lb t4, ", $w, "(a0)\n lb t5, ", $w, "(a5)\n lb t6, ", $w, "(a6)\n",
+                "mul t4, t4, a2\n mul t5, t5, a2\n mul t6, t6, a2\n add t0, t0, t4\n add t1, t1, t5\n add t2, t2, t6\n",
+                "lb t4, ", $w, "(a7)\n mul t4, t4, a2\n add t3, t3, t4\n",
+            )*)
+        };
+    }
+    naked_asm!(
+        ".option push",
+        ".option arch, +m, +c",
+        "lw t0, 0(a3)\n lw t1, 4(a3)\n lw t2, 8(a3)\n lw t3, 12(a3)",
+        "slli t5, a2, 1\n add a4, a1, t5",
+        "neg t4, a2\n andi t4, t4, 7",
+        "slli t5, t4, 1\n sub a1, a1, t5\n sub a0, a0, t4",
+        "add a5, a0, a2\n add a6, a5, a2\n add a7, a6, a2",
+        enter_turn!("52"),
+        columns!([0 0] [2 1] [4 2] [6 3] [8 4] [10 5] [12 6] [14 7]),
+        "addi a0, a0, 8\n addi a5, a5, 8\n addi a6, a6, 8\n addi a7, a7, 8",
+        "addi a1, a1, 16",
+        "bne a1, a4, 3b",
+        "sw t0, 0(a3)\n sw t1, 4(a3)\n sw t2, 8(a3)\n sw t3, 12(a3)",
         "ret",
         ".option pop",
     )

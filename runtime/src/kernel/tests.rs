@@ -82,20 +82,26 @@ fn rows_side_by_side_give_the_sums_of_each() {
         let v: Vec<i16> = (0..columns).map(|_| random.between(-32_768, 32_767) as i16).collect();
         let weights: Vec<i8> = (0..4 * columns).map(|_| random.between(-127, 127) as i8).collect();
         let acc = [0; 4].map(|_: i32| random.between(-2_000_000, 2_000_000) as i32);
-        let sum = |row: usize, w: &dyn Fn(usize) -> i8| {
-            let products = (0..columns).map(|column| i32::from(w(column)) * i32::from(v[column]));
-            acc[row] + products.sum::<i32>()
-        };
-        for rows in [1, 3, 4] {
-            let mut sums = acc;
-            dot_each(&weights[..rows * columns], &v, &mut sums[..rows]);
-            let expected: Vec<i32> = (0..4)
-                .map(|row| if row < rows { sum(row, &|column| weights[row * columns + column]) } else { acc[row] })
-                .collect();
-            assert_eq!(sums.to_vec(), expected, "{rows} rows, {columns} columns");
+        let ends = [(127, -32_768), (-127, -32_768), (127, 32_767), (-127, 32_767)].map(Some);
+        for (weights, v) in [None].into_iter().chain(ends).map(|end| match end {
+            Some((w, x)) => (std::vec![w; weights.len()], std::vec![x; columns]),
+            None => (weights.clone(), v.clone()),
+        }) {
+            let sum = |row: usize, w: &dyn Fn(usize) -> i8| {
+                let products = (0..columns).map(|column| i32::from(w(column)) * i32::from(v[column]));
+                acc[row] + products.sum::<i32>()
+            };
+            for rows in [1, 3, 4] {
+                let mut sums = acc;
+                dot_each(&weights[..rows * columns], &v, &mut sums[..rows]);
+                let expected: Vec<i32> = (0..4)
+                    .map(|row| if row < rows { sum(row, &|column| weights[row * columns + column]) } else { acc[row] })
+                    .collect();
+                assert_eq!(sums.to_vec(), expected, "{rows} rows, {columns} columns");
+            }
+            let threes: Vec<[i8; 3]> = weights.as_chunks::<4>().0.iter().map(|&[a, b, c, _]| [a, b, c]).collect();
+            let expected = [0, 1, 2].map(|row| sum(row, &|column| threes[column][row]));
+            assert_eq!(dot3(&threes, &v, [acc[0], acc[1], acc[2]]), expected, "{columns} columns");
         }
-        let threes: Vec<[i8; 3]> = weights.as_chunks::<4>().0.iter().map(|&[a, b, c, _]| [a, b, c]).collect();
-        let expected = [0, 1, 2].map(|row| sum(row, &|column| threes[column][row]));
-        assert_eq!(dot3(&threes, &v, [acc[0], acc[1], acc[2]]), expected, "{columns} columns");
     }
 }

@@ -1,15 +1,15 @@
-//! An LSTM step over `interleaved4` for Cortex-M0, M0+ and M23.
+//! Steps of LSTM over `interleaved4` and of GRU over `interleaved3`, and dot products, for Cortex-M0, M0+ and M23.
 //!
 //! These cores multiply in eight registers and can only add to eight others. They load signed bytes only at the sum of
 //! two registers, and have no multiply-accumulate and no long product, so compiled code spills. Here, while a
 //! projection is summed, the four sums are in `r8`-`r11` and the four offsets of a column's weights in `r4`-`r7`;
 //! everything else is on the stack. A column takes 14.75 instructions.
-//! `Lstm::plain_step` defines the result.
+//! `Lstm::plain_step` and `Gru::plain_step` define the results.
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;
 
-use super::arguments::{Lstm, State};
+use super::arguments::{Gru, Lstm, State};
 use super::frame::{Frame, sizes_match};
 
 /// The columns of one turn of the loop.
@@ -32,40 +32,59 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     if !sizes_match(layer, x, state) {
         return;
     }
-    let work = Work { frame: Frame::new::<TURN>(layer, x, state, 0), half_of_t: 1 << 10, half_of_h: 1 << 14 };
+    let work = Work { frame: Frame::new::<TURN, _>(layer, x, state, 0), half_of_t: 1 << 10, half_of_h: 1 << 14 };
     // SAFETY: by `sizes_match`, every parameter and the state have the same number of units, at least 1, and the
     // weights have one column for each value of `x` and of `h`.
     unsafe { run(&work) };
 }
 
+/// Computes one step: see `Gru::step`. It does not exchange `h` and `next_h`.
+#[inline]
+pub(crate) fn gru_step(layer: &Gru<'_>, x: &[i16], state: &mut State<'_>) {
+    if !sizes_match(layer, x, state) {
+        return;
+    }
+    let work = Work { frame: Frame::new::<TURN, _>(layer, x, state, 0), half_of_t: 1 << 10, half_of_h: 1 << 14 };
+    // SAFETY: as in `step`.
+    unsafe { run_gru(&work) };
+}
+
+/// Adds the product of a row's weight, at r0 + `$at`, with the activation in r3.
+#[rustfmt::skip]
+macro_rules! row {
+    ($at:literal, $acc:literal) => { concat!("ldrsb r2, [r0, ", $at, "]\n muls r2, r3, r2\n add ", $acc, ", r2\n") };
+}
 /// One column of four rows. r0: weights, r1: activations, at the offset `$at`; sums of i f g o in r8-r11. r2 and r3 are
 /// clobbered.
 #[rustfmt::skip]
 macro_rules! one_column {
     ($at:literal) => { concat!(
         "ldrsh r3, [r1, ", $at, "]\n",
-        "ldrsb r2, [r0, r4]\n muls r2, r3, r2\n add r8, r2\n",
-        "ldrsb r2, [r0, r5]\n muls r2, r3, r2\n add r9, r2\n",
-        "ldrsb r2, [r0, r6]\n muls r2, r3, r2\n add r10, r2\n",
-        "ldrsb r2, [r0, r7]\n muls r2, r3, r2\n add r11, r2\n",
-        "adds r0, #4\n",
+        row!("r4", "r8"), row!("r5", "r9"), row!("r6", "r10"), row!("r7", "r11"), "adds r0, #4\n",
+    ) };
+}
+/// One column of three rows, whose sums are in r8-r10.
+#[rustfmt::skip]
+macro_rules! column_of_three {
+    ($at:literal) => { concat!(
+        "ldrsh r3, [r1, ", $at, "]\n", row!("r4", "r8"), row!("r5", "r9"), row!("r6", "r10"), "adds r0, #3\n",
     ) };
 }
 macro_rules! two_columns {
-    () => {
-        concat!(one_column!("r4"), one_column!("r6"), "adds r1, #4\n")
+    ($one_column:ident) => {
+        concat!($one_column!("r4"), $one_column!("r6"), "adds r1, #4\n")
     };
 }
 /// The sums of one projection: by turns to `$turns_end`, then by columns to `$end`. Weights begin at `$weights`.
 #[rustfmt::skip]
 macro_rules! sums {
-    ($weights:literal, $begin:literal, $turns_end:literal, $end:literal) => { concat!(
+    ($one_column:ident, $weights:literal, $begin:literal, $turns_end:literal, $end:literal) => { concat!(
         "movs r4, #0\n movs r5, #1\n movs r6, #2\n movs r7, #3\n",
         "ldr r0, [sp, #", $weights, "]\n ldr r1, [sp, #", $begin, "]\n",
         "ldr r2, [sp, #", $turns_end, "]\n mov r12, r2\n cmp r1, r12\n beq 4f\n",
-        "3:\n", two_columns!(), two_columns!(), two_columns!(), two_columns!(), "cmp r1, r12\n bne 3b\n",
+        "3:\n", two_columns!($one_column), two_columns!($one_column), two_columns!($one_column), two_columns!($one_column), "cmp r1, r12\n bne 3b\n",
         "4:\n ldr r2, [sp, #", $end, "]\n cmp r1, r2\n beq 6f\n mov r12, r2\n",
-        "5:\n", one_column!("r4"), "adds r1, #2\n cmp r1, r12\n bne 5b\n",
+        "5:\n", $one_column!("r4"), "adds r1, #2\n cmp r1, r12\n bne 5b\n",
         "6:\n str r0, [sp, #", $weights, "]\n",
     ) };
 }
@@ -90,6 +109,22 @@ macro_rules! requantize {
         "adds r1, #8\n str r1, [sp, #", $m, "]\n",
     ) };
 }
+/// The same for the rows of a GRU, of which the first two are a pair: from r8-r10 to r4-r6.
+#[rustfmt::skip]
+macro_rules! requantize_three {
+    ($m:literal) => { concat!(
+        "mov r4, r8\n mov r5, r9\n mov r6, r10\n asrs r2, r5, #8\n adds r4, r4, r2\n ldr r1, [sp, #", $m, "]\n",
+        product!("r4", "0"), product!("r5", "2"), product!("r6", "4"), "adds r1, #6\n str r1, [sp, #", $m, "]\n",
+    ) };
+}
+/// The upper 32 bits of `$v` times the activation `$gate`, 0 … 32,767, times 2^16. r2 is clobbered.
+#[rustfmt::skip]
+macro_rules! gated {
+    ($v:literal, $gate:literal) => { concat!(
+        "uxth r2, ", $v, "\n asrs ", $v, ", ", $v, ", #16\n muls ", $v, ", ", $gate, ", ", $v, "\n",
+        "muls r2, ", $gate, ", r2\n lsrs r2, r2, #16\n adds ", $v, ", ", $v, ", r2\n",
+    ) };
+}
 /// Replaces a pre-activation by its activation, in the upper half, from the table at r0. r2 and r3 are clobbered.
 #[rustfmt::skip]
 macro_rules! activate {
@@ -102,6 +137,23 @@ macro_rules! activate {
     ) };
 }
 
+/// Saves the registers, and copies [`Work`] from r0 to the stack.
+#[rustfmt::skip]
+macro_rules! enter {
+    () => { concat!(
+        "push {{r4-r7, lr}}\n mov r4, r8\n mov r5, r9\n mov r6, r10\n mov r7, r11\n push {{r3-r7}}\n",
+        "sub sp, #96\n mov r1, sp\n ldmia r0!, {{r2-r7}}\n stmia r1!, {{r2-r7}}\n ldmia r0!, {{r2-r7}}\n",
+        "stmia r1!, {{r2-r7}}\n ldmia r0!, {{r2-r7}}\n stmia r1!, {{r2-r7}}\n ldmia r0!, {{r2}}\n stmia r1!, {{r2}}\n",
+    ) };
+}
+/// Restores the registers that `enter` has saved, and returns.
+#[rustfmt::skip]
+macro_rules! leave {
+    () => { concat!(
+        "add sp, #96\n pop {{r3-r7}}\n mov r8, r4\n mov r9, r5\n mov r10, r6\n mov r11, r7\n pop {{r4-r7, pc}}\n",
+    ) };
+}
+
 /// Computes all units of a step.
 ///
 /// # Safety
@@ -109,33 +161,21 @@ macro_rules! activate {
 #[unsafe(naked)]
 unsafe extern "C" fn run(work: *const Work) {
     naked_asm!(
-        "push {{r4-r7, lr}}",
-        "mov r4, r8\n mov r5, r9\n mov r6, r10\n mov r7, r11",
-        "push {{r3-r7}}",
-        "sub sp, #96",
-        "mov r1, sp",
-        "ldmia r0!, {{r2-r7}}",
-        "stmia r1!, {{r2-r7}}",
-        "ldmia r0!, {{r2-r7}}",
-        "stmia r1!, {{r2-r7}}",
-        "ldmia r0!, {{r2-r7}}",
-        "stmia r1!, {{r2-r7}}",
-        "ldmia r0!, {{r2}}",
-        "stmia r1!, {{r2}}",
+        enter!(),
         // A unit: its input projection.
         "2:",
         "ldr r0, [sp, #56]",
         "ldmia r0!, {{r4-r7}}",
         "str r0, [sp, #56]",
         "mov r8, r4\n mov r9, r5\n mov r10, r6\n mov r11, r7",
-        sums!("52", "0", "4", "8"),
+        sums!(one_column, "52", "0", "4", "8"),
         requantize!("60"),
         "add r2, sp, #76",
         "stmia r2!, {{r4-r7}}",
         // Its recurrent projection.
         "movs r4, #0",
         "mov r8, r4\n mov r9, r4\n mov r10, r4\n mov r11, r4",
-        sums!("48", "12", "16", "20"),
+        sums!(one_column, "48", "12", "16", "20"),
         requantize!("64"),
         "add r2, sp, #76",
         "ldmia r2!, {{r0, r1, r3}}",
@@ -162,12 +202,7 @@ unsafe extern "C" fn run(work: *const Work) {
         "asrs r4, r4, #11",
         "ldr r1, [sp, #24]",
         "ldr r6, [r1]",
-        "uxth r2, r6",
-        "asrs r6, r6, #16",
-        "muls r6, r5, r6",
-        "muls r2, r5, r2",
-        "lsrs r2, r2, #16",
-        "adds r6, r6, r2",
+        gated!("r6", "r5"),
         "adds r6, r6, r4",
         "adds r6, r6, r6",
         "bvs 8f",
@@ -197,9 +232,113 @@ unsafe extern "C" fn run(work: *const Work) {
         "eors r6, r2",
         "b 7b",
         "9:",
-        "add sp, #96",
-        "pop {{r3-r7}}",
+        leave!(),
+    )
+}
+
+/// Computes all units of a GRU's step.
+///
+/// # Safety
+/// `work` is as [`gru_step`] makes it.
+#[unsafe(naked)]
+unsafe extern "C" fn run_gru(work: *const Work) {
+    naked_asm!(
+        enter!(),
+        // A unit: its input projection. The fourth bias is that of the recurrent projection of n; it stays in r11.
+        "2:",
+        "ldr r0, [sp, #56]",
+        "ldmia r0!, {{r4-r7}}",
+        "str r0, [sp, #56]",
         "mov r8, r4\n mov r9, r5\n mov r10, r6\n mov r11, r7",
-        "pop {{r4-r7, pc}}",
+        sums!(column_of_three, "52", "0", "4", "8"),
+        requantize_three!("60"),
+        "add r2, sp, #76",
+        "stmia r2!, {{r4-r6}}",
+        // Its recurrent projection.
+        "movs r4, #0",
+        "mov r8, r4\n mov r9, r4\n mov r10, r11",
+        sums!(column_of_three, "48", "12", "16", "20"),
+        requantize_three!("64"),
+        "add r2, sp, #76",
+        "ldmia r2!, {{r0, r1, r7}}",
+        "adds r4, r4, r0\n adds r5, r5, r1",
+        "ldr r2, [sp, #36]",
+        "lsls r4, r2\n lsls r5, r2",
+        // The gates, the state in r7, n in Q30 in r6.
+        "ldr r0, [sp, #40]",
+        activate!("r4"),
+        activate!("r5"),
+        "asrs r4, r4, #16",
+        "asrs r5, r5, #16",
+        gated!("r6", "r4"),
+        "adds r6, r6, r7",
+        "ldr r2, [sp, #36]",
+        "lsls r6, r2",
+        "ldr r0, [sp, #44]",
+        activate!("r6"),
+        "asrs r6, r6, #16",
+        "lsls r6, r6, #15",
+        "ldr r1, [sp, #24]",
+        "ldr r7, [r1]",
+        "subs r7, r7, r6",
+        gated!("r7", "r5"),
+        "lsls r7, r7, #1",
+        "adds r7, r7, r6",
+        "stmia r1!, {{r7}}",
+        "str r1, [sp, #24]",
+        "ldr r2, [sp, #72]",
+        "adds r7, r7, r2",
+        "asrs r7, r7, #15",
+        "ldr r3, [sp, #28]",
+        "strh r7, [r3]",
+        "adds r3, #2",
+        "str r3, [sp, #28]",
+        "ldr r2, [sp, #32]",
+        "cmp r1, r2",
+        "beq 9f",
+        "b 2b",
+        "9:",
+        leave!(),
+    )
+}
+
+/// Eight columns of some rows, whose sums are in r8-r11. If the columns are not a multiple of 8, the first turn is
+/// entered in the middle, at `$bytes` for each column that it skips. `$setup` sets r5-r7, the offsets of the rows but
+/// the first, from r2, the columns. r4: 0; r2 and r3 are clobbered.
+#[rustfmt::skip]
+macro_rules! turns {
+    ($setup:literal, $column:expr, $bytes:literal) => { concat!(
+        "push {{r3-r7, lr}}\n mov r4, r8\n mov r5, r9\n mov r6, r10\n mov r7, r11\n push {{r4-r7}}\n",
+        "ldmia r3!, {{r4-r7}}\n mov r8, r4\n mov r9, r5\n mov r10, r6\n mov r11, r7\n",
+        "lsls r3, r2, #1\n adds r3, r3, r1\n mov r12, r3\n", $setup,
+        "negs r2, r2\n movs r3, #7\n ands r2, r3\n movs r3, #", $bytes, "\n muls r3, r2, r3\n movs r4, #0\n",
+        // Continues four bytes further and at the distance in r3.
+        "add pc, r3\n nop\n",
+        "3:\n", $column, $column, $column, $column, $column, $column, $column, $column,
+        "cmp r1, r12\n bne 3b\n",
+        "ldr r3, [sp, #16]\n mov r4, r8\n mov r5, r9\n mov r6, r10\n mov r7, r11\n",
+    ) };
+}
+/// Adds to four sums the dot products of rows one behind the other.
+///
+/// # Safety
+/// There is at least one column; `v` has `columns`, and so has each of the four rows of `weights`.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn four(weights: *const i8, v: *const i16, columns: usize, acc: *mut [i32; 4]) {
+    naked_asm!(
+        turns!(
+            "mov r5, r2\n lsls r6, r2, #1\n adds r7, r6, r2\n",
+            concat!(
+                "ldrsh r3, [r1, r4]\n",
+                row!("r4", "r8"),
+                row!("r5", "r9"),
+                row!("r6", "r10"),
+                row!("r7", "r11"),
+                "adds r0, #1\n adds r1, #2\n"
+            ),
+            "30"
+        ),
+        "stmia r3!, {{r4-r7}}",
+        "pop {{r4-r7}}\n mov r8, r4\n mov r9, r5\n mov r10, r6\n mov r11, r7\n pop {{r3-r7, pc}}",
     )
 }

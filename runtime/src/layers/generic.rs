@@ -2,8 +2,7 @@
 
 use core::num::NonZeroUsize;
 
-use super::{gru, lstm};
-use crate::activation::{relu, tanh};
+use super::{gru, lstm, rnn};
 use crate::fixed::requantize;
 use crate::invariant::Guaranteed;
 use crate::layers::matrix::Matrix;
@@ -121,8 +120,7 @@ impl RowLayer<'_> {
             let (c, h) = match self.kind {
                 CellKind::Lstm => lstm::unit(z, c),
                 CellKind::Gru => gru::unit([x[0], x[1], x[2]], [h[0], h[1], h[2]], self.shift, c),
-                CellKind::Rnn => (0, tanh(z[0]) as i16),
-                CellKind::RnnRelu => (0, relu(z[0]) as i16),
+                CellKind::Rnn | CellKind::RnnRelu => (0, rnn::unit(z[0], self.kind == CellKind::RnnRelu)),
             };
             state.next_h.get_mut(unit).into_iter().for_each(|next| *next = h);
             state.c.get_mut(unit).into_iter().for_each(|next| *next = c);

@@ -80,6 +80,3 @@ pub(crate) fn unit([i, f, g, o]: [i32; 4], c: i32) -> (i32, i16) {
     let c = saturating_double(kept + round_shift(i * g, 11));
     (c, round_shift(o * tanh(c), 15) as i16)
 }
-
-#[cfg(test)]
-mod tests;

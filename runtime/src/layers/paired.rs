@@ -1,10 +1,13 @@
-//! The LSTM layer in the packing `paired16`: one record for each unit, in the order in which a step reads it.
+//! The packing `paired16`: records of four rows in the order in which a step reads them, and the LSTM layer, with a
+//! record for each unit.
 
 use core::num::NonZeroUsize;
 
 #[cfg(any(test, not(dsp)))]
 use super::lstm::{requantize_rows, unit};
 use super::{State, Summary};
+#[cfg(any(test, not(dsp)))]
+use crate::fixed::requantize;
 #[cfg(any(test, not(dsp)))]
 use crate::invariant::Guaranteed;
 pub(crate) use crate::kernel::arguments::Paired;
@@ -14,7 +17,7 @@ use crate::kernel::dot_pairs;
 use crate::kernel::dsp;
 use crate::rows::rows;
 
-/// The record of one unit in [`Paired::units`].
+/// The record of four rows, which are named as those of an LSTM.
 pub(crate) struct Record<'a> {
     /// Recurrent weights, `[H / 2][2]`: two columns of rows `i f`, two of rows `g o`; see
     /// [`columns`](crate::kernel::columns).
@@ -41,6 +44,98 @@ pub(crate) fn pair_biases([low, high, second]: [i32; 3]) -> Option<[i32; 2]> {
     let sum = (i64::from(high) << 32 | i64::from(low as u32)) - i64::from(second);
     let first = (sum >> 8) as i32;
     if i64::from(first) << 8 == sum { Some([first, second]) } else { None }
+}
+
+impl<'a> Record<'a> {
+    /// The record in some words; none if there are too few.
+    #[inline(always)]
+    pub(crate) fn new(words: &'a [i32], hidden_size: NonZeroUsize) -> Option<Self> {
+        let (weight_hh, rest) = words.split_at_checked(hidden_size.get())?;
+        let (&[hh_if, hh_go, ih_if, ih_go, s0, s1, s2, s3, s4, s5], weight_ih) = rest.split_first_chunk()?;
+        let halves = |a: i32, b: i32| [a as i16, (a >> 16) as i16, b as i16, (b >> 16) as i16];
+        Some(Record {
+            weight_hh: weight_hh.as_chunks().0,
+            multiplier_hh: halves(hh_if, hh_go),
+            multiplier_ih: halves(ih_if, ih_go),
+            initial_sums: [s0, s1, s2, s3, s4, s5],
+            weight_ih: weight_ih.as_chunks().0,
+        })
+    }
+}
+
+/// The vectors of a step, which the four rows of a record read.
+#[cfg(any(test, not(dsp)))]
+pub(crate) struct Vectors<'v> {
+    x: &'v [i16],
+    h: &'v [i16],
+}
+
+/// Four rows, and the parts of their pre-activations.
+#[cfg(any(test, not(dsp)))]
+pub(crate) struct FourRows {
+    /// True if the rows are pairs of the cell, false if all are ordinary.
+    in_pairs: bool,
+    parts: Parts,
+}
+
+/// The parts of the pre-activations of four rows: from `h` and from `x`.
+#[cfg(any(test, not(dsp)))]
+#[derive(Default)]
+pub(crate) struct Parts {
+    pub from_h: [i32; 4],
+    pub from_x: [i32; 4],
+}
+
+#[cfg(any(test, not(dsp)))]
+impl FourRows {
+    /// Rows that are pairs of the cell.
+    pub(crate) fn in_pairs() -> Self {
+        FourRows { in_pairs: true, parts: Parts::default() }
+    }
+
+    /// Ordinary rows.
+    pub(crate) fn ordinary() -> Self {
+        FourRows { in_pairs: false, parts: Parts::default() }
+    }
+
+    /// Requantises the sums of the rows.
+    #[inline(always)]
+    fn requantize(&self, [a, b, c, d]: [i32; 4], m: &[i16; 4]) -> [i32; 4] {
+        if self.in_pairs {
+            return requantize_rows([a, b, c, d], m);
+        }
+        [requantize(a, m[0]), requantize(b, m[1]), requantize(c, m[2]), requantize(d, m[3])]
+    }
+}
+
+#[cfg(any(test, not(dsp)))]
+impl<'v> Vectors<'v> {
+    /// `x`: `[input_size]`, `h`: `[hidden_size]`, Q15.
+    #[inline(always)]
+    pub(crate) fn new(x: &'v [i16], h: &'v [i16]) -> Self {
+        Vectors { x, h }
+    }
+
+    /// Computes both parts of the pre-activations of four rows; none if the record has too few words.
+    ///
+    /// `recurrent_sums`: the initial sums of the recurrent projection. `sums`: a precomputed input projection, which
+    /// replaces `x`.
+    #[inline(always)]
+    pub(crate) fn parts<'r>(
+        &mut self,
+        record: &[i32],
+        recurrent_sums: &[i32; 6],
+        sums: Option<[i32; 4]>,
+        rows: &'r mut FourRows,
+    ) -> Option<&'r Parts> {
+        let record = Record::new(record, NonZeroUsize::new(self.h.len())?)?;
+        let from_h = dot_pairs(record.weight_hh, self.h, biases(*recurrent_sums).guaranteed());
+        rows.parts.from_h = rows.requantize(from_h, &record.multiplier_hh);
+        let from_x =
+            sums.unwrap_or_else(|| dot_pairs(record.weight_ih, self.x, biases(record.initial_sums).guaranteed()));
+        rows.parts.from_x = rows.requantize(from_x, &record.multiplier_ih);
+        Some(&rows.parts)
+    }
 }
 
 impl<'a> Paired<'a> {
@@ -115,19 +210,11 @@ impl<'a> Paired<'a> {
 
     /// The records of all units.
     pub(crate) fn records(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {
-        let hidden_size = self.hidden_size.get();
-        let words = NonZeroUsize::MIN.saturating_add(hidden_size + self.input_size.get() + Self::EXTRA_WORDS - 1);
-        rows(self.units, words).filter_map(move |words| {
-            let (weight_hh, rest) = words.split_at_checked(hidden_size)?;
-            let (&[hh_if, hh_go, ih_if, ih_go, s0, s1, s2, s3, s4, s5], weight_ih) = rest.split_first_chunk()?;
-            let halves = |a: i32, b: i32| [a as i16, (a >> 16) as i16, b as i16, (b >> 16) as i16];
-            Some(Record {
-                weight_hh: weight_hh.as_chunks().0,
-                multiplier_hh: halves(hh_if, hh_go),
-                multiplier_ih: halves(ih_if, ih_go),
-                initial_sums: [s0, s1, s2, s3, s4, s5],
-                weight_ih: weight_ih.as_chunks().0,
-            })
-        })
+        let hidden_size = self.hidden_size;
+        let words = hidden_size.saturating_add(self.input_size.get() + Self::EXTRA_WORDS);
+        rows(self.units, words).filter_map(move |words| Record::new(words, hidden_size))
     }
 }
+
+#[cfg(test)]
+mod tests;

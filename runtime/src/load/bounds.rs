@@ -100,7 +100,7 @@ fn add_second_rows<const ROWS: usize>(
 pub(super) fn check(cell: &Cell<'_>) -> Result<(), Overflow> {
     match cell {
         Cell::Lstm(lstm) => check_interleaved(lstm, [0, 2], |biases| [biases, [0; 4]]),
-        Cell::Paired(_) => Ok(()),
+        Cell::Paired(_) | Cell::Fours(_) => Ok(()),
         Cell::Gru(gru) => check_interleaved(gru, [0], |[r, z, n, hidden_n]| [[r, z, n], [0, 0, hidden_n]]),
         Cell::Rnn(rnn) => check_interleaved(&rnn.layer, [], |bias| [bias, [0]]),
         #[cfg(feature = "widths")]
@@ -173,6 +173,9 @@ pub(super) fn input_bound(cell: &Cell<'_>, unit: usize, index: usize) -> Bound {
                 biases(record.initial_sums).and_then(|bias| bias.get(index).copied()).unwrap_or(0),
             )
         }),
+        Cell::Fours(layer) => {
+            layer.row(unit, index).map_or(0, |row| row_bound(sum_of_absolutes(row.weights(false)), row.bias()))
+        }
         Cell::Gru(gru) => of(gru, unit, index),
         Cell::Rnn(rnn) => of(&rnn.layer, unit, index),
         #[cfg(feature = "widths")]

@@ -60,6 +60,10 @@ fn limits(cell: &Cell<'_>, at: usize, rows: usize) -> RangeInclusive<i64> {
             let bias = gru.bias.get(unit).map_or(0, |bias| bias[3].into());
             bias..=bias
         }
+        Cell::Fours(layer) if row == 3 => {
+            let bias = layer.row(unit, 2).map_or(0, |row| row.recurrent_bias.into());
+            bias..=bias
+        }
         #[cfg(feature = "widths")]
         Cell::Rows(layer) if layer.kind == CellKind::Gru && row == 3 => {
             let [.., bias] = layer.bias(unit).map(i64::from);

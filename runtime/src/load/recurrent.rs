@@ -3,6 +3,7 @@
 use core::num::NonZeroUsize;
 
 use super::bounds::{self, Overflow};
+use super::paired_bounds::OTHER_CELLS;
 use super::tensor_names::Tensor;
 use super::{metadata, paired_bounds};
 use crate::config::Config;
@@ -10,6 +11,7 @@ use crate::config::Place;
 use crate::features::{self, BIDIRECTIONAL, STACKED};
 use crate::kernel::arguments::Interleaved;
 use crate::layers::Cell;
+use crate::layers::fours::Fours;
 #[cfg(feature = "widths")]
 use crate::layers::generic::RowLayer;
 use crate::layers::paired::Paired;
@@ -28,7 +30,9 @@ pub(super) fn read<'a>(file: &File<'a>, config: &Config, packing: Packing) -> Op
     let input_size = NonZeroUsize::new(config.embedding_dim)?;
     let units = if packing == Packing::Paired16 { parameter::UNITS } else { parameter::BIAS };
     let [h, ..] = file.shape(Tensor::of_layer(metadata::module(config), units, Place::FIRST));
-    let hidden_size = NonZeroUsize::new(h as usize)?;
+    // In `paired16`, cells other than LSTM are in groups of four.
+    let of_four = OTHER_CELLS && packing == Packing::Paired16 && config.cell != CellKind::Lstm;
+    let hidden_size = NonZeroUsize::new(if of_four { h.saturating_mul(4) } else { h } as usize)?;
     let both = hidden_size.checked_mul(NonZeroUsize::new(config.directions())?)?;
     let mut cells = [layer(file, config, packing, Place::FIRST, input_size, hidden_size)?; Place::COUNT];
     if STACKED || BIDIRECTIONAL {
@@ -60,7 +64,7 @@ fn layer<'a>(
     if features::PLAIN { plain(file, config, place, input_size, hidden_size.get() as u32) } else { None }
 }
 
-/// Reads one direction of an LSTM layer in the packing `paired16` and checks its sums.
+/// Reads one direction of a layer in the packing `paired16` and checks its sums.
 fn paired<'a>(
     file: &File<'a>,
     config: &Config,
@@ -70,13 +74,27 @@ fn paired<'a>(
 ) -> Option<Cell<'a>> {
     let (e, h) = (input_size.get() as u32, hidden_size.get() as u32);
     let units = Tensor::of_layer(metadata::module(config), parameter::UNITS, place);
-    let words = file.words(units, [h, e.saturating_add(h).saturating_add(Paired::EXTRA_WORDS as u32), 0]);
-    let layer = Paired::new(input_size, hidden_size, words, metadata::shift(file, config, place));
-    match &layer {
-        Some(layer) => paired_bounds::check(layer, units, file),
-        None => file.refuse(paired_bounds::unaligned_sizes(units, e, h)),
+    let kind = if OTHER_CELLS { config.cell } else { CellKind::Lstm };
+    let words = file.words(units, paired_bounds::shape(kind, e, h));
+    let shift = metadata::shift(file, config, place);
+    let unaligned = || file.refuse(paired_bounds::unaligned_sizes(kind, units, e, h));
+    if kind == CellKind::Lstm {
+        let layer = Paired::new(input_size, hidden_size, words, shift);
+        match &layer {
+            Some(layer) => paired_bounds::check(layer, units, file),
+            None => unaligned(),
+        }
+        return features::Paired16::new(layer?).map(Cell::Paired);
     }
-    features::Paired16::new(layer?).map(Cell::Paired)
+    if kind == CellKind::RnnRelu {
+        file.real(Tensor::of_layer(metadata::module(config), parameter::SCALE, place));
+    }
+    let layer = Fours::new(kind, input_size, hidden_size, words, shift);
+    match &layer {
+        Some(layer) => paired_bounds::check_fours(layer, units, file),
+        None => unaligned(),
+    }
+    features::Paired16::new(features::OtherCells::new(layer?)?).map(Cell::Fours)
 }
 
 /// Reads one direction of a layer in the plain packing of its cells and checks its sums.

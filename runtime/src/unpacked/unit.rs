@@ -8,6 +8,7 @@ use crate::kernel::columns;
 #[cfg(feature = "widths")]
 use crate::kernel::{GROUP, pair};
 use crate::layers::Cell;
+use crate::layers::fours::Fours;
 #[cfg(feature = "widths")]
 use crate::layers::generic::RowLayer;
 #[cfg(feature = "widths")]
@@ -45,6 +46,7 @@ pub(super) fn unit(cell: &Cell<'_>, half: Half, index: usize) -> Option<Unit> {
     match cell {
         Cell::Lstm(lstm) => of_interleaved(lstm, half, index, |biases| [biases, [0; 4]]),
         Cell::Paired(layer) => of_record(layer, half, index),
+        Cell::Fours(layer) => of_fours(layer, half, index),
         Cell::Gru(gru) => of_interleaved(gru, half, index, |[r, z, n, hidden_n]| [[r, z, n, 0], [0, 0, hidden_n, 0]]),
         Cell::Rnn(rnn) => of_interleaved(&rnn.layer, half, index, |bias| [four(bias), [0; 4]]),
         #[cfg(feature = "widths")]
@@ -89,6 +91,19 @@ fn of_record(layer: &Paired<'_>, half: Half, index: usize) -> Option<Unit> {
         bias: half.of(biases(record.initial_sums)?, [0; 4]),
         multipliers: half.of(record.multiplier_ih, record.multiplier_hh),
     })
+}
+
+fn of_fours(layer: &Fours<'_>, half: Half, index: usize) -> Option<Unit> {
+    let is_recurrent = half == Half::Recurrent;
+    let columns = half.of(layer.input_size.get(), layer.hidden_size.get());
+    let mut unit = Unit { weights: alloc::vec![[0; 4]; columns], bias: [0; 4], multipliers: [0; 4] };
+    for gate in 0..layer.kind.gates() {
+        let row = layer.row(index, gate)?;
+        unit.weights.iter_mut().zip(row.weights(is_recurrent)).for_each(|(column, w)| column[gate] = w.into());
+        unit.bias[gate] = half.of(row.bias(), row.recurrent_bias);
+        unit.multipliers[gate] = half.of(row.record.multiplier_ih, row.record.multiplier_hh)[row.index];
+    }
+    Some(unit)
 }
 
 #[cfg(feature = "widths")]

@@ -1,14 +1,14 @@
-//! Converts layers from the packing `interleaved4` to `paired16`.
+//! Converts layers from the plain packings of their cells to `paired16`.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, string::String, vec, vec::Vec};
 
 use super::tensor::Tensor;
 use crate::Packing;
 use crate::load::dtype::Dtype;
+use tern_format::Cell as CellKind;
 
-/// Converts metadata and tensors from the plain packing of their cell to another packing. [`Packing::Paired16`] is for
-/// LSTM, and E and H must be multiples of 4, or the loader refuses the result; [`Packing::Rows`] is for any cell. The
-/// interleaved packings leave everything unchanged.
+/// Converts metadata and tensors from the plain packing of their cell to another packing. For [`Packing::Paired16`] E
+/// and H must be multiples of 4, or the loader refuses the result. The interleaved packings leave everything unchanged.
 ///
 /// # Panics
 /// If a tensor of a layer is missing.
@@ -32,45 +32,127 @@ pub fn packed(
     (renamed.collect(), tensors)
 }
 
-/// Replaces the tensors of each LSTM layer by one.
+/// Replaces the tensors of each layer by one.
 fn paired(tensors: Vec<Tensor>) -> Vec<Tensor> {
-    let (layers, mut all): (Vec<Tensor>, Vec<Tensor>) = tensors.into_iter().partition(|t| t.name.starts_with("lstm."));
+    let is_of_layer = |tensor: &Tensor| {
+        CellKind::ALL
+            .iter()
+            .any(|cell| tensor.name.strip_prefix(cell.module()).is_some_and(|rest| rest.starts_with('.')))
+    };
+    let (layers, mut all): (Vec<Tensor>, Vec<Tensor>) = tensors.into_iter().partition(is_of_layer);
     for weight_ih in &layers {
-        let Some(place) = weight_ih.name.strip_prefix("lstm.weight_ih_") else { continue };
-        let find = |name: &str| {
-            let name = format!("lstm.{name}_{place}");
-            layers.iter().find(|t| t.name == name).unwrap_or_else(|| panic!("tensor `{name}` is missing"))
-        };
-        let [h, e] = [weight_ih.shape[0], weight_ih.shape[1]];
-        let (weight_hh, bias) = (find("weight_hh"), find("bias"));
-        let (multiplier_ih, multiplier_hh) = (find("multiplier_ih"), find("multiplier_hh"));
-        let mut units: Vec<i32> = Vec::new();
-        for unit in 0..h {
-            units.extend(weights(&weight_hh.data[unit * 4 * h..][..4 * h]));
-            units.extend(words(&multiplier_hh.data[unit * 8..][..8]));
-            units.extend(words(&multiplier_ih.data[unit * 8..][..8]));
-            let bias: Vec<i32> = words(&bias.data[unit * 16..][..16]).collect();
-            for pair in bias.chunks_exact(2) {
-                let sum = 256 * i64::from(pair[0]) + i64::from(pair[1]);
-                units.extend([sum as i32, (sum >> 32) as i32, pair[1]]);
-            }
-            units.extend(weights(&weight_ih.data[unit * 4 * e..][..4 * e]));
-        }
-        let name = format!("lstm.units_{place}");
-        all.push(Tensor::new(&name, Dtype::I32, &[h, units.len() / h], &units));
+        let Some((module, place)) = weight_ih.name.split_once(".weight_ih_") else { continue };
+        let layer = Layer::new(module, place, &layers);
+        let groups = layer.groups();
+        let [count, words] = [groups.len(), groups.first().map_or(0, Vec::len)];
+        all.push(Tensor::new(&format!("{module}.units_{place}"), Dtype::I32, &[count, words], &groups.concat()));
     }
+    all.extend(layers.into_iter().filter(|tensor| tensor.name.contains(".scale_")));
     all
 }
 
-fn words(bytes: &[u8]) -> impl Iterator<Item = i32> {
-    bytes.chunks_exact(4).map(|word| i32::from_le_bytes([word[0], word[1], word[2], word[3]]))
+/// The parameters of one direction of a layer in the plain packing of its cells.
+struct Layer<'a> {
+    gates: usize,
+    hidden_size: usize,
+    /// The biases of a unit.
+    biases: usize,
+    weights: [&'a [u8]; 2],
+    multipliers: [Vec<i16>; 2],
+    bias: Vec<i32>,
 }
 
-/// The weights of a unit in one projection: for each two columns a word of rows `i f`, then one of rows `g o`.
-fn weights(columns: &[u8]) -> impl Iterator<Item = i32> {
-    columns.chunks_exact(8).flat_map(|two| {
-        let pair = |at: usize| 256 * i32::from(two[at] as i8) + i32::from(two[at + 1] as i8);
-        let word = |first: i32, second: i32| (first & 0xffff) | (second << 16);
-        [word(pair(0), pair(4)), word(pair(2), pair(6))]
-    })
+/// A row of a layer: its unit and its gate.
+type Row = (usize, usize);
+
+/// The projections of a layer, as indices.
+const INPUT: usize = 0;
+const RECURRENT: usize = 1;
+
+impl<'a> Layer<'a> {
+    fn new(module: &str, place: &str, layers: &'a [Tensor]) -> Self {
+        let find = |name: &str| {
+            let name = format!("{module}.{name}_{place}");
+            layers.iter().find(|t| t.name == name).unwrap_or_else(|| panic!("tensor `{name}` is missing"))
+        };
+        let halves = |name: &str| -> Vec<i16> {
+            find(name).data.chunks_exact(2).map(|half| i16::from_le_bytes([half[0], half[1]])).collect()
+        };
+        let bias: Vec<i32> = find("bias")
+            .data
+            .chunks_exact(4)
+            .map(|word| i32::from_le_bytes([word[0], word[1], word[2], word[3]]))
+            .collect();
+        let hidden_size = find("weight_hh").shape[0];
+        let multipliers = [halves("multiplier_ih"), halves("multiplier_hh")];
+        Layer {
+            gates: multipliers[INPUT].len() / hidden_size,
+            hidden_size,
+            biases: bias.len() / hidden_size,
+            weights: [&find("weight_ih").data, &find("weight_hh").data],
+            multipliers,
+            bias,
+        }
+    }
+
+    /// The words of each group: a unit of an LSTM, four units of other cells.
+    fn groups(&self) -> Vec<Vec<i32>> {
+        let fours = (0..self.hidden_size / 4).map(|at| [0, 1, 2, 3].map(|unit| 4 * at + unit));
+        match self.gates {
+            4 => (0..self.hidden_size).map(|unit| self.record([0, 1, 2, 3].map(|gate| (unit, gate)))).collect(),
+            3 => fours
+                .map(|units| {
+                    let of_two = |a, b| self.record([(a, 0), (a, 1), (b, 0), (b, 1)]);
+                    let [a, b, c, d] = units;
+                    let biases = units.map(|unit| self.bias[unit * self.biases + 3]);
+                    [initial_sums(biases), self.record(units.map(|unit| (unit, 2))), of_two(a, b), of_two(c, d)]
+                        .concat()
+                })
+                .collect(),
+            _ => fours.map(|units| self.record(units.map(|unit| (unit, 0)))).collect(),
+        }
+    }
+
+    /// The record of four rows.
+    fn record(&self, rows: [Row; 4]) -> Vec<i32> {
+        let multipliers = |projection: usize| {
+            let [a, b, c, d] = rows.map(|(unit, gate)| self.multipliers[projection][unit * self.gates + gate].into());
+            vec![word(a, b), word(c, d)]
+        };
+        let biases = rows.map(|(unit, gate)| self.bias[unit * self.biases + gate]);
+        [
+            self.weights(RECURRENT, rows),
+            multipliers(RECURRENT),
+            multipliers(INPUT),
+            initial_sums(biases),
+            self.weights(INPUT, rows),
+        ]
+        .concat()
+    }
+
+    /// The weights of four rows in one projection: for each two columns a word of the first pair, then one of the
+    /// second.
+    fn weights(&self, projection: usize, rows: [Row; 4]) -> Vec<i32> {
+        let columns = self.weights[projection].len() / (self.hidden_size * self.gates);
+        let weight = |(unit, gate): Row, column: usize| {
+            i32::from(self.weights[projection][(unit * columns + column) * self.gates + gate] as i8)
+        };
+        let pair = |pair: usize, column: usize| 256 * weight(rows[pair], column) + weight(rows[pair + 1], column);
+        let of_two = |column: usize| [0, 2].map(|rows| word(pair(rows, column), pair(rows, column + 1)));
+        (0..columns / 2).flat_map(|two| of_two(2 * two)).collect()
+    }
+}
+
+/// Two 16-bit numbers in a word, the first in its lower half.
+fn word(first: i32, second: i32) -> i32 {
+    (first & 0xffff) | (second << 16)
+}
+
+/// The initial sums of four rows.
+fn initial_sums(biases: [i32; 4]) -> Vec<i32> {
+    let of_pair = |[a, b]: &[i32; 2]| {
+        let sum = 256 * i64::from(*a) + i64::from(*b);
+        [sum as i32, (sum >> 32) as i32, *b]
+    };
+    biases.as_chunks::<2>().0.iter().flat_map(of_pair).collect()
 }

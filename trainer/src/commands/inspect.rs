@@ -171,7 +171,7 @@ fn to_text(facts: &Value) -> Vec<String> {
         lines.push(format!("n-grams      of up to {words} words and of {shortest} to {longest} characters"));
     }
     lines.push(match metadata("tern.packing").as_str() {
-        "paired16" => "packing      paired16: weights in the order for Cortex-M4 and M7".to_owned(),
+        "paired16" => "packing      paired16: weights in the order for Cortex-M4, M7 and M33".to_owned(),
         "rows" => "packing      rows: weights of 4 or 16 bits".to_owned(),
         _ if !is_recurrent => "packing      none: for any core".to_owned(),
         packing => format!("packing      {packing}: weights in the order for any core"),

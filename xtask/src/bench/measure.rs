@@ -46,15 +46,16 @@ impl MeasuringFirmware {
     ///
     /// `verbose` prints the commands that build and run it.
     pub fn build(core: Core, work: Work, verbose: bool) -> Result<Self> {
-        let (features, name) = match work {
+        let (work, name) = match work {
             Work::Load => ("", "tern-bench-bare"),
             Work::Step => ("steps", "tern-bench-steps"),
             Work::Read => ("bytes", "tern-bench-bytes"),
         };
+        let features = [work, core.feature].join(" ");
         let target_folder = repo::firmware().join("target");
         let mut command = cargo(&repo::firmware());
         command.args(["build", "--quiet", "--release", "-p", "tern-bench", "--target", core.target]);
-        command.arg("--target-dir").arg(&target_folder).args(["--features", features]);
+        command.arg("--target-dir").arg(&target_folder).args(["--features", &features]);
         run_quietly(&mut command, verbose)?;
         // Cargo writes all variants to the same path, so each is copied to a path of its own.
         let built = target_folder.join(core.target).join("release/tern-bench");

@@ -24,21 +24,17 @@ const NGRAM_TEXT: &str =
 /// The sizes of the measured models.
 const SIZES: [Sizes; 4] = [sizes(16, 16), sizes(20, 64), sizes(32, 64), sizes(64, 128)];
 
-/// Packing, sizes and shift of LSTMs whose rows leave a remainder in every unrolled loop.
-const ODD_LSTMS: [(Packing, Sizes, u32); 6] = [
-    (Packing::Interleaved4, sizes(3, 5), 0),
-    (Packing::Interleaved4, sizes(21, 7), 3),
-    (Packing::Paired16, sizes(4, 4), 1),
-    (Packing::Paired16, sizes(20, 28), 0),
-    (Packing::Paired16, sizes(36, 8), 4),
-    (Packing::Paired16, sizes(12, 24), 5),
-];
+/// Sizes and shift of models in plain packings, which leave a remainder in every unrolled loop.
+const ODD_PLAIN: [(Sizes, u32); 3] = [(sizes(3, 5), 0), (sizes(12, 20), 2), (sizes(21, 7), 3)];
 
-/// The sizes of models of every cell, with and without a remainder of columns and of units in blocks of four.
-const ODD_CELLS: [Sizes; 3] = [sizes(20, 6), sizes(12, 20), sizes(21, 7)];
+/// Sizes and shift of models in `paired16`, which enter the unrolled loops at every block.
+const ODD_PAIRED: [(Sizes, u32); 4] = [(sizes(4, 4), 1), (sizes(20, 28), 0), (sizes(36, 8), 4), (sizes(12, 24), 5)];
 
 /// The sizes of models with all operands at the ends of their ranges, close to the largest size that loads.
 const EXTREME: Sizes = sizes(116, 384);
+
+/// The number of steps of such a model, after which its states have reached the ends.
+const EXTREME_STEPS: usize = 16;
 
 /// The seed of models whose weights may be any.
 const SEED: u64 = 7;
@@ -46,15 +42,11 @@ const SEED: u64 = 7;
 /// Writes the models whose instructions are counted into `folder`.
 pub fn measured(folder: &Path) -> Result<Vec<Workload>> {
     let mut workloads = Vec::new();
-    for packing in Packing::LSTM {
-        for sizes in SIZES {
-            workloads.push(random_lstm(packing, sizes, 0, folder)?);
-        }
-    }
-    for cell in [Cell::Gru, Cell::Rnn] {
-        for sizes in SIZES {
-            let file = Spec { cell, ..sizes.into() }.file(seed(sizes));
-            workloads.push(Workload::of_steps(Packing::plain(cell), &file, &name(cell, sizes), folder)?);
+    for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn] {
+        for packing in Packing::of(cell) {
+            for sizes in SIZES {
+                workloads.push(random(cell, packing, sizes, 0, folder)?);
+            }
         }
     }
     Ok(workloads)
@@ -64,30 +56,30 @@ pub fn measured(folder: &Path) -> Result<Vec<Workload>> {
 /// operands at the ends of their ranges, and short texts.
 pub fn compared(folder: &Path) -> Result<Vec<Workload>> {
     let mut workloads = Vec::new();
-    for (packing, sizes, shift) in ODD_LSTMS {
-        workloads.push(random_lstm(packing, sizes, shift, folder)?);
-        for shift in [0, 2] {
-            workloads.push(folded(Cell::Lstm, packing, sizes, shift, folder)?);
-        }
-    }
     for &cell in Cell::ALL {
-        for sizes in ODD_CELLS {
-            workloads.push(folded(cell, Packing::plain(cell), sizes, 1, folder)?);
+        let plain = ODD_PLAIN.map(|(sizes, shift)| (Packing::plain(cell), sizes, shift));
+        let paired = ODD_PAIRED.map(|(sizes, shift)| (Packing::Paired16, sizes, shift));
+        for (packing, sizes, shift) in plain.into_iter().chain(paired) {
+            // Each model has folded tokens and others.
+            workloads.push(folded(cell, packing, sizes, shift, folder)?);
         }
-        workloads.push(folded(cell, Packing::Rows, ODD_CELLS[0], 1, folder)?);
+        workloads.push(folded(cell, Packing::Rows, sizes(20, 6), 1, folder)?);
         for bits in [[8, 4, 16, 4], [4, 16, 4, 16]] {
             let name = format!("{}-{}", cell.name(), bits.map(|bits| bits.to_string()).join("-"));
             let file = Spec { cell, bits, ..sizes(20, 12).into() }.file(SEED);
             workloads.push(Workload::of_steps(Packing::Rows, &file, &name, folder)?);
         }
     }
-    for packing in Packing::LSTM {
+    for (cell, packing) in Cell::ALL.iter().flat_map(|&cell| Packing::of(cell).map(|packing| (cell, packing))) {
+        let extreme = Spec { cell, ..EXTREME.into() };
         for sign in [-1, 1] {
-            let file = extreme_file_in(packing, sign, EXTREME);
-            workloads.push(Workload::of_steps(packing, &file, &format!("lstm-extreme{sign}"), folder)?);
+            let file = extreme_file_in(packing, sign, extreme);
+            let ids = ids(Model::from_bytes(&file)?.config().vocab_size);
+            let name = format!("{}-extreme{sign}", cell.name());
+            workloads.push(Workload::over(packing, &file, &ids[..EXTREME_STEPS], &name, folder)?);
         }
-        let file = random_file_in(packing, SEED, sizes(12, 20), "1");
-        workloads.push(Workload::of_texts(packing, &file, "lstm-texts", folder)?);
+        let file = random_file_in(packing, SEED, Spec { cell, ..sizes(12, 20).into() }, "1");
+        workloads.push(Workload::of_texts(packing, &file, &format!("{}-texts", cell.name()), folder)?);
     }
     for seed in 0..12 {
         let file = Spec::random_ngrams(seed).file(seed);
@@ -97,7 +89,7 @@ pub fn compared(folder: &Path) -> Result<Vec<Workload>> {
     }
     for cell in [Cell::Gru, Cell::Rnn, Cell::RnnRelu] {
         let file = Spec { cell, layers: 2, ..sizes(12, 20).into() }.file(SEED);
-        workloads.push(Workload::of_texts(Packing::plain(cell), &file, &format!("{}-texts", cell.name()), folder)?);
+        workloads.push(Workload::of_texts(Packing::plain(cell), &file, &format!("{}-stack", cell.name()), folder)?);
     }
     Ok(workloads)
 }
@@ -133,10 +125,10 @@ pub fn ngrams(columns: usize, folder: &Path) -> Result<NgramWorkloads> {
     Ok(NgramWorkloads { columns, with, without, tokens_and_characters: tokens + text.chars().count() })
 }
 
-/// Writes a random LSTM into `folder`.
-fn random_lstm(packing: Packing, sizes: Sizes, shift: u32, folder: &Path) -> Result<Workload> {
-    let file = random_file_in(packing, seed(sizes), sizes, &shift.to_string());
-    Workload::of_steps(packing, &file, &format!("{}-shift{shift}", name(Cell::Lstm, sizes)), folder)
+/// Writes a random model into `folder`.
+fn random(cell: Cell, packing: Packing, sizes: Sizes, shift: u32, folder: &Path) -> Result<Workload> {
+    let file = random_file_in(packing, seed(sizes), Spec { cell, ..sizes.into() }, &shift.to_string());
+    Workload::of_steps(packing, &file, &format!("{}-shift{shift}", name(cell, sizes)), folder)
 }
 
 /// Writes a random model with some folded tokens into `folder`.

@@ -1,6 +1,7 @@
-//! `mps2-an385` and `mps2-an386`: vectors, and TIMER0 as a counter of instructions.
+//! `mps2-an385`, `an386`, `an500`, `an505` and `mps3-an547`: vectors, and a timer as a counter of instructions.
 //!
-//! The emulator runs with `-icount shift=6`: an instruction takes 64 ns, a tick of the 25 MHz timer 40 ns.
+//! The emulator runs with `-icount`, so that each instruction takes the same time. The linker scripts have that time, the
+//! timer's registers and the time of its tick.
 
 use core::arch::global_asm;
 use core::ptr::with_exposed_provenance_mut;
@@ -20,10 +21,10 @@ global_asm!(
 extern "C" fn reset() -> ! {
     // The hard-float target may keep values in floating-point registers: switch them on. A core without any ignores it.
     write(0xe000_ed88, 0xf << 20);
-    // TIMER0: count down from the largest value.
-    write(TIMER_RELOAD, u32::MAX);
-    write(TIMER_VALUE, u32::MAX);
-    write(TIMER_CONTROL, 1);
+    // Count down from the largest value.
+    write((&raw const __timer_reload).addr(), largest());
+    write((&raw const __timer_value).addr(), largest());
+    write((&raw const __timer_control).addr(), (&raw const __timer_on).addr() as u32);
     crate::main()
 }
 
@@ -31,9 +32,21 @@ extern "C" fn fault() -> ! {
     panic!("the processor faulted")
 }
 
-const TIMER_CONTROL: usize = 0x4000_0000;
-const TIMER_VALUE: usize = 0x4000_0004;
-const TIMER_RELOAD: usize = 0x4000_0008;
+// Symbols whose addresses are numbers of the linker script.
+unsafe extern "C" {
+    static __timer_control: u8;
+    static __timer_value: u8;
+    static __timer_reload: u8;
+    static __timer_on: u8;
+    static __timer_largest: u8;
+    static __timer_tick_ps: u8;
+    static __instruction_ps: u8;
+}
+
+/// The largest value of the timer, 2^n − 1.
+fn largest() -> u32 {
+    (&raw const __timer_largest).addr() as u32
+}
 
 fn write(register: usize, value: u32) {
     // SAFETY: the callers name 32-bit registers of this board; none of them writes to memory.
@@ -46,11 +59,13 @@ pub struct Moment(u32);
 /// Reads the counter.
 pub fn instructions() -> Moment {
     // SAFETY: reading the timer changes nothing.
-    Moment(unsafe { with_exposed_provenance_mut::<u32>(TIMER_VALUE).read_volatile() })
+    Moment(unsafe { with_exposed_provenance_mut::<u32>((&raw const __timer_value).addr()).read_volatile() })
 }
 
-/// The number of instructions since then, at most about 2^31.
+/// The number of instructions since then, at most about 2^31, on `an547` 2^29.
 pub fn instructions_since(Moment(before): Moment) -> u32 {
     let Moment(now) = instructions();
-    (u64::from(before.wrapping_sub(now)) * 40 / 64) as u32
+    let [tick_ps, instruction_ps] =
+        [(&raw const __timer_tick_ps).addr() as u64, (&raw const __instruction_ps).addr() as u64];
+    (u64::from(before.wrapping_sub(now) & largest()) * tick_ps / instruction_ps) as u32
 }

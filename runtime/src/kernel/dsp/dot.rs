@@ -62,6 +62,7 @@ macro_rules! activations {
 #[unsafe(naked)]
 unsafe extern "C" fn one(weights: *const i8, v: *const i16, end: *const i16, acc: i32) -> i32 {
     naked_asm!(
+        cpu!(),
         "push {{r4, r5, r6, lr}}",
         "mov r6, r3",
         "2:",
@@ -95,6 +96,7 @@ macro_rules! row {
 #[unsafe(naked)]
 unsafe extern "C" fn four(weights: *const i8, v: *const i16, end: *const i16, acc: *mut [i32; 4]) {
     naked_asm!(
+        cpu!(),
         "push {{r3-r11, lr}}",
         "ldm r3, {{r8-r11}}",
         // A row's bytes, and three rows'.
@@ -122,6 +124,7 @@ unsafe extern "C" fn four(weights: *const i8, v: *const i16, end: *const i16, ac
 #[unsafe(naked)]
 unsafe extern "C" fn three(weights: *const [i8; 3], v: *const i16, end: *const i16, acc: *mut [i32; 3]) {
     naked_asm!(
+        cpu!(),
         "push {{r3-r11, lr}}",
         "ldm r3, {{r3-r5}}",
         "2:",

@@ -342,9 +342,12 @@ fn a_packing_does_not_change_the_state() {
     use crate::Packing;
     use crate::testing::random_file_in;
     let sizes = Sizes { embedding_dim: 4, hidden_size: 8, classes: 2 };
-    let files = Packing::LSTM.map(|packing| random_file_in(packing, 3, sizes, "1"));
-    let [one, other] = [0, 1].map(|index| Model::from_bytes(&files[index]).unwrap());
-    assert_eq!(saved(&one, b"free prize ca"), saved(&other, b"free prize ca"));
+    for &cell in CellKind::ALL {
+        let spec = Spec { cell, ..sizes.into() };
+        let files = Packing::of(cell).map(|packing| random_file_in(packing, 3, spec, "1"));
+        let [one, other] = [0, 1].map(|index| Model::from_bytes(&files[index]).unwrap());
+        assert_eq!(saved(&one, b"free prize ca"), saved(&other, b"free prize ca"), "{cell}");
+    }
 }
 
 /// Where a step takes half a word, the scratch for so many has room for one more: a longer sequence fills that, too.

@@ -1,10 +1,13 @@
-//! Tests of the LSTM step in both packings, and of the checks of records.
+//! Tests of the steps of every cell in both packings, and of the checks of records.
 
 use crate::error::LoadError;
-use crate::testing::{Aligned, Random, Sizes, extreme_file_in, extreme_tensors, metadata, random_file_in, tensors};
+use crate::testing::{
+    Aligned, Random, Sizes, Spec, extreme_file_in, extreme_tensors, metadata, random_file_in, tensors,
+};
 use crate::write::{Tensor, packed, to_bytes};
 use crate::{Model, Packing};
 use std::{vec, vec::Vec};
+use tern_format::Cell;
 
 const SMALL: Sizes = Sizes { embedding_dim: 4, hidden_size: 8, classes: 2 };
 /// Words of a record of [`SMALL`].
@@ -28,9 +31,12 @@ fn both_packings_give_the_same_states() {
     for (seed, (embedding_dim, hidden_size)) in (1..).zip([(4, 4), (20, 28), (36, 8), (12, 24), (16, 64)]) {
         let sizes = Sizes { embedding_dim, hidden_size, classes: 2 };
         for shift in ["0", "1", "3"] {
-            let [one, other] = Packing::LSTM.map(|packing| random_file_in(packing, seed, sizes, shift));
-            assert_eq!(Packing::LSTM, [&one, &other].map(|file| Model::from_bytes(file).unwrap().packing()));
-            assert_eq!(states(&one), states(&other), "{sizes:?}, shift {shift}");
+            for &cell in Cell::ALL {
+                let spec = Spec { cell, ..sizes.into() };
+                let [one, other] = Packing::of(cell).map(|packing| random_file_in(packing, seed, spec, shift));
+                assert_eq!(Packing::of(cell), [&one, &other].map(|file| Model::from_bytes(file).unwrap().packing()));
+                assert_eq!(states(&one), states(&other), "{cell}, {sizes:?}, shift {shift}");
+            }
         }
     }
 }
@@ -38,9 +44,10 @@ fn both_packings_give_the_same_states() {
 #[test]
 fn both_packings_give_the_same_states_at_the_extremes() {
     let sizes = Sizes { embedding_dim: 116, hidden_size: 384, classes: 1 };
-    for sign in [-1, 1] {
-        let [one, other] = Packing::LSTM.map(|packing| states(&extreme_file_in(packing, sign, sizes)));
-        assert_eq!(one, other);
+    for (&cell, sign) in Cell::ALL.iter().flat_map(|cell| [(cell, -1), (cell, 1)]) {
+        let spec = Spec { cell, ..sizes.into() };
+        let [one, other] = Packing::of(cell).map(|packing| states(&extreme_file_in(packing, sign, spec)));
+        assert_eq!(one, other, "{cell}");
     }
 }
 
@@ -111,7 +118,7 @@ fn a_packing_has_its_own_tensors() {
         let (metadata, _) = packed(packing, &metadata("0"), Vec::new());
         Model::from_bytes(&Aligned::new(&to_bytes(&metadata, all.collect()))).map(|_| ())
     };
-    for packing in Packing::LSTM {
+    for packing in Packing::of(Cell::Lstm) {
         assert!(matches!(other(packing), Err(LoadError::UnknownTensor(name)) if name.as_str().starts_with("lstm.")));
     }
 }

@@ -1,0 +1,249 @@
+//! The parts of pre-activations of four rows over a record of `paired16`: for GRU and plain cells.
+//!
+//! It sums as the LSTM step does, in the same turns, and requantises; the gates are not in assembly. The first rows of
+//! pairs get `A + (B >> 8)` from the 64-bit sum `256·A + B`; of ordinary rows `B >> 8` is subtracted again.
+//! `layers::paired::Vectors` defines the result.
+#![allow(unsafe_code)]
+
+use core::arch::{asm, naked_asm};
+use core::marker::PhantomData;
+use core::mem::MaybeUninit;
+
+use super::turns::{BLOCK, BLOCK_BYTES, TURN};
+use crate::activation::{SIGMOID, TANH};
+
+/// The bytes of code for precomputed sums, before the loop of the input projection.
+const READY_MADE_BYTES: usize = 16;
+
+/// The turns of the loop over one vector.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct Turns {
+    /// A number that is added to the upper word of a sum to count turns: see `Plan::turns_hh`.
+    count: usize,
+    /// The distance at which to enter, in bytes.
+    enter: usize,
+}
+
+impl Turns {
+    /// The turns over the columns of `x` and of `h`, multiples of [`BLOCK`].
+    pub(crate) fn over(input_size: usize, hidden_size: usize) -> [Self; 2] {
+        // Before the loop over `x` is the code for precomputed sums.
+        [(input_size, READY_MADE_BYTES), (hidden_size, 0)].map(|(columns, before)| Turns {
+            count: 0x8000usize.wrapping_sub((columns / BLOCK).div_ceil(TURN) << 16),
+            enter: before + ((columns / BLOCK).wrapping_neg() % TURN) * BLOCK_BYTES,
+        })
+    }
+}
+
+/// The vectors of a step. The assembly reads them in this order.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Vectors<'v> {
+    h: *const i16,
+    turns_hh: Turns,
+    x: *const i16,
+    turns_ih: Turns,
+    /// The words of a record. No record has as many as `usize::MAX`.
+    words: usize,
+    vectors: PhantomData<&'v [i16]>,
+}
+
+/// Four rows, and memory for the parts of their pre-activations. The assembly reads and writes them in this order.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct FourRows {
+    /// 0 if the rows are pairs of the cell, 1 if all are ordinary.
+    are_ordinary: u32,
+    parts: MaybeUninit<Parts>,
+}
+
+/// The parts of the pre-activations of four rows: from `h` and from `x`.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Parts {
+    pub from_h: [i32; 4],
+    pub from_x: [i32; 4],
+}
+
+impl FourRows {
+    /// Rows that are pairs of the cell.
+    pub(crate) fn in_pairs() -> Self {
+        FourRows { are_ordinary: 0, parts: MaybeUninit::uninit() }
+    }
+
+    /// Ordinary rows.
+    pub(crate) fn ordinary() -> Self {
+        FourRows { are_ordinary: 1, parts: MaybeUninit::uninit() }
+    }
+}
+
+impl<'v> Vectors<'v> {
+    /// `x`: `[input_size]`, Q15; none if the input projection is precomputed. `h`: `[hidden_size]`, Q15. `sizes`: those
+    /// of the layer, multiples of 4. `turns`: over `x` and over `h`. The scratch of a session is aligned and has the
+    /// sizes of the layer; otherwise no parts are computed.
+    #[inline(always)]
+    pub(crate) fn new(
+        x: Option<&'v [i16]>,
+        h: &'v [i16],
+        [input_size, hidden_size]: [usize; 2],
+        [turns_ih, turns_hh]: [Turns; 2],
+    ) -> Self {
+        let (x, columns) = x.map_or((h.as_ptr(), input_size), |x| (x.as_ptr(), x.len()));
+        let h_at = h.as_ptr();
+        let fits = (columns ^ input_size) | (h.len() ^ hidden_size) | ((x.addr() | h_at.addr()) % BLOCK) == 0;
+        debug_assert!(fits, "sizes and addresses always match after load");
+        let words = if fits { input_size + hidden_size + 10 } else { usize::MAX };
+        Vectors { h: h_at, turns_hh, x, turns_ih, words, vectors: PhantomData }
+    }
+
+    /// Computes both parts of the pre-activations of four rows; none if the record has not the words of the layer.
+    ///
+    /// `recurrent_sums`: the initial sums of the recurrent projection. `sums`: a precomputed input projection, which
+    /// replaces `x`.
+    #[inline(always)]
+    pub(crate) fn parts<'r>(
+        &mut self,
+        record: &[i32],
+        recurrent_sums: &[i32; 6],
+        sums: Option<[i32; 4]>,
+        rows: &'r mut FourRows,
+    ) -> Option<&'r Parts> {
+        if let Some(sums) = &sums {
+            (self.x, self.turns_ih.enter) = (sums.as_ptr().cast(), 0);
+        }
+        if record.len() != self.words {
+            return None;
+        }
+        // SAFETY: the record holds weights for every value of `h` and `x`, and 10 words more; both sizes are multiples
+        // of a block and not zero, and the addresses that are read by words are aligned. In place of `x` there may be
+        // four sums.
+        unsafe { run(record.as_ptr(), self, recurrent_sums, rows) };
+        // SAFETY: the call has written all of it.
+        Some(unsafe { rows.parts.assume_init_ref() })
+    }
+}
+
+/// Completes ordinary rows, then multiplies by the multipliers in r8 and r9. r1: the address of [`FourRows`]; r3 is
+/// clobbered.
+macro_rules! requantize {
+    () => {
+        concat!(
+            "ldr r3, [r1]\n cbz r3, 1f\n sub.w r2, r2, r4, asr #8\n sub.w r5, r5, r7, asr #8\n 1:\n",
+            "smulwb r2, r2, r8\n smulwt r4, r4, r8\n smulwb r5, r5, r9\n smulwt r7, r7, r9\n",
+        )
+    };
+}
+
+/// Replaces a pre-activation by its activation, in the upper half. `{t}` is clobbered.
+macro_rules! activate_from {
+    ($z:literal, $table:literal) => {
+        concat!(
+            "ssat {t}, #8, ",
+            $z,
+            ", asr #15\n ldr {t}, [",
+            $table,
+            ", {t}, lsl #2]\n",
+            "smlabb ",
+            $z,
+            ", {t}, ",
+            $z,
+            ", {t}\n",
+        )
+    };
+}
+
+/// Computes both projections of a record.
+///
+/// # Safety
+/// `record` and `vectors` are as [`Vectors::parts`] checks them.
+#[unsafe(naked)]
+unsafe extern "C" fn run(
+    record: *const i32,
+    vectors: *const Vectors<'_>,
+    recurrent_sums: *const [i32; 6],
+    rows: *mut FourRows,
+) {
+    naked_asm!(
+        cpu!(),
+        "push {{r1, r3-r11, lr}}",
+        "ldm r2, {{r2-r7}}",
+        "ldm r1, {{r1, r8, r9}}",
+        "add r3, r8",
+        // Continues four bytes further and at the distance in r9.
+        "add pc, r9",
+        "nop",
+        "3:",
+        turn!(),
+        "adds r3, r3, #0x10000",
+        "bmi 3b",
+        "ldmia r0!, {{r8-r11}}",
+        first_rows!(),
+        "ldr r1, [sp, #4]",
+        requantize!(),
+        "strd r2, r4, [r1, #4]",
+        "strd r5, r7, [r1, #12]",
+        "ldr r1, [sp]",
+        "push {{r10, r11}}",
+        "ldrd r8, r9, [r1, #16]",
+        "ldr r1, [r1, #12]",
+        "ldmia r0!, {{r2-r7}}",
+        "add r3, r8",
+        "add pc, r9",
+        "nop",
+        // Precomputed sums.
+        "ldmia r1!, {{r2, r4, r5, r7}}",
+        "nop",
+        "add.w r2, r2, r4, asr #8",
+        "add.w r5, r5, r7, asr #8",
+        "b.w 8f",
+        "4:",
+        turn!(),
+        "adds r3, r3, #0x10000",
+        "bmi 4b",
+        first_rows!(),
+        "8:",
+        "pop {{r8, r9}}",
+        "ldr r1, [sp, #4]",
+        requantize!(),
+        "strd r2, r4, [r1, #20]",
+        "strd r5, r7, [r1, #28]",
+        "pop {{r1, r3-r11, pc}}",
+    )
+}
+
+/// Computes the new state of a GRU's unit, Q30: see `layers::gru::unit`. `r`, `z`: the sums of both parts of their
+/// pre-activations.
+#[inline(always)]
+pub(crate) fn gru_unit([r, z]: [i32; 2], [xn, hn]: [i32; 2], shift: u32, mut state: i32) -> i32 {
+    // SAFETY: reads the tables at an index of -128 to 127 from their middle, and writes nothing but the registers.
+    unsafe {
+        asm!(
+            cpu!(),
+            "lsl {r}, {r}, {shift}",
+            activate_from!("{r}", "{sigmoid}"),
+            "lsl {z}, {z}, {shift}",
+            activate_from!("{z}", "{sigmoid}"),
+            "smlawt {n}, {hn}, {r}, {n}",
+            "lsl {n}, {n}, {shift}",
+            activate_from!("{n}", "{tanh}"),
+            // n + z · (state - n), with n in Q30.
+            "asr {n}, {n}, #16",
+            "sub {state}, {state}, {n}, lsl #15",
+            "smulwt {state}, {state}, {z}",
+            "lsl {n}, {n}, #15",
+            "add {state}, {n}, {state}, lsl #1",
+            r = inout(reg) r => _,
+            z = inout(reg) z => _,
+            n = inout(reg) xn => _,
+            hn = in(reg) hn,
+            state = inout(reg) state,
+            shift = in(reg) shift,
+            sigmoid = in(reg) SIGMOID.as_ptr().wrapping_add(128),
+            tanh = in(reg) TANH.as_ptr().wrapping_add(128),
+            t = out(reg) _,
+            options(pure, readonly, nostack)
+        );
+    }
+    state
+}

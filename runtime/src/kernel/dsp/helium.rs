@@ -1,0 +1,70 @@
+//! The columns of an LSTM step for cores with the vector extension Helium: Cortex-M55 and M85.
+//!
+//! A vector is eight columns. VLD2 loads their words of rows `i f` and of rows `g o` into a register each, and nine
+//! instructions do 32 multiply-accumulates. If a block of four columns is left, it comes first, in DSP instructions. The
+//! rest of the step is that of the other cores. VMLALDAVA and VMLADAVA only add to even registers and to pairs of an even
+//! and an odd one, so the sums are in other registers: i, f in r2, r3, and f in r4; g, o in r6, r7, and o in r8.
+
+use super::super::arguments::Plan;
+use super::plan_of;
+use super::turns::BLOCK_BYTES;
+
+/// The columns of a vector.
+pub(super) const VECTOR: usize = 8;
+
+/// The plan of a layer. input_size, hidden_size: multiples of 4.
+pub(crate) fn plan(input_size: usize, hidden_size: usize, shift: u32) -> Plan {
+    // Enters at the block, or behind it if there is none.
+    let enter = |columns: usize| if columns.is_multiple_of(VECTOR) { BLOCK_BYTES + 1 } else { 1 };
+    plan_of(0, [input_size, hidden_size], enter, shift)
+}
+
+macro_rules! sums {
+    () => {
+        "r2-r4, r6-r8"
+    };
+}
+/// A block, then the vectors, whose number is at `$vectors`.
+macro_rules! columns {
+    ($vectors:literal) => {
+        concat!(
+            "ldmia r0!, {{r9-r12}}\n ldrd r5, lr, [r1], #8\n",
+            "smlald r2, r3, r9, r5\n sxtb16 r9, r9\n smlad r4, r9, r5, r4\n",
+            "smlald r6, r7, r10, r5\n sxtb16 r10, r10\n smlad r8, r10, r5, r8\n",
+            "smlald r2, r3, r11, lr\n sxtb16 r11, r11\n smlad r4, r11, lr, r4\n",
+            "smlald r6, r7, r12, lr\n sxtb16 r12, r12\n smlad r8, r12, lr, r8\n",
+            "ldrh lr, ",
+            $vectors,
+            "\n wls lr, lr, 32f\n",
+            "31:\n vld20.32 {{q0, q1}}, [r0]\n vld21.32 {{q0, q1}}, [r0]!\n vldrh.u16 q2, [r1], #16\n",
+            "vmlaldava.s16 r2, r3, q0, q2\n vmovlb.s8 q0, q0\n vmladava.s16 r4, q0, q2\n",
+            "vmlaldava.s16 r6, r7, q1, q2\n vmovlb.s8 q1, q1\n vmladava.s16 r8, q1, q2\n",
+            "le lr, 31b\n 32:\n",
+        )
+    };
+}
+macro_rules! recurrent_columns {
+    () => {
+        concat!("3:\n", columns!("[sp, #86]"))
+    };
+}
+macro_rules! input_columns {
+    () => {
+        concat!("4:\n", columns!("[sp, #108]"))
+    };
+}
+macro_rules! lstm_first_rows {
+    () => {
+        concat!("lsrs r2, r2, #8\n orr r2, r2, r3, lsl #24\n lsrs r5, r6, #8\n orr r5, r5, r7, lsl #24\n mov r7, r8\n")
+    };
+}
+macro_rules! push_vectors {
+    () => {
+        "ldr r12, [r0, #28]\n push {{r12}}"
+    };
+}
+macro_rules! pop_vectors {
+    () => {
+        "add sp, #4"
+    };
+}

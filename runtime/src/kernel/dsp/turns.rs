@@ -1,0 +1,53 @@
+//! The loop over the columns of four rows in `paired16`, in pieces of assembly, for every cell.
+
+/// The columns of a block, and the blocks of a turn.
+pub(super) const BLOCK: usize = 4;
+pub(super) const TURN: usize = 4;
+/// The bytes of code of a block.
+pub(super) const BLOCK_BYTES: usize = 56;
+
+/// The directive by which the assembler of Armv8-M accepts DSP instructions. `build.rs` sets the `cfg`
+/// only if the chip has them.
+#[cfg(helium)]
+macro_rules! cpu {
+    () => {
+        ".cpu cortex-m55"
+    };
+}
+#[cfg(all(cortex_m33, not(helium)))]
+macro_rules! cpu {
+    () => {
+        ".cpu cortex-m33"
+    };
+}
+#[cfg(not(cortex_m33))]
+macro_rules! cpu {
+    () => {
+        ""
+    };
+}
+
+/// The columns of a turn: words of `paired16` in r8-r11, activations in r12 and lr. Sums: i, f in r2, r3, and f in r4;
+/// g, o in r5, r6, and o in r7.
+macro_rules! turn {
+    () => {
+        concat!(block!(), block!(), block!(), block!())
+    };
+}
+macro_rules! block {
+    () => {
+        concat!(
+            "ldmia r0!, {{r8-r11}}\n ldrd r12, lr, [r1], #8\n",
+            "smlald r2, r3, r8, r12\n sxtb16 r8, r8\n smlad r4, r8, r12, r4\n",
+            "smlald r5, r6, r9, r12\n sxtb16 r9, r9\n smlad r7, r9, r12, r7\n",
+            "smlald r2, r3, r10, lr\n sxtb16 r10, r10\n smlad r4, r10, lr, r4\n",
+            "smlald r5, r6, r11, lr\n sxtb16 r11, r11\n smlad r7, r11, lr, r7\n",
+        )
+    };
+}
+/// The sums of the first rows: 64 bits >> 8.
+macro_rules! first_rows {
+    () => {
+        "lsrs r2, r2, #8\n orr r2, r2, r3, lsl #24\n lsrs r5, r5, #8\n orr r5, r5, r6, lsl #24\n"
+    };
+}

@@ -1,0 +1,244 @@
+//! GRU and plain cells in the packing `paired16`: four units at a time, whose rows are in records of four.
+
+use core::num::NonZeroUsize;
+
+use super::paired::{Paired, Record, biases};
+use super::{State, Summary, gru, rnn};
+use crate::invariant::Guaranteed;
+use crate::kernel::columns;
+#[cfg(dsp)]
+use crate::kernel::dsp::{FourRows, Parts, Turns, Vectors};
+#[cfg(not(dsp))]
+use crate::layers::paired::{FourRows, Parts, Vectors};
+use crate::rows::rows;
+use tern_format::Cell as CellKind;
+
+/// The initial sums of four rows, as a record has them.
+type InitialSums = [i32; 6];
+
+/// The initial sums of rows without biases.
+const NO_BIASES: InitialSums = [0; 6];
+
+/// The parameters of one direction of a layer, borrowed from the file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fours<'a> {
+    pub kind: CellKind,
+    /// The input size E, a multiple of 4.
+    pub input_size: NonZeroUsize,
+    /// The hidden size H, a multiple of 4.
+    pub hidden_size: NonZeroUsize,
+    /// The groups of four units, `[H / 4][words of a group]`: a record for plain cells; for GRU the initial sums of the
+    /// recurrent projection of the rows `n`, and three records.
+    pub groups: &'a [i32],
+    /// 0 … 8
+    pub shift: u32,
+    /// The turns of the loops over x and over h.
+    #[cfg(dsp)]
+    turns: [Turns; 2],
+}
+
+/// A row of a layer: its record and its index there, 0 to 3.
+pub(crate) struct RecordRow<'a> {
+    pub record: Record<'a>,
+    pub index: usize,
+    /// The bias of the recurrent projection.
+    pub recurrent_bias: i32,
+}
+
+impl<'a> Fours<'a> {
+    /// The words of a record.
+    pub(crate) const fn words_of_record(input_size: u32, hidden_size: u32) -> u32 {
+        input_size.saturating_add(hidden_size).saturating_add(Paired::EXTRA_WORDS as u32)
+    }
+
+    /// The words of a group of four units.
+    pub(crate) fn words_of_group(kind: CellKind, input_size: u32, hidden_size: u32) -> u32 {
+        let sums = if kind == CellKind::Gru { NO_BIASES.len() as u32 } else { 0 };
+        Self::words_of_record(input_size, hidden_size).saturating_mul(kind.gates() as u32).saturating_add(sums)
+    }
+
+    /// A layer; none if the sizes are not multiples of 4 or do not match the number of words.
+    pub(crate) fn new(
+        kind: CellKind,
+        input_size: NonZeroUsize,
+        hidden_size: NonZeroUsize,
+        groups: &'a [i32],
+        shift: u32,
+    ) -> Option<Self> {
+        let (e, h) = (input_size.get() as u32, hidden_size.get() as u32);
+        let words = u64::from(Self::words_of_group(kind, e, h)).wrapping_mul(u64::from(h / 4));
+        let fits = (e | h).is_multiple_of(Paired::COLUMNS as u32) && groups.len() as u64 == words;
+        fits.then_some(Fours {
+            kind,
+            input_size,
+            hidden_size,
+            groups,
+            shift,
+            #[cfg(dsp)]
+            turns: Turns::over(input_size.get(), hidden_size.get()),
+        })
+    }
+
+    /// The sizes and the costs of the layer.
+    pub(crate) fn summary(&self) -> Summary {
+        let (input_size, hidden_size, gates) = (self.input_size.get(), self.hidden_size.get(), self.kind.gates());
+        Summary {
+            hidden_size,
+            sums_of_unit: if gates > 1 { 4 } else { 1 },
+            shift: self.shift,
+            macs: gates * hidden_size * (input_size + hidden_size),
+            bytes: size_of_val(self.groups),
+        }
+    }
+
+    /// The words of a record, and of a group of GRU; they cannot wrap, since the layer has as many.
+    #[inline(always)]
+    fn words(&self) -> [NonZeroUsize; 2] {
+        let record = self.input_size.get().wrapping_add(self.hidden_size.get()).wrapping_add(Paired::EXTRA_WORDS);
+        let group = record.wrapping_mul(3).wrapping_add(NO_BIASES.len());
+        [record, group].map(|words| NonZeroUsize::new(words).guaranteed_or(NonZeroUsize::MIN))
+    }
+
+    /// All records in order, and the initial sums of their recurrent projections.
+    pub(crate) fn records(&self) -> impl Iterator<Item = (Record<'a>, InitialSums)> + use<'a> {
+        let ([words, words_of_gru], hidden_size) = (self.words(), self.hidden_size);
+        let is_gru = self.kind == CellKind::Gru;
+        rows(self.groups, if is_gru { words_of_gru } else { words }).flat_map(move |group| {
+            let (sums, records) =
+                if is_gru { group.split_first_chunk().guaranteed_or((&NO_BIASES, &[])) } else { (&NO_BIASES, group) };
+            rows(records, words).enumerate().filter_map(move |(index, record)| {
+                Some((Record::new(record, hidden_size)?, if index == 0 { *sums } else { NO_BIASES }))
+            })
+        })
+    }
+
+    /// A row of a unit; none beyond the last unit.
+    pub(crate) fn row(&self, unit: usize, gate: usize) -> Option<RecordRow<'a>> {
+        let of_unit = unit % 4;
+        // The rows n of all four share a record; two further ones have the rows r and z of two units each.
+        let (record, index) = match (self.kind, gate) {
+            (CellKind::Gru, 0 | 1) => (1 + of_unit / 2, 2 * (of_unit % 2) + gate),
+            _ => (0, of_unit),
+        };
+        let (record, sums) = self.records().nth(unit / 4 * self.kind.gates() + record)?;
+        Some(RecordRow { record, index, recurrent_bias: *biases(sums).guaranteed().get(index)? })
+    }
+
+    /// The rows of a record are pairs of the cell, or all ordinary. `index`: that of the record in the layer.
+    pub(crate) fn are_in_pairs(&self, index: usize) -> bool {
+        self.kind == CellKind::Gru && !index.is_multiple_of(3)
+    }
+
+    /// The input projection W_ih·x + b of all units, as a folded token stores it.
+    #[cfg(any(test, feature = "write"))]
+    pub(crate) fn input_sums(&self, x: &[i16]) -> alloc::vec::Vec<i32> {
+        let of_row = |row: RecordRow<'_>| {
+            let products = row.weights(false).zip(x).map(|(w, &x)| i32::from(w) * i32::from(x));
+            [row.bias() + products.sum::<i32>(), row.recurrent_bias]
+        };
+        let of_unit = |unit: usize| {
+            let rows = (0..self.kind.gates()).filter_map(move |gate| Some(of_row(self.row(unit, gate)?)));
+            // The fourth sum of a GRU is the bias of the recurrent projection of its row n.
+            let sums =
+                rows.enumerate().flat_map(|(gate, [sum, recurrent])| [Some(sum), (gate == 2).then_some(recurrent)]);
+            sums.flatten()
+        };
+        (0..self.hidden_size.get()).flat_map(of_unit).collect()
+    }
+
+    /// Computes one step. `x`: `[input_size]`, Q15. `sums`: a precomputed input projection, `[hidden_size *
+    /// sums_of_unit]`, which replaces `x`.
+    #[inline(never)]
+    pub(crate) fn step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+        match self.kind {
+            CellKind::Gru => self.gru_step(x, sums, state),
+            _ => self.rnn_step(x, sums, state),
+        }
+        core::mem::swap(&mut state.h, &mut state.next_h);
+    }
+
+    /// The vectors of a step. `x`: none if the input projection is precomputed.
+    #[inline(always)]
+    fn vectors<'v>(&self, x: Option<&'v [i16]>, h: &'v [i16]) -> Vectors<'v> {
+        #[cfg(dsp)]
+        return Vectors::new(x, h, [self.input_size.get(), self.hidden_size.get()], self.turns);
+        #[cfg(not(dsp))]
+        Vectors::new(x.unwrap_or_default(), h)
+    }
+
+    fn rnn_step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+        let (mut vectors, mut four) = (self.vectors(sums.is_none().then_some(x), state.h), FourRows::ordinary());
+        let [words, _] = self.words();
+        let units = rows(self.groups, words).zip(state.next_h.as_chunks_mut::<4>().0);
+        for (at, (record, next_h)) in units.enumerate() {
+            let sums = sums.and_then(|sums| sums.as_chunks().0.get(at).copied());
+            let Some(of_units) = parts(&mut vectors, record, &NO_BIASES, sums, &mut four) else { continue };
+            for (next_h, (x, h)) in next_h.iter_mut().zip(of_units.from_x.iter().zip(&of_units.from_h)) {
+                *next_h = rnn::unit((x + h) << self.shift, self.kind == CellKind::RnnRelu);
+            }
+        }
+    }
+
+    #[cfg_attr(dsp, inline(never))]
+    fn gru_step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+        let mut vectors = self.vectors(sums.is_none().then_some(x), state.h);
+        let (mut four_n, mut two_r_z) = (FourRows::ordinary(), FourRows::in_pairs());
+        let [words, words_of_group] = self.words();
+        let states = state.c.as_chunks_mut::<4>().0.iter_mut().zip(state.next_h.as_chunks_mut::<4>().0);
+        for (at, (group, (c, next_h))) in rows(self.groups, words_of_group).zip(states).enumerate() {
+            let sums = sums.and_then(|sums| sums.as_chunks::<4>().0.as_chunks::<4>().0.get(at));
+            let Some((n_biases, group)) = group.split_first_chunk() else { continue };
+            let Some((record, group)) = group.split_at_checked(words.get()) else { continue };
+            let n_sums = sums.map(|sums| sums.map(|[_, _, n, _]| n));
+            let Some(n) = parts(&mut vectors, record, n_biases, n_sums, &mut four_n) else { continue };
+            let n = n.from_x.as_chunks::<2>().0.iter().zip(n.from_h.as_chunks::<2>().0);
+            let states = c.as_chunks_mut::<2>().0.iter_mut().zip(next_h.as_chunks_mut::<2>().0);
+            // Two units at a time, whose rows r and z are in one record.
+            for (index, (record, ((xn, hn), (c, next_h)))) in rows(group, words).zip(n.zip(states)).enumerate() {
+                let sums = sums.and_then(|sums| sums.as_chunks::<2>().0.get(index));
+                let sums = sums.map(|&[[r0, z0, ..], [r1, z1, ..]]| [r0, z0, r1, z1]);
+                let Some(r_z) = parts(&mut vectors, record, &NO_BIASES, sums, &mut two_r_z) else { continue };
+                let gates = r_z.from_x.as_chunks::<2>().0.iter().zip(r_z.from_h.as_chunks::<2>().0);
+                let units = gates.zip(xn.iter().zip(hn)).zip(c.iter_mut().zip(next_h));
+                for (((&[xr, xz], &[hr, hz]), (&xn, &hn)), (c, next_h)) in units {
+                    (*c, *next_h) = gru_unit([xr, xz, xn], [hr, hz, hn], self.shift, *c);
+                }
+            }
+        }
+    }
+}
+
+/// [`Vectors::parts`]; on cores without DSP instructions as a function of its own, since it would fill the stack of its
+/// caller.
+#[cfg_attr(dsp, inline(always))]
+#[cfg_attr(not(dsp), inline(never))]
+fn parts<'r>(
+    vectors: &mut Vectors<'_>,
+    record: &[i32],
+    recurrent_sums: &InitialSums,
+    sums: Option<[i32; 4]>,
+    rows: &'r mut FourRows,
+) -> Option<&'r Parts> {
+    vectors.parts(record, recurrent_sums, sums, rows)
+}
+
+/// [`gru::unit`]; see [`parts`].
+#[cfg_attr(dsp, inline(always))]
+#[cfg_attr(not(dsp), inline(never))]
+fn gru_unit(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> (i32, i16) {
+    gru::unit(x, h, shift, state)
+}
+
+impl RecordRow<'_> {
+    /// The weights of one projection.
+    pub(crate) fn weights(&self, recurrent: bool) -> impl Iterator<Item = i8> {
+        let words = if recurrent { self.record.weight_hh } else { self.record.weight_ih };
+        // Checked at load: within ±127.
+        words.iter().flat_map(|&words| columns(words)).filter_map(|column| column.get(self.index).map(|&w| w as i8))
+    }
+
+    /// The bias of the input projection.
+    pub(crate) fn bias(&self) -> i32 {
+        biases(self.record.initial_sums).guaranteed().get(self.index).copied().unwrap_or(0)
+    }
+}
