@@ -36,7 +36,9 @@ fn main() {
             }
             found.unwrap_or(is_asked_for)
         };
-        let helium = has(&CORES_WITH_HELIUM, "mve", "CORTEX_M55_HELIUM");
+        // The compiler's flag is not enough without hardware floats: then start code leaves the unit switched off.
+        let cores_with_helium: &[&str] = if target.ends_with("hf") { &CORES_WITH_HELIUM } else { &[] };
+        let helium = has(cores_with_helium, "mve", "CORTEX_M55_HELIUM");
         if helium {
             println!("cargo::rustc-cfg=helium");
         }

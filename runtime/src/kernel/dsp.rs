@@ -26,7 +26,6 @@ pub(crate) use four_rows::{FourRows, Parts, Turns, Vectors, gru_unit};
 
 use super::arguments::{Paired, Plan, State};
 use crate::activation::{SIGMOID, TANH};
-#[cfg(not(helium))]
 use turns::{BLOCK, BLOCK_BYTES, TURN};
 
 /// The distance from the loop of the input projection to the code for precomputed sums, and from the gates to the code
@@ -34,21 +33,23 @@ use turns::{BLOCK, BLOCK_BYTES, TURN};
 const FOLDED: usize = 1usize.wrapping_sub(24);
 const SHIFTED: usize = 1usize.wrapping_sub(20);
 
-/// The plan of a layer. input_size, hidden_size: multiples of [`BLOCK`].
-#[cfg(not(helium))]
-pub(crate) fn plan(input_size: usize, hidden_size: usize, shift: u32) -> Plan {
-    // Skips the blocks that the first turn does not need.
-    let enter = |columns: usize| ((columns / BLOCK).wrapping_neg() % TURN) * BLOCK_BYTES + 1;
-    let turns_hh = (hidden_size / BLOCK).div_ceil(TURN);
-    plan_of(0x8000usize.wrapping_sub(turns_hh << 16), [input_size, hidden_size], enter, shift)
+/// The initial count of turns, see [`Plan::turns_hh`]. Helium counts vectors instead.
+fn turns_hh(hidden_size: usize) -> usize {
+    if cfg!(helium) { 0 } else { 0x8000usize.wrapping_sub((hidden_size / BLOCK).div_ceil(TURN) << 16) }
 }
-#[cfg(helium)]
-pub(crate) use helium::plan;
 
-/// A plan from the initial count of turns, the sizes, and the distance into a loop at which to enter for some columns.
-fn plan_of(turns_hh: usize, [input_size, hidden_size]: [usize; 2], enter: impl Fn(usize) -> usize, shift: u32) -> Plan {
+/// The distance into a loop at which to enter it: behind the blocks that the first turn does not need, or for Helium
+/// behind the block if there are only whole vectors.
+fn enter(columns: usize) -> usize {
+    let blocks = columns / BLOCK;
+    let skipped = if cfg!(helium) { usize::from(blocks.is_multiple_of(2)) } else { blocks.wrapping_neg() % TURN };
+    skipped * BLOCK_BYTES + 1
+}
+
+/// The plan of a layer. input_size, hidden_size: multiples of [`BLOCK`].
+pub(crate) fn plan(input_size: usize, hidden_size: usize, shift: u32) -> Plan {
     Plan {
-        turns_hh,
+        turns_hh: turns_hh(hidden_size),
         units: (hidden_size as isize).wrapping_neg(),
         x_bytes: 2 * input_size,
         enter_ih: enter(input_size),
@@ -56,7 +57,7 @@ fn plan_of(turns_hh: usize, [input_size, hidden_size]: [usize; 2], enter: impl F
         enter_hh: enter(hidden_size),
         gates: if shift == 0 { 1 } else { SHIFTED },
         #[cfg(helium)]
-        vectors: [input_size / helium::VECTOR, hidden_size / helium::VECTOR].map(|vectors| vectors as u16),
+        vectors: [input_size, hidden_size].map(|columns| (columns / helium::VECTOR) as u16),
     }
 }
 

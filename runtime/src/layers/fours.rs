@@ -4,6 +4,7 @@ use core::num::NonZeroUsize;
 
 use super::paired::{Paired, Record, biases};
 use super::{State, Summary, gru, rnn};
+use crate::features;
 use crate::invariant::Guaranteed;
 use crate::kernel::columns;
 #[cfg(dsp)]
@@ -91,6 +92,14 @@ impl<'a> Fours<'a> {
         }
     }
 
+    /// True for GRU. In an image with one kind of cells it is a constant, so that no code for the other is linked.
+    fn is_gru(&self) -> bool {
+        match (features::Gru::<()>::IS_BUILT, features::Rnn::<()>::IS_BUILT) {
+            (true, true) => self.kind == CellKind::Gru,
+            (gru, _) => gru,
+        }
+    }
+
     /// The words of a record, and of a group of GRU; they cannot wrap, since the layer has as many.
     #[inline(always)]
     fn words(&self) -> [NonZeroUsize; 2] {
@@ -102,7 +111,7 @@ impl<'a> Fours<'a> {
     /// All records in order, and the initial sums of their recurrent projections.
     pub(crate) fn records(&self) -> impl Iterator<Item = (Record<'a>, InitialSums)> + use<'a> {
         let ([words, words_of_gru], hidden_size) = (self.words(), self.hidden_size);
-        let is_gru = self.kind == CellKind::Gru;
+        let is_gru = self.is_gru();
         rows(self.groups, if is_gru { words_of_gru } else { words }).flat_map(move |group| {
             let (sums, records) =
                 if is_gru { group.split_first_chunk().guaranteed_or((&NO_BIASES, &[])) } else { (&NO_BIASES, group) };
@@ -126,7 +135,7 @@ impl<'a> Fours<'a> {
 
     /// The rows of a record are pairs of the cell, or all ordinary. `index`: that of the record in the layer.
     pub(crate) fn are_in_pairs(&self, index: usize) -> bool {
-        self.kind == CellKind::Gru && !index.is_multiple_of(3)
+        self.is_gru() && !index.is_multiple_of(3)
     }
 
     /// The input projection W_ih·x + b of all units, as a folded token stores it.
@@ -150,9 +159,10 @@ impl<'a> Fours<'a> {
     /// sums_of_unit]`, which replaces `x`.
     #[inline(never)]
     pub(crate) fn step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
-        match self.kind {
-            CellKind::Gru => self.gru_step(x, sums, state),
-            _ => self.rnn_step(x, sums, state),
+        if self.is_gru() {
+            self.gru_step(x, sums, state);
+        } else {
+            self.rnn_step(x, sums, state);
         }
         core::mem::swap(&mut state.h, &mut state.next_h);
     }

@@ -158,6 +158,15 @@ impl Kind {
             window: 0,
         };
         let packing = value_at(Packing::ALL, packing, true);
+        // The feature `widths` builds all cells in, but only for the packing `rows`.
+        let is_built = match config.cell {
+            Cell::Lstm => true,
+            Cell::Gru => GRU,
+            Cell::Rnn | Cell::RnnRelu => RNN,
+        };
+        if WIDTHS && packing == Packing::Paired16 && !is_built {
+            file.refuse(Fault::NotBuilt { key: CELL, value: cell });
+        }
         if config.bidirectional {
             config.merge = value_at(Merge::ALL, required(file, MERGE), true);
         }

@@ -1,7 +1,7 @@
 //! `mps2-an385`, `an386`, `an500`, `an505` and `mps3-an547`: vectors, and a timer as a counter of instructions.
 //!
-//! The emulator runs with `-icount`, so that each instruction takes the same time. The linker scripts have that time, the
-//! timer's registers and the time of its tick.
+//! The emulator runs with `-icount`, so that each instruction takes the same time. The linker scripts have that time,
+//! the timer's registers and the time of its tick.
 
 use core::arch::global_asm;
 use core::ptr::with_exposed_provenance_mut;

@@ -1,24 +1,15 @@
 //! The columns of an LSTM step for cores with the vector extension Helium: Cortex-M55 and M85.
 //!
 //! A vector is eight columns. VLD2 loads their words of rows `i f` and of rows `g o` into a register each, and nine
-//! instructions do 32 multiply-accumulates. If a block of four columns is left, it comes first, in DSP instructions. The
-//! rest of the step is that of the other cores. VMLALDAVA and VMLADAVA only add to even registers and to pairs of an even
-//! and an odd one, so the sums are in other registers: i, f in r2, r3, and f in r4; g, o in r6, r7, and o in r8.
-
-use super::super::arguments::Plan;
-use super::plan_of;
-use super::turns::BLOCK_BYTES;
+//! instructions do 32 multiply-accumulates. If a block of four columns is left, it comes first, in DSP instructions.
+//! The rest of the step is that of the other cores. VMLALDAVA and VMLADAVA only add to even registers and to pairs of
+//! an even and an odd one, so the sums are in other registers: i, f in r2, r3, and f in r4; g, o in r6, r7, and o in
+//! r8.
 
 /// The columns of a vector.
 pub(super) const VECTOR: usize = 8;
 
-/// The plan of a layer. input_size, hidden_size: multiples of 4.
-pub(crate) fn plan(input_size: usize, hidden_size: usize, shift: u32) -> Plan {
-    // Enters at the block, or behind it if there is none.
-    let enter = |columns: usize| if columns.is_multiple_of(VECTOR) { BLOCK_BYTES + 1 } else { 1 };
-    plan_of(0, [input_size, hidden_size], enter, shift)
-}
-
+/// The registers of the sums, as a list.
 macro_rules! sums {
     () => {
         "r2-r4, r6-r8"

@@ -5,8 +5,9 @@ use super::{SMALL, error_of, words};
 use crate::error::LoadError;
 use crate::layers::head::Refusal;
 use crate::model::Model;
-use crate::testing::{Aligned, tensors};
-use crate::write::{Dtype, Tensor, to_bytes};
+use crate::testing::{Aligned, Sizes, Spec, tensors};
+use crate::write::{Dtype, Tensor, packed, to_bytes};
+use tern_format::{Cell, Packing};
 
 macro_rules! words {
     ($($key:literal = $word:literal needs $feature:literal),* $(,)?) => {
@@ -40,9 +41,25 @@ fn a_value_whose_feature_is_off_names_the_feature() {
         file.push((key.into(), word.into()));
         let found = Model::from_bytes(&Aligned::new(&to_bytes(&file, tensors(1, SMALL)))).err();
         let missing = LoadError::MissingFeature { name: key.into(), feature };
-        // Plain cells of the packing `rows` are built in by `widths`.
-        let is_cell = key == "tern.cell" && cfg!(feature = "widths");
+        // `widths` builds all cells in, but not for `paired16`.
+        let is_cell = key == "tern.cell" && cfg!(feature = "widths") && built != "paired16";
         assert_eq!(found == Some(missing), !is_built && !is_cell, "{key}, {word}: {found:?}");
+    }
+}
+
+/// `widths` builds all cells in, but only for the packing `rows`.
+#[test]
+fn a_cell_in_paired16_whose_feature_is_off_names_the_feature() {
+    for (cell, feature, is_built) in
+        [(Cell::Gru, "gru", cfg!(feature = "gru")), (Cell::Rnn, "rnn", cfg!(feature = "rnn"))]
+    {
+        let spec = Spec { cell, ..Sizes { embedding_dim: 4, hidden_size: 4, classes: 2 }.into() };
+        let (metadata, tensors) = packed(Packing::Paired16, &spec.metadata(), spec.tensors(1));
+        let found = Model::from_bytes(&Aligned::new(&to_bytes(&metadata, tensors))).err();
+        if cfg!(feature = "paired16") {
+            let missing = LoadError::MissingFeature { name: "tern.cell".into(), feature };
+            assert_eq!(found, if is_built { None } else { Some(missing) }, "{cell}");
+        }
     }
 }
 
