@@ -37,7 +37,6 @@ mod x86;
 use core::num::NonZeroUsize;
 
 use crate::rows::rows as rows_of;
-#[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 pub(crate) use compiler_barrier::compiler_barrier;
 pub(crate) use plain::columns;
 #[cfg(all(any(test, feature = "write", not(dsp)), not(target_arch = "x86_64")))]

@@ -11,10 +11,10 @@ use crate::fixed::requantize;
 #[cfg(any(test, not(dsp)))]
 use crate::invariant::Guaranteed;
 pub(crate) use crate::kernel::arguments::Paired;
-#[cfg(any(test, not(dsp)))]
-use crate::kernel::dot_pairs;
 #[cfg(dsp)]
 use crate::kernel::dsp;
+#[cfg(any(test, not(dsp)))]
+use crate::kernel::{compiler_barrier, dot_pairs};
 use crate::rows::rows;
 
 /// The record of four rows, which are named as those of an LSTM.
@@ -191,7 +191,9 @@ impl<'a> Paired<'a> {
             let precomputed = sums.and_then(|sums| sums.as_chunks().0.get(index).copied());
             let input_sums =
                 precomputed.unwrap_or_else(|| dot_pairs(record.weight_ih, x, biases(record.initial_sums).guaranteed()));
-            let from_h = requantize_rows(dot_pairs(record.weight_hh, state.h, [0; 4]), &record.multiplier_hh);
+            // Finished before the other product begins: see `Lstm::plain_step`.
+            let from_h =
+                compiler_barrier(requantize_rows(dot_pairs(record.weight_hh, state.h, [0; 4]), &record.multiplier_hh));
             let from_x = requantize_rows(input_sums, &record.multiplier_ih);
             let z = |row: usize| (from_x[row] + from_h[row]) << self.shift;
             (*c, *h) = unit([z(0), z(1), z(2), z(3)], *c);
