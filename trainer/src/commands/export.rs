@@ -268,9 +268,7 @@ fn to_text(report: &Report, output: &Path) -> Vec<String> {
     lines.push(match report.packing {
         _ if report.macs_per_token == 0 => "packing          none: for any core".to_owned(),
         "rows" => "packing          rows: the only one for weights of 4 or 16 bits".to_owned(),
-        "paired16" => {
-            "packing          paired16, for Cortex-M4, M7 and M33 (others: --packing interleaved4)".to_owned()
-        }
+        "paired16" => "packing          paired16, for Cortex-M4, M7, M33 (else --packing interleaved4)".to_owned(),
         other => format!("packing          {other}: for cores without DSP instructions"),
     });
     lines.push(format!("RAM              {} bytes of scratch", report.scratch_bytes));
