@@ -539,11 +539,6 @@ tern_status tern_restore(struct tern_t *tern,
                          const void *bytes,
                          size_t length);
 
-/**
- * A function that is defined nowhere: a program in which the library could panic is not linked.
- */
-extern void tern_could_panic(void);
-
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus

@@ -201,7 +201,7 @@ impl Search<'_> {
         let is_final = round == LAST_ROUND;
         let epochs = self.recipe(settings)?.epochs();
         let epochs = ((epochs as f64 * ROUNDS[round].epochs).ceil() as usize).max(MIN_EPOCHS.min(epochs));
-        if let Some(trial) = self.log.find(candidate, epochs, is_final) {
+        if let Some(trial) = self.log.find(candidate, round + 1) {
             return Ok(Attempt::Done(trial.clone(), None));
         }
         let start = Instant::now();
@@ -224,7 +224,7 @@ impl Search<'_> {
             settings,
             network: fitting::describe(&recipe, data.problem()),
             epochs,
-            is_final,
+            round: round + 1,
             score: 0.0,
             loss: 0.0,
             accuracy: 0.0,

@@ -20,8 +20,8 @@ pub struct Trial {
     pub network: String,
     /// The largest number of epochs.
     pub epochs: usize,
-    /// True in the last round, in which the candidates train for all epochs.
-    pub is_final: bool,
+    /// The round, from 1.
+    pub round: usize,
     /// The figure that the search compares: accuracy or macro F1 on the validation rows.
     pub score: f64,
     /// The loss on the validation rows, which decides between equal scores.
@@ -113,11 +113,9 @@ impl TrialLog {
         self.found.is_empty()
     }
 
-    /// Returns the trial of a candidate with this number of epochs in the last round or in an earlier one, if it is
-    /// done.
-    pub(super) fn find(&self, candidate: usize, epochs: usize, is_final: bool) -> Option<&Trial> {
-        let wanted = (candidate, epochs, is_final);
-        self.found.iter().find(|trial| (trial.candidate, trial.epochs, trial.is_final) == wanted)
+    /// Returns the trial of a candidate in a round, if it is done.
+    pub(super) fn find(&self, candidate: usize, round: usize) -> Option<&Trial> {
+        self.found.iter().find(|trial| (trial.candidate, trial.round) == (candidate, round))
     }
 
     /// Appends a trial and flushes the file to the disk.
