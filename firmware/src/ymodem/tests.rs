@@ -240,8 +240,8 @@ fn damaged_transfer(random: &mut Random) -> (usize, Vec<Option<u8>>) {
     (length, steps)
 }
 
-/// Whatever arrives, the receiver stores no more than was announced, and a file that it calls complete has the announced
-/// length. `TERN_SOAK_TRANSFERS` sets the number of transfers.
+/// Whatever arrives, the receiver stores no more than was announced, and a file that it calls complete has the
+/// announced length. `TERN_SOAK_TRANSFERS` sets the number of transfers.
 #[test]
 fn damaged_transfers_never_stop_the_receiver() {
     let count = std::env::var("TERN_SOAK_TRANSFERS").map_or(20_000, |count| count.parse().expect("a number"));
