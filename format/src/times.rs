@@ -32,6 +32,8 @@ pub const MAX_END_SILENCE: u32 = 5_000;
 pub const CANCEL_SILENCE: u32 = 500;
 /// The host's wait for the answer to `mode machine`, after which it cancels a transfer and tries again.
 pub const RETRY: u32 = 1_200;
+/// The number of further attempts for each of which that wait is doubled; later ones wait as long as the last of these.
+pub const RETRY_DOUBLINGS: u32 = 3;
 /// The time after a block in which a `C` of the device still belongs to what was sent before.
 pub const STALE: u32 = 500;
 /// The host's wait for the device's confirmation that a transfer is cancelled.

@@ -25,7 +25,7 @@ fn a_pico_classifies_the_validation_split_with_the_hosts_logits() {
     fs::write(&flash, image).unwrap();
     let Some(mut pico) = Pico::start(&flash) else { return };
     let address = pico.address();
-    let seen = json(&["classify", model, "--data", data, "--tcp", &address, "--timeout", "60", "--json"]);
+    let seen = json(&["classify", model, "--data", data, "--tcp", &address, "--timeout", "120", "--json"]);
     assert_same_logits(&seen);
     assert!(seen["board"] == "pico" && seen["examples"].as_u64().unwrap() > 100, "{seen}");
 }

@@ -144,7 +144,9 @@ impl<L: Link> Client<L> {
             // Two ETX, since the device may take the first one for an escaped byte.
             self.send(&[ETX, ETX])?;
             self.send(b"@mode machine\n")?;
-            let retry_at = deadline.min(Instant::now() + milliseconds(times::RETRY));
+            // A slow device gets more time with each attempt, or it would never catch up with them.
+            let wait = milliseconds(times::RETRY) * (1 << (attempts - 1).min(times::RETRY_DOUBLINGS));
+            let retry_at = deadline.min(Instant::now() + wait);
             while let Some(line) = self.try_line(retry_at)? {
                 if let Some((0, value)) = framed_json(&line)
                     && value.get("mode") == Some(&"machine".into())
