@@ -19,6 +19,9 @@ const CYCLE_NS = 1e9 / 125e6;
 /** The time of a byte at 115,200 baud. */
 const BYTE_NS = 1e10 / 115_200;
 
+/** The most time that passes on the chip while it sleeps for a millisecond of the host's time. */
+const IDLE_NS = 1e6;
+
 const simulator = new Simulator();
 const { rp2040: chip, clock } = simulator;
 const { core } = chip;
@@ -47,8 +50,9 @@ function run() {
         } else if (received.length > 0) {
             clock.tick(BYTE_NS / 16);
         } else {
-            // Nothing happens until the timer wakes the processor.
-            clock.tick(clock.nanosToNextAlarm);
+            // Nothing happens until the timer wakes the processor or a byte arrives. The time of the chip must not run ahead of
+            // that of the host, whose next byte may be seconds away: the watchdog would bite.
+            clock.tick(Math.min(clock.nanosToNextAlarm, IDLE_NS));
             setTimeout(run, 1);
             return;
         }
