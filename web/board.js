@@ -288,7 +288,8 @@ function offerBoard() {
     const found = await board.classify(element("input").value);
     const here = shown.result.logits;
     const isSame = found.logits.length === here.length && found.logits.every((logit, index) => logit === here[index]);
-    const isSameModel = board.info.model !== null && board.info.model.crc32 === crc32(withoutSignature(shown.file));
+    const file = shown.file.subarray(0, shown.model.fileBytes);
+    const isSameModel = board.info.model !== null && board.info.model.crc32 === crc32(file);
     const comparison = isSame ? "every logit equals this page's" : "the logits differ from this page's";
     const models = isSameModel ? "" : " (the board runs another model)";
     return `${board.info.board}: ${found.label ?? "no label"} in ${found.ticks} ticks; ${comparison}${models}.`;

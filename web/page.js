@@ -24,7 +24,7 @@ function make(tag, className, text) {
 function open(file, name) {
   const summary = element("summary");
   try {
-    const model = new Tern(module, withoutSignature(file));
+    const model = new Tern(module, file);
     if (model.labels.every((label) => label === "")) {
       throw new Error("it is no classifier; `tern generate` and `tern predict` run other models");
     }
@@ -41,18 +41,6 @@ function open(file, name) {
   } catch (error) {
     summary.className = "error";
     summary.textContent = `${name}: ${error.message}`;
-  }
-}
-
-/** The device file without the signature that may follow it. */
-function withoutSignature(file) {
-  const header = file.length > 8 ? Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true)) : 0;
-  try {
-    const text = new TextDecoder().decode(file.subarray(8, 8 + header));
-    const ends = Object.entries(JSON.parse(text)).filter(([key]) => key !== "__metadata__");
-    return file.subarray(0, 8 + header + Math.max(...ends.map(([, tensor]) => tensor.data_offsets[1])));
-  } catch {
-    return file;
   }
 }
 

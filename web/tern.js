@@ -4,7 +4,7 @@
 /** A device file and one session on it. */
 class Tern {
   /**
-   * Loads a device file.
+   * Loads a device file. A signature may follow it.
    * @param {WebAssembly.Module} module the library
    * @param {Uint8Array} file the bytes of the device file
    * @throws {Error} with the reason why the file is refused
@@ -17,7 +17,8 @@ class Tern {
     this.text = this.reserve(Tern.BUFFER_BYTES);
     const place = this.reserve(file.length);
     this.bytes().set(file, place);
-    this.check(exports.tern_load(this.state, place, file.length));
+    this.fileBytes = Math.min(exports.tern_file_len(place, file.length) || file.length, file.length);
+    this.check(exports.tern_load(this.state, place, this.fileBytes));
     this.scratchWords = exports.tern_scratch_words(this.state);
     this.scratch = this.reserve(4 * this.scratchWords);
     const counts = this.reserve(8);
@@ -25,7 +26,6 @@ class Tern {
     const [passed, total] = new Uint32Array(exports.memory.buffer, counts, 2);
     this.selfTest = { passed, total, isExact: status === 0 };
     this.check(exports.tern_start(this.state, this.scratch, this.scratchWords));
-    this.fileBytes = file.length;
     this.name = this.string((buffer, size) => exports.tern_model_name(this.state, buffer, size));
     this.channels = exports.tern_channel_count(this.state);
     this.macsPerToken = exports.tern_macs_per_token(this.state);
