@@ -3,17 +3,15 @@
 //!
 //! A test whose compiler or emulator is missing is skipped with a message; under `CI=true` it fails.
 
+mod common;
+
+use common::{folder, has, library};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tern_messages::{SEED, generate};
 use tern_runtime::testing::{Aligned, Sizes, Spec};
 use tern_runtime::{Cell, Input, Model};
-
-/// The folder of this package.
-fn folder() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
 
 /// The device file of the demo, a classifier of texts with five classes.
 fn demo() -> PathBuf {
@@ -41,16 +39,6 @@ fn expected(file: &[u8], texts: &[String]) -> Vec<Vec<i32>> {
     texts.iter().map(|text| session.classify(text.as_bytes()).iter().collect()).collect()
 }
 
-/// True if a program is there. Fails without it under `CI=true`.
-fn has(program: &str) -> bool {
-    let is_there = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    assert!(is_there || std::env::var_os("CI").is_none(), "{program} is missing");
-    if !is_there {
-        eprintln!("skipped: {program} is missing");
-    }
-    is_there
-}
-
 /// Runs a program to its end and returns its output. Fails if its status is not 0.
 fn run(command: &mut Command, input: &[u8]) -> String {
     let line = format!("{command:?}");
@@ -65,17 +53,6 @@ fn run(command: &mut Command, input: &[u8]) -> String {
     text(&output.stdout)
 }
 
-/// Builds the library for a target, or for this computer, and returns the folder that it is in.
-fn library(target: Option<&str>) -> PathBuf {
-    let target_folder = folder().join("target");
-    let mut command = Command::new(env!("CARGO"));
-    command.current_dir(folder()).args(["rustc", "--quiet", "--release", "--lib", "--crate-type", "staticlib"]);
-    command.args(["--features", "panic-handler"]);
-    command.args(target.iter().flat_map(|target| ["--target", target])).arg("--target-dir").arg(&target_folder);
-    run(&mut command, b"");
-    target.map_or(target_folder.clone(), |target| target_folder.join(target)).join("release")
-}
-
 /// Compiles a C program for this computer with all warnings as errors.
 fn compile(compiler: &str, standard: &str, source: &str, to: &Path) {
     let mut command = Command::new(compiler);
@@ -83,7 +60,7 @@ fn compile(compiler: &str, standard: &str, source: &str, to: &Path) {
     if compiler == "c++" {
         command.args(["-x", "c++"]);
     }
-    command.args(["-Iinclude", source, "-x", "none"]).arg(library(None).join("libtern.a")).arg("-o").arg(to);
+    command.args(["-Iinclude", source, "-x", "none"]).arg(library(None)).arg("-o").arg(to);
     run(&mut command, b"");
 }
 
@@ -198,10 +175,10 @@ fn a_c_program_on_each_core_has_the_logits_of_the_host() {
         let (elf, block_file) = (folder.join("bare.elf"), folder.join("texts.bin"));
         std::fs::write(&block_file, &block).unwrap();
         let mut command = Command::new(core.compiler);
-        command.current_dir(self::folder().join("examples/bare")).args(core.flags);
+        command.current_dir(common::folder().join("examples/bare")).args(core.flags);
         command.args(["-std=c99", "-Os", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostdlib", "-static"]);
         command.args(["-I../../include", "-Wl,--gc-sections,--no-warn-rwx-segments", "-T", core.script, "main.c"]);
-        command.arg(library(Some(core.target)).join("libtern.a")).arg("-o").arg(&elf);
+        command.arg(library(Some(core.target))).arg("-o").arg(&elf);
         run(&mut command, b"");
         let mut command = Command::new(core.emulator[0]);
         command.args(&core.emulator[1..]).args(["-display", "none", "-monitor", "none", "-serial", "none"]);

@@ -1,13 +1,11 @@
 //! The library in other build systems: a CMake project is built and run; Zephyr, ESP-IDF and Arduino are not here, so
 //! their files are read by CMake and by the C++ compiler with stubs of the functions that they call.
 
+mod common;
+
+use common::{folder, has, library};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// The folder of this package.
-fn folder() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
 
 /// An empty folder for the files of a test.
 fn scratch(name: &str) -> PathBuf {
@@ -15,16 +13,6 @@ fn scratch(name: &str) -> PathBuf {
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
     folder
-}
-
-/// True if a program is there. Fails without it under `CI=true`.
-fn has(program: &str) -> bool {
-    let is_there = Command::new(program).arg("--version").output().is_ok();
-    assert!(is_there || std::env::var_os("CI").is_none(), "{program} is missing");
-    if !is_there {
-        eprintln!("skipped: {program} is missing");
-    }
-    is_there
 }
 
 /// Runs a command and returns whether it succeeded, and all that it printed.
@@ -103,14 +91,9 @@ fn a_cmake_project_is_built_and_classifies() {
     if !has("cmake") || !has("cc") {
         return;
     }
-    let mut command = Command::new(env!("CARGO"));
-    command.current_dir(folder()).args(["rustc", "--quiet", "--release", "--lib", "--crate-type", "staticlib"]);
-    command.args(["--features", "panic-handler", "--target-dir"]).arg(folder().join("target"));
-    assert!(run(&mut command).0);
     let libraries = scratch("host-library");
     std::fs::create_dir(libraries.join("this-linux-computer")).unwrap();
-    let archive = folder().join("target/release/libtern.a");
-    std::fs::copy(archive, libraries.join("this-linux-computer/libtern.a")).unwrap();
+    std::fs::copy(library(None), libraries.join("this-linux-computer/libtern.a")).unwrap();
     let (is_configured, text) = configure(folder(), "cmake", &libraries, &[]);
     assert!(is_configured, "{text}");
     let build = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cmake");
