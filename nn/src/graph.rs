@@ -10,7 +10,7 @@ use crate::ngrams::{self, Grid, KeptNgrams, Table};
 use crate::objective::{Loss, Objective, Targets};
 use crate::ops;
 use crate::packed::PackedLayout;
-use crate::sample::{Sample, Target, UNK};
+use crate::sample::{Sample, UNK};
 use crate::stack::{Stack, StackInput, gradient};
 use crate::weights::Weights;
 use candle_core::{Device, Result, Tensor, Var};
@@ -204,8 +204,7 @@ impl<'a> Parameters<'a> {
         }
         let outputs = ops::linear(&head_input, &self.fc.0, &self.fc.1)?;
 
-        let targets: Vec<&Target> = samples.iter().map(|sample| &sample.target).collect();
-        let targets = objective.targets(&targets, &layout);
+        let targets = objective.targets(samples, &layout);
         let (loss, mut total) = self.loss(&outputs, objective, &targets, share * (1.0 - branch_loss))?;
         if branch_loss > 0.0 {
             let mut column = 0;

@@ -1,7 +1,7 @@
 //! The training objectives: losses and their gradients with respect to the outputs of a network.
 
 use crate::packed::PackedLayout;
-use crate::sample::{NO_TOKEN, Target};
+use crate::sample::{NO_TOKEN, Sample, Target};
 
 /// The loss of a task.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,12 +22,14 @@ pub struct Classes {
     pub smoothing: f64,
     /// The weight of an example of each label; the mean over the training set is 1.
     pub weights: Vec<f64>,
+    /// The part of the target probability that the teachers' probabilities have, where a sample has them.
+    pub teacher_weight: f64,
 }
 
 impl Classes {
     /// Equal weights for all examples.
     pub fn plain(labels: usize, smoothing: f64) -> Self {
-        Classes { smoothing, weights: vec![1.0; labels] }
+        Classes { smoothing, weights: vec![1.0; labels], teacher_weight: 0.0 }
     }
 
     /// Equal total weight for all labels: an example weighs N / (labels · examples of its label), as scikit-learn's
@@ -36,15 +38,20 @@ impl Classes {
         let present = counts.iter().filter(|count| **count > 0).count();
         let total: usize = counts.iter().sum();
         let weight = |&count: &usize| if count == 0 { 0.0 } else { total as f64 / (present * count) as f64 };
-        Classes { smoothing, weights: counts.iter().map(weight).collect() }
+        Classes { smoothing, weights: counts.iter().map(weight).collect(), teacher_weight: 0.0 }
     }
 }
 
 /// The targets of a batch, one for each row of the outputs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Targets {
-    /// The index of a label or token for each row; [`NO_TOKEN`] for a row without a target.
-    Classes(Vec<usize>),
+    /// Labels or tokens.
+    Classes {
+        /// The index of a label or token for each row; [`NO_TOKEN`] for a row without a target.
+        labels: Vec<usize>,
+        /// The probabilities that teacher models predict, `[rows, labels]`; empty without teachers.
+        teacher: Vec<f32>,
+    },
     /// Numbers, `[rows, width]`; a missing number is NaN.
     Values {
         /// The numbers in row-major order.
@@ -54,7 +61,7 @@ pub enum Targets {
     },
 }
 
-/// A row without a target in [`Targets::Classes`].
+/// A row without a target in [`Targets::Classes`]`::labels`.
 const NO_CLASS: usize = NO_TOKEN as usize;
 
 /// The loss of a batch and its gradient.
@@ -79,37 +86,40 @@ impl Objective {
         !matches!(self, Objective::Values)
     }
 
-    /// Arranges `targets`, one for each sequence in the caller's order, in the order of the outputs' rows.
-    pub fn targets(&self, targets: &[&Target], layout: &PackedLayout) -> Targets {
+    /// Arranges the targets of `samples`, one for each sequence in the caller's order, in the order of the outputs'
+    /// rows.
+    pub fn targets(&self, samples: &[&Sample], layout: &PackedLayout) -> Targets {
         if self.every_step() {
-            let tokens: Vec<&[u32]> = targets
+            let tokens: Vec<&[u32]> = samples
                 .iter()
-                .map(|target| match target {
+                .map(|sample| match &sample.target {
                     Target::Tokens(tokens) => tokens.as_slice(),
                     other => unreachable!("a language model has tokens as targets, not {other:?}"),
                 })
                 .collect();
-            return Targets::Classes(layout.pack(&tokens).into_iter().map(|token| token as usize).collect());
+            let labels = layout.pack(&tokens).into_iter().map(|token| token as usize).collect();
+            return Targets::Classes { labels, teacher: Vec::new() };
         }
-        let in_order = layout.order().iter().map(|&sequence| targets[sequence]);
+        let in_order = layout.order().iter().map(|&sequence| samples[sequence]);
         match self {
             Objective::Values => {
                 let rows: Vec<&[f32]> = in_order
-                    .map(|target| match target {
+                    .map(|sample| match &sample.target {
                         Target::Values(values) => values.as_slice(),
                         other => unreachable!("a forecast has numbers as targets, not {other:?}"),
                     })
                     .collect();
                 Targets::Values { values: rows.concat(), width: rows.first().map_or(0, |row| row.len()) }
             }
-            _ => Targets::Classes(
-                in_order
-                    .map(|target| match target {
-                        Target::Class(label) => *label,
-                        other => unreachable!("a classifier has labels as targets, not {other:?}"),
+            _ => Targets::Classes {
+                teacher: in_order.clone().flat_map(|sample| &sample.teacher).copied().collect(),
+                labels: in_order
+                    .map(|sample| match sample.target {
+                        Target::Class(label) => label,
+                        ref other => unreachable!("a classifier has labels as targets, not {other:?}"),
                     })
                     .collect(),
-            ),
+            },
         }
     }
 
@@ -117,25 +127,31 @@ impl Objective {
     /// the batch.
     pub fn loss(&self, outputs: &[f32], targets: &Targets, share: f64) -> Loss {
         match (self, targets) {
-            (Objective::Classes(classes), Targets::Classes(labels)) if outputs.len() == labels.len() => {
-                binary(outputs, labels, classes, share)
+            (Objective::Classes(classes), Targets::Classes { labels, teacher }) if outputs.len() == labels.len() => {
+                binary(outputs, labels, teacher, classes, share)
             }
-            (Objective::Classes(Classes { smoothing, weights }), Targets::Classes(labels)) => {
-                cross_entropy(outputs, labels, *smoothing, |label| weights[label], share)
+            (Objective::Classes(classes), Targets::Classes { labels, teacher }) => {
+                cross_entropy(outputs, labels, teacher, classes, share)
             }
-            (Objective::NextToken, Targets::Classes(tokens)) => cross_entropy(outputs, tokens, 0.0, |_| 1.0, share),
+            (Objective::NextToken, Targets::Classes { labels, .. }) => {
+                cross_entropy(outputs, labels, &[], &Classes::plain(0, 0.0), share)
+            }
             (Objective::Values, Targets::Values { values, width }) => squared(outputs, values, *width, share),
             (objective, _) => unreachable!("{objective:?} has targets of another kind"),
         }
     }
 }
 
-/// The loss -Σ tₖ·ln softmax(z)ₖ with t the smoothed target; its gradient is w·(softmax(z) - t).
-fn cross_entropy(outputs: &[f32], labels: &[usize], smoothing: f64, weight: impl Fn(usize) -> f64, share: f64) -> Loss {
-    let width = outputs.len().checked_div(labels.len()).unwrap_or(0);
+/// The loss -Σ tₖ·ln softmax(z)ₖ; its gradient is w·(softmax(z) - t). The target t is a·p + (1 - a)·s with s the
+/// smoothed label, p the probabilities of `teacher` and a the weight of the teachers, or s if `teacher` is empty.
+fn cross_entropy(outputs: &[f32], labels: &[usize], teacher: &[f32], classes: &Classes, share: f64) -> Loss {
+    let width = outputs.len().checked_div(labels.len()).unwrap_or(0).max(1);
+    let teacher_weight = if teacher.is_empty() { 0.0 } else { classes.teacher_weight };
+    let of_label = (1.0 - teacher_weight) * (1.0 - classes.smoothing);
+    let spread = (1.0 - teacher_weight) * classes.smoothing / width as f64;
     let mut loss = Loss { total: 0.0, correct: 0, gradient: vec![0.0; outputs.len()] };
-    let rows = outputs.chunks_exact(width.max(1)).zip(loss.gradient.chunks_exact_mut(width.max(1)));
-    for ((row, gradient), &label) in rows.zip(labels) {
+    let rows = outputs.chunks_exact(width).zip(loss.gradient.chunks_exact_mut(width));
+    for (index, ((row, gradient), &label)) in rows.zip(labels).enumerate() {
         if label == NO_CLASS {
             continue;
         }
@@ -146,31 +162,41 @@ fn cross_entropy(outputs: &[f32], labels: &[usize], smoothing: f64, weight: impl
             *p = (z - max).exp();
             sum += f64::from(*p);
         }
-        let weight = weight(label);
-        let log_sum = sum.ln() + f64::from(max);
-        let mut row_loss = (1.0 - smoothing) * (log_sum - f64::from(row[label]));
-        let spread = smoothing / width as f64;
-        if smoothing > 0.0 {
-            row_loss += smoothing * log_sum - spread * row.iter().map(|&z| f64::from(z)).sum::<f64>();
+        let weight = classes.weights.get(label).copied().unwrap_or(1.0);
+        let mut row_loss = sum.ln() + f64::from(max) - of_label * f64::from(row[label]);
+        if spread > 0.0 {
+            row_loss -= spread * row.iter().map(|&z| f64::from(z)).sum::<f64>();
         }
-        loss.total += weight * row_loss;
-        loss.correct += usize::from(argmax(row) == label);
         let scale = (share * weight / sum) as f32;
         let target = (share * weight * spread) as f32;
         for p in gradient.iter_mut() {
             *p = *p * scale - target;
         }
-        gradient[label] -= (share * weight * (1.0 - smoothing)) as f32;
+        gradient[label] -= (share * weight * of_label) as f32;
+        if teacher_weight > 0.0 {
+            let probabilities = &teacher[index * width..][..width];
+            let scale = (share * weight * teacher_weight) as f32;
+            for ((p, &z), &probability) in gradient.iter_mut().zip(row).zip(probabilities) {
+                row_loss -= teacher_weight * f64::from(probability) * f64::from(z);
+                *p -= scale * probability;
+            }
+        }
+        loss.total += weight * row_loss;
+        loss.correct += usize::from(argmax(row) == label);
     }
     loss
 }
 
-/// The loss ln(1 + e^z) - t·z with t the smoothed probability of label 1; its gradient is w·(σ(z) - t).
-fn binary(outputs: &[f32], labels: &[usize], classes: &Classes, share: f64) -> Loss {
+/// The loss ln(1 + e^z) - t·z with t the target probability of label 1, mixed as in [`cross_entropy`]; its gradient is
+/// w·(σ(z) - t).
+fn binary(outputs: &[f32], labels: &[usize], teacher: &[f32], classes: &Classes, share: f64) -> Loss {
     let mut loss = Loss { total: 0.0, correct: 0, gradient: vec![0.0; outputs.len()] };
-    for ((&output, gradient), &label) in outputs.iter().zip(&mut loss.gradient).zip(labels) {
+    for (index, ((&output, gradient), &label)) in outputs.iter().zip(&mut loss.gradient).zip(labels).enumerate() {
         let (z, weight) = (f64::from(output), classes.weights[label]);
-        let target = (1.0 - classes.smoothing) * label as f64 + classes.smoothing / 2.0;
+        let mut target = (1.0 - classes.smoothing) * label as f64 + classes.smoothing / 2.0;
+        if let Some(&probability) = teacher.get(2 * index + 1) {
+            target += classes.teacher_weight * (f64::from(probability) - target);
+        }
         loss.total += weight * (z.max(0.0) + (-z.abs()).exp().ln_1p() - target * z);
         loss.correct += usize::from(usize::from(z > 0.0) == label);
         *gradient = (share * weight * (1.0 / (1.0 + (-z).exp()) - target)) as f32;
@@ -227,12 +253,18 @@ mod tests {
     #[test]
     fn gradients_agree_with_finite_differences() {
         let outputs = [0.3, -1.2, 0.7, 2.0, 0.1, -0.4];
-        let labels = |labels: &[usize]| Targets::Classes(labels.to_vec());
-        for smoothing in [0.0, 0.2] {
-            let classes = Classes { smoothing, weights: vec![0.5, 2.0, 1.5] };
-            check(&Objective::Classes(classes), &outputs, &labels(&[2, 1]));
-            let classes = Classes { smoothing, weights: vec![0.5, 1.5] };
-            check(&Objective::Classes(classes), &outputs, &labels(&[0, 1, 1, 1, 0, 0]));
+        let labels = |labels: &[usize]| Targets::Classes { labels: labels.to_vec(), teacher: Vec::new() };
+        for (smoothing, teacher_weight) in [(0.0, 0.0), (0.2, 0.0), (0.2, 0.7), (0.0, 1.0)] {
+            let targets = |labels: &[usize], teacher: &[f32]| Targets::Classes {
+                labels: labels.to_vec(),
+                teacher: if teacher_weight > 0.0 { teacher.to_vec() } else { Vec::new() },
+            };
+            let classes = Classes { smoothing, weights: vec![0.5, 2.0, 1.5], teacher_weight };
+            let two_rows = targets(&[2, 1], &[0.1, 0.2, 0.7, 0.5, 0.25, 0.25]);
+            check(&Objective::Classes(classes), &outputs, &two_rows);
+            let classes = Classes { smoothing, weights: vec![0.5, 1.5], teacher_weight };
+            let one_output = targets(&[0, 1, 1, 1, 0, 0], &[0.75, 0.25].repeat(6));
+            check(&Objective::Classes(classes), &outputs, &one_output);
         }
         check(&Objective::NextToken, &outputs, &labels(&[0, 2]));
         let loss = check(&Objective::NextToken, &outputs, &labels(&[NO_CLASS, 2]));
@@ -245,13 +277,23 @@ mod tests {
     #[test]
     fn one_logit_equals_the_softmax_of_zero_and_that_logit() {
         for (z, label) in [(1.5f32, 0), (1.5, 1), (-40.0, 1), (90.0, 0)] {
-            let targets = Targets::Classes(vec![label]);
-            let objective = Objective::Classes(Classes::plain(2, 0.1));
+            let targets = Targets::Classes { labels: vec![label], teacher: vec![0.25, 0.75] };
+            let objective = Objective::Classes(Classes { teacher_weight: 0.5, ..Classes::plain(2, 0.1) });
             let (one, two) = (objective.loss(&[z], &targets, 1.0), objective.loss(&[0.0, z], &targets, 1.0));
             assert!((one.total - two.total).abs() < 1e-5, "{z} {label}: {one:?} {two:?}");
             assert!((one.gradient[0] - two.gradient[1]).abs() < 1e-6);
             assert_eq!(one.correct, two.correct);
         }
+    }
+
+    #[test]
+    fn the_loss_is_least_at_the_probabilities_of_the_teachers() {
+        let teacher = vec![0.2f32, 0.7, 0.1];
+        let outputs: Vec<f32> = teacher.iter().map(|p| p.ln()).collect();
+        let targets = Targets::Classes { labels: vec![2], teacher };
+        let objective = Objective::Classes(Classes { teacher_weight: 1.0, ..Classes::plain(3, 0.3) });
+        let loss = objective.loss(&outputs, &targets, 1.0);
+        assert!(loss.gradient.iter().all(|gradient| gradient.abs() < 1e-6), "{loss:?}");
     }
 
     #[test]
@@ -265,7 +307,7 @@ mod tests {
 
     #[test]
     fn nan_in_the_outputs_makes_the_loss_nan() {
-        let targets = Targets::Classes(vec![0]);
+        let targets = Targets::Classes { labels: vec![0], teacher: Vec::new() };
         for outputs in [[f32::NAN, 0.0], [0.0, f32::NAN], [f32::INFINITY, f32::INFINITY]] {
             for objective in [Objective::NextToken, Objective::Classes(Classes::plain(2, 0.0))] {
                 assert!(!objective.loss(&outputs, &targets, 1.0).total.is_finite());

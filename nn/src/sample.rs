@@ -108,12 +108,14 @@ pub struct Sample {
     pub ngrams: Vec<u32>,
     /// The expected output.
     pub target: Target,
+    /// The probabilities that teacher models predict: `[labels]`. Empty without teachers.
+    pub teacher: Vec<f32>,
 }
 
 impl Sample {
-    /// A sample without n-grams.
+    /// A sample without n-grams or teachers.
     pub fn new(steps: Steps, target: Target) -> Self {
-        Sample { steps, ngrams: Vec::new(), target }
+        Sample { steps, ngrams: Vec::new(), target, teacher: Vec::new() }
     }
 }
 

@@ -71,8 +71,8 @@ pub enum Command {
     Firmware(BoardOption),
     /// Check licences, versions, sources and advisories of all dependencies against deny.toml.
     ///
-    /// Runs cargo-deny on both workspaces. If the database of advisories cannot be reached, that part is skipped and
-    /// the last line says so. Installs cargo-deny first.
+    /// Runs cargo-deny on the workspaces of the root, firmware/ and c/. If the database of advisories cannot be
+    /// reached, that part is skipped and the last line says so. Installs cargo-deny first.
     #[command(after_help = "Example:\n  cargo xtask deny")]
     Deny,
     /// Build a board's firmware in two target folders and compare the ELF files.

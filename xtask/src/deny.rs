@@ -1,4 +1,4 @@
-//! `cargo xtask deny`: checks the dependencies of both workspaces against `deny.toml`.
+//! `cargo xtask deny`: checks the dependencies of the workspaces of the root, firmware/ and c/ against `deny.toml`.
 
 use std::path::Path;
 
@@ -14,13 +14,13 @@ const UNUSED: [&str; 4] =
 /// The database of security advisories.
 const DATABASE: &str = "https://github.com/RustSec/advisory-db";
 
-/// Checks both workspaces. If the database of advisories cannot be reached, everything else is checked and the last
-/// line says so.
+/// Checks the three workspaces. If the database of advisories cannot be reached, everything else is checked and the
+/// last line says so.
 pub fn run() -> Result<()> {
     let deny = programs::ensure_cargo_deny()?;
     let deny = deny.to_string_lossy();
     let can_check_advisories = probe(program("git").args(["ls-remote", "--exit-code", DATABASE, "HEAD"])).is_some();
-    [repo::root(), repo::firmware()].iter().try_for_each(|folder| {
+    [repo::root(), repo::firmware(), repo::c()].iter().try_for_each(|folder| {
         run_command(&mut command(&deny, folder, can_check_advisories)).with_context(|| {
             let manifest = repo::shown(&folder.join("Cargo.toml"));
             format!(

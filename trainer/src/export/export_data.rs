@@ -133,6 +133,7 @@ impl Data {
                     steps: Steps::Tokens(model.vocabulary().encode(&example.text)),
                     ngrams: model.config().ngram_buckets(&example.text),
                     target: Target::Class(example.label),
+                    teacher: Vec::new(),
                 };
                 evenly(examples.iter().map(sample).collect(), max_steps)
             }

@@ -288,6 +288,7 @@ impl Search<'_> {
         let mut figures = vec![first];
         for repetition in 1..REPETITIONS {
             let mut recipe = recipe.clone();
+            recipe.data.split_seed = Some(recipe.split_seed() + repetition);
             recipe.training.seed += repetition;
             let mut data = tasks::read_data(&mut recipe, false)?;
             let trained = train(&recipe, data.problem(), limits, &mut |_| {})?;

@@ -54,6 +54,7 @@ fn bytes(model: &FloatModel) -> Result<Aligned, QuantizeError> {
         steps: Steps::Tokens(model.vocabulary().encode(&row.text)),
         ngrams: model.config().ngram_buckets(&row.text),
         target: Target::Class(row.label),
+        teacher: Vec::new(),
     };
     let statistics = calibrate(model, &model.calibration().iter().map(sample).collect::<Vec<_>>());
     let golden = Golden::Texts(TEXTS.map(str::to_owned).into());

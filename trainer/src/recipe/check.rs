@@ -134,6 +134,9 @@ impl Recipe {
             }
         }
         let is_classifier = *task == Task::Classify;
+        if !is_classifier && !training.teachers.is_empty() {
+            return refuse("[training] teachers", "a list", "nothing where task is not classify");
+        }
         if !is_classifier && data.folds > 1 {
             return refuse("[data] folds", data.folds, "1 where task is not classify");
         }

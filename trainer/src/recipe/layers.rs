@@ -108,7 +108,8 @@ impl Recipe {
     pub fn to_toml(&self, folder: &Path) -> String {
         let mut recipe = self.clone();
         let paths = [Some(&mut recipe.data.train), recipe.data.valid.as_mut(), recipe.model.embeddings.as_mut()];
-        for path in paths.into_iter().flatten().filter(|path| !is_hub(path)) {
+        let paths = paths.into_iter().flatten().chain(&mut recipe.training.teachers);
+        for path in paths.filter(|path| !is_hub(path)) {
             *path = relative(path, folder);
         }
         toml::to_string(&recipe).expect("strings, numbers and lists are always TOML")
@@ -159,11 +160,17 @@ pub(crate) fn lay_over(base: &mut Table, layer: &Table) {
 
 /// Replaces the paths in a recipe's table, except for names of data sets on the Hub.
 fn change_paths(recipe: &mut Table, change: impl Fn(&Path) -> PathBuf) {
-    for field in fields().filter(|field| matches!(field.kind, Kind::Path)) {
-        let Some(value) = field.section_in(recipe).and_then(|section| section.get_mut(field.key)) else { continue };
+    let change = |value: &mut Value| {
         let path = value.as_str().unwrap_or_default().to_owned();
         if !is_hub(Path::new(&path)) {
             *value = to_toml_string(&change(Path::new(&path)));
+        }
+    };
+    for field in fields().filter(|field| matches!(field.kind, Kind::Path | Kind::Paths)) {
+        match field.section_in(recipe).and_then(|section| section.get_mut(field.key)) {
+            Some(Value::Array(paths)) => paths.iter_mut().for_each(change),
+            Some(path) => change(path),
+            None => {}
         }
     }
 }

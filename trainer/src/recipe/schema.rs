@@ -63,6 +63,8 @@ pub enum Kind {
     Separator,
     /// A list of strings.
     List,
+    /// A list of files or folders. In a recipe file, relative to the folder of the recipe.
+    Paths,
 }
 
 impl Kind {
@@ -99,7 +101,7 @@ impl Kind {
                 let expected = "one ASCII character in quotation marks, other than a quotation mark or a line break";
                 (value.as_str().is_some_and(fits), expected.to_owned())
             }
-            (Kind::List, value) => {
+            (Kind::List | Kind::Paths, value) => {
                 (value.as_array().is_some_and(|list| list.iter().all(Value::is_str)), "a list of texts".to_owned())
             }
         };

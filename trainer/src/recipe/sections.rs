@@ -37,6 +37,8 @@ section! {
         valid: Option<PathBuf> = None, Kind::Path;
         /// Share of each class that becomes the validation split if there is no validation data
         valid_fraction: f64 = 0.1, Kind::Number { least: 0.001, most: 0.9 };
+        /// Random seed of the validation split and of the folds [default: the seed of the training]
+        split_seed: Option<u64> = None, whole(0, i64::MAX);
         /// Folds of a cross-validation, which replaces the validation split of a small classifier; 1: never
         /// [default: 5 below 300 rows, unless --valid or --valid-fraction is given]
         folds: usize = 0, whole(0, 50);
@@ -204,6 +206,11 @@ section! {
         clip_norm: f64 = 1.0, Kind::Number { least: 0.0, most: 1e9 };
         /// Label smoothing: share of the target probability that is spread over all labels
         label_smoothing: f64 = 0.05, Kind::Number { least: 0.0, most: 0.9 };
+        /// Trained classifiers with the same labels, whose mean probabilities the network also learns (distillation):
+        /// model directories or device files. They must not be trained on the validation rows
+        teachers: Vec<PathBuf> = Vec::new(), Kind::Paths;
+        /// Weight of the teachers' probabilities in the target, beside the smoothed label
+        teacher_weight: f64 = 0.5, Kind::Number { least: 0.0, most: 1.0 };
         /// Weight s of the losses that the recurrent layers and the n-gram branch have alone, each by its part of the
         /// head: (1 - s) * loss of both + s * (loss of one + loss of the other) [default: 0; 0.5 with the tokenizers
         /// chars and bytes and for long texts]

@@ -311,6 +311,11 @@ impl Recipe {
         }
     }
 
+    /// The random seed of the validation split and of the folds.
+    pub fn split_seed(&self) -> u64 {
+        self.data.split_seed.unwrap_or(self.training.seed)
+    }
+
     /// Returns the number of folds of the cross-validation for this many training rows; 1 for none.
     pub fn folds(&self, rows: usize) -> usize {
         match self.data.folds {

@@ -8,10 +8,12 @@ pub mod fold_predictions;
 pub mod label_comparison;
 mod mcnemar;
 mod refusal_figures;
+mod teachers;
 
 pub use analysis::Analysis;
 pub use calibrate::{Settings, calibrate};
 pub use refusal_figures::RefusalFigures;
+pub use teachers::{Teachers, describe_teachers};
 
 use crate::baselines::{self, Baseline};
 use crate::display::visible;

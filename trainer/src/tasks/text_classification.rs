@@ -7,7 +7,8 @@ pub use text_mistakes::TextMistakes;
 
 use super::classification::fold_predictions::{self, FoldPredictions};
 use super::classification::{
-    self, Analysis, SUMMARY_FIGURES, TrainingStats, add_baselines, class_figures, label_comparison,
+    self, Analysis, SUMMARY_FIGURES, Teachers, TrainingStats, add_baselines, class_figures, describe_teachers,
+    label_comparison,
 };
 use super::descriptions::{describe_embeddings, describe_unknown_tokens, describe_validation};
 use super::interface::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler};
@@ -212,8 +213,11 @@ impl LabelledTexts {
         let baselines = baselines.then(|| pool.install(measured)).flatten().unwrap_or_default();
         let baseline_seconds = start.elapsed().as_secs_f64();
         let stage = Stage::new("encoding the texts", 0);
-        let problem = Problem { embeddings, ..pool.install(|| Problem::of_texts(recipe, &data)) };
+        let mut problem = Problem { embeddings, ..pool.install(|| Problem::of_texts(recipe, &data)) };
         drop(stage);
+        let teachers = Teachers::load(recipe, &data.labels, &[])?;
+        let logits = |model: &dyn Model, row: usize| Ok(model.classify(&data.train[row].text).logits);
+        pool.install(|| teachers.teach(&mut problem, logits))?;
         let (path, seed) = (recipe.data.train.clone(), recipe.training.seed);
         let ngrams = problem.architecture.ngrams.map(|NgramTable { buckets, rank, bits }| {
             let Ngrams { words, min_chars, max_chars } = recipe.model.ngrams(data.vocabulary.tokenizer());
@@ -239,6 +243,7 @@ impl TaskData for LabelledTexts {
             describe_unknown_tokens(&self.problem, note);
         }
         describe_embeddings(recipe, &self.problem, &self.data.vocabulary, note);
+        describe_teachers(recipe, note);
         if !self.baselines.is_empty() {
             let figures = |baseline: &Baseline| format!("{} {:.4}", baseline.title, baseline.evaluation.accuracy());
             let figures: Vec<String> = self.baselines.iter().map(figures).collect();

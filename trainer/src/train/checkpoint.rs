@@ -134,13 +134,14 @@ pub fn data_hash(problem: &Problem) -> u32 {
     let bytes_of = |number: usize| (number as u64).to_le_bytes();
     for samples in [&problem.train, &problem.valid] {
         hasher.update(&bytes_of(samples.len()));
-        for Sample { steps, ngrams, target } in samples {
+        for Sample { steps, ngrams, target, teacher } in samples {
             hasher.update(&bytes_of(steps.len()));
             ngrams.iter().for_each(|bucket| hasher.update(&bucket.to_le_bytes()));
             match steps {
                 Steps::Tokens(ids) => ids.iter().for_each(|id| hasher.update(&id.to_le_bytes())),
                 Steps::Values { values, .. } => values.iter().for_each(|value| hasher.update(&value.to_le_bytes())),
             }
+            teacher.iter().for_each(|probability| hasher.update(&probability.to_le_bytes()));
             match target {
                 Target::Class(label) => hasher.update(&bytes_of(*label)),
                 Target::Tokens(ids) => ids.iter().for_each(|id| hasher.update(&id.to_le_bytes())),

@@ -59,7 +59,7 @@ impl Prepared {
         let keys: Vec<&str> = texts(&self.train).collect();
         let classes: Vec<usize> = self.train.iter().map(|example| example.label).collect();
         self.duplicates = keys.len() - keys.iter().collect::<HashSet<_>>().len();
-        let (fraction, seed) = (recipe.data.valid_fraction, recipe.training.seed);
+        let (fraction, seed) = (recipe.data.valid_fraction, recipe.split_seed());
         let held_out =
             data::hold_out(&keys, &classes, &self.labels, fraction, seed).map_err(FileError::at(&recipe.data.train))?;
         match recipe.folds(keys.len()) {

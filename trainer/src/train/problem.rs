@@ -79,6 +79,7 @@ impl Problem {
                 steps: Steps::Tokens(data.vocabulary.encode(&example.text)),
                 ngrams: ngrams.map_or(Vec::new(), |ngrams| ngrams.buckets(&example.text)),
                 target: Target::Class(example.label),
+                teacher: Vec::new(),
             };
             examples.par_iter().map(encode).collect()
         };
@@ -103,6 +104,7 @@ impl Problem {
                 Classes::balanced(&(0..labels).map(count).collect::<Vec<_>>(), smoothing)
             }
         };
+        let classes = Classes { teacher_weight: recipe.training.teacher_weight, ..classes };
         Problem { cut, ..Problem::new(architecture, Objective::Classes(classes), train, valid) }
     }
 

@@ -11,6 +11,7 @@ mod resume;
 mod signed;
 mod tables;
 mod tasks;
+mod teachers;
 
 use folder::{Folder, Printed, number, parse};
 use serde_json::json;

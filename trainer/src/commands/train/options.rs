@@ -85,7 +85,7 @@ fn argument(field: &Field, name: String) -> Arg {
         Kind::Text => argument.value_name("NAME"),
         Kind::Path => argument.value_name("FILE"),
         Kind::Separator => argument.value_name("CHAR").value_parser(crate::commands::table::delimiter),
-        Kind::List => argument.value_name("NAME,NAME").value_delimiter(',').action(ArgAction::Append),
+        Kind::List | Kind::Paths => argument.value_name("NAME,NAME").value_delimiter(',').action(ArgAction::Append),
     }
 }
 
@@ -99,7 +99,7 @@ fn value_of(field: &Field, id: &str, matches: &ArgMatches) -> Option<Value> {
         Kind::Switch => matches.get_flag(id).then_some(Value::Boolean(false))?,
         Kind::Separator => Value::String(matches.get_one::<char>(id)?.to_string()),
         Kind::OneOf(_) | Kind::Text | Kind::Path => Value::String(matches.get_one::<String>(id)?.clone()),
-        Kind::List => Value::Array(matches.get_many::<String>(id)?.cloned().map(Value::String).collect()),
+        Kind::List | Kind::Paths => Value::Array(matches.get_many::<String>(id)?.cloned().map(Value::String).collect()),
     })
 }
 

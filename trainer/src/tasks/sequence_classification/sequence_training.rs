@@ -9,9 +9,10 @@ use crate::file_error::FileError;
 use crate::float_model::{Channel, Config, FloatModel, files};
 use crate::metrics::Evaluation;
 use crate::model::Model;
+use crate::nn::network::Input;
 use crate::recipe::{Output, Recipe};
 use crate::report::Measurements;
-use crate::tasks::classification::{self, Analysis, TrainingStats, fold_predictions};
+use crate::tasks::classification::{self, Analysis, Teachers, TrainingStats, describe_teachers, fold_predictions};
 use crate::tasks::descriptions::{CALIBRATION_ROWS, describe_channels, describe_validation, save_table};
 use crate::tasks::interface::TaskData;
 use crate::train::{CrossValidation, Problem, Sample, Target};
@@ -41,7 +42,7 @@ pub struct LabelledSequences {
 impl LabelledSequences {
     /// Reads the recipe's tables. The validation split is the recipe's second table, or a share of the sequences of
     /// each class; few sequences are divided into folds.
-    pub fn read(recipe: &mut Recipe) -> Result<Self, FileError> {
+    pub fn read(recipe: &mut Recipe) -> anyhow::Result<Self> {
         let data = recipe.data.clone();
         let read = |path: &Path, columns: &[String]| {
             SequenceTable::read(path, &data.sequence_column, Some(&data.label_column), columns, data.layout())
@@ -53,10 +54,12 @@ impl LabelledSequences {
         labels.sort();
         labels.dedup();
         if let [label] = labels.as_slice() {
-            return Err(wrong(format!("every label is {label:?}, expected two labels or more")));
+            return Err(wrong(format!("every label is {label:?}, expected two labels or more")).into());
         }
         if recipe.model.output == Output::Sigmoid && labels.len() != 2 {
-            return Err(wrong(format!("{} labels, expected 2 where [model] output is \"sigmoid\"", labels.len())));
+            return Err(
+                wrong(format!("{} labels, expected 2 where [model] output is \"sigmoid\"", labels.len())).into()
+            );
         }
         // In a cross-validation both parts are all sequences.
         let (mut train, mut valid, mut folds) = (all.clone(), all.clone(), Vec::new());
@@ -68,7 +71,7 @@ impl LabelledSequences {
                     all.table.rows[span.clone()].iter().flatten().map(|number| number.to_bits()).collect::<Vec<u64>>()
                 };
                 let keys: Vec<Vec<u64>> = all.spans.iter().map(bits).collect();
-                let (classes, seed) = (all.classes(&labels, path)?, recipe.training.seed);
+                let (classes, seed) = (all.classes(&labels, path)?, recipe.split_seed());
                 let held_out = data::hold_out(&keys, &classes, &labels, data.valid_fraction, seed).map_err(wrong)?;
                 match recipe.folds(keys.len()) {
                     1 => {
@@ -90,7 +93,12 @@ impl LabelledSequences {
         let train_samples = samples(&train, path)?;
         let valid_samples = samples(&valid, data.valid.as_deref().unwrap_or(path))?;
         let problem = Problem::of_classes(recipe, architecture, labels.len(), train_samples, valid_samples);
-        let problem = Problem { folds, ..problem };
+        let mut problem = Problem { folds, ..problem };
+        let names: Vec<String> = channels.iter().map(|channel| channel.name.clone()).collect();
+        Teachers::load(recipe, &labels, &names)?.teach(&mut problem, |model, sequence| {
+            let sample = Sample::new(train.steps(sequence, &model.config().channels), Target::Class(0));
+            Ok(model.outputs(Input::from(&sample)))
+        })?;
         let settings = classification::Settings::new(recipe, &labels).map_err(wrong)?;
         Ok(LabelledSequences { path: path.to_owned(), labels, channels, problem, settings, train, valid })
     }
@@ -112,6 +120,7 @@ impl TaskData for LabelledSequences {
         note(format!("{training} training sequences of {classes} classes{validation}"));
         describe_validation(&self.problem, "sequences", note);
         describe_channels(recipe, &self.problem, &self.channels, &self.train.table, note);
+        describe_teachers(recipe, note);
     }
 
     fn model(&self, name: &str, mut weights: Weights) -> anyhow::Result<FloatModel> {

@@ -60,7 +60,7 @@ fn plain_loss(parameters: &Double, architecture: &Architecture, objective: &Obje
         -(1.0 - smoothing) * logs[label] - smoothing * logs.iter().sum::<f64>() / logs.len() as f64
     };
     let mut count = samples.len();
-    for Sample { steps, ngrams, target } in samples {
+    for Sample { steps, ngrams, target, .. } in samples {
         total += match (objective, target) {
             (Objective::Classes(classes), Target::Class(label)) => {
                 let logits = plain_outputs(parameters, architecture, steps, ngrams);
@@ -155,7 +155,8 @@ fn gradients_of_all_parameters_agree_with_finite_differences() {
 
 #[test]
 fn gradients_of_every_head_agree_with_finite_differences() {
-    let weighted = |weights: &[f64]| Objective::Classes(Classes { smoothing: SMOOTHING, weights: weights.to_vec() });
+    let weighted =
+        |weights: &[f64]| Objective::Classes(Classes { weights: weights.to_vec(), ..Classes::plain(0, SMOOTHING) });
     for (hidden, outputs, objective) in
         [(4, 3, weighted(&[0.5, 1.0, 1.5])), (0, 1, weighted(&[1.0, 1.0])), (4, 1, weighted(&[0.25, 1.75]))]
     {
@@ -275,7 +276,7 @@ fn graph_with_an_ngram_branch_learns_the_network_that_inference_runs() {
         for sample in &samples {
             let Target::Class(label) = sample.target else { panic!("a class") };
             let logits = network.outputs(sample.into());
-            let targets = objective.targets(&[&sample.target], &PackedLayout::new(&[sample.steps.len()]));
+            let targets = objective.targets(&[sample], &PackedLayout::new(&[sample.steps.len()]));
             let expected = objective.loss(&logits, &targets, 1.0).total;
             let found = gradients(&weights, &architecture, &objective, &[sample], NO_DROPOUT, 0, 0).unwrap().loss;
             assert_eq!(found, expected, "{recurrent:?} label {label}");
