@@ -6,6 +6,7 @@ use crate::commands::{self, Failure, note};
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -84,9 +85,23 @@ Examples:
     },
 }
 
-/// Parses the command line and runs its command. Errors go to stderr; the exit status is one of those in the help.
+/// Runs the command of the process's command line.
 pub fn run() -> ExitCode {
-    let result = match &Cli::parse().command {
+    ExitCode::from(run_from(std::env::args_os()))
+}
+
+/// Parses a command line, which begins with the program's name, and runs its command. Errors go to stderr. Returns the
+/// exit status, one of those in the help.
+pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed stdout or stderr is no other error.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(2);
+        }
+    };
+    let result = match &cli.command {
         Command::Data(args) => commands::data::run(args),
         Command::Train(args) => commands::train::run(args),
         Command::Fit(args) => commands::fit::run(args),
@@ -107,21 +122,21 @@ pub fn run() -> ExitCode {
         Command::Completions { shell } => completions(*shell),
         Command::Man { folder } => manual_pages(folder),
     };
-    let Err(error) = result else { return ExitCode::SUCCESS };
+    let Err(error) = result else { return 0 };
     // A program such as `head` closes the pipe when it has read enough: that is no error.
     if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
-        return ExitCode::SUCCESS;
+        return 0;
     }
     match error.downcast_ref::<Failure>() {
         // The command has printed its message already.
-        Some(Failure::Interrupted(status)) => ExitCode::from(*status),
+        Some(Failure::Interrupted(status)) => *status,
         Some(Failure::Usage(_)) => {
             note(format_args!("error: {error}"));
-            ExitCode::from(2)
+            2
         }
         None => {
             note(format_args!("error: {}", with_causes(&error)));
-            ExitCode::FAILURE
+            1
         }
     }
 }
@@ -143,7 +158,7 @@ fn manual_pages(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// The message of an error and of its causes. Some errors end with the message of their cause, which is not repeated.
-fn with_causes(error: &anyhow::Error) -> String {
+pub fn with_causes(error: &anyhow::Error) -> String {
     let mut message = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !message.ends_with(&cause) {

@@ -27,8 +27,10 @@ use crate::float_model::FloatModel;
 use crate::model::Model;
 pub use crate::progress::note;
 use crate::tasks::CommandOutput;
+use serde_json::Value;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 /// Errors with an exit status of their own. Every other error of a command means that the work failed: status 1.
 #[derive(Debug, thiserror::Error)]
@@ -41,9 +43,17 @@ pub enum Failure {
     Interrupted(u8),
 }
 
+/// The connection of a training or a search to the program that runs it.
+pub struct Hooks<'a> {
+    /// Ends the work after the running batch.
+    pub stop: &'a AtomicBool,
+    /// Called with the figures of each epoch of a training, and of each trial of a search.
+    pub on_figures: &'a mut (dyn FnMut(Value) + Send),
+}
+
 /// Loads the model at `path`: a model directory, which runs in floats, or a device file, which runs in integers. Prints
 /// the signer of a signed file.
-fn open_model(path: &Path) -> anyhow::Result<Box<dyn Model>> {
+pub fn open_model(path: &Path) -> anyhow::Result<Box<dyn Model>> {
     if path.is_file() { Ok(Box::new(open_device_file(path)?)) } else { Ok(Box::new(FloatModel::load(path)?)) }
 }
 

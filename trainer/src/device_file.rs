@@ -134,11 +134,22 @@ impl DeviceFile {
         4 * self.model().scratch_len()
     }
 
-    /// Calls `run` with a new session. A bidirectional model keeps all tokens of a text: its session has room for
-    /// `tokens` of them.
+    /// Words of scratch memory for a session. A bidirectional model keeps all tokens of a text: its session has room
+    /// for `tokens` of them.
+    pub fn scratch_len_for(&self, tokens: usize) -> usize {
+        self.model().scratch_len_for(tokens.max(1))
+    }
+
+    /// Begins a session that runs from the file. Panics if `scratch` is shorter than
+    /// [`scratch_len_for`](DeviceFile::scratch_len_for) one token.
+    pub fn session<'s>(&'s self, scratch: &'s mut [i32]) -> Session<'s> {
+        self.model().session(scratch).expect("the scratch has the length that the model asks for")
+    }
+
+    /// Calls `run` with a new session that runs from the copy of the weights and has room for `tokens` tokens.
     pub(crate) fn with_session<T>(&self, tokens: usize, run: impl FnOnce(Session<'_>) -> T) -> T {
         let model = self.loaded.borrow_dependent().model();
-        let mut scratch = vec![0; model.scratch_len_for(tokens.max(1))];
+        let mut scratch = vec![0; self.scratch_len_for(tokens)];
         run(model.session(&mut scratch).expect("the scratch has the length that the model asks for"))
     }
 

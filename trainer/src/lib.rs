@@ -5,6 +5,7 @@
 //! to a [`device_file`]. Both are a `model`, which the `commands` evaluate, compare and run. A device is reached over
 //! a `link`.
 
+pub mod api;
 mod baselines;
 mod checksum;
 pub mod cli;

@@ -1,14 +1,28 @@
-//! Progress and warnings of long work on data, on stderr.
+//! Progress and warnings of long work, on stderr or in the log of the program that calls this library.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Display;
 use std::io::{IsTerminal, Write, stderr};
+use std::sync::OnceLock;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
 /// Time after which a stage is shown. A shorter stage shows nothing.
 const DELAY: Duration = Duration::from_millis(700);
+
+/// The function that receives notes in place of stderr.
+static LOG: OnceLock<fn(&str)> = OnceLock::new();
+
+/// Passes all further notes to `log` in place of stderr, and shows no progress bars. The first call wins.
+pub fn log_to(log: fn(&str)) {
+    let _ = LOG.set(log);
+}
+
+/// Returns true if progress bars can be shown: stderr is a terminal, and notes go there.
+pub fn shows_bars() -> bool {
+    LOG.get().is_none() && stderr().is_terminal()
+}
 
 /// A stage of the work, such as reading a file. On a terminal it shows a bar until it is dropped; elsewhere it prints
 /// one line.
@@ -29,7 +43,7 @@ impl Stage {
         let (running, stopped) = mpsc::channel::<()>();
         let shown = bar.clone();
         thread::spawn(move || match stopped.recv_timeout(DELAY) {
-            Err(RecvTimeoutError::Timeout) if stderr().is_terminal() => {
+            Err(RecvTimeoutError::Timeout) if shows_bars() => {
                 shown.set_draw_target(ProgressDrawTarget::stderr());
                 shown.enable_steady_tick(Duration::from_millis(200));
             }
@@ -56,7 +70,10 @@ pub fn warn(message: impl Display) {
     note(format_args!("warning: {message}"));
 }
 
-/// Writes a line to stderr. If stderr is closed, the work goes on without the line.
+/// Writes a line to the log or to stderr. If stderr is closed, the work goes on without the line.
 pub fn note(line: impl Display) {
-    let _ = writeln!(stderr(), "{line}");
+    match LOG.get() {
+        Some(log) => log(&line.to_string()),
+        None => drop(writeln!(stderr(), "{line}")),
+    }
 }

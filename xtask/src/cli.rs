@@ -9,6 +9,7 @@ use tern_boards::Board;
 use crate::bench::{accuracy, device, early_exit, host, splits, train};
 use crate::data::DataOptions;
 use crate::demo::DemoOptions;
+use crate::python;
 use crate::setup::Needs;
 
 /// Set-up, demo, tests, checks and benchmarks of the Tern repository.
@@ -120,6 +121,12 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Build the wheel of the Python package, print its size, and run its tests.
+    ///
+    /// Installs the packages that the tests import from PyPI into target/python. Part of `test`, there with an
+    /// unoptimised wheel.
+    #[command(after_help = "Examples:\n  cargo xtask python\n  cargo xtask python --torch     also against PyTorch")]
+    Python(python::Options),
     /// Build the page that runs device files in a browser.
     ///
     /// Writes target/web/index.html, one file that needs no server and no network. Installs the compiler target first.

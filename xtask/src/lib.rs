@@ -39,6 +39,7 @@ pub mod minimum_rust;
 pub mod miri;
 pub mod process;
 pub mod proof;
+pub mod python;
 pub mod repo;
 pub mod reproducible;
 pub mod setup;
@@ -66,6 +67,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Bench(Bench::Train(options)) => bench::train::run(&options),
         Command::Web => web::run(),
         Command::C { json } => c_library::run(json),
+        Command::Python(options) => python::run_python(&options),
         Command::Proof => proof::run(),
         Command::Size { json, features } => size::run(json, features),
         Command::Miri => miri::run_miri(),

@@ -7,7 +7,7 @@ use crate::process::{cargo, tee};
 use crate::repo;
 use crate::setup::{self, Needs, toolchain};
 use crate::stage::Stages;
-use crate::{firmware, process, proof};
+use crate::{firmware, process, proof, python};
 
 /// Runs `cargo xtask test`. The last line sums up all suites in the form of Rust's test harness.
 pub fn run() -> Result<()> {
@@ -39,6 +39,7 @@ pub fn run() -> Result<()> {
         tally.add(cargo(&repo::fuzz()).args(["test", "--no-fail-fast", "--no-default-features"]))
     });
     stages.check("C programs", || tally.add(cargo(&repo::c()).args(["test", "--no-fail-fast"])));
+    stages.check("Python package", || python::test_quickly(|line| tally.read_pytest(line)));
     stages.check("a panic or an allocation fails the proof", proof::can_fail);
     let options = DeviceOptions { check: true, ..DeviceOptions::default() };
     stages.check("instructions of a step", || device::run(options));
@@ -77,13 +78,28 @@ impl Tally {
         }
         let Some((_, counts)) = rest.strip_prefix("result: ").and_then(|rest| rest.split_once(". ")) else { return };
         self.suites += 1;
-        for part in counts.split("; ") {
+        self.count(counts.split("; "));
+    }
+
+    /// Reads the last line of pytest: `3 passed, 1 failed in 0.50s`.
+    fn read_pytest(&mut self, line: &str) {
+        let Some((counts, _)) = line.split_once(" in ").filter(|(_, time)| time.contains('s')) else { return };
+        if counts.split(", ").all(|part| part.split_once(' ').is_some_and(|(number, _)| number.parse::<u32>().is_ok()))
+        {
+            self.suites += 1;
+            self.count(counts.split(", "));
+        }
+    }
+
+    /// Adds counts such as `3 passed`.
+    fn count<'a>(&mut self, counts: impl Iterator<Item = &'a str>) {
+        for part in counts {
             let Some((number, word)) = part.split_once(' ') else { continue };
             let number: u32 = number.parse().unwrap_or(0);
             match word {
                 "passed" => self.passed += number,
                 "failed" => self.failed += number,
-                "ignored" => self.ignored += number,
+                "ignored" | "deselected" => self.ignored += number,
                 _ => {}
             }
         }
@@ -119,6 +135,16 @@ mod tests {
         assert_eq!(tally, Tally { suites: 2, passed: 5, failed: 1, ignored: 2, failures });
         let line = tally.closing_line(false, 1.5);
         assert_eq!(line, "test result: FAILED. 5 passed; 1 failed; 2 ignored; 2 suites; finished in 1.50s");
+    }
+
+    #[test]
+    fn the_counts_of_pytest_are_added() {
+        let mut tally = Tally::default();
+        for line in ["tests/test_a.py .F. [100%]", "1 failed in test_a", "41 passed, 1 failed, 9 deselected in 12.34s"]
+        {
+            tally.read_pytest(line);
+        }
+        assert_eq!((tally.suites, tally.passed, tally.failed, tally.ignored), (1, 41, 1, 9));
     }
 
     #[test]

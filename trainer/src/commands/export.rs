@@ -50,6 +50,7 @@ pub struct Args {
     /// a cross-validated model]
     #[arg(long, value_name = "DATA.csv")]
     pub data: Option<PathBuf>,
+    /// Layout of the tables.
     #[command(flatten)]
     pub table: TableArgs,
     /// Texts for the golden examples, one per line, at most 64
@@ -84,7 +85,7 @@ pub struct Args {
 
 impl Args {
     /// The options of an export with all defaults.
-    pub(super) fn new(model: &Path, output: &Path) -> Self {
+    pub fn new(model: &Path, output: &Path) -> Self {
         Args {
             model: model.to_owned(),
             output: output.to_owned(),
@@ -118,7 +119,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 /// Quantises a model directory, writes the device file, and adds the figures to the report in the directory.
-pub(super) fn write_device_file(args: &Args) -> anyhow::Result<Report> {
+pub fn write_device_file(args: &Args) -> anyhow::Result<Report> {
     check_output(&args.output)?;
     args.c_array.iter().try_for_each(|path| check_c_output(path))?;
     let model = FloatModel::load(&args.model)?;
@@ -213,7 +214,7 @@ fn widths_of_recipe(model: &Path) -> anyhow::Result<Widths> {
 }
 
 /// Parses a number of bytes: `4096`, `32KB` (1024 bytes each), `1MB`.
-pub(super) fn size(text: &str) -> Result<usize, String> {
+pub fn size(text: &str) -> Result<usize, String> {
     let upper = text.trim().to_ascii_uppercase();
     let upper = upper.strip_suffix('B').unwrap_or(&upper);
     let upper = upper.strip_suffix('I').unwrap_or(upper);

@@ -1,11 +1,12 @@
 //! `tern fit`: finds the most accurate classifier that fits a device.
 
 use super::train::{RecipeOptions, by_option, minutes, write_directory};
-use super::{Failure, export, interrupt, note, print};
+use super::{Failure, Hooks, export, interrupt, note, print};
 use crate::data;
 use crate::export::check_output;
 use crate::fit::{self, Budget, Found, Limits, Observer, Profile, Search, Trial, TrialLog, learning_curve, verdict};
 use crate::float_model::Staged;
+use crate::progress::shows_bars;
 use crate::recipe::{self, Metric};
 use crate::report::TrainingMetrics;
 use crate::tasks;
@@ -15,7 +16,6 @@ use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use std::ffi::OsString;
-use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -77,67 +77,118 @@ pub struct Args {
     pub recipe: RecipeOptions,
 }
 
+impl Args {
+    /// The options of a search for a device file of `flash` bytes at most, with `recipe` laid over the defaults.
+    pub fn new(input: &Path, output: &Path, flash: usize, recipe: RecipeOptions) -> Self {
+        Args {
+            input: input.to_owned(),
+            output: output.to_owned(),
+            flash,
+            ram: None,
+            max_instructions: None,
+            time: None,
+            trials: 24,
+            vectors: None,
+            resume: false,
+            json: false,
+            recipe,
+        }
+    }
+
+    /// The path of the device file.
+    pub fn device_path(&self) -> PathBuf {
+        with_suffix(&self.output, ".safetensors")
+    }
+}
+
 /// Searches, and writes the model directory and the device file of the best candidate.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let options = options(args);
-    let device_path = with_suffix(&args.output, ".safetensors");
-    Staged::check(&args.output)?;
-    check_output(&device_path)?;
-    if data::is_plain_text(&args.input) {
-        bail!(Failure::Usage(format!(
-            "{}: one text, expected labelled rows: `tern train` trains language models",
-            args.input.display()
-        )));
-    }
-    let mut recipe = fit::recipe(&args.input, &Table::new(), &options).map_err(|error| match error.downcast_ref() {
-        Some(error) => Failure::Usage(by_option(error)),
-        None => Failure::Usage(error.to_string()),
-    })?;
-    let budget = Budget { flash: args.flash, ram: args.ram, instructions: args.max_instructions };
-    let data = tasks::read_data(&mut recipe, false)?;
-    let profile = Profile::new(&recipe, data.as_ref()).context("expected the data of a classifier")?;
-    note(describe(&profile));
-    let header = json!({
-        "data": train::data_hash(data.problem()),
-        "options": options.to_string(),
-        "budget": budget,
-        "trials": args.trials,
-        "version": env!("CARGO_PKG_VERSION"),
-    });
-    drop(data);
+    let fitting = Fitting::prepare(args)?;
     interrupt::catch();
-    let log = TrialLog::open(&with_suffix(&args.output, ".fit.jsonl"), &header, args.resume)?;
-    if !log.is_empty() {
-        note(format_args!("resumed after {} trials", log.len()));
-    }
-    let candidates = args.trials as usize;
-    let (input, interrupt) = (args.input.as_path(), &interrupt::STOP);
-    let name = args.output.file_name().map_or("model".into(), |name| name.to_string_lossy());
-    let name = name.as_ref();
-    let search = Search { name, input, options: &options, budget, candidates, time: args.time, interrupt, log };
-    let mut progress = Progress::new(recipe.metric());
-    let found = search.run(&profile, &mut progress);
-    progress.finish();
-    let found = match found {
-        // Without a trial there is nothing to resume.
-        Err(error) => {
-            search.log.remove()?;
-            return Err(error);
-        }
-        found => found?,
-    };
-    let result = write(args, &search, &profile, found, &device_path)?;
+    let result = fitting.run(&mut Hooks { stop: &interrupt::STOP, on_figures: &mut |_| {} })?;
     if args.json {
         print(&result)?;
     }
-    if interrupt.load(Ordering::Relaxed) {
+    if interrupt::STOP.load(Ordering::Relaxed) {
         note("interrupted: the best candidate so far was written; continue the search with --resume");
         bail!(Failure::Interrupted(interrupt::status()));
     }
-    search.log.remove()?;
     let shown = args.output.display();
-    note(format_args!("next: tern report {shown} --open\n      tern console {}", device_path.display()));
+    note(format_args!("next: tern report {shown} --open\n      tern console {}", args.device_path().display()));
     Ok(())
+}
+
+/// A search whose data are described.
+pub struct Fitting<'a> {
+    args: &'a Args,
+    options: Table,
+    profile: Profile,
+    metric: Metric,
+    budget: Budget,
+    log: TrialLog,
+}
+
+impl<'a> Fitting<'a> {
+    /// Checks the options and reads the data.
+    pub fn prepare(args: &'a Args) -> anyhow::Result<Self> {
+        let options = options(args);
+        Staged::check(&args.output)?;
+        check_output(&args.device_path())?;
+        if data::is_plain_text(&args.input) {
+            bail!(Failure::Usage(format!(
+                "{}: one text, expected labelled rows: `tern train` trains language models",
+                args.input.display()
+            )));
+        }
+        let mut recipe =
+            fit::recipe(&args.input, &Table::new(), &options).map_err(|error| match error.downcast_ref() {
+                Some(error) => Failure::Usage(by_option(error)),
+                None => Failure::Usage(error.to_string()),
+            })?;
+        let budget = Budget { flash: args.flash, ram: args.ram, instructions: args.max_instructions };
+        let data = tasks::read_data(&mut recipe, false)?;
+        let profile = Profile::new(&recipe, data.as_ref()).context("expected the data of a classifier")?;
+        note(describe(&profile));
+        let header = json!({
+            "data": train::data_hash(data.problem()),
+            "options": options.to_string(),
+            "budget": budget,
+            "trials": args.trials,
+            "version": env!("CARGO_PKG_VERSION"),
+        });
+        let log = TrialLog::open(&with_suffix(&args.output, ".fit.jsonl"), &header, args.resume)?;
+        if !log.is_empty() {
+            note(format_args!("resumed after {} trials", log.len()));
+        }
+        Ok(Fitting { args, options, profile, metric: recipe.metric(), budget, log })
+    }
+
+    /// Searches, writes the model directory and the device file of the best candidate, and returns the figures. If the
+    /// search is stopped, that is the best candidate so far, and its log is kept.
+    pub fn run(self, hooks: &mut Hooks<'_>) -> anyhow::Result<Value> {
+        let Fitting { args, options, profile, metric, budget, log } = self;
+        let candidates = args.trials as usize;
+        let (input, interrupt) = (args.input.as_path(), hooks.stop);
+        let name = args.output.file_name().map_or("model".into(), |name| name.to_string_lossy());
+        let name = name.as_ref();
+        let search = Search { name, input, options: &options, budget, candidates, time: args.time, interrupt, log };
+        let mut progress = Progress::new(metric, &mut *hooks.on_figures);
+        let found = search.run(&profile, &mut progress);
+        progress.finish();
+        let found = match found {
+            // Without a trial there is nothing to resume.
+            Err(error) => {
+                search.log.remove()?;
+                return Err(error);
+            }
+            found => found?,
+        };
+        let result = write(args, &search, &profile, found, &args.device_path())?;
+        if !interrupt.load(Ordering::Relaxed) {
+            search.log.remove()?;
+        }
+        Ok(result)
+    }
 }
 
 /// The settings that all candidates have.
@@ -273,7 +324,7 @@ fn describe(profile: &Profile) -> String {
 }
 
 /// Parses a duration: `90s`, `20m`, `2h`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let expected = || "expected a time such as 90s, 20m or 2h".to_owned();
     let (number, unit) = text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
     let factor = match unit {
@@ -289,20 +340,21 @@ fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs_f64(seconds))
 }
 
-/// Prints a line for each trial, and shows a bar on a terminal.
-struct Progress {
+/// Prints a line for each trial, shows a bar on a terminal, and passes the figures of each trial to a function.
+struct Progress<'a> {
     bar: Option<ProgressBar>,
     metric: Metric,
     round: usize,
+    on_figures: &'a mut (dyn FnMut(Value) + Send),
 }
 
-impl Progress {
-    fn new(metric: Metric) -> Self {
-        let bar = stderr().is_terminal().then(|| {
+impl<'a> Progress<'a> {
+    fn new(metric: Metric, on_figures: &'a mut (dyn FnMut(Value) + Send)) -> Self {
+        let bar = shows_bars().then(|| {
             let style = ProgressStyle::with_template("{bar:24} {percent:>3}% {msg}");
             ProgressBar::new(1000).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Progress { bar, metric, round: 0 }
+        Progress { bar, metric, round: 0, on_figures }
     }
 
     fn finish(&self) {
@@ -319,7 +371,7 @@ impl Progress {
     }
 }
 
-impl Observer for Progress {
+impl Observer for Progress<'_> {
     fn on_start(&mut self, round: usize, trial: usize, trials: usize) {
         if round != self.round {
             self.round = round;
@@ -350,6 +402,7 @@ impl Observer for Progress {
             trial.network,
             minutes(left)
         ));
+        (self.on_figures)(json!(trial));
     }
 
     fn on_skipped(&mut self, candidate: usize, reason: &str) {

@@ -3,16 +3,20 @@
 use super::table::TableArgs;
 use super::{note, print};
 use crate::data::{self, Example};
-use crate::float_model::{FloatModel, Staged};
+use crate::float_model::{FloatModel, Staged, files};
 use crate::import;
-use crate::metrics::argmax;
-use rayon::prelude::*;
-use serde_json::json;
-use std::path::PathBuf;
+use crate::model::DataFile;
+use crate::paint::Paint;
+use crate::tasks::{self, sequence_classification};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use tern_format::Input;
 
 /// Largest number of training rows that are kept for calibration.
 const CALIBRATION_ROWS: usize = 512;
-/// Random seed that chooses them.
+/// Largest number of steps of training sequences that are kept for calibration.
+const SEQUENCE_ROWS: usize = 4096;
+/// Random seed that chooses the training rows.
 const CALIBRATION_SEED: u64 = 1;
 
 /// Options of `tern import`.
@@ -21,15 +25,18 @@ const CALIBRATION_SEED: u64 = 1;
 Examples:
   tern import weights.safetensors --config spam.toml --vocab vocab.txt -o models/spam
   tern import weights.safetensors --config spam.toml --vocab tokenizer.json --data train.csv -o models/spam
+  tern import weights.safetensors --config walks.toml --data walks.csv -o models/walks   # sequences of numbers
 
 In Python: safetensors.torch.save_file(model.state_dict(), \"weights.safetensors\"). Names are free:
 torch.nn.Embedding, LSTM, GRU or RNN and one or two Linear layers are recognised by name and shape.
 The settings file holds `labels` and, if they differ from the defaults, `pooling` (last), `output`
-(softmax or sigmoid), `pad`, `unk`, `tokenizer`, `cell`, [rename] and `ignore`.
+(softmax or sigmoid), `pad`, `unk`, `tokenizer`, `cell`, [rename] and `ignore`; for a network that
+reads numbers also [[channels]], each with `name` and, if it reads them normalised, `mean` and `std`.
 
 A state_dict does not contain the forward pass. The import prints the one it assumes. To verify it,
 let PyTorch compute the logits of some texts, without padding or with their lengths:
-  save_file({\"input_ids\": ids, \"logits\": model(ids)}, \"check.safetensors\")")]
+  save_file({\"input_ids\": ids, \"logits\": model(ids)}, \"check.safetensors\")
+or `inputs` in place of `input_ids` for sequences of numbers, [sequences, steps, channels].")]
 pub struct Args {
     /// The state_dict in safetensors: F32, F64, F16 or BF16
     #[arg(value_name = "WEIGHTS.safetensors")]
@@ -37,9 +44,10 @@ pub struct Args {
     /// Settings that the weights do not contain: labels, pooling, output
     #[arg(long, value_name = "C.toml|C.json")]
     pub config: PathBuf,
-    /// The tokens: one per line in the order of the embedding's rows, or a word-level tokenizer.json
+    /// The tokens of a network that reads text: one per line in the order of the embedding's rows, or a word-level
+    /// tokenizer.json
     #[arg(long, value_name = "VOCAB.txt|TOKENIZER.json")]
-    pub vocab: PathBuf,
+    pub vocab: Option<PathBuf>,
     /// Model directory to write; an older model there is replaced
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
@@ -49,9 +57,10 @@ pub struct Args {
     /// Validation rows; the accuracy on them is printed, and they are kept in the model directory
     #[arg(long, value_name = "DATA")]
     pub valid: Option<PathBuf>,
-    /// Token ids and the logits that PyTorch computes for them; the import fails if Tern computes others
+    /// Token ids or sequences, and the logits that PyTorch computes for them; the import fails if Tern computes others
     #[arg(long, value_name = "CHECK.safetensors")]
     pub check: Option<PathBuf>,
+    /// Layout of the tables.
     #[command(flatten)]
     pub table: TableArgs,
     /// Print the result as one JSON object on stdout
@@ -59,23 +68,60 @@ pub struct Args {
     pub json: bool,
 }
 
+impl Args {
+    /// The options of an import with all defaults.
+    pub fn new(weights: &Path, config: &Path, vocab: Option<&Path>, output: &Path) -> Self {
+        Args {
+            weights: weights.to_owned(),
+            config: config.to_owned(),
+            vocab: vocab.map(Path::to_owned),
+            output: output.to_owned(),
+            data: None,
+            valid: None,
+            check: None,
+            table: TableArgs::default(),
+            json: false,
+        }
+    }
+}
+
+/// A model directory that was written, and the facts about the import.
+pub struct Written {
+    model: FloatModel,
+    notes: Vec<String>,
+    recognised: import::Recognised,
+    /// Number of the texts or sequences that were compared with PyTorch, and the largest difference of a logit.
+    checked: Option<(usize, f64)>,
+    /// The figures on the validation rows, if there are any.
+    validation: Option<Value>,
+}
+
+impl Written {
+    /// The object that `--json` prints. `directory`: the model directory.
+    pub fn json(&self, directory: &Path) -> anyhow::Result<Value> {
+        let config: Value = serde_json::from_str(&self.model.config().to_json())?;
+        let mut object = json!({
+            "model": directory,
+            "parameters": self.model.weights().count(),
+            "config": config,
+            "notes": self.notes,
+            "forward_pass": self.recognised.pytorch(),
+        });
+        if let Some(validation) = &self.validation {
+            object["accuracy"] = validation["accuracy"].clone();
+        }
+        if let Some((texts, difference)) = self.checked {
+            object["checked_texts"] = texts.into();
+            object["largest_logit_difference"] = difference.into();
+        }
+        Ok(object)
+    }
+}
+
 /// Converts a PyTorch `state_dict` to a model directory.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let staged = Staged::new(&args.output)?;
-    let imported = import::import(&args.weights, &args.config, &args.vocab)?;
-    let checked = args.check.as_ref().map(|path| import::check(path, &imported)).transpose()?;
-    let import::Imported { model, notes, recognised, .. } = imported;
-    let read = |path: &Option<PathBuf>| -> anyhow::Result<Vec<Example>> {
-        let Some(path) = path else { return Ok(Vec::new()) };
-        Ok(data::number(data::read(path, &args.table.columns())?, model.labels(), path)?)
-    };
-    let calibration = data::sample(&read(&args.data)?, model.labels().len(), CALIBRATION_ROWS, CALIBRATION_SEED);
-    let validation = read(&args.valid)?;
-    let weights = model.weights().clone();
-    let model = FloatModel::new(model.config().clone(), model.vocabulary().clone(), weights, calibration, validation)?;
-    model.save(staged.path())?;
-    staged.commit()?;
-    for line in &notes {
+    let written = write_model(args)?;
+    for line in &written.notes {
         note(format_args!("note: {line}"));
     }
     if args.data.is_none() {
@@ -84,48 +130,67 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         );
         note("activations and has no training texts for golden examples, the device's self-test; add --data TRAIN.csv");
     }
-    let correct = model.validation().par_iter().filter(|row| argmax(&model.logits(&row.text)) == row.label).count();
-    let accuracy = (!model.validation().is_empty()).then(|| correct as f64 / model.validation().len() as f64);
-    let parameters = model.weights().count();
     if args.json {
-        let config: serde_json::Value = serde_json::from_str(&model.config().to_json())?;
-        let mut object = json!({
-            "model": args.output,
-            "parameters": parameters,
-            "config": config,
-            "notes": notes,
-            "forward_pass": recognised.pytorch(),
-        });
-        if let Some(accuracy) = accuracy {
-            object["accuracy"] = accuracy.into();
-        }
-        if let Some((texts, difference)) = checked {
-            object["checked_texts"] = texts.into();
-            object["largest_logit_difference"] = difference.into();
-        }
-        return print(object);
+        return print(written.json(&args.output)?);
     }
-    describe_network(&model, &recognised, parameters)?;
-    match checked {
+    describe_network(&written.model, &written.recognised, written.model.weights().count())?;
+    match written.checked {
         Some((texts, difference)) => {
-            print(format_args!("same logits as PyTorch on {texts} texts (largest difference {difference:.1e})"))?;
+            let noun = if written.model.config().input == Input::Values { "sequences" } else { "texts" };
+            print(format_args!("same logits as PyTorch on {texts} {noun} (largest difference {difference:.1e})"))?;
         }
         None => print("compare this with your forward(); --check CHECK.safetensors compares the logits")?,
     }
-    if let Some(accuracy) = accuracy {
-        print(format_args!("accuracy {accuracy:.4} on {} validation rows", model.validation().len()))?;
+    if let Some(validation) = &written.validation {
+        let accuracy = validation["accuracy"].as_f64().unwrap_or(0.0);
+        print(format_args!("accuracy {accuracy:.4} on {} validation rows", validation["examples"]))?;
     }
     print(format_args!("wrote {}", args.output.display()))
+}
+
+/// Imports a model, compares it with PyTorch's logits if they are given, and writes the model directory.
+pub fn write_model(args: &Args) -> anyhow::Result<Written> {
+    let staged = Staged::new(&args.output)?;
+    let imported = import::import(&args.weights, &args.config, args.vocab.as_deref())?;
+    let checked = args.check.as_ref().map(|path| import::check(path, &imported)).transpose()?;
+    let import::Imported { mut model, notes, recognised, .. } = imported;
+    let columns = args.table.columns();
+    if model.config().input == Input::Values {
+        for (path, name) in [(&args.data, files::CALIBRATION), (&args.valid, files::VALIDATION)] {
+            if let Some(path) = path {
+                let rows = if name == files::CALIBRATION { SEQUENCE_ROWS } else { usize::MAX };
+                sequence_classification::copy(path, &columns, &model, &staged.path().join(name), rows)?;
+            }
+        }
+    } else {
+        let read = |path: &Option<PathBuf>| -> anyhow::Result<Vec<Example>> {
+            let Some(path) = path else { return Ok(Vec::new()) };
+            Ok(data::number(data::read(path, &columns)?, model.labels(), path)?)
+        };
+        let calibration = data::sample(&read(&args.data)?, model.labels().len(), CALIBRATION_ROWS, CALIBRATION_SEED);
+        let (validation, weights) = (read(&args.valid)?, model.weights().clone());
+        let (config, vocabulary) = (model.config().clone(), model.vocabulary().clone());
+        model = FloatModel::new(config, vocabulary, weights, calibration, validation)?;
+    }
+    model.save(staged.path())?;
+    staged.commit()?;
+    let validation = args.valid.as_ref().map(|path| {
+        let data = DataFile { path, columns };
+        tasks::handler_of(&model).evaluate(&model, &data, Paint::plain())
+    });
+    let validation = validation.transpose()?.map(|output| output.json);
+    Ok(Written { model, notes, recognised, checked, validation })
 }
 
 /// Prints the sizes of the network and the forward pass that the import assumed.
 fn describe_network(model: &FloatModel, recognised: &import::Recognised, parameters: usize) -> anyhow::Result<()> {
     let config = model.config();
-    let (tokens, embedding_dim, labels) = (config.vocab_size, config.embedding_dim, config.labels.len());
-    let recurrent = config.recurrent().describe(config.hidden_size);
-    print(format_args!(
-        "{tokens} tokens, embedding {embedding_dim}, {recurrent}, {labels} labels, {parameters} parameters"
-    ))?;
+    let (labels, recurrent) = (config.labels.len(), config.recurrent().describe(config.hidden_size));
+    let input = match config.input {
+        Input::Tokens => format!("{} tokens, embedding {}", config.vocab_size, config.embedding_dim),
+        Input::Values => format!("channels {}", config.channel_names().join(", ")),
+    };
+    print(format_args!("{input}, {recurrent}, {labels} labels, {parameters} parameters"))?;
     print(format_args!("assumed forward pass: {}", recognised.describe()))?;
     recognised.pytorch().iter().try_for_each(|line| print(format_args!("    {line}")))
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::progress::shows_bars;
+
 /// Time after which the bar appears.
 const DELAY: Duration = Duration::from_secs(2);
 
@@ -20,8 +22,7 @@ impl DelayedBar {
 
     /// Shows that `done` steps are done.
     pub(super) fn show(&self, done: usize) {
-        if self.0.is_hidden() && self.0.elapsed() >= DELAY {
-            // On a stderr that is not a terminal the bar stays hidden.
+        if self.0.is_hidden() && self.0.elapsed() >= DELAY && shows_bars() {
             self.0.set_draw_target(ProgressDrawTarget::stderr());
         }
         self.0.set_position(done as u64);

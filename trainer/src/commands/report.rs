@@ -31,21 +31,27 @@ pub struct Args {
     pub open: bool,
 }
 
-/// Writes the page about a model directory.
+/// Writes the page about a model directory, and opens it.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let output = args.output.clone().unwrap_or_else(|| args.model.join(files::REPORT));
-    check_output(&output)?;
-    let model = FloatModel::load(&args.model)?;
-    let validation = tasks::handler_of(&model).validate(&model, &args.model)?;
-    let page = ReportInputs::read(&args.model, &model, validation)?.page();
-    write_file(&output, page.as_bytes()).with_context(|| output.display().to_string())?;
+    let bytes = write_page(&args.model, &output)?;
     if args.open {
         open::that_detached(&output).with_context(|| {
             format!("{} was written, but no browser could be started; open it yourself", output.display())
         })?;
     }
-    note(format_args!("{} KB", page.len().div_ceil(1000)));
+    note(format_args!("{} KB", bytes.div_ceil(1000)));
     print(output.display())
+}
+
+/// Writes the page about the model directory `directory` and returns its length in bytes.
+pub fn write_page(directory: &Path, output: &Path) -> anyhow::Result<usize> {
+    check_output(output)?;
+    let model = FloatModel::load(directory)?;
+    let validation = tasks::handler_of(&model).validate(&model, directory)?;
+    let page = ReportInputs::read(directory, &model, validation)?.page();
+    write_file(output, page.as_bytes()).with_context(|| output.display().to_string())?;
+    Ok(page.len())
 }
 
 /// Refuses to overwrite anything but an older page.

@@ -6,7 +6,7 @@ mod progress;
 mod run_directory;
 mod tensorboard;
 
-use super::{Failure, interrupt, note, print};
+use super::{Failure, Hooks, interrupt, note, print};
 use crate::data;
 use crate::float_model::{FloatModel, Staged, files};
 use crate::recipe::{Recipe, Task};
@@ -16,14 +16,16 @@ use crate::train::{
     self, BatchProgress, Callback, CrossValidation, EpochFigures, Outcome, State, StateEvent, StopReason, TrainError,
 };
 use anyhow::{Context, anyhow, bail};
-use checkpointer::Checkpointer;
-pub(super) use options::{RecipeOptions, by_option};
+use checkpointer::{Checkpointer, epoch_line};
+pub use options::RecipeOptions;
+pub(super) use options::by_option;
 use progress::Progress;
 pub(super) use progress::minutes;
 use run_directory::{Options, RunDirectory};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tensorboard::EventWriter;
 use toml::Table;
@@ -82,31 +84,111 @@ pub struct Args {
     pub recipe: RecipeOptions,
 }
 
+impl Args {
+    /// The options of a training with `recipe` laid over the defaults or over the recipe file `input`.
+    pub fn new(input: &Path, output: &Path, recipe: RecipeOptions) -> Self {
+        Args {
+            input: input.to_owned(),
+            output: Some(output.to_owned()),
+            json: false,
+            no_baselines: false,
+            resume: false,
+            checkpoint_seconds: 30,
+            tensorboard: None,
+            recipe,
+        }
+    }
+}
+
 /// Trains and writes a model directory. After a signal, the model of the best epoch so far is written, too.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let (mut recipe, target, options) = recipe_and_target(args)?;
-    let target = target.as_path();
-    Staged::check(target)?;
-    let mut data = tasks::read_data(&mut recipe, !options.no_baselines)?;
-    let recipe = &recipe;
-    data.describe(recipe, &|line| note(line));
+    let training = Training::prepare(args)?;
     interrupt::catch();
-    let directory = run_directory(recipe, target, args.resume, options)?;
-    let cross_validation = cross_validate(recipe, data.as_ref(), &directory)?;
-    data.set_cross_validation(cross_validation);
-    let data = data.as_ref();
-    let (outcome, divergence) = train_epochs(recipe, data, &directory, target, args)?;
+    let trained = training.run(&mut Hooks { stop: &interrupt::STOP, on_figures: &mut |_| {} })?;
+    let shown = trained.directory.display();
+    if args.json {
+        print(trained.json())?;
+    }
+    if trained.is_interrupted {
+        note(format_args!("interrupted: {shown} holds the best epoch so far and can be used"));
+        note(how_to_continue(&trained.directory));
+        bail!(Failure::Interrupted(interrupt::status()));
+    }
+    note(format_args!("next: tern report {shown} --open\n      tern export {shown} -o {shown}.safetensors"));
+    Ok(())
+}
 
+/// A written model directory.
+pub struct Trained {
+    /// The model directory.
+    pub directory: PathBuf,
+    /// The content of its `metrics.json`.
+    pub figures: Value,
+    /// True if the training was stopped before its last epoch.
+    pub is_interrupted: bool,
+}
+
+impl Trained {
+    /// The object that `--json` prints.
+    fn json(&self) -> Value {
+        let mut object = json!({ "model": self.directory });
+        if let (Value::Object(object), Value::Object(figures)) = (&mut object, self.figures.clone()) {
+            object.extend(figures);
+        }
+        object
+    }
+}
+
+/// A training whose data are read.
+pub struct Training<'a> {
+    args: &'a Args,
+    recipe: Recipe,
+    target: PathBuf,
+    options: Options,
+    data: Box<dyn TaskData>,
+}
+
+impl<'a> Training<'a> {
+    /// Reads the recipe and the data, trains the baselines, and notes what was found.
+    pub fn prepare(args: &'a Args) -> anyhow::Result<Self> {
+        let (mut recipe, target, options) = recipe_and_target(args)?;
+        Staged::check(&target)?;
+        let data = tasks::read_data(&mut recipe, !options.no_baselines)?;
+        data.describe(&recipe, &|line| note(line));
+        Ok(Training { args, recipe, target, options, data })
+    }
+
+    /// Trains and writes the model directory. If it is stopped, that is the model of the best epoch so far.
+    pub fn run(self, hooks: &mut Hooks<'_>) -> anyhow::Result<Trained> {
+        let Training { args, recipe, target, options, mut data } = self;
+        let directory = run_directory(&recipe, &target, args.resume, options)?;
+        let cross_validation = cross_validate(&recipe, data.as_ref(), &directory, hooks.stop)?;
+        data.set_cross_validation(cross_validation);
+        let (outcome, divergence) = train_epochs(&recipe, data.as_ref(), &directory, &target, args, hooks)?;
+        write_model(&recipe, data.as_ref(), &directory, target, &outcome, divergence)
+    }
+}
+
+/// Writes the model directory and, unless the training can be resumed, removes the run directory. `divergence` is the
+/// error of a training that diverged after its first epoch.
+fn write_model(
+    recipe: &Recipe,
+    data: &dyn TaskData,
+    directory: &RunDirectory,
+    target: PathBuf,
+    outcome: &Outcome,
+    divergence: Option<String>,
+) -> anyhow::Result<Trained> {
     let folder_name = || target.file_name().map_or("model".into(), |name| name.to_string_lossy());
     let name = recipe.name.clone().unwrap_or_else(|| folder_name().into_owned());
     let model = data.model(&name, outcome.weights.clone())?;
     let measured = data.measure(&model)?;
-    let figures = TrainingMetrics::new(&model, measured, data.problem().train.len(), &outcome, recipe.metric());
+    let figures = TrainingMetrics::new(&model, measured, data.problem().train.len(), outcome, recipe.metric());
     let save = || -> anyhow::Result<()> {
         let log = fs::read(directory.log()).with_context(|| directory.log().display().to_string())?;
-        write_directory(directory.staged()?, target, &model, data, recipe, &figures, &log)
+        write_directory(directory.staged()?, &target, &model, data, recipe, &figures, &log)
     };
-    save().map_err(|error| error.context(not_written(target)))?;
+    save().map_err(|error| error.context(not_written(&target)))?;
     if !matches!(outcome.stop_reason, StopReason::Interrupted | StopReason::Diverged) {
         directory.remove()?;
     }
@@ -123,20 +205,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let kept = format!("{shown} holds the best epoch before the training failed, epoch {best}");
         return Err(anyhow!(message).context(kept));
     }
-    if args.json {
-        let mut object = json!({ "model": target });
-        if let (Value::Object(object), Value::Object(figures)) = (&mut object, figures.json) {
-            object.extend(figures);
-        }
-        print(object)?;
-    }
-    if outcome.stop_reason == StopReason::Interrupted {
-        note(format_args!("interrupted: {shown} holds the best epoch so far and can be used"));
-        note(how_to_continue(target));
-        bail!(Failure::Interrupted(interrupt::status()));
-    }
-    note(format_args!("next: tern report {shown} --open\n      tern export {shown} -o {shown}.safetensors"));
-    Ok(())
+    let is_interrupted = outcome.stop_reason == StopReason::Interrupted;
+    Ok(Trained { directory: target, figures: figures.json, is_interrupted })
 }
 
 /// Writes a model, the rows that later commands read, the report and the log into `staged`, which becomes `target`.
@@ -210,12 +280,13 @@ fn cross_validate(
     recipe: &Recipe,
     data: &dyn TaskData,
     directory: &RunDirectory,
+    stop: &AtomicBool,
 ) -> anyhow::Result<Option<CrossValidation>> {
     if data.problem().folds.is_empty() {
         return Ok(None);
     }
     let after_fold = |fold, folds| note(format_args!("fold {fold} of {folds} done"));
-    let found = match train::cross_validate(recipe, data.problem(), &interrupt::STOP, after_fold) {
+    let found = match train::cross_validate(recipe, data.problem(), stop, after_fold) {
         Err(error @ TrainError::Diverged { .. }) => {
             // A cross-validation has no checkpoints, so that there is nothing to resume from.
             directory.remove()?;
@@ -231,6 +302,15 @@ fn cross_validate(
         None => note("warning: the cross-validation is incomplete: the figures of epochs are of training rows"),
     }
     Ok(found)
+}
+
+/// The callback that passes the figures of each epoch to a function.
+struct EpochReporter<'a>(&'a mut (dyn FnMut(Value) + Send));
+
+impl Callback for EpochReporter<'_> {
+    fn on_epoch(&mut self, figures: &EpochFigures, best: bool) {
+        (self.0)(epoch_line(figures, best));
+    }
 }
 
 /// Calls several callbacks in turn.
@@ -258,6 +338,7 @@ fn train_epochs(
     directory: &RunDirectory,
     target: &Path,
     args: &Args,
+    hooks: &mut Hooks<'_>,
 ) -> anyhow::Result<(Outcome, Option<String>)> {
     let problem = data.problem();
     let (state, log_bytes) = directory.state(recipe, problem)?;
@@ -269,13 +350,14 @@ fn train_epochs(
     let interval = Duration::from_secs(args.checkpoint_seconds);
     let mut progress = Progress::new(recipe, epochs, state.epochs_done());
     let mut checkpointer = Checkpointer::new(directory, train::data_hash(problem), log_bytes, interval);
-    let mut callbacks = Callbacks(vec![&mut progress, &mut checkpointer]);
+    let mut reporter = EpochReporter(&mut *hooks.on_figures);
+    let mut callbacks = Callbacks(vec![&mut progress, &mut checkpointer, &mut reporter]);
     let mut event_writer;
     if let Some(folder) = &args.tensorboard {
         event_writer = EventWriter::create(folder, state.steps()).with_context(|| folder.display().to_string())?;
         callbacks.0.push(&mut event_writer);
     }
-    let outcome = train::resume(state, recipe, problem, &mut callbacks, &interrupt::STOP);
+    let outcome = train::resume(state, recipe, problem, &mut callbacks, hooks.stop);
     progress.finish();
     let (outcome, divergence) = match outcome {
         Err(error @ TrainError::Diverged { .. }) => {

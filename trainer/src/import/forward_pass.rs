@@ -21,15 +21,15 @@ impl Recognised {
             [hidden, last] => format!("`{hidden}`, ReLU, `{last}`"),
             names => names.iter().map(|name| format!("`{name}`")).collect(),
         };
-        format!(
-            "each text without padding, `{}`, `{}` ({}), {pooling}, {head}",
-            self.embedding,
-            self.recurrent_name,
-            self.recurrent.describe(self.hidden_size)
-        )
+        let input = match &self.embedding {
+            Some(embedding) => format!("each text without padding, `{embedding}`"),
+            None => "each sequence of numbers without padding".to_owned(),
+        };
+        format!("{input}, `{}` ({}), {pooling}, {head}", self.recurrent_name, self.recurrent.describe(self.hidden_size))
     }
 
-    /// The forward pass as lines of PyTorch. `ids` is one batch of texts of equal length, `[batch, steps]`.
+    /// The forward pass as lines of PyTorch. `ids` is one batch of texts of equal length, `[batch, steps]`; `x` one of
+    /// sequences of numbers, `[batch, steps, channels]`.
     pub fn pytorch(&self) -> Vec<String> {
         let state = if self.recurrent.cell == Cell::Lstm { "(h_n, _)" } else { "h_n" };
         let (combined_state, combined_output) = match (self.recurrent.bidirectional, self.recurrent.merge) {
@@ -49,11 +49,11 @@ impl Recognised {
         };
         // A plain `output` does not need the parentheses that an expression in its place needs.
         let pooled = pooled.replace("(output)", "output");
-        let mut lines = vec![
-            format!("x = {}(ids)", attribute(&self.embedding)),
-            format!("output, {state} = {}(x)", attribute(&self.recurrent_name)),
-            format!("pooled = {pooled}"),
-        ];
+        let embedding = self.embedding.as_ref();
+        let mut lines: Vec<String> =
+            embedding.map(|name| format!("x = {}(ids)", attribute(name))).into_iter().collect();
+        lines.push(format!("output, {state} = {}(x)", attribute(&self.recurrent_name)));
+        lines.push(format!("pooled = {pooled}"));
         if let [hidden, _] = self.head.as_slice() {
             lines.push(format!("pooled = torch.relu({}(pooled))", attribute(hidden)));
         }

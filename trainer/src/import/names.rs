@@ -18,8 +18,8 @@ const WRAPPERS: [&str; 3] = ["module.", "_orig_mod.", "model."];
 /// The modules of a `state_dict` and the network that they are taken for.
 #[derive(Clone, Debug)]
 pub struct Recognised {
-    /// Name of the embedding module in the file.
-    pub embedding: String,
+    /// Name of the embedding module in the file; `None` for a network that reads numbers.
+    pub embedding: Option<String>,
     /// Name of the recurrent module in the file.
     pub recurrent_name: String,
     /// Names of the one or two linear modules of the head in the file.
@@ -33,8 +33,8 @@ pub struct Recognised {
 /// The parameters of a network, under Tern's names.
 #[derive(Debug)]
 pub struct Parts {
-    /// `[tokens, embedding_dim]`, its rows in the file's order.
-    pub embedding: Array,
+    /// `[tokens, embedding_dim]`, its rows in the file's order; `None` for a network that reads numbers.
+    pub embedding: Option<Array>,
     /// Units of the head's hidden layer; 0 for none.
     pub head_hidden: usize,
     /// All parameters except the embedding.
@@ -66,14 +66,23 @@ pub fn recognise(
             found.take_layer(&module, &shape, &names, inputs, &mut weights)?;
         }
     }
-    let (embedding_name, embedding) = found.embedding(shape.inputs)?;
+    let embedding = match settings.channels.len() {
+        0 => Some(found.embedding(shape.inputs)?),
+        channels if channels == shape.inputs => None,
+        channels => {
+            let (name, inputs) = (format!("{module}weight_ih_l0"), shape.inputs);
+            let problem = format!("tensor `{name}` reads {inputs} numbers a step, expected {channels}, one for each");
+            return Err(FileError::new(path, format!("{problem} of the [[channels]]; correct them")));
+        }
+    };
+    let (embedding_name, embedding) = embedding.unzip();
     let outputs = if settings.output == Output::Sigmoid { 1 } else { settings.labels.len() };
     let head_width = recurrent.head_width(shape.hidden_size);
     let (head, head_hidden) = found.head(outputs, head_width, settings, &mut weights, notes)?;
     found.check_all_recognised(&format!("{} before {outputs} outputs", recurrent.describe(shape.hidden_size)))?;
     let without = |suffix: &str, name: String| name.strip_suffix(suffix).map_or(name.clone(), str::to_owned);
     let recognised = Recognised {
-        embedding: without(".weight", embedding_name),
+        embedding: embedding_name.map(|name| without(".weight", name)),
         recurrent_name: without(".", module),
         head: head.into_iter().map(|name| without(".weight", name)).collect(),
         recurrent,

@@ -1,6 +1,7 @@
 //! The settings file of an import: everything that a `state_dict` does not determine.
 
 use crate::architecture::{Architecture, Cell, InputLayer, Merge, Pooling};
+use crate::data::normalise::Channel;
 use crate::file_error::FileError;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -22,6 +23,11 @@ use tern_runtime::text::Tokenizer;
 /// [rename]                      # whole names, or prefixes that end in a dot
 /// "encoder.rnn." = "lstm."
 /// "score.weight" = "fc.weight"
+///
+/// [[channels]]                  # for a network that reads numbers: its inputs, in order, in place of a vocabulary
+/// name = "left"
+/// mean = 12.5                   # the network reads (number - mean) / std; default: 0 and 1, the number itself
+/// std = 4.0
 /// ```
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +58,9 @@ pub struct Settings {
     /// Tensors that are not imported.
     #[serde(default)]
     pub ignore: Vec<String>,
+    /// The columns of numbers that the network reads, in the order of its inputs. Empty for one that reads tokens.
+    #[serde(default)]
+    pub channels: Vec<ImportedChannel>,
     /// Rows of the embedding.
     pub vocab_size: Option<usize>,
     /// Columns of the embedding.
@@ -64,6 +73,30 @@ pub struct Settings {
     pub bidirectional: Option<bool>,
     /// Units of the head's hidden layer.
     pub head_hidden: Option<usize>,
+}
+
+/// A column of numbers that the network reads as (number - mean) / std.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportedChannel {
+    /// The name of the column.
+    pub name: String,
+    /// The mean; default: 0.
+    #[serde(default)]
+    pub mean: f64,
+    /// The standard deviation; default: 1.
+    #[serde(default = "one")]
+    pub std: f64,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+impl From<&ImportedChannel> for Channel {
+    fn from(ImportedChannel { name, mean, std }: &ImportedChannel) -> Self {
+        Channel { name: name.clone(), mean: *mean, std: *std }
+    }
 }
 
 /// A token, by its text or its row in the embedding.
@@ -92,12 +125,27 @@ impl Settings {
             let problem = format!("tokenizer is {name:?}, expected one of {}", Tokenizer::NAMES);
             return Err(FileError::new(path, problem));
         }
+        let Settings { pad, unk, vocab_size, embedding_dim, .. } = &settings;
+        let of_tokens = [
+            ("tokenizer", tokenizer.is_some()),
+            ("pad", pad.is_some()),
+            ("unk", unk.is_some()),
+            ("vocab_size", vocab_size.is_some()),
+            ("embedding_dim", embedding_dim.is_some()),
+        ];
+        if let Some((key, _)) = of_tokens.iter().find(|(_, given)| *given && !settings.channels.is_empty()) {
+            let problem = format!("`{key}` is for networks that read tokens; remove it, or remove [[channels]]");
+            return Err(FileError::new(path, problem));
+        }
         Ok(settings)
     }
 
     /// Checks the sizes that the settings give against the weights.
     pub(super) fn check_sizes(&self, path: &Path, weights: &Path, found: &Architecture) -> Result<(), FileError> {
-        let InputLayer::Embedding { embedding_dim, .. } = found.input else { return Ok(()) };
+        let embedding_dim = match found.input {
+            InputLayer::Embedding { embedding_dim, .. } => embedding_dim,
+            InputLayer::Values { .. } => 0,
+        };
         // The value in the settings and the one of the weights, as texts.
         let size = |wanted: Option<usize>, found: usize| (wanted.map(|size| size.to_string()), found.to_string());
         let bidirectional = self.bidirectional.map(|value| value.to_string());

@@ -36,6 +36,7 @@ fn state_dict(name: &str) -> &'static [u8] {
         "nested" => include_bytes!("golden/nested.safetensors"),
         "sigmoid" => include_bytes!("golden/sigmoid.safetensors"),
         "brain" => include_bytes!("golden/brain.safetensors"),
+        "values" => include_bytes!("golden/values.safetensors"),
         other => panic!("no model {other}"),
     }
 }
@@ -68,7 +69,7 @@ impl Files {
     }
 
     fn import(&self) -> Result<Imported, FileError> {
-        import(&self.path("weights.safetensors"), &self.path("c.json"), &self.path("vocab.txt"))
+        import(&self.path("weights.safetensors"), &self.path("c.json"), Some(&self.path("vocab.txt")))
     }
 
     fn error(&self) -> String {
@@ -244,7 +245,7 @@ fn files_of_other_formats_are_refused_with_advice() {
         "{error}"
     );
     let missing = Files::of("plain", labels).path("none");
-    let error = import(&missing, &missing, &missing).unwrap_err().to_string();
+    let error = import(&missing, &missing, Some(&missing)).unwrap_err().to_string();
     assert!(error.contains("none: "), "{error}");
 }
 
@@ -286,7 +287,7 @@ fn tokenizer_json_and_json_objects_of_ids_are_read() {
     let path = files.path("t.json");
     let import = |json: Value| {
         fs::write(&path, json.to_string()).unwrap();
-        import(&files.path("weights.safetensors"), &files.path("c.json"), &path)
+        import(&files.path("weights.safetensors"), &files.path("c.json"), Some(&path))
     };
     let tokenizer = |normalizer: &str| {
         json!({
@@ -482,4 +483,68 @@ fn cell_with_one_bias_is_imported_with_one() {
     let imported = Files::new(&ones(&small), &two_labels(), FOUR_TOKENS).import().unwrap();
     assert_eq!(imported.model.config().recurrent_biases, 1);
     assert!(imported.model.weights().get("lstm.bias_hh_l0").is_none());
+}
+
+/// Settings of the golden network `values`, which reads two numbers a step.
+fn value_settings() -> Value {
+    let channels = json!([{"name": "left", "mean": 3.0, "std": 0.5}, {"name": "right"}]);
+    with_labels(json!({"pooling": "max", "channels": channels}))
+}
+
+#[test]
+fn networks_that_read_numbers_give_pytorchs_logits() {
+    let files = Files::new(state_dict("values"), &value_settings(), "");
+    let import = |vocab| import(&files.path("weights.safetensors"), &files.path("c.json"), vocab);
+    let imported = import(None).unwrap();
+    let config = imported.model.config();
+    assert_eq!(
+        (config.cell, config.hidden_size, config.channel_names().join(" ")),
+        (Cell::Gru, 4, "left right".into())
+    );
+    assert_eq!((config.channels[0].mean, config.channels[0].std, config.channels[1].std), (3.0, 0.5, 1.0));
+    assert_eq!(imported.recognised.pytorch()[0], "output, h_n = self.gru(x)");
+    let golden = include_bytes!("golden/values-check.safetensors");
+    let path = files.path("check.safetensors");
+    fs::write(&path, golden).unwrap();
+    let (sequences, difference) = check(&path, &imported).unwrap();
+    assert!(sequences == 3 && difference < 1e-5, "{difference}");
+    let mut changed = golden.to_vec();
+    *changed.last_mut().unwrap() ^= 1;
+    fs::write(&path, changed).unwrap();
+    let error = check(&path, &imported).unwrap_err().to_string();
+    assert!(error.contains("1 of 3 sequences have other logits; the first is output 2 of sequence 2"), "{error}");
+    let dir = files.path("model");
+    fs::create_dir(&dir).unwrap();
+    imported.model.save(&dir).unwrap();
+    assert_eq!(FloatModel::load(&dir).unwrap().weights(), imported.model.weights());
+
+    let error = import(Some(&files.path("vocab.txt"))).unwrap_err().to_string();
+    assert!(error.contains("vocab.txt: not needed: the [[channels]] of"), "{error}");
+}
+
+#[test]
+fn channels_that_do_not_fit_are_refused() {
+    let with = |key: &str, value: Value| {
+        let mut settings = value_settings();
+        settings[key] = value;
+        let files = Files::new(state_dict("values"), &settings, "");
+        import(&files.path("weights.safetensors"), &files.path("c.json"), None).unwrap_err().to_string()
+    };
+    for (key, value, expected) in [
+        (
+            "channels",
+            json!([{"name": "left"}]),
+            "tensor `gru.weight_ih_l0` reads 2 numbers a step, expected 1, one for",
+        ),
+        ("channels", json!([{"name": "a", "std": 0.0}, {"name": "b"}]), "channel \"a\" has mean 0 and std 0"),
+        ("channels", json!([]), "no embedding, expected `embedding.weight`"),
+        ("pad", json!(0), "`pad` is for networks that read tokens; remove it, or remove [[channels]]"),
+        ("pooling", json!("mean_max"), "tensor `fc.weight` is [3, 4], expected [3, 8]"),
+    ] {
+        let error = with(key, value);
+        assert!(error.contains(expected), "{error}");
+    }
+    let files = Files::of("plain", with_labels(json!({})));
+    let error = import(&files.path("weights.safetensors"), &files.path("c.json"), None).unwrap_err().to_string();
+    assert!(error.contains("no [[channels]], so the network reads tokens: name their list with --vocab"), "{error}");
 }

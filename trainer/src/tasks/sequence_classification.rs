@@ -14,7 +14,7 @@ use super::classification::fold_predictions::{self, FoldPredictions};
 use super::classification::{self, class_figures, label_comparison};
 use super::interface::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler};
 use crate::data::number_table::{LABEL, SEQUENCE};
-use crate::data::{Layout, Row};
+use crate::data::{Columns, Layout, Row};
 use crate::display::visible;
 use crate::file_error::FileError;
 use crate::float_model::{FloatModel, files};
@@ -23,6 +23,7 @@ use crate::model::{DataFile, Model};
 use crate::paint::Paint;
 use crate::recipe::Recipe;
 use crate::report::ValidationResult;
+use anyhow::Context;
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -97,6 +98,16 @@ impl TaskHandler for SequenceClassification {
         let metrics = classification::validation(&analysis, model.labels());
         Ok(ValidationResult { metrics, report: Arc::new(mistakes) })
     }
+}
+
+/// Copies the first labelled sequences of a table, as many as fit into `rows` rows and at least one, into a file of a
+/// model directory. Fails if the table cannot be read or has a label that the model lacks, or the file cannot be written.
+pub fn copy(path: &Path, columns: &Columns, model: &dyn Model, to: &Path, rows: usize) -> anyhow::Result<()> {
+    let sequences = read(model, &DataFile { path, columns: columns.clone() })?;
+    sequences.classes(model.labels(), path)?;
+    let table = &sequences.table;
+    let rows = 0..sequences.whole_sequence_rows(rows);
+    table.write(to, &[SEQUENCE, LABEL], rows).with_context(|| to.display().to_string())
 }
 
 /// Reads labelled sequences with the channels of a model.

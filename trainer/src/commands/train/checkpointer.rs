@@ -3,7 +3,7 @@
 use super::run_directory::RunDirectory;
 use crate::commands::note;
 use crate::train::{BatchProgress, Callback, EpochFigures, State, StateEvent};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs::OpenOptions;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::time::{Duration, Instant};
@@ -97,6 +97,13 @@ impl<'a> Checkpointer<'a> {
     }
 }
 
+/// The line of the log about an epoch.
+pub fn epoch_line(figures: &EpochFigures, best: bool) -> Value {
+    let mut line = json!(figures);
+    line["best"] = json!(best);
+    line
+}
+
 impl Callback for Checkpointer<'_> {
     fn on_batch(&mut self, progress: &BatchProgress) {
         let stride = progress.batches.div_ceil(BATCH_LINES);
@@ -115,9 +122,7 @@ impl Callback for Checkpointer<'_> {
     }
 
     fn on_epoch(&mut self, figures: &EpochFigures, best: bool) {
-        let mut line = json!(figures);
-        line["best"] = json!(best);
-        self.pending += &format!("{line}\n");
+        self.pending += &format!("{}\n", epoch_line(figures, best));
     }
 
     fn on_state(&mut self, state: &State, event: StateEvent) {

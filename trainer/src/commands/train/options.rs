@@ -1,6 +1,8 @@
-//! The options of `tern train` that set keys of the recipe: one for each key, made from the recipe's table of keys.
+//! The options of `tern train` that set keys of the recipe: one for each key, made from the recipe's table of keys; and
+//! the same keys as keyword arguments of a program.
 
-use crate::recipe::schema::{Field, Kind};
+use super::super::Failure;
+use crate::recipe::schema::{Field, Kind, nearest};
 use crate::recipe::{DEFAULTS, RecipeError, SECTIONS, fields};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -9,6 +11,58 @@ use toml::{Table, Value};
 /// The given options as a layer that is laid over the recipe: section, key, value.
 #[derive(Clone, Debug, Default)]
 pub struct RecipeOptions(pub Table);
+
+impl RecipeOptions {
+    /// Makes the layer from keys by name, such as `hidden_size`: the name of the option with underscores, or that of the
+    /// key in the recipe. A key whose value is null is left out. Fails for an unknown name and for a value that the key
+    /// does not take.
+    pub fn from_keys(keys: &serde_json::Map<String, serde_json::Value>) -> Result<Self, Failure> {
+        let mut options = Table::new();
+        for (name, value) in keys.iter().filter(|(_, value)| !value.is_null()) {
+            let value = Value::try_from(value).map_err(|error| Failure::Usage(format!("{name}: {error}")))?;
+            let named: Vec<&Field> = fields().filter(|field| names(field).contains(name)).collect();
+            if named.is_empty() {
+                return Err(Failure::Usage(unknown_name(name)));
+            }
+            for field in named {
+                if let Some((found, expected)) = field.kind.fault(&value) {
+                    return Err(Failure::Usage(format!("{name} is {found}, expected {expected}")));
+                }
+                insert(&mut options, field, value.clone());
+            }
+        }
+        Ok(RecipeOptions(options))
+    }
+}
+
+/// Returns the names of a key as an argument of a program.
+fn names(field: &Field) -> Vec<String> {
+    let option = field.option_name().filter(|_| !matches!(field.kind, Kind::Switch));
+    let option = option.map(|option| option.replace('-', "_"));
+    option.into_iter().chain([field.key.to_owned()]).chain(field.alias.map(str::to_owned)).collect()
+}
+
+/// Returns the message for a name that no key has.
+fn unknown_name(name: &str) -> String {
+    let known: Vec<String> = fields().flat_map(names).collect();
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    match nearest(name, &known) {
+        Some(near) => format!("unknown setting `{name}`; did you mean `{near}`?"),
+        None => format!("unknown setting `{name}`, expected a key of a recipe such as `hidden_size`"),
+    }
+}
+
+/// Sets a key in a layer.
+fn insert(options: &mut Table, field: &Field, value: Value) {
+    let section = match field.section {
+        "" => options,
+        section => match options.entry(section).or_insert_with(|| Value::Table(Table::new())) {
+            Value::Table(section) => section,
+            _ => unreachable!("a section is a table"),
+        },
+    };
+    section.insert(field.key.to_owned(), value);
+}
 
 impl clap::Args for RecipeOptions {
     fn augment_args(mut command: Command) -> Command {
@@ -46,15 +100,9 @@ impl clap::FromArgMatches for RecipeOptions {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         for field in fields() {
             let value = field.option_name().and_then(|name| value_of(field, &id(&name), matches));
-            let Some(value) = value else { continue };
-            let section = match field.section {
-                "" => &mut self.0,
-                section => match self.0.entry(section).or_insert_with(|| Value::Table(Table::new())) {
-                    Value::Table(section) => section,
-                    _ => unreachable!("a section is a table"),
-                },
-            };
-            section.insert(field.key.to_owned(), value);
+            if let Some(value) = value {
+                insert(&mut self.0, field, value);
+            }
         }
         Ok(())
     }
@@ -142,6 +190,42 @@ mod tests {
 
     fn command() -> Command {
         RecipeOptions::augment_args(Command::new("train"))
+    }
+
+    #[test]
+    fn keys_by_name_make_the_same_layer_as_options() {
+        let keys = |json: serde_json::Value| RecipeOptions::from_keys(json.as_object().unwrap());
+        let layer = keys(serde_json::json!({
+            "name": "m", "hidden_size": 7, "tokenizer": "chars", "max_vocab": 99, "dropout": 0, "header": false,
+            "columns": ["a"], "epochs": null, "license": "mit",
+        }));
+        let arguments = [
+            "train",
+            "--name",
+            "m",
+            "--hidden-size",
+            "7",
+            "--tokenizer",
+            "chars",
+            "--max-vocab",
+            "99",
+            "--no-header",
+            "--columns",
+            "a",
+        ];
+        let RecipeOptions(mut options) =
+            RecipeOptions::from_arg_matches(&command().try_get_matches_from(arguments).unwrap()).unwrap();
+        crate::recipe::set(&mut options, "model", "dropout", Value::Integer(0));
+        crate::recipe::set(&mut options, "card", "license", "mit".into());
+        assert_eq!(layer.unwrap().0, options);
+        for (json, expected) in [
+            (serde_json::json!({"hiden_size": 7}), "unknown setting `hiden_size`; did you mean `hidden_size`?"),
+            (serde_json::json!({"q": 7}), "unknown setting `q`, expected a key of a recipe such as `hidden_size`"),
+            (serde_json::json!({"epochs": 0}), "epochs is 0, expected 1 to 100000"),
+            (serde_json::json!({"epochs": 2.5}), "epochs is 2.5, expected a whole number"),
+        ] {
+            assert_eq!(keys(json).unwrap_err().to_string(), expected);
+        }
     }
 
     #[test]

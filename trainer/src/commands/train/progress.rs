@@ -1,10 +1,10 @@
 //! Prints the progress of a training on stderr: a table with a row for each epoch, and on a terminal a progress bar.
 
 use crate::commands::note;
+use crate::progress::shows_bars;
 use crate::recipe::{InputKind, Metric, Recipe, Task};
 use crate::train::{BatchProgress, Callback, EpochFigures};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
 /// The callback that prints the progress.
@@ -29,7 +29,7 @@ pub struct Progress {
 impl Progress {
     /// Progress of a training of `epochs` epochs at most, of which `resumed_after` were done before.
     pub fn new(recipe: &Recipe, epochs: usize, resumed_after: usize) -> Self {
-        let bar = stderr().is_terminal().then(|| {
+        let bar = shows_bars().then(|| {
             let style = ProgressStyle::with_template("{bar:16} {percent:>3}% {msg} {eta} left");
             ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });

@@ -1,4 +1,5 @@
-"""Writes models.json and a state_dict for each model in it. Run as its `made_by` says, in this folder."""
+"""Writes models.json and a state_dict for each model in it; and values.safetensors, the state_dict of a network that
+reads numbers, with values-check.safetensors, its inputs and logits. Run as `made_by` says, in this folder."""
 
 import json
 
@@ -55,6 +56,29 @@ class Sigmoid(nn.Module):
         return self.out(torch.cat([h_n[0], h_n[1]], dim=1))
 
 
+class Values(nn.Module):
+    """A GRU over two numbers a step, the maximum over time."""
+
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(2, 4, batch_first=True)
+        self.fc = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.fc(self.gru(x)[0].amax(1))
+
+
+def values():
+    model = Values().eval()
+    save_file(model.state_dict(), "values.safetensors")
+    lengths = [6, 1, 4]
+    inputs = torch.randn(len(lengths), max(lengths), 2)
+    with torch.no_grad():
+        logits = torch.cat([model(x[None, :length]) for x, length in zip(inputs, lengths)])
+    tensors = {"inputs": inputs, "lengths": torch.tensor(lengths), "logits": logits}
+    save_file(tensors, "values-check.safetensors")
+
+
 def entry(name, model, dtype, prefix, settings):
     # Rounded first, so that the logits are of the numbers in the file.
     state = {key: value.to(dtype) for key, value in model.state_dict().items()}
@@ -83,6 +107,7 @@ def main():
     lines = ",\n".join(json.dumps(model) for model in models)
     with open("models.json", "w") as file:
         file.write(f'{{"made_by": {json.dumps(made_by)},\n"vocab": {json.dumps(VOCAB)},\n"texts": {json.dumps(TEXTS)},\n"models": [\n{lines}\n]}}\n')
+    values()
 
 
 main()

@@ -1,0 +1,105 @@
+//! A session of a device file: one text or one sequence of numbers, read in pieces.
+
+use crate::TernError;
+use crate::models::rows_of;
+use pyo3::prelude::*;
+use self_cell::MutBorrow;
+use std::sync::Arc;
+use tern_runtime as runtime;
+use tern_trainer::api::{self, normalise};
+use tern_trainer::device_file::DeviceFile;
+
+/// A device file and the scratch memory of its session.
+struct Memory {
+    file: Arc<DeviceFile>,
+    scratch: MutBorrow<Vec<i32>>,
+}
+
+// The memory, and the session that borrows it.
+self_cell::self_cell!(
+    struct Running {
+        owner: Memory,
+        #[not_covariant]
+        dependent: RuntimeSession,
+    }
+);
+
+type RuntimeSession<'s> = runtime::Session<'s>;
+
+/// A session of a device file.
+#[pyclass(module = "tern._tern")]
+pub struct Session(Running);
+
+impl Session {
+    /// Begins a session. A bidirectional model keeps at most `steps` tokens of a text.
+    pub fn new(file: Arc<DeviceFile>, steps: usize) -> Self {
+        let scratch = MutBorrow::new(vec![0; file.scratch_len_for(steps)]);
+        let memory = Memory { file, scratch };
+        Session(Running::new(memory, |memory| memory.file.session(memory.scratch.borrow_mut())))
+    }
+}
+
+#[pymethods]
+impl Session {
+    /// Reads bytes of a text. A piece may end within a word or a character.
+    fn feed(&mut self, text: &[u8]) -> PyResult<()> {
+        self.0.with_dependent_mut(|_, session| match session {
+            runtime::Session::Text(session) => {
+                session.feed(text);
+                Ok(())
+            }
+            runtime::Session::Values(_) => {
+                Err(TernError::new_err("the model reads numbers, expected an array [steps, channels]"))
+            }
+        })
+    }
+
+    /// Reads steps of a sequence, as the 64-bit floats of `[steps, channels]`.
+    fn feed_values(&mut self, values: &[u8]) -> PyResult<()> {
+        self.0.with_dependent_mut(|memory, session| match session {
+            runtime::Session::Values(session) => {
+                let config = api::Model::config(&*memory.file);
+                let rows = rows_of(config, values);
+                if rows.iter().flatten().any(|number| !number.is_finite()) {
+                    let problem = "a number is missing or infinite; a session reads known numbers";
+                    return Err(TernError::new_err(problem));
+                }
+                let rows = normalise::normalise(&config.channels, rows.iter());
+                rows.iter().for_each(|row| session.feed(&memory.file.integers(row)));
+                Ok(())
+            }
+            runtime::Session::Text(_) => Err(TernError::new_err("the model reads text, expected str or bytes")),
+        })
+    }
+
+    /// Ends a text: its last word is read.
+    fn finish(&mut self) {
+        self.0.with_dependent_mut(|_, session| {
+            if let runtime::Session::Text(session) = session {
+                session.finish();
+            }
+        });
+    }
+
+    /// The logits after the steps so far, in units of 2^-16 nats.
+    fn logits(&mut self) -> Vec<i32> {
+        self.0.with_dependent_mut(|_, session| session.logits().iter().collect())
+    }
+
+    /// Begins a new text or sequence.
+    fn reset(&mut self) {
+        self.0.with_dependent_mut(|_, session| session.reset());
+    }
+
+    /// The number of tokens or steps so far.
+    #[getter]
+    fn tokens(&self) -> u32 {
+        self.0.with_dependent(|_, session| session.tokens())
+    }
+
+    /// The number of these tokens that are not in the vocabulary.
+    #[getter]
+    fn unknown(&self) -> u32 {
+        self.0.with_dependent(|_, session| session.unknown())
+    }
+}

@@ -1,0 +1,197 @@
+//! Trains, searches, exports, imports and reports by the functions of the commands.
+
+use crate::{failed, log_to_python};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+use tern_format::Packing;
+use tern_trainer::api::{
+    self, ExportArgs, FitArgs, Fitting, Hooks, ImportArgs, RecipeOptions, TrainArgs, Training, duration, size,
+};
+use tern_trainer::recipe::Bits;
+
+/// The time between two looks for a signal.
+const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// The JSON of the result, and the exception that a callback or Ctrl-C raised, which stopped the work. The exception
+/// comes with a result if a model was written all the same.
+type Outcome = (Option<String>, Option<PyErr>);
+
+/// Runs `work` on a thread of its own. Meanwhile this thread calls `callback` with the JSON of each epoch or trial, and
+/// looks for Ctrl-C; either may raise an exception, which stops the work after the running batch.
+fn supervise(
+    py: Python<'_>,
+    callback: &Bound<'_, PyAny>,
+    work: impl FnOnce(&mut Hooks<'_>) -> anyhow::Result<String> + Send,
+) -> PyResult<Outcome> {
+    log_to_python();
+    let stop = &AtomicBool::new(false);
+    let (sender, figures) = mpsc::channel::<Value>();
+    let mut raised: Option<PyErr> = None;
+    let result = thread::scope(|scope| {
+        let worker = scope.spawn(move || {
+            // The receiver lives until the work is done.
+            work(&mut Hooks { stop, on_figures: &mut |figures| drop(sender.send(figures)) })
+        });
+        loop {
+            let received = py.detach(|| figures.recv_timeout(SIGNAL_INTERVAL));
+            let called = match received {
+                Ok(figures) if raised.is_none() => callback.call1((figures.to_string(),)).map(drop),
+                Ok(_) | Err(RecvTimeoutError::Timeout) => Ok(()),
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            if let (None, Err(error)) = (&raised, called.and_then(|()| py.check_signals())) {
+                raised = Some(error);
+                stop.store(true, Ordering::Relaxed);
+            }
+        }
+        py.detach(|| worker.join())
+    });
+    match (result, raised) {
+        (Ok(Ok(json)), raised) => Ok((Some(json), raised)),
+        // A stopped search may have no model to write.
+        (Ok(Err(_)), Some(raised)) => Ok((None, Some(raised))),
+        (Ok(Err(error)), None) => Err(failed(error)),
+        (Err(_), _) => Err(PyRuntimeError::new_err("a fault in Tern, printed above; please report it")),
+    }
+}
+
+/// The settings of a recipe from the JSON of keyword arguments.
+fn settings(json: &str) -> anyhow::Result<RecipeOptions> {
+    let keys: Map<String, Value> = serde_json::from_str(json)?;
+    Ok(RecipeOptions::from_keys(&keys)?)
+}
+
+/// The packing of a name.
+fn packing_named(name: &str) -> anyhow::Result<Packing> {
+    Packing::from_name(name).ok_or_else(|| {
+        anyhow::anyhow!("packing is {name:?}, expected paired16 or interleaved4; leave it out for the best")
+    })
+}
+
+/// Parses an argument in the form of the command line.
+fn parsed<T>(name: &str, text: Option<String>, parse: impl Fn(&str) -> Result<T, String>) -> anyhow::Result<Option<T>> {
+    text.map(|text| parse(&text).map_err(|expected| anyhow::anyhow!("{name} is {text:?}, {expected}"))).transpose()
+}
+
+/// Trains a model. Returns the JSON of `metrics.json`.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "the options of `tern train`")]
+pub fn train(
+    py: Python<'_>,
+    input: PathBuf,
+    output: PathBuf,
+    keys: &str,
+    baselines: bool,
+    resume: bool,
+    checkpoint_seconds: u64,
+    tensorboard: Option<PathBuf>,
+    callback: &Bound<'_, PyAny>,
+) -> PyResult<Outcome> {
+    let args = TrainArgs::new(&input, &output, settings(keys).map_err(failed)?);
+    let args = TrainArgs { no_baselines: !baselines, resume, checkpoint_seconds, tensorboard, ..args };
+    supervise(py, callback, |hooks| Ok(Training::prepare(&args)?.run(hooks)?.figures.to_string()))
+}
+
+/// Searches the most accurate classifier that fits. Returns the JSON of the search.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "the options of `tern fit`")]
+pub fn fit(
+    py: Python<'_>,
+    input: PathBuf,
+    output: PathBuf,
+    flash: String,
+    ram: Option<String>,
+    max_instructions: Option<u64>,
+    time: Option<String>,
+    trials: u64,
+    resume: bool,
+    keys: &str,
+    callback: &Bound<'_, PyAny>,
+) -> PyResult<Outcome> {
+    let args = || -> anyhow::Result<FitArgs> {
+        let flash = parsed("flash", Some(flash), size)?.unwrap_or_default();
+        let ram = parsed("ram", ram, size)?;
+        let time = parsed("time", time, duration)?;
+        anyhow::ensure!((1..=1000).contains(&trials), "trials is {trials}, expected 1 to 1000");
+        let args = FitArgs::new(&input, &output, flash, settings(keys)?);
+        Ok(FitArgs { ram, max_instructions, time, trials, resume, ..args })
+    };
+    let args = args().map_err(failed)?;
+    supervise(py, callback, |hooks| Ok(Fitting::prepare(&args)?.run(hooks)?.to_string()))
+}
+
+/// Quantises a model directory. Returns the JSON of the export's figures.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "the options of `tern export`")]
+pub fn export(
+    py: Python<'_>,
+    model: PathBuf,
+    output: PathBuf,
+    data: Option<PathBuf>,
+    golden: Option<PathBuf>,
+    packing: Option<&str>,
+    embedding_bits: Option<u32>,
+    recurrent_bits: Option<u32>,
+    fold: Option<String>,
+    refuse_share: Option<f64>,
+    refuse_label: Option<String>,
+    c_array: Option<PathBuf>,
+) -> PyResult<String> {
+    log_to_python();
+    let args = || -> anyhow::Result<ExportArgs> {
+        let bits = |name: &str, bits: Option<u32>| {
+            let parse =
+                |count| Bits::of(count).ok_or_else(|| anyhow::anyhow!("{name} is {count}, expected 4, 8 or 16"));
+            bits.map(parse).transpose()
+        };
+        Ok(ExportArgs {
+            data,
+            golden,
+            packing: packing.map(packing_named).transpose()?,
+            embedding_bits: bits("embedding_bits", embedding_bits)?,
+            recurrent_bits: bits("recurrent_bits", recurrent_bits)?,
+            fold: parsed("fold", fold, size)?,
+            refuse_share,
+            refuse_label,
+            c_array,
+            ..ExportArgs::new(&model, &output)
+        })
+    };
+    let args = args().map_err(failed)?;
+    py.detach(|| Ok(serde_json::to_string(&api::write_device_file(&args)?)?)).map_err(failed_any)
+}
+
+/// Writes the report of a model directory.
+#[pyfunction]
+pub fn write_report(py: Python<'_>, model: PathBuf, output: PathBuf) -> PyResult<()> {
+    log_to_python();
+    py.detach(|| api::write_page(&model, &output)).map(drop).map_err(failed)
+}
+
+/// Imports a PyTorch `state_dict`. Returns the JSON that `tern import --json` prints.
+#[pyfunction]
+pub fn import_model(
+    py: Python<'_>,
+    weights: PathBuf,
+    config: PathBuf,
+    vocab: Option<PathBuf>,
+    output: PathBuf,
+    data: Option<PathBuf>,
+    valid: Option<PathBuf>,
+    check: Option<PathBuf>,
+) -> PyResult<String> {
+    log_to_python();
+    let args = ImportArgs { data, valid, check, ..ImportArgs::new(&weights, &config, vocab.as_deref(), &output) };
+    py.detach(|| Ok(api::write_model(&args)?.json(&args.output)?.to_string())).map_err(failed_any)
+}
+
+/// [`failed`] for closures whose error type is not known otherwise.
+fn failed_any(error: anyhow::Error) -> PyErr {
+    failed(error)
+}

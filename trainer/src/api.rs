@@ -1,0 +1,12 @@
+//! The work of the commands for programs that embed the trainer, such as the Python package.
+
+pub use crate::commands::Hooks;
+pub use crate::commands::export::{Args as ExportArgs, size, write_device_file};
+pub use crate::commands::fit::{Args as FitArgs, Fitting, duration};
+pub use crate::commands::import::{Args as ImportArgs, Written, write_model};
+pub use crate::commands::report::write_page;
+pub use crate::commands::train::{Args as TrainArgs, RecipeOptions, Trained, Training};
+pub use crate::data::{Columns, Layout, normalise};
+pub use crate::model::{DataFile, Model};
+pub use crate::progress::log_to;
+pub use crate::tasks::{PredictOptions, handler_of};

@@ -1,0 +1,152 @@
+//! Compares an imported model with logits that PyTorch computed.
+
+use super::{Imported, tensors};
+use crate::file_error::FileError;
+use crate::float_model::f32_array;
+use crate::nn::network::Input;
+use crate::train::Steps;
+use safetensors::{Dtype, SafeTensors};
+use std::path::Path;
+
+/// Largest difference of a logit, relative to the larger of 1 and the logit.
+const TOLERANCE: f64 = 1e-3;
+
+/// The form of a file for a network that reads tokens.
+const EXPECTED: &str = "expected `input_ids` [texts, steps] and `logits` [texts, outputs], as \
+     `save_file({\"input_ids\": ids, \"logits\": model(ids)}, …)` writes them";
+
+/// The form of a file for a network that reads numbers.
+const EXPECTED_VALUES: &str = "expected `inputs` [sequences, steps, channels] and `logits` [sequences, outputs], as \
+     `save_file({\"inputs\": x, \"logits\": model(x)}, …)` writes them";
+
+/// Compares the imported model with PyTorch on the texts or sequences of a safetensors file. Returns their number and the
+/// largest difference of a logit. Fails if the file has another form, or a logit differs by more than the tolerance.
+///
+/// For a network that reads tokens, the file holds `input_ids`, `[texts, steps]`, I64 or I32, of which each is a row of
+/// the imported embedding (Tern's own ids differ); for one that reads numbers, `inputs`, `[sequences, steps, channels]`,
+/// F32, normalised as the network reads them. `logits` is `[texts, outputs]`, F32. With `lengths`, `[texts]`, each text
+/// has that many steps; without, all have `steps`.
+pub fn check(path: &Path, imported: &Imported) -> Result<(usize, f64), FileError> {
+    let bytes = std::fs::read(path).map_err(FileError::at(path))?;
+    let file = File { path, tensors: tensors::deserialize(path, &bytes)?, expected: expected_form(imported) };
+    let noun = if reads_values(imported) { "sequence" } else { "text" };
+    let inputs = if reads_values(imported) { file.sequences(imported)? } else { file.texts(imported)? };
+    let texts = inputs.len();
+    let outputs = imported.model.config().architecture().head.outputs;
+    let logits = file.tensor("logits")?;
+    let Some(expected) = f32_array(&logits).filter(|array| array.data.len() == texts * outputs) else {
+        let found = format!("tensor `logits` is {:?} {:?}", logits.shape(), logits.dtype());
+        return Err(file.wrong(format!("{found}, expected [{texts}, {outputs}] F32: one row for each {noun}")));
+    };
+    let (mut largest_difference, mut first_fault, mut differing_texts) = (0f64, None, 0);
+    for (text, input) in inputs.iter().enumerate() {
+        let found = imported.model.network().outputs(match input {
+            Steps::Tokens(ids) => Input::Tokens(ids),
+            Steps::Values { values, .. } => Input::Values(values),
+        });
+        let mut differs = false;
+        for (output, (&found, &expected)) in found.iter().zip(&expected.data[text * outputs..]).enumerate() {
+            let difference = f64::from((found - expected).abs());
+            largest_difference = largest_difference.max(difference);
+            if difference.is_nan() || difference > TOLERANCE * f64::from(expected.abs().max(1.0)) {
+                differs = true;
+                first_fault.get_or_insert((text, output, found, expected));
+            }
+        }
+        differing_texts += usize::from(differs);
+    }
+    let Some((text, output, found, expected)) = first_fault else { return Ok((texts, largest_difference)) };
+    let forward_pass: Vec<String> = imported.recognised.pytorch().iter().map(|line| format!("    {line}")).collect();
+    Err(file.wrong(format!(
+        "{differing_texts} of {texts} {noun}s have other logits; the first is output {output} of {noun} {text}: Tern \
+         computes {found:.4}, expected {expected:.4}. These weights belong to another network than the one that Tern \
+         assumed, which is:\n{}",
+        forward_pass.join("\n")
+    )))
+}
+
+fn reads_values(imported: &Imported) -> bool {
+    imported.recognised.embedding.is_none()
+}
+
+fn expected_form(imported: &Imported) -> &'static str {
+    if reads_values(imported) { EXPECTED_VALUES } else { EXPECTED }
+}
+
+/// A file of inputs and logits.
+struct File<'a> {
+    path: &'a Path,
+    tensors: SafeTensors<'a>,
+    /// The form of the file, for errors.
+    expected: &'static str,
+}
+
+impl<'a> File<'a> {
+    fn wrong(&self, problem: String) -> FileError {
+        FileError::new(self.path, problem)
+    }
+
+    fn tensor(&self, name: &str) -> Result<safetensors::tensor::TensorView<'a>, FileError> {
+        self.tensors.tensor(name).map_err(|_| self.wrong(format!("no tensor `{name}`, {}", self.expected)))
+    }
+
+    fn integers(&self, name: &str) -> Result<Vec<i64>, FileError> {
+        let view = self.tensor(name)?;
+        match view.dtype() {
+            Dtype::I64 => Ok(view.data().as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect()),
+            Dtype::I32 => Ok(view.data().as_chunks().0.iter().map(|bytes| i32::from_le_bytes(*bytes).into()).collect()),
+            found => Err(self.wrong(format!("tensor `{name}` is {found:?}, expected I64 or I32"))),
+        }
+    }
+
+    fn dimensions(&self, name: &str, found: usize) -> FileError {
+        self.wrong(format!("tensor `{name}` has {found} dimensions, {}", self.expected))
+    }
+
+    /// The number of steps of each text or sequence.
+    fn lengths(&self, texts: usize, steps: usize) -> Result<Vec<usize>, FileError> {
+        if self.tensors.tensor("lengths").is_err() {
+            return Ok(vec![steps; texts]);
+        }
+        let lengths = self.integers("lengths")?;
+        if lengths.len() != texts || lengths.iter().any(|&length| length < 0 || length > steps as i64) {
+            let expected = format!("expected {texts} numbers from 0 to {steps}");
+            return Err(self.wrong(format!("tensor `lengths` is {lengths:?}, {expected}")));
+        }
+        Ok(lengths.iter().map(|&length| length as usize).collect())
+    }
+
+    /// The texts, in Tern's ids.
+    fn texts(&self, imported: &Imported) -> Result<Vec<Steps>, FileError> {
+        let (ids, view) = (self.integers("input_ids")?, self.tensor("input_ids")?);
+        let &[texts, steps] = view.shape() else { return Err(self.dimensions("input_ids", view.shape().len())) };
+        let lengths = self.lengths(texts, steps)?;
+        let text = |(text, length): (usize, usize)| {
+            let rows = &ids[text * steps..][..length];
+            let ids: Option<Vec<u32>> =
+                rows.iter().map(|&row| imported.id_of_row(usize::try_from(row).ok()?)).collect();
+            let count = imported.ids.len();
+            ids.map(Steps::Tokens).ok_or_else(|| {
+                self.wrong(format!("text {text} of `input_ids` is {rows:?}, expected ids below {count}"))
+            })
+        };
+        lengths.into_iter().enumerate().map(text).collect()
+    }
+
+    /// The sequences of numbers.
+    fn sequences(&self, imported: &Imported) -> Result<Vec<Steps>, FileError> {
+        let (view, channels) = (self.tensor("inputs")?, imported.model.config().channels.len());
+        let &[sequences, steps, width] = view.shape() else {
+            return Err(self.dimensions("inputs", view.shape().len()));
+        };
+        let Some(array) = f32_array(&view).filter(|_| width == channels) else {
+            let found = format!("tensor `inputs` is {:?} {:?}", view.shape(), view.dtype());
+            return Err(self.wrong(format!("{found}, expected [{sequences}, {steps}, {channels}] F32")));
+        };
+        let sequence = |(sequence, length): (usize, usize)| {
+            let values = array.data[sequence * steps * channels..][..length * channels].to_vec();
+            Steps::Values { values, channels }
+        };
+        Ok(self.lengths(sequences, steps)?.into_iter().enumerate().map(sequence).collect())
+    }
+}

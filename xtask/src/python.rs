@@ -1,0 +1,96 @@
+//! `cargo xtask python`: builds the Python package, installs it into the environment for tests, and runs its tests.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::{Command, program, run, tee};
+use crate::repo;
+use crate::setup::packages::{self, PYTHON};
+use crate::setup::programs::{self, pip_install};
+use crate::stage::{grouped, note};
+
+/// Options of `cargo xtask python`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Also install PyTorch, which takes minutes and 5 GB, and run the tests that need it.
+    #[arg(long)]
+    pub torch: bool,
+    /// Print the size of the wheel, without tests.
+    #[arg(long)]
+    pub wheel: bool,
+}
+
+/// Builds the release wheel, prints its size and path, and runs the tests on it.
+pub fn run_python(options: &Options) -> Result<()> {
+    packages::ensure(&PYTHON)?;
+    ensure_requirements()?;
+    let wheel = build("release")?;
+    let bytes = wheel.metadata().with_context(|| wheel.display().to_string())?.len();
+    println!("{}: {} bytes", repo::shown(&wheel), grouped(bytes));
+    if options.wheel {
+        return Ok(());
+    }
+    if options.torch {
+        note("Python packages", "installing torch");
+        pip_install(&environment(), &["torch"])?;
+    }
+    test(&wheel, if options.torch { &["--torch"] } else { &[] }, |_| {})
+}
+
+/// Builds the wheel with the profile `dev`, whose dependencies other tests compile too, and runs the tests on it. Each
+/// line of their output is passed to `on_line`.
+pub fn test_quickly(on_line: impl FnMut(&str)) -> Result<()> {
+    ensure_requirements()?;
+    test(&build("dev")?, &[], on_line)
+}
+
+/// The environment for tests, which [`programs::ensure_python_packages`] shares.
+fn environment() -> PathBuf {
+    repo::root().join("target").join("python")
+}
+
+/// The command for a program of the environment, in the folder of the package.
+fn tool(name: &str) -> Command {
+    let mut command = program(&environment().join("bin").join(name).to_string_lossy());
+    command.current_dir(repo::root().join("python"));
+    command
+}
+
+/// Installs the packages that the tests import, unless they are installed already.
+fn ensure_requirements() -> Result<()> {
+    let list = repo::root().join("python").join("requirements-test.txt");
+    let installed = environment().join("requirements-test.txt");
+    let wanted = repo::read(&list)?;
+    if repo::read(&installed).is_ok_and(|found| found == wanted) {
+        note("Python packages", "found those for the tests of the Python package");
+        return Ok(());
+    }
+    note("Python packages", "installing those for the tests of the Python package into target/python");
+    // Compiling all modules would take longer than running the tests does.
+    pip_install(&environment(), &["--no-compile", "-r", &list.to_string_lossy()])?;
+    repo::write(&installed, wanted)
+}
+
+/// Builds the wheel into `target/wheels` and returns its path.
+fn build(profile: &str) -> Result<PathBuf> {
+    let folder = repo::root().join("target").join("wheels").join(profile);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    }
+    run(tool("maturin").args(["build", "--locked", "--quiet", "--profile", profile, "--out"]).arg(&folder))?;
+    let files = std::fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
+    let mut wheels = files.flatten().map(|file| file.path());
+    match (wheels.next(), wheels.next()) {
+        (Some(wheel), None) => Ok(wheel),
+        _ => bail!("{}: expected one wheel", repo::shown(&folder)),
+    }
+}
+
+/// Installs the wheel and runs the tests.
+fn test(wheel: &std::path::Path, options: &[&str], on_line: impl FnMut(&str)) -> Result<()> {
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--force-reinstall", "--no-deps"];
+    run(tool("python").args(install).arg(wheel))?;
+    // Not `python -m pytest`, which would import the package's sources in place of the wheel.
+    tee(tool("pytest").args(options).env("PYTHONWARNINGS", "default"), on_line)
+}
