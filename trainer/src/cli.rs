@@ -30,6 +30,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a project with sample data, a recipe and firmware
+    New(commands::new::Args),
     /// Show, convert and split data
     Data(commands::data::Args),
     /// Train a model on labelled texts, plain text, sequences of numbers or a time series
@@ -60,6 +62,12 @@ enum Command {
     Flash(commands::flash::Args),
     /// Send a model to a device over its serial port
     Push(commands::push::Args),
+    /// Download a model of the Hugging Face hub
+    #[cfg(feature = "hub")]
+    Pull(commands::pull::Args),
+    /// Upload a model to the Hugging Face hub
+    #[cfg(feature = "hub")]
+    Upload(commands::upload::Args),
     /// Sign a device file for firmware with a key
     Sign(commands::sign::Args),
     /// Create keys for signing models
@@ -87,6 +95,7 @@ Examples:
 /// Parses the command line and runs its command. Errors go to stderr; the exit status is one of those in the help.
 pub fn run() -> ExitCode {
     let result = match &Cli::parse().command {
+        Command::New(args) => commands::new::run(args),
         Command::Data(args) => commands::data::run(args),
         Command::Train(args) => commands::train::run(args),
         Command::Fit(args) => commands::fit::run(args),
@@ -102,6 +111,10 @@ pub fn run() -> ExitCode {
         Command::Console(args) => commands::console::run(args),
         Command::Flash(args) => commands::flash::run(args),
         Command::Push(args) => commands::push::run(args),
+        #[cfg(feature = "hub")]
+        Command::Pull(args) => commands::pull::run(args),
+        #[cfg(feature = "hub")]
+        Command::Upload(args) => commands::upload::run(args),
         Command::Sign(args) => commands::sign::run(args),
         Command::Key(args) => commands::key::run(args),
         Command::Completions { shell } => completions(*shell),
