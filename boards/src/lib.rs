@@ -235,6 +235,11 @@ impl Board {
         format!("firmware/target/boards/{}.elf", self.name)
     }
 
+    /// The path of the firmware in an archive of `cargo xtask dist`, relative to the folder that has `bin/tern`.
+    pub fn installed_firmware(&self) -> String {
+        format!("share/tern/firmware/{}.elf", self.name)
+    }
+
     /// The path of the firmware that `cargo xtask firmware` builds if `TERN_PUBLIC_KEY` is set: it runs only models
     /// signed with that key.
     pub fn signed_firmware(&self) -> String {

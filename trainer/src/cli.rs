@@ -31,6 +31,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a project with sample data, a recipe and firmware
+    New(commands::new::Args),
     /// Show, convert and split data
     Data(commands::data::Args),
     /// Train a model on labelled texts, plain text, sequences of numbers or a time series
@@ -61,6 +63,12 @@ enum Command {
     Flash(commands::flash::Args),
     /// Send a model to a device over its serial port
     Push(commands::push::Args),
+    /// Download a model of the Hugging Face hub
+    #[cfg(feature = "hub")]
+    Pull(commands::pull::Args),
+    /// Upload a model to the Hugging Face hub
+    #[cfg(feature = "hub")]
+    Upload(commands::upload::Args),
     /// Sign a device file for firmware with a key
     Sign(commands::sign::Args),
     /// Create keys for signing models
@@ -102,6 +110,7 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let result = match &cli.command {
+        Command::New(args) => commands::new::run(args),
         Command::Data(args) => commands::data::run(args),
         Command::Train(args) => commands::train::run(args),
         Command::Fit(args) => commands::fit::run(args),
@@ -117,6 +126,10 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Console(args) => commands::console::run(args),
         Command::Flash(args) => commands::flash::run(args),
         Command::Push(args) => commands::push::run(args),
+        #[cfg(feature = "hub")]
+        Command::Pull(args) => commands::pull::run(args),
+        #[cfg(feature = "hub")]
+        Command::Upload(args) => commands::upload::run(args),
         Command::Sign(args) => commands::sign::run(args),
         Command::Key(args) => commands::key::run(args),
         Command::Completions { shell } => completions(*shell),

@@ -13,14 +13,19 @@ pub mod import;
 pub mod inspect;
 mod interrupt;
 pub mod key;
+pub mod new;
 pub mod predict;
 mod progress_bar;
+#[cfg(feature = "hub")]
+pub mod pull;
 pub mod push;
 pub mod report;
 pub mod sign;
 mod table;
 pub mod train;
 mod uf2;
+#[cfg(feature = "hub")]
+pub mod upload;
 
 use crate::device_file::DeviceFile;
 use crate::float_model::FloatModel;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tern_runtime::Model;
 
 /// The counts of `cargo xtask bench device`: one row for each core, cell, packing and size.
-const COUNTED: &str = include_str!("../../xtask/golden/bench_device.json");
+const COUNTED: &str = include_str!("bench_device.json");
 
 /// The estimated instructions of a token on one core.
 #[derive(Clone, Debug)]

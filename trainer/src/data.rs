@@ -23,6 +23,7 @@ mod split;
 mod statistics;
 mod table;
 mod text;
+mod windows;
 
 pub use delimited::Layout;
 pub use encoding::read as read_text;
@@ -34,6 +35,7 @@ pub use source::{Place, Source, is_hub, is_plain_text};
 pub use split::{folds, hold_out, partition, sample, sample_indices, split};
 pub use statistics::{Lengths, Statistics};
 pub use table::{Columns, Example, Row, read_saved, write};
+pub use windows::Windows;
 
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,8 @@ pub mod export;
 pub mod file_error;
 pub mod fit;
 pub mod float_model;
+#[cfg(feature = "hub")]
+mod hub;
 pub mod import;
 mod link;
 pub mod logits;

@@ -9,6 +9,7 @@
 //!
 //! The order of every sum is independent of the number of threads: the same recipe gives the same bytes.
 
+mod augment;
 mod batches;
 mod checkpoint;
 mod cross_validation;

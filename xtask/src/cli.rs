@@ -9,6 +9,7 @@ use tern_boards::Board;
 use crate::bench::{accuracy, device, early_exit, host, splits, train};
 use crate::data::DataOptions;
 use crate::demo::DemoOptions;
+use crate::package::PackageOptions;
 use crate::python;
 use crate::setup::Needs;
 
@@ -132,6 +133,33 @@ pub enum Command {
     /// Writes target/web/index.html, one file that needs no server and no network. Installs the compiler target first.
     #[command(after_help = "Example:\n  cargo xtask web")]
     Web,
+    /// Make the packages that are published, and compile each from its own files.
+    ///
+    /// Writes target/package/NAME-VERSION.crate for tern-format, tern-boards, tern-runtime, tern-nn and tern-trainer,
+    /// and publishes nothing. Part of `cargo xtask lint`.
+    #[command(after_help = "Examples:\n  cargo xtask package\n  cargo xtask package --verify\n  \
+            cargo xtask package --release v0.1.0     the checks before a release")]
+    Package(PackageOptions),
+    /// Make an archive of `tern` that needs no checkout.
+    ///
+    /// Writes target/dist/tern-VERSION-TARGET.tar.gz with the command for this computer, completions, manual pages, the
+    /// firmware of the emulated boards and the models of the repository. Builds for release, for some minutes.
+    #[command(after_help = "Example:\n  cargo xtask dist")]
+    Dist {
+        /// Write the folder only, not the archive.
+        #[arg(long)]
+        unpacked: bool,
+    },
+    /// Build the documentation as a site, and check its links and anchors.
+    ///
+    /// Writes target/book/html/index.html. Part of `cargo xtask lint`. Installs mdBook first.
+    #[command(after_help = "Example:\n  cargo xtask book")]
+    Book,
+    /// Check the workflows of GitHub Actions by actionlint.
+    ///
+    /// They run on GitHub only. Part of `cargo xtask lint`. Installs actionlint first.
+    #[command(after_help = "Example:\n  cargo xtask workflows")]
+    Workflows,
     /// Run tests of the runtime in Miri, which detects undefined behaviour.
     ///
     /// Runs the tests that reach every `unsafe` block of a host, on the nightly compiler, for some minutes. Installs

@@ -13,6 +13,8 @@
 //! | [`mod@miri`] | runs tests of the runtime in Miri |
 //! | [`cuda`] | compiles the training path for NVIDIA GPUs |
 //! | [`deny`], [`reproducible`] | checks dependencies; builds the firmware twice and compares the results |
+//! | [`package`], [`dist`] | the packages for the registry; an archive of `tern` with its firmware |
+//! | [`book`], [`workflows`] | the site of the documentation; the check of the workflows of GitHub Actions |
 //! | [`data`] | writes the demo's data |
 //! | [`demo`] | trains a model and runs it on an emulated microcontroller |
 //! | [`mod@bench`], [`cores`] | benchmarks; the emulated microcontroller cores that they run on |
@@ -23,6 +25,7 @@
 
 pub mod bench;
 pub mod boards;
+pub mod book;
 pub mod c_library;
 pub mod cli;
 pub mod comments;
@@ -31,12 +34,14 @@ pub mod cuda;
 pub mod data;
 pub mod demo;
 pub mod deny;
+pub mod dist;
 pub mod elf;
 pub mod firmware;
 pub mod imports;
 pub mod lint;
 pub mod minimum_rust;
 pub mod miri;
+pub mod package;
 pub mod process;
 pub mod proof;
 pub mod python;
@@ -48,6 +53,7 @@ pub mod stage;
 pub mod tern;
 pub mod test;
 pub mod web;
+pub mod workflows;
 
 use anyhow::Result;
 
@@ -66,6 +72,10 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Bench(Bench::Host(options)) => bench::host::run(&options),
         Command::Bench(Bench::Train(options)) => bench::train::run(&options),
         Command::Web => web::run(),
+        Command::Package(options) => package::run(&options),
+        Command::Dist { unpacked } => dist::run(unpacked),
+        Command::Book => book::run(),
+        Command::Workflows => workflows::run(),
         Command::C { json } => c_library::run(json),
         Command::Python(options) => python::run_python(&options),
         Command::Proof => proof::run(),

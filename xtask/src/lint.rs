@@ -6,10 +6,14 @@ use anyhow::{Result, bail};
 use tern_boards::BOARDS;
 
 use crate::cores::{CORES, CORTEX_M4, RV32IMAC};
+use crate::package::PackageOptions;
 use crate::process::{cargo, run};
 use crate::setup::{self, Needs, RUNTIME_TARGETS, toolchain};
 use crate::stage::Stages;
-use crate::{c_library, comments, deny, firmware, imports, minimum_rust, proof, repo, reproducible, size};
+use crate::{
+    book, c_library, comments, deny, firmware, imports, minimum_rust, package, proof, repo, reproducible, size,
+    workflows,
+};
 
 /// Runs `cargo xtask lint`. All checks run, also after one has failed.
 pub fn run_lint() -> Result<()> {
@@ -75,11 +79,14 @@ fn checks(stages: &mut Stages) -> Result<()> {
     stages.check("each feature of the runtime", each_feature);
     stages.check("code size", size::check);
     stages.check("minimum Rust version", minimum_rust::run);
+    stages.check("packages", || package::run(&PackageOptions::default()));
     stages.check("dependencies", deny::run);
     stages.check("reproducible firmware", || reproducible::run(tern_boards::DEFAULT));
     stages.check("docs", || {
         run(cargo(&root).env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--no-deps", "--workspace"]))
     });
+    stages.check("book", book::run);
+    stages.check("workflows", workflows::run);
     let failed = stages.failed();
     if !failed.is_empty() {
         bail!("{} of the checks failed: {}", failed.len(), failed.join("; "));

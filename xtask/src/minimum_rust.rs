@@ -50,6 +50,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_badge_of_the_readme_has_the_minimum_version() {
+        let manifest = repo::read(&repo::root().join("Cargo.toml")).unwrap();
+        let version = stated_version(&manifest).unwrap();
+        let readme = repo::read(&repo::root().join("README.md")).unwrap();
+        assert!(readme.contains(&format!("badge/tern--runtime-Rust%20{version}-blue")), "Rust {version}");
+    }
+
+    #[test]
     fn all_workspaces_state_the_same_minimum_version() {
         let read = |path: &str| fs::read_to_string(repo::root().join(path)).unwrap();
         let root = read("Cargo.toml");

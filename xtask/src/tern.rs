@@ -1,7 +1,7 @@
 //! Builds the `tern` command for release and runs it.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -15,10 +15,21 @@ pub struct Tern(PathBuf);
 impl Tern {
     /// Builds the command.
     pub fn build() -> Result<Self> {
+        Tern::build_with(&[])
+    }
+
+    /// Builds the command with more arguments for cargo.
+    pub fn build_with(arguments: &[&str]) -> Result<Self> {
         let root = repo::root();
-        run(cargo(&root).args(["build", "--release", "--package", "tern-trainer", "--bin", "tern"]))?;
+        let build = ["build", "--release", "--package", "tern-trainer", "--bin", "tern"];
+        run(cargo(&root).args(build).args(arguments))?;
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
         Ok(Tern(root.join(target).join("release").join(format!("tern{}", std::env::consts::EXE_SUFFIX))))
+    }
+
+    /// Returns the path of the command.
+    pub fn path(&self) -> &Path {
+        &self.0
     }
 
     /// Returns the command without arguments.

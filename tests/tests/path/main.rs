@@ -16,6 +16,7 @@
 //! | `pico` | UF2 files, and the Raspberry Pi Pico in the emulator rp2040js |
 //! | `flash` | `tern flash` with a fake probe-rs and in the emulator |
 //! | `console` | `tern console`: transcripts of sessions |
+//! | `project` | projects of `tern new`; `tern` without a checkout |
 //! | `port` | the same firmware behind a pseudo-terminal and behind TCP |
 //! | `soak` | random and mutated lines against the emulated device |
 //! | `promises` | the tests that `docs/threat-model.md` and `docs/claims.md` name |
@@ -36,6 +37,7 @@ mod line;
 mod log;
 mod pico;
 mod port;
+mod project;
 mod promises;
 mod python;
 mod python_tokenizers;

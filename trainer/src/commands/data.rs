@@ -27,6 +27,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             )));
         }
     }
+    args.check_windows()?;
     let plain_texts = args.sources.iter().filter(|path| plain::is_plain(path, args)).count();
     match args.sources.len() {
         _ if plain_texts == 0 => run_labelled(args),
@@ -86,8 +87,13 @@ impl Content {
     fn read(path: &Path, args: &Args) -> anyhow::Result<Self> {
         let columns = args.table.columns();
         if data::sequences::is_table(path, &columns.text, columns.layout) {
-            let Sequences { channels, sequences } = data::sequences::read_table(path, &columns.label, columns.layout)?;
+            let Sequences { channels, sequences } =
+                data::sequences::read_table(path, &columns.label, columns.layout, &args.windows())?;
             return Ok(Content { channels, items: sequences });
+        }
+        if !args.windows().are_whole() {
+            let message = "--window and --resample are for tables of sequences, with a column `sequence`";
+            bail!(Failure::Usage(format!("{}: {message}", path.display())));
         }
         let rows = data::read(path, &columns)?.into_iter();
         let items = rows.map(|row| Sequence { name: row.text, label: row.label, steps: Vec::new() });

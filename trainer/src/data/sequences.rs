@@ -4,6 +4,7 @@ use super::delimited::{DelimitedFile, Layout};
 use super::number_table::{self, ColumnSelection, SEQUENCE};
 use super::source;
 use super::text::Text;
+use super::windows::Windows;
 use crate::file_error::FileError;
 use std::path::Path;
 
@@ -33,11 +34,12 @@ pub fn is_table(path: &Path, text: &str, layout: Layout) -> bool {
         && DelimitedFile::open(path, layout).is_ok_and(|(file, _)| has(&file, SEQUENCE) && !has(&file, text))
 }
 
-/// Reads a table with the columns `sequence`, `label` and one for each channel. Fails if the table cannot be read or a
-/// label is empty.
-pub fn read_table(path: &Path, label: &str, layout: Layout) -> Result<Sequences, FileError> {
+/// Reads a table with the columns `sequence`, `label` and one for each channel, and cuts its sequences into `windows`.
+/// Fails if the table cannot be read or a label is empty.
+pub fn read_table(path: &Path, label: &str, layout: Layout, windows: &Windows) -> Result<Sequences, FileError> {
     let texts = [(SEQUENCE, "--sequence-column"), (label, "--label-column")];
     let table = number_table::read(path, &ColumnSelection { texts: &texts, layout, ..ColumnSelection::default() })?;
+    let table = windows.apply(table);
     let mut all = Sequences { channels: table.names, sequences: Vec::new() };
     for ((name, label), numbers) in table.texts[0].iter().zip(&table.texts[1]).zip(&table.rows) {
         let number = |number: &f64| if number.is_nan() { "NA".to_owned() } else { number.to_string() };

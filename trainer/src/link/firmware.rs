@@ -9,31 +9,48 @@ use super::transport::OpenError;
 /// The folder of Tern's source code that this program was built from; it may be gone by now.
 const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
+/// Where to look for firmware that no option names.
+struct Places<'a> {
+    /// The current folder. It and the folders above may be a checkout.
+    here: &'a Path,
+    /// The folder of the program `tern`. An archive of `cargo xtask dist` has the firmware beside it.
+    program: Option<&'a Path>,
+    /// The checkout that this program was built from.
+    checkout: &'a Path,
+}
+
 /// Returns the ELF file of a board's firmware: the `named` one, else the one in the environment variable TERN_FIRMWARE,
-/// else the one that `cargo xtask firmware` built in the current folder, a folder above, or the folder that this
-/// program was built from.
+/// else the one that `cargo xtask firmware` built in the current folder or a folder above, else the one that was
+/// installed with this program, else the one in the folder that this program was built from.
 pub(super) fn find(named: Option<PathBuf>, board: &Board) -> Result<PathBuf, OpenError> {
     let variable = std::env::var_os("TERN_FIRMWARE").filter(|path| !path.is_empty()).map(PathBuf::from);
     let here = std::env::current_dir().unwrap_or_default();
-    find_in(named.or(variable), board, &here, Path::new(CHECKOUT))
+    // A link to the program, such as one in /usr/local/bin, leads to the folder that it was unpacked in.
+    let program = std::env::current_exe().and_then(|program| program.canonicalize()).ok();
+    let program = program.as_deref().and_then(Path::parent);
+    find_in(named.or(variable), board, &Places { here: &here, program, checkout: Path::new(CHECKOUT) })
 }
 
-fn find_in(named: Option<PathBuf>, board: &Board, here: &Path, checkout: &Path) -> Result<PathBuf, OpenError> {
+fn find_in(named: Option<PathBuf>, board: &Board, places: &Places<'_>) -> Result<PathBuf, OpenError> {
     if let Some(path) = named {
         return match std::fs::metadata(&path) {
             Ok(_) => Ok(path),
             Err(error) => Err(OpenError::File { path, kind: "firmware", error }),
         };
     }
+    let Places { here, program, checkout } = places;
     let relative_path = board.firmware();
-    let built =
-        here.ancestors().chain([checkout]).map(|folder| folder.join(&relative_path)).find(|path| path.is_file());
-    built.ok_or_else(|| {
+    let above = here.ancestors().map(|folder| folder.join(&relative_path));
+    let installed = program.and_then(Path::parent).map(|prefix| prefix.join(board.installed_firmware()));
+    let found = above.chain(installed).chain([checkout.join(&relative_path)]).find(|path| path.is_file());
+    found.ok_or_else(|| {
         let build = format!("cargo xtask firmware --board {}", board.name);
-        let command = match checkout.canonicalize() {
-            Ok(checkout) if !here.starts_with(&checkout) => format!("(cd {} && {build})", checkout.display()),
-            Ok(_) => build,
-            Err(_) => format!("{build}    # in a checkout of Tern"),
+        // A `tern` from the registry was built in a folder that is no checkout.
+        let checkout = checkout.canonicalize().ok().filter(|checkout| checkout.join("firmware/Cargo.toml").is_file());
+        let command = match checkout {
+            Some(checkout) if !here.starts_with(&checkout) => format!("(cd {} && {build})", checkout.display()),
+            Some(_) => build,
+            None => format!("{build}    # in a checkout of Tern"),
         };
         OpenError::NoFirmware { board: board.name, command }
     })
@@ -44,28 +61,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_firmware_is_found_in_a_folder_above_and_in_the_checkout() {
+    fn the_firmware_is_found_in_a_folder_above_beside_the_program_and_in_the_checkout() {
         let root = tempfile::tempdir().unwrap();
         let root = root.path().canonicalize().unwrap();
         let board = tern_boards::DEFAULT;
-        let (checkout, elsewhere) = (root.join("checkout"), root.join("elsewhere"));
+        let (checkout, elsewhere, program) = (root.join("checkout"), root.join("elsewhere"), root.join("opt/bin"));
         let inside = checkout.join("a/b");
-        for folder in [&inside, &elsewhere] {
+        for folder in [&inside, &elsewhere, &program] {
             std::fs::create_dir_all(folder).unwrap();
         }
-        let error = find_in(None, board, &elsewhere, &checkout).unwrap_err().to_string();
+        let find = |here: &Path| find_in(None, board, &Places { here, program: Some(&program), checkout: &checkout });
+        let error = find(&elsewhere).unwrap_err().to_string();
+        assert!(error.contains("cargo xtask firmware --board mps2-an386    # in a checkout of Tern\n"), "{error}");
+        let write = |path: PathBuf| {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, "").unwrap();
+            path
+        };
+        write(checkout.join("firmware/Cargo.toml"));
+        let error = find(&elsewhere).unwrap_err().to_string();
         let command = format!("(cd {} && cargo xtask firmware --board mps2-an386)", checkout.display());
         assert!(error.contains(&command), "{error}");
-        let error = find_in(None, board, &inside, &checkout).unwrap_err().to_string();
+        let error = find(&inside).unwrap_err().to_string();
         assert!(error.contains("builds it:\n    cargo xtask firmware --board mps2-an386\n"), "{error}");
 
-        let elf = checkout.join(board.firmware());
-        std::fs::create_dir_all(elf.parent().unwrap()).unwrap();
-        std::fs::write(&elf, "").unwrap();
+        let built = write(checkout.join(board.firmware()));
         for here in [&inside, &elsewhere] {
-            assert_eq!(find_in(None, board, here, &checkout).unwrap(), elf);
+            assert_eq!(find(here).unwrap(), built);
         }
-        let error = find_in(Some("nowhere.elf".into()), board, &inside, &checkout).unwrap_err().to_string();
+        let installed = write(root.join("opt").join(board.installed_firmware()));
+        assert_eq!((find(&inside).unwrap(), find(&elsewhere).unwrap()), (built, installed));
+        let places = Places { here: &inside, program: None, checkout: &checkout };
+        let error = find_in(Some("nowhere.elf".into()), board, &places).unwrap_err().to_string();
         assert!(error.starts_with("nowhere.elf: "), "{error}");
     }
 }

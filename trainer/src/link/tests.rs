@@ -165,7 +165,7 @@ fn the_golden_transcript_is_sent_and_understood() {
             Ok(std::mem::take(&mut self.out).into_bytes())
         }
     }
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/tests/golden/machine.txt");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/link/machine.txt");
     let mut expected = VecDeque::<(Vec<u8>, String)>::new();
     for line in std::fs::read_to_string(path).unwrap().lines().skip(1) {
         match line.split_at(2) {

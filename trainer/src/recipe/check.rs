@@ -1,7 +1,7 @@
 //! Checks a recipe: the range of every value, and which settings go together.
 
 use super::choices::{InputKind, Metric, OptimizerKind, Schedule};
-use super::sections::{Model, fields};
+use super::sections::{Model, Sequences, fields};
 use super::settings::Recipe;
 use crate::file_error::FileError;
 use tern_format::limits::NGRAM_BUCKETS;
@@ -47,6 +47,36 @@ impl Recipe {
         self.check_task()?;
         self.check_training()?;
         self.check_card()
+    }
+
+    /// Checks that only a classifier of sequences has windows, and that both rates of resampling are given.
+    fn check_sequences(&self, reads_sequences: bool) -> Result<(), RecipeError> {
+        let Sequences { window, overlap, sample_rate, resample, jitter, scaling } = self.sequences;
+        if !reads_sequences {
+            let settings = [
+                ("window", window as f64),
+                ("overlap", overlap),
+                ("sample_rate", sample_rate),
+                ("resample", resample),
+                ("jitter", jitter),
+                ("scaling", scaling),
+            ];
+            let set = settings.into_iter().find(|(_, value)| *value != 0.0);
+            return set.map_or(Ok(()), |(key, value)| {
+                let expected = "0 where task is not classify or input is not values";
+                refuse(&format!("[sequences] {key}"), value, expected)
+            });
+        }
+        if overlap > 0.0 && window == 0 {
+            return refuse("[sequences] overlap", overlap, "0 where window is 0: whole recordings do not overlap");
+        }
+        if resample > 0.0 && sample_rate == 0.0 {
+            return refuse("[sequences] sample_rate", 0, "the rows per second of the table, which resample needs");
+        }
+        if sample_rate > 0.0 && resample == 0.0 {
+            return refuse("[sequences] sample_rate", sample_rate, "0 where resample is 0");
+        }
+        Ok(())
     }
 
     fn check_network(&self) -> Result<(), RecipeError> {
@@ -137,6 +167,7 @@ impl Recipe {
         if !is_classifier && !training.teachers.is_empty() {
             return refuse("[training] teachers", "a list", "nothing where task is not classify");
         }
+        self.check_sequences(is_classifier && data.input == InputKind::Values)?;
         if !is_classifier && data.folds > 1 {
             return refuse("[data] folds", data.folds, "1 where task is not classify");
         }

@@ -80,8 +80,10 @@ impl Recipe {
     fn from_layers(mut file: Table, mut options: Table) -> Result<Self, toml::de::Error> {
         let task = options.get("task").or(file.get("task")).cloned();
         let task: Task = task.map_or(Ok(Task::default()), Value::try_into)?;
-        // `--window` sets a key of both sections; the section of the other task is dropped.
-        for (section, task_of_section) in [("language_model", Task::LanguageModel), ("forecast", Task::Forecast)] {
+        // `--window` sets a key of these sections; those of other tasks are dropped.
+        let sections =
+            [("sequences", Task::Classify), ("language_model", Task::LanguageModel), ("forecast", Task::Forecast)];
+        for (section, task_of_section) in sections {
             if task != task_of_section {
                 options.remove(section);
             }

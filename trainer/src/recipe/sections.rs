@@ -62,6 +62,25 @@ section! {
 }
 
 section! {
+    /// The training sequences of a classifier of numbers.
+    Sequences, "sequences" {
+        /// Rows of a window that a classifier of sequences reads, cut from the recordings of a table; 0: whole
+        /// recordings
+        window: usize = 0, whole(0, 1 << 16);
+        /// Share of a window that the next one repeats
+        overlap: f64 = 0.0, Kind::Number { least: 0.0, most: 0.95 };
+        /// Rows per second of a table of sequences, to resample it; 0: unknown
+        sample_rate: f64 = 0.0, Kind::Number { least: 0.0, most: 1e9 };
+        /// Rows per second to which sequences are resampled; 0: they are not
+        resample: f64 = 0.0, Kind::Number { least: 0.0, most: 1e9 };
+        /// Standard deviation of the noise that is added to the normalised numbers of a training sequence
+        jitter: f64 = 0.0, Kind::Number { least: 0.0, most: 10.0 };
+        /// Standard deviation of the factor, around 1, of the normalised numbers of each channel of a training sequence
+        scaling: f64 = 0.0, Kind::Number { least: 0.0, most: 1.0 };
+    }
+}
+
+section! {
     /// The cutting of a language model's text into training windows.
     LanguageModel, "language_model" {
         /// Tokens of a language model's training window; gradients flow through all of them and the context
@@ -263,11 +282,12 @@ section! {
 }
 
 /// The sections of a recipe with the heading of their options in `tern train --help`.
-pub const SECTIONS: [(&[Field], &str); 10] = [
+pub const SECTIONS: [(&[Field], &str); 11] = [
     (&TOP, "Task"),
     (Data::FIELDS, "Data"),
     (LanguageModel::FIELDS, "Task"),
     (Forecast::FIELDS, "Task"),
+    (Sequences::FIELDS, "Sequences"),
     (Vocabulary::FIELDS, "Text"),
     (Tokenizer::FIELDS, "Text"),
     (Model::FIELDS, "Model"),

@@ -1,9 +1,9 @@
 //! The recipe as one struct, and the settings that follow from its keys.
 
 use super::choices::{Bits, ClassWeights, Metric, OptimizerKind, Widths};
-use super::sections::{Card, Data, Export, Forecast, LanguageModel, Model, Tokenizer, Training, Vocabulary};
+use super::sections::{Card, Data, Export, Forecast, LanguageModel, Model, Sequences, Tokenizer, Training, Vocabulary};
 use crate::architecture::{Architecture, CellBias, Head, InputLayer, NgramTable, Recurrent};
-use crate::data::Layout;
+use crate::data::{Layout, Windows};
 use crate::vocabulary::suggested_tokenizer;
 use serde::{Deserialize, Serialize};
 use tern_format::{Ngrams, Output, Pooling, Task, TokenizerKind};
@@ -86,6 +86,8 @@ pub struct Recipe {
     pub task: Task,
     /// Training and validation data.
     pub data: Data,
+    /// Training sequences of a classifier of numbers.
+    pub sequences: Sequences,
     /// Settings of language models.
     pub language_model: LanguageModel,
     /// Settings of forecasts.
@@ -314,6 +316,12 @@ impl Recipe {
     /// The random seed of the validation split and of the folds.
     pub fn split_seed(&self) -> u64 {
         self.data.split_seed.unwrap_or(self.training.seed)
+    }
+
+    /// Returns how the sequences of a table are resampled and cut into windows.
+    pub fn windows(&self) -> Windows {
+        let Sequences { window, overlap, sample_rate, resample, .. } = self.sequences;
+        Windows { rows: window, overlap, rates: (resample > 0.0).then_some([sample_rate, resample]) }
     }
 
     /// Returns the number of folds of the cross-validation for this many training rows; 1 for none.

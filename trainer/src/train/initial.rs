@@ -43,7 +43,7 @@ pub fn weights(architecture: &Architecture, embedding_std: f32, rng: &mut ChaCha
 }
 
 /// Draws a standard normal number (Box–Muller).
-fn normal(rng: &mut ChaCha8Rng) -> f32 {
+pub(super) fn normal(rng: &mut ChaCha8Rng) -> f32 {
     let (radius, angle): (f64, f64) = (rng.random_range(f64::MIN_POSITIVE..1.0), rng.random());
     ((-2.0 * radius.ln()).sqrt() * (2.0 * std::f64::consts::PI * angle).cos()) as f32
 }

@@ -1,6 +1,7 @@
 //! The training loop: epochs, batches, validation after each epoch.
 
 use super::Sample;
+use super::augment::Augmentation;
 use super::batches::{self, Limits};
 use super::problem::Problem;
 use super::schedule::{Position, plateau_rate_factor};
@@ -8,7 +9,7 @@ use super::state::{EpochFigures, EpochProgress, State};
 use crate::architecture::names;
 use crate::denormals::Flush;
 use crate::nn::ngrams::Grid;
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, Sequences};
 use crate::weights::Weights;
 use candle_core::Device;
 use serde::Serialize;
@@ -331,7 +332,13 @@ impl Training<'_> {
     /// Computes the gradients of a batch with dropout.
     fn gradients(&self, batch: &[usize]) -> candle_core::Result<BatchResult> {
         let Problem { architecture, objective, train, .. } = self.problem;
-        let samples: Vec<&Sample> = batch.iter().map(|&sample| &train[sample]).collect();
+        let mut samples: Vec<&Sample> = batch.iter().map(|&sample| &train[sample]).collect();
+        let Sequences { jitter, scaling, .. } = self.recipe.sequences;
+        let batches_done = self.state.total_batches_done;
+        let augmented = Augmentation { jitter, scaling }.apply(&samples, self.recipe.training.seed, batches_done);
+        if let Some(augmented) = &augmented {
+            samples = augmented.iter().collect();
+        }
         let model = &self.recipe.model;
         let dropout = Dropout {
             dropout: model.dropout,
@@ -345,7 +352,7 @@ impl Training<'_> {
         let (seed, device) = (self.recipe.training.seed, &self.device);
         let branch_loss = self.recipe.training.branch_loss.unwrap_or(0.0);
         let graph = Graph { architecture, objective, dropout, grid, branch_loss, seed, device };
-        graph.gradients(&self.state.weights, &samples, self.state.total_batches_done)
+        graph.gradients(&self.state.weights, &samples, batches_done)
     }
 
     /// Returns the samples of a batch whose loss is infinite or NaN; all samples if none is.

@@ -47,7 +47,7 @@ const FORECAST: Training = Training {
     kills: 6,
 };
 const SEQUENCES: Training = Training {
-    args: "ramps.csv --input values --batch-size 4 --valid-fraction 0.1",
+    args: "ramps.csv --input values --batch-size 4 --valid-fraction 0.1 --jitter 0.1 --scaling 0.1",
     use_model: "predict DIR ramps.csv",
     kills: 6,
 };

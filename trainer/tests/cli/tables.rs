@@ -185,3 +185,40 @@ fn texts_without_spaces_and_single_words_are_read_by_their_characters() {
         assert!(printed.contains("--tokenizer chars"), "{printed}");
     }
 }
+
+/// The blocks of shell commands in docs/data.md.
+#[cfg(unix)]
+#[test]
+fn the_forms_of_uci_become_tables() {
+    let folder = Folder::new();
+    let page = include_str!("../../../docs/data.md");
+    let blocks: Vec<&str> = page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(blocks.len(), 2);
+    let shell = |script: &str| {
+        let mut command = std::process::Command::new("sh");
+        let output = command.args(["-ec", script]).current_dir(folder.path(".")).output().unwrap();
+        assert!(output.status.success(), "{}", crate::folder::stderr(&output));
+    };
+    // A file for each sequence.
+    folder.write("MovementAAL_target.csv", "#sequence_ID, class_label\r\n1, 1\r\n2,-1\r\n");
+    folder.write("MovementAAL_RSS_1.csv", "#RSS_anchor1, RSS_anchor2\n-0.9,-0.4,0.2,0.3\n-0.5,-0.3,0.1,0.3\n");
+    folder.write("MovementAAL_RSS_2.csv", "#RSS_anchor1, RSS_anchor2\n0.1,0.2,0.3,0.4\n");
+    shell(blocks[0]);
+    let expected =
+        "sequence,label,rss1,rss2,rss3,rss4\n1,1,-0.9,-0.4,0.2,0.3\n1,1,-0.5,-0.3,0.1,0.3\n2,-1,0.1,0.2,0.3,0.4\n";
+    assert_eq!(folder.text("movement.csv"), expected);
+    // A line for each window.
+    folder.write("y_train.txt", "5\n2\n");
+    for (axis, base) in [("x", 1), ("y", 2), ("z", 3)] {
+        let line = |window: usize| (0..128).map(|step| format!("  {}.{base}e+00", step + window)).collect::<String>();
+        folder.write(&format!("total_acc_{axis}_train.txt"), format!("{}\n{}\n", line(0), line(1000)));
+    }
+    shell(blocks[1]);
+    let table = folder.text("activity.csv");
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(
+        (lines.len(), lines[1], lines[256]),
+        (257, "1,5,0.1e+00,0.2e+00,0.3e+00", "2,2,1127.1e+00,1127.2e+00,1127.3e+00")
+    );
+    assert_eq!(rows(&folder, "activity.csv"), 2.0);
+}

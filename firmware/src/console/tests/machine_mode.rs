@@ -39,7 +39,7 @@ fn machine_mode() {
 /// as control bytes, and is answered by the `<` lines after it.
 #[test]
 fn the_golden_transcript_of_machine_mode() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/tests/golden/machine.txt");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../trainer/src/link/machine.txt");
     let mut console = console_with_model();
     let requests = [
         "@mode machine",

@@ -1,7 +1,8 @@
 //! The options of `tern data`.
 
+use crate::commands::Failure;
 use crate::commands::table::TableArgs;
-use crate::data::Format;
+use crate::data::{Format, Windows};
 use std::path::{Path, PathBuf};
 
 /// Names of the parts of a split, in order.
@@ -20,6 +21,8 @@ Examples:
   tern data messages.csv -o m.jsonl --split 0.8,0.1,0.1 --stratify
                                                       writes m.train.jsonl, m.valid.jsonl, m.test.jsonl
   tern data walks.csv                                 sequences of numbers, one row a time step
+  tern data walks.csv -o windows.csv --window 64 --overlap 0.5 --sample-rate 100 --resample 50
+                                                      windows of recordings, at another rate
   tern data novel.txt -o n.txt --split 0.9,0.1        splits plain text without shuffling it
 
 Equal texts always go to the same part of a split. An output file is replaced as a whole or not
@@ -44,6 +47,18 @@ pub struct Args {
     /// Keep the share of each class in every part
     #[arg(long, requires = "split")]
     pub stratify: bool,
+    /// Cut each recording of a table of sequences into windows of this many rows
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 16))]
+    pub window: Option<u32>,
+    /// Share of a window that the next one repeats, 0 to 0.95
+    #[arg(long, value_name = "X", default_value_t = 0.0, requires = "window")]
+    pub overlap: f64,
+    /// Rows per second of the table, to resample it
+    #[arg(long, value_name = "HZ", requires = "resample")]
+    pub sample_rate: Option<f64>,
+    /// Rows per second to which sequences are resampled
+    #[arg(long, value_name = "HZ", requires = "sample_rate")]
+    pub resample: Option<f64>,
     #[command(flatten)]
     pub table: TableArgs,
     /// Print the figures as one JSON object on stdout
@@ -55,6 +70,25 @@ impl Args {
     /// The shares of the parts of a split; without a split, a single share of 1.0.
     pub fn shares(&self) -> &[f64] {
         self.split.as_deref().unwrap_or(&[1.0])
+    }
+
+    /// The settings by which sequences are resampled and cut.
+    pub fn windows(&self) -> Windows {
+        let rates = self.sample_rate.zip(self.resample).map(|(from, to)| [from, to]);
+        Windows { rows: self.window.unwrap_or(0) as usize, overlap: self.overlap, rates }
+    }
+
+    /// Refuses rates and overlaps out of range.
+    pub fn check_windows(&self) -> Result<(), Failure> {
+        for (option, rate) in [("--sample-rate", self.sample_rate), ("--resample", self.resample)] {
+            if let Some(rate) = rate.filter(|rate| !(*rate > 0.0 && *rate <= 1e9)) {
+                return Err(Failure::Usage(format!("{option} is {rate}, expected more than 0 and at most 1e9")));
+            }
+        }
+        if !(0.0..=0.95).contains(&self.overlap) {
+            return Err(Failure::Usage(format!("--overlap is {}, expected 0 to 0.95", self.overlap)));
+        }
+        Ok(())
     }
 
     /// The files to write: one for each part of a split, such as `m.train.jsonl` for `m.jsonl`, or the output itself.

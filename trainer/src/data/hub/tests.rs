@@ -1,61 +1,36 @@
 //! Tests of the hub client against a small local server.
 
 use super::*;
+use crate::hub::stand_in::{self, Answer, Request};
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
 
 /// Starts a hub with one data set, which answers until the test process ends. Returns its address.
 fn hub(files: HashMap<&'static str, Vec<u8>>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let _ = answer(stream, &files);
-        }
-    });
-    endpoint
+    stand_in::start(move |request| {
+        let mut answer = answer(&request, &files);
+        answer.headers.push(("X-Repo-Commit", "0123abcd".to_owned()));
+        answer
+    })
 }
 
 /// Answers one request: for the list of files, or for a part of a file.
-fn answer(mut stream: TcpStream, files: &HashMap<&'static str, Vec<u8>>) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
-    let mut request = String::new();
-    reader.read_line(&mut request)?;
-    let mut range = None;
-    loop {
-        let mut header = String::new();
-        reader.read_line(&mut header)?;
-        let header = header.trim().to_ascii_lowercase();
-        if header.is_empty() {
-            break;
-        }
-        if let Some((start, end)) = header.strip_prefix("range: bytes=").and_then(|range| range.split_once('-')) {
-            range = Some((start.parse::<usize>().unwrap_or(0), end.parse::<usize>().ok()));
-        }
-    }
-    let path = request.split(' ').nth(1).unwrap_or_default();
-    let head = "X-Repo-Commit: 0123abcd\r\nConnection: close\r\n";
+fn answer(request: &Request, files: &HashMap<&'static str, Vec<u8>>) -> Answer {
+    let path = request.line.strip_prefix("GET ").unwrap_or_default();
     if path.starts_with("/api/datasets/someone/messages") {
         let siblings: Vec<_> = files.keys().map(|name| serde_json::json!({ "rfilename": name })).collect();
-        let body = serde_json::json!({ "sha": "0123abcd", "siblings": siblings }).to_string();
-        return write!(stream, "HTTP/1.1 200 OK\r\n{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        return Answer::new(200, serde_json::json!({ "sha": "0123abcd", "siblings": siblings }).to_string());
     }
     let name = path.strip_prefix("/datasets/someone/messages/resolve/main/");
     let Some((name, bytes)) = name.and_then(|name| files.get_key_value(name)) else {
-        return write!(stream, "HTTP/1.1 404 Not Found\r\n{head}Content-Length: 0\r\n\r\n");
+        return Answer::new(404, "");
     };
-    let (start, end) = range.unwrap_or((0, None));
+    let range = request.headers.get("range").and_then(|range| range.strip_prefix("bytes=")?.split_once('-'));
+    let (start, end) = range.map_or((0, None), |(start, end)| (start.parse().unwrap_or(0), end.parse::<usize>().ok()));
     let end = end.map_or(bytes.len(), |end| bytes.len().min(end + 1));
-    let etag = name.replace('/', "-");
-    write!(
-        stream,
-        "HTTP/1.1 206 Partial Content\r\n{head}ETag: \"{etag}\"\r\nContent-Range: bytes {start}-{}/{}\r\nContent-Length: {}\r\n\r\n",
-        end - 1,
-        bytes.len(),
-        end - start
-    )?;
-    stream.write_all(&bytes[start..end])
+    let mut answer = Answer::new(206, &bytes[start..end]);
+    answer.headers.push(("ETag", format!("\"{}\"", name.replace('/', "-"))));
+    answer.headers.push(("Content-Range", format!("bytes {start}-{}/{}", end - 1, bytes.len())));
+    answer
 }
 
 fn builder(endpoint: &str, cache: &Path) -> ApiBuilder {

@@ -4,7 +4,7 @@ use super::sequence_mistakes::SequenceMistakes;
 use super::sequences::{SequenceTable, analyse};
 use crate::architecture::InputLayer;
 use crate::data::number_table::{LABEL, SEQUENCE};
-use crate::data::{self, normalise};
+use crate::data::{self, Windows, normalise};
 use crate::file_error::FileError;
 use crate::float_model::{Channel, Config, FloatModel, files};
 use crate::metrics::Evaluation;
@@ -44,8 +44,10 @@ impl LabelledSequences {
     /// each class; few sequences are divided into folds.
     pub fn read(recipe: &mut Recipe) -> anyhow::Result<Self> {
         let data = recipe.data.clone();
+        let windows = recipe.windows();
         let read = |path: &Path, columns: &[String]| {
             SequenceTable::read(path, &data.sequence_column, Some(&data.label_column), columns, data.layout())
+                .map(|sequences| sequences.windows(&windows))
         };
         let path = data.train.as_path();
         let all = read(path, &data.columns)?;
@@ -70,7 +72,12 @@ impl LabelledSequences {
                 let bits = |span: &Range<usize>| {
                     all.table.rows[span.clone()].iter().flatten().map(|number| number.to_bits()).collect::<Vec<u64>>()
                 };
-                let keys: Vec<Vec<u64>> = all.spans.iter().map(bits).collect();
+                // So do the windows of one recording, which share rows and much else.
+                let recording = |name: &str| Windows::recording(name).bytes().map(u64::from).collect();
+                let keys: Vec<Vec<u64>> = match windows.rows {
+                    0 => all.spans.iter().map(bits).collect(),
+                    _ => all.names().map(recording).collect(),
+                };
                 let (classes, seed) = (all.classes(&labels, path)?, recipe.split_seed());
                 let held_out = data::hold_out(&keys, &classes, &labels, data.valid_fraction, seed).map_err(wrong)?;
                 match recipe.folds(keys.len()) {
@@ -118,6 +125,10 @@ impl TaskData for LabelledSequences {
         let has_split = self.problem.folds.is_empty();
         let validation = if has_split { format!(", {valid} validation sequences") } else { String::new() };
         note(format!("{training} training sequences of {classes} classes{validation}"));
+        let Windows { rows, overlap, .. } = recipe.windows();
+        if rows > 0 {
+            note(format!("they are windows of {rows} rows with overlap {overlap}; `tern data` cuts other tables"));
+        }
         describe_validation(&self.problem, "sequences", note);
         describe_channels(recipe, &self.problem, &self.channels, &self.train.table, note);
         describe_teachers(recipe, note);

@@ -1,7 +1,7 @@
 //! The sequences of a table of numbers, and the predictions of a model for them.
 
 use crate::data::number_table::{self, ColumnSelection, Table};
-use crate::data::{Layout, normalise};
+use crate::data::{Layout, Windows, normalise};
 use crate::display::quoted;
 use crate::file_error::FileError;
 use crate::float_model::Channel;
@@ -61,6 +61,19 @@ impl SequenceTable {
             }
         }
         Ok(SequenceTable { table, spans })
+    }
+
+    /// Resamples the sequences and cuts them into windows.
+    pub fn windows(self, windows: &Windows) -> Self {
+        if windows.are_whole() {
+            return self;
+        }
+        let table = windows.apply(self.table);
+        let names = &table.texts[0];
+        let is_first = |row: &usize| *row == 0 || names[*row] != names[row - 1];
+        let starts: Vec<usize> = (0..names.len()).filter(is_first).collect();
+        let ends = starts.iter().skip(1).copied().chain([names.len()]);
+        SequenceTable { spans: starts.iter().zip(ends).map(|(&start, end)| start..end).collect(), table }
     }
 
     /// The name of a sequence.

@@ -1,0 +1,142 @@
+//! `tern new`: makes a project with sample data, a recipe and firmware.
+
+mod motion;
+
+use super::{Failure, note, print};
+use crate::recipe::InputKind;
+use crate::write_file::write_file;
+use anyhow::{Context, bail};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Options of `tern new`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tern new spam                      a classifier of messages
+  tern new steps --input values      a classifier of an accelerometer's stream
+
+The project trains as it is, on synthetic sample data, and its firmware runs in QEMU. Its README has the commands.")]
+pub struct Args {
+    /// Folder to make; its last part is the name of the project
+    #[arg(value_name = "NAME")]
+    pub folder: PathBuf,
+    /// Input of the model: texts, or sequences of numbers
+    #[arg(long, value_name = "NAME", value_enum, default_value_t)]
+    pub input: InputKind,
+}
+
+/// A file of a project: its path and its text.
+type File = (&'static str, &'static str);
+
+/// Files in which `NAME` and `VERSION` are replaced by the name of the project and the version of Tern.
+const TEMPLATES: [&str; 3] = ["README.md", "recipe.toml", "firmware/Cargo.toml"];
+
+/// The files that every project has.
+const COMMON: [File; 6] = [
+    (".gitignore", include_str!("../../starter/gitignore")),
+    ("firmware/Cargo.toml", include_str!("../../starter/firmware.toml")),
+    ("firmware/.cargo/config.toml", include_str!("../../starter/cargo_config.toml")),
+    ("firmware/build.rs", include_str!("../../starter/build.rs")),
+    ("firmware/memory.x", include_str!("../../starter/memory.x")),
+    ("firmware/src/board.rs", include_str!("../../starter/board.rs")),
+];
+
+/// The files of a project with texts.
+const TEXT: [File; 4] = [
+    ("README.md", include_str!("../../starter/text/README.md")),
+    ("recipe.toml", include_str!("../../starter/text/recipe.toml")),
+    ("data/messages.csv", include_str!("../../starter/text/messages.csv")),
+    ("firmware/src/main.rs", include_str!("../../starter/text/main.rs")),
+];
+
+/// The files of a project with sequences of numbers, besides its data.
+const VALUES: [File; 3] = [
+    ("README.md", include_str!("../../starter/values/README.md")),
+    ("recipe.toml", include_str!("../../starter/values/recipe.toml")),
+    ("firmware/src/main.rs", include_str!("../../starter/values/main.rs")),
+];
+
+/// Makes the project.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let folder = &args.folder;
+    let name = project_name(folder)?;
+    if folder.exists() {
+        bail!("{}: exists already, expected a new name", folder.display());
+    }
+    // All files are written to a folder beside it, which is then renamed: a project is complete or missing.
+    let new = folder.with_file_name(format!(".{name}.tmp"));
+    if new.exists() {
+        fs::remove_dir_all(&new).with_context(|| new.display().to_string())?;
+    }
+    for (path, text) in files(args.input) {
+        let text = match TEMPLATES.contains(&path) {
+            true => text.replace("NAME", name).replace("VERSION", env!("CARGO_PKG_VERSION")),
+            false => text,
+        };
+        let path = new.join(path);
+        let folder = path.parent().unwrap_or(&new);
+        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        write_file(&path, text.as_bytes()).with_context(|| path.display().to_string())?;
+    }
+    fs::rename(&new, folder).with_context(|| folder.display().to_string())?;
+    print(format_args!("made {}", folder.display()))?;
+    let stream = if args.input == InputKind::Values { " < ../data/stream.csv" } else { "" };
+    note(format_args!(
+        "to go on:\n  cd {}\n  tern train recipe.toml -o model\n  tern export model -o firmware/model.safetensors\n  \
+         cd firmware && cargo run --release{stream}",
+        folder.display()
+    ));
+    Ok(())
+}
+
+/// The name of the project in `folder`, which is also that of a package of cargo.
+fn project_name(folder: &Path) -> Result<&str, Failure> {
+    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let is_name = name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'));
+    match is_name {
+        true => Ok(name),
+        false => Err(Failure::Usage(format!(
+            "the name of the project is {name:?}, expected a lower-case letter and then lower-case letters, digits, `-` or `_`"
+        ))),
+    }
+}
+
+/// All files of a project.
+fn files(input: InputKind) -> Vec<(&'static str, String)> {
+    let owned = |(path, text): &File| (*path, (*text).to_owned());
+    let mut files: Vec<_> = COMMON.iter().map(owned).collect();
+    match input {
+        InputKind::Text => files.extend(TEXT.iter().map(owned)),
+        InputKind::Values => {
+            files.extend(VALUES.iter().map(owned));
+            files.push(("data/motion.csv", motion::recordings()));
+            files.push(("data/stream.csv", motion::stream()));
+        }
+    }
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_packages() {
+        assert_eq!(project_name(Path::new("a/spam-2")).unwrap(), "spam-2");
+        for bad in ["Spam", "2", "a b", "..", "a/é"] {
+            assert!(project_name(Path::new(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn no_placeholder_is_in_a_file_that_is_no_template() {
+        for input in [InputKind::Text, InputKind::Values] {
+            for (path, text) in files(input) {
+                let has_placeholder = text.contains("NAME") || text.contains("VERSION");
+                assert!(!has_placeholder || TEMPLATES.contains(&path), "{path}");
+            }
+        }
+    }
+}

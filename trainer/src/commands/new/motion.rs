@@ -1,0 +1,119 @@
+//! Synthetic recordings of an accelerometer: gravity, a movement made of sines, drift and noise. The same bytes on every
+//! call.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::f64::consts::TAU;
+use std::fmt::Write;
+
+/// Rows in a second.
+const RATE: usize = 50;
+/// Rows of a recording with one label: three windows of 64 rows that overlap by half.
+const RECORDING: usize = 128;
+/// Rows of each part of the stream, eight seconds.
+const PART: usize = 8 * RATE;
+/// Recordings of each label, each with a pose of its own.
+const RECORDINGS: u64 = 60;
+/// The largest number of an axis: ±16 g in thousandths of g.
+const LIMIT: f64 = 16_000.0;
+
+/// A kind of movement.
+#[derive(Clone, Copy)]
+struct Motion {
+    label: &'static str,
+    /// The lowest and the highest frequency, in Hz.
+    frequency: [f64; 2],
+    /// The lowest and the highest amplitude, in thousandths of g.
+    amplitude: [f64; 2],
+    /// The share of the second harmonic, which a step has and a swing has not.
+    harmonic: f64,
+    /// True if the movement is along gravity.
+    is_upright: bool,
+}
+
+const STILL: Motion =
+    Motion { label: "still", frequency: [0.1, 0.3], amplitude: [0.0, 15.0], harmonic: 0.0, is_upright: false };
+const WALKING: Motion =
+    Motion { label: "walking", frequency: [1.5, 2.2], amplitude: [150.0, 400.0], harmonic: 0.5, is_upright: true };
+const RUNNING: Motion =
+    Motion { label: "running", frequency: [2.5, 3.2], amplitude: [700.0, 1400.0], harmonic: 0.4, is_upright: true };
+const SHAKING: Motion =
+    Motion { label: "shaking", frequency: [4.0, 7.0], amplitude: [500.0, 1500.0], harmonic: 0.1, is_upright: false };
+
+/// The table of labelled recordings: columns `sequence`, `label`, `x`, `y`, `z`.
+pub fn recordings() -> String {
+    let mut table = "sequence,label,x,y,z\n".to_owned();
+    for (kind, motion) in [STILL, WALKING, RUNNING, SHAKING].iter().enumerate() {
+        for recording in 0..RECORDINGS {
+            let mut rng = ChaCha8Rng::seed_from_u64(100 * kind as u64 + recording);
+            let pose = direction(&mut rng);
+            for [x, y, z] in rows(motion, pose, RECORDING, &mut rng) {
+                let label = motion.label;
+                let _ = writeln!(table, "{label}-{recording},{label},{x},{y},{z}");
+            }
+        }
+    }
+    table
+}
+
+/// A stream in which the motion changes: columns `x`, `y`, `z`, and an empty line at the end.
+pub fn stream() -> String {
+    let mut rng = ChaCha8Rng::seed_from_u64(1000);
+    let pose = direction(&mut rng);
+    let mut table = "x,y,z\n".to_owned();
+    for motion in [STILL, WALKING, RUNNING, SHAKING, STILL] {
+        for [x, y, z] in rows(&motion, pose, PART, &mut rng) {
+            let _ = writeln!(table, "{x},{y},{z}");
+        }
+    }
+    table + "\n"
+}
+
+/// The rows of one motion, in thousandths of g. `pose`: the direction of gravity.
+fn rows(motion: &Motion, pose: [f64; 3], count: usize, rng: &mut ChaCha8Rng) -> Vec<[i32; 3]> {
+    let axis = if motion.is_upright { pose } else { direction(rng) };
+    let [frequency, amplitude] = [motion.frequency, motion.amplitude].map(|[low, high]| rng.random_range(low..high));
+    let phase = rng.random_range(0.0..TAU);
+    // The pose drifts slowly, as a sensor in a pocket does.
+    let (drift_axis, drift_phase) = (direction(rng), rng.random_range(0.0..TAU));
+    let mut row = |step: usize| {
+        let time = step as f64 / RATE as f64;
+        let angle = TAU * frequency * time + phase;
+        let movement = amplitude * (angle.sin() + motion.harmonic * (2.0 * angle).sin());
+        let drift = 60.0 * (TAU * 0.15 * time + drift_phase).sin();
+        std::array::from_fn(|index| {
+            let noise: f64 = (0..3).map(|_| rng.random_range(-20.0..20.0)).sum();
+            let value = 1000.0 * pose[index] + movement * axis[index] + drift * drift_axis[index] + noise;
+            value.clamp(-LIMIT, LIMIT).round() as i32
+        })
+    };
+    (0..count).map(&mut row).collect()
+}
+
+/// A direction of length 1, all equally likely.
+fn direction(rng: &mut ChaCha8Rng) -> [f64; 3] {
+    loop {
+        let point: [f64; 3] = std::array::from_fn(|_| rng.random_range(-1.0..1.0));
+        let length = point.iter().map(|part| part * part).sum::<f64>().sqrt();
+        if (0.1..=1.0).contains(&length) {
+            return point.map(|part| part / length);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_label_has_its_recordings_and_the_stream_its_parts() {
+        let table = recordings();
+        let rows = 4 * RECORDINGS as usize * RECORDING;
+        assert_eq!(table.lines().count(), 1 + rows);
+        for label in ["still", "walking", "running", "shaking"] {
+            assert_eq!(table.lines().filter(|line| line.contains(&format!(",{label},"))).count(), rows / 4);
+        }
+        assert_eq!(stream().lines().count(), 2 + 5 * PART);
+        assert_eq!(table, recordings());
+    }
+}

@@ -1,0 +1,135 @@
+//! Downloads a model.
+
+use super::client::{Address, Hub};
+use crate::package::hex;
+use anyhow::{Context, bail, ensure};
+use serde_json::Value;
+use sha1::Digest;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Component, Path, PathBuf};
+
+/// A file of a model on the hub.
+struct RemoteFile {
+    name: String,
+    size: u64,
+    checksum: Checksum,
+}
+
+/// The checksum that the hub states for a file, in hexadecimal digits.
+enum Checksum {
+    /// SHA-256 of the bytes, for large files.
+    Sha256(String),
+    /// The id of a git object: SHA-1 of its length and bytes.
+    Git(String),
+}
+
+/// Downloads a model into a new folder: the files with the given names, or all but hidden ones. `report` is called with
+/// the name and the length of each file before it is downloaded. The folder is complete or missing. Returns the files.
+pub fn pull(
+    hub: &Hub,
+    address: &Address,
+    folder: &Path,
+    names: &[String],
+    report: impl Fn(&str, u64),
+) -> anyhow::Result<Vec<PathBuf>> {
+    ensure!(!folder.exists(), "{}: exists already; choose another folder with -o", folder.display());
+    let (commit, files) = list(hub, address)?;
+    let files = select(files, names, address)?;
+    let name = folder.file_name().and_then(|name| name.to_str()).context("-o needs the name of a folder")?;
+    let new = folder.with_file_name(format!(".{name}.tmp"));
+    if new.exists() {
+        fs::remove_dir_all(&new).with_context(|| new.display().to_string())?;
+    }
+    let result = files.iter().try_for_each(|file| {
+        report(&file.name, file.size);
+        download(hub, address, &commit, file, &new.join(&file.name))
+    });
+    let result = result.and_then(|()| fs::rename(&new, folder).with_context(|| folder.display().to_string()));
+    if result.is_err() {
+        // An unfinished folder is of no use; that it cannot be removed is not the error to report.
+        let _ = fs::remove_dir_all(&new);
+    }
+    result?;
+    Ok(files.iter().map(|file| folder.join(&file.name)).collect())
+}
+
+/// The commit of a revision, and its files.
+fn list(hub: &Hub, address: &Address) -> anyhow::Result<(String, Vec<RemoteFile>)> {
+    let Address { repository, revision } = address;
+    let path = format!("api/models/{repository}/revision/{}?blobs=true", revision.replace('/', "%2F"));
+    let answer = hub.json(&hub.url(&path), hub.get(&path)?)?;
+    let file = |file: &Value| {
+        let name = file["rfilename"].as_str()?.to_owned();
+        let large = &file["lfs"];
+        Some(match large["sha256"].as_str().or(large["oid"].as_str()) {
+            Some(sum) => RemoteFile { name, size: large["size"].as_u64()?, checksum: Checksum::Sha256(sum.to_owned()) },
+            None => RemoteFile {
+                name,
+                size: file["size"].as_u64()?,
+                checksum: Checksum::Git(file["blobId"].as_str()?.to_owned()),
+            },
+        })
+    };
+    let files = answer["siblings"].as_array().and_then(|files| files.iter().map(file).collect::<Option<Vec<_>>>());
+    let commit = answer["sha"].as_str().map(str::to_owned);
+    let parts = commit.zip(files);
+    parts.with_context(|| format!("{}: the list of files has not the form of the hub's", hub.url(&path)))
+}
+
+/// The files with these names, or all but hidden ones. Fails if a name is missing or leads out of the folder.
+fn select(files: Vec<RemoteFile>, names: &[String], address: &Address) -> anyhow::Result<Vec<RemoteFile>> {
+    let all: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
+    if let Some(missing) = names.iter().find(|name| !all.contains(name)) {
+        bail!("{}: no file {missing:?}; the files are {}", address.repository, all.join(", "));
+    }
+    let is_wanted = |file: &RemoteFile| match names {
+        [] => !file.name.starts_with('.'),
+        names => names.contains(&file.name),
+    };
+    let files: Vec<RemoteFile> = files.into_iter().filter(is_wanted).collect();
+    ensure!(!files.is_empty(), "{}: the model has no files", address.repository);
+    for file in &files {
+        let is_inside = !file.name.contains('\\')
+            && Path::new(&file.name).components().all(|part| matches!(part, Component::Normal(_)));
+        ensure!(is_inside, "{}: the name {:?} leads out of the folder", address.repository, file.name);
+    }
+    Ok(files)
+}
+
+/// Downloads a file and checks its length and its checksum.
+fn download(hub: &Hub, address: &Address, commit: &str, file: &RemoteFile, to: &Path) -> anyhow::Result<()> {
+    let path = format!("{}/resolve/{commit}/{}", address.repository, file.name);
+    let mut body = hub.get(&path)?.into_body();
+    let shown = || to.display().to_string();
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder).with_context(shown)?;
+    }
+    let mut output = File::create_new(to).with_context(shown)?;
+    let (mut sha256, mut sha1) = (sha2::Sha256::new(), sha1::Sha1::new());
+    sha1.update(format!("blob {}\0", file.size));
+    let (mut reader, mut buffer, mut length) = (body.as_reader(), vec![0; 1 << 16], 0);
+    loop {
+        let count = reader.read(&mut buffer).with_context(|| {
+            format!("{}: the download ended after {length} of {} bytes; try again", hub.url(&path), file.size)
+        })?;
+        let bytes = &buffer[..count];
+        length += count as u64;
+        if bytes.is_empty() || length > file.size {
+            break;
+        }
+        match file.checksum {
+            Checksum::Sha256(_) => sha256.update(bytes),
+            Checksum::Git(_) => sha1.update(bytes),
+        }
+        output.write_all(bytes).with_context(shown)?;
+    }
+    let url = hub.url(&path);
+    ensure!(length == file.size, "{url}: {length} bytes or more, expected {}; try again", file.size);
+    let (found, expected) = match &file.checksum {
+        Checksum::Sha256(expected) => (hex(&sha256.finalize()), expected),
+        Checksum::Git(expected) => (hex(&sha1.finalize()), expected),
+    };
+    ensure!(found == *expected, "{url}: the checksum is {found}, expected {expected}; the file was damaged or changed");
+    output.sync_all().with_context(shown)
+}

@@ -1,0 +1,237 @@
+//! `cargo xtask book`: builds the documentation as a site, and checks every link and anchor in it.
+//!
+//! `docs/SUMMARY.md` lists the pages. They are copied to `target/book/src` at their places in the repository, so that
+//! the same links work in the repository and on the site.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use pulldown_cmark::{Event, Parser, Tag};
+
+use crate::process::{program, run_quietly};
+use crate::repo;
+use crate::setup::programs;
+
+/// The list of pages, below the root of the repository.
+const SUMMARY: &str = "docs/SUMMARY.md";
+
+/// Endings of linked files that are copied to the site.
+const COPIED: [&str; 3] = ["png", "svg", "html"];
+
+/// Builds the site and checks it. Prints its path.
+pub fn run() -> Result<()> {
+    let mdbook = programs::ensure_mdbook()?;
+    let folder = repo::root().join("target").join("book");
+    let (source, site) = (folder.join("src"), folder.join("html"));
+    for folder in [&source, &site] {
+        if folder.is_dir() {
+            fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+        }
+    }
+    let pages = stage(&repo::root(), &source)?;
+    let settings = repo::read(&repo::root().join("docs").join("book.toml"))?;
+    repo::write(&folder.join("book.toml"), settings)?;
+    run_quietly(program(&mdbook.to_string_lossy()).arg("build").arg(&folder).arg("--dest-dir").arg(&site), false)?;
+    let faults = check(&site)?;
+    if !faults.is_empty() {
+        bail!("{}\n{} broken links", faults.join("\n"), faults.len());
+    }
+    println!("{}: {pages} pages, every link and anchor leads somewhere", repo::shown(&site.join("index.html")));
+    Ok(())
+}
+
+/// Copies the pages of the summary, and the pictures that they show, from the repository at `root` to `folder`. Returns
+/// the number of pages.
+fn stage(root: &Path, folder: &Path) -> Result<usize> {
+    let summary = repo::read(&root.join(SUMMARY))?;
+    let docs = Path::new("docs");
+    let pages: HashSet<PathBuf> = links(&summary).iter().map(|link| resolve(docs, &link.path)).collect();
+    let mut files: Vec<PathBuf> = Vec::new();
+    for page in &pages {
+        let text = repo::read(&root.join(page)).with_context(|| format!("{SUMMARY} names {}", page.display()))?;
+        let base = page.parent().unwrap_or(Path::new(""));
+        let text = rewrite(&text, |link| {
+            let target = resolve(base, &link.path);
+            let readme = target.join("README.md");
+            if link.path.is_empty() || pages.contains(&target) {
+                return Some(link.whole());
+            }
+            if pages.contains(&readme) {
+                return Some(format!("{}/README.md{}", link.path.trim_end_matches('/'), link.anchor));
+            }
+            let is_copied = target.extension().is_some_and(|ending| COPIED.iter().any(|copied| ending == *copied));
+            if is_copied && root.join(&target).is_file() {
+                files.push(target);
+                return Some(link.whole());
+            }
+            None
+        });
+        write(&folder.join(page), text.as_bytes())?;
+    }
+    for file in files {
+        let bytes = fs::read(root.join(&file)).with_context(|| format!("cannot read {}", file.display()))?;
+        write(&folder.join(&file), &bytes)?;
+    }
+    let summary = rewrite(&summary, |link| Some(shown(&resolve(docs, &link.path))));
+    write(&folder.join("SUMMARY.md"), summary.as_bytes())?;
+    Ok(pages.len())
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    }
+    repo::write(path, bytes)
+}
+
+/// A path with `/` between its parts, as links have.
+fn shown(path: &Path) -> String {
+    path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+/// Returns the path that a relative link leads to from a page in `base`, without `.` and `..`.
+fn resolve(base: &Path, link: &str) -> PathBuf {
+    let mut path = PathBuf::new();
+    for part in base.join(link).components() {
+        match part {
+            Component::ParentDir => drop(path.pop()),
+            Component::CurDir => {}
+            part => path.push(part),
+        }
+    }
+    path
+}
+
+/// A relative link of a page.
+struct Link {
+    /// The place of the whole link in the page, from the bracket or, of a picture, the exclamation mark.
+    place: std::ops::Range<usize>,
+    /// The path; empty for a place on the same page.
+    path: String,
+    /// The anchor with its `#`, or nothing.
+    anchor: String,
+}
+
+impl Link {
+    fn whole(&self) -> String {
+        format!("{}{}", self.path, self.anchor)
+    }
+}
+
+/// The relative links and pictures of a page, in their order; a picture within a link follows it.
+fn links(text: &str) -> Vec<Link> {
+    let link = |(event, place)| {
+        let (Event::Start(Tag::Link { dest_url, .. }) | Event::Start(Tag::Image { dest_url, .. })) = event else {
+            return None;
+        };
+        let (path, anchor) = dest_url.split_at(dest_url.find('#').unwrap_or(dest_url.len()));
+        let is_external = path.contains("://") || path.starts_with("mailto:");
+        (!is_external).then(|| Link { place, path: path.to_owned(), anchor: anchor.to_owned() })
+    };
+    Parser::new_ext(text, pulldown_cmark::Options::ENABLE_TABLES).into_offset_iter().filter_map(link).collect()
+}
+
+/// Changes the target of every relative link to what `target` returns. If that is `None`, the text of the link remains
+/// without a link.
+fn rewrite(text: &str, mut target: impl FnMut(&Link) -> Option<String>) -> String {
+    let mut changed = text.to_owned();
+    // From the end, so that the places of the links before it stay right.
+    for link in links(text).iter().rev() {
+        let source = &text[link.place.clone()];
+        // A link such as `<https://…>` or `[x][y]` has no target of its own here.
+        let Some(middle) = source.rfind("](") else { continue };
+        let replacement = match target(link) {
+            Some(target) => format!("{}]({target})", &source[..middle]),
+            None => source[..middle].trim_start_matches('!').trim_start_matches('[').to_owned(),
+        };
+        changed.replace_range(link.place.clone(), &replacement);
+    }
+    changed
+}
+
+/// Returns a line for each link of the site that leads nowhere.
+fn check(site: &Path) -> Result<Vec<String>> {
+    let mut pages = BTreeMap::new();
+    read_pages(site, &mut pages)?;
+    ensure!(!pages.is_empty(), "{} has no pages", site.display());
+    let ids: BTreeMap<&Path, HashSet<&str>> =
+        pages.iter().map(|(path, html)| (path.as_path(), values(html, "id").collect())).collect();
+    let mut faults = Vec::new();
+    for (path, html) in &pages {
+        let base = path.parent().unwrap_or(site);
+        for link in values(html, "href").chain(values(html, "src")) {
+            if link.contains(':') || link.is_empty() {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { path.clone() } else { resolve(base, file) };
+            let has_anchor = || ids.get(target.as_path()).is_some_and(|ids| ids.contains(anchor));
+            if !target.is_file() || !(anchor.is_empty() || has_anchor()) {
+                faults.push(format!("{}: {link}", path.strip_prefix(site).unwrap_or(path).display()));
+            }
+        }
+    }
+    Ok(faults)
+}
+
+/// Reads the HTML pages below a folder. The page for missing pages has links from the root of a server.
+fn read_pages(folder: &Path, pages: &mut BTreeMap<PathBuf, String>) -> Result<()> {
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            read_pages(&path, pages)?;
+        } else if path.extension().is_some_and(|ending| ending == "html") && !path.ends_with("404.html") {
+            let html = repo::read(&path)?;
+            pages.insert(path, html);
+        }
+    }
+    Ok(())
+}
+
+/// The values of an attribute in a page.
+fn values<'a>(html: &'a str, attribute: &str) -> impl Iterator<Item = &'a str> {
+    let start = format!(" {attribute}=\"");
+    html.match_indices(&start)
+        .map(|(place, start)| &html[place + start.len()..])
+        .filter_map(|rest| rest.split('"').next())
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_to_pages_stay_and_others_lose_their_target() {
+        let text = "[a](b.md#c), `[x](y)`, [d `e`](f.rs), [g](https://h.org), ![i](j.png)\n\n    [k](l)\n";
+        let changed = rewrite(text, |link| (link.path != "f.rs").then(|| format!("at/{}", link.whole())));
+        assert_eq!(changed, "[a](at/b.md#c), `[x](y)`, d `e`, [g](https://h.org), ![i](at/j.png)\n\n    [k](l)\n");
+        assert_eq!(resolve(Path::new("docs"), "../runtime/./README.md"), Path::new("runtime/README.md"));
+    }
+
+    #[test]
+    fn broken_links_and_anchors_are_found() {
+        let site = repo::root().join("target").join("book-test");
+        fs::create_dir_all(&site).unwrap();
+        fs::write(site.join("a.html"), r##"<h1 id="x"> <a href="#x"> <a href="#y"> <a href="b.html">"##).unwrap();
+        fs::write(site.join("b.html"), r##"<a href="a.html#x"> <a href="c.html"> <img src="d.png">"##).unwrap();
+        assert_eq!(check(&site).unwrap(), ["a.html: #y", "b.html: c.html", "b.html: d.png"]);
+        fs::remove_dir_all(site).unwrap();
+    }
+
+    #[test]
+    fn the_summary_lists_every_page_of_the_docs() {
+        let root = repo::root();
+        let summary = fs::read_to_string(root.join(SUMMARY)).unwrap();
+        let listed: HashSet<PathBuf> =
+            links(&summary).iter().map(|link| resolve(Path::new("docs"), &link.path)).collect();
+        for entry in fs::read_dir(root.join("docs")).unwrap() {
+            let page = Path::new("docs").join(entry.unwrap().file_name());
+            let is_page = page.extension().is_some_and(|ending| ending == "md") && page != Path::new(SUMMARY);
+            assert!(!is_page || listed.contains(&page), "{SUMMARY} lacks {}", page.display());
+        }
+    }
+}
