@@ -10,9 +10,9 @@ use rayon::prelude::*;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Largest number of training rows that are kept for calibration.
+/// The largest number of training rows that are kept for calibration.
 const CALIBRATION_ROWS: usize = 512;
-/// Random seed that chooses them.
+/// The random seed of the choice of these rows.
 const CALIBRATION_SEED: u64 = 1;
 
 /// Options of `tern import`.
@@ -67,7 +67,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let import::Imported { model, notes, recognised, .. } = imported;
     let read = |path: &Option<PathBuf>| -> anyhow::Result<Vec<Example>> {
         let Some(path) = path else { return Ok(Vec::new()) };
-        Ok(data::number(data::read(path, &args.table.columns())?, model.labels(), path)?)
+        Ok(data::index_labels(data::read(path, &args.table.columns())?, model.labels(), path)?)
     };
     let calibration = data::sample(&read(&args.data)?, model.labels().len(), CALIBRATION_ROWS, CALIBRATION_SEED);
     let validation = read(&args.valid)?;
