@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Time after which the bar appears.
+/// The time after which the bar appears.
 const DELAY: Duration = Duration::from_secs(2);
 
 /// A progress bar on stderr that appears after two seconds, if stderr is a terminal. Dropping it removes it.
