@@ -6,7 +6,7 @@ use tern_boards::Board;
 
 use super::transport::OpenError;
 
-/// The folder of Tern's source code that this program was built from; it may be gone by now.
+/// The folder with the source code that this program was built from. It may no longer exist.
 const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Returns the ELF file of a board's firmware: the `named` one, else the one in the environment variable TERN_FIRMWARE,
@@ -18,6 +18,7 @@ pub(super) fn find(named: Option<PathBuf>, board: &Board) -> Result<PathBuf, Ope
     find_in(named.or(variable), board, &here, Path::new(CHECKOUT))
 }
 
+/// Finds the firmware from the folder `here`, with the source code in the folder `checkout`.
 fn find_in(named: Option<PathBuf>, board: &Board, here: &Path, checkout: &Path) -> Result<PathBuf, OpenError> {
     if let Some(path) = named {
         return match std::fs::metadata(&path) {
