@@ -33,6 +33,7 @@ pub struct LabelledSequences {
     problem: Problem,
     /// The settings of temperature and refusal.
     settings: classification::Settings,
+    /// The training sequences.
     train: SequenceTable,
     /// The validation sequences. With cross-validation, all training sequences.
     valid: SequenceTable,
@@ -58,7 +59,7 @@ impl LabelledSequences {
         if recipe.model.output == Output::Sigmoid && labels.len() != 2 {
             return Err(wrong(format!("{} labels, expected 2 where [model] output is \"sigmoid\"", labels.len())));
         }
-        // In a cross-validation both parts are all sequences.
+        // In a cross-validation both parts contain all sequences.
         let (mut train, mut valid, mut folds) = (all.clone(), all.clone(), Vec::new());
         match &data.valid {
             Some(path) => valid = read(path, &all.table.names)?,
