@@ -1,10 +1,10 @@
-//! Import of a model that PyTorch trained: a `state_dict` in safetensors, the list of tokens, and a small settings
+//! Imports a model that PyTorch trained from a `state_dict` in safetensors, the list of tokens, and a small settings
 //! file.
 //!
 //! `tensors` reads the file. `names` finds embedding, recurrent layers and head by the names and shapes that PyTorch's
 //! modules give them. `tokens` reads the vocabulary and moves the rows of padding and unknown token to ids 0 and 1.
-//! `settings` holds what the tensors do not determine. `forward_pass` describes the network that is assumed, and
-//! [`check`] compares it with logits that PyTorch computed.
+//! `settings` reads the settings, which the tensors do not determine. `forward_pass` describes the network that is
+//! assumed, and [`check`] compares it with logits that PyTorch computed.
 
 mod forward_pass;
 mod names;
@@ -26,7 +26,7 @@ use tern_format::Output;
 #[cfg(test)]
 mod tests;
 
-/// Largest difference of a logit in [`check`], relative to the larger of 1 and the logit.
+/// The largest difference of a logit in [`check`], relative to the larger of 1 and the logit.
 const TOLERANCE: f64 = 1e-3;
 
 /// The form of the file that [`check`] reads, for its errors.
@@ -38,7 +38,7 @@ const EXPECTED: &str = "expected `input_ids` [texts, steps] and `logits` [texts,
 pub struct Imported {
     /// The model, without calibration and validation rows.
     pub model: FloatModel,
-    /// Sentences for the user about what was filled in, renamed or cannot be reached.
+    /// Sentences for the user about tensors and tokens that were added, renamed or are never used.
     pub notes: Vec<String>,
     /// The parts of the network and the forward pass that was assumed.
     pub recognised: Recognised,
@@ -53,9 +53,9 @@ impl Imported {
     }
 }
 
-/// Imports `weights` (safetensors) with `settings` (TOML or JSON) and `vocab` (one token a line, or a
-/// `tokenizer.json`). Fails if a file cannot be read, or its content does not form a network that Tern runs. The error
-/// names what was found, what was expected and what to do.
+/// Imports `weights` (safetensors) with `settings` (TOML or JSON) and `vocab` (one token on each line, or a
+/// `tokenizer.json`). Fails if a file cannot be read, or if the tensors do not form a network that Tern can run. The
+/// error names what was found, what was expected and what to do.
 pub fn import(weights: &Path, settings_path: &Path, vocab: &Path) -> Result<Imported, FileError> {
     let settings = Settings::read(settings_path)?;
     let mut notes = Vec::new();
@@ -87,9 +87,9 @@ pub fn import(weights: &Path, settings_path: &Path, vocab: &Path) -> Result<Impo
 /// Compares the imported model with PyTorch on the texts of a safetensors file. Returns the number of texts and the
 /// largest difference of a logit. Fails if the file has another form, or a logit differs by more than the tolerance.
 ///
-/// The file holds `input_ids`, `[texts, steps]`, I64 or I32, of which each is a row of the imported embedding (Tern's
-/// own ids differ), and `logits`, `[texts, outputs]`, F32. With `lengths`, `[texts]`, each text has that many ids;
-/// without, all have `steps`.
+/// The file has the tensors `input_ids`, `[texts, steps]`, I64 or I32, which are rows of the imported embedding (Tern's
+/// own ids differ), and `logits`, `[texts, outputs]`, F32. An optional tensor `lengths`, `[texts]`, has the number of
+/// ids of each text; without it, all texts have `steps` ids.
 pub fn check(path: &Path, imported: &Imported) -> Result<(usize, f64), FileError> {
     let bytes = std::fs::read(path).map_err(FileError::at(path))?;
     let wrong = |problem: String| FileError::new(path, problem);
