@@ -3,7 +3,7 @@
 //! A board's memory map is in its file `firmware/src/board/…`. `cargo xtask firmware` checks that the slot given here
 //! agrees with it.
 
-/// A board.
+/// A microcontroller board or an emulated machine.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Board {
     /// The name: the firmware's cargo feature, the argument of `--board`, and the name in `info`.
@@ -20,7 +20,7 @@ pub struct Board {
     pub emulator: Option<Emulator>,
     /// The chip's name in probe-rs, for real boards.
     pub chip: Option<&'static str>,
-    /// The family of the chip in UF2 files, if its boot ROM takes them.
+    /// The family id of the chip in UF2 files, if its boot ROM accepts such files.
     pub uf2_family: Option<u32>,
 }
 
@@ -73,10 +73,11 @@ pub struct Emulator {
     pub arguments: &'static [&'static str],
     /// True if the machine has a second serial port, for the log.
     pub has_log: bool,
-    /// Length in bytes of the flash that stores models, if QEMU can keep it in a file: its parallel flash of unit 1.
+    /// The length in bytes of the flash that stores models, if QEMU can keep it in a file (`-drive if=pflash,unit=1`).
     pub flash: Option<u32>,
 }
 
+/// A machine of `qemu-system-arm`.
 const fn arm(machine: &'static str) -> Option<Emulator> {
     Some(Emulator {
         program: "qemu-system-arm",

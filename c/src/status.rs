@@ -100,7 +100,7 @@ impl From<LoadError> for tern_status {
             LoadError::Duplicate(_) => TERN_DUPLICATE,
             LoadError::Type { .. } => TERN_TYPE,
             LoadError::Shape { .. } => TERN_SHAPE,
-            LoadError::Place(_) => TERN_PLACE,
+            LoadError::ByteRange(_) => TERN_PLACE,
             LoadError::Texts { .. } => TERN_TEXTS,
             LoadError::VocabularyOrder { .. } => TERN_VOCABULARY_ORDER,
             LoadError::Range { .. } => TERN_RANGE,

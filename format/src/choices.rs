@@ -1,6 +1,6 @@
 //! The enums that describe a model. Each value has one name, used in recipes, in `config.json` and in device files.
 
-/// Declares an enum whose values have names: its values in order, their names, and the way back from a name.
+/// Declares an enum each of whose values has a name: `ALL` values in order, their `name`, and `from_name`.
 macro_rules! choices {
     (
         $(#[$meta:meta])*
@@ -182,8 +182,8 @@ choices! {
     Packing {
         /// LSTM: the four gates of a unit side by side, column by column. For cores without DSP instructions.
         Interleaved4 = "interleaved4",
-        /// Any cell: two rows in each 16-bit half, two columns in each word. For the DSP instructions of Cortex-M4, M7
-        /// and M33.
+        /// Any cell: a 32-bit word holds two columns of two rows, one column in each half: `256 * a + b` for the
+        /// weights a and b of the rows. For the DSP instructions of Cortex-M4, M7 and M33.
         Paired16 = "paired16",
         /// GRU: the three gates of a unit side by side, column by column.
         Interleaved3 = "interleaved3",
@@ -195,8 +195,9 @@ choices! {
 }
 
 impl Packing {
-    /// The packings for layers of 8-bit weights: [`Packing::plain`] and [`Packing::Paired16`].
-    pub const fn of(cell: Cell) -> [Self; 2] {
+    /// The packings in which 8-bit weights of such cells can be exported: [`Packing::plain`] and
+    /// [`Packing::Paired16`].
+    pub const fn for_8_bits(cell: Cell) -> [Self; 2] {
         [Packing::plain(cell), Packing::Paired16]
     }
 
@@ -209,8 +210,8 @@ impl Packing {
         }
     }
 
-    /// The input size and the hidden size of each layer must be multiples of this.
-    pub const fn columns(self) -> usize {
+    /// The number of which the input size and the hidden size of each layer must be multiples.
+    pub const fn size_multiple(self) -> usize {
         match self {
             Packing::Paired16 => 4,
             _ => 1,
@@ -230,7 +231,7 @@ impl Packing {
 }
 
 choices! {
-    /// The unit of text that becomes a token: `kind` under `[tokenizer]` in recipes.
+    /// The kind of tokenizer, which determines what becomes a token: `kind` under `[tokenizer]` in recipes.
     #[derive(Default)]
     TokenizerKind {
         /// Runs of anything but white space.

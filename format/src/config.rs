@@ -71,8 +71,8 @@ impl Conflict {
         Conflict { field, expected }
     }
 
-    /// The conflict of a packing that is not for cells of this kind.
-    const fn packing_of(cell: Cell) -> Self {
+    /// The conflict of a packing that does not fit cells of this kind.
+    const fn packing_for(cell: Cell) -> Self {
         let expected = match cell {
             Cell::Lstm => "interleaved4, paired16 or rows for LSTM cells",
             Cell::Gru => "interleaved3, paired16 or rows for GRU cells",
@@ -100,7 +100,7 @@ impl Config {
         if let Some(packing) = self.packing
             && !packing.fits(self.cell)
         {
-            return Err(Conflict::packing_of(self.cell));
+            return Err(Conflict::packing_for(self.cell));
         }
         if !self.bidirectional && !matches!(self.merge, Merge::Concat) {
             return Err(Conflict::MERGE_OF_ONE_DIRECTION);
@@ -119,7 +119,7 @@ impl Config {
         }
     }
 
-    /// The number of outputs of the last layer of a classifier with so many labels.
+    /// The number of outputs of a classifier's last layer: one for each label, or one in all for a sigmoid.
     ///
     /// # Errors
     /// The conflict of `output` if the output is a sigmoid and there are not two labels.

@@ -33,19 +33,20 @@ tensors! {
 
     /// The model's name, UTF-8.
     NAME = "name"
-    /// Statistics of the calibration: texts, tokens, largest pre-activation, largest cell state: `[4]`.
+    /// Statistics of the calibration, `[4]`: the number of texts and of tokens, the largest absolute pre-activation
+    /// (Q16) and the largest absolute cell state (Q20).
     CALIBRATION = "calibration"
-    /// Group multipliers of 4-bit weights of the last layer.
+    /// Multipliers of 4-bit weights of the last layer, one for each group of 16 columns: `[outputs, groups]`.
     FC_GROUPS = "fc.group_multiplier"
     /// Row multipliers of the last layer: `[outputs]`.
     FC_MULTIPLIER = "fc.multiplier"
-    /// Group multipliers of 4-bit weights of the head's hidden layer.
+    /// Multipliers of 4-bit weights of the head's hidden layer: `[head_hidden, groups]`.
     HIDDEN_GROUPS = "hidden.group_multiplier"
     /// Row multipliers of the head's hidden layer: `[head_hidden]`.
     HIDDEN_MULTIPLIER = "hidden.multiplier"
     /// The real value of 2^15 in the head's hidden layer, for hosts: `[1]`.
     HIDDEN_SCALE = "hidden.scale"
-    /// Group multipliers of 4-bit embeddings.
+    /// Multipliers of 4-bit embeddings: `[V, groups]`.
     EMBEDDING_GROUPS = "embedding.group_multiplier"
     /// Row multipliers of the embedding: `[V]`.
     EMBEDDING_MULTIPLIER = "embedding.multiplier"
@@ -109,7 +110,7 @@ tensors! {
     NGRAMS_SCALE = "ngrams.scale"
 }
 
-/// The parameters of a recurrent layer: the middle part of a [`LayerTensor`]'s name, with its leading dot.
+/// The names of a recurrent layer's parameters: the middle part of a [`LayerTensor`]'s name, with its leading dot.
 pub mod parameter {
     /// The input weights W_ih: `[gates * hidden_size, input_size]` in a checkpoint.
     pub const WEIGHT_IH: &str = ".weight_ih";
@@ -139,10 +140,10 @@ pub mod parameter {
         [WEIGHT_IH, WEIGHT_HH, BIAS, MULTIPLIER_IH, MULTIPLIER_HH, UNITS, SCALE, GROUPS_IH, GROUPS_HH];
 }
 
-/// Ends the names of the tensors of the reverse direction.
+/// The end of the names of the reverse direction's tensors.
 pub const REVERSE: &str = "_reverse";
 
-/// Ends the names of a layer's tensors, before [`REVERSE`]: `_l0` to `_l3`.
+/// The end of the names of a layer's tensors, before [`REVERSE`]: `_l0` to `_l3`.
 pub const fn layer_suffix(layer: u8) -> &'static str {
     match layer {
         0 => "_l0",
@@ -218,8 +219,8 @@ pub mod key {
     pub const SHIFT_NGRAMS: &str = "tern.shift.ngrams";
     /// The shift of the hidden states beside an n-gram branch before they are pooled.
     pub const SHIFT_POOLED: &str = "tern.shift.pooled";
-    /// Begins the keys of the shifts of recurrent layers; the module's name and the suffixes of a
-    /// [`LayerTensor`](super::LayerTensor) follow.
+    /// The beginning of the keys of recurrent layers' shifts, before the module's name and the suffixes of a
+    /// [`LayerTensor`](super::LayerTensor): `tern.shift.lstm_l0`.
     pub const SHIFT: &str = "tern.shift.";
 }
 

@@ -22,7 +22,7 @@ impl Ngrams {
     /// The lengths of n-grams of characters. The longest has at least two characters.
     pub const CHARS: RangeInclusive<u8> = 1..=6;
 
-    /// Checks that a text of this tokenizer can be counted.
+    /// Checks the lengths, and that the tokens of this tokenizer have such n-grams.
     ///
     /// # Errors
     /// A sentence that names what must change.

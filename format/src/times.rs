@@ -1,24 +1,26 @@
 //! The times that a device and the programs at its console allow each other, in milliseconds.
 //!
-//! Wherever a device may take a time, the host waits longer, and where the device waits for silence, the host is silent
-//! for longer. The assertions at the end keep the two sides together. `docs/console.md` lists the times.
+//! Where the device may need a time, the host waits longer; where the device waits for silence on the line, the host is
+//! silent for longer. The assertions at the end of the file check this. `docs/console.md` describes the protocol, and
+//! transfers by YMODEM (invitation, block, acknowledgement), in which these times apply.
 
-/// The most time that the device spends on the checks of a model in `activate`, in `rollback`, and before the first
-/// prompt. A single check may exceed it by less than the time-out of a watchdog.
+/// The time after which the device stops checking a model: in `activate`, in `rollback`, and before the first prompt.
+/// The check that is running then may still take up to [`WATCHDOG`].
 pub const CHECKS: u32 = 30_000;
-/// The longest time-out of a board's watchdog, with its warning.
+/// The longest time-out of any board's watchdog.
 pub const WATCHDOG: u32 = 16_000;
 /// The host's wait for the answer to `activate`, `rollback` and `selftest`; twice as long for `bench`.
 pub const CHECKS_WAIT: u32 = 50_000;
-/// The host's wait for a device that starts. A trial may take all its time and hang, and then the device starts again.
+/// The host's wait for a device that starts. The first boot of a new model may take all the time of its checks and
+/// hang; the watchdog then restarts the device, which checks its old model.
 pub const START_WAIT: u32 = 100_000;
-/// The most time for which the device erases flash before it acknowledges a block, or empties a slot.
+/// The most time for which the device erases flash: before it acknowledges a block, or in `erase`.
 pub const ERASE: u32 = 20_000;
 /// The host's wait for the acknowledgement of a block, for the answer after the last one, and for the answer to
 /// `erase`.
 pub const BLOCK_WAIT: u32 = 30_000;
 
-/// The device's interval between two invitations to a sender.
+/// The device's interval between two invitations to send: the `C` of YMODEM.
 pub const INVITATION: u32 = 2_000;
 /// The silence between two blocks after which the device asks again.
 pub const BLOCK_SILENCE: u32 = 2_000;
@@ -26,15 +28,16 @@ pub const BLOCK_SILENCE: u32 = 2_000;
 pub const BYTE_SILENCE: u32 = 1_000;
 /// The silence after a transfer before the device answers `load`.
 pub const END_SILENCE: u32 = 300;
-/// The device's longest wait for that silence.
+/// The device's longest wait for [`END_SILENCE`].
 pub const MAX_END_SILENCE: u32 = 5_000;
 /// The host's silence after it has cancelled a transfer.
 pub const CANCEL_SILENCE: u32 = 500;
-/// The host's wait for the answer to `mode machine`, after which it cancels a transfer and tries again.
+/// The host's first wait for the answer to `mode machine`. Then it cancels a transfer that may be under way and tries
+/// again.
 pub const RETRY: u32 = 1_200;
-/// The number of further attempts for each of which that wait is doubled; later ones wait as long as the last of these.
+/// The number of times that the wait [`RETRY`] is doubled, once for each further attempt.
 pub const RETRY_DOUBLINGS: u32 = 3;
-/// The time after a block in which a `C` of the device still belongs to what was sent before.
+/// The time after a block in which the host ignores a `C`, because the device sent it before it received the block.
 pub const STALE: u32 = 500;
 /// The host's wait for the device's confirmation that a transfer is cancelled.
 pub const CANCEL_WAIT: u32 = 4_000;

@@ -2,11 +2,11 @@
 
 use crate::TokenizerKind;
 
-/// A way to cut text into tokens. `docs/format.md`, "Text", defines each one.
+/// A rule that cuts text into tokens. `docs/format.md`, "Text", defines each one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Tokenizer {
-    /// The unit of text that becomes a token.
+    /// The kind: what becomes a token.
     pub kind: TokenizerKind,
     /// True if each character is lowercased first. Always false for [`TokenizerKind::Bytes`].
     pub lowercase: bool,

@@ -3,7 +3,7 @@
 use arbitrary::{Result, Unstructured};
 use tern_runtime::testing::{Aligned, Spec};
 use tern_runtime::text::{Tokenizer, TokenizerKind};
-use tern_runtime::write::{Dtype, Tensor, Words, packed, to_bytes};
+use tern_runtime::write::{Dtype, Metadata, Tensor, packed, to_bytes};
 use tern_runtime::{Input, Packing};
 
 type Metadata = Vec<(String, String)>;
@@ -19,8 +19,8 @@ fn parts(bytes: &mut Unstructured<'_>) -> Result<(Metadata, Vec<Tensor>)> {
     let mut packing = Packing::plain(spec.cell);
     if bytes.arbitrary()? {
         packing = Packing::Paired16;
-        spec.sizes.embedding_dim *= packing.columns();
-        spec.sizes.hidden_size *= packing.columns();
+        spec.sizes.embedding_dim *= packing.size_multiple();
+        spec.sizes.hidden_size *= packing.size_multiple();
     }
     let mut tokenizer = Tokenizer::WORDS;
     if spec.input == Input::Tokens {
@@ -35,7 +35,7 @@ fn parts(bytes: &mut Unstructured<'_>) -> Result<(Metadata, Vec<Tensor>)> {
         branch.ngrams.min_chars = branch.ngrams.min_chars.max(1);
         branch.ngrams.max_chars = branch.ngrams.max_chars.max(3);
     }
-    let metadata = Words { tokenizer, ..spec.words() }.metadata();
+    let metadata = Metadata { tokenizer, ..spec.fields() }.entries();
     Ok(packed(packing, &metadata, spec.tensors(seed)))
 }
 

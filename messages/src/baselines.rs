@@ -1,8 +1,8 @@
 //! The accuracy of simple rules on the messages: the largest class, single keywords, and naive Bayes without word
 //! order.
 //!
-//! A model is useful only if it is more accurate than these rules. A rule that is measured on its own training messages
-//! looks better than it is.
+//! A model is useful only if it is more accurate than these rules. They must be measured on other messages than those
+//! that they are fitted to, on which they look better than they are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ pub struct Baselines {
     pub majority: f64,
     /// One keyword for each class, found by hill climbing; a message without a keyword gets the best class.
     pub keyword_per_class: f64,
-    /// Every message gets the class that its most indicative token suggests.
+    /// Every message gets the class of its most indicative token: the one with the largest share in one class.
     pub best_token: f64,
     /// Naive Bayes over the set of tokens.
     pub naive_bayes: f64,
@@ -127,7 +127,7 @@ impl Keywords {
     }
 }
 
-/// The number of keywords that are tried for each class, the best single keywords first.
+/// The number of keywords that are tried for each class: those that are best alone.
 const CANDIDATES: usize = 40;
 
 /// Replaces one keyword at a time by the best other one until no replacement is better.
@@ -138,7 +138,7 @@ fn keyword_per_class(train: &Corpus, counts: &Counts) -> Keywords {
         let before = best_score;
         for class in 0..CLASSES {
             let mut words: Vec<_> = counts.iter().collect();
-            // By the messages of other classes with the word, less those of this class.
+            // By the number of messages with the word in other classes, less the number in this class.
             words.sort_by_key(|(_, by_class)| i64::from(by_class.iter().sum::<u32>()) - 2 * i64::from(by_class[class]));
             for (word, _) in words.into_iter().take(CANDIDATES) {
                 let mut rule = best.clone();
@@ -155,7 +155,7 @@ fn keyword_per_class(train: &Corpus, counts: &Counts) -> Keywords {
     }
 }
 
-/// The class with the largest smoothed share of any token; `None` if all tokens are unknown.
+/// The class of the token with the largest smoothed share in one class; `None` if all tokens are unknown.
 fn best_token(tokens: &BTreeSet<String>, counts: &Counts) -> Option<usize> {
     let known = tokens.iter().filter_map(|token| counts.get(token));
     let shares_and_classes = known.map(|by_class| {

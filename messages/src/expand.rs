@@ -15,7 +15,7 @@ use crate::rng::Rng;
 /// The choices of each slot, by the name of the slot.
 pub type Slots = BTreeMap<String, Vec<String>>;
 
-/// The deepest nesting of slots; deeper nesting means that a slot contains itself.
+/// The deepest nesting of choices and slots; deeper nesting means that a slot contains itself.
 const MAX_DEPTH: usize = 8;
 
 /// Returns a random text of `template`.

@@ -36,7 +36,7 @@ const TYPO_PERCENT: usize = 40;
 const SECOND_TYPO_PERCENT: usize = 33;
 /// The percentage of people's messages that quote a message of another class.
 const REPLY_PERCENT: usize = 50;
-/// The generator skips a template after this many texts in a row that it already has.
+/// The number of attempts to get a new text from a template before the generator goes on to the next template.
 const MAX_REPEATS: usize = 40;
 
 /// The training messages and the test messages.
@@ -61,7 +61,7 @@ pub fn generate(seed: u64) -> Result<Messages> {
     Ok(Messages { train, held_out })
 }
 
-/// Expands templates and remembers the texts that it has written.
+/// Generates messages, each text only once.
 struct Writer<'a> {
     grammar: &'a Grammar,
     rng: Rng,

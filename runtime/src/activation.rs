@@ -2,36 +2,38 @@
 
 use crate::fixed::round_shift;
 
-/// `[256]` cells of Q19 inputs from −8; see docs/arithmetic.md.
+/// The table of the sigmoid: 256 intervals of width 1/16 from −8, input Q19. The upper half of an entry is the value in
+/// the middle of its interval, the lower half the slope; see docs/arithmetic.md.
 pub(crate) static SIGMOID: [i32; 256] = include!("tables/sigmoid.in");
-/// `[256]` cells of Q20 inputs from −4.
+/// The table of tanh: 256 intervals of width 1/32 from −4, input Q20.
 pub(crate) static TANH: [i32; 256] = include!("tables/tanh.in");
 
-/// Computes σ(z): z in Q19, any; result Q15, 0 … 32,767. Largest error below 2.1e-4, just inside ±8 (test `errors`).
+/// Computes σ(z): any z in Q19; result Q15, 0 … 32,767. The error is below 2.1e-4, and largest just inside ±8 (test
+/// `errors`).
 #[inline(always)]
 pub(crate) fn sigmoid(z: i32) -> i32 {
     interpolate(&SIGMOID, z)
 }
 
-/// Computes tanh(z): z in Q20, any; result Q15. Largest error below 4.2e-4, just inside ±4 (test `errors`).
+/// Computes tanh(z): any z in Q20; result Q15. The error is below 4.2e-4, and largest just inside ±4 (test `errors`).
 #[inline(always)]
 pub(crate) fn tanh(z: i32) -> i32 {
     interpolate(&TANH, z)
 }
 
-/// ReLU, saturating: z in Q20, any; result Q15, 0 to 32,767.
+/// Computes max(0, z), saturating: any z in Q20; result Q15, 0 to 32,767.
 #[inline(always)]
 pub(crate) fn relu(z: i32) -> i32 {
     // In two steps, so that the rounding cannot overflow; the result is the same.
     round_shift(z >> 4, 1).clamp(0, 32_767)
 }
 
-/// Interpolates: the value of a table cell (upper half) plus its slope (lower half) times the signed lower half of `z`.
-/// On Cortex-M4 these are SSAT, LDR and SMLABB.
+/// Interpolates: the value of the interval that contains `z`, plus its slope times the distance from its middle, which
+/// is the signed lower half of `z`. On Cortex-M4 these are SSAT, LDR and SMLABB.
 #[inline(always)]
 fn interpolate(table: &[i32; 256], z: i32) -> i32 {
-    let cell = (z >> 15).clamp(-128, 127) + 128;
-    let entry = table[cell as usize];
+    let interval = (z >> 15).clamp(-128, 127) + 128;
+    let entry = table[interval as usize];
     let (slope, offset) = (i32::from(entry as i16), i32::from(z as i16));
     entry.wrapping_add(slope * offset) >> 16
 }

@@ -1,4 +1,5 @@
-//! The configuration of a model: its choices and its sizes.
+//! The configuration of a model: its choices and its sizes. A method that asks for a part which is not built in returns
+//! a constant, so that the compiler drops the code for that part.
 
 use tern_format::limits::MAX_LAYERS;
 use tern_format::{Cell, Input, Merge, Ngrams, Output, Pooling, Task, Tokenizer};
@@ -22,8 +23,8 @@ pub struct Config {
     pub embedding_dim: usize,
     /// The kind of recurrent cell.
     pub cell: Cell,
-    /// The number of recurrent layers: 1 to 4; 0 if the model has no recurrent branch. The choices of that branch then
-    /// mean nothing.
+    /// The number of recurrent layers: 1 to 4; 0 if the model has no recurrent branch. `cell`, `bidirectional`, `merge`
+    /// and `pooling` are then unused.
     pub layers: usize,
     /// True if each layer also reads the sequence in reverse.
     pub bidirectional: bool,
@@ -63,12 +64,11 @@ impl Config {
     }
 
     /// Returns true if the model has this layer in this direction.
-    pub(crate) fn has(&self, place: Place) -> bool {
-        usize::from(place.layer) < self.layers && (self.reads_both_ways() || !place.reverse)
+    pub(crate) fn has(&self, direction: LayerDirection) -> bool {
+        usize::from(direction.layer) < self.layers && (self.reads_both_ways() || !direction.reverse)
     }
 
-    /// Returns true if the model is bidirectional. Always false if that is not built in, so that no code is linked for
-    /// it.
+    /// Returns true if the model is bidirectional. Always false if that is not built in.
     pub(crate) fn reads_both_ways(&self) -> bool {
         BIDIRECTIONAL && self.bidirectional
     }
@@ -121,20 +121,21 @@ impl Config {
 
 /// One direction of one recurrent layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct LayerDirection {
     /// 0 … 3
     pub layer: u8,
     pub reverse: bool,
 }
 
-impl Place {
-    pub(crate) const FIRST: Place = Place { layer: 0, reverse: false };
-    /// The number of places that this build has room for.
-    pub(crate) const COUNT: usize = if STACKED || BIDIRECTIONAL { 2 * Place::LAYERS } else { 1 };
+impl LayerDirection {
+    pub(crate) const FIRST: LayerDirection = LayerDirection { layer: 0, reverse: false };
+    /// The number of layers times directions that this build has room for.
+    pub(crate) const COUNT: usize = if STACKED || BIDIRECTIONAL { 2 * LayerDirection::LAYERS } else { 1 };
     /// The number of layers that this build has room for.
     pub(crate) const LAYERS: usize = if STACKED { MAX_LAYERS } else { 1 };
 
-    pub(crate) fn all() -> impl Iterator<Item = Place> {
-        (0..Place::COUNT as u8).map(|index| Place { layer: index / 2, reverse: index % 2 == 1 })
+    /// The directions of all layers that this build has room for: layer by layer, forward before reverse.
+    pub(crate) fn all() -> impl Iterator<Item = LayerDirection> {
+        (0..LayerDirection::COUNT as u8).map(|index| LayerDirection { layer: index / 2, reverse: index % 2 == 1 })
     }
 }

@@ -1,4 +1,4 @@
-//! The cost of a model, known before it runs.
+//! The cost of a model, computed from its file: multiply-accumulates, RAM and flash.
 
 use crate::layers::linear::Linear;
 use crate::model::Model;
@@ -7,8 +7,8 @@ use crate::model::Model;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cost {
-    /// The multiply-accumulates of the recurrent layers for one token, in both directions. A bidirectional model
-    /// computes them when its logits are asked for, and again after more tokens.
+    /// The multiply-accumulates of the recurrent layers for one token, in both directions. A bidirectional model runs
+    /// all tokens when its logits are asked for, and all of them again if it has read more since.
     pub macs_per_token: usize,
     /// The same for a folded token, whose input projection is precomputed.
     pub macs_per_folded_token: usize,
@@ -75,9 +75,9 @@ impl Model<'_> {
     pub fn cost(&self) -> Cost {
         let head_macs = |layer: &Linear<'_>| layer.weight.macs();
         let scratch = |tokens: usize| 4 * self.scratch_len_for(tokens);
-        // The difference over many tokens, so that rounding up to words does not matter.
+        // Over many tokens, so that rounding up to whole words does not change the quotient.
         let per_token = (scratch(1_000) - scratch(0)) / 1_000;
-        let numbers = self.numbers();
+        let values = self.value_parts();
         let mut flash = Flash {
             header: self.header_len,
             recurrent: self.cells().iter().map(|cell| cell.summary().bytes).sum(),
@@ -90,7 +90,7 @@ impl Model<'_> {
             labels: self.labels.byte_len(),
             ngrams: self.ngram_bytes(),
             golden: self.golden.byte_len()
-                + 4 * (numbers.golden_offsets.len() + numbers.golden_values.len() + self.golden_logits.len()),
+                + 4 * (values.golden_offsets.len() + values.golden_values.len() + self.golden_logits.len()),
             other: 0,
         };
         let Flash { header, recurrent, head, embedding, folded, vocabulary, labels, golden, ngrams, .. } = flash;

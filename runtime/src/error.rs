@@ -159,8 +159,9 @@ pub enum LoadError {
         /// The shape that fits.
         expected: [u32; 3],
     },
-    /// A tensor's byte range does not match its shape, does not follow the previous tensor, or is not aligned.
-    Place(Name),
+    /// A tensor's byte range (`data_offsets`) does not match its shape, does not follow the previous tensor, or is not
+    /// aligned to its element size.
+    ByteRange(Name),
     /// The offsets of a text table decrease, do not begin at 0 or do not end at the length of its bytes; or a text is
     /// not UTF-8.
     Texts {
@@ -190,6 +191,7 @@ pub enum LoadError {
     },
 }
 
+/// Writes a shape without its unused dimensions: `[256, 64]`.
 struct Shape([u32; 3]);
 
 impl fmt::Display for Shape {
@@ -205,7 +207,7 @@ impl fmt::Display for Shape {
 messages! {
     LoadError:
     LoadError::Refused => "the file is refused; build tern-runtime with the feature `errors` to learn why";
-    // No other error is given; the texts of the others need not be linked.
+    // Without the feature `errors` the loader gives only `Refused`, and the other texts are not linked.
     _ if !ERRORS => "the file is refused";
     LoadError::Misaligned => "the file's address is not a multiple of 8; align it, for example with `include_model!`";
     LoadError::Truncated { found, expected } => "the file ends after {found} bytes of {expected}; copy it again";
@@ -226,7 +228,7 @@ messages! {
     LoadError::Type { tensor, expected } => "tensor `{tensor}` is not {expected}; export the model again";
     LoadError::Shape { tensor, found, expected } =>
         "tensor `{tensor}` is {}, expected {}; export the model again", Shape(*found), Shape(*expected);
-    LoadError::Place(name) =>
+    LoadError::ByteRange(name) =>
         "tensor `{name}` has a byte range that does not fit its shape or its neighbours; export the model again";
     LoadError::Texts { table, index } =>
         "text {index} of `{table}` has wrong offsets or is not UTF-8; export the model again";
@@ -330,16 +332,16 @@ messages! {
 }
 
 /// The reason why [`Model::text_session`](crate::Model::text_session) or [`value_session`](crate::Model::value_session)
-/// begins no session.
+/// fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum SessionError {
     /// The scratch is too short.
     Scratch(ScratchError),
-    /// The model reads values, and the session would read text.
+    /// A text session was asked for, but the model reads values.
     ReadsValues,
-    /// The model reads text, and the session would read values.
+    /// A value session was asked for, but the model reads text.
     ReadsText,
 }
 

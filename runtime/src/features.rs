@@ -1,10 +1,12 @@
-//! The features of this build.
+//! The Cargo features of this build, as types and constants.
 //!
-//! A file that needs a feature that is off is refused at load, so no code for it needs to be linked. Such a feature is
-//! represented by a type without values, or by a constant that is false.
+//! The loader refuses a file that needs a feature which is off, so no code for that feature needs to be linked. A part
+//! of a model that belongs to a feature is kept in the feature's wrapper: `Option<Folding<Folded>>`. If the feature is
+//! off, the wrapper has no values, so the compiler knows that the option is `None` and drops the code for it. The
+//! constants below do the same for conditions.
 
-/// Declares a wrapper type for each feature. If the feature is on, the type holds a `T`; if it is off, the type has no
-/// values and takes no space.
+/// Declares a wrapper type for each feature, or for several of which one must be on. If it is on, the type holds a `T`;
+/// if it is off, the type has no values and takes no space.
 macro_rules! features {
     ($($(#[$doc:meta])* $feature_type:ident = $($feature:literal)|+)*) => { $(
         #[cfg(any($(feature = $feature),+))]
@@ -70,20 +72,20 @@ features! {
     /// Parts of models that read values.
     Values = "values"
     /// Folded tokens.
-    Folds = "folding"
+    Folding = "folding"
     /// The hidden layer of the head.
     Hidden = "hidden"
     /// The kept steps of a bidirectional model.
-    Steps = "bidirectional"
+    Bidirectional = "bidirectional"
     /// The n-gram branch.
     Ngrams = "ngrams"
     /// The rule by which a classifier refuses to answer.
-    Refuses = "refusal"
-    /// Features that are computed for the head, if it does not read the last hidden state in place.
-    Features = "pooling" | "bidirectional" | "ngrams"
+    Refusal = "refusal"
+    /// The buffer for the input of the head, if the head does not read the last hidden state in place.
+    HeadFeatures = "pooling" | "bidirectional" | "ngrams"
 }
 
-/// True if a plain packing is built in.
+/// True if the plain packing of some cell is built in.
 pub(crate) const PLAIN: bool = Interleaved4::<()>::IS_BUILT || Gru::<()>::IS_BUILT || Rnn::<()>::IS_BUILT;
 /// True if `paired16` is the only packing, so that all sizes are multiples of 4.
 #[cfg(dsp)]
@@ -91,24 +93,24 @@ pub(crate) const ONLY_PAIRED: bool = !PLAIN && !WIDTHS;
 /// True if models may have more than one layer.
 pub(crate) const STACKED: bool = cfg!(feature = "stacked");
 /// True if layers may also read the sequence in reverse.
-pub(crate) const BIDIRECTIONAL: bool = Steps::<()>::IS_BUILT;
+pub(crate) const BIDIRECTIONAL: bool = Bidirectional::<()>::IS_BUILT;
 /// True if the head may read the mean or the maximum of the hidden states.
 pub(crate) const POOLING: bool = cfg!(feature = "pooling");
 /// True if models may read values.
 pub(crate) const VALUES: bool = Values::<()>::IS_BUILT;
 /// True if tokens may be folded.
-pub(crate) const FOLDING: bool = Folds::<()>::IS_BUILT;
+pub(crate) const FOLDING: bool = Folding::<()>::IS_BUILT;
 /// True if models may have an n-gram branch.
 pub(crate) const NGRAMS: bool = Ngrams::<()>::IS_BUILT;
 /// True if classifiers may refuse to answer.
-pub(crate) const REFUSAL: bool = Refuses::<()>::IS_BUILT;
+pub(crate) const REFUSAL: bool = Refusal::<()>::IS_BUILT;
 /// True if the head may have a hidden layer.
 pub(crate) const HIDDEN: bool = Hidden::<()>::IS_BUILT;
-/// True if the tokenizers of this kind are built in.
+/// True if the tokenizers `html_words` are built in.
 pub(crate) const HTML_WORDS: bool = cfg!(feature = "html_words");
-/// True if the tokenizers of this kind are built in.
+/// True if the tokenizers `wordpiece` are built in.
 pub(crate) const WORDPIECE: bool = cfg!(feature = "wordpiece");
-/// True if errors name the fault of a file.
+/// True if [`LoadError`](crate::LoadError) names the fault of a file.
 pub(crate) const ERRORS: bool = cfg!(feature = "errors");
 /// True if weights of 4 and 16 bits are built in.
 pub(crate) const WIDTHS: bool = cfg!(feature = "widths");

@@ -1,13 +1,13 @@
 //! The fixed-point operations of `docs/arithmetic.md`. Kernels in assembly and for wide instructions implement the same
 //! operations.
 
-/// `(acc · m) >> 16`, floor. `m`: 0 … 32,767.
+/// `(acc · m) >> 16`, rounded down. `m`: 0 … 32,767.
 #[inline(always)]
 pub(crate) const fn requantize(acc: i32, multiplier: i16) -> i32 {
     if cfg!(thumb1) { requantize_by_halves(acc, multiplier) } else { requantize_by_long_product(acc, multiplier) }
 }
 
-/// `requantize(w · 2^9, m)`, which fits 16 bits: an embedded value. `m`: 0 … 32,767.
+/// An embedded value, Q15: `requantize(w · 2^9, m)`, which fits 16 bits. `m`: 0 … 32,767.
 #[inline(always)]
 pub(crate) const fn embedded(weight: i8, multiplier: i16) -> i16 {
     ((weight as i32 * multiplier as i32) >> 7) as i16
@@ -20,21 +20,21 @@ pub(crate) const fn embedded_wide(weight: i16, multiplier: i16) -> i16 {
     ((weight as i32 * multiplier as i32) >> 15) as i16
 }
 
-/// The upper half of a 64-bit product: one instruction on most cores.
+/// [`requantize`] as the upper half of a 64-bit product: one instruction on most cores.
 #[inline(always)]
 const fn requantize_by_long_product(acc: i32, multiplier: i16) -> i32 {
     ((acc as i64 * ((multiplier as i32) << 16) as i64) >> 32) as i32
 }
 
-/// The same for cores whose products have 32 bits. With `acc = 2^16·high + low`, the product `high · m` is exact; the
-/// lower part is below 2^31.
+/// [`requantize`] for cores that multiply 32 bits only. With `acc = 2^16·high + low`, neither `high · m` nor `low · m`
+/// overflows.
 #[inline(always)]
 const fn requantize_by_halves(acc: i32, multiplier: i16) -> i32 {
     let (high, low, m) = (acc >> 16, acc & 0xffff, multiplier as i32);
     high * m + ((low * m) >> 16)
 }
 
-/// `v / 2^n`, half up. |v| + 2^(n−1) < 2^31, 0 < n < 31.
+/// `v / 2^n`, rounded to the nearest, half up. |v| + 2^(n−1) < 2^31, 0 < n < 31.
 #[inline(always)]
 pub(crate) const fn round_shift(v: i32, n: u32) -> i32 {
     (v + (1 << (n - 1))) >> n

@@ -1,4 +1,4 @@
-//! Committed files that tests make: tables, a device file and its logits.
+//! Golden files: tables, a device file and its logits, which tests generate and compare with the committed ones.
 
 use std::{format, fs};
 

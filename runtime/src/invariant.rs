@@ -1,9 +1,9 @@
-//! Fall-backs for values that always exist after a file has been checked.
+//! `unwrap` without a panic, for values that always exist after a file has been checked.
 //!
-//! A release build must not panic, so it uses the fall-back; a build with debug assertions reports the broken
-//! invariant.
+//! If such a value is missing, a release build, which must not panic, uses a fall-back; a build with debug assertions
+//! panics.
 
-/// An optional value that an invariant guarantees.
+/// An optional value that the checks at load guarantee.
 pub(crate) trait Guaranteed<T> {
     /// The value. If there is none, a debug build panics and a release build returns `fallback`.
     fn guaranteed_or(self, fallback: T) -> T;

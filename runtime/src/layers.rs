@@ -1,8 +1,11 @@
-//! The recurrent layers: one step of one direction, for every kind of cell.
+//! The layers of a network: embedding, recurrent cells, n-gram branch, pooling and head.
+//!
+//! [`Cell`] is one direction of a recurrent layer and computes its steps. It has a variant for each kind of cell and
+//! memory layout (packing), with a module each. The plain code of a layer defines its result; on some processors a
+//! kernel from `kernel/` replaces it.
 
 pub(crate) mod embedding;
 pub(crate) mod folded;
-pub(crate) mod fours;
 #[cfg(feature = "widths")]
 pub(crate) mod generic;
 pub(crate) mod gru;
@@ -13,6 +16,7 @@ pub(crate) mod matrix;
 #[cfg(feature = "ngrams")]
 pub(crate) mod ngrams;
 pub(crate) mod paired;
+pub(crate) mod paired_groups;
 pub(crate) mod pooling;
 pub(crate) mod rnn;
 pub(crate) mod scaling;
@@ -25,7 +29,6 @@ use crate::invariant::Guaranteed;
 pub(crate) use crate::kernel::arguments::{State, Summary};
 #[cfg(any(test, feature = "write"))]
 use crate::kernel::{arguments::Interleaved, dot_pairs, dot_rows};
-use crate::layers::fours::Fours;
 #[cfg(feature = "widths")]
 use crate::layers::generic::RowLayer;
 use crate::layers::gru::Gru;
@@ -33,6 +36,7 @@ use crate::layers::lstm::Lstm;
 use crate::layers::paired::Paired;
 #[cfg(any(test, feature = "write"))]
 use crate::layers::paired::biases;
+use crate::layers::paired_groups::PairedGroups;
 use crate::layers::rnn::Rnn;
 #[cfg(any(test, feature = "write"))]
 use crate::rows::rows;
@@ -51,7 +55,7 @@ pub(crate) enum Cell<'a> {
     /// LSTM in the packing `paired16`.
     Paired(features::Paired16<Paired<'a>>),
     /// GRU and plain cells in the packing `paired16`.
-    Fours(features::Paired16<features::OtherCells<Fours<'a>>>),
+    PairedGroups(features::Paired16<features::OtherCells<PairedGroups<'a>>>),
     Gru(features::Gru<Gru<'a>>),
     Rnn(features::Rnn<Rnn<'a>>),
     /// Any cell, in the packing `rows`.
@@ -65,11 +69,12 @@ pub(crate) enum Cell<'a> {
     None,
 }
 
-/// Passes the state of one layer through the codec: the hidden state, then the finer state.
+/// Passes the state of one layer through the codec: the hidden state, then the cell state of an LSTM or the finer
+/// hidden state of a GRU.
 pub(crate) fn visit_state(state: &mut State<'_>, kind: CellKind, codec: &mut StateCodec<'_>) {
     codec.halves(state.h.iter_mut());
     codec.words(state.c.iter_mut());
-    // LSTM accepts any cell state; that of a GRU is a number of ±1 in Q30.
+    // Any cell state of an LSTM is valid; the finer hidden state of a GRU is within ±1, Q30.
     let is_valid = kind != CellKind::Gru || state.c.iter().all(|c| c.unsigned_abs() <= 1 << 30);
     codec.check(is_valid);
 }
@@ -81,7 +86,7 @@ impl Cell<'_> {
         match self {
             Cell::Lstm(lstm) => lstm.step(x, state),
             Cell::Paired(paired) => paired.step(x, state),
-            Cell::Fours(fours) => fours.step(x, None, state),
+            Cell::PairedGroups(groups) => groups.step(x, None, state),
             Cell::Gru(gru) => gru.step(x, state),
             Cell::Rnn(rnn) => rnn.step(x, state),
             #[cfg(feature = "widths")]
@@ -105,7 +110,7 @@ impl Cell<'_> {
         match self {
             Cell::Lstm(lstm) => lstm.with_input_sums(sums).step(&[], state),
             Cell::Paired(paired) => paired.step_folded(sums, state),
-            Cell::Fours(fours) => fours.step(&[], Some(sums), state),
+            Cell::PairedGroups(groups) => groups.step(&[], Some(sums), state),
             Cell::Gru(gru) => gru.with_input_sums(sums).step(&[], state),
             Cell::Rnn(rnn) => Rnn { layer: rnn.layer.with_input_sums(sums), ..**rnn }.step(&[], state),
             #[cfg(feature = "widths")]
@@ -123,7 +128,7 @@ impl Cell<'_> {
         match self {
             Cell::Lstm(lstm) => lstm.summary(),
             Cell::Paired(paired) => paired.summary(),
-            Cell::Fours(fours) => fours.summary(),
+            Cell::PairedGroups(groups) => groups.summary(),
             Cell::Gru(gru) => gru.summary(),
             Cell::Rnn(rnn) => rnn.layer.summary(),
             #[cfg(feature = "widths")]
@@ -144,7 +149,7 @@ impl Cell<'_> {
                 let units = paired.records().map(|record| (record.weight_ih, biases(record.initial_sums).guaranteed()));
                 units.flat_map(|(weights, bias)| dot_pairs(weights, x, bias)).collect()
             }
-            Cell::Fours(fours) => fours.input_sums(x),
+            Cell::PairedGroups(groups) => groups.input_sums(x),
             Cell::Gru(gru) => {
                 let units = rows(gru.weight_ih, gru.input_size).zip(gru.bias);
                 let sums = |(weights, &[r, z, n, hidden_n]): (&[[i8; 3]], &[i32; 4])| {

@@ -1,4 +1,8 @@
-//! The loader: from the bytes of a device file to a checked [`Model`].
+//! The loader: turns the bytes of a device file into a checked [`Model`].
+//!
+//! [`scanner`] walks through the header's JSON, [`tensor_reader`] finds an entry in it by name, and [`metadata`],
+//! [`inputs`], [`recurrent`], [`ngrams`], [`folded_tokens`] and [`outputs`] read one part of the model each. [`file`]
+//! explains how faults are recorded, [`bounds`] proves that no sum overflows.
 
 mod bounds;
 pub(crate) mod dtype;
@@ -22,13 +26,13 @@ use crate::model::{Calibration, Model};
 use crate::text;
 use explain::explain;
 use file::{Fault, File};
-use metadata::Kind;
+use metadata::Metadata;
 use scanner::{Scanner, read_header};
 use tensor_names::Tensor;
 use tern_format::limits::NAME_BYTES;
 
-/// The length of a device file, from its header alone. More bytes may follow it, for example in a flash slot that is
-/// larger than the model.
+/// The length of the device file at the beginning of `bytes`, according to its header. More bytes may follow it, for
+/// example in a flash slot that is larger than the model.
 ///
 /// # Errors
 /// [`LoadError::Truncated`] if `bytes` is shorter than that; [`LoadError::Header`] if there is no header.
@@ -44,11 +48,12 @@ struct Length {
     entries: usize,
 }
 
+/// Reads the whole header once. Records a fault if it is malformed or if the file is shorter than it requires.
 fn length(file: &mut File<'_>) -> Length {
     read_header(file);
     let mut scanner = Scanner::new(file);
     while scanner.next() {}
-    // A sum that overflows is longer than any memory.
+    // If the sum saturates, no memory is that large, and the file is refused below.
     let length = file.header.len().saturating_add(scanner.entry.end);
     if length > file.bytes.len() {
         file.refuse(Fault::Truncated { expected: length });
@@ -86,8 +91,8 @@ fn read<'a>(file: &mut File<'a>) -> Result<Model<'a>, LoadError> {
         file.refuse(Fault::TrailingBytes { expected: length.file });
     }
     let file = &*file;
-    let kind = Kind::read(file);
-    let Kind { mut config, packing, hidden_shift, .. } = kind;
+    let metadata = Metadata::read(file);
+    let Metadata { mut config, packing, hidden_shift, .. } = metadata;
 
     let name = file.text(Tensor::NAME);
     if !NAME_BYTES.contains(&name.len()) || !text::is_utf8(name) {
@@ -98,7 +103,7 @@ fn read<'a>(file: &mut File<'a>) -> Result<Model<'a>, LoadError> {
     let [cell, ..] = &cells;
     config.hidden_size = cell.summary().hidden_size;
     #[cfg(feature = "ngrams")]
-    let ngrams = ngrams::read(file, &mut config, kind.ngram_shift);
+    let ngrams = ngrams::read(file, &mut config, metadata.ngram_shift);
     let folded = folded_tokens::read(file, &config, &cells);
     let outputs = outputs::read(file, &mut config, &inputs, hidden_shift);
 
@@ -118,7 +123,7 @@ fn read<'a>(file: &mut File<'a>) -> Result<Model<'a>, LoadError> {
         folded,
         #[cfg(feature = "ngrams")]
         ngrams,
-        numbers: inputs.numbers,
+        value_parts: inputs.value_parts,
         cells,
         packing,
         hidden: outputs.hidden,

@@ -5,7 +5,7 @@
 
 use core::num::NonZeroUsize;
 
-use crate::config::{Config, Place};
+use crate::config::{Config, LayerDirection};
 use crate::features;
 use crate::invariant::Guaranteed;
 use crate::layers::Cell;
@@ -15,13 +15,14 @@ use crate::layers::head::{Head, Refusal};
 use crate::layers::linear::Linear;
 #[cfg(feature = "ngrams")]
 use crate::layers::ngrams::NgramTable;
-use crate::layers::scaling::{Channel, Numbers};
+use crate::layers::scaling::{Channel, ValueParts};
 use crate::rows::rows;
 use crate::text::texts::Texts;
 use crate::text::vocabulary::Vocabulary;
 use tern_format::Packing;
 
-/// Statistics of the calibration, which ran the float model over training texts during the export.
+/// Statistics of the calibration: during the export, the float model ran over training texts to find the ranges of its
+/// activations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Calibration {
@@ -64,23 +65,24 @@ pub struct Model<'a> {
     pub(crate) vocabulary: Vocabulary<'a>,
     pub(crate) embedding: Embedding<'a>,
     /// The precomputed input projections, if tokens are folded.
-    pub(crate) folded: Option<features::Folds<Folded<'a>>>,
+    pub(crate) folded: Option<features::Folding<Folded<'a>>>,
     /// The table of the n-gram branch, if the model has one.
     #[cfg(feature = "ngrams")]
     pub(crate) ngrams: Option<features::Ngrams<NgramTable<'a>>>,
     /// The channels, if the model reads values.
-    pub(crate) numbers: Option<features::Values<Numbers<'a>>>,
+    pub(crate) value_parts: Option<features::Values<ValueParts<'a>>>,
     /// Layer by layer, forward before reverse. Entries beyond [`cells`](Model::cells) are unused.
-    pub(crate) cells: [Cell<'a>; Place::COUNT],
+    pub(crate) cells: [Cell<'a>; LayerDirection::COUNT],
     pub(crate) packing: Packing,
+    /// The hidden layer of the head, if it has one.
     pub(crate) hidden: Option<features::Hidden<Linear<'a>>>,
     pub(crate) head: Head<'a>,
     /// UTF-8
     pub(crate) name: &'a [u8],
     pub(crate) labels: Texts<'a>,
-    /// Empty if the model reads values.
+    /// The golden texts; empty if the model reads values.
     pub(crate) golden: Texts<'a>,
-    /// `[golden · classes]`, Q16
+    /// The logits of all golden examples, `[golden · classes]`, Q16
     pub(crate) golden_logits: &'a [i32],
     pub(crate) calibration: Calibration,
     pub(crate) embedding_scale_bits: u32,
@@ -116,7 +118,7 @@ impl<'a> Model<'a> {
 
     /// A channel of the input; none beyond the last channel, and none if the model reads text.
     pub fn channel(&self, index: usize) -> Option<Channel<'a>> {
-        let Numbers { channels, input, .. } = self.numbers();
+        let ValueParts { channels, input, .. } = self.value_parts();
         Some(Channel { name: channels.get(index)?, point: *input.point.get(index)? })
     }
 
@@ -124,7 +126,7 @@ impl<'a> Model<'a> {
     /// integers. Values are ordered by time step, then by channel; none beyond the last.
     /// [`ValueSession::predicted`](crate::ValueSession::predicted) gives the integers.
     pub fn forecast_channel(&self, index: usize) -> Option<Channel<'a>> {
-        let Numbers { channels, output, .. } = self.numbers();
+        let ValueParts { channels, output, .. } = self.value_parts();
         let name = output.channel_of(index).and_then(|channel| channels.get(channel));
         Some(Channel { name: name.unwrap_or(""), point: *output.point.get(index)? })
     }
@@ -139,8 +141,8 @@ impl<'a> Model<'a> {
         self.calibration
     }
 
-    /// The real number that 2^15 stands for in an embedded token, as the bits of an IEEE 754 single, because this crate
-    /// computes with no float.
+    /// The real number that 2^15 stands for in an embedded token, or in a normalised input value, as the bits of an
+    /// IEEE 754 single, because this crate uses no floats.
     pub fn embedding_scale_bits(&self) -> u32 {
         self.embedding_scale_bits
     }
@@ -153,19 +155,20 @@ impl<'a> Model<'a> {
         let all = (0..self.golden_logits.len() / classes).zip(rows(self.golden_logits, classes));
         all.map(move |(index, logits)| {
             let text = model.golden.get(index).unwrap_or("");
-            Golden { text, values: model.numbers().golden(index).unwrap_or(&[]), logits }
+            Golden { text, values: model.value_parts().golden(index).unwrap_or(&[]), logits }
         })
     }
 
-    /// The channels and golden sequences; empty if the model reads text.
-    pub(crate) fn numbers(&self) -> &Numbers<'a> {
-        match &self.numbers {
-            Some(numbers) => numbers,
-            None => &Numbers::NONE,
+    /// The parts of a model that reads values; empty if the model reads text.
+    pub(crate) fn value_parts(&self) -> &ValueParts<'a> {
+        match &self.value_parts {
+            Some(parts) => parts,
+            None => &ValueParts::NONE,
         }
     }
 
-    /// The precomputed input projection of a folded token in one direction, `[hidden_size * rows]`.
+    /// The precomputed input projection of a token in one direction, `[hidden_size * sums_of_unit]`; none if the token
+    /// is not folded.
     #[inline]
     pub(crate) fn folded_sums(&self, id: u32, reverse: bool) -> Option<&'a [i32]> {
         self.folded.as_ref()?.find(id, reverse)
@@ -182,21 +185,22 @@ impl<'a> Model<'a> {
         self.cells.get(..self.config.directions() * self.config.layers).guaranteed_or(&self.cells)
     }
 
-    /// The first of [`cells`](Model::cells).
+    /// The first of [`cells`](Model::cells): the first layer, forward.
     #[inline]
     pub(crate) fn first_cell(&self) -> &Cell<'a> {
         let [first, ..] = &self.cells;
         first
     }
 
-    /// The same model with other cells, for a copy of the weights.
+    /// The same model with other cells, which run from a copy of the weights.
     #[cfg(any(test, feature = "unpacked"))]
     pub(crate) fn with_cells(mut self, cells: impl Iterator<Item = Cell<'a>>) -> Self {
         self.cells.iter_mut().zip(cells).for_each(|(place, cell)| *place = cell);
         self
     }
 
-    /// Returns true if the head reads the last hidden state in place, without pooling, merging or an n-gram branch.
+    /// Returns true if the head reads the last hidden state where the layer wrote it, without a buffer: there is no
+    /// pooling, merging or n-gram branch.
     pub(crate) fn reads_state(&self) -> bool {
         self.config.pools_last() && !self.config.reads_both_ways() && !self.config.counts_ngrams()
     }

@@ -24,14 +24,14 @@ impl Model<'_> {
             Cell::Gru => "gru",
             Cell::Rnn | Cell::RnnRelu => "rnn",
         };
-        let has_other_widths = self.packing == Packing::Rows
-            || self.embedding.weight.is_other_width()
-            || self.head.linear.weight.is_other_width()
-            || self.hidden.as_ref().is_some_and(|hidden| hidden.weight.is_other_width());
+        let has_4_or_16_bit_weights = self.packing == Packing::Rows
+            || self.embedding.weight.is_4_or_16_bit()
+            || self.head.linear.weight.is_4_or_16_bit()
+            || self.hidden.as_ref().is_some_and(|hidden| hidden.weight.is_4_or_16_bit());
         let needed = [
             (!packing.is_empty(), packing),
             (!cell.is_empty(), cell),
-            (has_other_widths, "widths"),
+            (has_4_or_16_bit_weights, "widths"),
             (config.layers > 1, "stacked"),
             (config.bidirectional, "bidirectional"),
             (config.pooling != Pooling::Last, "pooling"),

@@ -1,5 +1,5 @@
-//! Iterators over the rows of a matrix. They replace methods of slices that can panic if the compiler loses track of a
-//! length not being zero.
+//! Iterators over the rows of a matrix. They replace methods of slices, such as `chunks_exact`, for which the compiler
+//! links a panic where it cannot see that the length of a row is not zero.
 
 use core::num::NonZeroUsize;
 
@@ -16,7 +16,7 @@ pub(crate) fn row<T>(elements: &[T], columns: NonZeroUsize, index: usize) -> Opt
     elements.get(begin..)?.get(..columns.get())
 }
 
-/// See [`rows`].
+/// The iterator that [`rows`] returns.
 #[derive(Clone, Debug)]
 pub(crate) struct Rows<'a, T> {
     rest: &'a [T],
@@ -34,7 +34,8 @@ impl<'a, T> Iterator for Rows<'a, T> {
     }
 }
 
-/// [`rows`], followed by empty rows without end, for a precomputed input projection.
+/// The same as [`rows`], but followed by empty rows without end. A step with a precomputed input projection has no
+/// input weights, so it gets empty rows only.
 #[inline]
 pub(crate) fn rows_or_empty<T>(elements: &[T], columns: NonZeroUsize) -> impl Iterator<Item = &[T]> {
     let mut rest = elements;
@@ -45,7 +46,7 @@ pub(crate) fn rows_or_empty<T>(elements: &[T], columns: NonZeroUsize) -> impl It
     })
 }
 
-/// Pieces of `SIZE` elements, the last of which may be shorter, like `chunks`.
+/// Cuts `elements` into pieces of `SIZE`, the last of which may be shorter, like `chunks`.
 #[cfg(feature = "widths")]
 #[inline]
 pub(crate) fn pieces<const SIZE: usize, T>(elements: &[T]) -> impl Iterator<Item = &[T]> {

@@ -1,7 +1,7 @@
-//! Sessions: one text or one sequence of values on its way through a model.
+//! Sessions: one text or one sequence of values that a model reads, with its hidden state in the caller's scratch.
 //!
 //! [`Model::text_session`] and [`Model::value_session`] are for programs that run one kind of model; [`Model::session`]
-//! is for programs that run both.
+//! is for programs that run both. [`SessionBase`] has what both kinds share; `forward` computes the steps.
 
 mod base;
 pub(crate) mod forward;
@@ -139,7 +139,7 @@ impl<'s> DerefMut for Session<'s> {
     }
 }
 
-/// One text on its way through a model. It dereferences to [`SessionBase`], which has `reset`, `logits`, `save` and
+/// A session of a model that reads text. It dereferences to [`SessionBase`], which has `reset`, `logits`, `save` and
 /// `restore`.
 #[derive(Debug)]
 pub struct TextSession<'s>(SessionBase<'s>);
@@ -155,7 +155,7 @@ pub struct Step<'s> {
 }
 
 impl TextSession<'_> {
-    /// Reads the next bytes of the text, which may be cut anywhere. Each complete token costs one step.
+    /// Reads the next bytes of the text. The text may be cut into chunks anywhere. Each complete token costs one step.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.0.feed_text(bytes);
     }
@@ -167,15 +167,15 @@ impl TextSession<'_> {
         encoder.feed_tokens(&forward.model.vocabulary, bytes, &mut ShownSteps { forward, on_step: &mut on_step });
     }
 
-    /// Reads one token by its id, past the tokenizer. An id beyond the vocabulary counts as [`UNK`]. It does not end a
-    /// token whose bytes are still arriving, and the n-gram branch does not read it.
+    /// Reads one token by its id, without the tokenizer. An id beyond the vocabulary counts as [`UNK`]. A token whose
+    /// bytes are still arriving goes on afterwards, and the n-gram branch does not read the id.
     pub fn feed_id(&mut self, id: u32) {
         let forward = &mut self.0.forward;
         forward.take_id(if (id as usize) < forward.model.config().vocab_size { id } else { UNK });
     }
 
-    /// Counts one n-gram by its hash, past the tokenizer, if the model has an n-gram branch. See
-    /// [`NgramHasher`](crate::text::NgramHasher).
+    /// Counts one n-gram by its hash, which [`NgramHasher`](crate::text::NgramHasher) computes, without the tokenizer.
+    /// Does nothing if the model has no n-gram branch.
     #[cfg(feature = "ngrams")]
     pub fn feed_ngram(&mut self, hash: u32) {
         self.0.forward.take_ngram(hash);
@@ -204,7 +204,7 @@ impl TextSession<'_> {
     }
 }
 
-/// A forward pass whose steps are shown to `on_step`.
+/// A receiver of tokens that runs a step for each and passes the step to `on_step`.
 struct ShownSteps<'f, 's> {
     forward: &'f mut Forward<'s>,
     on_step: &'f mut dyn FnMut(Step<'_>),
@@ -227,8 +227,8 @@ impl TokenSink for ShownSteps<'_, '_> {
     }
 }
 
-/// One sequence of values on its way through a model. It dereferences to [`SessionBase`], which has `reset`, `logits`,
-/// `save` and `restore`.
+/// A session of a model that reads values. It dereferences to [`SessionBase`], which has `reset`, `logits`, `save` and
+/// `restore`.
 #[derive(Debug)]
 pub struct ValueSession<'s>(SessionBase<'s>);
 
@@ -242,7 +242,7 @@ impl ValueSession<'_> {
     /// One predicted value of a forecast, as [`Model::forecast_channel`](crate::Model::forecast_channel) describes it;
     /// none beyond the last value, and none of a classifier.
     pub fn predicted(&mut self, index: usize) -> Option<i32> {
-        let output = self.0.forward.model.numbers().output;
+        let output = self.0.forward.model.value_parts().output;
         let value = self.0.logits().get(index)?;
         output.write(index, value, self.0.forward.scratch.last)
     }

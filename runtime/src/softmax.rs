@@ -2,7 +2,7 @@
 
 use crate::invariant::Guaranteed;
 
-/// 2^(−j/64) in Q30, j = 0 … 64.
+/// The powers 2^(−j/64) in Q30, j = 0 … 64.
 static POW2: [u32; 65] = include!("tables/pow2.in");
 
 /// The number log2(e) in Q30.
@@ -17,16 +17,16 @@ pub fn softmax(logits: &[i32], class: usize) -> u32 {
     }
 }
 
-/// Computes exp(−d): d in Q16, result Q30. Error at most 1.6e-5 (test `errors`).
+/// Computes exp(−d) as 2^(−d · log2(e)): d in Q16, result Q30. The error is at most 1.6e-5 (test `errors`).
 pub(crate) fn exp_neg(d: u32) -> u32 {
     // d · log2(e) in Q22: the whole part from bit 22 up, then 6 bits of index into the table, then 16 bits of
     // interpolation between its entries.
     let y = (u64::from(d) * LOG2_E) >> 24;
-    let (whole, cell, fraction) = (y >> 22, (y >> 16 & 63) as usize, (y & 0xffff) as u32);
+    let (whole, index, fraction) = (y >> 22, (y >> 16 & 63) as usize, (y & 0xffff) as u32);
     if whole >= 31 {
         return 0;
     }
-    let (from, to) = (POW2.get(cell).copied().guaranteed(), POW2.get(cell + 1).copied().guaranteed());
+    let (from, to) = (POW2.get(index).copied().guaranteed(), POW2.get(index + 1).copied().guaranteed());
     let step = (u64::from(from.saturating_sub(to)) * u64::from(fraction)) >> 16;
     from.saturating_sub(step as u32) >> whole
 }
@@ -41,8 +41,8 @@ pub(crate) fn probability(logit: i32, largest: i32, logits: impl Iterator<Item =
     quotient((u64::from(weight(logit)) << 16) + sum / 2, sum.max(1))
 }
 
-/// Divides, rounded down. The quotient is at most 2^17 − 1, the divisor below 2^47 and not 0. On small cores a division
-/// of 64 bits is a function of 900 bytes.
+/// Divides bit by bit and rounds down. The quotient must be at most 2^17 − 1, the divisor below 2^47 and not 0. It
+/// replaces the operator `/`, for which small cores link a function of 900 bytes.
 fn quotient(mut dividend: u64, divisor: u64) -> u32 {
     let (mut quotient, mut part) = (0, divisor << 16);
     while part >= divisor {

@@ -1,6 +1,7 @@
-//! The codec of saved states: one traversal of the numbers of a state counts, writes or reads them.
+//! The codec of saved states. A part of a session has one method, `visit_state`, which passes each of its numbers to
+//! the codec; depending on the codec's direction, this counts the bytes, saves the state or restores it.
 
-/// The source or the destination of the numbers.
+/// The task of a traversal, with the source or the destination of the numbers.
 #[derive(Debug)]
 enum Direction<'a> {
     Count,
@@ -8,12 +9,15 @@ enum Direction<'a> {
     Read(&'a [u8]),
 }
 
-/// Visits the numbers of a state in the order of docs/format.md, "The state of a session". Each method takes a number
-/// and returns it, unchanged while counting and writing, replaced while reading.
+/// Counts, writes or reads the numbers of a state, little-endian, in the order of docs/format.md, "The state of a
+/// session". The methods for numbers take the current number; they return it unchanged while counting and writing, and
+/// return the saved number while reading.
 #[derive(Debug)]
 pub(crate) struct StateCodec<'a> {
     direction: Direction<'a>,
+    /// The number of bytes so far.
     at: usize,
+    /// True if all checks have passed.
     valid: bool,
 }
 
@@ -43,11 +47,12 @@ impl<'a> StateCodec<'a> {
         self.valid
     }
 
-    /// Records a check of the numbers that were read. A state that is written passes all checks.
+    /// Records the result of a check of the numbers that were read. While writing, all checks pass.
     pub(crate) fn check(&mut self, valid: bool) {
         self.valid &= valid;
     }
 
+    /// A number of any size, little-endian.
     fn number<const BYTES: usize>(&mut self, number: [u8; BYTES]) -> [u8; BYTES] {
         let begin = self.at;
         self.at = begin.saturating_add(BYTES);
@@ -65,27 +70,33 @@ impl<'a> StateCodec<'a> {
         }
     }
 
+    /// An unsigned 8-bit number.
     pub(crate) fn byte(&mut self, number: u8) -> u8 {
         let [byte] = self.number([number]);
         byte
     }
 
+    /// A signed 16-bit number.
     pub(crate) fn half(&mut self, number: i16) -> i16 {
         i16::from_le_bytes(self.number(number.to_le_bytes()))
     }
 
+    /// A signed 32-bit number.
     pub(crate) fn word(&mut self, number: i32) -> i32 {
         i32::from_le_bytes(self.number(number.to_le_bytes()))
     }
 
-    pub(crate) fn count(&mut self, number: u32) -> u32 {
+    /// An unsigned 32-bit number.
+    pub(crate) fn unsigned(&mut self, number: u32) -> u32 {
         u32::from_le_bytes(self.number(number.to_le_bytes()))
     }
 
+    /// Signed 16-bit numbers.
     pub(crate) fn halves<'v>(&mut self, numbers: impl Iterator<Item = &'v mut i16>) {
         numbers.for_each(|number| *number = self.half(*number));
     }
 
+    /// Signed 32-bit numbers.
     pub(crate) fn words<'v>(&mut self, numbers: impl Iterator<Item = &'v mut i32>) {
         numbers.for_each(|number| *number = self.word(*number));
     }

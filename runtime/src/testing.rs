@@ -6,7 +6,7 @@ mod tensors;
 use alloc::{format, string::String, vec, vec::Vec};
 
 use crate::text::Tokenizer;
-use crate::write::{Dtype, Tensor, Words, folded, packed, to_bytes};
+use crate::write::{Dtype, Metadata, Tensor, folded, packed, to_bytes};
 #[cfg(feature = "widths")]
 use crate::write::{in_4_bits, in_16_bits};
 use crate::{Packing, Refusal};
@@ -178,8 +178,8 @@ impl Spec {
     }
 
     /// The metadata.
-    pub fn words(&self) -> Words {
-        Words {
+    pub fn fields(&self) -> Metadata {
+        Metadata {
             task: self.task,
             input: self.input,
             tokenizer: Tokenizer::WORDS,
@@ -200,7 +200,7 @@ impl Spec {
 
     /// The metadata as keys and values.
     pub fn metadata(&self) -> Vec<(String, String)> {
-        self.words().metadata()
+        self.fields().entries()
     }
 
     /// The tensors of a random model. The golden logits are zeros; [`Spec::file`] computes them.
@@ -214,7 +214,7 @@ impl Spec {
             Input::Tokens => tensors.extend(token_tensors(random, e)),
             Input::Values => tensors.extend(value_tensors(random, e)),
         }
-        for (index, place) in Words::places(self.layers, self.bidirectional).iter().enumerate() {
+        for (index, place) in Metadata::layer_suffixes(self.layers, self.bidirectional).iter().enumerate() {
             let ways = if self.bidirectional { 2 } else { 1 };
             let inputs = if index / ways == 0 { e } else { ways * h };
             tensors.extend(self.layer(random, place, inputs));
@@ -250,7 +250,7 @@ impl Spec {
     /// Converts the weights to their widths; 16-bit weights get random lower bits.
     #[cfg(feature = "widths")]
     fn with_widths(&self, random: &mut Random, tensors: Vec<Tensor>) -> Vec<Tensor> {
-        let (_, tensors) = packed(self.words().packing, &[], tensors);
+        let (_, tensors) = packed(self.fields().packing, &[], tensors);
         let of = |tensor: &Tensor| match tensor.name.split_once('.') {
             Some(("embedding", "weight")) => self.bits[0],
             Some(("hidden" | "fc", "weight")) => self.bits[3],

@@ -1,7 +1,8 @@
 //! A model whose recurrent weights are copied for the wide instructions of a host (feature `unpacked`).
 //!
-//! A device executes its file in place. A host has memory to spare, and its eight lanes need the weights in another
-//! order. The results are the same bits: the tests below.
+//! A device executes its file in place. A host has memory to spare, and its vector instructions compute eight units at
+//! a time, which needs the weights in another order. The results have the same bits (tests of this module).
+//! `kernel::unpacked_weights` describes the order.
 
 mod unit;
 
@@ -54,6 +55,8 @@ fn unpacked_layer(cell: &Cell<'_>, kind: CellKind, lanes: Lanes) -> Option<Unpac
     Some(UnpackedLayer { weights, lanes, summary })
 }
 
+/// Copies one projection of a layer: for each block of units and each pair of columns, the weights of each gate, a unit
+/// in each lane. Lanes beyond the last unit are 0.
 fn unpacked_half(cell: &Cell<'_>, kind: CellKind, half: Half) -> Option<UnpackedHalf> {
     let (hidden_size, gates) = (cell.summary().hidden_size, kind.gates());
     let units: Option<Vec<_>> = (0..hidden_size).map(|index| unit(cell, half, index)).collect();

@@ -1,7 +1,8 @@
 //! Writes device files, on a host (feature `write`, which needs an allocator).
 //!
-//! The same input always gives the same bytes; the writer of the safetensors library orders metadata by chance. The
-//! writer does not check that the result is a model: [`Model::from_bytes`](crate::Model::from_bytes) does.
+//! [`to_bytes`] writes a file from [`Metadata`] and [`Tensor`]s. The same input always gives the same bytes; the writer
+//! of the safetensors library stores metadata in random order. Nothing here checks that the result is a model:
+//! [`Model::from_bytes`](crate::Model::from_bytes) does.
 
 mod fold;
 mod packing;
@@ -24,7 +25,7 @@ pub use tensor::Tensor;
 
 /// The metadata of a device file.
 #[derive(Clone, Debug)]
-pub struct Words {
+pub struct Metadata {
     /// The task.
     pub task: Task,
     /// The input of each time step.
@@ -35,7 +36,7 @@ pub struct Words {
     pub cell: CellKind,
     /// The memory layout of the recurrent weights.
     pub packing: Packing,
-    /// The number of layers: 1 to 4; 0 if the model has no recurrent branch, of which nothing is then written.
+    /// The number of layers: 1 to 4; 0 if the model has no recurrent branch, whose keys are then left out.
     pub layers: usize,
     /// True if each layer also reads the sequence in reverse.
     pub bidirectional: bool,
@@ -57,15 +58,16 @@ pub struct Words {
     pub fc_shift: u32,
 }
 
-impl Words {
-    /// The suffixes of the layers, forward before reverse: `l0`, `l0_reverse`, `l1`, …
-    pub fn places(layers: usize, bidirectional: bool) -> Vec<String> {
-        let ways: &[&str] = if bidirectional { &["", "_reverse"] } else { &[""] };
-        (0..layers).flat_map(|layer| ways.iter().map(move |way| format!("l{layer}{way}"))).collect()
+impl Metadata {
+    /// The suffixes in the names of the layers' tensors, forward before reverse: `l0`, `l0_reverse`, `l1`, …
+    pub fn layer_suffixes(layers: usize, bidirectional: bool) -> Vec<String> {
+        let directions: &[&str] = if bidirectional { &["", "_reverse"] } else { &[""] };
+        let suffix = |layer| directions.iter().map(move |direction| format!("l{layer}{direction}"));
+        (0..layers).flat_map(suffix).collect()
     }
 
     /// The keys and their values, in the order of the keys.
-    pub fn metadata(&self) -> Vec<(String, String)> {
+    pub fn entries(&self) -> Vec<(String, String)> {
         let mut all: Vec<(String, String)> = Vec::new();
         let mut add = |key: &str, word: &str| all.push((format!("tern.{key}"), word.into()));
         add("version", tern_format::VERSION);
@@ -96,8 +98,8 @@ impl Words {
             add("shift.ngrams", &format!("{shift}"));
         }
         add("output", self.output.name());
-        for (place, shift) in Words::places(self.layers, self.bidirectional).iter().zip(&self.shifts) {
-            add(&format!("shift.{}_{place}", self.cell.module()), &format!("{shift}"));
+        for (suffix, shift) in Metadata::layer_suffixes(self.layers, self.bidirectional).iter().zip(&self.shifts) {
+            add(&format!("shift.{}_{suffix}", self.cell.module()), &format!("{shift}"));
         }
         if self.pooled_shift > 0 {
             add("shift.pooled", &format!("{}", self.pooled_shift));

@@ -20,7 +20,7 @@ pub struct Browser {
     commands: ChildStdin,
     /// The answers and events of the browser.
     messages: Receiver<Value>,
-    /// The protocol's session of the page.
+    /// The id of the protocol's session with the page; none before the page is attached.
     session: Option<String>,
     /// The id of the last command.
     last_id: u64,
@@ -128,7 +128,7 @@ impl Browser {
         }
     }
 
-    /// Waits for the next answer or event. `expected` names it in the error.
+    /// Waits for the next answer or event. `expected`: the awaited message, for the error.
     fn next(&self, expected: &str) -> Value {
         let message = self.messages.recv_timeout(TIMEOUT);
         message.unwrap_or_else(|error| panic!("{expected}: the browser does not answer: {error}"))

@@ -18,11 +18,12 @@ use crate::model::argument;
 /// The timeout for an expected output of the device.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Options of QEMU with which each instruction takes 64 ns of the emulated time. Without them bytes arrive while the
-/// device computes, as on hardware; with them time passes faster while the device sleeps.
+/// Options of QEMU with which each instruction takes 64 ns of emulated time, so that timings do not depend on the host,
+/// and time skips ahead while the device sleeps. Without them time is that of the host, and bytes arrive while the
+/// device computes, as on hardware.
 pub const COUNTED: [&str; 2] = ["-icount", "shift=6"];
 
-/// Returns QEMU's value of `-device` for a device file in the first slot of the default board.
+/// Returns the value of QEMU's option `-device` that loads a device file into the first slot of the default board.
 pub fn loader(model: &Path) -> String {
     format!("loader,file={},addr={:#x},force-raw=on", argument(model), tern_boards::DEFAULT.slot.address)
 }
@@ -49,8 +50,8 @@ impl Device {
         Device::run(board, &[&["-kernel", argument(firmware)], options].concat())
     }
 
-    /// As [`start`](Device::start), with the flash of the board in an existing file. An instruction takes 64 ns of the
-    /// emulated time.
+    /// Does the same as [`start`](Device::start), with the contents of the board's flash in an existing file and with
+    /// [`COUNTED`] time.
     pub fn with_flash_file(board: &Board, firmware: &Path, flash: &Path) -> Self {
         let drive = format!("if=pflash,unit=1,format=raw,file={}", argument(flash));
         let program = format!("loader,file={}", argument(firmware));
@@ -69,7 +70,7 @@ impl Device {
         Device { emulator: emulator.expect("QEMU starts; `cargo xtask setup` installs it"), port }
     }
 
-    /// As [`start`](Device::start), with a connected console and a debugger.
+    /// Does the same as [`start`](Device::start), and connects the console and a debugger.
     pub fn with_debugger(board: &Board, firmware: &Path, options: &[&str]) -> (Self, Console, Debugger) {
         let gdb = free_port();
         let port = format!("tcp:127.0.0.1:{gdb}");
@@ -82,13 +83,7 @@ impl Device {
 
     /// Waits until the console accepts a connection and returns its address for `tern … --tcp`.
     pub fn address(&mut self) -> String {
-        let start = Instant::now();
-        while !is_listened_on(self.port) {
-            assert!(self.emulator.try_wait().expect("QEMU can be asked").is_none(), "QEMU ended");
-            assert!(start.elapsed() < TIMEOUT, "QEMU does not listen");
-            thread::sleep(Duration::from_millis(20));
-        }
-        format!("127.0.0.1:{}", self.port)
+        address(&mut self.emulator, self.port)
     }
 
     /// Connects to the console.
@@ -99,9 +94,21 @@ impl Device {
     }
 }
 
-/// Returns true if a program listens on a port. Connecting would use up the one connection that QEMU waits for, and
-/// binding the port could keep QEMU from it, so the kernel is asked. Systems without `/proc` bind the port.
-pub(crate) fn is_listened_on(port: u16) -> bool {
+/// Waits until an emulator listens on `port` and returns the port's address. Panics if the emulator ends or does not
+/// listen in time.
+pub(crate) fn address(emulator: &mut Child, port: u16) -> String {
+    let start = Instant::now();
+    while !is_listened_on(port) {
+        assert!(emulator.try_wait().expect("the emulator can be asked").is_none(), "the emulator ended");
+        assert!(start.elapsed() < TIMEOUT, "the emulator does not listen");
+        thread::sleep(Duration::from_millis(20));
+    }
+    format!("127.0.0.1:{port}")
+}
+
+/// Returns true if a program listens on a port. A connection would be the only one that QEMU accepts, and binding the
+/// port could keep QEMU from it, so `/proc` is read. Systems without `/proc` bind the port.
+fn is_listened_on(port: u16) -> bool {
     let Ok(sockets) = std::fs::read_to_string("/proc/net/tcp") else {
         return TcpListener::bind(("127.0.0.1", port)).is_err();
     };
@@ -113,7 +120,7 @@ pub(crate) fn is_listened_on(port: u16) -> bool {
         .any(|fields| fields.len() > 3 && fields[1].ends_with(&local) && fields[3] == listening)
 }
 
-/// A connection to the console, with all output so far.
+/// A connection to the console.
 #[derive(Debug)]
 pub struct Console {
     pub(crate) stream: TcpStream,
@@ -139,7 +146,7 @@ impl Console {
         &self.stream
     }
 
-    /// Drops what the device has sent and nobody has read.
+    /// Drops all output of the device that has not been read yet.
     pub fn discard(&mut self) {
         self.stream.set_read_timeout(Some(Duration::from_millis(200))).expect("a socket has options");
         while self.stream.read(&mut [0; 256]).is_ok_and(|count| count > 0) {}

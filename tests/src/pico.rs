@@ -2,12 +2,10 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use xtask::setup::programs;
 
-use crate::device::{TIMEOUT, free_port, is_listened_on};
+use crate::device::{address, free_port};
 use crate::programs::root;
 use crate::tools::skip;
 
@@ -27,8 +25,8 @@ impl Drop for Pico {
 }
 
 impl Pico {
-    /// Starts a Pico with this image of its flash, from the first byte on; `None` if the calling test is to be skipped.
-    /// The chip starts once its port is connected. Panics if the emulator does not start.
+    /// Starts a Pico whose flash begins with the bytes of the file `flash`; `None` if the calling test is to be
+    /// skipped. The chip starts once its port is connected. Panics if the emulator does not start.
     pub fn start(flash: &Path) -> Option<Self> {
         if let Err(error) = programs::ensure_rp2040js() {
             skip(&format!("{error:#}"));
@@ -44,12 +42,6 @@ impl Pico {
 
     /// Waits until the console accepts a connection and returns its address for `tern … --tcp`.
     pub fn address(&mut self) -> String {
-        let start = Instant::now();
-        while !is_listened_on(self.port) {
-            assert!(self.emulator.try_wait().expect("Node can be asked").is_none(), "the emulator ended");
-            assert!(start.elapsed() < TIMEOUT, "the emulator does not listen");
-            thread::sleep(Duration::from_millis(20));
-        }
-        format!("127.0.0.1:{}", self.port)
+        address(&mut self.emulator, self.port)
     }
 }

@@ -19,7 +19,7 @@ pub fn tern() -> Command {
     static TERN: OnceLock<PathBuf> = OnceLock::new();
     let path = TERN.get_or_init(|| {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        // With `--workspace` the dependencies have the features that they have in the tests, and are not compiled
+        // `--workspace` gives the dependencies the features that they have in the tests, so they are not compiled
         // again.
         stdout_of(command.current_dir(root()).args(["build", "--quiet", "--workspace", "--bin", "tern"]));
         // A test runs as TARGET/PROFILE/deps/NAME.
@@ -87,6 +87,7 @@ pub fn text_of(command: &mut Command) -> (Option<i32>, String, String) {
     texts(command.output().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}")))
 }
 
+/// The exit status, stdout and stderr of a process.
 fn texts(Output { status, stdout, stderr }: Output) -> (Option<i32>, String, String) {
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     (status.code(), text(stdout), text(stderr))

@@ -1,4 +1,4 @@
-//! A line between `tern` and a device that damages what passes through it.
+//! A relay between `tern` and a device that damages the transfers which pass through it.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -17,8 +17,9 @@ pub enum Side {
     Device,
 }
 
-/// Changes an item of a transfer by YMODEM, which may become empty: a block or EOT of the host, or an ACK, NAK, CAN or
-/// `C` of the device. The items of each side are numbered from 0.
+/// Changes an item of a transfer by YMODEM: a block or EOT of the host, or an ACK, NAK, CAN or `C` of the device. An
+/// item that is made empty is lost. The arguments are the sender, the item's number among those of this sender, from 0,
+/// and its bytes.
 pub type Damage<'d> = &'d mut (dyn FnMut(Side, usize, &mut Vec<u8>) + Send);
 
 const ACK: u8 = 0x06;
@@ -29,11 +30,11 @@ const STX: u8 = 0x02;
 const EOT: u8 = 0x04;
 /// The line by which a host asks for a transfer.
 const LOAD: &[u8] = b"load\n";
-/// Time after which a direction without bytes checks for the end.
+/// The time after which a direction without bytes checks if the command has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Runs a command with `--tcp` and the address of a line to `device`, and returns its output. `damage` gets each item
-/// of a transfer before it is passed on. Panics if the command does not start or does not connect.
+/// Runs a command with `--tcp` and the address of the relay to `device`, and returns its output. `damage` gets each
+/// item of a transfer before it is passed on. Panics if the command does not start or does not connect.
 pub fn run(command: &mut Command, device: &TcpStream, damage: Damage<'_>) -> Output {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("a bound port has an address").to_string();
@@ -49,14 +50,14 @@ pub fn run(command: &mut Command, device: &TcpStream, damage: Damage<'_>) -> Out
         scope.spawn(|| pass(Side::Host, &host, device));
         scope.spawn(|| pass(Side::Device, device, &host));
         let output = child.wait_with_output().expect("the command can be waited for");
-        // What the command sent last still reaches the device.
+        // Time for the last bytes of the command to reach the device.
         thread::sleep(5 * POLL_INTERVAL);
         is_over.store(true, Ordering::Relaxed);
         output
     })
 }
 
-/// One direction of the line.
+/// One direction of the relay.
 struct Direction<'r, 'd> {
     side: Side,
     /// True from the request for a transfer until the device answers it.
@@ -64,7 +65,7 @@ struct Direction<'r, 'd> {
     damage: &'r Mutex<Damage<'d>>,
     /// The number of items so far.
     count: usize,
-    /// The bytes of an incomplete item; outside of a transfer the last bytes of the host.
+    /// The bytes of an incomplete item; outside of a transfer the host's bytes so far, in which [`LOAD`] is looked for.
     pending: Vec<u8>,
 }
 
@@ -87,7 +88,7 @@ impl Direction<'_, '_> {
         }
     }
 
-    /// Takes a byte and returns the bytes to pass on.
+    /// Takes a byte and returns the bytes to pass on, which are none while an item is incomplete.
     fn take(&mut self, byte: u8) -> Vec<u8> {
         if !self.is_transfer.load(Ordering::Relaxed) {
             if self.side == Side::Host {

@@ -12,25 +12,25 @@ use std::time::Duration;
 
 use crate::device::{Console, TIMEOUT, shown};
 
-/// The end of a transfer by `sb`.
+/// The result of a transfer by `sb`.
 #[derive(Debug)]
 pub struct Sent {
     /// The exit status; `None` if `sb` was killed.
     pub status: Option<i32>,
-    /// The output of `sb`, with `N` for its speed, and only the last state of each line that it redraws.
+    /// The stderr of `sb`, with `N` in place of the speed, and only the last state of each line that it redraws.
     pub output: String,
     /// The device's answer up to the prompt.
     pub answer: String,
 }
 
-/// The fate of a piece of data on the line.
+/// The fate of a piece of data that `sb` sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It arrives at the device.
     Passes,
     /// It is lost: `sb` is killed.
     SenderDies,
-    /// It is lost: `sb` is killed, and the device is about to lose its power.
+    /// It is lost: `sb` is killed, and the caller cuts the power of the device, so no answer is awaited.
     DeviceDies,
 }
 
@@ -49,12 +49,12 @@ pub fn send(console: &mut Console, file: &Path, mut relay: impl FnMut(&mut [u8])
     let mut command = Command::new("sb");
     command.arg("-vv").arg(file).stdin(end()).stdout(end()).stderr(Stdio::piped());
     let mut sb = command.spawn().expect("`sb` of lrzsz starts; `cargo xtask setup` installs it");
-    // Closes our copies of its end, so that the line ends when `sb` does.
+    // Closes this process's copies of `sb`'s end of the socket, so that it closes when `sb` ends.
     drop((command, theirs));
     let mut stderr = sb.stderr.take().expect("stderr is piped");
     let output = thread::spawn(move || {
         let mut output = Vec::new();
-        // After an error, what was read so far counts.
+        // After an error the output ends with what was read so far.
         drop(stderr.read_to_end(&mut output));
         output
     });
@@ -69,14 +69,14 @@ pub fn send(console: &mut Console, file: &Path, mut relay: impl FnMut(&mut [u8])
     if !answer.ends_with("\n> ") && last_fate != Fate::DeviceDies {
         answer += &console.until("\n> ");
     }
-    // The protocol's bytes of the receiver come before the answer.
+    // Bytes of the YMODEM receiver come before the answer.
     let answer = answer.trim_start_matches(|byte| "C\x06\x15\x18\x08".contains(byte)).to_owned();
     Sent { status, output: without_speed(&shown(&output)), answer }
 }
 
 /// Passes bytes on in both directions until `sb` has ended, and returns what the device sent.
 fn pass_on(device: &TcpStream, line: &UnixStream, sb: &mut Child, mut relay: impl FnMut(&mut [u8]) -> Fate) -> Vec<u8> {
-    // Time after which the thread that listens to the device checks for the end.
+    // The time after which the thread that listens to the device checks if `sb` has ended.
     const POLL_INTERVAL: Duration = Duration::from_millis(20);
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -107,7 +107,8 @@ fn pass_on(device: &TcpStream, line: &UnixStream, sb: &mut Child, mut relay: imp
     })
 }
 
-/// Returns the output of `sb` without its speed, which varies from run to run.
+/// Returns the output of `sb` with `N` in place of its speed, which varies from run to run, and with the last state of
+/// each line.
 fn without_speed(output: &str) -> String {
     let mut settled = String::new();
     for line in output.lines() {

@@ -1,4 +1,4 @@
-//! Programs that single tests need: Python with packages of PyPI, and Chromium.
+//! Programs that only some tests need: Python with packages of PyPI, and Chromium.
 //!
 //! `cargo xtask setup` installs them. A test whose program is missing fails under `CI=true` and is skipped elsewhere.
 

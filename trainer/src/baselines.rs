@@ -1,7 +1,8 @@
-//! Baselines: simpler models, trained on the same rows, that show what a recurrent network gains.
+//! Baselines for text classifiers: simpler models, trained on the same rows, for comparison with the network.
 //!
-//! `ngrams` is a linear support vector machine on tf-idf of n-grams, `bag` the mean of embeddings before a linear
-//! layer, with the model's vocabulary. Both take seconds and give the same figures with any number of threads.
+//! `ngrams` is a linear support vector machine on tf-idf of n-grams; `bag` is a linear layer on the mean of a text's
+//! embedded tokens, with the network's vocabulary. Both take seconds and give the same figures with any number of
+//! threads.
 
 mod bag;
 mod features;
@@ -22,8 +23,7 @@ use serde_json::{Map, Value, json};
 #[cfg(test)]
 mod tests;
 
-/// Maximum number of training rows of a baseline. Of larger data they read a sample, which bounds their time and
-/// memory.
+/// The largest number of training rows of a baseline. Larger data is sampled, which bounds time and memory.
 const MAX_ROWS: usize = 200_000;
 
 /// Trains the baselines on the training rows and evaluates them on the validation rows, on the threads of the current
@@ -46,7 +46,7 @@ pub fn measure(data: &Prepared, metric: Metric, seed: u64) -> Vec<Baseline> {
     vec![linear, bag]
 }
 
-/// Adds up the figures of the same baselines on two folds of a cross-validation.
+/// Adds the figures of the same baselines on another fold of a cross-validation.
 pub fn pooled(mut baselines: Vec<Baseline>, more: Vec<Baseline>) -> Vec<Baseline> {
     baselines.iter_mut().zip(&more).for_each(|(baseline, more)| baseline.evaluation.merge(&more.evaluation));
     baselines
@@ -65,7 +65,7 @@ pub fn to_json(baselines: &[Baseline]) -> Value {
     baselines.iter().map(|baseline| (baseline.name.to_owned(), figures(baseline))).collect::<Map<_, _>>().into()
 }
 
-/// Formats a table of the baselines and of the model with its number of parameters; no lines without baselines.
+/// The lines of a table of the baselines and the model, with accuracy, macro F1 and parameters; none without baselines.
 pub fn to_text(baselines: &[Baseline], model: &Evaluation, model_parameters: usize) -> Vec<String> {
     if baselines.is_empty() {
         return Vec::new();

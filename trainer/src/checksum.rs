@@ -1,19 +1,19 @@
-//! Checksums of the console's protocol, signed files, checkpoints and TensorBoard's event files. `Table<16>` is the
-//! crate's fastest variant, for whole files.
+//! Checksums of the console's protocol, signed files, checkpoints and TensorBoard's event files.
 
 use crc::{CRC_32_ISCSI, CRC_32_ISO_HDLC, Crc, Table};
 
-/// CRC-32 of IEEE 802.3, as zlib and the console compute it.
+/// CRC-32 of IEEE 802.3, as zlib and the console compute it. `Table<16>` is the crate's fastest variant, for whole
+/// files.
 pub const CRC32: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISO_HDLC);
 /// CRC-32C, as TensorBoard's event files have it.
 pub const CRC32C: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 
-/// CRC-32 of some bytes.
+/// The CRC-32 of `bytes`.
 pub fn crc32(bytes: &[u8]) -> u32 {
     CRC32.checksum(bytes)
 }
 
-/// CRC-32 of some bytes in eight hexadecimal digits, as the console prints it.
+/// The CRC-32 of `bytes` in eight hexadecimal digits, as the console prints it.
 pub fn crc32_hex(bytes: &[u8]) -> String {
     format!("{:08x}", crc32(bytes))
 }

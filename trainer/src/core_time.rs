@@ -1,9 +1,10 @@
-//! Estimates the time of a token on each core from the instructions that `cargo xtask bench device` counted.
+//! Estimates the instructions and the time of a token on each core from the counts of `cargo xtask bench device`.
 
 use serde_json::{Value, json};
 use tern_runtime::Model;
 
-/// The counts of `cargo xtask bench device`: one row for each core, cell, packing and size.
+/// The committed counts of `cargo xtask bench device`: a row for each core, cell, packing and size, and a row for each
+/// core and number of columns of an n-gram table.
 const COUNTED: &str = include_str!("bench_device.json");
 
 /// The estimated instructions of a token on one core.
@@ -18,20 +19,22 @@ pub struct CoreInstructions {
 }
 
 impl CoreInstructions {
-    /// The instructions of a token of so many characters.
+    /// The instructions for a token with this number of characters.
     pub fn per_token(&self, characters: f64) -> f64 {
         self.recurrent + self.ngrams * (1.0 + characters)
     }
 }
 
-/// Estimates the instructions for each counted core. Those of the recurrent layers are the instructions per
-/// multiply-accumulate of the counted model with the same cell and packing and the nearest size; those of the n-gram
-/// branch are the ones of the counted table with the nearest number of columns.
+/// Estimates the instructions of a token for each core that was measured.
+///
+/// For the recurrent layers, it multiplies the model's multiply-accumulates by the instructions per multiply-accumulate
+/// of the measured model with the same cell and packing and the nearest size. For the n-gram branch, it takes the
+/// measured table with the nearest number of columns.
 pub fn instructions(model: &Model<'_>) -> Vec<CoreInstructions> {
     let counted: Value = serde_json::from_str(COUNTED).unwrap_or_default();
     let rows = counted["rows"].as_array().map_or(&[][..], Vec::as_slice);
     let config = model.config();
-    // The cell's name without its activation: a plain cell takes as long with ReLU as with tanh, and is counted once.
+    // `rnn` also for cells with ReLU, which take as long as those with tanh and are not measured by themselves.
     let cell = config.cell.module();
     let size = (config.embedding_dim + config.hidden_size) as u64;
     let size_distance = |row: &&Value| {

@@ -1,7 +1,9 @@
 //! Training data: tables of labelled texts and of numbers from files, folders and the Hugging Face hub, and their
 //! splits.
 //!
-//! [`read`] reads labelled texts from every kind of [`Source`]. Errors name the file, the line and what was expected.
+//! [`read`] reads labelled texts from every kind of [`Source`]. [`number_table`] reads tables of numbers, [`read_text`]
+//! plain text. [`split`](mod@split) divides rows into training and validation rows. Errors name the file, the line and
+//! what was expected.
 
 mod delimited;
 mod encoding;
@@ -27,7 +29,7 @@ mod windows;
 
 pub use delimited::Layout;
 pub use encoding::read as read_text;
-pub use labels::{labels, number};
+pub use labels::{index_labels, labels};
 pub use read::read;
 pub use save::{Format, save};
 pub use sequences::{Sequence, Sequences};

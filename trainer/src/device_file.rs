@@ -13,7 +13,7 @@ use tern_format::{Input, TokenizerKind};
 use tern_runtime::write::{Aligned, Dtype, Tensor, to_bytes};
 use tern_runtime::{LoadError, Model, Session, TextSession, Unpacked, ValueSession};
 
-/// The value in nats of 1 in an integer logit (Q15.16).
+/// The real logit, in nats, that the integer 1 stands for (Q16).
 pub const NATS_PER_UNIT: f64 = 1.0 / 65_536.0;
 
 // The bytes of a file, and the model that borrows them.
@@ -91,10 +91,10 @@ impl DeviceFile {
         self.loaded.borrow_dependent().packed()
     }
 
-    /// The number of bytes of each content.
+    /// The bytes of the file, by content.
     pub fn bytes_by_content(&self) -> FileBytes {
         let tensors = SafeTensors::deserialize(self.bytes()).expect("the runtime's reader is the stricter one");
-        // The header is what the tensors leave of the file.
+        // The bytes of all tensors are subtracted from the file's, which leaves the header.
         let mut counts = FileBytes { header: self.bytes().len(), ..FileBytes::default() };
         for (name, tensor) in tensors.iter() {
             let count = match name.split('.').next() {
@@ -153,8 +153,8 @@ impl DeviceFile {
         run(model.session(&mut scratch).expect("the scratch has the length that the model asks for"))
     }
 
-    /// Calls `run` with a new session of a model that reads text: see [`with_session`](DeviceFile::with_session). Fails
-    /// if the model reads values.
+    /// Calls `run` with a new session of a model that reads text: see [`with_session`](DeviceFile::with_session).
+    /// Panics if the model reads values.
     pub(crate) fn with_text_session<T>(&self, tokens: usize, run: impl FnOnce(TextSession<'_>) -> T) -> T {
         self.with_session(tokens, |session| match session {
             Session::Text(session) => run(session),
@@ -196,7 +196,8 @@ impl DeviceFile {
     }
 }
 
-/// The configuration of the float model that the file was exported from, as far as the file holds it.
+/// The configuration of the float model that the file was exported from. Settings that a device file does not store,
+/// such as `season` and `temperature`, have their neutral values.
 fn config_of(model: &Model<'_>, bytes: &[u8]) -> Config {
     let runtime = model.config();
     let file = SafeTensors::deserialize(bytes).expect("the runtime's reader is the stricter one");
@@ -245,8 +246,8 @@ fn config_of(model: &Model<'_>, bytes: &[u8]) -> Config {
     }
 }
 
-/// The channels with mean and standard deviation, recovered from the integers of the file: a value `v` is read as
-/// x = (v · 2^point − offset) · multiplier / 2^shift, and x · scale / 2^15 is (v − mean) / std.
+/// The channels with mean and standard deviation, computed from the integers of the file. The device computes
+/// x = (v · 2^point − offset) · multiplier / 2^shift for a value `v`, and x · scale / 2^15 is (v − mean) / std.
 fn channels_of(model: &Model<'_>, file: &SafeTensors<'_>) -> Vec<Channel> {
     let [offset, multiplier, shift, point] =
         ["offset", "multiplier", "shift", "point"].map(|name| integers(file, &format!("input.{name}")));
@@ -269,7 +270,7 @@ fn integers(file: &SafeTensors<'_>, name: &str) -> Vec<i32> {
     bytes.as_chunks::<4>().0.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect()
 }
 
-/// The tokens, in the order of the device's ids.
+/// The vocabulary of the file, in the order of the device's ids.
 fn vocabulary_of(model: &Model<'_>) -> Vocabulary {
     if model.config().input != Input::Tokens {
         return Vocabulary::none();

@@ -1,4 +1,4 @@
-//! Safe display of text from files of unknown origin, on terminals and on pages.
+//! Functions that make text from files of unknown origin safe and short for display.
 
 /// Returns true for characters that control a terminal or change the direction of the text after them.
 pub fn is_control(c: char) -> bool {
@@ -11,7 +11,7 @@ pub fn visible(text: &str) -> String {
     text.chars().map(|c| if is_control(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
-/// A text cut to at most `characters` characters, of which the last is `…` if the text was longer.
+/// A text cut to at most `characters` characters, including the `…` at its end if it was longer.
 pub fn shorten(text: &str, characters: usize) -> String {
     if text.chars().count() <= characters {
         return text.to_owned();

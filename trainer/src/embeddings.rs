@@ -1,9 +1,10 @@
-//! Pretrained embeddings: text files as of GloVe and word2vec, or a NumPy array with a list of words.
+//! Pretrained embeddings from text files in the formats of GloVe and word2vec, or from a NumPy array with a list of
+//! words.
 //!
-//! A token takes the vector of the first of these that the file has: the same word, the token in lower case, the first
-//! word that differs only in case. Tokens without a vector are initialised at random with the standard deviation of the
-//! vectors found. If the recipe freezes embeddings, the vectors found stay unchanged; the other rows are trained, UNK
-//! included.
+//! A token gets the vector of the same word; if the file does not have it, of the token in lower case; and else of the
+//! first word that differs only in case. Tokens without a vector are initialised at random, with the standard deviation
+//! of the vectors found. If the recipe freezes embeddings, the vectors found stay unchanged, and the other rows, UNK
+//! among them, are trained.
 
 mod glove;
 mod npy;
@@ -21,9 +22,11 @@ use vector_search::{Fit, VectorSearch};
 /// The pretrained vectors of a vocabulary's tokens.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Embeddings {
+    /// The length of a vector.
     width: usize,
+    /// True if the vectors must not change in training.
     frozen: bool,
-    /// The vector of each token id that has one.
+    /// The vector of each token id that has one, and how well its word matches the token.
     rows: BTreeMap<u32, (Fit, Vec<f32>)>,
 }
 
@@ -49,8 +52,8 @@ pub fn of_recipe(recipe: &Recipe, vocabulary: &Vocabulary) -> anyhow::Result<Opt
 
 /// Reads the vectors of a vocabulary's tokens.
 ///
-/// `path` is a NumPy array (`.npy`) with its words in a file of the same name with `.txt`, one a line; or a text file
-/// with a word and its numbers on each line, and an optional first line of two integers.
+/// `path` is a NumPy array (`.npy`), whose words are in a file of the same name that ends in `.txt`, one on each line;
+/// or a text file with a word and its numbers on each line, and an optional first line of two integers.
 fn read(path: &Path, vocabulary: &Vocabulary) -> anyhow::Result<Embeddings> {
     let mut search = VectorSearch::new(vocabulary);
     let is_array = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"));
@@ -66,7 +69,7 @@ fn read(path: &Path, vocabulary: &Vocabulary) -> anyhow::Result<Embeddings> {
 }
 
 impl Embeddings {
-    /// Width of a vector.
+    /// The length of a vector.
     pub fn width(&self) -> usize {
         self.width
     }
@@ -99,10 +102,8 @@ impl Embeddings {
         )
     }
 
-    /// Overwrites the rows of `table` that have a vector, and scales the others, except PAD, to the standard deviation
-    /// of the vectors.
-    ///
-    /// `table`, `[vocab_size, width]`, holds random rows with mean 0 and standard deviation `std`.
+    /// Writes the vectors to their rows of `table`, `[vocab_size, width]`, and scales the other rows, except PAD, to
+    /// the standard deviation of the vectors. The rows of `table` are random, with mean 0 and standard deviation `std`.
     pub fn initialise(&self, table: &mut Array, std: f32) {
         let values = || self.rows.values().flat_map(|(_, row)| row).map(|&value| f64::from(value));
         let count = values().count().max(1) as f64;

@@ -1,4 +1,8 @@
-//! Export of a model directory to a device file, with figures on what quantisation costs.
+//! Exports a model directory to a device file, and measures what quantisation costs.
+//!
+//! [`export`] calls `quantize` for the integers, `golden` for the golden examples and `folding` for folded tokens. The
+//! rest are figures: `figures` compares the float model with the device file, `parts` quantises each part of the
+//! network alone, and `signal` measures the pre-activations of each gate.
 
 mod c_array;
 mod export_data;
@@ -33,50 +37,50 @@ use std::path::Path;
 use tern_format::{Input, Packing};
 use tern_runtime::write::Tensor;
 
-/// Largest number of steps of the validation rows on which the cost of each part is measured.
+/// The largest number of validation steps on which the cost of quantising each part is measured.
 const MEASURED_STEPS: usize = 40_000;
-/// Largest number of outputs in that measurement. A language model has one for each token of the vocabulary at each
+/// The largest number of outputs in that measurement: a language model has one for each token of the vocabulary at each
 /// step.
 const MEASURED_OUTPUTS: usize = 4_000_000;
 
 /// The figures of an export, and the keys of `tern export --json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Name of the task.
+    /// The name of the task.
     pub task: &'static str,
-    /// Accuracy and loss of both models on the validation rows.
+    /// The accuracy and the loss of both models on the validation rows.
     #[serde(flatten)]
     pub figures: Figures,
-    /// True if these rows are training rows, which flatter both models.
+    /// True if these rows are training rows, on which both models are more accurate than on new data.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub on_training_rows: bool,
-    /// The answers that the device file refuses, of a model that can refuse.
+    /// The number of answers that the device file refuses; `None` for a model that always answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<RefusalFigures>,
-    /// Order of the recurrent weights: `tern.packing`.
+    /// The memory layout of the recurrent weights: `tern.packing`.
     pub packing: &'static str,
-    /// Bytes of the file.
+    /// The length of the file in bytes.
     pub file_bytes: usize,
-    /// Bytes of each part of the file.
+    /// The bytes of the file, by content.
     pub parts: FileBytes,
-    /// Bytes of RAM that a session needs: 4 · `Model::scratch_len`, the scratch that the caller provides.
+    /// The bytes of RAM that a session needs: 4 · `Model::scratch_len`, the scratch that the caller provides.
     pub scratch_bytes: usize,
-    /// Multiply-accumulates of the recurrent layer for one token.
+    /// The multiply-accumulates of the recurrent layers for one token.
     pub macs_per_token: usize,
-    /// Texts or sequences of the calibration set that were read.
+    /// The number of texts or sequences in the calibration.
     pub calibration_texts: usize,
-    /// Their tokens or steps.
+    /// The number of tokens or steps in the calibration.
     pub calibration_tokens: usize,
-    /// Largest |pre-activation| on them.
+    /// The largest |pre-activation| in the calibration.
     pub largest_pre_activation: f64,
-    /// Largest |cell state| on them.
+    /// The largest |cell state| in the calibration.
     pub largest_cell_state: f64,
-    /// Number of golden examples in the file.
+    /// The number of golden examples in the file.
     pub golden_texts: usize,
     /// The folded tokens; `None` without `--fold`.
     #[serde(flatten)]
     pub folding: Option<Folding>,
-    /// Each gate's range, saturation, and signal to noise.
+    /// The range, the saturation and the signal-to-noise ratio of each gate.
     pub gates: Vec<GateFigures>,
     /// The cost of quantising each part alone, the most expensive first. Empty without validation rows.
     pub quantised_alone: Vec<PartCost>,
@@ -85,11 +89,11 @@ pub struct Report {
 /// The options of an export.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Order of the recurrent weights.
+    /// The memory layout of the recurrent weights.
     pub packing: Packing,
-    /// Bits of the weights.
+    /// The number of bits of the weights.
     pub widths: Widths,
-    /// Bytes of the table of folded tokens; 0 for none.
+    /// The largest number of bytes for folded tokens; 0 for none.
     pub fold: usize,
 }
 
@@ -107,7 +111,7 @@ impl Report {
 }
 
 /// Quantises `model`, loads the result, and compares both on the validation rows. If the model can refuse to answer,
-/// the probability below which the device file does is chosen on its own predictions, so that it keeps the same share.
+/// the device file's threshold is fitted to its own predictions, so that it refuses the same share of the rows.
 ///
 /// `golden`: texts for golden examples; if empty, short texts of the calibration set are used. `progress` is called
 /// with the name of each stage.
@@ -168,22 +172,23 @@ pub fn export(
     Ok((device, report))
 }
 
-/// Adds a rule of refusal to a device file.
+/// Adds a refusal rule to a device file.
 fn with_refusal(device: &DeviceFile, refusal: &Refusal) -> Result<DeviceFile, QuantizeError> {
     let class = refusal.class(&device.config.labels);
     let tensor = Tensor::refusal(tern_runtime::Refusal { below: refusal.below, class });
     DeviceFile::from_bytes(&device.with_tensors(vec![tensor])).map_err(QuantizeError::Refused)
 }
 
-/// The rule by which a device file refuses the share of its model. `None` without validation rows to fit it on.
+/// The refusal rule with which the device file refuses the share of rows that the model's rule names. `None` without
+/// such a rule, and without validation rows to fit it to.
 fn fitted_refusal(device: &DeviceFile, model: &FloatModel, data: &ExportData) -> Option<Refusal> {
     let Refusal { share, label, .. } = model.config().refusal.as_ref()?;
     let rows = data.own_validation.predictions(device).into_iter();
     Refusal::fit(*share, label.as_ref(), model.labels(), rows).filter(|_| *share > 0.0)
 }
 
-/// The answers that a device file refuses on the rows on which it is compared; `None` without rows, or if it always
-/// answers.
+/// The number of answers that the device file refuses on the rows on which it is compared with the float model; `None`
+/// without rows, or if it always answers.
 fn refusal_figures(device: &DeviceFile, data: &ExportData) -> Option<RefusalFigures> {
     device.config.refusal.as_ref()?;
     let rows = data.validation.predictions(device);
@@ -205,13 +210,13 @@ fn quantise(
     Ok((statistics, quantized, device))
 }
 
-/// Quantises a classifier as [`export`] does, without the figures. It is calibrated on the texts in the model, or on
-/// `sequences` if it reads numbers. Its rule of refusal is that of the float model.
+/// Quantises a classifier as [`export`] does, without the figures. It is calibrated with the model's calibration texts,
+/// or with `sequences` if it reads numbers. It has the refusal rule of the float model.
 pub fn device_file(model: &FloatModel, sequences: &[Sample], options: Options) -> Result<DeviceFile, QuantizeError> {
     let texts = Data::Texts(model.calibration().to_vec());
     let (_, _, device) = if model.config().input == Input::Values {
         let golden = |quantized: &Quantized| golden::choose_sequences(model, quantized, sequences);
-        quantise(model, &export_data::evenly(sequences.to_vec(), calibrate::TOKENS), golden, options)?
+        quantise(model, &export_data::evenly_spaced(sequences.to_vec(), calibrate::TOKENS), golden, options)?
     } else {
         let golden = |quantized: &Quantized| golden::choose(model, quantized, &texts);
         quantise(model, &texts.samples(model, calibrate::TOKENS), golden, options)?

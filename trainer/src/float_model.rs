@@ -1,4 +1,5 @@
-//! A trained model in floats, and the model directory that stores it: its files are listed in [`files`].
+//! A trained model in floats, and the model directory that stores it. [`files`] lists the files of the directory,
+//! [`Config`] is its `config.json`, and [`Staged`] replaces a directory in one step.
 
 mod config;
 mod directory;
@@ -72,7 +73,7 @@ impl FloatModel {
         &self.vocabulary
     }
 
-    /// The weights by PyTorch's names, row-major.
+    /// The weights, row-major, by their names in PyTorch.
     pub fn weights(&self) -> &Weights {
         &self.weights
     }
@@ -146,14 +147,14 @@ impl FloatModel {
     }
 }
 
-/// Encodes weights as a safetensors file: F32, the same bytes for the same weights. The metadata `format: pt` marks it
-/// as PyTorch's, which the transformers library asks for.
+/// Encodes weights as a safetensors file of F32 tensors; equal weights give equal bytes. The metadata `format: pt`
+/// marks the file as PyTorch's, which the transformers library requires.
 pub fn safetensors_bytes(weights: &Weights) -> Result<Vec<u8>, SafeTensorError> {
     let tensors = weights.iter().map(|(name, array)| (name, array.shape.as_slice(), array.data.as_slice()));
     f32_tensors(tensors, ("format", "pt"))
 }
 
-/// Encodes tensors of F32 by name, shape and data, and one entry of metadata, as a safetensors file.
+/// Encodes F32 tensors, `(name, shape, data)`, and one entry of metadata as a safetensors file.
 pub(crate) fn f32_tensors<'a>(
     tensors: impl Iterator<Item = (impl AsRef<str>, &'a [usize], &'a [f32])>,
     (key, value): (&str, &str),
@@ -213,7 +214,7 @@ fn load_rows(path: &Path, config: &Config) -> anyhow::Result<Vec<Example>> {
         return Ok(Vec::new());
     }
     let rows = data::read_saved(path)?;
-    Ok(data::number(rows, &config.labels, path)?)
+    Ok(data::index_labels(rows, &config.labels, path)?)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //!
 //! `tensors` reads the file. `names` finds embedding, recurrent layers and head by the names and shapes that PyTorch's
 //! modules give them. `tokens` reads the vocabulary and moves the rows of padding and unknown token to ids 0 and 1.
-//! `settings` holds what the tensors do not determine. `forward_pass` describes the network that is assumed, and `check`
+//! `settings` reads the settings, which the tensors do not determine. `forward_pass` describes the network that is assumed, and `check`
 //! compares it with logits that PyTorch computed.
 
 mod check;
@@ -32,7 +32,7 @@ mod tests;
 pub struct Imported {
     /// The model, without calibration and validation rows.
     pub model: FloatModel,
-    /// Sentences for the user about what was filled in, renamed or cannot be reached.
+    /// Sentences for the user about tensors and tokens that were added, renamed or are never used.
     pub notes: Vec<String>,
     /// The parts of the network and the forward pass that was assumed.
     pub recognised: Recognised,

@@ -34,7 +34,7 @@ pub struct ClassFigures {
 }
 
 impl Evaluation {
-    /// An empty confusion matrix for so many labels.
+    /// An empty confusion matrix for this number of labels.
     pub fn new(labels: usize) -> Self {
         Evaluation { confusion: vec![vec![0; labels]; labels], total_loss: 0.0 }
     }
@@ -58,6 +58,7 @@ impl Evaluation {
         &self.confusion
     }
 
+    /// Number of examples.
     pub fn examples(&self) -> usize {
         self.confusion.iter().flatten().sum()
     }
@@ -118,7 +119,7 @@ pub fn confused_pairs(confusion: &[Vec<usize>]) -> Vec<(usize, usize, usize)> {
     pairs
 }
 
-/// The quotient, or 0 where `whole` is 0.
+/// The part divided by the whole, or 0 where `whole` is 0.
 fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

@@ -20,8 +20,8 @@ pub trait Model: Sync {
     /// The tokens and their ids. Holds only PAD and UNK for a model that reads numbers.
     fn vocabulary(&self) -> &Vocabulary;
 
-    /// Runs the model over a whole sequence. Returns a logit for each label or token, or the normalised numbers of a
-    /// [`Forecast`](crate::float_model::Forecast). Values must be normalised by the channels of
+    /// Runs the model over a whole sequence. Returns a logit for each label or token, or the normalised values of a
+    /// [`Forecast`](crate::float_model::Forecast). Values of the input must be normalised by the channels of
     /// [`config`](Self::config).
     fn outputs(&self, input: Input<'_>) -> Logits;
 
@@ -61,8 +61,8 @@ pub trait Model: Sync {
                 for pair in ids.windows(2) {
                     reader.read(pair[0]);
                     // The first token of the part is not predicted.
-                    let place = start + guesses.len() + 1;
-                    guesses.push(Guess::new(place, &reader.logits(), pair[1]));
+                    let position = start + guesses.len() + 1;
+                    guesses.push(Guess::new(position, &reader.logits(), pair[1]));
                 }
             });
             guesses

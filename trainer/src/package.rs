@@ -37,6 +37,7 @@ pub struct Package<'a> {
     pub device_file: &'a [u8],
     /// The fields of the trailer; `None` for a file without a signature.
     pub signed: Option<Signed>,
+    /// The device file and the trailer.
     all: &'a [u8],
 }
 

@@ -20,17 +20,17 @@ pub fn value_parser() -> impl TypedValueParser<Value = Packing> {
     .map(|name| Packing::from_name(&name).expect("each possible value is a packing"))
 }
 
-/// Chooses the packing of a model: `requested`, else `paired16` if it fits, else the plain packing of its cells; any
-/// plain packing that is requested stands for that one. A Cortex-M4 runs `paired16` in about half of the instructions
-/// of a plain packing; other cores need up to twice as many. Fails if the requested packing does not support the
-/// model's layers, its sizes, or the bits of its recurrent weights.
+/// Chooses the packing of a model: `requested`, else `paired16` if it fits, else the plain packing of its cells. A
+/// request for any plain packing gets the one of the model's cells. A Cortex-M4 runs `paired16` in about half of the
+/// instructions of a plain packing; other cores need up to twice as many. Fails if the requested packing does not
+/// support the model's layers, its sizes, or the bits of its recurrent weights.
 pub fn choose(requested: Option<Packing>, config: &Config, recurrent: Bits) -> anyhow::Result<Packing> {
     if recurrent != Bits::Eight {
         let Some(packing) = requested else { return Ok(Packing::Rows) };
         let bits = recurrent.count();
         bail!("packing `{packing}` is for weights of 8 bits; with --recurrent-bits {bits} leave --packing out");
     }
-    let multiple = Packing::Paired16.columns();
+    let multiple = Packing::Paired16.size_multiple();
     let one_layer = config.num_layers == 1 && !config.bidirectional;
     let plain = Packing::plain(config.cell);
     let sizes = [config.architecture().input.width(), config.hidden_size];

@@ -48,6 +48,7 @@ impl Paint {
         self.with("33", text)
     }
 
+    /// The text between the escape sequence with the given code and the one that ends it.
     fn with(self, code: &str, text: &str) -> String {
         if self.colours { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }

@@ -34,7 +34,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Begins a stage with so many units of work, 0 if the number is unknown.
+    /// Begins a stage with `total` units of work, 0 if the number is unknown.
     pub fn new(name: impl Into<String>, total: usize) -> Self {
         let bar = ProgressBar::with_draw_target((total > 0).then_some(total as u64), ProgressDrawTarget::hidden());
         let template = if total > 0 { "{bar:24} {percent:>3}% {msg}" } else { "{spinner} {msg} {elapsed}" };

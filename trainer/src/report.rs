@@ -1,9 +1,10 @@
-//! Describes a training and an export in the model directory: `metrics.json`, `README.md` (the model card),
-//! `report.html`, `recipe.toml`, and `export.json`.
+//! The files of a model directory that describe the training and the export: `metrics.json`, `export.json`,
+//! `recipe.toml`, `README.md` (the model card), and `report.html` (the page).
 //!
 //! Page and card are made from the two JSON files, the configuration, the recipe and the validation split or the
-//! predictions of a cross-validation, so that they can be made again at any time: [`ReportInputs::read`]. Each task
-//! describes itself in [`TaskWording`] and adds its sections to the page by [`TaskReport`].
+//! predictions of a cross-validation. [`ReportInputs::read`] reads them all, so that both can be made again at any
+//! time. Each task gives the words for its models in [`TaskWording`] and adds its sections to the page by
+//! [`TaskReport`].
 
 mod card;
 pub(crate) mod chart;
@@ -69,8 +70,8 @@ pub fn add_export(
     Ok(is_generated)
 }
 
-/// A figure: its JSON pointer, its name, and how it is written. A pointer below `/export` is one of `export.json`,
-/// another one of `metrics.json`.
+/// A figure: its JSON pointer, its name, and how it is written. A pointer that begins with `/export` leads into
+/// `export.json`, any other one into `metrics.json`.
 pub type SummaryFigure = (&'static str, &'static str, Format);
 
 /// A section of the page: its id, its title and its content.
@@ -90,7 +91,7 @@ pub struct TaskWording {
     pub validation: (&'static str, &'static str),
     /// The plural noun for the training examples, and the JSON pointer of their number.
     pub training: (&'static str, &'static str),
-    /// True if the validation split has a share of each class, false if it is the end of the data.
+    /// True if the validation split contains the same share of each class, false if it is the end of the data.
     pub splits_classes: bool,
     /// The files in the model directory that hold the validation split and the calibration data.
     pub files: [&'static str; 2],
@@ -138,8 +139,9 @@ pub struct TrainingMetrics {
 }
 
 impl TrainingMetrics {
-    /// The metrics of the training that gave `model`. `measured`: those with the weights that were kept.
-    /// `train_examples`: the number of texts, sequences or windows that were trained on. `metric` chose the best epoch.
+    /// The metrics of the training that resulted in `model`. `measured`: the metrics of the weights that were kept.
+    /// `train_examples`: the number of texts, sequences or windows that were trained on. `metric`: the metric by which
+    /// the best epoch was chosen.
     pub fn new(
         model: &FloatModel,
         measured: Measurements,
@@ -196,7 +198,7 @@ pub struct ValidationResult {
 }
 
 impl ValidationResult {
-    /// The result without a validation split. `report` has the words of the task and no content.
+    /// The result without a validation split. `report` has the words of the task but no sections.
     pub fn none(report: impl TaskReport + 'static) -> Self {
         ValidationResult { metrics: Value::Null, report: Arc::new(report) }
     }

@@ -1,7 +1,7 @@
 //! Writes and reads `tokenizer.json`, the vocabulary in the format of the `tokenizers` library.
 //!
-//! Each tokenizer of the device is built from components of the library and gives the same ids for every text, in
-//! Rust and in Python.
+//! For each tokenizer of the device, components of the library are combined so that they give the same ids for every
+//! text, in Rust and in Python.
 
 mod parts;
 
@@ -32,8 +32,8 @@ pub fn write(vocabulary: &Vocabulary) -> tokenizers::Result<String> {
     tokenizer(vocabulary)?.to_string(true)
 }
 
-/// Reads the vocabulary from the text of a `tokenizer.json` that was written for `tokenizer`. Returns a sentence with
-/// what was found and what was expected.
+/// Reads the vocabulary from the text of a `tokenizer.json` that was written for `tokenizer`. The error is a sentence
+/// with what was found and what was expected.
 pub fn read(json: &str, tokenizer: TokenizerConfig) -> Result<Vocabulary, String> {
     let root: Value = serde_json::from_str(json).map_err(|error| format!("not JSON: {error}"))?;
     let components = || -> tokenizers::Result<[Value; 2]> {

@@ -60,9 +60,9 @@ pub fn suggested_tokenizer<'a>(texts: impl Iterator<Item = &'a str>) -> Tokenize
             without_spaces += usize::from(is_of_script_without_spaces(c));
         }
     }
-    // More than three letters in ten, since texts of these scripts also have Latin words.
+    // True for more than three letters in ten, since texts of these scripts also have Latin words.
     let has_no_spaces = without_spaces * 10 > letters * 3;
-    // Fewer than 1.5 words in a text.
+    // True for fewer than 1.5 words in a text.
     let are_single_words = words * 2 < texts_with_words * 3;
     if has_no_spaces || are_single_words { TokenizerKind::Chars } else { TokenizerKind::Words }
 }
@@ -75,11 +75,14 @@ fn is_of_script_without_spaces(c: char) -> bool {
         | '\u{aa60}'..='\u{aadf}' | '\u{f900}'..='\u{faff}' | '\u{ff66}'..='\u{ff9d}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// A tokenizer and its tokens by id: PAD = 0, UNK = 1, then by falling frequency; bytes in their order.
+/// A tokenizer and its tokens by id: PAD = 0, UNK = 1, then the others by falling frequency, or all bytes in their
+/// order.
 #[derive(Clone, Debug)]
 pub struct Vocabulary {
     tokenizer: Tokenizer,
+    /// The tokens by id.
     tokens: Vec<String>,
+    /// The id of each token except PAD and UNK.
     ids: HashMap<String, u32>,
     /// The pieces of a WordPiece vocabulary.
     pieces: Option<Pieces>,
@@ -119,7 +122,8 @@ impl Vocabulary {
         for special in [PAD_TOKEN, UNK_TOKEN] {
             counts.remove(special);
         }
-        // No learnt piece is too rare: pieces that are not part of another one are letters.
+        // Learnt pieces are kept even if they are rare: a piece that only occurs within larger ones is a letter, which
+        // unknown words need.
         let is_rare = |count: usize| tokenizer.kind != TokenizerKind::WordPiece && count < min_count;
         let mut kept: Vec<(String, usize)> = counts.into_iter().filter(|(_, count)| !is_rare(*count)).collect();
         kept.sort_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then_with(|| a.cmp(b)));
@@ -127,7 +131,7 @@ impl Vocabulary {
         Vocabulary::with_special(tokenizer, kept.into_iter().map(|(token, _)| token))
     }
 
-    /// PAD, UNK and these tokens, which must be distinct.
+    /// The vocabulary of PAD, UNK and the given tokens, which must be distinct.
     fn with_special(tokenizer: Tokenizer, tokens: impl Iterator<Item = String>) -> Self {
         let special = [PAD_TOKEN, UNK_TOKEN].map(str::to_owned);
         Vocabulary::index(tokenizer, special.into_iter().chain(tokens).collect()).expect("counted tokens are distinct")
@@ -138,8 +142,8 @@ impl Vocabulary {
         Vocabulary::build([].into_iter(), 1, None)
     }
 
-    /// Makes a vocabulary of a list of tokens, of which PAD and UNK are the first two. Returns a sentence with what is
-    /// wrong in the list.
+    /// Makes a vocabulary of a list of tokens, of which PAD and UNK are the first two. The error is a sentence about
+    /// the list.
     pub fn from_tokens(tokenizer: Tokenizer, tokens: Vec<String>) -> Result<Self, String> {
         for (id, expected) in [PAD_TOKEN, UNK_TOKEN].into_iter().enumerate() {
             match tokens.get(id) {
@@ -209,21 +213,20 @@ impl Vocabulary {
             Some(pieces) => ids = pieces.encode(self.tokenizer, text),
             None => for_each_token(self.tokenizer, text, |token| ids.push(self.id(token))),
         }
-        // The copy has no spare capacity: a training set holds a list for each of its texts.
+        // A copy without spare capacity, since a training set keeps such a list for each of its texts.
         ids.as_slice().to_vec()
     }
 
     /// Returns the ids in the order of a device file: PAD, UNK, then by the tokens' bytes. Bytes keep their order.
     pub fn device_order(&self) -> Vec<u32> {
-        let mut ids: Vec<u32> = (0..self.len() as u32).collect();
-        if self.tokenizer.kind != TokenizerKind::Bytes {
-            ids[RESERVED_IDS..].sort_by_key(|&id| self.tokens[id as usize].as_bytes());
+        match self.tokenizer.kind {
+            TokenizerKind::Bytes => (0..self.len() as u32).collect(),
+            _ => tokens::device_order(&self.tokens),
         }
-        ids
     }
 
-    /// Returns a text with these ids. Words are joined by spaces; pieces of a word, characters and bytes are joined
-    /// without. PAD and ids outside of the vocabulary are left out; UNK becomes `[UNK]`.
+    /// Returns a text with these ids. There are spaces between words, but none between characters, bytes or the pieces
+    /// of a word. PAD and ids outside of the vocabulary are left out; UNK becomes `[UNK]`.
     pub fn decode(&self, ids: &[u32]) -> String {
         let tokens = ids.iter().filter(|&&id| id != PAD).filter_map(|&id| self.tokens.get(id as usize));
         match self.tokenizer.kind {

@@ -177,7 +177,7 @@ fn words(number: usize) {
     one(Merge::ALL, number, |merge| look(merge.name()));
     one(Pooling::ALL, number, |pooling| look(pooling.name()));
     one(Output::ALL, number, |output| look(output.name()));
-    one(Packing::ALL, number, |packing| look((packing.name(), packing.columns())));
+    one(Packing::ALL, number, |packing| look((packing.name(), packing.size_multiple())));
     one(Cell::ALL, number, |cell| {
         black_box((cell.name(), cell.module(), cell.gates(), cell.state_words(), Packing::plain(cell)));
     });

@@ -1,4 +1,4 @@
-//! The embedding: from token ids to vectors.
+//! The embedding: turns a token id into a vector.
 
 #[cfg(dsp)]
 use crate::features::ONLY_PAIRED;
@@ -25,12 +25,12 @@ pub(crate) struct Embedding<'a> {
     pub multiplier: &'a [i16],
 }
 
-/// Writes a row to `x`. `weights`, `x`: `[embedding_dim]`.
+/// Writes the embedded values of a row of 8-bit weights to `x`. `weights`, `x`: `[embedding_dim]`.
 #[cfg_attr(dsp, cold)]
 #[cfg_attr(dsp, inline(never))]
 #[cfg_attr(not(dsp), inline(always))]
-fn plain(weights: &[i8], multiplier: i16, x: &mut [i16]) {
-    // Four values in each turn of the loop, because its own instructions cost half as much as a value.
+fn embed_8_bit(weights: &[i8], multiplier: i16, x: &mut [i16]) {
+    // Four values in each turn of the loop, because the instructions of the loop itself cost half as much as a value.
     #[cfg(not(dsp))]
     let (x, weights) = {
         let ((fours, x), (weights_of_fours, weights)) = (x.as_chunks_mut::<4>(), weights.as_chunks::<4>());
@@ -54,22 +54,22 @@ impl Embedding<'_> {
                 let row = row(weights, self.weight.columns, index);
                 debug_assert!(row.is_some(), "the id is below the vocabulary size");
                 let (Some(&multiplier), Some(row)) = (self.multiplier.get(index), row) else { return };
-                // If `paired16` is the only packing, all sizes suit this kernel.
+                // The kernel returns false for sizes that are not multiples of 4, which `paired16` does not allow.
                 #[cfg(dsp)]
                 if dsp::embed(row, multiplier, x) || ONLY_PAIRED {
                     return;
                 }
-                plain(row, multiplier, x);
+                embed_8_bit(row, multiplier, x);
             }
             #[cfg(feature = "widths")]
-            _ => self.embed_other_widths(index, x),
+            _ => self.embed_4_or_16_bit(index, x),
         }
     }
 
     /// [`embed`](Embedding::embed) for 4-bit and 16-bit weights.
     #[cfg(feature = "widths")]
     #[inline(never)]
-    fn embed_other_widths(&self, index: usize, x: &mut [i16]) {
+    fn embed_4_or_16_bit(&self, index: usize, x: &mut [i16]) {
         debug_assert!(index < self.multiplier.len(), "the id is below the vocabulary size");
         let Some(&multiplier) = self.multiplier.get(index) else { return };
         match self.weight.weights {
@@ -78,7 +78,7 @@ impl Embedding<'_> {
                 let (pairs, groups) = self.weight.row_of_groups(index).guaranteed();
                 for ((x, pairs), &group) in x.chunks_mut(GROUP).zip(pieces::<{ GROUP / 2 }, _>(pairs)).zip(groups) {
                     for (x, w) in x.iter_mut().zip(pairs.iter().flat_map(|&byte| pair(byte))) {
-                        // Within ±126: 7 · 18.
+                        // The product is within ±126: 7 · 18.
                         *x = embedded(w.wrapping_mul(group as i8), multiplier);
                     }
                 }

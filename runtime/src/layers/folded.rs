@@ -7,11 +7,12 @@ use crate::rows::row;
 /// The input projections of the first layer for the folded tokens, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Folded<'a> {
-    /// Strictly ascending.
+    /// The ids of the folded tokens, strictly ascending.
     pub ids: &'a [u32],
-    /// Forward and reverse: `[ids][hidden_size * rows]`, with the rows of a unit as its biases have them.
+    /// The projections W_ih·x + b of each token, forward and reverse: `[ids][hidden_size * sums_of_unit]`, ordered as
+    /// the biases of the layer are.
     pub sums: [&'a [i32]; 2],
-    /// The number of sums of a token: hidden_size · rows.
+    /// The number of sums of a token in one direction: hidden_size · sums_of_unit.
     pub width: NonZeroUsize,
 }
 
@@ -19,8 +20,8 @@ impl<'a> Folded<'a> {
     /// No folded tokens.
     pub(crate) const NONE: Folded<'static> = Folded { ids: &[], sums: [&[]; 2], width: NonZeroUsize::MIN };
 
-    /// The input projection of a token in one direction, `[hidden_size * rows]`; none if it is not folded. It is not
-    /// inlined, so that models without folded tokens pay for one check only.
+    /// The input projection of a token in one direction, `[hidden_size * sums_of_unit]`; none if it is not folded. It
+    /// is not inlined, so that models without folded tokens pay for one check only.
     #[inline(never)]
     pub(crate) fn find(&self, id: u32, reverse: bool) -> Option<&'a [i32]> {
         let [forward, back] = self.sums;

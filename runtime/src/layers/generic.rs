@@ -1,4 +1,5 @@
-//! A recurrent layer in the packing `rows`: any cell, with weights of 4, 8 or 16 bits.
+//! A recurrent layer in the packing `rows`: any cell, with weights of 4, 8 or 16 bits. It is slower than the other
+//! packings, and has no kernels.
 
 use core::num::NonZeroUsize;
 
@@ -16,7 +17,8 @@ pub(crate) struct RowLayer<'a> {
     pub kind: CellKind,
     pub weight_ih: Matrix<'a>,
     pub weight_hh: Matrix<'a>,
-    /// `[hidden_size * 4]` as in the plain packing of the cell; `[hidden_size]` for plain cells
+    /// LSTM and GRU: `[hidden_size * 4]`, as in [`Lstm`](super::lstm::Lstm) and [`Gru`](super::gru::Gru); plain cells:
+    /// `[hidden_size]`
     pub bias: &'a [i32],
     /// `[hidden_size · gates]`
     pub multiplier_ih: &'a [i16],
@@ -26,7 +28,7 @@ pub(crate) struct RowLayer<'a> {
     pub shift: u32,
 }
 
-/// The numbers of a unit, padded with 0 to four.
+/// The elements of a unit, `width` of them, padded with 0 to four.
 fn padded_to_four<T: Copy + Default>(all: &[T], width: usize, unit: usize) -> [T; 4] {
     let mut four = [T::default(); 4];
     let of_unit = NonZeroUsize::new(width).and_then(|width| row(all, width, unit)).unwrap_or_default();
@@ -90,10 +92,11 @@ impl RowLayer<'_> {
         self.sums(&self.weight_ih, unit, x, self.bias(unit))
     }
 
-    /// Adds the second row of each pair to its first, if the rows are in pairs, and requantises.
+    /// Requantises the sums of a unit's rows. If the rows form pairs, 1/256 of the second row's sum is first added to
+    /// the first row: see [`lstm::requantize_rows`].
     fn requantize_rows(&self, matrix: &Matrix<'_>, [a, b, c, d]: [i32; 4], m: [i16; 4]) -> [i32; 4] {
         let [a, b, c, d] = match self.kind {
-            _ if matrix.is_wide() => [a, b, c, d],
+            _ if matrix.is_16_bit() => [a, b, c, d],
             CellKind::Lstm => [a + (b >> 8), b, c + (d >> 8), d],
             CellKind::Gru => [a + (b >> 8), b, c, d],
             CellKind::Rnn | CellKind::RnnRelu => [a, b, c, d],

@@ -1,4 +1,6 @@
-//! The GRU layer, in PyTorch's form: the reset gate r acts on W_hn·h + b_hn. z is the update gate, n the new state.
+//! The GRU layer in the packing `interleaved3`, and the arithmetic of its units for all packings.
+//!
+//! It has PyTorch's form: the reset gate r acts on W_hn·h + b_hn; z is the update gate, n the new state.
 
 #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 use core::num::NonZeroUsize;
@@ -38,7 +40,7 @@ impl Gru<'_> {
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
-    /// The definition of a step. It does not exchange `h` and `next_h`.
+    /// The definition of a step: writes `c` and `next_h`; the caller then swaps `h` and `next_h`.
     #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
     #[inline(always)]
     fn plain_step(&self, x: &[i16], state: &mut State<'_>) {
@@ -56,15 +58,16 @@ impl Gru<'_> {
     }
 }
 
-/// Adds the second row of the pair to its first and requantises: from accumulators to parts of pre-activations.
+/// Requantises the accumulators of a unit's rows r, z and n. Rows r and z form a pair: see
+/// [`lstm::requantize_rows`](super::lstm::requantize_rows).
 #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 #[inline(always)]
 fn requantize_rows([r, z, n]: [i32; 3], m: &[i16; 3]) -> [i32; 3] {
     [requantize(r + (z >> 8), m[0]), requantize(z, m[1]), requantize(n, m[2])]
 }
 
-/// Computes the new state (Q30) and hidden state (Q15) of a unit from both parts of its pre-activations, for r, z and
-/// n, and its state (Q30).
+/// Computes the new state of a unit, in Q30 and rounded to Q15. `x`, `h`: the requantised input and recurrent halves of
+/// its pre-activations r, z and n; `state`: its old state, Q30.
 #[inline(always)]
 pub(crate) fn unit(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> (i32, i16) {
     #[cfg(dsp)]
@@ -74,7 +77,7 @@ pub(crate) fn unit(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> (i32, i1
     (state, round_shift(state, 15) as i16)
 }
 
-/// The definition of the new state.
+/// The definition of the new state of [`unit`], Q30.
 #[cfg(any(test, not(dsp)))]
 #[inline(always)]
 fn plain_state(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> i32 {

@@ -1,6 +1,6 @@
 //! The head of a network, and its logits.
 
-use crate::features::Refuses;
+use crate::features;
 use crate::layers::linear::Linear;
 use crate::softmax;
 use crate::text::vocabulary::UNK;
@@ -11,15 +11,16 @@ use tern_format::Output;
 pub(crate) struct Head<'a> {
     pub linear: Linear<'a>,
     pub output: Output,
-    pub refusal: Option<Refuses<Refusal>>,
+    pub refusal: Option<features::Refusal<Refusal>>,
 }
 
 impl Head<'_> {
-    /// The number of logits. A sigmoid has an implied logit of 0 for the first class.
+    /// The number of logits.
     pub(crate) fn len(&self) -> usize {
         self.linear.len() + self.implied()
     }
 
+    /// The number of logits that are 0 and not computed: 1 for a sigmoid, that of the first class; otherwise 0.
     fn implied(&self) -> usize {
         usize::from(self.output == Output::Sigmoid)
     }
@@ -39,8 +40,7 @@ pub struct Ranked {
 pub struct Refusal {
     /// The model refuses if the probability of the most probable class is below this, Q16: 1 to 65,536.
     pub below: u32,
-    /// The class of the training rows that no other label fits. The model refuses if this class is the most probable
-    /// one.
+    /// The class that stands for "none of the other labels". The model refuses if this class is the most probable one.
     pub class: Option<usize>,
 }
 
@@ -57,24 +57,25 @@ impl Refusal {
 pub enum Answer {
     /// The most probable class, as an index of the labels.
     Class(usize),
-    /// None of the labels: the most probable class is too improbable, or is the class for such inputs.
+    /// None of the labels: the probability of the best class is too low, or the best class is the one that stands for
+    /// none of the others.
     Refused,
 }
 
-/// The logits after the steps so far. Each is computed when it is asked for, so that they take no memory.
+/// The logits after the tokens or values read so far. Each is computed when it is asked for, so they take no memory.
 ///
 /// A model with the output [`Sigmoid`](Output::Sigmoid) has a logit of 0 for class 0 and the logit of the network for
 /// class 1, so that the softmax of the two is the sigmoid. The classes of a language model are token ids, those of a
 /// forecast are its predicted values, normalised.
 ///
-/// A logit costs F multiply-accumulates, for F features. [`best`](Logits::best) and [`top`](Logits::top) compute all
-/// logits once, [`probability`](Logits::probability) twice, [`answer`](Logits::answer) twice if the model can refuse.
-/// To show several probabilities, copy the logits with [`logits_into`](crate::SessionBase::logits_into) and use
-/// [`softmax`](crate::softmax).
+/// A logit costs F multiply-accumulates, for F inputs of the head. [`best`](Logits::best) and [`top`](Logits::top)
+/// compute all logits once, [`probability`](Logits::probability) twice, [`answer`](Logits::answer) twice if the model
+/// can refuse. To show several probabilities, copy the logits with [`logits_into`](crate::SessionBase::logits_into) and
+/// use [`softmax`](crate::softmax).
 #[derive(Clone, Copy, Debug)]
 pub struct Logits<'s> {
     pub(crate) head: &'s Head<'s>,
-    /// `[width]`, Q15
+    /// The input of the head, `[width]`, Q15
     pub(crate) features: &'s [i16],
 }
 
@@ -148,18 +149,19 @@ impl<'s> Logits<'s> {
     }
 }
 
-/// Writes the largest of `all` to `ranks`, in descending order. Returns how many it wrote.
+/// Writes the `(class, logit)` pairs with the largest logits to `ranks`, in descending order. Returns how many it
+/// wrote.
 fn top_of(all: impl Iterator<Item = (usize, i32)>, ranks: &mut [Ranked]) -> usize {
     let mut filled = 0;
     for (class, logit) in all {
         let mut rank = Ranked { class, logit };
-        for place in ranks.iter_mut().take(filled) {
-            if rank.logit > place.logit {
-                core::mem::swap(place, &mut rank);
+        for kept in ranks.iter_mut().take(filled) {
+            if rank.logit > kept.logit {
+                core::mem::swap(kept, &mut rank);
             }
         }
-        if let Some(place) = ranks.get_mut(filled) {
-            *place = rank;
+        if let Some(last) = ranks.get_mut(filled) {
+            *last = rank;
             filled += 1;
         }
     }

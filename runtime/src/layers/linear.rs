@@ -5,7 +5,7 @@ use crate::fixed::requantize;
 use crate::invariant::Guaranteed;
 use crate::layers::matrix::Matrix;
 
-/// The parameters of a layer, borrowed from the file. Its rows are not in pairs.
+/// The parameters of a linear layer, borrowed from the file. Unlike those of recurrent layers, its rows form no pairs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Linear<'a> {
     /// `[outputs, width]`
@@ -24,13 +24,14 @@ impl<'a> Linear<'a> {
         self.bias.len()
     }
 
-    /// One output for `features`, `[width]`, Q15; none beyond the last.
+    /// The output of one row: Q16 for logits, Q20 for a hidden layer; none beyond the last row. `features`: `[width]`,
+    /// Q15.
     pub(crate) fn get(&self, features: &[i16], index: usize) -> Option<i32> {
         let (&bias, &multiplier) = (self.bias.get(index)?, self.multiplier.get(index)?);
         Some(requantize(self.weight.dot(index, features, bias)?, multiplier) << self.shift)
     }
 
-    /// All outputs.
+    /// The outputs of all rows.
     pub(crate) fn outputs<'s>(&self, features: &'s [i16]) -> impl Iterator<Item = i32> + use<'a, 's> {
         let linear = *self;
         (0..self.len()).map_while(move |index| linear.get(features, index))

@@ -39,7 +39,7 @@ impl Lstm<'_> {
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
-    /// The definition of a step. It does not exchange `h` and `next_h`.
+    /// The definition of a step: writes `c` and `next_h`; the caller then swaps `h` and `next_h`.
     #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
     #[inline(always)]
     fn plain_step(&self, x: &[i16], state: &mut State<'_>) {
@@ -62,8 +62,9 @@ impl Lstm<'_> {
 
 /// Requantises the accumulators of a unit's four rows. The rows form the pairs `i f` and `g o`.
 ///
-/// By definition, the first row of a pair has the weights `w_a + w_b/256`, where `w_b` are those of the second row: in
-/// `paired16` both weights are in one 16-bit number. So 1/256 of the second accumulator is added to the first.
+/// In `paired16` the weights a and b of a pair share the 16-bit number `256·a + b`, which a kernel multiplies as a
+/// whole. The first row therefore has the weights `a + b/256`, by definition in every packing, and 1/256 of the second
+/// accumulator is added to the first.
 #[inline(always)]
 pub(super) fn requantize_rows([i, f, g, o]: [i32; 4], m: &[i16; 4]) -> [i32; 4] {
     [requantize(i + (f >> 8), m[0]), requantize(f, m[1]), requantize(g + (o >> 8), m[2]), requantize(o, m[3])]

@@ -14,8 +14,8 @@ use crate::rows::row;
 pub(crate) enum Weights<'a> {
     /// `[rows · columns]`
     Bits8(&'a [i8]),
-    /// Two columns in each byte, the even column in the lower half: −7 to 7. The weight is this times the multiplier of
-    /// its group, 1 to 18.
+    /// 4-bit weights, −7 to 7, two columns in each byte, the even column in the lower half. Each is multiplied by the
+    /// multiplier of its group of 16 columns, 1 to 18.
     #[cfg(feature = "widths")]
     Bits4 {
         /// `[rows · columns / 2]`
@@ -63,8 +63,8 @@ impl<'a> Matrix<'a> {
         Some((row(pairs, bytes, index)?, row(groups, multipliers, index)?))
     }
 
-    /// Returns true for 16-bit weights, whose rows are not in pairs.
-    pub(crate) fn is_wide(&self) -> bool {
+    /// Returns true for 16-bit weights, whose rows form no pairs.
+    pub(crate) fn is_16_bit(&self) -> bool {
         match self.weights {
             Weights::Bits8(_) => false,
             #[cfg(feature = "widths")]
@@ -74,7 +74,8 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// The sum of |w| over one row, saturating. For 16-bit weights ([`is_wide`](Matrix::is_wide)) in units of 1/256.
+    /// The sum of |w| over one row, saturating. For 16-bit weights ([`is_16_bit`](Matrix::is_16_bit)) in units of
+    /// 1/256.
     pub(crate) fn absolute_sum_of_row(&self, index: usize) -> u32 {
         fn sum(absolutes: impl Iterator<Item = u32>) -> u32 {
             absolutes.fold(0, u32::saturating_add)
@@ -102,8 +103,8 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// Returns true if its weights have 4 or 16 bits.
-    pub(crate) fn is_other_width(&self) -> bool {
+    /// Returns true if the weights have 4 or 16 bits, which need the feature `widths`.
+    pub(crate) fn is_4_or_16_bit(&self) -> bool {
         !matches!(self.weights, Weights::Bits8(_))
     }
 

@@ -1,20 +1,23 @@
-//! The n-gram branch: the rows of a table, one for each n-gram of the text, and their scaled sums.
+//! The n-gram branch: adds up a row of a table for each n-gram of the text, and scales the sums for the head.
+//! `docs/arithmetic.md`, "N-gram branch", defines it; [`NgramHasher`] finds the n-grams.
 
 use crate::kernel::buckets::Buckets;
 use crate::state_codec::StateCodec;
 use crate::text::{NgramHasher, Tokenizer};
 use tern_format::Ngrams;
 
-/// The number of n-grams from which on earlier ones count half.
+/// The limit of the number of n-grams, which keeps the sums in 32 bits. When a text reaches it, the sums and the number
+/// are halved, so that all earlier n-grams count half.
 const FULL: u32 = 1 << 22;
 
 /// The table of the n-gram branch, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NgramTable<'a> {
-    /// The n-grams that select its rows.
+    /// The kinds of n-grams that are counted.
     pub ngrams: Ngrams,
+    /// The rows, one for each bucket.
     pub rows: Buckets<'a>,
-    /// The bytes of a row: 2 to this power.
+    /// The logarithm, base 2, of the number of bytes of a row.
     pub row_shift: u32,
     /// True if a byte holds two weights.
     pub in_4_bits: bool,
@@ -23,7 +26,8 @@ pub(crate) struct NgramTable<'a> {
 }
 
 impl NgramTable<'_> {
-    /// True if each row is a byte with two weights and no n-gram has one or two characters.
+    /// Returns true for a common kind of table, for which there is faster code: each row is one byte with two weights,
+    /// and no n-gram has one or two characters.
     fn is_common(&self) -> bool {
         self.in_4_bits && self.row_shift == 0 && matches!(self.ngrams.min_chars, 0 | 3)
     }
@@ -33,16 +37,16 @@ impl NgramTable<'_> {
 #[derive(Debug)]
 pub(crate) struct NgramSums<'s> {
     columns: Columns<'s>,
-    /// The number of n-grams in the sums: below [`FULL`] + 8.
+    /// The number of n-grams in the sums: below [`FULL`] + 8, because at most 8 end with one character.
     count: u32,
     hasher: NgramHasher,
-    /// `count` when the sums were scaled; another number if they have changed since then.
+    /// The value of `count` when the sums were last scaled. It differs from `count` if the sums have changed since.
     scaled_count: u32,
     table: &'s NgramTable<'s>,
 }
 
-/// The sums of the columns. `repr(u32)` gives the enum a tag of its own, with which one comparison finds a model with
-/// an n-gram branch of two columns.
+/// The sums of the table's columns. `repr(u32)` gives the enum a tag of its own, so that one comparison tells the
+/// variants apart.
 #[derive(Debug)]
 #[repr(u32)]
 enum Columns<'s> {
@@ -66,14 +70,15 @@ impl<'s> NgramSums<'s> {
         (self.count, self.scaled_count) = (0, 0);
     }
 
-    /// Reads a character. Returns false if that needs [`take_char`](NgramSums::take_char), which is slower.
+    /// Counts the n-grams that end with a character, for a [common](NgramTable::is_common) table. Returns false if the
+    /// caller must call [`take_char`](NgramSums::take_char) instead, which is slower.
     #[inline(always)]
     pub(crate) fn take_common_char(&mut self, c: char) -> bool {
         let Columns::Two { rows, sums: [even, odd] } = &mut self.columns else { return false };
         if self.count & FULL != 0 {
             return false;
         }
-        // In registers.
+        // Local variables, so that they stay in registers.
         let (mut sums, mut count) = ([*even, *odd], self.count);
         self.hasher.take_char_from_3(c, &mut |hash| {
             add_pair(&mut sums, rows.byte(hash));
@@ -83,20 +88,20 @@ impl<'s> NgramSums<'s> {
         true
     }
 
-    /// Reads a character.
+    /// Counts the n-grams that end with a character.
     pub(crate) fn take_char(&mut self, c: char) {
         self.make_room();
         let NgramSums { columns, count, hasher, table, .. } = self;
         hasher.take_char(c, &mut |hash| add(columns, count, table, hash));
     }
 
-    /// The hasher, for the word that ends here.
+    /// The hasher, which has the hash of the current word.
     pub(crate) fn hasher(&self) -> &NgramHasher {
         &self.hasher
     }
 
-    /// Counts the n-grams of words that end with a word, after its last n-grams of characters. `word`: its hash.
-    /// Returns false if that needs [`take_word`](NgramSums::take_word), which is slower.
+    /// Counts the n-grams of words that end with a word, after its last n-grams of characters. `word`: the hash of the
+    /// word. Returns false if the caller must call [`take_word`](NgramSums::take_word) instead, which is slower.
     #[inline(always)]
     pub(crate) fn take_common_word(&mut self, word: u32) -> bool {
         let Columns::Two { rows, sums: [even, odd] } = &mut self.columns else { return false };
@@ -115,13 +120,13 @@ impl<'s> NgramSums<'s> {
         hasher.take_word(word, &mut |hash| add(columns, count, table, hash));
     }
 
-    /// Counts an n-gram.
+    /// Counts one n-gram by its hash.
     pub(crate) fn add(&mut self, hash: u32) {
         self.make_room();
         add(&mut self.columns, &mut self.count, self.table, hash);
     }
 
-    /// Makes room for the n-grams that end with the same character: above a limit all earlier n-grams count half.
+    /// Makes room for the n-grams that end with the next character: see [`FULL`].
     #[inline(always)]
     fn make_room(&mut self) {
         if self.count & FULL != 0 {
@@ -129,7 +134,7 @@ impl<'s> NgramSums<'s> {
         }
     }
 
-    /// Halves the sums and their number, which is rounded up, so that no sum is larger than that of so many n-grams.
+    /// Halves the sums and the number of n-grams. The number is rounded up, so that |sum| ≤ 127 · count still holds.
     #[cold]
     #[inline(never)]
     fn halve(&mut self) {
@@ -161,7 +166,7 @@ impl<'s> NgramSums<'s> {
 
     /// Passes the number of n-grams, the sums and the state of the hasher through the codec.
     pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
-        self.count = codec.count(self.count);
+        self.count = codec.unsigned(self.count);
         codec.check(self.count < FULL + 8);
         let sums = self.columns.sums_mut();
         codec.words(sums.iter_mut());
@@ -192,7 +197,7 @@ impl Columns<'_> {
     }
 }
 
-/// Adds the row of an n-gram to the sums.
+/// Adds the row of an n-gram to the sums of any table.
 #[inline(always)]
 fn add(columns: &mut Columns<'_>, count: &mut u32, table: &NgramTable<'_>, hash: u32) {
     *count += 1;
@@ -202,20 +207,21 @@ fn add(columns: &mut Columns<'_>, count: &mut u32, table: &NgramTable<'_>, hash:
     }
 }
 
-/// Adds two weights of 4 bits.
+/// Adds the two 4-bit weights of a byte to the sums of two columns.
 #[inline(always)]
 fn add_pair([even, odd]: &mut [i32; 2], pair: u8) {
     *even += i32::from((pair << 4) as i8 >> 4);
     *odd += i32::from(pair as i8 >> 4);
 }
 
+/// Adds the row of an n-gram to the sums of a table with any number of columns.
 #[inline(never)]
 fn add_row(table: &NgramTable<'_>, hash: u32, sums: &mut [i32]) {
     let row = table.rows.row(hash, table.row_shift);
     if !table.in_4_bits {
         return sums.iter_mut().zip(row).for_each(|(sum, &weight)| *sum += i32::from(weight as i8));
     }
-    // The rank is a power of 2: there are fewer than 8 columns, or none are left.
+    // The number of columns is a power of 2: below 8, or a multiple of 8, after which none are left.
     let (eights, fewer) = sums.as_chunks_mut::<8>();
     for (sums, &bytes) in eights.iter_mut().zip(row.as_chunks().0) {
         let mut weights = u32::from_le_bytes(bytes);
@@ -227,13 +233,13 @@ fn add_row(table: &NgramTable<'_>, hash: u32, sums: &mut [i32]) {
     fewer.as_chunks_mut().0.iter_mut().zip(row).for_each(|(sums, &pair)| add_pair(sums, pair));
 }
 
-/// A multiplier and a right shift that divide a sum by the square root of `count`, below [`FULL`] + 8. The
-/// multiplier is 0 if `count` is 0.
+/// The multiplier and the right shift that divide a sum by the square root of `count`, below [`FULL`] + 8, and by
+/// 2^`shift`. The multiplier is 0 if `count` is 0.
 fn reciprocal_root(count: u32, shift: u32) -> (u32, u32) {
     if count == 0 {
         return (0, 0);
     }
-    // An even number of bits, after which the count has 29 or 30 bits.
+    // 2k in docs/arithmetic.md: the even number of bits by which the count is shifted to have 29 or 30 bits.
     let even_bits = (count.leading_zeros() - 2) & !1;
     let root = square_root(count << even_bits);
     ((1u32 << 31).checked_div(root).unwrap_or(0), (19 + shift).saturating_sub(even_bits / 2))

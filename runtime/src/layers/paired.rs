@@ -1,5 +1,8 @@
-//! The packing `paired16`: records of four rows in the order in which a step reads them, and the LSTM layer, with a
-//! record for each unit.
+//! The packing `paired16`: records of four rows, whose numbers are in the order in which a step reads them. The rows of
+//! an LSTM unit are one record, [`Paired`]; [`paired_groups`](super::paired_groups) has the other cells.
+//!
+//! The rows of a record form two pairs. A 16-bit number holds a weight of both rows of a pair, a 32-bit word two
+//! columns. A kernel multiplies whole words; `docs/format.md`, "Packings", specifies the layout.
 
 use core::num::NonZeroUsize;
 
@@ -17,15 +20,15 @@ use crate::kernel::dsp;
 use crate::kernel::{compiler_barrier, dot_pairs};
 use crate::rows::rows;
 
-/// The record of four rows, which are named as those of an LSTM.
+/// The record of four rows. Its fields name them `i f g o`, as in an LSTM.
 pub(crate) struct Record<'a> {
     /// Recurrent weights, `[H / 2][2]`: two columns of rows `i f`, two of rows `g o`; see
     /// [`columns`](crate::kernel::columns).
     pub weight_hh: &'a [[i32; 2]],
     pub multiplier_hh: [i16; 4],
     pub multiplier_ih: [i16; 4],
-    /// The initial sums of the input projection, as a kernel loads them: the two words of 256·bias_i + bias_f, then
-    /// bias_f; the same for `g o`.
+    /// The initial sums of the input projection, as a kernel loads them: the lower and the upper word of
+    /// 256·bias_i + bias_f, then bias_f; the same for `g o`.
     pub initial_sums: [i32; 6],
     /// Input weights, `[E / 2][2]`.
     pub weight_ih: &'a [[i32; 2]],
@@ -38,7 +41,8 @@ pub(crate) fn biases(initial_sums: [i32; 6]) -> Option<[i32; 4]> {
     Some([i, f, g, o])
 }
 
-/// The biases of one pair of rows. The two first words hold 256 times the first bias plus the second.
+/// The biases of one pair of rows, `[first, second]`, from its three initial sums; none if these contradict each other.
+/// `low` and `high` are the two words of 256 times the first bias plus the second.
 #[inline(always)]
 pub(crate) fn pair_biases([low, high, second]: [i32; 3]) -> Option<[i32; 2]> {
     let sum = (i64::from(high) << 32 | i64::from(low as u32)) - i64::from(second);
@@ -47,7 +51,7 @@ pub(crate) fn pair_biases([low, high, second]: [i32; 3]) -> Option<[i32; 2]> {
 }
 
 impl<'a> Record<'a> {
-    /// The record in some words; none if there are too few.
+    /// The record that consists of these words; none if there are too few.
     #[inline(always)]
     pub(crate) fn new(words: &'a [i32], hidden_size: NonZeroUsize) -> Option<Self> {
         let (weight_hh, rest) = words.split_at_checked(hidden_size.get())?;
@@ -63,17 +67,18 @@ impl<'a> Record<'a> {
     }
 }
 
-/// The vectors of a step, which the four rows of a record read.
+/// The two vectors that the rows are multiplied with in a step. The kernel in `kernel::dsp` has a type with the same
+/// name and methods.
 #[cfg(any(test, not(dsp)))]
 pub(crate) struct Vectors<'v> {
     x: &'v [i16],
     h: &'v [i16],
 }
 
-/// Four rows, and the parts of their pre-activations.
+/// The kind of a record's four rows, and memory for the parts of their pre-activations.
 #[cfg(any(test, not(dsp)))]
 pub(crate) struct FourRows {
-    /// True if the rows are pairs of the cell, false if all are ordinary.
+    /// True if 1/256 of the second row of each pair is added to the first; false if all rows are independent.
     in_pairs: bool,
     parts: Parts,
 }
@@ -88,12 +93,12 @@ pub(crate) struct Parts {
 
 #[cfg(any(test, not(dsp)))]
 impl FourRows {
-    /// Rows that are pairs of the cell.
+    /// Rows that form pairs.
     pub(crate) fn in_pairs() -> Self {
         FourRows { in_pairs: true, parts: Parts::default() }
     }
 
-    /// Ordinary rows.
+    /// Independent rows.
     pub(crate) fn ordinary() -> Self {
         FourRows { in_pairs: false, parts: Parts::default() }
     }
@@ -142,11 +147,11 @@ impl<'a> Paired<'a> {
     /// The words of a record other than weights.
     pub(crate) const EXTRA_WORDS: usize = 10;
 
-    /// The input size and the hidden size must be multiples of this.
+    /// The number of which the input size and the hidden size must be multiples.
     pub(crate) const COLUMNS: usize = 4;
 
-    /// A layer; none if the sizes are not multiples of 4 or do not match the number of words. A step relies on these
-    /// checks.
+    /// A layer; none if the sizes are not multiples of 4 or do not match the number of words in `units`. The kernels
+    /// rely on these checks.
     pub(crate) fn new(
         input_size: NonZeroUsize,
         hidden_size: NonZeroUsize,

@@ -1,4 +1,4 @@
-//! Pooling and merging: from the hidden states of all steps to the input of the head.
+//! Pooling and merging: turns the hidden states of all steps and of both directions into the input of the head.
 
 use core::num::NonZeroU32;
 
@@ -7,19 +7,19 @@ use crate::fixed::{round_shift, saturate_16};
 use crate::state_codec::StateCodec;
 use tern_format::Merge;
 
-/// The most steps whose sum is exact: 2^15 · 65,534 fits an i32. [`Pool::make_room`] then halves the sums and the
-/// count. The count is even, so half of it is exact, and a halved sum is at most 2^15 times the halved count.
+/// The most steps whose sum fits an `i32`: 2^15 · 65,534 < 2^31. Before one more step, [`Pool::make_room`] halves the
+/// sums and the count. The count is even, so half of it is exact, and a halved sum is at most 2^15 times that half.
 pub(crate) const EXACT_STEPS: u32 = 65_534;
 
-/// Merges one value of both directions, Q15.
+/// Merges one hidden value of each direction, Q15. `Sum` gives half the sum.
 #[inline]
 pub(crate) fn merge(how: Merge, forward: i16, reverse: i16) -> i16 {
     let (forward, reverse) = (i32::from(forward), i32::from(reverse));
     match how {
-        // A sum is kept halved, so that it fits Q15; the head's scale has the factor 2.
+        // Half the sum fits Q15; `tern export` makes up for it in the multipliers of the head.
         Merge::Sum | Merge::Mean => round_shift(forward + reverse, 1) as i16,
         Merge::Product => saturate_16(round_shift(forward * reverse, 15)),
-        // Concatenated values are not merged.
+        // Not called: concatenated values are not merged.
         Merge::Concat => forward as i16,
     }
 }
@@ -36,7 +36,7 @@ pub(crate) struct Pool<'s> {
     pub features: &'s mut [i16],
     /// The width of the pooled states in `features`.
     pub pooled_width: usize,
-    /// The shift of the states before they are pooled: 0 to 8.
+    /// The right shift of the states before they are pooled: 0 to 8. It brings them to the scale of the n-gram branch.
     pub shift: u32,
     /// The number of steps in `sum`: 0 to [`EXACT_STEPS`].
     pub count: u32,
@@ -49,8 +49,8 @@ impl Pool<'_> {
         self.count = 0;
     }
 
-    /// Adds the values of one step, beginning at `at`: 0, or the offset of the reverse direction if directions are
-    /// concatenated. `first`: true before the first step.
+    /// Adds the hidden states of one step. `at`: the column of the first value, which is 0, or H for the reverse
+    /// direction if directions are concatenated. `first`: true for the first step.
     pub(crate) fn add(&mut self, at: usize, first: bool, values: impl Iterator<Item = i16> + Clone) {
         let shift = if NGRAMS { self.shift } else { 0 };
         let values = values.map(|v| v >> shift);
@@ -67,7 +67,7 @@ impl Pool<'_> {
         }
     }
 
-    /// Makes room for one more step: after [`EXACT_STEPS`] all sums and the count are halved.
+    /// Makes room for one more step: see [`EXACT_STEPS`].
     pub(crate) fn make_room(&mut self) {
         if self.count == EXACT_STEPS {
             self.sum.iter_mut().for_each(|sum| *sum >>= 1);
@@ -77,7 +77,7 @@ impl Pool<'_> {
 
     /// Passes the number of steps, the sums and the maxima through the codec.
     pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
-        self.count = codec.count(self.count);
+        self.count = codec.unsigned(self.count);
         codec.check(self.count <= EXACT_STEPS);
         codec.words(self.sum.iter_mut());
         let count = self.count.min(EXACT_STEPS) as i32;
@@ -97,7 +97,7 @@ impl Pool<'_> {
         self.features.iter_mut().take(self.pooled_width).for_each(|state| *state >>= shift);
     }
 
-    /// Writes the means.
+    /// Writes the means of the steps so far to `features`.
     pub(crate) fn finish(&mut self) {
         if !POOLING {
             return;
@@ -111,7 +111,7 @@ impl Pool<'_> {
 
 /// `sum / count`, rounded to the nearest, half up. |sum| ≤ 2^15 · count; count ≤ [`EXACT_STEPS`].
 fn rounded_mean(sum: i32, count: NonZeroU32) -> i16 {
-    // Shifted to be not negative, so that the division rounds down; below 2^32.
+    // 2^15 · count is added so that the number is not negative and the division rounds down. It stays below 2^32.
     let from_zero = sum.wrapping_add_unsigned(count.get() << 15) as u32;
     (((from_zero + count.get() / 2) / count) as i32 - 32_768) as i16
 }

@@ -1,4 +1,4 @@
-//! The plain recurrent layer: h = tanh(z) or h = max(0, z).
+//! The plain recurrent layer, h = tanh(z) or h = max(0, z), in the packing `interleaved1`.
 
 use core::num::NonZeroUsize;
 
@@ -48,7 +48,7 @@ impl Rnn<'_> {
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
-    /// Computes the units that remain behind the groups of four.
+    /// Computes the last units, fewer than four, that are in no group of four.
     #[inline(never)]
     fn last_units(&self, x: &[i16], h: &[i16], last_h: &mut [i16]) {
         let Interleaved { input_size, weight_ih, weight_hh, bias, multiplier_ih, multiplier_hh, .. } = &self.layer;
@@ -71,7 +71,7 @@ impl Rnn<'_> {
     }
 }
 
-/// Computes the hidden state of a unit, Q15, from its pre-activation, Q20. `relu`: true for max(0, z), false for
+/// Computes the hidden state of a unit, Q15, from its pre-activation, Q20. `is_relu`: true for max(0, z), false for
 /// tanh(z).
 #[inline(always)]
 pub(crate) fn unit(z: i32, is_relu: bool) -> i16 {

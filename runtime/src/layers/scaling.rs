@@ -1,15 +1,16 @@
-//! Scaling: from the integers of a caller to the inputs of the network, and from its outputs back.
+//! Scaling: converts the integers of a caller to the normalised inputs of the network, and predictions back.
+//! `docs/arithmetic.md`, "Values", defines it.
 
 use core::num::NonZeroU32;
 
 use crate::fixed::saturate_16;
 use crate::text::texts::Texts;
 
-/// The scaling of channels, borrowed from the file. An integer `v` of channel `k` stands for the real number `v /
-/// 2^point[k]`.
+/// The scaling of input channels or of predicted values, borrowed from the file. An integer `v` of channel `k` stands
+/// for the real number `v / 2^point[k]`; its normalised value is `(v - offset[k]) * multiplier[k] / 2^shift[k]`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scaling<'a> {
-    /// The integer that stands for the mean, `[channels]`.
+    /// The integer of each channel's mean, `[channels]`.
     pub offset: &'a [i32],
     /// `[channels]`, 1 … 2^30
     pub multiplier: &'a [i32],
@@ -17,31 +18,31 @@ pub(crate) struct Scaling<'a> {
     pub shift: &'a [i32],
     /// `[channels]`, −16 … 30
     pub point: &'a [i32],
-    /// The channel of each predicted value.
+    /// The input channel that each predicted value continues; empty for input channels.
     pub channel: &'a [i32],
-    /// 1 for each predicted value that is a difference from the last value of its channel, 0 for one that is a
-    /// difference from `offset`.
+    /// For each predicted value: 1 if the network predicts its difference from the channel's last value, 0 if from
+    /// `offset`; empty for input channels.
     pub last: &'a [i32],
 }
 
 /// The channels and golden sequences of a model that reads values, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Numbers<'a> {
+pub(crate) struct ValueParts<'a> {
     /// The scaling of the channels.
     pub input: Scaling<'a>,
     /// The scaling of the predicted values; empty for other tasks.
     pub output: Scaling<'a>,
     /// The names of the channels.
     pub channels: Texts<'a>,
-    /// `[golden + 1]`, in steps
+    /// The start of each golden sequence, in steps, and the end of the last: `[golden + 1]`
     pub golden_offsets: &'a [u32],
-    /// `[steps · channels]`
+    /// The values of all golden sequences: `[steps · channels]`
     pub golden_values: &'a [i32],
 }
 
-impl<'a> Numbers<'a> {
-    /// The value for a model that reads text.
-    pub(crate) const NONE: Numbers<'static> = Numbers {
+impl<'a> ValueParts<'a> {
+    /// The parts of a model that reads text: all empty.
+    pub(crate) const NONE: ValueParts<'static> = ValueParts {
         input: Scaling::NONE,
         output: Scaling::NONE,
         channels: Texts::EMPTY,
@@ -49,7 +50,7 @@ impl<'a> Numbers<'a> {
         golden_values: &[],
     };
 
-    /// The steps of a golden sequence.
+    /// The values of a golden sequence, `[steps · channels]`.
     pub(crate) fn golden(&self, index: usize) -> Option<&'a [i32]> {
         let start_of =
             |index: usize| Some((*self.golden_offsets.get(index)? as usize).saturating_mul(self.input.len()));
@@ -66,14 +67,14 @@ pub struct Channel<'a> {
     pub point: i32,
 }
 
-/// The ranges of the numbers in [`Scaling`], checked at load.
+/// The smallest and largest numbers in the fields of [`Scaling`], checked at load.
 pub(crate) const MULTIPLIERS: [i32; 2] = [1, 1 << 30];
 pub(crate) const SHIFTS: [i32; 2] = [1, 46];
 pub(crate) const POINTS: [i32; 2] = [-16, 30];
-/// The range of a forecast's window.
+/// The smallest and largest window of a forecast.
 pub(crate) const WINDOWS: [i32; 2] = [1, 1 << 16];
 
-/// `v · multiplier / 2^shift`, rounded. |v| ≤ 2^32, multiplier ≤ 2^30, 0 < shift ≤ 46: the sum stays below 2^63.
+/// `v · multiplier / 2^shift`, rounded half up. |v| ≤ 2^32, multiplier ≤ 2^30, 0 < shift ≤ 46, so nothing overflows.
 fn scale(v: i64, multiplier: i32, shift: i32) -> i64 {
     // The range is checked at load; `clamp` lets the compiler rely on it.
     let shift = shift.clamp(SHIFTS[0], SHIFTS[1]) as u32;
@@ -119,18 +120,19 @@ impl Scaling<'_> {
         numbers.map(|((&offset, &multiplier), &shift)| (offset, multiplier, shift))
     }
 
-    /// Converts the integers of a caller to Q15, saturating. A missing value counts as the offset of its channel, which
-    /// gives 0.
+    /// Writes the normalised values of one time step to `x`, Q15, saturating. A missing value counts as the mean of its
+    /// channel, which gives 0.
     pub(crate) fn read(&self, values: &[i32], x: &mut [i16]) {
         let values = values.iter().map(Some).chain(core::iter::repeat(None));
         for ((x, (offset, multiplier, shift)), value) in x.iter_mut().zip(self.channels()).zip(values) {
             let difference = value.map_or(0, |&value| i64::from(value) - i64::from(offset));
-            // Clamped to 32 bits first; any limits beyond those of 16 bits would do.
+            // Clamped so that it fits an `i32`, to limits beyond those of `i16`.
             *x = saturate_16(scale(difference, multiplier, shift).clamp(-65_536, 65_536) as i32);
         }
     }
 
-    /// Copies the integers of a caller. A missing value counts as the offset of its channel.
+    /// Copies the values of one time step to `last`, for predictions relative to the last value. A missing value counts
+    /// as the mean of its channel.
     pub(crate) fn keep(&self, values: &[i32], last: &mut [i32]) {
         let values = values.iter().map(Some).chain(core::iter::repeat(None));
         for ((last, offset), value) in last.iter_mut().zip(self.offset).zip(values) {
@@ -138,7 +140,7 @@ impl Scaling<'_> {
         }
     }
 
-    /// The channel of a predicted value.
+    /// The index of the input channel that a predicted value continues.
     pub(crate) fn channel_of(&self, index: usize) -> Option<usize> {
         self.channel.get(index).map(|&channel| channel as usize)
     }

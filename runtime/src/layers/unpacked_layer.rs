@@ -1,4 +1,5 @@
-//! One direction of a recurrent layer on a copy of its weights, made for the wide instructions of a host.
+//! One direction of a recurrent layer that runs from a copy of its weights, which is arranged for the wide instructions
+//! of a host. `crate::unpacked` makes the copy.
 
 use crate::kernel::Lanes;
 use crate::kernel::arguments::{State, Summary};
@@ -13,7 +14,7 @@ pub(crate) struct UnpackedLayer {
 }
 
 impl UnpackedLayer {
-    /// One step: see [`Lanes::step`].
+    /// Computes one step: see [`Lanes::step`].
     #[inline]
     pub(crate) fn step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
         self.lanes.step(&self.weights, x, sums, state);

@@ -1,4 +1,7 @@
-//! Checks, from the weights, that no accumulator can overflow: `docs/arithmetic.md`, "No accumulator overflows".
+//! Checks, from the weights, that no accumulator can overflow.
+//!
+//! The conditions are numbered as in `docs/arithmetic.md`, "No accumulator overflows". A row is a gate of a unit; in
+//! some pairs of rows, 1/256 of the second row's sum is added to the first: see `layers::lstm::requantize_rows`.
 
 use core::num::NonZeroUsize;
 
@@ -14,24 +17,21 @@ use crate::rows::{row, rows};
 #[cfg(feature = "widths")]
 use tern_format::Cell as CellKind;
 
-/// A bound on an absolute value that must stay below 2^31; saturating.
+/// An upper bound on the absolute value of a sum, saturating. It must be below [`LIMIT`].
 pub(super) type Bound = u32;
 
-/// A row whose sums can overflow.
+/// A row whose sums can overflow, and which of its sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Overflow {
-    Input {
-        row: usize,
-    },
-    Recurrent {
-        row: usize,
-    },
-    /// The sum of both projections.
-    Requantised {
-        row: usize,
-    },
+    /// The accumulator of the input projection.
+    Input { row: usize },
+    /// The accumulator of the recurrent projection.
+    Recurrent { row: usize },
+    /// The sum of both projections after they are requantised and shifted.
+    Requantised { row: usize },
 }
 
+/// The bound that an `i32` cannot hold.
 pub(super) const LIMIT: Bound = 1 << 31;
 
 /// The largest absolute value of `weights · v + bias` for any |v| ≤ 2^15, in any order of summation. `sum`: the sum of
@@ -47,7 +47,7 @@ fn sum_of_absolutes(weights: impl Iterator<Item = i8>) -> u32 {
     weights.fold(0, |sum, w| sum.saturating_add(w.unsigned_abs().into()))
 }
 
-/// The bound of the first row of a pair, to which the sum of the second row, divided by 256, is added.
+/// The bound of the first row of a pair, to which 1/256 of the second row's sum is added.
 pub(super) fn add_second_row(first: Bound, second: Bound) -> Bound {
     first.saturating_add((second >> 8) + 1)
 }
@@ -58,15 +58,15 @@ fn requantized(bound: Bound, multiplier: i16) -> Bound {
     ((u64::from(bound) * u64::from(multiplier.unsigned_abs())) >> 16) as u32 + 1
 }
 
-/// Condition 3: returns true if both projections of a row, requantised, added and shifted, stay below the limit. Their
-/// bounds are below the limit.
+/// Condition 3: returns true if the sum of a row's projections, requantised and shifted, stays below the limit. `x`,
+/// `h`: the bound and the multiplier of each projection; both bounds must be below the limit.
 pub(super) fn fits(x: (Bound, i16), h: (Bound, i16), shift: u32) -> bool {
     requantized(x.0, x.1) + requantized(h.0, h.1) < LIMIT >> shift
 }
 
-/// The bounds of the rows of one projection of a unit. The error is the index of a row.
+/// The bounds of the rows of one projection of a unit. The error is the index of the first row at or above the limit.
 ///
-/// `first_rows`: the first row of each pair; the second row follows it.
+/// `weights`: `[columns][ROWS]`. `first_rows`: the first row of each pair; the second row follows it.
 fn projection_bounds<const ROWS: usize>(
     weights: &[[i8; ROWS]],
     bias: [i32; ROWS],
@@ -79,7 +79,8 @@ fn projection_bounds<const ROWS: usize>(
     add_second_rows(bounds, first_rows)
 }
 
-/// Adds the bounds of second rows to those of first rows, and checks all.
+/// Adds the bounds of second rows to those of first rows. The error is the index of the first row at or above the
+/// limit.
 fn add_second_rows<const ROWS: usize>(
     mut bounds: [Bound; ROWS],
     first_rows: impl IntoIterator<Item = usize>,
@@ -96,11 +97,11 @@ fn add_second_rows<const ROWS: usize>(
     }
 }
 
-/// Conditions 1 to 3 for all layers but those in the packing `paired16`, which have their own check.
+/// Checks conditions 1 to 3 for all layers but those in the packing `paired16`, which `paired_bounds` checks.
 pub(super) fn check(cell: &Cell<'_>) -> Result<(), Overflow> {
     match cell {
         Cell::Lstm(lstm) => check_interleaved(lstm, [0, 2], |biases| [biases, [0; 4]]),
-        Cell::Paired(_) | Cell::Fours(_) => Ok(()),
+        Cell::Paired(_) | Cell::PairedGroups(_) => Ok(()),
         Cell::Gru(gru) => check_interleaved(gru, [0], |[r, z, n, hidden_n]| [[r, z, n], [0, 0, hidden_n]]),
         Cell::Rnn(rnn) => check_interleaved(&rnn.layer, [], |bias| [bias, [0]]),
         #[cfg(feature = "widths")]
@@ -112,7 +113,7 @@ pub(super) fn check(cell: &Cell<'_>) -> Result<(), Overflow> {
     }
 }
 
-/// Checks a unit by the bounds of the rows of its input projection `x` and its recurrent projection `h`.
+/// Checks a unit. `x`, `h`: the bounds and the multipliers of its rows in the input and the recurrent projection.
 fn check_unit<const ROWS: usize>(
     unit: usize,
     x: (Result<[Bound; ROWS], usize>, &[i16; ROWS]),
@@ -152,9 +153,9 @@ fn check_interleaved<const GATES: usize, const BIASES: usize>(
     Ok(())
 }
 
-/// The largest absolute sum of one row of the input projection, as in condition 1.
+/// The bound of condition 1 for one row of the input projection. `index`: the row (gate) in the unit.
 pub(super) fn input_bound(cell: &Cell<'_>, unit: usize, index: usize) -> Bound {
-    fn of<const GATES: usize, const BIASES: usize>(
+    fn interleaved<const GATES: usize, const BIASES: usize>(
         layer: &Interleaved<'_, GATES, BIASES>,
         unit: usize,
         index: usize,
@@ -164,7 +165,7 @@ pub(super) fn input_bound(cell: &Cell<'_>, unit: usize, index: usize) -> Bound {
         row_bound(sum_of_absolutes(columns.iter().filter_map(|column| column.get(index).copied())), bias)
     }
     match cell {
-        Cell::Lstm(lstm) => of(lstm, unit, index),
+        Cell::Lstm(lstm) => interleaved(lstm, unit, index),
         Cell::Paired(layer) => layer.records().nth(unit).map_or(0, |record| {
             let weights = record.weight_ih.iter().flat_map(|&words| columns(words));
             let weights = weights.filter_map(|column| column.get(index).map(|&w| w as i8));
@@ -173,11 +174,11 @@ pub(super) fn input_bound(cell: &Cell<'_>, unit: usize, index: usize) -> Bound {
                 biases(record.initial_sums).and_then(|bias| bias.get(index).copied()).unwrap_or(0),
             )
         }),
-        Cell::Fours(layer) => {
+        Cell::PairedGroups(layer) => {
             layer.row(unit, index).map_or(0, |row| row_bound(sum_of_absolutes(row.weights(false)), row.bias()))
         }
-        Cell::Gru(gru) => of(gru, unit, index),
-        Cell::Rnn(rnn) => of(&rnn.layer, unit, index),
+        Cell::Gru(gru) => interleaved(gru, unit, index),
+        Cell::Rnn(rnn) => interleaved(&rnn.layer, unit, index),
         #[cfg(feature = "widths")]
         Cell::Rows(layer) => {
             let bias = layer.bias(unit).get(index).copied().unwrap_or(0);
@@ -190,17 +191,18 @@ pub(super) fn input_bound(cell: &Cell<'_>, unit: usize, index: usize) -> Bound {
     }
 }
 
-/// The largest absolute sum of one row of a matrix.
+/// The bound of condition 1 for one row of a matrix.
 fn matrix_bound(matrix: &Matrix<'_>, index: usize, bias: i32) -> Bound {
     let sum = matrix.absolute_sum_of_row(index);
-    if !matrix.is_wide() {
+    if !matrix.is_16_bit() {
         return row_bound(sum, bias);
     }
-    // 1 is added for rounding down.
+    // 16-bit weights: the sum is shifted right by 8; 1 is added for rounding down.
     let sums = if sum < 1 << 24 { (sum << 7) + 1 } else { LIMIT };
     sums.saturating_add(bias.unsigned_abs())
 }
 
+/// Checks a layer in the packing `rows`.
 #[cfg(feature = "widths")]
 fn check_rows(layer: &RowLayer<'_>) -> Result<(), Overflow> {
     let gates = layer.kind.gates();
@@ -214,7 +216,7 @@ fn check_rows(layer: &RowLayer<'_>) -> Result<(), Overflow> {
         for (row, (bound, bias)) in bounds.iter_mut().zip(bias).enumerate().take(gates) {
             *bound = matrix_bound(matrix, unit * gates + row, bias);
         }
-        let first_rows = if matrix.is_wide() { &[] } else { first_rows };
+        let first_rows = if matrix.is_16_bit() { &[] } else { first_rows };
         add_second_rows(bounds, first_rows.iter().copied())
     };
     for unit in 0..layer.hidden_size() {
@@ -226,7 +228,7 @@ fn check_rows(layer: &RowLayer<'_>) -> Result<(), Overflow> {
     Ok(())
 }
 
-/// Conditions 1 and 4. The error is the index of a row.
+/// Checks conditions 1 and 4 for a linear layer. The error is the index of the first row that breaks one.
 pub(super) fn check_linear(linear: &Linear<'_>) -> Result<(), usize> {
     for (row, (&bias, &multiplier)) in linear.bias.iter().zip(linear.multiplier).enumerate() {
         let bound = matrix_bound(&linear.weight, row, bias);

@@ -2,7 +2,7 @@
 
 use super::name_hash::NameHash;
 
-/// Declares the element types. Each has its size in bytes; its name in safetensors is that of the variant.
+/// Declares the element types: `VARIANT = size in bytes`. The name in safetensors is that of the variant.
 macro_rules! dtypes {
     ($($(#[$doc:meta])* $dtype:ident = $size:literal,)*) => {
         /// An element type of safetensors; device files use these six.

@@ -1,4 +1,4 @@
-//! Turns the recorded fault of a file into a [`LoadError`].
+//! Turns the recorded fault of a file into a [`LoadError`], with the names of keys and tensors in words.
 
 use super::metadata::explained;
 use crate::error::{LoadError, Name};
@@ -10,19 +10,19 @@ use tern_format::names::key::NGRAM_WORDS;
 
 /// The error for a file that is refused; [`LoadError::Refused`] without the feature `errors`.
 pub(super) fn explain(file: &File<'_>) -> LoadError {
-    if ERRORS { in_full(file) } else { LoadError::Refused }
+    if ERRORS { full_error(file) } else { LoadError::Refused }
 }
 
-fn in_full(file: &File<'_>) -> LoadError {
+fn full_error(file: &File<'_>) -> LoadError {
     let found = file.bytes.len();
-    // A file with a fault reads nothing more, so the names come from the same bytes in a file without one.
+    // The scanner stops as soon as its file has a fault, so names are looked up in a second view of the same bytes.
     let mut readable = File::new(file.bytes);
     read_header(&mut readable);
     match file.fault() {
         Fault::Misaligned => LoadError::Misaligned,
         Fault::Truncated { expected } => LoadError::Truncated { found, expected },
         Fault::TrailingBytes { expected } => LoadError::TrailingBytes { found, expected },
-        Fault::Header { at, expected } => LoadError::Header { at, expected: in_header(expected) },
+        Fault::Header { at, expected } => LoadError::Header { at, expected: header_text(expected) },
         Fault::UnknownValue { at } => {
             let [key, value] = explained::key_and_value(file, at);
             unsupported(Name::of_bytes(key), value, explained::values_of(key))
@@ -45,7 +45,7 @@ fn in_full(file: &File<'_>) -> LoadError {
         }
         Fault::Type { tensor, expected } => LoadError::Type { tensor: tensor.name(), expected: expected.name() },
         Fault::Shape { tensor, found, expected } => LoadError::Shape { tensor: tensor.name(), found, expected },
-        Fault::Place { at } => LoadError::Place(Name::of_bytes(string_at(file, at))),
+        Fault::ByteRange { at } => LoadError::ByteRange(Name::of_bytes(string_at(file, at))),
         Fault::Texts { table, index } => LoadError::Texts { table: table.table(), index },
         Fault::VocabularyOrder { index } => LoadError::VocabularyOrder { index },
         Fault::Range { tensor, index } => LoadError::Range { tensor: tensor.name(), index },
@@ -53,7 +53,8 @@ fn in_full(file: &File<'_>) -> LoadError {
     }
 }
 
-/// The error for the first entry that the model does not use. `readable`: the same bytes without a recorded fault.
+/// The error for the first entry of the header that the loader has not read. `readable`: the same bytes without a
+/// recorded fault.
 fn unused_entry(file: &File<'_>, readable: &File<'_>) -> LoadError {
     let mut scanner = Scanner::new(readable);
     while scanner.next() && file.is_marked(scanner.entry.number) {}
@@ -89,7 +90,8 @@ fn feature_of(name: &[u8]) -> Option<&'static str> {
     }
 }
 
-fn in_header(expected: Expected) -> &'static str {
+/// The words for the text that was expected in the header.
+fn header_text(expected: Expected) -> &'static str {
     match expected {
         Expected::Literal(literal) => literal,
         Expected::Length => "a header length that is a multiple of 8 and below 2^15",

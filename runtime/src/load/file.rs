@@ -1,8 +1,11 @@
 //! A file that is being read, and the first fault found in it.
 //!
 //! The functions that read a file do not return errors: they record the fault in the [`File`] and return an empty
-//! value, and the loader checks for a fault once, at the end. It then builds the [`LoadError`](crate::LoadError). A
-//! build without the feature `errors` records only that there is a fault.
+//! value. The loader checks once, at the end, if there was a fault, and turns it into a
+//! [`LoadError`](crate::LoadError). This keeps the loader small. A build without the feature `errors` records only that
+//! there is a fault.
+//!
+//! Entries that were read are marked, so that the loader can refuse a file with entries that it does not know.
 
 use core::cell::Cell;
 
@@ -14,7 +17,7 @@ use crate::load::name_hash::NameHash;
 /// A key of the metadata, by its index in the list of keys.
 pub(crate) type Key = u8;
 
-/// The number of words of [`File::marks`].
+/// The number of 32-bit words of [`File::marks`].
 const MARKS: usize = if ERRORS { 8 } else { 0 };
 
 /// A file that is being read.
@@ -25,12 +28,13 @@ pub(crate) struct File<'a> {
     pub bytes: &'a [u8],
     /// The header, including its length field. Empty until [`read_header`](crate::load::scanner::read_header).
     pub header: &'a [u8],
+    /// The bytes of the tensors, which follow the header. Empty until then, too.
     pub data: &'a [u8],
     /// The first fault, if the feature `errors` is on.
     fault: Cell<Fault>,
     /// The number of entries of the header that were read.
     entries_read: Cell<usize>,
-    /// The entries that were read, one bit each. Entries beyond the last bit are not recorded.
+    /// The entries that were read, one bit for each index. Entries beyond the last bit are not recorded.
     marks: [Cell<u32>; MARKS],
 }
 
@@ -41,6 +45,7 @@ impl<'a> File<'a> {
             header: &[],
             data: &[],
             is_refused: Cell::new(false),
+            // Unused until `is_refused` is true.
             fault: Cell::new(Fault::Misaligned),
             entries_read: Cell::new(0),
             marks: [const { Cell::new(0) }; MARKS],
@@ -51,7 +56,7 @@ impl<'a> File<'a> {
         self.is_refused.get()
     }
 
-    /// The first fault.
+    /// The first fault. Any fault if the file is not refused.
     pub(crate) fn fault(&self) -> Fault {
         self.fault.get()
     }
@@ -96,8 +101,8 @@ pub(crate) enum Expected {
     Spaces,
 }
 
-/// A fault, in the form that the loader records. Each becomes a variant of [`LoadError`](crate::LoadError). `at`: the
-/// offset of an entry in the header.
+/// A fault in the form that the loader records: with hashes and indices in place of names. Each becomes a variant of
+/// [`LoadError`](crate::LoadError), which documents it. `at`: the offset of the entry in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Misaligned,
@@ -147,10 +152,10 @@ pub(crate) enum Fault {
         found: [u32; 3],
         expected: [u32; 3],
     },
-    Place {
+    ByteRange {
         at: usize,
     },
-    /// `table`: the tensor of the offsets, or the tensor of the text itself.
+    /// `table`: the tensor of the offsets; for a single text, such as the model's name, its own tensor.
     Texts {
         table: Tensor,
         index: usize,

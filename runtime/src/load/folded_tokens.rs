@@ -6,7 +6,7 @@ use core::ops::RangeInclusive;
 use super::bounds;
 use super::tensor_names::Tensor;
 use crate::config::Config;
-use crate::config::Place;
+use crate::config::LayerDirection;
 use crate::features::{self, FOLDING};
 use crate::layers::folded::Folded;
 use crate::layers::{Cell, Summary};
@@ -14,24 +14,24 @@ use crate::load::file::{Fault, File};
 #[cfg(feature = "widths")]
 use tern_format::Cell as CellKind;
 
-/// The folded tokens, if there are any, checked by condition 5 of docs/arithmetic.md.
+/// The folded tokens, if there are any, checked by condition 5 of docs/arithmetic.md, "No accumulator overflows".
 pub(super) fn read<'a>(
     file: &File<'a>,
     config: &Config,
-    cells: &[Cell<'a>; Place::COUNT],
-) -> Option<features::Folds<Folded<'a>>> {
+    cells: &[Cell<'a>; LayerDirection::COUNT],
+) -> Option<features::Folding<Folded<'a>>> {
     let tensors = [Tensor::FOLDED_SUMS, Tensor::FOLDED_SUMS_REVERSE];
     let has = |tensor: &Tensor| file.has(tensor.name_hash());
     if !FOLDING || config.reads_values() || !has(&Tensor::FOLDED_IDS) && !tensors.iter().any(has) {
         return None;
     }
     let ids = file.list(Tensor::FOLDED_IDS);
-    let mut least = 0;
+    let mut smallest_allowed = 0;
     for (index, &id) in ids.iter().enumerate() {
-        if id < least || id as usize >= config.vocab_size {
+        if id < smallest_allowed || id as usize >= config.vocab_size {
             file.refuse(Fault::Range { tensor: Tensor::FOLDED_IDS, index });
         }
-        least = id.saturating_add(1);
+        smallest_allowed = id.saturating_add(1);
     }
     let mut folded = Folded { ids, ..Folded::NONE };
     for ((sums, cell), tensor) in folded.sums.iter_mut().zip(cells).zip(tensors).take(config.directions()) {
@@ -48,19 +48,19 @@ pub(super) fn read<'a>(
             }
         }
     }
-    features::Folds::new(folded)
+    features::Folding::new(folded)
 }
 
-/// The range of the sums of one row. `at`: the index of the row, with `rows` rows in a unit.
+/// The range that the sums of one row must be in. `at`: the index of the row in the layer, with `rows` rows in a unit.
 fn limits(cell: &Cell<'_>, at: usize, rows: usize) -> RangeInclusive<i64> {
     let (unit, row) = (at.checked_div(rows).unwrap_or(0), at.checked_rem(rows).unwrap_or(0));
     match cell {
-        // This sum is a bias of the recurrent projection, which must be the one of the layer.
+        // The fourth sum of a GRU unit is no input sum but the bias b_hn, which must equal that of the layer.
         Cell::Gru(gru) if row == 3 => {
             let bias = gru.bias.get(unit).map_or(0, |bias| bias[3].into());
             bias..=bias
         }
-        Cell::Fours(layer) if row == 3 => {
+        Cell::PairedGroups(layer) if row == 3 => {
             let bias = layer.row(unit, 2).map_or(0, |row| row.recurrent_bias.into());
             bias..=bias
         }

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::features;
 use crate::layers::embedding::Embedding;
 use crate::layers::matrix::Matrix;
-use crate::layers::scaling::{MULTIPLIERS, Numbers, POINTS, SHIFTS, Scaling, WINDOWS};
+use crate::layers::scaling::{MULTIPLIERS, POINTS, SHIFTS, Scaling, ValueParts, WINDOWS};
 use crate::load::file::{Fault, File};
 use crate::text::Tokenizer;
 use crate::text::texts::{Texts, check_offsets};
@@ -19,9 +19,10 @@ use tern_format::Task;
 pub(super) struct Inputs<'a> {
     pub vocabulary: Vocabulary<'a>,
     pub embedding: Embedding<'a>,
-    pub numbers: Option<features::Values<Numbers<'a>>>,
+    pub value_parts: Option<features::Values<ValueParts<'a>>>,
+    /// The real value of 2^15 in an input `x` of the network, as the bits of an IEEE 754 single, for hosts.
     pub scale_bits: u32,
-    /// Empty if the model reads values.
+    /// The golden texts; empty if the model reads values.
     pub golden: Texts<'a>,
     /// The number of golden examples.
     pub goldens: usize,
@@ -29,17 +30,17 @@ pub(super) struct Inputs<'a> {
 
 /// Reads the input and writes its sizes to `config`.
 pub(super) fn read<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
-    let inputs = if config.reads_values() { of_numbers(file, config) } else { of_tokens(file, config) };
+    let inputs = if config.reads_values() { read_values(file, config) } else { read_tokens(file, config) };
     config.vocab_size = inputs.vocabulary.size();
     inputs
 }
 
-fn of_tokens<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
+fn read_tokens<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     let golden = file.texts(Tensor::GOLDEN_OFFSETS, Tensor::GOLDEN_BYTES);
     let mut inputs = Inputs {
         vocabulary: Vocabulary::EMPTY,
         embedding: Embedding { weight: Matrix::EMPTY, multiplier: &[] },
-        numbers: None,
+        value_parts: None,
         scale_bits: 0,
         golden,
         goldens: golden.len(),
@@ -57,26 +58,25 @@ fn of_tokens<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     inputs
 }
 
-fn of_numbers<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
-    let numbers = numbers(file, config);
-    config.embedding_dim = dimension(numbers.channels.len()).get();
+fn read_values<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
+    let parts = value_parts(file, config);
+    config.embedding_dim = dimension(parts.channels.len()).get();
     Inputs {
         vocabulary: Vocabulary::EMPTY,
         embedding: Embedding { weight: Matrix::EMPTY, multiplier: &[] },
-        numbers: features::Values::new(numbers),
+        value_parts: features::Values::new(parts),
         scale_bits: file.real(Tensor::INPUT_SCALE),
         golden: Texts::EMPTY,
-        goldens: numbers.golden_offsets.len().saturating_sub(1),
+        goldens: parts.golden_offsets.len().saturating_sub(1),
     }
 }
 
-/// A dimension. It is at least 1 in a file without faults.
+/// A size as a number that is not zero. A size of 0 is a fault that has been recorded already; it becomes 1.
 pub(super) fn dimension(size: usize) -> NonZeroUsize {
     NonZeroUsize::new(size).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Reads the scaling of channels or of predicted values. The tensors are those of offsets, multipliers, shifts and
-/// points.
+/// Reads the scaling of channels or of predicted values, `count` of them, from its four tensors.
 fn scaling<'a>(file: &File<'a>, [offset, multiplier, shift, point]: [Tensor; 4], count: u32) -> Scaling<'a> {
     Scaling {
         offset: file.numbers(offset, count, [i32::MIN, i32::MAX]),
@@ -107,7 +107,7 @@ fn forecast<'a>(file: &File<'a>, input: &Scaling<'_>) -> (Scaling<'a>, usize) {
         last: file.numbers(Tensor::OUTPUT_LAST, count, [0, 1]),
         ..output
     };
-    // A prediction relative to the last value must have the scale of that value.
+    // A prediction relative to the last value of a channel must have the channel's scale.
     let differs = |(index, &point): (usize, &i32)| {
         let read = output.channel_of(index).and_then(|channel| input.point.get(channel));
         output.last.get(index) == Some(&1) && read != Some(&point)
@@ -119,8 +119,8 @@ fn forecast<'a>(file: &File<'a>, input: &Scaling<'_>) -> (Scaling<'a>, usize) {
     (output, window as usize)
 }
 
-/// Reads the channels of a model that reads values.
-fn numbers<'a>(file: &File<'a>, config: &mut Config) -> Numbers<'a> {
+/// Reads the parts that only a model that reads values has.
+fn value_parts<'a>(file: &File<'a>, config: &mut Config) -> ValueParts<'a> {
     let channels = file.texts(Tensor::CHANNELS_OFFSETS, Tensor::CHANNELS_BYTES);
     let tensors = [Tensor::INPUT_OFFSET, Tensor::INPUT_MULTIPLIER, Tensor::INPUT_SHIFT, Tensor::INPUT_POINT];
     let input = scaling(file, tensors, channels.len() as u32);
@@ -134,5 +134,5 @@ fn numbers<'a>(file: &File<'a>, config: &mut Config) -> Numbers<'a> {
     if let Err(index) = check_offsets(golden_offsets, steps) {
         file.refuse(Fault::Texts { table: Tensor::GOLDEN_OFFSETS, index });
     }
-    Numbers { input, output, channels, golden_offsets, golden_values }
+    ValueParts { input, output, channels, golden_offsets, golden_values }
 }

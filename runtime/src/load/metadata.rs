@@ -1,9 +1,13 @@
-//! Reads the metadata of a device file: keys whose values come from fixed lists.
+//! Reads the metadata of a device file: keys, each with a fixed list of possible values.
+//!
+//! The loader compares hashes of names (`name_hash`) and works with the index of a value in its key's list, which is
+//! its index in the enum's `ALL`. The names themselves are needed for errors only, in [`explained`]. A build in which
+//! only the first values of a list are supported stores only those; a file with another value is then refused.
 
 #[cfg(feature = "ngrams")]
 use super::ngrams;
 use super::tensor_names::shift;
-use crate::config::Place;
+use crate::config::LayerDirection;
 use crate::error::Name;
 use crate::load::file::{Fault, File, Key};
 use crate::load::name_hash::NameHash;
@@ -17,8 +21,8 @@ use crate::text;
 use tern_format::names::key;
 use tern_format::{Cell, Field, Input, Merge, Ngrams, Output, Packing, Pooling, Task, Tokenizer};
 
-/// Declares the keys of the metadata. Each line has the number of a key, its name, the values that this build compares
-/// with, in the order of the enum's `ALL`, and the bits of those that it supports.
+/// Declares the keys of the metadata. Each line has a constant for the key, the key's name, the names of the values
+/// that this build knows, in the order of the enum's `ALL`, and a bit mask of the values that it supports.
 macro_rules! keys {
     ($($key:ident = $name:expr, $values:expr, $built:expr;)*) => {
         #[allow(clippy::upper_case_acronyms)]
@@ -46,7 +50,7 @@ keys! {
     PACKING = key::PACKING, known(OTHER_CELLS, Packing::NAMES, 2), PACKINGS;
 }
 
-/// The index in [`VALUE_HASHES`] at which the values of each key begin, and the end of the last.
+/// The index at which the values of each key begin in [`VALUE_HASHES`], and the end of the last.
 const STARTS: [u8; COUNT + 1] = {
     let (mut starts, mut key) = ([0; COUNT + 1], 0);
     while key < COUNT {
@@ -55,16 +59,19 @@ const STARTS: [u8; COUNT + 1] = {
     }
     starts
 };
+/// The hashes of the values of all keys, key by key.
 const VALUE_HASHES: &[NameHash] = &NameHash::of_lists::<{ STARTS[COUNT] as usize }>(&VALUE_NAMES);
 const KEY_HASHES: &[NameHash] = &NameHash::of_lists::<COUNT>(&KEYS);
+/// The hashes of the numbers 0 to 8.
 const SHIFT_HASHES: &[NameHash] = &NameHash::of_lists::<{ name_list::count(SHIFTS) }>(&[SHIFTS]);
-/// The names that a build compares with: all of them if one of those after the first `count` is built in, or if errors
-/// name the feature that is missing; otherwise the first `count`.
+
+/// The names that this build knows: the first `count`, or all of them if `is_built` (the others are built in), or if
+/// errors are to name the feature that a file needs.
 const fn known(is_built: bool, names: &'static str, count: usize) -> &'static str {
     if is_built || ERRORS { names } else { name_list::first(names, count) }
 }
 
-/// The bits of all values.
+/// The bit mask of all values.
 const ALL: u16 = u16::MAX;
 const GRU: bool = features::Gru::<()>::IS_BUILT;
 const RNN: bool = features::Rnn::<()>::IS_BUILT;
@@ -72,21 +79,22 @@ const RNN: bool = features::Rnn::<()>::IS_BUILT;
 const OTHER_CELLS: bool = GRU || RNN || WIDTHS;
 const INTERLEAVED4: bool = features::Interleaved4::<()>::IS_BUILT;
 const PAIRED16: bool = features::Paired16::<()>::IS_BUILT;
+/// The bit masks of the cells and of the packings that this build supports, in the order of their enums.
 const CELLS: u16 =
     (INTERLEAVED4 || PAIRED16 || WIDTHS) as u16 | ((GRU || WIDTHS) as u16) << 1 | ((RNN || WIDTHS) as u16 * 0b11) << 2;
 const PACKINGS: u16 =
     INTERLEAVED4 as u16 | (PAIRED16 as u16) << 1 | (GRU as u16) << 2 | (RNN as u16) << 3 | (WIDTHS as u16) << 4;
 
-/// The bits of all values if the feature is on, otherwise of the first `count`.
+/// The bit mask of all values if the feature is on, otherwise of the first `count`.
 const fn first_values(count: u32, is_built: bool) -> u16 {
     if is_built { ALL } else { (1 << count) - 1 }
 }
 
 const SHIFTS: &str = "0, 1, 2, 3, 4, 5, 6, 7, 8";
 
-/// The configuration in the metadata, checked.
-pub(super) struct Kind {
-    /// The choices; the sizes are still 0.
+/// The metadata of a file, checked.
+pub(super) struct Metadata {
+    /// The choices. The sizes are still 0; the tensors' shapes give them.
     pub config: Config,
     pub packing: Packing,
     /// The shift of the head's hidden layer; none if there is no such layer.
@@ -96,7 +104,8 @@ pub(super) struct Kind {
     pub ngram_shift: u32,
 }
 
-/// The index of the value of a key; none if the key is missing.
+/// The index of the value of a key; none if the key is missing. Records a fault if the value is unknown or not built
+/// in.
 #[inline(never)]
 fn optional(file: &File<'_>, key: Key) -> Option<u8> {
     let at = usize::from(key);
@@ -128,7 +137,7 @@ fn key_hash(key: Key) -> NameHash {
     KEY_HASHES.get(usize::from(key)).copied().unwrap_or(NameHash::EMPTY)
 }
 
-impl Kind {
+impl Metadata {
     pub(super) fn read(file: &File<'_>) -> Self {
         required(file, VERSION);
         let ngrams = ngrams_of(file);
@@ -183,13 +192,13 @@ impl Kind {
         }
         #[cfg(feature = "ngrams")]
         {
-            ngrams::check_kind(file, &config);
+            ngrams::check(file, &config);
             // Without both branches the key is refused, since nothing reads it.
             if is_recurrent && config.ngrams.is_some() {
                 config.pooled_shift = optional_shift(file, shift::POOLED).unwrap_or(0);
             }
         }
-        Kind {
+        Metadata {
             config,
             packing,
             hidden_shift: if HIDDEN { optional_shift(file, shift::HIDDEN) } else { None },
@@ -202,7 +211,7 @@ impl Kind {
 /// The n-grams that the file's n-gram branch counts, if it has one.
 #[cfg(feature = "ngrams")]
 fn ngrams_of(file: &File<'_>) -> Option<Ngrams> {
-    ngrams::kind(file, SHIFT_HASHES)
+    ngrams::read_lengths(file, SHIFT_HASHES)
 }
 
 /// None; a file with an n-gram branch is refused.
@@ -214,7 +223,7 @@ fn ngrams_of(file: &File<'_>) -> Option<Ngrams> {
     None
 }
 
-/// The choices that must go together.
+/// The choices in the form whose combinations `tern_format` checks.
 fn choices(config: &Config, packing: Packing) -> tern_format::Config {
     tern_format::Config {
         task: config.task,
@@ -246,8 +255,8 @@ pub(super) fn module(config: &Config) -> &'static str {
 }
 
 /// The shift of one direction of a layer.
-pub(super) fn shift(file: &File<'_>, config: &Config, place: Place) -> u32 {
-    required_shift(file, shift::of_layer(module(config), place))
+pub(super) fn shift(file: &File<'_>, config: &Config, direction: LayerDirection) -> u32 {
+    required_shift(file, shift::of_layer(module(config), direction))
 }
 
 /// A shift; none if the key is missing.
@@ -264,7 +273,7 @@ pub(super) fn required_shift(file: &File<'_>, key: NameHash) -> u32 {
     })
 }
 
-/// The value at an index; the first if the others are not built in.
+/// The value at an index of an enum's `ALL`; always the first if `is_built` is false, so that the compiler knows it.
 fn value_at<T: Copy>(all: &'static [T], position: u8, is_built: bool) -> T {
     let position = if is_built { position.into() } else { 0 };
     all.get(position).copied().unwrap_or(all[0])
@@ -309,21 +318,22 @@ mod name_list {
     }
 }
 
-/// The names of keys and values for a [`LoadError`](crate::LoadError).
+/// Looks up the names of keys and values for a [`LoadError`](crate::LoadError).
 pub(super) mod explained {
     use super::*;
 
-    /// The name of a key.
+    /// The name of the key with this hash: of the list above, of a shift, or of a length of n-grams.
     pub(crate) fn name(key: NameHash) -> Name {
         let keys = KEYS.into_iter().find(|name| NameHash::of(name) == key);
         keys.map_or_else(|| shift::name(key), Name::new)
     }
 
+    /// The name of a key of the list above.
     pub(crate) fn key(key: Key) -> Name {
         Name::new(KEYS.get(usize::from(key)).copied().unwrap_or(""))
     }
 
-    /// All values of a key.
+    /// All values of a key, separated by `, `.
     pub(crate) fn values_of(key: &[u8]) -> &'static str {
         let number = KEYS.iter().position(|name| name.as_bytes() == key);
         number.map_or(SHIFTS, list_of)
@@ -340,7 +350,7 @@ pub(super) mod explained {
         index.map_or("", |index| name_list::nth(list_of(key.into()), index.into()))
     }
 
-    /// The key and the value of an entry of the metadata.
+    /// The key and the value of the metadata entry at an offset of the header.
     pub(crate) fn key_and_value<'a>(file: &File<'a>, at: usize) -> [&'a [u8]; 2] {
         let key = string_at(file, at);
         [key, string_at(file, at + key.len() + "\"\":".len())]

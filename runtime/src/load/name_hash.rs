@@ -1,7 +1,7 @@
-//! Hashes of names.
+//! Hashes of the names of keys, values and tensors.
 
 /// The 32-bit FNV-1a hash of a name. The loader compares hashes instead of letters, so an image stores four bytes for
-/// each name: docs/format.md, "Header".
+/// each name. No two names of the format have the same hash (tests); docs/format.md, "Header", allows this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NameHash(u32);
 
@@ -31,7 +31,7 @@ impl NameHash {
         self
     }
 
-    /// The hash of each name in some lists.
+    /// The hash of each name in lists of names that are separated by `, `. `COUNT`: the number of all names.
     pub(crate) const fn of_lists<const COUNT: usize>(lists: &[&str]) -> [Self; COUNT] {
         let mut each = [NameHash::EMPTY; COUNT];
         let (mut lists, mut at) = (lists, 0);

@@ -15,13 +15,14 @@ use tern_format::{Input, Ngrams, Task};
 pub(super) const KEYS: [NameHash; 3] =
     [NameHash::of(key::NGRAM_WORDS), NameHash::of(key::NGRAM_MIN_CHARS), NameHash::of(key::NGRAM_MAX_CHARS)];
 
-/// The n-grams that the file's branch counts; none if it has no n-gram branch. `numbers`: the names of 0 and above.
-pub(super) fn kind(file: &File<'_>, numbers: &[NameHash]) -> Option<Ngrams> {
+/// The lengths of n-grams that the file's branch counts; none if it has no n-gram branch. `numbers`: the hashes of the
+/// strings `0`, `1`, …
+pub(super) fn read_lengths(file: &File<'_>, numbers: &[NameHash]) -> Option<Ngrams> {
     let [words, ..] = KEYS;
     if !file.has(words) {
         return None;
     }
-    // `check_kind` refuses lengths that are too large.
+    // `check` refuses lengths that are too large.
     let [words, min_chars, max_chars] = KEYS.map(|key| match file.value_index(key, numbers) {
         Some(length) => length,
         None => {
@@ -33,7 +34,7 @@ pub(super) fn kind(file: &File<'_>, numbers: &[NameHash]) -> Option<Ngrams> {
 }
 
 /// Refuses n-grams that the rest of the model does not allow.
-pub(super) fn check_kind(file: &File<'_>, config: &Config) {
+pub(super) fn check(file: &File<'_>, config: &Config) {
     let Some(ngrams) = config.ngrams else { return };
     if config.task != Task::Classify || config.input != Input::Tokens {
         file.refuse(Fault::Ngrams { expected: "a classifier of text" });
@@ -43,7 +44,7 @@ pub(super) fn check_kind(file: &File<'_>, config: &Config) {
     }
 }
 
-/// Reads the table, if the file has one, and writes its rank to `config`. `shift`: that of the scaled sums.
+/// Reads the table, if the file has one, and writes its rank to `config`. `shift`: the shift of the scaled sums.
 pub(super) fn read<'a>(file: &File<'a>, config: &mut Config, shift: u32) -> Option<features::Ngrams<NgramTable<'a>>> {
     let ngrams = config.ngrams?;
     let ([buckets, columns, _], in_4_bits) = file.shape_and_type(Tensor::NGRAMS_WEIGHT);

@@ -22,7 +22,7 @@ pub(super) struct Outputs<'a> {
     pub labels: Texts<'a>,
 }
 
-/// Reads the head and the labels and writes their sizes to `config`, which already has the sizes of the layers.
+/// Reads the head and the labels, and writes their sizes to `config`, which already has the sizes of all other parts.
 /// `hidden_shift`: the shift of the hidden layer, if there is one.
 pub(super) fn read<'a>(
     file: &File<'a>,
@@ -48,19 +48,19 @@ pub(super) fn read<'a>(
             rows_for(file, config.output, labels.len())
         }
         Task::LanguageModel => inputs.vocabulary.size(),
-        Task::Forecast => inputs.numbers.as_ref().map_or(0, |numbers| numbers.output.len()),
+        Task::Forecast => inputs.value_parts.as_ref().map_or(0, |values| values.output.len()),
     };
     let tensors = [Tensor::FC_WEIGHT, Tensor::FC_GROUPS, Tensor::FC_BIAS, Tensor::FC_MULTIPLIER];
     let linear = linear(file, tensors, outputs as u32, width, metadata::required_shift(file, shift::FC));
     let mut head = Head { linear, output: config.output, refusal: None };
     config.classes = head.len();
     if REFUSAL && config.task == Task::Classify && file.has(Tensor::REFUSAL.name_hash()) {
-        head.refusal = features::Refuses::new(refusal(file, config.classes));
+        head.refusal = features::Refusal::new(refusal(file, config.classes));
     }
     Outputs { hidden, head, labels }
 }
 
-/// The number of outputs of the last layer of a classifier.
+/// The number of outputs of the last layer of a classifier with so many labels.
 fn rows_for(file: &File<'_>, output: Output, labels: usize) -> usize {
     if output != Output::Sigmoid {
         return labels;
@@ -77,7 +77,7 @@ fn refusal(file: &File<'_>, classes: usize) -> Refusal {
     let tensor = Tensor::REFUSAL;
     let numbers = file.numbers(tensor, 2, [-1, 1 << 16]);
     let &[below, class] = numbers.first_chunk().unwrap_or(&[0; 2]);
-    // The classes are numbered from 0, and −1 stands for none.
+    // −1 stands for no class.
     let class = usize::try_from(class).ok();
     if below < 1 {
         file.refuse(Fault::Range { tensor, index: 0 });

@@ -1,23 +1,26 @@
-//! The checks of layers in the packing `paired16`: `docs/format.md`, "paired16", and `docs/arithmetic.md`, "No
-//! accumulator overflows".
+//! Checks that layers in the packing `paired16` have numbers in range and sums that cannot overflow.
+//!
+//! `docs/format.md`, "Packings", defines the records, and `docs/arithmetic.md`, "No accumulator overflows", the
+//! conditions. `bounds` checks the other packings.
 
 use super::bounds::{Bound, LIMIT, add_second_row, fits, row_bound};
 use super::tensor_names::Tensor;
 use crate::features;
-use crate::layers::fours::Fours;
 use crate::layers::paired::{Paired, Record, pair_biases};
+use crate::layers::paired_groups::PairedGroups;
 use crate::load::file::{Fault, File};
 use tern_format::Cell as CellKind;
 
-/// True if other cells than LSTM are built in, whose rows may be ordinary and have recurrent biases.
+/// True if cells other than LSTM are built in. Their rows need not form pairs, and may have recurrent biases.
 pub(super) const OTHER_CELLS: bool = features::OtherCells::<()>::IS_BUILT;
 
-/// The shape of the tensor of a layer: the groups of records, and their words; there is no third dimension.
+/// The shape of a layer's tensor `units`: the number of groups, and the number of words of a group; it has no third
+/// dimension. A group is a record of an LSTM unit, or the records of four units of other cells.
 pub(super) fn shape(kind: CellKind, input_size: u32, hidden_size: u32) -> [u32; 3] {
     if !OTHER_CELLS || kind == CellKind::Lstm {
-        return [hidden_size, Fours::words_of_record(input_size, hidden_size), 0];
+        return [hidden_size, PairedGroups::words_of_record(input_size, hidden_size), 0];
     }
-    [hidden_size / 4, Fours::words_of_group(kind, input_size, hidden_size), 0]
+    [hidden_size / 4, PairedGroups::words_of_group(kind, input_size, hidden_size), 0]
 }
 
 /// The fault for an input size or a hidden size that is not a multiple of 4. The expected shape has the next multiples.
@@ -27,8 +30,8 @@ pub(super) fn unaligned_sizes(kind: CellKind, tensor: Tensor, input_size: u32, h
     Fault::Shape { tensor, found, expected }
 }
 
-/// Refuses the file if an LSTM layer has a number out of range or sums that can overflow. A fault names `tensor`; the
-/// file keeps the first one.
+/// Refuses the file if an LSTM layer has a number out of range or sums that can overflow. `tensor`: the tensor that the
+/// fault names.
 pub(super) fn check(layer: &Paired<'_>, tensor: Tensor, file: &File<'_>) {
     for (index, record) in layer.records().enumerate() {
         check_record(&record, index, [0; 6], true, layer.shift, tensor, file);
@@ -36,12 +39,13 @@ pub(super) fn check(layer: &Paired<'_>, tensor: Tensor, file: &File<'_>) {
 }
 
 /// [`check`] for a layer of other cells.
-pub(super) fn check_fours(layer: &Fours<'_>, tensor: Tensor, file: &File<'_>) {
+pub(super) fn check_groups(layer: &PairedGroups<'_>, tensor: Tensor, file: &File<'_>) {
     for (index, (record, recurrent_sums)) in layer.records().enumerate() {
         check_record(&record, index, recurrent_sums, layer.are_in_pairs(index), layer.shift, tensor, file);
     }
 }
 
+/// Checks one record. `index`: the index of the record in the layer; `in_pairs`: true if its rows form pairs.
 fn check_record(
     record: &Record<'_>,
     index: usize,
@@ -64,8 +68,8 @@ fn check_record(
     }
 }
 
-/// Returns, for each of a pair's two rows (gates i and f for pair 0, g and o for pair 1 of an LSTM), true if its sums
-/// cannot overflow. `None` if a number is out of range.
+/// Checks the two rows of a pair: of an LSTM, gates i and f are pair 0, gates g and o pair 1. The result has true for
+/// each row whose sums cannot overflow; none if a number is out of range.
 fn check_pair(
     record: &Record<'_>,
     recurrent_sums: [i32; 6],
@@ -89,8 +93,8 @@ fn check_pair(
     Some(fitting)
 }
 
-/// The bounds of a pair's two rows over the weights of x or of h. `[first, second]`: their biases. `in_pairs`: false if
-/// both rows are ordinary.
+/// The bounds of a pair's two rows in one projection; none if a weight is out of range. `[first, second]`: their
+/// biases. `in_pairs`: true if 1/256 of the second row's sum is added to the first.
 // Not inlined: one copy in the firmware serves both calls.
 #[inline(never)]
 fn bounds(weights: &[[i32; 2]], pair: usize, [first, second]: [i32; 2], in_pairs: bool) -> Option<[Bound; 2]> {
@@ -111,6 +115,5 @@ fn bounds(weights: &[[i32; 2]], pair: usize, [first, second]: [i32; 2], in_pairs
         }
     }
     let (first, second) = (row_bound(firsts, first), row_bound(seconds, second));
-    // By definition, the first row of a pair contains the sum of the second, divided by 256.
     Some([if in_pairs || !OTHER_CELLS { add_second_row(first, second) } else { first }, second])
 }

@@ -1,7 +1,11 @@
 //! The strict scanner of a device file's safetensors header.
 //!
-//! It reads the JSON once, entry by entry, and stores only the current entry. `docs/format.md` specifies the JSON that
-//! it accepts; tests compare it with the safetensors library.
+//! It walks through the JSON entry by entry, and stores only the current entry. `docs/format.md` specifies the JSON
+//! that it accepts; tests compare it with the safetensors library.
+//!
+//! ```text
+//! {"__metadata__":{"tern.cell":"lstm",…},"fc.weight":{"dtype":"I8","shape":[5,64],"data_offsets":[0,320]},…}
+//! ```
 
 use crate::load::file::{Expected, Fault, File};
 use crate::load::name_hash::NameHash;
@@ -10,14 +14,14 @@ use tern_format::limits::HEADER_BYTES;
 /// An entry of the header: a key of the metadata, or a tensor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
-    /// The offset in the file.
+    /// The offset of the entry's name in the file, with its quote.
     pub at: usize,
-    /// The index of the entry.
+    /// The index of the entry among all keys and tensors.
     pub number: usize,
     /// True for a key of the metadata, false for a tensor.
     pub is_key: bool,
     pub name: NameHash,
-    /// The value of a key, or the type of a tensor.
+    /// The value of a key, or the element type of a tensor.
     pub value: NameHash,
     /// The shape of a tensor. Dimensions beyond its rank are 0; a rank above 3 is refused.
     pub shape: [u32; 3],
@@ -32,8 +36,7 @@ pub(crate) fn read_header(file: &mut File<'_>) {
         return file.refuse(Fault::Truncated { expected: 8 });
     };
     let json_length = u64::from_le_bytes(*field);
-    // The loader scans the header once for each entry that it looks up, so the limit bounds the time of a load. It is
-    // four times the header of the largest model.
+    // The loader scans the header once for each entry that it looks up, so the limit bounds the time of a load.
     if json_length % 8 != 0 || json_length > *HEADER_BYTES.end() as u64 {
         return file.refuse(Fault::Header { at: 0, expected: Expected::Length });
     }
@@ -44,20 +47,23 @@ pub(crate) fn read_header(file: &mut File<'_>) {
     }
 }
 
-/// A position in the header.
+/// A position in the header, and the entry before it.
 pub(crate) struct Scanner<'f, 'a> {
     file: &'f File<'a>,
+    /// The offset in the file of the next byte to read.
     at: usize,
-    /// True before the first entry of a JSON object.
+    /// True before the first entry of a JSON object, so that no comma is expected.
     is_first: bool,
     /// The current entry.
     pub entry: Entry,
 }
 
 impl<'f, 'a> Scanner<'f, 'a> {
+    /// A scanner before the first entry.
     #[inline(never)]
     pub(crate) fn new(file: &'f File<'a>) -> Self {
         let none = NameHash::EMPTY;
+        // The first entry adds 1, which wraps to 0.
         let number = usize::MAX;
         let entry = Entry { at: 0, number, is_key: false, name: none, value: none, shape: [0; 3], begin: 0, end: 0 };
         Scanner { file, at: 8, is_first: true, entry }
@@ -69,7 +75,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
             self.expect("{");
         }
         while !self.file.is_refused() {
-            // A header has at least one entry; the metadata may have none.
+            // The end of the metadata or of the header. The metadata may be empty; the header has at least one entry.
             if (self.entry.is_key || !self.is_first) && self.take(b'}') {
                 self.is_first = false;
                 if !self.entry.is_key {
@@ -103,6 +109,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
         false
     }
 
+    /// Reads the description of a tensor, after its opening brace.
     fn tensor(&mut self) {
         self.expect("\"dtype\":");
         self.entry.value = self.string();
@@ -124,8 +131,9 @@ impl<'f, 'a> Scanner<'f, 'a> {
         self.expect(",");
         let end = self.number() as usize;
         self.expect("]}");
+        // `entry.end` is still the end of the previous tensor, or 0.
         if self.entry.begin != self.entry.end || end < self.entry.begin {
-            self.file.refuse(Fault::Place { at: self.entry.at });
+            self.file.refuse(Fault::ByteRange { at: self.entry.at });
         }
         self.entry.end = end;
     }
@@ -142,6 +150,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
         here
     }
 
+    /// Skips a literal, or records the fault that it is missing.
     #[inline(never)]
     fn expect(&mut self, literal: &'static str) {
         let at = self.at;
@@ -152,7 +161,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
         }
     }
 
-    /// A string of printable ASCII without escapes.
+    /// Reads a string of printable ASCII without escapes, and returns its hash.
     fn string(&mut self) -> NameHash {
         self.expect("\"");
         let mut name_hash = NameHash::EMPTY;
@@ -166,7 +175,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
         name_hash
     }
 
-    /// A decimal number below 2^31 without leading zeros.
+    /// Reads a decimal number below 2^31 without leading zeros.
     #[inline(never)]
     fn number(&mut self) -> u32 {
         let at = self.at;
@@ -185,6 +194,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
         number
     }
 
+    /// Reads the spaces that fill the header to its end.
     fn spaces(&mut self) {
         while self.take(b' ') {}
         if self.at != self.file.header.len() {
@@ -193,7 +203,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
     }
 }
 
-/// The string at an offset of the header, which must be one.
+/// The bytes of the string whose opening quote is at an offset of the header.
 pub(crate) fn string_at<'a>(file: &File<'a>, at: usize) -> &'a [u8] {
     let rest = file.header.get(at + 1..).unwrap_or(&[]);
     rest.get(..rest.iter().position(|&byte| byte == b'"').unwrap_or(rest.len())).unwrap_or(&[])

@@ -3,22 +3,22 @@
 //! The loader compares hashes of names; the letters are only needed for errors. The hashes of fixed names are computed
 //! at compile time, those of a layer's tensors (`gru.weight_ih_l1_reverse`) from their parts.
 
-use crate::config::Place;
+use crate::config::LayerDirection;
 use crate::error::Name;
 use crate::load::name_hash::NameHash;
 use tern_format::Cell as CellKind;
 use tern_format::names::{REVERSE, key, layer_suffix, parameter, tensor};
 
-impl Place {
-    /// The end of the names of its tensors, in two parts: `_l1`, `_reverse`.
+impl LayerDirection {
+    /// The end of the names of this direction's tensors, in two parts: `_l1`, `_reverse`.
     fn suffix(self) -> [&'static str; 2] {
         [layer_suffix(self.layer), if self.reverse { REVERSE } else { "" }]
     }
 
-    /// The hash of `name` followed by this suffix.
+    /// The hash of a name that consists of the hashed `name` and this direction's suffix.
     #[cfg_attr(feature = "errors", inline(never))]
     pub(super) fn name_hash(self, name: NameHash) -> NameHash {
-        if Place::COUNT == 1 {
+        if LayerDirection::COUNT == 1 {
             return name.and("_l0");
         }
         let [layer, reverse] = self.suffix();
@@ -30,11 +30,12 @@ impl Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tensor(NameHash);
 
-/// Declares the tensors that are not part of a recurrent layer, by the constants of their names.
+/// Declares the tensors that are not part of a recurrent layer. Each constant has the name of the one in
+/// [`tern_format::names::tensor`] with the tensor's name.
 macro_rules! fixed_tensors {
     ($($name:ident)*) => {
         impl Tensor {
-            $(#[allow(dead_code)] // Those of a feature that is off.
+            $(#[allow(dead_code)] // Tensors of features that are off are unused.
             pub(super) const $name: Tensor = Tensor(NameHash::of(tensor::$name));)*
         }
     };
@@ -53,25 +54,25 @@ impl Tensor {
     /// A tensor of one direction of a layer. `module`: the module name of its cells.
     #[cfg_attr(feature = "errors", inline(never))]
     #[cfg_attr(not(feature = "errors"), inline(always))]
-    pub(super) fn of_layer(module: &str, parameter: &str, place: Place) -> Self {
-        Tensor(place.name_hash(NameHash::of(module).and(parameter)))
+    pub(super) fn of_layer(module: &str, parameter: &str, direction: LayerDirection) -> Self {
+        Tensor(direction.name_hash(NameHash::of(module).and(parameter)))
     }
 
     pub(super) fn name_hash(self) -> NameHash {
         self.0
     }
 
-    /// The name of the tensor.
+    /// The name of the tensor, found by hashing all names of the format until one has this hash.
     pub(super) fn name(self) -> Name {
         if let Some(name) = self.fixed_name() {
             return Name::new(name);
         }
         for module in CellKind::ALL.iter().map(|cell| cell.module()) {
-            for (parameter, place) in
-                parameter::DEVICE.into_iter().flat_map(|name| Place::all().map(move |at| (name, at)))
+            for (parameter, direction) in
+                parameter::DEVICE.into_iter().flat_map(|name| LayerDirection::all().map(move |at| (name, at)))
             {
-                if self == Tensor::of_layer(module, parameter, place) {
-                    let [layer, reverse] = place.suffix();
+                if self == Tensor::of_layer(module, parameter, direction) {
+                    let [layer, reverse] = direction.suffix();
                     return Name::joined(&[module, parameter, layer, reverse]);
                 }
             }
@@ -85,7 +86,7 @@ impl Tensor {
         name.strip_suffix(".offsets").unwrap_or(name)
     }
 
-    /// Returns true if its weights may have 4 or 16 bits in any packing.
+    /// Returns true if its weights may have 4 or 16 bits whatever the packing is.
     pub(super) fn can_be_wide(self) -> bool {
         [Tensor::EMBEDDING_WEIGHT, Tensor::HIDDEN_WEIGHT, Tensor::FC_WEIGHT].contains(&self)
     }
@@ -96,9 +97,9 @@ impl Tensor {
     }
 }
 
-/// The metadata keys of the shifts.
+/// The hashes of the metadata keys of shifts.
 pub(super) mod shift {
-    use super::{Name, NameHash, Place, key};
+    use super::{LayerDirection, Name, NameHash, key};
     use tern_format::Cell as CellKind;
 
     pub(crate) const FC: NameHash = NameHash::of(key::SHIFT_FC);
@@ -109,15 +110,15 @@ pub(super) mod shift {
     pub(crate) const POOLED: NameHash = NameHash::of(key::SHIFT_POOLED);
 
     #[cfg_attr(feature = "errors", inline(never))]
-    pub(crate) fn of_layer(module: &str, place: Place) -> NameHash {
-        place.name_hash(NameHash::of(key::SHIFT).and(module))
+    pub(crate) fn of_layer(module: &str, direction: LayerDirection) -> NameHash {
+        direction.name_hash(NameHash::of(key::SHIFT).and(module))
     }
 
-    /// The name of a key: of a shift, or of a length of n-grams.
+    /// The name of the key with this hash: the key of a shift, or of a length of n-grams.
     pub(crate) fn name(key: NameHash) -> Name {
         for module in CellKind::ALL.iter().map(|cell| cell.module()) {
-            if let Some(place) = Place::all().find(|&place| of_layer(module, place) == key) {
-                let [layer, reverse] = place.suffix();
+            if let Some(direction) = LayerDirection::all().find(|&direction| of_layer(module, direction) == key) {
+                let [layer, reverse] = direction.suffix();
                 return Name::joined(&[key::SHIFT, module, layer, reverse]);
             }
         }
@@ -137,8 +138,8 @@ mod tests {
     fn no_two_names_have_the_same_hash() {
         let mut names: BTreeSet<String> = tensor::ALL.iter().map(|&name| name.into()).collect();
         for module in CellKind::ALL.iter().map(|cell| cell.module()) {
-            for place in Place::all() {
-                let [layer, reverse] = place.suffix();
+            for direction in LayerDirection::all() {
+                let [layer, reverse] = direction.suffix();
                 names.insert(format!("tern.shift.{module}{layer}{reverse}"));
                 names.extend(parameter::DEVICE.map(|parameter| format!("{module}{parameter}{layer}{reverse}")));
             }
@@ -149,8 +150,8 @@ mod tests {
         let known: BTreeSet<String> = names.iter().map(|name| format!("{:?}", NameHash::of(name))).collect();
         assert_eq!(known.len(), names.len());
         // Names are put together as they are taken apart.
-        let name = Tensor::of_layer("gru", parameter::WEIGHT_IH, Place { layer: 0, reverse: false }).name();
+        let name = Tensor::of_layer("gru", parameter::WEIGHT_IH, LayerDirection { layer: 0, reverse: false }).name();
         assert_eq!(name.as_str(), "gru.weight_ih_l0");
-        assert_eq!(shift::name(shift::of_layer("rnn", Place::FIRST)).as_str(), "tern.shift.rnn_l0");
+        assert_eq!(shift::name(shift::of_layer("rnn", LayerDirection::FIRST)).as_str(), "tern.shift.rnn_l0");
     }
 }

@@ -1,4 +1,4 @@
-//! Reads entries of the header, tensors and metadata, by their names.
+//! Reads values of the metadata and tensors by their names, with checks of type, shape, alignment and range.
 
 use core::num::NonZeroUsize;
 
@@ -13,14 +13,14 @@ use crate::load::name_hash::NameHash;
 use crate::load::scanner::Scanner;
 use crate::text::texts::Texts;
 
-/// Stands for any size in the first dimension of an expected shape.
+/// In the first dimension of an expected shape: any size is accepted.
 pub(super) const ANY: u32 = u32::MAX;
 
 /// Reads entries by name. A missing or malformed entry reads as empty or 0 and is recorded in the [`File`]; the loader
 /// reports the first one.
 impl<'a> File<'a> {
-    /// A scanner at the entry with this name, or at another one if there is none. It returns the scanner and not the
-    /// entry, which would be moved.
+    /// A scanner at the entry with this name, or at the last entry if there is none; the caller must compare the name.
+    /// It returns the scanner and not the entry, because that would copy the entry.
     #[inline(never)]
     pub(super) fn find(&self, name: NameHash) -> Scanner<'_, 'a> {
         let mut scanner = Scanner::new(self);
@@ -32,7 +32,8 @@ impl<'a> File<'a> {
         self.find(name).entry.name == name
     }
 
-    /// The index of the value of a key in a list; none if the key is missing.
+    /// The index of a key's value in the list `values`; none if the key is missing or, which is a fault, has another
+    /// value.
     #[inline(never)]
     pub(super) fn value_index(&self, key: NameHash, values: &[NameHash]) -> Option<u8> {
         let Scanner { entry, .. } = &self.find(key);
@@ -61,7 +62,7 @@ impl<'a> File<'a> {
         self.tensor(tensor).entry.shape
     }
 
-    /// The shape of a tensor, and whether its elements are bytes without sign.
+    /// The shape of a tensor, and true if its elements are unsigned bytes.
     #[cfg(feature = "ngrams")]
     pub(super) fn shape_and_type(&self, tensor: Tensor) -> ([u32; 3], bool) {
         let Scanner { entry, .. } = &self.tensor(tensor);
@@ -83,12 +84,12 @@ impl<'a> File<'a> {
         if entry.shape != expected {
             self.refuse(Fault::Shape { tensor, found: entry.shape, expected });
         }
-        // A size that saturates is larger than any tensor.
+        // If the product saturates, it differs from the length of any tensor.
         let size =
             entry.shape.iter().fold(dtype.size() as u32, |size, &dimension| size.saturating_mul(dimension.max(1)));
         let bytes = self.data.get(entry.begin..entry.end).unwrap_or(&[]);
         if size as usize != bytes.len() || !entry.begin.is_multiple_of(dtype.size()) {
-            self.refuse(Fault::Place { at: entry.at });
+            self.refuse(Fault::ByteRange { at: entry.at });
         }
         bytes
     }
@@ -108,6 +109,7 @@ impl<'a> File<'a> {
         bytemuck::try_cast_slice(words(self.bytes(tensor, Dtype::U32, [ANY, 0, 0]))).unwrap_or(&[])
     }
 
+    /// A table of texts from its two tensors.
     #[inline(never)]
     pub(super) fn texts(&self, offsets: Tensor, bytes: Tensor) -> Texts<'a> {
         match Texts::new(self.list(offsets), self.text(bytes)) {
@@ -119,7 +121,7 @@ impl<'a> File<'a> {
         }
     }
 
-    /// A tensor whose elements must be in a range.
+    /// The bytes of a tensor whose elements must be in a range, `low` to `high`.
     #[inline(never)]
     fn in_range(&self, tensor: Tensor, dtype: Dtype, shape: [u32; 3], [low, high]: [i32; 2]) -> &'a [u8] {
         let bytes = self.bytes(tensor, dtype, shape);
@@ -143,7 +145,6 @@ impl<'a> File<'a> {
     }
 
     /// The bytes of a table of 8-bit weights, −127 to 127, or of 4-bit weights, −7 to 7, of which a byte holds two.
-    /// `shape`: that of the tensor.
     #[cfg(feature = "ngrams")]
     pub(super) fn table(&self, tensor: Tensor, shape: [u32; 3], in_4_bits: bool) -> &'a [u8] {
         if !in_4_bits {
@@ -181,7 +182,7 @@ impl<'a> File<'a> {
     }
 
     /// A matrix of 8-bit weights, or of 4-bit or 16-bit weights if they are built in. Its shape is `[rows, gates,
-    /// columns]`; a plain matrix has 0 gates. `groups`: the tensor of the multipliers of 4-bit weights.
+    /// columns]`, or `[rows, columns]` if `gates` is 0. `groups`: the tensor of the multipliers of 4-bit weights.
     #[inline(always)]
     pub(super) fn matrix(
         &self,
@@ -191,17 +192,17 @@ impl<'a> File<'a> {
     ) -> Matrix<'a> {
         let shape = |last: usize| if gates == 0 { [rows, last as u32, 0] } else { [rows, gates, last as u32] };
         #[cfg(feature = "widths")]
-        if let Some(weights) = self.weights_of_other_widths([weight, groups], columns.get(), shape) {
+        if let Some(weights) = self.weights_of_4_or_16_bits([weight, groups], columns.get(), shape) {
             return Matrix { columns, weights };
         }
         _ = groups;
         Matrix { columns, weights: Weights::Bits8(self.weights(weight, shape(columns.get()))) }
     }
 
-    /// The weights of a tensor of 4-bit or 16-bit weights; none for 8-bit weights. `shape`: the shape with a given last
-    /// dimension.
+    /// The weights of a tensor of 4-bit or 16-bit weights; none for 8-bit weights. `shape`: gives the expected shape
+    /// for a last dimension.
     #[cfg(feature = "widths")]
-    fn weights_of_other_widths(
+    fn weights_of_4_or_16_bits(
         &self,
         [weight, groups]: [Tensor; 2],
         columns: usize,

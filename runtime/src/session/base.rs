@@ -1,4 +1,4 @@
-//! The part of a session that does not depend on what the model reads.
+//! The part of a session that text and value sessions share.
 
 use super::forward::Forward;
 use super::scratch::Scratch;
@@ -20,7 +20,7 @@ pub struct SessionBase<'s> {
 
 impl<'s> SessionBase<'s> {
     pub(super) fn new(model: &'s Model<'s>, scratch: &'s mut [i32]) -> Result<Self, ScratchError> {
-        // The value that is returned is reset, not a session that `Ok` would then have to move, which copies 88 bytes.
+        // Reset inside the `Result`, because wrapping a session in `Ok` afterwards would copy 88 bytes.
         let mut session = SessionBase::before_reset(model, scratch);
         if let Ok(session) = &mut session {
             #[cfg(feature = "ngrams")]
@@ -52,7 +52,7 @@ impl<'s> SessionBase<'s> {
     /// Runs a golden example as a new text or sequence.
     pub fn run_golden(&mut self, golden: &Golden<'_>) -> Logits<'_> {
         // A model that reads text has no channels, but `chunks` needs a size of at least 1.
-        let channels = self.forward.model.numbers().input.len().max(1);
+        let channels = self.forward.model.value_parts().input.len().max(1);
         self.reset();
         if self.forward.model.config().reads_values() {
             for values in golden.values.chunks(channels) {
@@ -71,10 +71,11 @@ impl<'s> SessionBase<'s> {
         self.forward.logits()
     }
 
-    /// The logits as [`logits`](SessionBase::logits) gives them. Calls `go_on` after each step that is left to run, for
-    /// example to feed a watchdog: a bidirectional model runs each kept step once for each layer and direction.
+    /// The same as [`logits`](SessionBase::logits), with a call of `go_on` after each step, for example to feed a
+    /// watchdog: a bidirectional model runs each kept step once for each layer and direction.
     ///
-    /// Returns none as soon as `go_on` returns false. The session is as before, and can be asked again.
+    /// Returns none as soon as `go_on` returns false. The session has not changed then, and its logits can be asked for
+    /// again.
     pub fn logits_while(&mut self, mut go_on: impl FnMut() -> bool) -> Option<Logits<'_>> {
         self.forward.bring_up_to_date(&mut go_on).then(|| self.forward.logits())
     }
@@ -95,7 +96,7 @@ impl<'s> SessionBase<'s> {
         self.forward.steps
     }
 
-    /// The number of these tokens that are not in the vocabulary.
+    /// The number of tokens so far that are not in the vocabulary.
     pub fn unknown(&self) -> u32 {
         self.forward.unknown
     }
@@ -131,7 +132,8 @@ impl<'s> SessionBase<'s> {
         self.forward.model
     }
 
-    /// Counts, saves or restores, as the codec says, all state that must survive from one byte of a text to the next.
+    /// Passes everything that must be kept from one byte of a text to the next through the codec, which counts, saves
+    /// or restores it.
     pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         self.forward.visit_state(codec);
         if !self.forward.model.config().reads_values() {
@@ -151,8 +153,10 @@ impl<'s> SessionBase<'s> {
     }
 }
 
+/// The initial value of the 32-bit FNV-1a hash.
 pub(crate) const FNV_START: u32 = 0x811c_9dc5;
 
+/// Adds a byte to an FNV-1a hash.
 pub(crate) fn fnv1a(hash: u32, byte: u8) -> u32 {
     (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
 }

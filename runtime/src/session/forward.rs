@@ -1,4 +1,8 @@
-//! The forward pass: the steps of a network, and the input of its head.
+//! The forward pass: runs the steps of a network and prepares the input of its head.
+//!
+//! A model that reads forwards runs a step for each token or row of values at once. A bidirectional model only keeps
+//! its inputs, and runs all of them in both directions when the logits are asked for. The n-gram branch, which reads
+//! characters, runs beside the steps.
 
 use core::num::NonZeroUsize;
 
@@ -17,7 +21,7 @@ use crate::text::TokenSink;
 use crate::text::vocabulary::UNK;
 use tern_format::{Input, Merge};
 
-/// A model that runs in the caller's scratch.
+/// A model and its state in the caller's scratch.
 #[derive(Debug)]
 pub(crate) struct Forward<'s> {
     pub model: &'s Model<'s>,
@@ -26,9 +30,9 @@ pub(crate) struct Forward<'s> {
     pub steps: u32,
     /// The number of tokens that are not in the vocabulary.
     pub unknown: u32,
-    /// True if the input of the head is up to date, except for n-grams since the logits were last read.
+    /// True if the input of the head is up to date with all steps. It may still lack the latest n-grams.
     is_up_to_date: bool,
-    /// True if a step continues after the first layer: in other layers, or in pooling.
+    /// True if a step goes on after the first layer: with other layers or pooling.
     has_more_above: bool,
 }
 
@@ -82,7 +86,7 @@ impl<'s> Forward<'s> {
             ngrams.reset();
         }
         if VALUES {
-            self.model.numbers().input.keep(&[], self.scratch.last);
+            self.model.value_parts().input.keep(&[], self.scratch.last);
         }
         (self.steps, self.unknown, self.is_up_to_date) = (0, 0, false);
     }
@@ -109,7 +113,7 @@ impl<'s> Forward<'s> {
         self.is_up_to_date = false;
     }
 
-    /// Reads a character that [`NgramSums::take_common_char`] does not read.
+    /// Reads a character for the n-gram branch where [`NgramSums::take_common_char`] returns false.
     #[cfg(feature = "ngrams")]
     #[inline(never)]
     fn take_other_char(&mut self, c: char) {
@@ -118,7 +122,7 @@ impl<'s> Forward<'s> {
         }
     }
 
-    /// Counts the n-grams of words that [`NgramSums::take_common_word`] does not count.
+    /// Counts the n-grams that end with a word where [`NgramSums::take_common_word`] returns false.
     #[cfg(feature = "ngrams")]
     #[inline(never)]
     fn take_other_word(&mut self, word: u32) {
@@ -127,7 +131,7 @@ impl<'s> Forward<'s> {
         }
     }
 
-    /// Ends the text for the n-gram branch.
+    /// Ends the text for the n-gram branch, which ends the last word of some tokenizers.
     pub(crate) fn end_text(&mut self) {
         #[cfg(feature = "ngrams")]
         if self.scratch.ngrams.as_ref().is_some_and(|ngrams| ngrams.hasher().ends_with_text()) {
@@ -135,7 +139,7 @@ impl<'s> Forward<'s> {
         }
     }
 
-    /// Counts an n-gram.
+    /// Counts one n-gram by its hash.
     #[cfg(feature = "ngrams")]
     pub(crate) fn take_ngram(&mut self, hash: u32) {
         if let Some(ngrams) = &mut self.scratch.ngrams {
@@ -145,8 +149,8 @@ impl<'s> Forward<'s> {
 
     /// Reads one time step: the integers of a caller, one for each channel.
     pub(crate) fn take_values(&mut self, values: &[i32]) {
-        self.model.numbers().input.read(values, self.scratch.x);
-        self.model.numbers().input.keep(values, self.scratch.last);
+        self.model.value_parts().input.read(values, self.scratch.x);
+        self.model.value_parts().input.keep(values, self.scratch.last);
         let Scratch { x, kept, .. } = &mut self.scratch;
         if let Some(kept) = kept {
             let begin = (self.steps.min(kept.cap) as usize).saturating_mul(x.len());
@@ -202,8 +206,8 @@ impl<'s> Forward<'s> {
         Logits { head: &self.model.head, features }
     }
 
-    /// Computes the input of the head, and calls `go_on` after each step that is left to run. Returns false if `go_on`
-    /// did.
+    /// Computes the input of the head if it is out of date, and calls `go_on` after each step that this takes. Returns
+    /// false if `go_on` did.
     pub(crate) fn bring_up_to_date(&mut self, go_on: &mut dyn FnMut() -> bool) -> bool {
         if !self.is_up_to_date || self.have_ngrams_changed() {
             self.is_up_to_date = self.update(go_on);
@@ -219,7 +223,8 @@ impl<'s> Forward<'s> {
         false
     }
 
-    /// Returns false if `go_on` did.
+    /// Computes the input of the head: steps of a bidirectional model, pooling, n-grams, hidden layer. Returns false if
+    /// `go_on` did.
     fn update(&mut self, go_on: &mut dyn FnMut() -> bool) -> bool {
         if self.model.config.reads_both_ways() && !self.run_both_directions(go_on) {
             return false;
@@ -252,8 +257,8 @@ impl<'s> Forward<'s> {
         ngrams.scale(pool.features.get_mut(config.pooled_width()..).unwrap_or_default());
     }
 
-    /// Runs all layers over all kept steps, in both directions, and calls `go_on` after each. Returns false as soon as
-    /// `go_on` does.
+    /// Runs the kept steps: for each layer, all steps forward and then all in reverse. The last layer's states go to
+    /// the pool, merged or concatenated. Calls `go_on` after each step, and returns false as soon as `go_on` does.
     fn run_both_directions(&mut self, go_on: &mut dyn FnMut() -> bool) -> bool {
         let config = &self.model.config;
         let Scratch { x, first: state, pool: Some(pool), kept: Some(kept), .. } = &mut self.scratch else {
@@ -264,7 +269,7 @@ impl<'s> Forward<'s> {
         pool.reset();
         let steps = self.steps.min(kept.cap) as usize;
         let hidden_size = NonZeroUsize::new(config.hidden_size).guaranteed_or(NonZeroUsize::MIN);
-        // If directions are concatenated, the values of the reverse direction come after those of the forward one.
+        // The column of the pool at which the reverse direction begins, if directions are concatenated.
         let reverse_at = if config.merge == Merge::Concat { hidden_size.get() } else { 0 };
         for (layer, cells) in self.model.cells().chunks(2).enumerate() {
             let is_last = layer + 1 == config.layers;
@@ -290,7 +295,7 @@ impl<'s> Forward<'s> {
                     if !reverse {
                         copy(state.h, kept.forward, begin);
                     } else if !is_last {
-                        // The output of the layer below is no longer needed at this step.
+                        // Overwrites the input of this step, which is not read again, with the layer's output.
                         let begin = 2 * begin;
                         let both = forward.iter().take(hidden_size.get()).chain(state.h.iter());
                         for (to, from) in kept.below.iter_mut().skip(begin).zip(both) {
@@ -330,6 +335,7 @@ fn input_of<'x>(model: &Model<'_>, layer: usize, at: usize, kept: &'x Kept<'_>, 
     NonZeroUsize::new(width).and_then(|width| row(elements, width, at)).guaranteed()
 }
 
+/// Copies `from` to `to`, from index `begin` on. (`copy_from_slice` can panic.)
 fn copy(from: &[i16], to: &mut [i16], begin: usize) {
     for (to, from) in to.iter_mut().skip(begin).zip(from) {
         *to = *from;
@@ -340,8 +346,8 @@ impl Forward<'_> {
     /// Passes everything that is kept between two steps through the codec.
     pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         self.is_up_to_date = false;
-        self.steps = codec.count(self.steps);
-        self.unknown = codec.count(self.unknown);
+        self.steps = codec.unsigned(self.steps);
+        self.unknown = codec.unsigned(self.unknown);
         codec.check(self.unknown <= self.steps);
         codec.words(self.scratch.last.iter_mut());
         if let Some(kept) = &mut self.scratch.kept {

@@ -11,7 +11,7 @@ use crate::text::vocabulary::UNK;
 /// use tern_runtime::{Ranked, Sampler};
 ///
 /// let mut sampler = Sampler::new(3, Sampler::ONE * 7 / 10); // seed 3, temperature 0.7
-/// let mut candidates = [Ranked::default(); 20]; // of the 20 likeliest tokens
+/// let mut candidates = [Ranked::default(); 20]; // draws from the 20 most probable tokens
 /// for _ in 0..100 {
 ///     let Some(id) = sampler.sample(&session.logits(), &mut candidates) else { break };
 ///     session.feed_id(id);
@@ -21,7 +21,7 @@ use crate::text::vocabulary::UNK;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sampler {
     state: u64,
-    /// 2^32 divided by the temperature, rounded down: 1 to 2^32. None if the temperature is 0.
+    /// 2^32 divided by the temperature (Q16), rounded down: 1 to 2^32. None if the temperature is 0.
     inverse: Option<u64>,
 }
 
@@ -40,8 +40,8 @@ impl Sampler {
         self.state
     }
 
-    /// Draws from the `candidates.len()` most probable tokens and returns the id. It leaves the candidates there, as
-    /// [`Logits::next_tokens`] does. Returns none if there are no candidates. PAD and UNK are never drawn.
+    /// Draws from the `candidates.len()` most probable tokens and returns the id; none if there are no candidates. PAD
+    /// and UNK are never drawn. Afterwards `candidates` holds these tokens, as [`Logits::next_tokens`] writes them.
     ///
     /// Cost: one pass over all logits, in which each may be compared with every candidate, and two passes over the
     /// candidates. For many tokens, [`sample_all`](Sampler::sample_all) is faster.
@@ -65,14 +65,15 @@ impl Sampler {
         self.draw(likeliest, || real().map(|(class, logit)| Ranked { class, logit }))
     }
 
+    /// Draws one of the candidates. `likeliest`: the one with the largest logit.
     fn draw<I: Iterator<Item = Ranked>>(&mut self, likeliest: Ranked, candidates: impl Fn() -> I) -> Option<u32> {
         let Some(inverse) = self.inverse else { return Some(likeliest.class as u32) };
         let weight = |rank: &Ranked| {
-            // Below 2^64: a difference is below 2^32, the inverse at most 2^32.
+            // The product is below 2^64: a difference is below 2^32, the inverse at most 2^32.
             let distance = (u64::from(likeliest.logit.abs_diff(rank.logit)) * inverse) >> 16;
             u64::from(exp_neg(u32::try_from(distance).unwrap_or(u32::MAX)))
         };
-        // At least 2^30, the likeliest one's.
+        // At least 2^30, the weight of the likeliest token.
         let whole: u64 = candidates().map(|rank| weight(&rank)).sum();
         let mut left = self.number().checked_rem(whole)?;
         let drawn = candidates().find(|rank| {

@@ -7,11 +7,13 @@ use crate::session::base::{FNV_START, SessionBase, fnv1a};
 use crate::state_codec::StateCodec;
 use tern_format::Input;
 
-/// The first bytes of a saved state, and the version of its format.
+/// The first bytes of a saved state.
 const MAGIC: [u8; 2] = *b"TS";
+/// The version of the format of saved states.
 const VERSION: u16 = 1;
-/// The bytes of magic, version, model and length, and of the checksum at the end.
+/// The number of bytes before the state: magic, version, model and length.
 const HEADER: usize = 12;
+/// The number of bytes after the state: the checksum.
 const SUM: usize = 4;
 
 fn hash(bytes: &[u8]) -> u32 {
@@ -33,14 +35,14 @@ impl Model<'_> {
         sizes.chain(numbers).fold(FNV_START, fnv1a)
     }
 
-    /// The largest number of bytes that [`SessionBase::save`] writes. For a bidirectional model, which keeps the
-    /// tokens, it is [`state_len_for`](Model::state_len_for) [`KEPT_TOKENS`](Model::KEPT_TOKENS).
+    /// The largest number of bytes that [`SessionBase::save`] writes for a session on
+    /// [`scratch_len`](Model::scratch_len) words of scratch.
     pub fn state_len(&self) -> usize {
         self.state_len_for(Self::KEPT_TOKENS)
     }
 
     /// The largest number of bytes that [`SessionBase::save`] writes for texts of up to `tokens` tokens. The number of
-    /// tokens matters to bidirectional models only.
+    /// tokens matters to bidirectional models only, which save all tokens.
     pub fn state_len_for(&self, tokens: usize) -> usize {
         let config = self.config();
         let text = if config.input == Input::Tokens { crate::text::state_len(config.tokenizer) } else { 0 };
@@ -68,10 +70,10 @@ impl SessionBase<'_> {
         let mut codec = StateCodec::writing(to);
         MAGIC.into_iter().for_each(|byte| _ = codec.byte(byte));
         codec.half(VERSION as i16);
-        codec.count(model);
-        codec.count(expected as u32);
+        codec.unsigned(model);
+        codec.unsigned(expected as u32);
         self.visit_state(&mut codec);
-        // Not `split_last_chunk_mut`, which links a panic.
+        // `split_last_chunk_mut` would link a panic.
         if let Some((state, sum)) = to.split_at_mut_checked(expected.saturating_sub(SUM)) {
             sum.iter_mut().zip(hash(state).to_le_bytes()).for_each(|(to, from)| *to = from);
         }
@@ -94,11 +96,11 @@ impl SessionBase<'_> {
         if found != VERSION {
             return Err(StateError::Version { found, expected: VERSION });
         }
-        let (found, expected) = (codec.count(0), self.model().fingerprint());
+        let (found, expected) = (codec.unsigned(0), self.model().fingerprint());
         if found != expected {
             return Err(StateError::Model { found, expected });
         }
-        let (found, expected) = (from.len(), codec.count(0) as usize);
+        let (found, expected) = (from.len(), codec.unsigned(0) as usize);
         if found != expected {
             return Err(StateError::Length { found, expected });
         }

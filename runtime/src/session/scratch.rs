@@ -1,6 +1,7 @@
-//! The division of the caller's scratch.
+//! The division of the caller's scratch into the buffers of a session: [`Layout`] computes its size, [`Scratch`] is
+//! the divided scratch.
 
-use crate::config::{Config, Place};
+use crate::config::{Config, LayerDirection};
 use crate::features::{self, NGRAMS, STACKED, VALUES};
 use crate::layers::State;
 #[cfg(feature = "ngrams")]
@@ -10,17 +11,18 @@ use crate::model::Model;
 use crate::state_codec::StateCodec;
 use tern_format::{Merge, Task};
 
-/// The memory that a session needs: 32-bit words and 16-bit halves, for itself and for each step that a bidirectional
-/// model keeps.
+/// The memory that a session needs, in 32-bit words and 16-bit halves. Words come first, so that they are aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
+    /// The words and halves of any session.
     words: usize,
     halves: usize,
+    /// The words and halves for each step that a bidirectional model keeps; 0 for other models.
     step_words: usize,
     step_halves: usize,
-    /// The part of `step_halves` that holds the input.
+    /// The part of `step_halves` that holds the input of the step.
     input_halves: usize,
-    /// The bytes of a saved state, without those of kept steps.
+    /// The bytes of a saved state, without those of kept steps and of the two counts before it.
     state_bytes: usize,
 }
 
@@ -60,7 +62,7 @@ impl Layout {
         layout
     }
 
-    /// The words of scratch that keep `steps` steps.
+    /// The length of scratch, in words, with room for `steps` kept steps.
     pub(crate) fn len(&self, steps: usize) -> usize {
         let halves = steps.saturating_mul(self.step_halves).saturating_add(self.halves);
         steps.saturating_mul(self.step_words).saturating_add(self.words).saturating_add(halves.div_ceil(2))
@@ -70,7 +72,7 @@ impl Layout {
     /// the inputs of its kept steps. Because the scratch is rounded up to words, it may keep one step more.
     pub(crate) fn state_len(&self, steps: usize) -> usize {
         let kept = self.steps(self.len(steps)).saturating_mul(4 * self.step_words + 2 * self.input_halves);
-        // The number of steps and of unknown tokens.
+        // 8 bytes for the number of steps and of unknown tokens.
         kept.saturating_add(8 + self.state_bytes)
     }
 
@@ -81,26 +83,27 @@ impl Layout {
     }
 }
 
-/// The number of states: one for each layer. The two directions of a bidirectional model run one after the other in one
-/// state.
+/// The number of [`State`]s of a session: one for each layer, or a single one for a bidirectional model, whose layers
+/// and directions run one after the other.
 pub(crate) fn states_of(config: &Config) -> usize {
     if STACKED && !config.reads_both_ways() { config.layers.max(1) } else { 1 }
 }
 
-/// The 16-bit halves for each step of a layer's output: the states of both directions.
+/// The number of halves of [`Kept::below`] for each step: the states of both directions of a layer.
 fn below_width(model: &Model<'_>) -> usize {
     let config = model.config();
     if config.layers > 1 { 2 * config.hidden_size } else { 0 }
 }
 
-/// The 16-bit halves for each step of the forward states, if they are combined with the reverse ones step by step.
+/// The number of halves of [`Kept::forward`] for each step: the forward states, if they must be combined with the
+/// reverse states step by step.
 fn forward_width(model: &Model<'_>) -> usize {
     let config = model.config();
     let merges_each_step = config.merge != Merge::Concat && !config.pools_last();
     if config.layers > 1 || merges_each_step { config.hidden_size } else { 0 }
 }
 
-/// The steps that a bidirectional model keeps, and memory for its layers.
+/// The inputs of the steps that a bidirectional model keeps, and buffers for the outputs of its layers.
 #[derive(Debug)]
 pub(crate) struct Kept<'s> {
     /// The token ids, `[cap]`; empty if the model reads values.
@@ -126,7 +129,7 @@ impl Kept<'_> {
     }
 }
 
-/// The scratch, divided.
+/// The divided scratch.
 #[derive(Debug)]
 pub(crate) struct Scratch<'s> {
     /// The input of a step: the embedded token or the scaled values, `[input size]`, Q15.
@@ -135,20 +138,20 @@ pub(crate) struct Scratch<'s> {
     pub last: &'s mut [i32],
     /// The state of the first layer. In a bidirectional model all layers use it in turn.
     pub first: State<'s>,
-    /// The states of the other layers.
-    pub above: [State<'s>; Place::LAYERS - 1],
+    /// The states of the layers above the first.
+    pub above: [State<'s>; LayerDirection::LAYERS - 1],
     /// The sums of the n-gram branch, if the model has one.
     #[cfg(feature = "ngrams")]
     pub ngrams: Option<features::Ngrams<NgramSums<'s>>>,
     /// The pooled states; none if the head reads the last state in place.
-    pub pool: Option<features::Features<Pool<'s>>>,
+    pub pool: Option<features::HeadFeatures<Pool<'s>>>,
     /// The activations of the head's hidden layer, `[head_hidden]`, Q15.
     pub hidden: &'s mut [i16],
     /// The kept steps of a bidirectional model.
-    pub kept: Option<features::Steps<Kept<'s>>>,
+    pub kept: Option<features::Bidirectional<Kept<'s>>>,
 }
 
-/// A slice from which pieces are taken.
+/// The rest of a slice from whose beginning buffers are taken.
 struct Remaining<'s, T>(&'s mut [T]);
 
 impl<'s, T> Remaining<'s, T> {
@@ -167,7 +170,7 @@ impl<'s> Scratch<'s> {
         let cap = if both_ways { Layout::of(model).steps(scratch.len()) } else { 0 };
         let mut words = Remaining(scratch);
         let state_words = config.hidden_size * config.cell.state_words();
-        let (mut first, mut above): (State<'s>, [State<'s>; Place::LAYERS - 1]) = Default::default();
+        let (mut first, mut above): (State<'s>, [State<'s>; LayerDirection::LAYERS - 1]) = Default::default();
         let in_use = states_of(config) - 1;
         first.c = words.take(state_words)?;
         for state in above.iter_mut().take(in_use) {
@@ -196,17 +199,16 @@ impl<'s> Scratch<'s> {
             forward: halves.take(cap * forward_width(model))?,
             cap: cap as u32,
         };
-        // It comes after the inputs of all layers: its length may be odd, and some kernels need their inputs at whole
-        // words.
+        // This buffer comes last, because its length may be odd and some kernels need their inputs at whole words.
         let hidden = halves.take(config.head_hidden)?;
         let pooled_width = config.pooled_width();
         let shift = config.pooled_shift();
         let pool = Pool { has_max: config.pools_max(), sum, features, pooled_width, shift, count: 0 };
-        let pool = if model.reads_state() { None } else { features::Features::new(pool) };
+        let pool = if model.reads_state() { None } else { features::HeadFeatures::new(pool) };
         let kept = match (both_ways, cap) {
             (false, _) => None,
             (true, 0) => return None,
-            (true, _) => features::Steps::new(kept),
+            (true, _) => features::Bidirectional::new(kept),
         };
         Some(Scratch {
             x,

@@ -32,16 +32,17 @@ pub(super) fn is_space(c: char) -> bool {
 /// The lower case of a character: one character, or two for U+0130 alone (`i` and U+0307). The same as
 /// `char::to_lowercase` of Unicode 17.0, without its 11 KB of tables.
 pub fn lowercase(c: char) -> impl Iterator<Item = char> {
-    let (first, second) = if c == TWO { ('i', Some(SECOND)) } else { (single(c), None) };
+    let (first, second) =
+        if c == CAPITAL_I_WITH_DOT { ('i', Some(COMBINING_DOT)) } else { (lowercase_of_other(c), None) };
     core::iter::once(first).chain(second)
 }
 
-/// The one character whose lower case is two: `i`, and then this.
-pub(super) const TWO: char = '\u{130}';
-pub(super) const SECOND: char = '\u{307}';
+/// The only character whose lower case has two characters: `i` and [`COMBINING_DOT`].
+pub(super) const CAPITAL_I_WITH_DOT: char = '\u{130}';
+pub(super) const COMBINING_DOT: char = '\u{307}';
 
-/// The lower case of any other character.
-pub(super) fn single(c: char) -> char {
+/// The lower case of any character but [`CAPITAL_I_WITH_DOT`].
+pub(super) fn lowercase_of_other(c: char) -> char {
     if c.is_ascii() {
         return c.to_ascii_lowercase();
     }

@@ -31,7 +31,7 @@ pub struct Detokenizer {
     kind: TokenizerKind,
     /// True if a space belongs before the next word.
     needs_space: bool,
-    /// Only for bytes: the character whose first bytes have come.
+    /// The decoder of the bytes so far; only for [`TokenizerKind::Bytes`].
     utf8: Utf8,
 }
 
@@ -40,19 +40,19 @@ impl Detokenizer {
     pub fn new(kind: TokenizerKind, before: &[u8]) -> Self {
         let continuations = before.iter().rev().take(3).take_while(|&byte| byte & 0xc0 == 0x80).count();
         let start = before.len().saturating_sub(continuations + 1);
-        // Broken UTF-8 counts as a character that is not white space.
+        // The last character of `before`. Broken UTF-8 counts as a character that is not white space.
         let last = core::str::from_utf8(before.get(start..).unwrap_or(&[]))
             .map_or(Some(char::REPLACEMENT_CHARACTER), |text| text.chars().next_back());
         let opens = |c| kind != TokenizerKind::Whitespace && opens(c);
         Detokenizer { kind, needs_space: last.is_some_and(|c| !c.is_whitespace() && !opens(c)), utf8: Utf8::new() }
     }
 
-    /// Writes the text that one token adds, perhaps none. `id` counts only for bytes and `token`, its name, only for
-    /// the other kinds. Broken UTF-8 becomes U+FFFD, exactly as in `String::from_utf8_lossy`. The ids of PAD and UNK
-    /// write nothing for bytes.
+    /// Writes the text that one token adds, perhaps none. Only [`TokenizerKind::Bytes`] reads `id`, and only the other
+    /// kinds read `token`, the token's text. Of bytes, PAD and UNK add nothing, and broken UTF-8 becomes U+FFFD,
+    /// exactly as in `String::from_utf8_lossy`.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// The errors of `out`.
     pub fn write(&mut self, id: u32, token: &str, out: &mut dyn Write) -> fmt::Result {
         let (word, joins_left) = match self.kind {
             TokenizerKind::Bytes => {
@@ -80,7 +80,7 @@ impl Detokenizer {
     /// Ends the text: a character of which bytes are missing becomes U+FFFD.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// The errors of `out`.
     pub fn finish(&mut self, out: &mut dyn Write) -> fmt::Result {
         write_all(out, |sink| self.utf8.finish(sink))
     }
@@ -98,7 +98,7 @@ fn closes(c: char) -> bool {
     matches!(c, '.' | ',' | '!' | '?' | ';' | ':' | ')' | ']' | '\'' | '%' | '…' | '’')
 }
 
-/// Returns true for punctuation that a word follows without a space.
+/// Returns true for punctuation after which a word follows without a space.
 fn opens(c: char) -> bool {
     matches!(c, '(' | '[' | '\'' | '’' | '-')
 }

@@ -1,9 +1,9 @@
-//! Emoticons: tokens that mix classes of characters.
+//! Finds emoticons, which the tokenizer `html_words` keeps whole although their characters are of different classes.
 
 use super::is_word;
 use crate::state_codec::StateCodec;
 
-/// The output of the emoticon stage.
+/// The output of [`Emoticons`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// A character that is not part of an emoticon.
@@ -12,20 +12,21 @@ pub(super) enum Found {
     Emoticon([char; 3]),
 }
 
-/// Finds emoticons: eyes `:` `;` `=`, a nose `-` or none, and a mouth; and hearts. The regular expression
+/// Finds emoticons, which consist of eyes `:` `;` `=`, a nose `-` or none, and a mouth; and hearts, `<3`. They match
 ///
 /// ```text
 /// [:;=]-?[()\[\]{}|*]|[:;=]-[/\\]|[:;=]-?[DPOdpo](?!\w)|<3(?!\w)
 /// ```
 ///
-/// No word character follows a mouth that is a letter, so `:pizza` is no face. A slanted mouth needs a nose, so
-/// `http://` is none.
+/// A mouth that is a letter must not be followed by a word character, so `:pizza` has no emoticon. A slanted mouth
+/// needs a nose, so `http://` has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Emoticons {
     /// The beginning of a possible emoticon: eyes, nose and mouth; NUL for a missing part.
     pending: [char; 3],
 }
 
+/// The NUL in place of a missing part.
 const NONE: char = '\0';
 
 impl Emoticons {
@@ -37,6 +38,7 @@ impl Emoticons {
         }
     }
 
+    /// Reads a character.
     pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(Found)) {
         let [eyes, nose, mouth] = self.pending;
         if mouth != NONE {
@@ -84,11 +86,13 @@ impl Emoticons {
         }
     }
 
+    /// Passes the pending characters and the mouth on as an emoticon.
     fn complete(&mut self, mouth: char, sink: &mut dyn FnMut(Found)) {
         let [eyes, nose, _] = core::mem::take(&mut self.pending);
         sink(Found::Emoticon([eyes, nose, mouth]));
     }
 
+    /// Passes the pending characters on as text.
     fn give_back(&mut self, sink: &mut dyn FnMut(Found)) {
         let pending = core::mem::take(&mut self.pending);
         pending.into_iter().filter(|&c| c != NONE).for_each(|c| sink(Found::Plain(c)));

@@ -27,7 +27,7 @@ pub(crate) trait TokenSink {
     fn word_end(&mut self);
 }
 
-/// A receiver of ids alone.
+/// A receiver of ids alone, for tokenizing without a model.
 struct IdSink<'f>(&'f mut dyn FnMut(u32));
 
 impl TokenSink for IdSink<'_> {
@@ -42,9 +42,10 @@ impl TokenSink for IdSink<'_> {
     fn word_end(&mut self) {}
 }
 
-/// The current token.
+/// The second half of the encoder: turns the pieces of tokens from the splitter into ids.
 #[derive(Debug)]
 struct Ids<'b> {
+    /// The look-up of the current token.
     lookup: Lookup,
     /// True if the receiver of the ids also takes the characters of the tokens.
     #[cfg(feature = "ngrams")]
@@ -80,7 +81,7 @@ impl<'b> Encoder<'b> {
         Encoder { splitter: Splitter::new(tokenizer, buffer), ids }
     }
 
-    /// From now on the receiver of the ids also takes the characters and the ends of words.
+    /// From now on the [`TokenSink`] also receives the characters and the ends of words.
     #[cfg(feature = "ngrams")]
     pub(crate) fn pass_chars(&mut self, tokenizer: Tokenizer) {
         (self.ids.passes_chars, self.ids.passes_word_ends) = (true, !tokenizer.is_one_word());
@@ -104,6 +105,7 @@ impl<'b> Encoder<'b> {
             return word.visit_state(codec);
         }
         let lookup = &mut self.ids.lookup;
+        // A flag; a look-up at its start is not saved.
         let under_way = codec.byte((*lookup != Lookup::START).into());
         codec.check(under_way <= 1);
         if under_way == 0 {
@@ -133,26 +135,28 @@ impl<'b> Encoder<'b> {
                 if ids.passes_chars {
                     sink.char(char::from(byte));
                 }
-                // The vocabulary holds all bytes in order.
+                // The vocabulary is all bytes in order, after PAD and UNK.
                 sink.id(u32::from(byte) + 2);
             });
         }
-        splitter.feed_text(bytes, &mut ids.taker(vocabulary, sink));
+        splitter.feed_text(bytes, &mut ids.piece_sink(vocabulary, sink));
     }
 
     /// Ends the text, which completes its last token.
     pub(crate) fn finish_tokens(&mut self, vocabulary: &Vocabulary<'_>, sink: &mut dyn TokenSink) {
         let Encoder { splitter, ids } = self;
-        splitter.finish(&mut ids.taker(vocabulary, sink));
+        splitter.finish(&mut ids.piece_sink(vocabulary, sink));
     }
 }
 
 impl Ids<'_> {
-    /// The closure for the splitter. All callers share its type, so that the splitter's code is linked once.
-    fn taker(&mut self, vocabulary: &Vocabulary<'_>, sink: &mut dyn TokenSink) -> impl FnMut(Piece) {
+    /// The closure to which the splitter passes pieces. It is made in one place so that it has one type, for which the
+    /// splitter's generic code is linked once.
+    fn piece_sink(&mut self, vocabulary: &Vocabulary<'_>, sink: &mut dyn TokenSink) -> impl FnMut(Piece) {
         |piece| self.take(piece, vocabulary, sink)
     }
 
+    /// Reads a piece of a token.
     fn take(&mut self, piece: Piece, vocabulary: &Vocabulary<'_>, sink: &mut dyn TokenSink) {
         match piece {
             Piece::Char(c) => {

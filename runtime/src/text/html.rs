@@ -7,7 +7,7 @@ pub(super) const BUFFER: usize = CONTENT + 2;
 /// The most characters of a tag after its first letter. It bounds the memory for a `<` without a `>`.
 const CONTENT: usize = 125;
 
-/// Replaces tags, `</?[A-Za-z!][^<>]{0,125}>`, by spaces. Text that only begins like a tag is kept.
+/// Replaces tags, `</?[A-Za-z!][^<>]{0,125}>`, by spaces. Text that begins like a tag but is none is kept.
 #[derive(Debug)]
 pub(super) struct Tags<'b> {
     /// The characters after a `<`, buffered until it is clear whether they are a tag. `[BUFFER]`
@@ -23,7 +23,7 @@ enum State {
     Open,
     /// After `</`.
     Slash,
-    /// After the first letter; so many more characters may follow before the `>`.
+    /// After the first letter, with the number of characters that may still follow before the `>`.
     Content(usize),
 }
 
@@ -96,8 +96,8 @@ impl<'b> Tags<'b> {
     }
 }
 
-/// The supported entities and their characters. Each has one `&`, its first character, so an entity can only begin at
-/// the character that breaks off another one.
+/// The supported entities and their characters. `&` is the first character of each and occurs nowhere else in it, so
+/// where a possible entity turns out to be none, only its last character can begin another one.
 const ENTITIES: [(&[u8], char); 7] = [
     (b"&amp;", '&'),
     (b"&lt;", '<'),
@@ -111,7 +111,7 @@ const ENTITIES: [(&[u8], char); 7] = [
 /// Replaces entities by their characters, once: `&amp;lt;` becomes `&lt;`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Entities {
-    /// The index of an entity that begins with the buffered characters.
+    /// The index in [`ENTITIES`] of one that begins with the buffered characters.
     candidate: usize,
     /// The number of buffered characters.
     buffered: usize,

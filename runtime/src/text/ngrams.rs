@@ -1,4 +1,4 @@
-//! N-grams of words and of characters, as hashes: docs/arithmetic.md, "N-gram branch".
+//! Computes the hashes of a text's n-grams of words and of characters: docs/arithmetic.md, "N-gram branch".
 
 use core::mem::replace;
 
@@ -7,10 +7,11 @@ use super::{Piece, Tokenizer};
 use crate::state_codec::StateCodec;
 use tern_format::Ngrams;
 
-/// The character before a word.
+/// The character that n-grams have before a word.
 const BEFORE_WORD: u32 = 2;
-/// The initial hashes of n-grams of characters and of two words; that of a word is 0.
+/// The initial value of the hash of an n-gram of characters.
 const OF_CHARS: u32 = 1;
+/// The initial value of the hash of a pair of words. That of a single word is 0.
 const OF_PAIR: u32 = 2;
 /// The most characters of an n-gram.
 const MAX_CHARS: usize = *Ngrams::CHARS.end() as usize;
@@ -31,13 +32,14 @@ const MAX_CHARS: usize = *Ngrams::CHARS.end() as usize;
 /// ```
 #[derive(Clone, Debug)]
 pub struct NgramHasher {
-    /// The lengths of n-grams of characters: bit `n - 1` for `n` characters.
+    /// The set of lengths of n-grams of characters: bit `n - 1` for `n` characters.
     lengths: u32,
-    /// The lengths of n-grams that would end with the next character and begin before the word, as bits.
+    /// The set of lengths, in the same bits, for which an n-gram that ends with the next character would begin before
+    /// the word.
     too_long: u32,
     /// The hash of the current word so far.
     word: u32,
-    /// The last characters of the current word and the character before it, the last one first.
+    /// The last characters of the current word, including the one before the word; the latest character comes first.
     recent: [u32; MAX_CHARS],
     /// The hash of the previous word; 0 before the first.
     previous: u32,
@@ -47,7 +49,7 @@ pub struct NgramHasher {
 }
 
 impl NgramHasher {
-    /// The lengths above 2, which would begin before a word if they ended with its first character.
+    /// The initial value of `too_long`: with the first character of a word end n-grams of 1 and of 2 characters.
     const ABOVE_2: u32 = !0b11;
 
     /// A hasher at the beginning of a text. `ngrams` must pass [`Ngrams::check`] for the tokenizer.
@@ -72,6 +74,7 @@ impl NgramHasher {
         self.previous = 0;
     }
 
+    /// Forgets the current word.
     fn begin_word(&mut self) {
         (self.too_long, self.word) = (Self::ABOVE_2, 0);
         let [last, ..] = &mut self.recent;
@@ -94,16 +97,17 @@ impl NgramHasher {
         }
     }
 
+    /// Ends the current word: passes on the last n-grams of its characters, then those of words.
     fn end_word(&mut self, sink: &mut impl FnMut(u32)) {
         let word = self.word;
         self.take_char(Self::AFTER_WORD, sink);
         self.take_word(word, sink);
     }
 
-    /// The character after a word.
+    /// The character that n-grams have after a word.
     pub(crate) const AFTER_WORD: char = '\u{3}';
 
-    /// Returns true if a word ends at the end of the text: the only one, if it has a character.
+    /// Returns true if the end of the text ends a word: if the whole text is one word and not empty.
     pub(crate) fn ends_with_text(&self) -> bool {
         self.is_one_word && self.too_long != Self::ABOVE_2
     }
@@ -133,7 +137,8 @@ impl NgramHasher {
         }
     }
 
-    /// [`take_char`](NgramHasher::take_char) in fewer instructions, if the shortest length is 3 or there are none.
+    /// The same as [`take_char`](NgramHasher::take_char) in fewer instructions, for n-grams whose shortest length is 3,
+    /// and for no n-grams of characters.
     #[inline(always)]
     #[cfg(feature = "ngrams")]
     pub(crate) fn take_char_from_3(&mut self, c: char, sink: &mut impl FnMut(u32)) {
@@ -152,8 +157,8 @@ impl NgramHasher {
         }
     }
 
-    /// Adds a character to the hash of the word, and returns the lengths of n-grams that would end with it and begin
-    /// before the word, as bits.
+    /// Adds a character to the hash of the word. Returns the set of lengths for which an n-gram that ends with this
+    /// character would begin before the word.
     #[inline(always)]
     fn extend_word(&mut self, c: char) -> u32 {
         let (too_long, word) = (self.too_long, self.word);
@@ -176,7 +181,7 @@ impl NgramHasher {
         self.begin_word();
     }
 
-    /// The largest size of its part of a saved state, in bytes.
+    /// The largest size of the hasher's part of a saved state, in bytes.
     #[cfg(feature = "ngrams")]
     pub(crate) fn state_len(ngrams: Ngrams) -> usize {
         4 + 4 + 1 + 4 * usize::from(ngrams.max_chars)
@@ -185,20 +190,20 @@ impl NgramHasher {
     /// Passes the current word, the previous word and the last characters through the codec.
     #[cfg(feature = "ngrams")]
     pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
-        self.word = codec.count(self.word);
-        self.previous = codec.count(self.previous);
-        // With `count` characters before it, the next one can end n-grams of `count + 1` characters.
+        self.word = codec.unsigned(self.word);
+        self.previous = codec.unsigned(self.previous);
+        // `count` characters are in `recent`, so the next one can end n-grams of up to `count + 1` characters.
         let max = self.ngrams.max_chars;
         let count = codec.byte((self.too_long.trailing_zeros() as u8).saturating_sub(1).min(max));
         codec.check(count <= max);
         self.too_long = Self::ABOVE_2.unbounded_shl(u32::from(count).saturating_sub(1));
         for c in self.recent.iter_mut().take(count.into()) {
-            *c = codec.count(*c);
+            *c = codec.unsigned(*c);
         }
     }
 }
 
-/// Adds a number to a hash: the loop of R. Jenkins' one-at-a-time.
+/// Adds a number to a hash, as the loop of R. Jenkins' one-at-a-time hash does.
 #[inline(always)]
 fn add(hash: u32, number: u32) -> u32 {
     let hash = hash.wrapping_add(number);

@@ -1,19 +1,23 @@
-//! Compact tables of characters: runs of them, packed at compile time.
+//! Two compact tables of Unicode, which the compiler packs into less than 4 KB: the word characters, and the lower case
+//! of characters.
 //!
-//! A table is a sequence of numbers. Each run has two or three: the distance from the end of the previous run; the
-//! number of characters that it spans, less one; and in a table with offsets the offset that is added to its
-//! characters. The third number is 0 for an offset of 1 that applies to every second character; otherwise it is 1 plus
-//! the zigzag code of the difference from the previous offset in the same block. A number is written in digits of half
-//! a byte: 0 to 9 is the last digit of a number, 10 to 15 is a digit before the last. An index stores where each block
-//! of runs begins, so that a look-up reads one block.
+//! A table lists runs of consecutive characters. In the table of lower case, all characters of a run have the same
+//! offset to their lower case, or every second one has the offset 1 (`ĀāĂă…`).
+//!
+//! A run is stored as two or three numbers: the distance from the end of the previous run; the number of characters
+//! that it spans, less one; and in the table of lower case a code for its offset, which is 0 if every second character
+//! has the offset 1, and otherwise 1 plus the zigzag code of the difference from the previous offset in the same block.
+//!
+//! A number is stored in digits of half a byte: 10 to 15 for each digit but the last, 0 to 9 for the last. Runs are in
+//! blocks of 32; an index stores where each block begins, so that a look-up reads one block.
 
 /// The number of runs in a block.
 const BLOCK: usize = 32;
-/// The first number that is not a character: the end of every table.
+/// The first number beyond all characters, with which every table ends.
 const BEYOND: u32 = 0x11_0000;
-/// The number of digits that end a number: 0 to 9.
+/// The number of different last digits of a number: 0 to 9.
 const LAST: u32 = 10;
-/// The number of digits that continue a number: 10 to 15.
+/// The number of different digits before the last: 10 to 15.
 const OTHERS: u32 = 16 - LAST;
 
 /// A run of characters, to be packed.
@@ -43,8 +47,8 @@ const WORD_RUNS: [Run; RANGES.len()] = {
     runs
 };
 
-/// Runs of characters beyond ASCII that have a lower case, ascending. First: `first << 11 | count - 1`; second: what is
-/// added to each, to every second character where that is 1.
+/// Runs of characters beyond ASCII that have a lower case, ascending: `(first << 11 | count - 1, offset)`. If the
+/// offset is 1, the run has `count` characters with a lower case, and the lower case of each follows it.
 const LOWER: &[(u32, i32)] = &include!("tables/lower.in");
 
 const LOWER_RUNS: [Run; LOWER.len()] = {
@@ -59,21 +63,23 @@ const LOWER_RUNS: [Run; LOWER.len()] = {
     runs
 };
 
+/// The table of word characters, packed.
 const WORDS: Packed = Packed::EMPTY.with(&WORD_RUNS, false);
+/// Both tables, packed.
 const BOTH: Packed = WORDS.with(&LOWER_RUNS, true);
 
 /// One entry for each block of words, then of lower case: the end of the run before the block (20 bits), and the index
 /// of the block's first digit (12 bits).
 static INDEX: [u32; BOTH.blocks] = first_of(&BOTH.index);
-/// Two digits a byte, the lower half first.
+/// The digits of both tables, two in a byte, the lower half first.
 static DIGITS: [u8; BOTH.digit_count.div_ceil(2)] = first_of(&BOTH.digits);
 
 /// A table of the characters from U+0080 on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Table {
-    /// The word characters; without offsets.
+    /// The word characters, with an offset of 0.
     Words,
-    /// The characters with a lower case; the offset leads to it.
+    /// The characters with a lower case, with the offset from the character to its lower case.
     Lower,
 }
 
@@ -119,7 +125,7 @@ impl Table {
     }
 }
 
-/// 0, −1, 1, −2, … as 0, 1, 2, 3, …
+/// The zigzag code: 0, −1, 1, −2, … become 0, 1, 2, 3, …
 const fn zigzag(v: i32) -> u32 {
     (v << 1 ^ v >> 31) as u32
 }
@@ -128,7 +134,7 @@ fn unzigzag(n: u32) -> i32 {
     (n >> 1) as i32 ^ -((n & 1) as i32)
 }
 
-/// Tables while they are packed, in arrays that are larger than any table.
+/// Tables while they are packed at compile time, in arrays that are larger than needed.
 struct Packed {
     index: [u32; 64],
     digits: [u8; 2_048],
@@ -169,8 +175,9 @@ impl Packed {
         self
     }
 
+    /// Appends the digits of a number.
     const fn push(&mut self, number: u32) {
-        // The last digit first; the loop below reverses them.
+        // From the last digit to the first; the loop below reverses them.
         let (mut digit, mut rest) = (number % LAST, number / LAST);
         let mut digits = [0; 16];
         let mut count = 0;

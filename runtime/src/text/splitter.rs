@@ -1,8 +1,9 @@
-//! The splitter: cuts a stream of bytes into tokens.
+//! The splitter: cuts a stream of bytes into tokens. UTF-8 is decoded; for `html_words`, tags and entities are replaced
+//! and emoticons are found; and [`Tokens`] finds where tokens end.
 
 use core::marker::PhantomData;
 
-use super::characters::{SECOND, TWO, is_space, single};
+use super::characters::{CAPITAL_I_WITH_DOT, COMBINING_DOT, is_space, lowercase_of_other};
 use super::{Tokenizer, TokenizerKind, Utf8, is_word};
 #[cfg(feature = "html_words")]
 use super::{
@@ -14,14 +15,14 @@ use crate::state_codec::StateCodec;
 /// A piece of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// The current token continues with this character. For [`TokenizerKind::Bytes`] it is the character with the
-    /// number of the byte.
+    /// The current token continues with this character. For [`TokenizerKind::Bytes`] it is the character whose code is
+    /// the byte.
     Char(char),
     /// The current token is complete. It has at least one [`Piece::Char`].
     End,
 }
 
-/// The class of the current token's characters. A saved state stores its number.
+/// The class of the current token's characters; `Space` between tokens. A saved state stores its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
     Space = 0,
@@ -57,14 +58,14 @@ pub struct Splitter<'b> {
     buffer: PhantomData<&'b mut [i32]>,
 }
 
-/// The current token.
+/// The last stage: cuts characters into tokens, by their class.
 #[derive(Clone, Copy, Debug)]
 struct Tokens {
     kind: TokenizerKind,
     class: Class,
 }
 
-/// The stages before the tokens of [`TokenizerKind::HtmlWords`].
+/// The stages before [`Tokens`] for [`TokenizerKind::HtmlWords`], in their order.
 #[cfg(feature = "html_words")]
 #[derive(Debug)]
 struct Html<'b> {
@@ -171,7 +172,7 @@ impl<'b> Splitter<'b> {
             html.finish(lowercase, tokens, sink);
             return tokens.end(sink);
         }
-        // It gives a U+FFFD, which has no lower case.
+        // An incomplete character becomes U+FFFD, which has no lower case.
         utf8.finish(|c| tokens.feed(c, sink));
         tokens.end(sink);
     }
@@ -181,11 +182,11 @@ impl<'b> Splitter<'b> {
 #[inline]
 fn in_case(mut c: char, lower: bool, mut sink: impl FnMut(char)) {
     if lower {
-        if c == TWO {
+        if c == CAPITAL_I_WITH_DOT {
             sink('i');
-            c = SECOND;
+            c = COMBINING_DOT;
         }
-        c = single(c);
+        c = lowercase_of_other(c);
     }
     sink(c)
 }
@@ -239,12 +240,13 @@ impl Tokens {
 
 #[cfg(feature = "html_words")]
 impl Html<'_> {
+    /// Reads a character.
     fn feed(&mut self, c: char, lower: bool, tokens: &mut Tokens, sink: &mut dyn FnMut(Piece)) {
         let Html { tags, entities, emoticons } = self;
         tags.feed(c, &mut |c| entities.feed(c, &mut |c| emoticons.feed_cased(c, lower, tokens, sink)));
     }
 
-    /// Flushes every stage into the next one.
+    /// Ends the text: flushes every stage into the next one.
     fn finish(&mut self, lower: bool, tokens: &mut Tokens, sink: &mut dyn FnMut(Piece)) {
         let Html { tags, entities, emoticons } = self;
         tags.finish(&mut |c| entities.feed(c, &mut |c| emoticons.feed_cased(c, lower, tokens, sink)));
@@ -255,6 +257,7 @@ impl Html<'_> {
 
 #[cfg(feature = "html_words")]
 impl Emoticons {
+    /// Reads a character, which is lowercased first if `lower` is true.
     fn feed_cased(&mut self, c: char, lower: bool, tokens: &mut Tokens, sink: &mut dyn FnMut(Piece)) {
         in_case(c, lower, |c| self.feed(c, &mut |found| tokens.take(found, sink)));
     }

@@ -1,4 +1,4 @@
-//! A table of texts in a device file.
+//! A table of texts in a device file: the bytes of all texts, and the offset at which each begins.
 
 use crate::invariant::Guaranteed;
 use crate::text::is_utf8;

@@ -1,13 +1,13 @@
-//! The memory that each tokenizer needs, and which tokenizers are built in.
+//! The tokenizers that are built in, and the memory that each needs.
 
 use tern_format::{Tokenizer, TokenizerKind};
 
 use crate::features::{HTML_WORDS, WORDPIECE};
 
-/// The names of the tokenizers that every build has. They are the first of [`Tokenizer::ALL`].
+/// The number of tokenizers that every build has. They are the first of [`Tokenizer::ALL`].
 pub(crate) const PLAIN_NAMES: usize = 7;
 
-/// The tokenizers of [`Tokenizer::ALL`] that this build has: one bit each.
+/// The tokenizers that this build has, as a bit mask: bit `i` is that of `Tokenizer::ALL[i]`.
 pub(crate) const BUILT: u16 = 0x7f | (HTML_WORDS as u16 * 0b11) << 7 | (WORDPIECE as u16 * 0b11) << 9;
 
 /// Returns true if this build has the tokenizer.
@@ -48,13 +48,16 @@ pub const fn buffer_len(tokenizer: Tokenizer) -> usize {
 
 /// The largest size of a tokenizer's part of a saved state, in bytes.
 pub(crate) const fn state_len(tokenizer: Tokenizer) -> usize {
-    // The character and the class of the current token; then a flag, and the look-up if there is one.
+    // The incomplete character (see `Utf8::visit_state`) and the class of the current token.
     const TOKEN: usize = 7 + 1;
+    // A flag, and the look-up of the current token.
     const LOOKUP: usize = 1 + 3 * 4;
     match tokenizer.kind {
         TokenizerKind::Bytes => 1,
+        // The tag's state, length and characters; two numbers of the entity; three characters of the emoticon.
         #[cfg(feature = "html_words")]
         TokenizerKind::HtmlWords => TOKEN + 2 + 4 * super::html::BUFFER + 2 + 3 + LOOKUP,
+        // The length and the characters of the word.
         #[cfg(feature = "wordpiece")]
         TokenizerKind::WordPiece => TOKEN + 1 + 4 * super::wordpiece::MAX_CHARS,
         _ => TOKEN + LOOKUP,

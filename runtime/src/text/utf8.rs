@@ -8,14 +8,14 @@ use crate::state_codec::StateCodec;
 pub struct Utf8 {
     /// The bits of the current character so far.
     code: u32,
-    /// The number of continuation bytes that are missing; 0 between characters.
+    /// The number of continuation bytes that are still missing; 0 between characters.
     missing: u8,
-    /// The range allowed for the next continuation byte, less 0x80.
+    /// The smallest and largest value of the next continuation byte, less 0x80.
     low: u8,
     high: u8,
 }
 
-/// The effect of a byte.
+/// The effect of reading a byte.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Taken {
     /// The byte is part of a character that is not complete.
@@ -34,8 +34,8 @@ impl Utf8 {
         Utf8 { code: 0, missing: 0, low: 0, high: 0x3f }
     }
 
-    /// Reads one byte and passes the characters that it completes to `sink`: none, one, or U+FFFD for an incomplete
-    /// character followed by the character that the byte is.
+    /// Reads one byte and passes the characters that it completes to `sink`: none or one, or two if U+FFFD for an
+    /// incomplete character comes before.
     #[inline]
     pub fn feed(&mut self, byte: u8, mut sink: impl FnMut(char)) {
         loop {
@@ -72,7 +72,8 @@ impl Utf8 {
         }
         // As many ones as the character has bytes, then a zero.
         let missing = byte.leading_ones() as u8 - 1;
-        // Lower after E0 and F0 are characters of fewer bytes; higher after ED are surrogates, after F4 no characters.
+        // Values below `low` after E0 and F0 encode characters of fewer bytes; values above `high` encode surrogates
+        // after ED, and nothing after F4.
         let low = if matches!(byte, 0xe0 | 0xf0) { 0x80 >> missing } else { 0 };
         let high = if matches!(byte, 0xed | 0xf4) { 0x7f >> missing } else { 0x3f };
         *self = Utf8 { code: u32::from(byte & (0x3f >> missing)), missing, low, high };
@@ -81,7 +82,7 @@ impl Utf8 {
 
     /// Passes the current character through the codec.
     pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
-        self.code = codec.count(self.code);
+        self.code = codec.unsigned(self.code);
         (self.missing, self.low, self.high) = (codec.byte(self.missing), codec.byte(self.low), codec.byte(self.high));
         codec.check(self.missing <= 3 && self.low <= self.high && self.high <= 0x3f && self.code <= 0x10_ffff);
     }

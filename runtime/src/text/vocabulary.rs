@@ -9,7 +9,7 @@ pub const PAD: u32 = 0;
 /// The id of every token that is not in the vocabulary.
 pub const UNK: u32 = 1;
 
-/// The tokens of a model. Their ids begin at 2, after [`PAD`] and [`UNK`].
+/// The tokens of a model, in ascending order of their ids, which begin at 2, after [`PAD`] and [`UNK`].
 #[derive(Clone, Copy, Debug)]
 pub struct Vocabulary<'a> {
     /// In the order of their bytes, strictly ascending, none empty; checked at load.
@@ -65,8 +65,8 @@ impl<'a> Vocabulary<'a> {
     }
 }
 
-/// The look-up of one token while its bytes arrive: it narrows the range of tokens that begin with them. It stores no
-/// byte of the token, so a token may have any length.
+/// The look-up of one token while its characters arrive: it narrows the range of vocabulary tokens that begin with
+/// them. It stores no byte of the token, so a token may have any length.
 ///
 /// Cost: two binary searches over the remaining range for each byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +86,8 @@ impl Lookup {
     pub(crate) fn push(&mut self, vocabulary: &Vocabulary<'_>, c: char) {
         self.high = self.high.min(vocabulary.tokens.len() as u32);
         let code = u32::from(c);
-        // `char::encode_utf8` would take twice as much code. `following`: the bytes after the first one, six bits of
-        // the code each; the first byte has their number in its upper bits.
+        // The UTF-8 of the character; `char::encode_utf8` would take twice as much code. `following`: the number of
+        // bytes after the first one, which hold six bits of the code each.
         let mut following = c.len_utf8() as u32 - 1;
         let (mut mark, mut mask) = (0xf0_e0_c0_00 >> (8 * following), 0x7f);
         loop {
@@ -126,9 +126,9 @@ impl Lookup {
 
     /// Passes the look-up through the codec.
     pub(crate) fn visit_state(&mut self, vocabulary: &Vocabulary<'_>, codec: &mut StateCodec<'_>) {
-        self.low = codec.count(self.low);
-        self.high = codec.count(self.high);
-        self.depth = codec.count(self.depth);
+        self.low = codec.unsigned(self.low);
+        self.high = codec.unsigned(self.high);
+        self.depth = codec.unsigned(self.depth);
         codec.check(self.high as usize <= vocabulary.tokens.len() && self.low <= self.high);
         codec.check(self.is_hopeless() || self.depth as usize <= vocabulary.tokens.bytes(self.low as usize).len());
     }
@@ -140,7 +140,7 @@ impl Lookup {
 
     /// The id of the token that equals the bytes so far, if there is one.
     pub(crate) fn known(&self, vocabulary: &Vocabulary<'_>) -> Option<u32> {
-        // If a token equals these bytes, it is the first of those that begin with them.
+        // A token that equals these bytes comes before all others that begin with them.
         let whole = vocabulary.tokens.bytes(self.low as usize).len() == self.depth as usize;
         if whole && !self.is_hopeless() { Some(self.low + 2) } else { None }
     }

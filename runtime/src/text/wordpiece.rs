@@ -3,10 +3,10 @@
 use crate::state_codec::StateCodec;
 use crate::text::vocabulary::{Lookup, UNK, Vocabulary};
 
-/// The longest word in characters; longer words are unknown. The limit of BERT.
+/// The longest word in characters; longer words are unknown. BERT's tokenizer has the same limit.
 pub(super) const MAX_CHARS: usize = 100;
 
-/// The current word. It is kept until its end, because it is cut into known pieces as a whole or not at all.
+/// The current word. It is kept until its end, because a word is unknown if any part of it is not a known piece.
 #[derive(Debug)]
 pub(super) struct Word<'b> {
     /// The characters, `[MAX_CHARS]`.

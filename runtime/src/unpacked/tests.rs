@@ -132,7 +132,7 @@ fn sizes_around_whole_blocks_give_the_same_bits() {
 fn both_packings_give_the_same_bits_at_the_extremes_too() {
     let sizes = Sizes { embedding_dim: 116, hidden_size: 384, classes: 1 };
     for &cell in tern_format::Cell::ALL {
-        for packing in Packing::of(cell) {
+        for packing in Packing::for_8_bits(cell) {
             let [small, large] = [Sizes { embedding_dim: 12, hidden_size: 20, classes: 2 }, sizes]
                 .map(|sizes| Spec { cell, ..sizes.into() });
             check(&random_file_in(packing, 3, small, "1"), true);
@@ -148,7 +148,7 @@ fn folded_tokens_give_the_same_bits() {
     for &cell in tern_format::Cell::ALL {
         for bidirectional in [false, true] {
             let spec = Spec { cell, bidirectional, ..sizes.into() };
-            for packing in Packing::of(cell) {
+            for packing in Packing::for_8_bits(cell) {
                 check(&spec.folded_file(packing, 4, &[2, 3, 7]), true);
             }
         }

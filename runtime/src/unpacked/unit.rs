@@ -1,4 +1,4 @@
-//! The parameters of one unit, for every cell and packing.
+//! Reads the parameters of one unit from a layer of any cell in any packing.
 
 use alloc::vec::Vec;
 use core::num::NonZeroUsize;
@@ -8,24 +8,25 @@ use crate::kernel::columns;
 #[cfg(feature = "widths")]
 use crate::kernel::{GROUP, pair};
 use crate::layers::Cell;
-use crate::layers::fours::Fours;
 #[cfg(feature = "widths")]
 use crate::layers::generic::RowLayer;
 #[cfg(feature = "widths")]
 use crate::layers::matrix::{Matrix, Weights};
 use crate::layers::paired::{Paired, biases};
+use crate::layers::paired_groups::PairedGroups;
 use crate::rows::row;
 
 /// One of the two projections of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Half {
-    /// `x`
+    /// W_ih·x
     Input,
-    /// `h`
+    /// W_hh·h
     Recurrent,
 }
 
 impl Half {
+    /// Returns the argument of this projection.
     fn of<T>(self, input: T, recurrent: T) -> T {
         if self == Half::Input { input } else { recurrent }
     }
@@ -46,7 +47,7 @@ pub(super) fn unit(cell: &Cell<'_>, half: Half, index: usize) -> Option<Unit> {
     match cell {
         Cell::Lstm(lstm) => of_interleaved(lstm, half, index, |biases| [biases, [0; 4]]),
         Cell::Paired(layer) => of_record(layer, half, index),
-        Cell::Fours(layer) => of_fours(layer, half, index),
+        Cell::PairedGroups(layer) => of_groups(layer, half, index),
         Cell::Gru(gru) => of_interleaved(gru, half, index, |[r, z, n, hidden_n]| [[r, z, n, 0], [0, 0, hidden_n, 0]]),
         Cell::Rnn(rnn) => of_interleaved(&rnn.layer, half, index, |bias| [four(bias), [0; 4]]),
         #[cfg(feature = "widths")]
@@ -58,6 +59,7 @@ pub(super) fn unit(cell: &Cell<'_>, half: Half, index: usize) -> Option<Unit> {
     }
 }
 
+/// Pads an array with 0 to four elements.
 fn four<T: Copy + Default, const N: usize>(values: [T; N]) -> [T; 4] {
     let mut four = [T::default(); 4];
     four.iter_mut().zip(values).for_each(|(to, from)| *to = from);
@@ -93,7 +95,7 @@ fn of_record(layer: &Paired<'_>, half: Half, index: usize) -> Option<Unit> {
     })
 }
 
-fn of_fours(layer: &Fours<'_>, half: Half, index: usize) -> Option<Unit> {
+fn of_groups(layer: &PairedGroups<'_>, half: Half, index: usize) -> Option<Unit> {
     let is_recurrent = half == Half::Recurrent;
     let columns = half.of(layer.input_size.get(), layer.hidden_size.get());
     let mut unit = Unit { weights: alloc::vec![[0; 4]; columns], bias: [0; 4], multipliers: [0; 4] };

@@ -1,4 +1,4 @@
-//! Converts layers from the plain packings of their cells to `paired16`.
+//! Converts layers from the plain packings of their cells to `paired16`: `docs/format.md`, "Packings".
 
 use alloc::{format, string::String, vec, vec::Vec};
 
@@ -32,7 +32,7 @@ pub fn packed(
     (renamed.collect(), tensors)
 }
 
-/// Replaces the tensors of each layer by one.
+/// Replaces the tensors of each layer by one tensor `units`, in `paired16`.
 fn paired(tensors: Vec<Tensor>) -> Vec<Tensor> {
     let is_of_layer = |tensor: &Tensor| {
         CellKind::ALL
@@ -41,11 +41,11 @@ fn paired(tensors: Vec<Tensor>) -> Vec<Tensor> {
     };
     let (layers, mut all): (Vec<Tensor>, Vec<Tensor>) = tensors.into_iter().partition(is_of_layer);
     for weight_ih in &layers {
-        let Some((module, place)) = weight_ih.name.split_once(".weight_ih_") else { continue };
-        let layer = Layer::new(module, place, &layers);
+        let Some((module, suffix)) = weight_ih.name.split_once(".weight_ih_") else { continue };
+        let layer = Layer::new(module, suffix, &layers);
         let groups = layer.groups();
         let [count, words] = [groups.len(), groups.first().map_or(0, Vec::len)];
-        all.push(Tensor::new(&format!("{module}.units_{place}"), Dtype::I32, &[count, words], &groups.concat()));
+        all.push(Tensor::new(&format!("{module}.units_{suffix}"), Dtype::I32, &[count, words], &groups.concat()));
     }
     all.extend(layers.into_iter().filter(|tensor| tensor.name.contains(".scale_")));
     all
@@ -55,24 +55,29 @@ fn paired(tensors: Vec<Tensor>) -> Vec<Tensor> {
 struct Layer<'a> {
     gates: usize,
     hidden_size: usize,
-    /// The biases of a unit.
+    /// The number of biases of a unit.
     biases: usize,
+    /// The weights of [`INPUT`] and [`RECURRENT`]: each `[hidden_size * columns * gates]`.
     weights: [&'a [u8]; 2],
+    /// The row multipliers of [`INPUT`] and [`RECURRENT`]: each `[hidden_size * gates]`.
     multipliers: [Vec<i16>; 2],
+    /// The biases: `[hidden_size * biases]`.
     bias: Vec<i32>,
 }
 
-/// A row of a layer: its unit and its gate.
+/// A row of a layer: `(unit, gate)`.
 type Row = (usize, usize);
 
-/// The projections of a layer, as indices.
+/// The index of the input projection.
 const INPUT: usize = 0;
+/// The index of the recurrent projection.
 const RECURRENT: usize = 1;
 
 impl<'a> Layer<'a> {
-    fn new(module: &str, place: &str, layers: &'a [Tensor]) -> Self {
+    /// Finds the tensors whose names begin with the module's and end with `suffix`.
+    fn new(module: &str, suffix: &str, layers: &'a [Tensor]) -> Self {
         let find = |name: &str| {
-            let name = format!("{module}.{name}_{place}");
+            let name = format!("{module}.{name}_{suffix}");
             layers.iter().find(|t| t.name == name).unwrap_or_else(|| panic!("tensor `{name}` is missing"))
         };
         let halves = |name: &str| -> Vec<i16> {
@@ -95,13 +100,14 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// The words of each group: a unit of an LSTM, four units of other cells.
+    /// The words of each group: the record of a unit of an LSTM, or the records of four units of other cells.
     fn groups(&self) -> Vec<Vec<i32>> {
-        let fours = (0..self.hidden_size / 4).map(|at| [0, 1, 2, 3].map(|unit| 4 * at + unit));
+        let groups_of_four = (0..self.hidden_size / 4).map(|at| [0, 1, 2, 3].map(|unit| 4 * at + unit));
         match self.gates {
             4 => (0..self.hidden_size).map(|unit| self.record([0, 1, 2, 3].map(|gate| (unit, gate)))).collect(),
-            3 => fours
+            3 => groups_of_four
                 .map(|units| {
+                    // Gates r and z of two units; gate n of all four units is the record before them.
                     let of_two = |a, b| self.record([(a, 0), (a, 1), (b, 0), (b, 1)]);
                     let [a, b, c, d] = units;
                     let biases = units.map(|unit| self.bias[unit * self.biases + 3]);
@@ -109,7 +115,7 @@ impl<'a> Layer<'a> {
                         .concat()
                 })
                 .collect(),
-            _ => fours.map(|units| self.record(units.map(|unit| (unit, 0)))).collect(),
+            _ => groups_of_four.map(|units| self.record(units.map(|unit| (unit, 0)))).collect(),
         }
     }
 
@@ -148,7 +154,8 @@ fn word(first: i32, second: i32) -> i32 {
     (first & 0xffff) | (second << 16)
 }
 
-/// The initial sums of four rows.
+/// The initial sums of four rows, as a record stores them: for each pair of rows the lower and the upper word of 256
+/// times the first bias plus the second, then the second bias.
 fn initial_sums(biases: [i32; 4]) -> Vec<i32> {
     let of_pair = |[a, b]: &[i32; 2]| {
         let sum = 256 * i64::from(*a) + i64::from(*b);

@@ -1,4 +1,4 @@
-//! Weights of 4 and 16 bits.
+//! Converts weights to 4 and 16 bits: `docs/arithmetic.md`, "Weights of 4 and 16 bits".
 
 use alloc::{string::String, vec::Vec};
 
@@ -6,12 +6,13 @@ use super::tensor::Tensor;
 use crate::kernel::GROUP;
 use crate::load::dtype::Dtype;
 
-/// The largest 4-bit weight before it is multiplied, and the range of multipliers.
+/// The largest 4-bit weight.
 const LARGEST: i32 = 7;
+/// The multipliers of a group of 4-bit weights.
 const MULTIPLIERS: core::ops::RangeInclusive<i32> = 1..=18;
 
+/// The 4-bit weight that, times `multiplier`, is nearest to an 8-bit weight; half away from zero.
 fn nearest(weight: i8, multiplier: i32) -> i32 {
-    // Half away from zero.
     let (weight, half) = (i32::from(weight), multiplier / 2);
     let rounded = (weight.abs() + half) / multiplier;
     (rounded * weight.signum()).clamp(-LARGEST, LARGEST)
@@ -35,7 +36,7 @@ pub fn round_to_4_bits(row: &mut [i8]) {
     }
 }
 
-/// The name of the tensor of a tensor's group multipliers.
+/// The name of the tensor with the group multipliers of the 4-bit weights `weight`.
 fn groups_name(weight: &str) -> String {
     weight.replacen(".weight", ".group_multiplier", 1)
 }

@@ -1,4 +1,4 @@
-//! A debugger for an emulated device, by the remote protocol of gdb: stops the firmware or makes it fault.
+//! A debugger for an emulated device, which speaks the remote protocol of gdb. It makes the firmware hang or fault.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -313,7 +313,7 @@ fn the_reference_runs_models_in_either_packing() {
         let sizes = Sizes { embedding_dim, hidden_size, classes: 3 };
         for &cell in Cell::ALL {
             let spec = Spec { cell, ..sizes.into() };
-            let files = Packing::of(cell).map(|packing| random_file_in(packing, seed, spec, shift));
+            let files = Packing::for_8_bits(cell).map(|packing| random_file_in(packing, seed, spec, shift));
             let seen = files.map(|file| compare(&folder, &file, &texts(seed)));
             assert_eq!(seen[0], seen[1], "{cell}");
         }

@@ -1,7 +1,8 @@
 //! The bag of embeddings: the mean of a text's embedded tokens and a linear layer.
 //!
-//! Joulin, Grave, Bojanowski, Mikolov, "Bag of tricks for efficient text classification", 2016, without n-grams.
-//! Trained with Adam on mini-batches; a step updates only the embedding rows of the tokens in its batch.
+//! It is the model of Joulin, Grave, Bojanowski and Mikolov, "Bag of tricks for efficient text classification", 2016,
+//! without their n-grams, trained with Adam on mini-batches. A step updates only the embedding rows of the tokens in
+//! its batch.
 
 use super::rows::{Baseline, Rows};
 use crate::data::Example;
@@ -13,23 +14,23 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-/// Width of the embedding.
+/// The embedding dimension.
 const WIDTH: usize = 32;
 
-/// Initial learning rate. It falls linearly to zero.
-const RATE: f32 = 0.01;
+/// The initial learning rate. It falls linearly to zero.
+const LEARNING_RATE: f32 = 0.01;
 
-/// Number of examples that all epochs together read.
-const SEEN: usize = 250_000;
+/// The number of examples that all epochs together read, within the limits of [`EPOCHS`].
+const EXAMPLES: usize = 250_000;
 
-/// Limits of the number of epochs.
+/// The limits of the number of epochs.
 const EPOCHS: std::ops::RangeInclusive<usize> = 5..=40;
 
-/// Adam's β₁, the decay of the mean gradient.
-const MEAN: f32 = 0.9;
+/// The decay β₁ of Adam, of the mean gradient.
+const BETA1: f32 = 0.9;
 
-/// Adam's β₂, the decay of the mean squared gradient.
-const SQUARE: f32 = 0.999;
+/// The decay β₂ of Adam, of the mean squared gradient.
+const BETA2: f32 = 0.999;
 
 type Vector = [f32; WIDTH];
 
@@ -42,7 +43,7 @@ pub fn measure(data: &Rows<'_>, metric: Metric, seed: u64) -> Baseline {
     let (train, valid) = (encode(&data.train), encode(&data.valid));
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut bag = Bag::new(data.vocabulary.len(), data.labels, &mut rng);
-    let epochs = (SEEN / train.len().max(1)).clamp(*EPOCHS.start(), *EPOCHS.end());
+    let epochs = (EXAMPLES / train.len().max(1)).clamp(*EPOCHS.start(), *EPOCHS.end());
     let batch = (train.len() / 50).clamp(4, 32);
     let mut order: Vec<usize> = (0..train.len()).collect();
     let mut best = bag.evaluate(&valid);
@@ -50,7 +51,7 @@ pub fn measure(data: &Rows<'_>, metric: Metric, seed: u64) -> Baseline {
         order.shuffle(&mut rng);
         for (index, batch) in order.chunks(batch).enumerate() {
             let done = (epoch as f32 + index as f32 * batch.len() as f32 / order.len() as f32) / epochs as f32;
-            bag.step(&batch.iter().map(|&text| &train[text]).collect::<Vec<_>>(), RATE * (1.0 - done));
+            bag.step(&batch.iter().map(|&text| &train[text]).collect::<Vec<_>>(), LEARNING_RATE * (1.0 - done));
         }
         let evaluation = bag.evaluate(&valid);
         if Validation::of_classes(&evaluation).is_better_than(&Validation::of_classes(&best), metric) {
@@ -65,9 +66,10 @@ pub fn measure(data: &Rows<'_>, metric: Metric, seed: u64) -> Baseline {
     }
 }
 
-/// A matrix of parameters with Adam's two means.
+/// A matrix of parameters and the state of Adam.
 struct Parameter {
     values: Vec<Vector>,
+    /// The mean gradient and the mean squared gradient of each row.
     means: Vec<(Vector, Vector)>,
 }
 
@@ -77,32 +79,33 @@ impl Parameter {
         Parameter { values, means }
     }
 
-    /// Does a step of Adam on one row. `rate` includes the correction of the means' bias towards zero.
+    /// Does a step of Adam on one row. `rate`: the learning rate times Adam's bias correction.
     fn step(&mut self, row: usize, gradient: &Vector, rate: f32) {
         let (mean, square) = &mut self.means[row];
         for (((value, mean), square), gradient) in self.values[row].iter_mut().zip(mean).zip(square).zip(gradient) {
-            *mean += (1.0 - MEAN) * (gradient - *mean);
-            *square += (1.0 - SQUARE) * (gradient * gradient - *square);
+            *mean += (1.0 - BETA1) * (gradient - *mean);
+            *square += (1.0 - BETA2) * (gradient * gradient - *square);
             *value -= rate * *mean / (square.sqrt() + 1e-8);
         }
     }
 }
 
+/// The model during its training.
 struct Bag {
     embedding: Parameter,
-    /// Weights of the linear layer: a row for each label.
+    /// The weights of the linear layer: a row for each label.
     linear: Parameter,
-    /// Biases of the linear layer: a row for each label, with the bias as its first value.
+    /// The biases of the linear layer: a row for each label, of which only the first value is used.
     bias: Parameter,
-    /// Number of steps done.
+    /// The number of steps so far.
     steps: i32,
-    /// Gradient of each embedding row; zero between steps.
+    /// The gradient of each embedding row; zero between steps.
     gradients: Vec<Vector>,
 }
 
 impl Bag {
     fn new(tokens: usize, labels: usize, rng: &mut ChaCha8Rng) -> Self {
-        // Uniform with a standard deviation of 0.1.
+        // Uniform, with a standard deviation of 0.3464 / √12 = 0.1.
         let embedding = (0..tokens).map(|_| std::array::from_fn(|_| (rng.random::<f32>() - 0.5) * 0.3464)).collect();
         let zeros = || Parameter::new(vec![[0.0; WIDTH]; labels]);
         let gradients = vec![[0.0; WIDTH]; tokens];
@@ -118,6 +121,7 @@ impl Bag {
         mean.map(|value| value / ids.len().max(1) as f32)
     }
 
+    /// Returns the logits of a text from the mean of its embedded tokens.
     fn logits(&self, mean: &Vector) -> Vec<f32> {
         let rows = self.linear.values.iter().zip(&self.bias.values);
         rows.map(|(row, bias)| bias[0] + row.iter().zip(mean).map(|(a, b)| a * b).sum::<f32>()).collect()
@@ -149,7 +153,7 @@ impl Bag {
             touched.extend(ids);
         }
         self.steps += 1;
-        let rate = rate * (1.0 - SQUARE.powi(self.steps)).sqrt() / (1.0 - MEAN.powi(self.steps));
+        let rate = rate * (1.0 - BETA2.powi(self.steps)).sqrt() / (1.0 - BETA1.powi(self.steps));
         touched.sort_unstable();
         touched.dedup();
         for id in touched {
@@ -174,6 +178,7 @@ impl Bag {
     }
 }
 
+/// Adds `factor` times `part` to `total`.
 fn add(total: &mut Vector, part: &Vector, factor: f32) {
     for (total, part) in total.iter_mut().zip(part) {
         *total += factor * part;

@@ -1,4 +1,4 @@
-//! Turns texts into sparse tf-idf rows of n-grams.
+//! Turns texts into sparse rows of n-grams weighted by tf-idf, for the linear baseline.
 
 use crate::data::Example;
 use crate::vocabulary;
@@ -7,13 +7,14 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use tern_runtime::text::{Tokenizer, TokenizerKind};
 
-/// Texts with fewer words than this on average are names or codes: their characters predict more than their words.
+/// The mean number of words below which texts are taken for names or codes, whose characters predict more than their
+/// words.
 const FEW_WORDS: f64 = 2.5;
 
-/// Number of training texts from which n-grams that occur in one text only are left out.
+/// The number of training texts from which on n-grams that occur in a single text are left out.
 const MANY_TEXTS: usize = 20_000;
 
-/// Number of texts whose n-grams are collected in parallel before they join those of the texts before.
+/// The number of texts whose n-grams are collected in parallel at a time.
 const CHUNK: usize = 16_384;
 
 /// The units of the n-grams.
@@ -26,7 +27,7 @@ pub enum Units {
 }
 
 impl Units {
-    /// Chooses the tokens of the model's `tokenizer`, or characters if these are its tokens or the texts have few
+    /// Chooses the tokens of the model's `tokenizer`, or characters if its tokens are characters or the texts have few
     /// words.
     pub fn of(tokenizer: Tokenizer, examples: &[&Example]) -> Self {
         let words: usize = examples.par_iter().map(|example| example.text.split_whitespace().count()).sum();
@@ -34,7 +35,7 @@ impl Units {
         match tokenizer.kind {
             TokenizerKind::Chars | TokenizerKind::Bytes => Units::Characters,
             _ if few_words => Units::Characters,
-            // The words that WordPiece cuts into pieces.
+            // For WordPiece these are whole words.
             _ => Units::Tokens(tokenizer),
         }
     }
@@ -44,6 +45,7 @@ impl Units {
     /// Hashes have 64 bits: the chance that two of a million n-grams have the same one is 3e-8.
     fn for_each(self, text: &str, mut sink: impl FnMut(u64)) {
         let longest = if self == Units::Characters { 4 } else { 2 };
+        // The last units, the latest first, and their number.
         let mut last: [u64; 4] = [0; 4];
         let mut seen = 0;
         self.for_each_unit(text, |unit| {
@@ -58,12 +60,13 @@ impl Units {
         });
     }
 
+    /// Calls `sink` with the hash of each unit of `text`.
     fn for_each_unit(self, text: &str, mut sink: impl FnMut(u64)) {
         match self {
             Units::Characters => {
-                let ends = ['\u{2}', '\u{3}'];
+                // The control characters 2 and 3 stand for the beginning and the end of the text.
                 let inner = text.trim().chars().flat_map(char::to_lowercase);
-                for c in [ends[0]].into_iter().chain(inner).chain([ends[1]]) {
+                for c in ['\u{2}'].into_iter().chain(inner).chain(['\u{3}']) {
                     sink(mix(u64::from(c) + 1));
                 }
             }
@@ -101,14 +104,14 @@ impl Hasher for Identity {
     }
 }
 
-/// The columns of a row that are not zero, in their order, with their values.
+/// The columns of a row that are not zero, ascending, with their values.
 pub type SparseRow = Vec<(u32, f32)>;
 
 /// The n-grams of the training texts, with their weights.
 #[derive(Debug)]
 pub struct Features {
     units: Units,
-    /// Index and inverse document frequency.
+    /// The column and the inverse document frequency of each n-gram, by its hash.
     known: HashMap<u64, (u32, f32), BuildHasherDefault<Identity>>,
 }
 
@@ -122,7 +125,7 @@ impl Features {
             hashes.dedup();
             hashes
         };
-        // Most n-grams occur once: a sorted list of all of them is smaller than a map from them to their counts.
+        // Most n-grams occur once, so a sorted list of all occurrences takes less memory than a map of counts.
         let mut hashes: Vec<u64> = Vec::new();
         for part in examples.chunks(CHUNK) {
             part.par_iter().map(distinct).collect::<Vec<_>>().into_iter().for_each(|found| hashes.extend(found));
@@ -131,13 +134,13 @@ impl Features {
         let least = if examples.len() < MANY_TEXTS { 1 } else { 2 };
         let kept = hashes.chunk_by(|a, b| a == b).filter(|same| same.len() >= least);
         let texts = examples.len() as f64;
-        // Smoothed as if one more text had every n-gram.
+        // Smoothed as in scikit-learn: as if one more text had every n-gram.
         let idf = |count: usize| (((1.0 + texts) / (1.0 + count as f64)).ln() + 1.0) as f32;
         let known = (0..).zip(kept).map(|(index, same)| (same[0], (index, idf(same.len())))).collect();
         Features { units, known }
     }
 
-    /// Number of n-grams.
+    /// The number of n-grams, which is the number of columns.
     pub fn len(&self) -> usize {
         self.known.len()
     }
@@ -152,7 +155,7 @@ impl Features {
         let mut found: Vec<(u32, f32)> = Vec::new();
         self.units.for_each(text, |hash| found.extend(self.known.get(&hash)));
         found.sort_unstable_by_key(|(index, _)| *index);
-        // The weights of a column's entries are the same: their number is the n-gram's frequency in the text.
+        // `same` has an entry for each occurrence of an n-gram in the text, all with the same idf.
         let weigh = |same: &[(u32, f32)]| (same[0].0, (1.0 + (same.len() as f32).ln()) * same[0].1);
         let columns = || found.chunk_by(|a, b| a.0 == b.0);
         let mut row = SparseRow::with_capacity(columns().count());

@@ -1,8 +1,8 @@
 //! The linear baseline: support vector machines on tf-idf of n-grams.
 //!
-//! A machine separates one class from all others. Dual coordinate descent with squared hinge loss: Hsieh, Chang, Lin,
-//! Keerthi, Sundararajan, "A dual coordinate descent method for large-scale linear SVM", ICML 2008, algorithm 1.
-//! scikit-learn's `LinearSVC` solves the same problem by default.
+//! Each machine separates one class from all others. It is fitted by dual coordinate descent with squared hinge loss:
+//! Hsieh, Chang, Lin, Keerthi, Sundararajan, "A dual coordinate descent method for large-scale linear SVM", ICML 2008,
+//! algorithm 1. scikit-learn's `LinearSVC` solves the same problem by default.
 
 use super::features::{Features, SparseRow, Units};
 use super::rows::{Baseline, Rows};
@@ -12,7 +12,8 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-/// Trains one separating plane a class, or one plane for two classes, and predicts the class with the largest distance.
+/// Fits a separating plane for each class, or a single one for two classes, and evaluates the predictions: the class
+/// whose plane has the largest distance.
 pub fn measure(data: &Rows<'_>, seed: u64) -> Baseline {
     let units = Units::of(data.vocabulary.tokenizer(), &data.train);
     let features = Features::new(&data.train, units);
@@ -48,13 +49,13 @@ pub fn measure(data: &Rows<'_>, seed: u64) -> Baseline {
     }
 }
 
-/// Weight of the hinge loss against the squared norm of the weights, `C` in scikit-learn.
+/// The weight of the hinge loss relative to the squared norm of the weights: `C` in scikit-learn.
 const COST: f32 = 1.0;
 
-/// Maximum number of passes over the rows.
+/// The largest number of passes over the rows.
 const PASSES: usize = 60;
 
-/// The passes end when no gradient of the dual problem is larger than this.
+/// The size of the dual problem's largest gradient below which the passes end.
 const TOLERANCE: f32 = 0.02;
 
 /// A separating plane.
@@ -68,8 +69,9 @@ impl Plane {
     /// Fits a plane that separates the rows for which `inside` returns true from the others.
     fn fit(rows: &[SparseRow], columns: usize, inside: impl Fn(usize) -> bool, seed: u64) -> Self {
         let sign: Vec<f32> = (0..rows.len()).map(|row| if inside(row) { 1.0 } else { -1.0 }).collect();
+        // D_ii of the paper: the squared hinge loss adds 1 / 2C to the diagonal of the dual problem.
         let damping = 0.5 / COST;
-        // The bias is the weight of a further column of ones.
+        // The bias is the weight of a further column of ones, hence the 1.
         let curvature: Vec<f32> = (0..rows.len())
             .map(|row| 1.0 + damping + rows[row].iter().map(|(_, value)| value * value).sum::<f32>())
             .collect();

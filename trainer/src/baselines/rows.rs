@@ -1,4 +1,4 @@
-//! The rows that baselines are trained on, and the result of a baseline.
+//! The rows that baselines are trained and measured on, and the result of a baseline.
 
 use crate::data::Example;
 use crate::metrics::Evaluation;
@@ -7,12 +7,13 @@ use crate::vocabulary::Vocabulary;
 /// A simpler model and its evaluation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Baseline {
-    /// Its key in `metrics.json`.
+    /// The key in `metrics.json`.
     pub name: &'static str,
-    /// Its description in messages and reports.
+    /// The description in messages and reports.
     pub title: String,
-    /// Its evaluation on the validation rows.
+    /// The evaluation on the validation rows.
     pub evaluation: Evaluation,
+    /// The number of parameters.
     pub parameters: usize,
 }
 
@@ -21,5 +22,6 @@ pub(super) struct Rows<'a> {
     pub train: Vec<&'a Example>,
     pub valid: Vec<&'a Example>,
     pub vocabulary: &'a Vocabulary,
+    /// The number of labels.
     pub labels: usize,
 }

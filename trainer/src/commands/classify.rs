@@ -19,7 +19,8 @@ use crate::checksum::crc32_hex;
 use crate::data;
 use crate::link::{Client, Emulation, Info, Link, LinkArgs, Reply, catch_interrupts};
 
-/// Largest number of texts on their way to a real device, so that the next text has arrived when it answers one.
+/// The largest number of texts that a real device has not answered yet. Several are sent ahead, so that the device need
+/// not wait for the next text.
 const QUEUED_TEXTS: usize = 4;
 
 /// Options of `tern classify`.
@@ -58,7 +59,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     catch_interrupts();
     let mut client = Client::new(target.open()?, args.link.timeout());
     let is_emulated = target.emulation().is_some();
-    // A closure, so that the device is released after an error, too.
+    // A closure, whose errors are returned only after the device is released.
     let outcome = (|| {
         if is_emulated {
             client.synchronize_after_start()?
@@ -67,7 +68,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
         let info = client.info()?;
         check_model(&info, &args.file, file.bytes())?;
-        // In an emulator sending takes no time, and the instructions that receive a queued text would be counted.
+        // In an emulator sending takes no time, and the instructions that receive texts sent ahead would be counted.
         let queued = if is_emulated { 1 } else { QUEUED_TEXTS };
         let bar = DelayedBar::new(samples.len(), "{bar:30} {pos} of {len} texts, {per_sec}, {eta} left");
         let tally = classify(&mut client, file.model(), &samples, queued, |done| bar.show(done))?;
@@ -109,7 +110,7 @@ fn check_task(path: &Path, config: &Config) -> anyhow::Result<()> {
 fn samples(args: &Args, labels: &[String]) -> anyhow::Result<Vec<Sample>> {
     let rows = data::read(&args.data, &args.table.columns())?;
     let lines: Vec<u64> = rows.iter().map(|row| row.line).collect();
-    let examples = data::number(rows, labels, &args.data)?;
+    let examples = data::index_labels(rows, labels, &args.data)?;
     Ok(examples.into_iter().zip(lines).map(|(example, line)| Sample { example, line }).collect())
 }
 
@@ -133,7 +134,8 @@ fn check_model(info: &Info, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     }
 }
 
-/// Classifies all texts on the device and on this computer. At most `queued` texts wait for a reply at any time.
+/// Classifies all texts on the device and on this computer. At most `queued` texts are unanswered at any time.
+/// `on_answer` is called with the number of answers so far.
 fn classify<L: Link>(
     client: &mut Client<L>,
     model: &Model<'_>,
@@ -158,7 +160,7 @@ fn classify<L: Link>(
         let reply = streaming.reply()?.context("a text was sent and has no reply")?;
         let lost_bytes = matches!(&reply, Reply::Refused(error) if error.code == "overflow");
         tally.add(sample, reply, model, &mut session);
-        // The device may have lost bytes of the queued texts, too: they are sent again.
+        // The device may also have lost bytes of the texts sent ahead, so these are sent again.
         if lost_bytes && streaming.outstanding() > 0 {
             streaming.restart()?;
             next = tally.examples;

@@ -11,7 +11,7 @@ use super::{Failure, note};
 use crate::link::{Client, ClientError, Emulation, Link, LinkArgs, Target, catch_interrupts};
 use crate::progress::warn;
 
-/// The longest wait for the prompt of a device, before keys and output are passed on all the same.
+/// The longest wait for the prompt of a device before the terminal is connected without it.
 const MAX_PROMPT_WAIT: Duration = Duration::from_secs(5);
 
 /// Options of `tern console`.
@@ -40,9 +40,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let target = args.link.target(args.file.as_ref())?;
     catch_interrupts();
     let connection = target.open()?;
-    // An emulated device starts with the connection; a real one has printed its first lines before.
+    // An emulated device starts with the connection. A real one has started before, and is first brought back to its
+    // prompt from whatever mode another program has left it in.
     let is_starting = matches!(target, Target::Qemu(_));
-    // Otherwise the device is first brought back to its prompt, whatever another program has left it in.
     let result = if stdin().is_terminal() {
         note(format_args!("connected to {}; Ctrl-] or `quit` leaves", connection.name()));
         let mut client = Client::new(connection, args.link.timeout().min(MAX_PROMPT_WAIT));
@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             Err(error) => return Err(error.into()),
         }
         let mut connection = client.into_link();
-        // An empty line is answered by the prompt.
+        // The device answers an empty line with its prompt.
         connection.send(b"\r")?;
         terminal::run(connection)
     } else {
@@ -73,7 +73,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     result
 }
 
-/// Refuses a file that the device would not run, and an emulated device without a model.
+/// Refuses a device file that the device would not run, and an emulated device without any model.
 fn check_usage(args: &Args) -> Result<(), Failure> {
     let message = match (&args.file, args.link.qemu, &args.link.flash) {
         (Some(file), true, Some(_)) => format!(

@@ -41,7 +41,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 /// Runs the command on labelled texts and sequences.
 fn run_labelled(args: &Args) -> anyhow::Result<()> {
     let contents = args.sources.iter().map(|path| Content::read(path, args)).collect::<Result<Vec<_>, _>>()?;
-    // Each source with its statistics and encoding, the texts that two sources share, and the keys of each source.
+    // For each source its path, statistics and encoding; for each pair of sources the number of texts that both have;
+    // and the keys of the sources so far.
     let (mut sources, mut overlaps, mut earlier_sources) = (Vec::new(), Vec::new(), Vec::new());
     for (path, content) in args.sources.iter().zip(&contents) {
         let keys: Vec<_> = content.items.iter().map(key).collect();
@@ -76,7 +77,8 @@ fn run_labelled(args: &Args) -> anyhow::Result<()> {
     written.iter().try_for_each(|(path, rows)| print(format_args!("wrote {}: {rows} rows", path.display())))
 }
 
-/// The content of a source: sequences of numbers, or texts. A text is an item without steps whose name is the text.
+/// The content of a source: sequences of numbers, or texts. A text is stored as a sequence without steps, whose name is
+/// the text.
 struct Content {
     /// The columns of numbers; empty for texts.
     channels: Vec<String>,
@@ -101,7 +103,7 @@ impl Content {
     }
 }
 
-/// The text or the numbers of an item: items with equal keys go to the same part of a split.
+/// The text or the numbers of an item, as a text. Items with equal keys go to the same part of a split.
 fn key(item: &Sequence) -> Cow<'_, str> {
     if item.steps.is_empty() {
         return Cow::Borrowed(&item.name);

@@ -18,10 +18,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tern_format::{Input, Packing};
 
-/// Largest number of golden examples. More would make the device's self-test too slow.
+/// The largest number of golden examples. More would make the device's self-test too slow.
 const MAX_GOLDEN_TEXTS: usize = 64;
 
-/// Minimum time between two messages about the stage of a slow export.
+/// The shortest time between two messages about the stage of a slow export.
 const NOTE_INTERVAL: Duration = Duration::from_millis(1_500);
 
 /// Options of `tern export`.
@@ -171,8 +171,8 @@ pub fn write_device_file(args: &Args) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// Returns the model with the rule of refusal that the options name, if they name one. Its probability is chosen later,
-/// on the predictions of the device file.
+/// Returns the model with the refusal rule of the options `--refuse-…`, if they are given. The rule's probability is
+/// chosen later, from the predictions of the device file.
 fn with_refusal(model: &FloatModel, args: &Args) -> anyhow::Result<FloatModel> {
     let mut model = model.clone();
     let (Some(share), dir) = (args.refuse_share, args.model.display()) else { return Ok(model) };
@@ -192,7 +192,7 @@ fn with_refusal(model: &FloatModel, args: &Args) -> anyhow::Result<FloatModel> {
     Ok(model)
 }
 
-/// The commands that use the written device file, one a line, so that a long path does not break a command.
+/// The commands that a user may run next on the written device file, one on each line.
 fn next_commands(output: &Path) -> String {
     format!("next: tern console {0}\n      tern push {0} --port PORT", output.display())
 }
@@ -226,6 +226,7 @@ pub fn size(text: &str) -> Result<usize, String> {
     bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "expected a number of bytes, such as 32KB".to_owned())
 }
 
+/// Reads the texts for the golden examples, one per line.
 fn golden_texts(path: &Path) -> anyhow::Result<Vec<String>> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let lines: Vec<String> = text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
@@ -242,7 +243,7 @@ fn golden_texts(path: &Path) -> anyhow::Result<Vec<String>> {
     Ok(lines)
 }
 
-/// The lines for a person, without the tables of gates and parts.
+/// Formats the report for a person, without the tables of gates and parts.
 fn to_text(report: &Report, output: &Path) -> Vec<String> {
     let Report { parts, file_bytes, largest_pre_activation, largest_cell_state, .. } = report;
     let (texts, steps) = (report.calibration_texts, report.calibration_tokens);
@@ -288,7 +289,7 @@ fn to_text(report: &Report, output: &Path) -> Vec<String> {
     lines
 }
 
-/// The figures of the float model and the device file.
+/// Formats the figures of the float model beside those of the device file.
 fn compared(report: &Report) -> Vec<String> {
     let figures = &report.figures;
     if figures.examples == 0 {
@@ -326,7 +327,8 @@ fn compared(report: &Report) -> Vec<String> {
     lines
 }
 
-/// The table of gates, and the table of what each part costs if only it is quantised and the others stay floats.
+/// Formats two tables: the pre-activations of each gate, and the loss of accuracy if a single part of the network is
+/// quantised and the others stay floats.
 fn report_of_parts(report: &Report) -> Vec<String> {
     let mut lines = vec!["\ngate                  pre-activations saturated signal to noise".to_owned()];
     for gate in &report.gates {
@@ -347,6 +349,7 @@ fn report_of_parts(report: &Report) -> Vec<String> {
     lines
 }
 
+/// Formats a row of the second table of [`report_of_parts`].
 fn part_row(PartCost { part, bits, costs }: &PartCost) -> String {
     // `0.0 - cost`, since `-cost` would print a cost of zero as -0.
     let accuracy = costs.accuracy_cost.map_or("–".to_owned(), |cost| format!("{:+.4}", 0.0 - cost));

@@ -258,7 +258,7 @@ fn write(
         "learning_curve": curve,
         "verdict": sentences,
     });
-    figures.json["search"] = of_any_computer(&result, &trials);
+    figures.json["search"] = reproducible(&result, &trials);
     write_directory(
         Staged::new(&args.output)?,
         &args.output,
@@ -285,9 +285,9 @@ fn write(
     Ok(result)
 }
 
-/// The object `search` of `metrics.json`: the figures without paths and times, so that the same search gives the same
-/// files everywhere.
-fn of_any_computer(result: &Value, trials: &[Trial]) -> Value {
+/// The object `search` of `metrics.json`: the figures and the trials, without paths and times, so that the same search
+/// writes the same file on every computer.
+fn reproducible(result: &Value, trials: &[Trial]) -> Value {
     let mut result = result.clone();
     result["trials"] = json!(trials);
     let of_trials = result["trials"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut);
@@ -310,7 +310,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// The data in a sentence.
+/// Describes the data in a sentence.
 fn describe(profile: &Profile) -> String {
     let Profile { rows, classes, folds, reads_values, tokenizer, inputs, mean_steps } = profile;
     let split = if *folds > 1 { format!(", {folds}-fold cross-validation") } else { String::new() };

@@ -23,7 +23,7 @@ const ELF: &[u8] = b"\x7fELF";
 /// The program that writes to a chip through a debug probe.
 const PROBE_RS: &str = "probe-rs";
 
-/// Timeout of an answer of the emulated device.
+/// The time-out for an answer of the emulated device.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Options of `tern flash`.
@@ -160,7 +160,7 @@ fn test(client: &mut Client<Connection>, file: &Path, board: &Board, image: &Ima
     Ok(())
 }
 
-/// The kind of a file, found by its content.
+/// A file to write, whose kind its content determines.
 #[derive(Debug, PartialEq, Eq)]
 enum Image {
     /// An ELF file with its own addresses.
@@ -169,9 +169,9 @@ enum Image {
     Model {
         /// The slot in flash that it is written to.
         slot: Slot,
-        /// Length of the device file without its trailer.
+        /// The length of the device file, without a signature.
         bytes: usize,
-        /// Checksum of the device file, as the device prints it.
+        /// The checksum of the device file, as the device prints it.
         crc32: String,
     },
 }
@@ -220,7 +220,7 @@ impl fmt::Display for Image {
 
 /// Writes the file to the chip and resets it.
 fn write_with_probe(file: &Path, image: &Image, chip: &str, probe: Option<&str>) -> anyhow::Result<()> {
-    // Also called for a named probe, since it explains how to install a missing probe-rs.
+    // Called for a named probe, too, because its error explains how to install a missing probe-rs.
     let is_connected = is_probe_connected()?;
     if probe.is_none() && !is_connected {
         bail!(

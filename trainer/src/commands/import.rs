@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tern_format::Input;
 
-/// Largest number of training rows that are kept for calibration.
+/// The largest number of training rows that are kept for calibration.
 const CALIBRATION_ROWS: usize = 512;
-/// Largest number of steps of training sequences that are kept for calibration.
+/// The largest number of steps of training sequences that are kept for calibration.
 const SEQUENCE_ROWS: usize = 4096;
-/// Random seed that chooses the training rows.
+/// The random seed of the choice of these rows.
 const CALIBRATION_SEED: u64 = 1;
 
 /// Options of `tern import`.

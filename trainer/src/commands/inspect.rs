@@ -71,7 +71,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Everything that is printed, as one JSON object.
+/// Collects everything that is printed in one JSON object. `clock`: the clock frequency in Hz.
 fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
     let model = file.model();
     let config = model.config();
@@ -140,14 +140,34 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
     }))
 }
 
-/// The lines for a person, from the object of [`facts`]. Those of a table fit 80 columns.
+/// Formats the object of [`facts`] for a person. All lines but the dependency for Cargo.toml fit 80 columns.
 fn to_text(facts: &Value) -> Vec<String> {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), visible);
+    let mut lines = model_lines(facts);
+    lines.extend(cost_lines(facts));
+    let (calibration, golden) = (&facts["calibration"], &facts["golden"]);
+    let [pre_activation, cell_state] =
+        ["largest_pre_activation", "largest_cell_state"].map(|key| number(&calibration[key]));
+    lines.extend([
+        format!("calibration  {} training texts, {} tokens: inputs of", calibration["texts"], calibration["tokens"]),
+        format!("             sigmoid and tanh up to {pre_activation:.2}, cell states up to {cell_state:.2}"),
+        format!("self-test    {} of {} golden examples exact: training texts in", golden["passed"], golden["total"]),
+        "             the file with the logits that every device must give".to_owned(),
+        "Cargo.toml   the dependency with only the features that this file needs:".to_owned(),
+        text(&facts["cargo"]),
+        "tensors".to_owned(),
+    ]);
+    for tensor in facts["tensors"].as_array().into_iter().flatten() {
+        let (name, dtype, shape) = (text(&tensor["name"]), text(&tensor["dtype"]), list(&tensor["shape"]));
+        lines.push(format!("  {name:22} {dtype:4} {:>9}  [{shape}]", tensor["bytes"].to_string()));
+    }
+    lines
+}
+
+/// The name, the signature, the network and the labels of the model.
+fn model_lines(facts: &Value) -> Vec<String> {
     let fact = |key: &str| text(&facts[key]);
-    let list = |value: &Value| value.as_array().into_iter().flatten().map(text).collect::<Vec<_>>().join(", ");
-    let number = |value: &Value| value.as_f64().unwrap_or_default();
     let metadata = |key: &str| text(&facts["metadata"][key]);
-    let (calibration, golden, signed) = (&facts["calibration"], &facts["golden"], &facts["signed"]);
+    let signed = &facts["signed"];
     let mut lines = vec![format!("model        {} (format {}, crc32 {})", fact("name"), fact("format"), fact("crc32"))];
     if signed.is_object() {
         let key = text(&signed["key_id"]);
@@ -184,7 +204,13 @@ fn to_text(facts: &Value) -> Vec<String> {
             lines.push(format!("             if the label is {}", text(&facts["refusal"]["label"])));
         }
     }
-    lines.push(format!("file         {} bytes", fact("file_bytes")));
+    lines
+}
+
+/// The bytes of the file and of its parts, the memory, and the time of a token.
+fn cost_lines(facts: &Value) -> Vec<String> {
+    let fact = |key: &str| text(&facts[key]);
+    let mut lines = vec![format!("file         {} bytes", fact("file_bytes"))];
     for (part, bytes) in facts["parts"].as_object().into_iter().flatten() {
         lines.push(format!("  {part:10} {:>9}", bytes.to_string()));
     }
@@ -202,23 +228,23 @@ fn to_text(facts: &Value) -> Vec<String> {
         let name = text(&core["core"]);
         lines.push(format!("  {name:13} {instructions:>9} instructions a token, {milliseconds:.3} ms"));
     }
-    let [pre_activation, cell_state] =
-        ["largest_pre_activation", "largest_cell_state"].map(|key| number(&calibration[key]));
-    lines.extend([
-        format!("             at {:.1} MHz and one instruction a cycle", number(&facts["clock"]) / 1e6),
-        format!("calibration  {} training texts, {} tokens: inputs of", calibration["texts"], calibration["tokens"]),
-        format!("             sigmoid and tanh up to {pre_activation:.2}, cell states up to {cell_state:.2}"),
-        format!("self-test    {} of {} golden examples exact: training texts in", golden["passed"], golden["total"]),
-        "             the file with the logits that every device must give".to_owned(),
-        "Cargo.toml   the dependency with only the features that this file needs:".to_owned(),
-        fact("cargo"),
-        "tensors".to_owned(),
-    ]);
-    for tensor in facts["tensors"].as_array().into_iter().flatten() {
-        let (name, dtype, shape) = (text(&tensor["name"]), text(&tensor["dtype"]), list(&tensor["shape"]));
-        lines.push(format!("  {name:22} {dtype:4} {:>9}  [{shape}]", tensor["bytes"].to_string()));
-    }
+    lines.push(format!("             at {:.1} MHz and one instruction a cycle", number(&facts["clock"]) / 1e6));
     lines
+}
+
+/// A value of the object as text; strings are shown without control characters.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), visible)
+}
+
+/// The values of an array, separated by commas.
+fn list(value: &Value) -> String {
+    value.as_array().into_iter().flatten().map(text).collect::<Vec<_>>().join(", ")
+}
+
+/// A number of the object, or 0.
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_default()
 }
 
 #[cfg(test)]

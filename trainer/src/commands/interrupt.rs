@@ -1,14 +1,15 @@
-//! Ends a training on Ctrl-C or SIGTERM after the running batch.
+//! Interrupts of `tern train` and `tern fit`: the first Ctrl-C or SIGTERM ends the work after the current batch and
+//! keeps the model.
 
 use crate::commands::note;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-/// The flag that stops the training.
+/// True after the first signal; the training then stops.
 pub static STOP: AtomicBool = AtomicBool::new(false);
-/// The exit status that belongs to the first signal: 128 plus its number.
+/// The exit status for the first signal: 128 plus its number.
 static STATUS: AtomicU8 = AtomicU8::new(130);
 
-/// Sets [`STOP`] at the first signal; a second one ends the process at once.
+/// Makes the first signal set [`STOP`], and a second one end the process at once.
 pub fn catch() {
     if let Err(error) = catch_signals() {
         note(format_args!("warning: Ctrl-C will end the program without saving the model: {error}"));
@@ -20,7 +21,7 @@ pub fn status() -> u8 {
     STATUS.load(Ordering::Relaxed)
 }
 
-/// Stops the training at the first signal, and the process at the second one.
+/// Handles a signal: stops the training at the first one, and the process at the second.
 fn interrupt(status: u8) {
     if STOP.swap(true, Ordering::Relaxed) {
         std::process::exit(i32::from(status));

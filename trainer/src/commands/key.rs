@@ -65,7 +65,7 @@ fn new(args: &NewArgs) -> anyhow::Result<()> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).context("the system gives no random numbers")?;
     let key = SigningKey::from_bytes(&seed);
-    // OpenSSL reads PKCS #8 only without the public key inside.
+    // Without the public key inside, because OpenSSL cannot read PKCS #8 with one.
     let pem = KeypairBytes { secret_key: seed, public_key: None }
         .to_pkcs8_pem(LineEnding::LF)
         .map_err(|error| anyhow::anyhow!("the key cannot be written as PKCS #8: {error}"))?;

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::progress::shows_bars;
 
-/// Time after which the bar appears.
+/// The time after which the bar appears.
 const DELAY: Duration = Duration::from_secs(2);
 
 /// A progress bar on stderr that appears after two seconds, if stderr is a terminal. Dropping it removes it.

@@ -71,9 +71,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Loads the file, activates it unless the options say otherwise, and returns the result as a JSON object.
+/// Sends the file, activates it without `--only-load`, and returns the result as a JSON object. `bytes`: the whole
+/// file;
+/// `device_file`: the same without a signature.
 fn push<L: Link>(client: &mut Client<L>, args: &Args, bytes: &[u8], device_file: &[u8]) -> anyhow::Result<Value> {
-    // Checks the protocol.
+    // Fails if the device uses another version of the protocol.
     client.info()?;
     let name = args.file.file_name().unwrap_or_default().to_string_lossy();
     let start = Instant::now();

@@ -54,7 +54,7 @@ pub fn write_page(directory: &Path, output: &Path) -> anyhow::Result<usize> {
     Ok(page.len())
 }
 
-/// Refuses to overwrite anything but an older page.
+/// Fails if the path is a directory, or a file other than an HTML page, which would be overwritten.
 fn check_output(path: &Path) -> anyhow::Result<()> {
     if path.is_dir() {
         bail!("{}: this is a directory, expected the name of a file such as report.html", path.display());

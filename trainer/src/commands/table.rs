@@ -1,8 +1,8 @@
-//! The options for the layout of a table, which all commands that read labelled data share.
+//! The options for columns and layout of a table, which all commands that read labelled data share.
 
 use crate::data::{Columns, Layout};
 
-/// The layout of a table.
+/// The columns and the layout of a table of labelled texts.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct TableArgs {
     /// Column of the texts [default: text]

@@ -209,7 +209,8 @@ fn write_model(
     Ok(Trained { directory: target, figures: figures.json, is_interrupted })
 }
 
-/// Writes a model, the rows that later commands read, the report and the log into `staged`, which becomes `target`.
+/// Writes the model, the rows that later commands read, the report and the log into `staged`, and then replaces the
+/// model directory `target` by it.
 pub(super) fn write_directory(
     staged: Staged,
     target: &Path,
@@ -251,8 +252,8 @@ fn recipe_and_target(args: &Args) -> anyhow::Result<(Recipe, PathBuf, Options)> 
     Ok((checked(Recipe::with_options(input, task, options)?)?, target, run_options))
 }
 
-/// Reads a recipe file and lays `options` over it. A fault of the file is a failure of the work, one of the options is
-/// wrong usage.
+/// Reads a recipe file and lays `options` over it. A fault in the file ends with the exit status of failed work, a
+/// fault in the options with that of a wrong command line.
 fn read_recipe(path: &Path, options: &Table) -> anyhow::Result<Recipe> {
     Recipe::read(path)?.check().with_context(|| path.display().to_string())?;
     checked(Recipe::read_with(path, options)?)
@@ -274,8 +275,8 @@ fn not_written(target: &Path) -> String {
     format!("the model could not be written; {}", how_to_continue(target))
 }
 
-/// Cross-validates if the data have folds, and prints the progress. The result is `None` without folds and after an
-/// interrupt.
+/// Runs the cross-validation, if the data has folds, and prints the progress. The result is `None` without folds and
+/// after an interrupt.
 fn cross_validate(
     recipe: &Recipe,
     data: &dyn TaskData,
@@ -288,7 +289,7 @@ fn cross_validate(
     let after_fold = |fold, folds| note(format_args!("fold {fold} of {folds} done"));
     let found = match train::cross_validate(recipe, data.problem(), stop, after_fold) {
         Err(error @ TrainError::Diverged { .. }) => {
-            // A cross-validation has no checkpoints, so that there is nothing to resume from.
+            // A cross-validation writes no checkpoints from which it could be resumed.
             directory.remove()?;
             bail!("in the cross-validation: {}", tasks::describe_divergence(&error, data));
         }
@@ -330,8 +331,8 @@ impl Callback for Callbacks<'_> {
     }
 }
 
-/// Trains epoch by epoch from the last checkpoint in `directory`, or from the beginning, and writes the log. Also
-/// returns the error of a training that diverged after its first epoch.
+/// Trains epoch by epoch from the last checkpoint in `directory`, or from the beginning, and writes the log. The second
+/// value is the error message of a training that diverged after its first epoch, whose best epoch is still usable.
 fn train_epochs(
     recipe: &Recipe,
     data: &dyn TaskData,
@@ -364,7 +365,7 @@ fn train_epochs(
             let message = tasks::describe_divergence(&error, data);
             match error {
                 TrainError::Diverged { kept: Some(kept), .. } => (*kept, Some(message)),
-                // Before the end of the first epoch there is nothing to resume from.
+                // Before the end of the first epoch there is no usable model and nothing to resume from.
                 _ => {
                     directory.remove()?;
                     return Err(anyhow!(message));

@@ -1,8 +1,8 @@
 //! UF2 files: a firmware and a model in one file, which is copied to the drive that a Pico shows while its boot ROM
 //! runs.
 //!
-//! The format: <https://github.com/microsoft/uf2>. Every block of 512 bytes holds 256 bytes of flash with their
-//! address.
+//! The format is specified at <https://github.com/microsoft/uf2>: a sequence of blocks of 512 bytes, each with 256
+//! bytes of flash and their address.
 
 use std::collections::BTreeMap;
 
@@ -11,22 +11,24 @@ use object::read::elf::{ElfFile32, ProgramHeader};
 use object::{Object, ObjectSymbol};
 use tern_boards::Board;
 
+/// The first two words and the last word of a block.
 const MAGIC: [u32; 2] = [0x0a32_4655, 0x9e5d_5157];
 const MAGIC_END: u32 = 0x0ab1_6f30;
-/// The block names the family of the chip.
+/// The flag of a block that names the family of the chip.
 const HAS_FAMILY: u32 = 0x2000;
-/// Bytes of flash in a block.
+/// The number of bytes of flash in a block.
 const PAGE: usize = 256;
-/// Bytes that the boot ROM erases at once. It needs all pages of such a sector.
+/// The number of bytes that the boot ROM erases at once. A file must have all pages of such a sector, or none.
 const SECTOR: u32 = 4096;
 /// A byte of erased flash.
 const ERASED: u8 = 0xff;
 
-/// The contents of a flash, by sectors.
+/// The contents of a flash: its sectors by their addresses.
 #[derive(Debug, Default)]
 struct Flash(BTreeMap<u32, Vec<u8>>);
 
 impl Flash {
+    /// Writes bytes; the rest of a new sector is erased.
     fn write(&mut self, address: u32, bytes: &[u8]) {
         for (address, &byte) in (address..).zip(bytes) {
             let sector = self.0.entry(address / SECTOR * SECTOR).or_insert_with(|| vec![ERASED; SECTOR as usize]);
@@ -35,8 +37,9 @@ impl Flash {
     }
 }
 
-/// Returns a UF2 file with a firmware, an ELF file for `board`, and a device file in its first slot. With a device file
-/// the record of the slots is erased, so that this model runs whatever the board ran before.
+/// Returns a UF2 file with a firmware, which is an ELF file for `board`, and, if given, a device file for its first
+/// model slot. With a device file, the board's record of its slots is erased, so that the board runs this model and not
+/// one from an earlier update.
 ///
 /// # Errors
 /// If the board's boot ROM takes no UF2 files, or the firmware is not an ELF file of this board.
@@ -71,7 +74,7 @@ pub fn file(firmware: &[u8], model: Option<&[u8]>, board: &Board) -> anyhow::Res
     Ok(blocks(&flash, family))
 }
 
-/// The blocks of a flash.
+/// The blocks of a UF2 file with these contents of a flash.
 fn blocks(flash: &Flash, family: u32) -> Vec<u8> {
     let pages = flash.0.iter().flat_map(|(&start, sector)| (start..).step_by(PAGE).zip(sector.chunks(PAGE)));
     let count = flash.0.len() * SECTOR as usize / PAGE;

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Rows that are looked at to tell a header from data.
+/// The number of rows that are looked at to tell a header from data.
 const SAMPLE_ROWS: usize = 1000;
 
 /// The layout of a delimited file.
@@ -112,14 +112,15 @@ impl DelimitedFile {
         Ok(())
     }
 
+    /// The error for two columns with the same name.
     fn duplicate(&self, name: &str, first: usize, second: usize) -> FileError {
         let columns = format!("columns {} and {} are both named {name:?}", first + 1, second + 1);
         FileError::in_line(&self.path, 1, format!("{columns}, expected different names; rename one of them"))
     }
 
-    /// Calls `row` with the line, the fields and the part of the file of each row after the header, and returns the
-    /// number of rows. Fails if a row has more or fewer fields than the first line, if no row exists, or if `row`
-    /// fails.
+    /// Calls `row` for each row after the header, and returns the number of rows. The arguments are the row's line, its
+    /// fields, and its part of the file. Fails if a row has more or fewer fields than the first line, if no row exists,
+    /// or if `row` fails.
     pub fn for_each_row(
         &self,
         mut row: impl FnMut(u64, &csv::StringRecord, &Part<'_>) -> Result<(), FileError>,
@@ -152,6 +153,7 @@ impl DelimitedFile {
         Lines { body: self.text.as_bytes(), byte: 0, line: 1 }
     }
 
+    /// The error for a row that the csv library cannot read.
     fn failure(&self, error: csv::Error, lines: &mut Lines<'_>) -> FileError {
         let line = lines.at(error.position());
         let problem = match error.into_kind() {
@@ -165,8 +167,8 @@ impl DelimitedFile {
         FileError::new(&self.path, problem)
     }
 
-    /// Returns advice for a table without the wanted columns: the separator, the missing header, the layout of
-    /// sequences.
+    /// Returns advice for a table that lacks a wanted column, or an empty text. The likely causes are another
+    /// separator, a missing header, and sequences in another layout.
     pub(super) fn hint(&self) -> String {
         if let [name] = self.names.as_slice() {
             let separator = [';', '\t', '|', ','].into_iter().find(|&separator| name.contains(separator));
@@ -231,7 +233,8 @@ fn is_number(field: &str) -> bool {
     field.trim().parse::<f64>().is_ok()
 }
 
-/// Counts lines by bytes. The count of the csv library is one short after a line that ends in CR LF.
+/// Counts the lines of a file up to a position. The csv library's own count is one short after a line that ends in CR
+/// LF.
 struct Lines<'a> {
     body: &'a [u8],
     /// The position up to which lines are counted.
@@ -241,7 +244,8 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    /// Returns the line of a record that begins at or after `position`. Positions must not fall from call to call.
+    /// Returns the line of the record that begins at `position`, or after blank lines there. Positions must not
+    /// decrease from call to call.
     fn at(&mut self, position: Option<&csv::Position>) -> u64 {
         let start = position.map_or(0, |position| position.byte() as usize).max(self.byte);
         let blank = self.body[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();

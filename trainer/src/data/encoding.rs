@@ -4,7 +4,7 @@ use crate::file_error::FileError;
 use encoding_rs::WINDOWS_1252;
 use std::path::Path;
 
-/// First bytes of files that are often mistaken for tables or texts, what they are, and what to do.
+/// Formats that are often mistaken for tables or texts: the first bytes of such a file, its format, and what to do.
 const BINARY_FORMATS: [(&[u8], &str, &str); 12] = [
     (b"PK\x03\x04", "a ZIP archive or a spreadsheet (.xlsx, .ods)", "unpack it, or save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old spreadsheet (.xls)", "save the sheet as CSV"),
@@ -26,6 +26,7 @@ pub fn read(path: &Path) -> Result<String, FileError> {
     decode(path, std::fs::read(path).map_err(FileError::at(path))?)
 }
 
+/// Decodes the bytes of the file at `path`.
 fn decode(path: &Path, mut bytes: Vec<u8>) -> Result<String, FileError> {
     if let Some((_, format, advice)) = BINARY_FORMATS.iter().find(|(magic, ..)| bytes.starts_with(magic)) {
         let problem = format!("the file is {format}, whatever its name ends in, expected UTF-8 text; {advice}");
@@ -62,7 +63,7 @@ fn decode(path: &Path, mut bytes: Vec<u8>) -> Result<String, FileError> {
     }
 }
 
-/// Recognises an encoding with two or four bytes a character. Returns the sign and the name.
+/// Recognises an encoding with two or four bytes for each character. Returns the evidence and the encoding's name.
 fn wide_encoding(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     const MARK: &str = "it begins with a byte-order mark";
     match bytes {

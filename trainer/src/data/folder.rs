@@ -1,4 +1,4 @@
-//! Texts in folders: a folder for each label, with one file a text, such as `aclImdb/train/pos/0_9.txt`.
+//! Texts in folders: a folder for each label, with a file for each text, such as `aclImdb/train/pos/0_9.txt`.
 
 use super::encoding;
 use super::table::Row;
@@ -26,6 +26,7 @@ pub fn read(dir: &Path) -> Result<Vec<Row>, FileError> {
         return Err(wrong("a directory without a folder in it".to_owned(), None));
     }
     let stage = progress::Stage::new(format!("reading {}", dir.display()), 0);
+    // The rows; the files that are skipped; and the first label without texts, with one of its other files.
     let (mut rows, mut skipped, mut textless) = (Vec::new(), Vec::new(), None);
     for (label, folder) in &folders {
         let (texts, others) = files(folder)?;
@@ -96,6 +97,7 @@ fn files(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), FileError> {
     Ok(files.partition(is_text))
 }
 
+/// The paths in `dir`, sorted.
 fn entries(dir: &Path) -> Result<Vec<PathBuf>, FileError> {
     let failed = FileError::at(dir);
     let mut paths = Vec::new();

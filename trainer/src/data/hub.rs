@@ -65,7 +65,7 @@ fn fetch(builder: ApiBuilder, address: &Address) -> Result<Vec<PathBuf>, String>
     let api = builder.build().map_err(|error| error.to_string())?;
     let Address { repository, revision, file } = address;
     let repo = api.repo(Repo::with_revision(repository.clone(), RepoType::Dataset, revision.clone()));
-    // A full file name needs no list of all files, and no network if the file is in the cache.
+    // For a full file name, the hub is not asked for its list of files, so a cached file needs no network.
     if let Some(name) = file.as_deref().filter(|name| is_data(name)) {
         return Ok(vec![repo.get(name).map_err(|error| explain(&error, address))?]);
     }
@@ -88,6 +88,7 @@ fn fetch(builder: ApiBuilder, address: &Address) -> Result<Vec<PathBuf>, String>
     }
 }
 
+/// Returns true for the name of a file that can be read.
 fn is_data(name: &str) -> bool {
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     ["parquet", "csv", "tsv", "tab", "jsonl", "ndjson"].contains(&ending)
@@ -98,7 +99,7 @@ fn is_train(name: &str) -> bool {
     name.split(|c: char| !c.is_alphanumeric()).any(|word| word == "train")
 }
 
-/// Describes an error and what to do about it.
+/// Describes an error of the hub and what to do about it.
 fn explain(error: &ApiError, address: &Address) -> String {
     if let ApiError::RequestError(error) = error
         && let ureq::Error::StatusCode(status) = **error

@@ -14,7 +14,7 @@ pub fn labels(rows: &[Row]) -> Vec<String> {
 
 /// Replaces the label of each row by its index in `labels`. `path` is the source of the rows, for errors. Fails if a
 /// row's label is not in `labels`.
-pub fn number(rows: Vec<Row>, labels: &[String], path: &Path) -> Result<Vec<Example>, FileError> {
+pub fn index_labels(rows: Vec<Row>, labels: &[String], path: &Path) -> Result<Vec<Example>, FileError> {
     let index: HashMap<&str, usize> = labels.iter().map(String::as_str).zip(0..).collect();
     let bad: Vec<&Row> = rows.iter().filter(|row| !index.contains_key(row.label.as_str())).collect();
     let Some(first) = bad.first() else {

@@ -1,4 +1,4 @@
-//! Formats with an example a line: JSON Lines and fastText's `__label__`.
+//! Formats with an example on each line: JSON Lines and fastText's `__label__`.
 
 use super::encoding;
 use super::error;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// The beginning of a label in fastText's format.
 pub const FAST_TEXT_LABEL: &str = "__label__";
 
-/// Reads a file of JSON objects, one a line. Blank lines are skipped.
+/// Reads a file with a JSON object on each line. Blank lines are skipped.
 ///
 /// A label may be a string, a number or a truth value; a number or truth value is named as it is written.
 pub fn read_json(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
@@ -67,6 +67,7 @@ fn wrong_json(path: &Path, line: u64, found: &str) -> FileError {
     FileError::in_line(path, line, format!("{found}, expected a JSON object such as {expected}"))
 }
 
+/// Reads the line number `line`, whose content is `text`.
 fn json_row(path: &Path, line: u64, text: &str, part: &Part<'_>, columns: &Columns) -> Result<Row, FileError> {
     let wrong = |found: &str| wrong_json(path, line, found);
     let mut object: Map<String, Value> = match serde_json::from_str(text) {
@@ -76,7 +77,6 @@ fn json_row(path: &Path, line: u64, text: &str, part: &Part<'_>, columns: &Colum
             return Err(wrong(found));
         }
         Ok(_) => return Err(wrong("a value that is not an object")),
-        // The library counts lines within this one.
         Err(error) if error.is_eof() => {
             let found =
                 "an object or array that does not end in its line; write one object a line, for example with `jq -c`";
@@ -134,6 +134,7 @@ fn has_half_surrogate(text: &str) -> bool {
     false
 }
 
+/// The kind of a JSON value, for errors.
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

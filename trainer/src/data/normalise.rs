@@ -1,4 +1,4 @@
-//! Normalising the numbers of a table, and filling in missing ones.
+//! Normalises the numbers of a table to mean 0 and standard deviation 1, and fills in missing ones.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +15,8 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// The number that the network reads: (number - mean) / std. Computed in f64, since a large mean would leave few
-    /// digits in f32.
+    /// The number that the network reads: (number - mean) / std. The difference is computed in f64, because with a
+    /// large mean few digits of it would be left in f32.
     pub fn normalise(&self, number: f64) -> f32 {
         ((number - self.mean) / self.std) as f32
     }
@@ -27,7 +27,8 @@ impl Channel {
     }
 }
 
-/// Computes the mean and the standard deviation of each channel over the known numbers of `rows`: `[rows][names]`.
+/// Computes the mean and the standard deviation of each channel over the known numbers of `rows`, `[rows][names]`, in
+/// which NaN is a missing number.
 ///
 /// A channel without a known number gets mean 0; one without variation gets standard deviation 1.
 pub fn fit<'a>(names: &[String], rows: impl Iterator<Item = &'a Vec<f64>> + Clone) -> Vec<Channel> {

@@ -10,7 +10,7 @@ use crate::file_error::FileError;
 use crate::progress;
 use std::path::Path;
 
-/// Signs of a missing number, in lower case.
+/// The ways to write a missing number, in lower case.
 const MISSING: [&str; 16] =
     ["", "na", "n/a", "#n/a", "#na", "<na>", "nan", "-nan", "null", "none", "nil", "nat", "-", "--", "?", "."];
 
@@ -22,25 +22,26 @@ pub const LABEL: &str = "label";
 /// Columns of a table, as numbers and as texts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
-    /// Names of the columns of numbers.
+    /// The names of the columns of numbers.
     pub names: Vec<String>,
-    /// `[rows][names]`; NaN for a missing number.
+    /// The numbers, `[rows][names]`; NaN for a missing one.
     pub rows: Vec<Vec<f64>>,
-    /// The columns that were selected as texts: `[columns][rows]`.
+    /// The columns that were selected as texts, `[columns][rows]`.
     pub texts: Vec<Vec<String>>,
-    /// First line of each row in the file, from 1.
+    /// The first line of each row in the file, from 1.
     pub lines: Vec<u64>,
 }
 
 /// The columns of a table to read.
 #[derive(Clone, Debug, Default)]
 pub struct ColumnSelection<'a> {
-    /// Columns to read as texts, with the options or recipe keys that name them. The first one, if any, names the
-    /// sequences, the second one holds the labels.
+    /// The columns to read as texts: the column's name, and the option or recipe key that selects it. The first one, if
+    /// any, has the names of sequences, the second one has the labels.
     pub texts: &'a [(&'a str, &'static str)],
-    /// Columns to read as numbers. Empty: all other columns of numbers, but for those that count the rows.
+    /// The columns to read as numbers. If empty, all other columns of numbers are read, except for those that count the
+    /// rows.
     pub numbers: &'a [String],
-    /// Columns that must be among the numbers, whatever they hold.
+    /// Columns that are always read as numbers.
     pub required: &'a [String],
     /// The layout of the file.
     pub layout: Layout,
@@ -48,9 +49,9 @@ pub struct ColumnSelection<'a> {
 
 /// Reads a table.
 ///
-/// Without [`ColumnSelection::numbers`], a column is read if all its fields are numbers or missing. A column with
-/// some text among more numbers is an error; a column of texts, an empty column and a column that rises or falls by
-/// the same step from row to row (a row number, a year) are left out, and each is printed with the reason.
+/// Without [`ColumnSelection::numbers`], a column is read if all its fields are numbers or missing. A column of texts,
+/// an empty column, and a column that rises or falls by the same step from row to row (a row number, a year) are left
+/// out, which is printed with the reason. A column with more numbers than texts is an error.
 pub fn read(path: &Path, selection: &ColumnSelection<'_>) -> Result<Table, FileError> {
     let file = DelimitedFile::read(path, selection.layout)?;
     let text_columns =
@@ -98,19 +99,19 @@ pub fn read(path: &Path, selection: &ColumnSelection<'_>) -> Result<Table, FileE
     Ok(Table { rows, texts, lines, names: columns.into_iter().map(|column| column.name).collect() })
 }
 
-/// A column as numbers.
+/// A column that is read as numbers.
 #[derive(Debug)]
 struct Column {
     name: String,
-    /// NaN for a missing number and for text.
+    /// The value of each field; NaN for a missing number and for text.
     values: Vec<f64>,
-    /// Number of values that are numbers.
+    /// The number of fields that are numbers.
     numbers: usize,
-    /// Number of fields that are neither a finite number nor missing.
+    /// The number of fields that are text: neither a finite number nor missing.
     texts: usize,
-    /// Number of these fields that have a decimal comma, or separators of thousands.
+    /// The number of fields among `texts` that are numbers with a decimal comma or separators of thousands.
     commas: usize,
-    /// The first of these fields, and its line.
+    /// The first field that is text, and its line.
     first_text: Option<(u64, String)>,
 }
 
@@ -119,6 +120,7 @@ impl Column {
         Column { name: name.to_owned(), values: Vec::new(), numbers: 0, texts: 0, commas: 0, first_text: None }
     }
 
+    /// Adds a field, without white space around it.
     fn add(&mut self, line: u64, field: &str) {
         let number = field.parse().ok().filter(|number: &f64| number.is_finite());
         self.values.push(number.unwrap_or(f64::NAN));
@@ -135,7 +137,7 @@ impl Column {
     /// sequence of each row.
     fn reason_to_leave_out(&self, sequences: Option<&Vec<String>>) -> Option<String> {
         match &self.first_text {
-            // Some text among numbers is an error in the table.
+            // The column is read, and the text among its numbers will be an error.
             Some(_) if self.numbers + self.commas > self.texts - self.commas => None,
             Some((line, field)) => Some(format!("text such as {field:?} in line {line}")),
             None if self.numbers == 0 => Some("all fields are empty".to_owned()),
@@ -174,7 +176,7 @@ fn choose(
         }
     }
     if chosen.is_empty() {
-        // A column that counts rows is read if it is the only column of numbers.
+        // The first column that was left out only because it counts rows is read after all.
         let is_ramp = |(column, _): &(Column, String)| column.first_text.is_none() && column.numbers > 0;
         chosen.extend(left_out.iter().position(is_ramp).map(|index| left_out.remove(index).0));
     }
@@ -209,6 +211,7 @@ fn is_decimal_comma(field: &str) -> bool {
     field.contains(',') && field.replace(',', "").parse::<f64>().is_ok_and(f64::is_finite)
 }
 
+/// Advice for a field that is not a number.
 fn advice(field: &str) -> String {
     if is_decimal_comma(field) {
         "; write a decimal point, and no separators of thousands".to_owned()

@@ -28,7 +28,7 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
         field.ok_or_else(|| missing.error(path))
     };
     let fields = [column(&columns.text, "--text-column")?, column(&columns.label, "--label-column")?];
-    // Only these columns are decoded.
+    // Other columns are not decoded.
     let projection = Type::group_type_builder("schema").with_fields(fields.to_vec()).build().map_err(broken)?;
     let names = class_names(metadata, &columns.label);
     let mut rows = Vec::new();
@@ -70,6 +70,7 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
     Ok(rows)
 }
 
+/// The value of an integer or a truth value.
 fn integer(field: &Field) -> Option<i64> {
     match *field {
         Field::Bool(value) => Some(i64::from(value)),

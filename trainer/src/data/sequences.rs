@@ -8,16 +8,16 @@ use super::windows::Windows;
 use crate::file_error::FileError;
 use std::path::Path;
 
-/// Sequences with a label each.
+/// The labelled sequences of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sequences {
-    /// Names of the numbers of a step.
+    /// The names of the numbers of a step.
     pub channels: Vec<String>,
     /// The sequences in the order of the file.
     pub sequences: Vec<Sequence>,
 }
 
-/// A sequence, with its numbers in decimal; NA for a missing one.
+/// A sequence. Its numbers are kept as decimal text, `NA` for a missing one, because `tern data` only copies them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sequence {
     /// The sequence's value in the column `sequence`.

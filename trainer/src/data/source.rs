@@ -11,9 +11,9 @@ use std::path::Path;
 pub enum Source {
     /// A CSV or TSV file.
     Table,
-    /// A file of JSON objects, one a line.
+    /// A file with a JSON object on each line.
     JsonLines,
-    /// A file with `__label__NAME` before each text, one a line.
+    /// A file with a text on each line, after `__label__NAME`.
     FastText,
     /// A Parquet file.
     Parquet,
@@ -24,7 +24,8 @@ pub enum Source {
 }
 
 impl Source {
-    /// Determines the kind of `path`: by its prefix, by its type, by its ending, and by the first bytes of the file.
+    /// Determines the kind of `path`: from the prefix `hf:`, a directory, the ending of the name, and the first bytes
+    /// of the file.
     pub fn of(path: &Path) -> Self {
         if is_hub(path) {
             return Source::Hub;
@@ -51,7 +52,7 @@ impl Source {
 fn first_bytes(path: &Path) -> Vec<u8> {
     let mut start = Vec::new();
     if let Ok(file) = File::open(path) {
-        // An error shows again when the whole file is read.
+        // An error is reported when the whole file is read.
         let _ = file.take(256).read_to_end(&mut start);
     }
     start.strip_prefix(b"\xef\xbb\xbf").map_or_else(|| start.clone(), <[u8]>::to_vec)
@@ -73,7 +74,7 @@ pub fn is_plain_text(path: &Path) -> bool {
 pub struct Place {
     /// Index of the row among those that [`read`](super::read) returned.
     pub row: usize,
-    /// [`Row::line`](super::Row::line).
+    /// The first line of the row: [`Row::line`](super::Row::line).
     pub line: u64,
 }
 

@@ -1,4 +1,5 @@
-//! Splits rows into parts and samples them, class by class and by a seed.
+//! Splits rows into parts and draws samples of them. Each class is split by itself, and the random seed determines the
+//! result.
 
 use super::table::Example;
 use crate::display::quoted;
@@ -9,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
-/// Rows with the same key, such as the same text, as one unit that is never split.
+/// Groups of rows with the same key, such as the same text. A group is never split.
 struct Groups {
     /// The group of each row.
     of_row: Vec<u32>,
@@ -47,13 +48,13 @@ impl Groups {
     }
 }
 
-/// Holds out `fraction` of each class for validation, at least one distinct text and never all of them. Returns one
-/// flag a row: true if it is held out.
+/// Holds out `fraction` of each class for validation, at least one distinct text and never all of them. Returns a flag
+/// for each row: true if it is held out.
 ///
 /// `keys`: the text of each row, or anything else that identifies equal rows. `classes`: each row's index into
 /// `labels`. Rows with the same key stay together, so that no held-out text is trained on. A class with one distinct
-/// text stays in the training set, with a warning. The message, if no class has two distinct keys, so that no row can
-/// be held out.
+/// text stays in the training set, with a warning. The error is a message for the case that no class has two distinct
+/// texts, so that no row can be held out.
 pub fn hold_out<K: Hash + Eq>(
     keys: &[K],
     classes: &[usize],
@@ -95,8 +96,8 @@ pub fn hold_out<K: Hash + Eq>(
 /// Splits rows into one part for each of `shares`, which add up to 1. Returns the part of each row. Rows with the
 /// same key go to the same part.
 ///
-/// Stratified, each class is split in these shares by itself; otherwise all rows together are. Counts are rounded so
-/// that they add up. The same seed gives the same parts.
+/// With `stratify`, each class is split in these shares by itself; otherwise all rows together are. The same seed gives
+/// the same parts.
 pub fn split<K: Hash + Eq>(keys: &[K], classes: &[usize], shares: &[f64], seed: u64, stratify: bool) -> Vec<usize> {
     let class_count = classes.iter().max().map_or(0, |class| class + 1);
     let mut groups = Groups::new(keys, classes, class_count);
@@ -118,8 +119,8 @@ pub fn split<K: Hash + Eq>(keys: &[K], classes: &[usize], shares: &[f64], seed: 
     groups.of_row.iter().map(|&group| parts[group as usize]).collect()
 }
 
-/// Returns the fold of each row, from 0, for a stratified cross-validation with `folds` folds, or with as many as the
-/// smallest class has distinct keys, but at least two.
+/// Returns the fold of each row, from 0, for a stratified cross-validation. It has `folds` folds, or fewer if the
+/// smallest class has fewer distinct keys, but at least two.
 pub fn folds<K: Hash + Eq>(keys: &[K], classes: &[usize], folds: usize, seed: u64) -> Vec<usize> {
     let mut distinct = vec![HashSet::new(); classes.iter().max().map_or(0, |class| class + 1)];
     for (key, &class) in keys.iter().zip(classes) {
@@ -147,7 +148,8 @@ pub fn sample_indices(examples: &[Example], labels: usize, count: usize, seed: u
     }
     let mut classes: Vec<Vec<usize>> = vec![Vec::new(); labels];
     examples.iter().enumerate().for_each(|(row, example)| classes[example.label].push(row));
-    // Each class's examples are spread evenly over 0..1, the first of all classes at 0: the `count` lowest are taken.
+    // The shuffled examples of each class get ranks that are spread evenly over 0..1, beginning at 0. Taking the
+    // `count` lowest ranks gives each class its share, and the first example of each class.
     let mut ranked: Vec<(f64, usize)> = Vec::with_capacity(examples.len());
     for (class, members) in classes.iter_mut().enumerate() {
         members.shuffle(&mut generator(seed, class));
@@ -165,6 +167,7 @@ pub fn sample(examples: &[Example], labels: usize, count: usize, seed: u64) -> V
     sample_indices(examples, labels, count, seed).into_iter().map(|row| examples[row].clone()).collect()
 }
 
+/// The random number generator of a class, which does not depend on the other classes.
 fn generator(seed: u64, class: usize) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(class as u64);

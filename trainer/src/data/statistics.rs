@@ -4,10 +4,10 @@ use serde::Serialize;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Maximum number of texts with two labels that are kept as examples.
+/// The largest number of texts with two labels that are kept as examples.
 const SHOWN: usize = 3;
 
-/// Approximate number of ranges in a histogram of lengths.
+/// The approximate number of ranges in a histogram of lengths.
 const RANGES: usize = 12;
 
 /// Statistics of the rows of a source.
@@ -40,7 +40,7 @@ pub struct Lengths {
     pub median: usize,
     /// The longest length.
     pub max: usize,
-    /// Shortest length, longest length and number of texts of each range.
+    /// The ranges: shortest length, longest length and number of texts.
     pub histogram: Vec<(usize, usize, usize)>,
 }
 
@@ -90,7 +90,8 @@ impl Lengths {
     pub fn new(mut lengths: Vec<usize>, unit: &'static str) -> Self {
         lengths.sort_unstable();
         let (Some(&min), Some(&max)) = (lengths.first(), lengths.last()) else { return Lengths::default() };
-        // The longest hundredth shares the last range: a few very long texts would widen all ranges.
+        // The longest hundredth of the texts shares the last range, because a few very long texts would widen all
+        // ranges.
         let usual = lengths[(lengths.len() - 1) * 99 / 100];
         let width = nice((usual - min) / RANGES + 1);
         let mut histogram = Vec::new();

@@ -46,8 +46,8 @@ pub struct Row {
 }
 
 impl Row {
-    /// Makes a row of a text and its trimmed label. Returns "text" or "label" if that part holds a NUL: a table with it
-    /// could not be read again.
+    /// A row of a text and its trimmed label. The error is "text" or "label" if that part contains a NUL, with which a
+    /// saved table could not be read again.
     pub(super) fn new(text: Text, label: Text, line: u64) -> Result<Self, &'static str> {
         match (text.contains('\0'), label.contains('\0')) {
             (true, _) => Err("text"),
@@ -68,6 +68,7 @@ pub fn read_saved(path: &Path) -> Result<Vec<Row>, FileError> {
     rows(path, &columns, &DelimitedFile::open(path, columns.layout)?.0)
 }
 
+/// Reads the rows of a file.
 fn rows(path: &Path, columns: &Columns, file: &DelimitedFile) -> Result<Vec<Row>, FileError> {
     let text = file.column(&columns.text, "--text-column")?;
     let label = file.column(&columns.label, "--label-column")?;

@@ -1,12 +1,11 @@
-//! Texts that share the memory of the file they were read from.
+//! Texts that share the memory of the file that they were read from.
 
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-/// A text: a range of a file's content, which all texts of the file share, or a string of its own.
-///
-/// A row takes 24 bytes for a text in place of a copy, and a clone copies no characters.
+/// A text: either a range of a file's content, which all texts of the file share, or a string of its own. It takes 24
+/// bytes in place of a copy of the characters, and a clone copies none.
 #[derive(Clone)]
 pub struct Text {
     content: Arc<String>,
@@ -60,7 +59,7 @@ impl fmt::Debug for Text {
     }
 }
 
-/// A part of a file, such as a row, in which fields are found.
+/// A part of a file, such as a row, whose fields can become [`Text`]s without a copy.
 #[derive(Debug)]
 pub struct Part<'a> {
     /// The content of the file.
@@ -70,8 +69,8 @@ pub struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// Returns `field` as a text that shares the file's content if its characters occur in the part, and as a copy
-    /// otherwise, as after an escape.
+    /// Returns `field` as a text that shares the file's content, if its characters occur in the part; otherwise, for
+    /// example after an escape, as a copy.
     pub fn text(&self, field: &str) -> Text {
         match self.content[self.range.clone()].find(field) {
             Some(place) => {

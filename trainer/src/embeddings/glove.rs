@@ -1,4 +1,4 @@
-//! Embeddings in text files with a word and its numbers on each line, as of GloVe and word2vec.
+//! Reads embeddings from text files with a word and its numbers on each line, the format of GloVe and word2vec.
 
 use super::vector_search::VectorSearch;
 use crate::file_error::FileError;
@@ -7,14 +7,14 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-/// Reads the vectors. Returns their width and the number of words in the file.
+/// Offers every word of the file with its vector to `search`. Returns the length of a vector and the number of words.
 pub(super) fn read(path: &Path, search: &mut VectorSearch<'_>) -> anyhow::Result<(usize, usize)> {
     let mut reader = BufReader::with_capacity(1 << 20, File::open(path).map_err(FileError::at(path))?);
     let (mut width, mut words, mut line_number) = (0, 0, 0);
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line).map_err(FileError::at(path))? > 0 {
         line_number += 1;
-        // In some files a long word ends within a UTF-8 character.
+        // In some files long words are cut in the middle of a UTF-8 character.
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end();
         let wrong = |problem: String| anyhow!("{}, line {line_number}: {problem}", path.display());
@@ -25,7 +25,7 @@ pub(super) fn read(path: &Path, search: &mut VectorSearch<'_>) -> anyhow::Result
             width = header_width as usize;
         } else if !text.is_empty() {
             if width == 0 {
-                // The numbers at the end of the line are the vector; at least one field is the word.
+                // The numbers at the end of the first line are the vector; the first field is always the word.
                 let fields: Vec<&str> = text.split([' ', '\t']).collect();
                 let numbers = fields.iter().rev().take_while(|field| field.parse::<f32>().is_ok()).count();
                 width = numbers.min(fields.len() - 1);

@@ -1,10 +1,10 @@
 //! Reduces vectors to fewer dimensions by principal component analysis.
 
-/// Sweeps after which the rotations end in any case; the off-diagonal elements shrink quadratically.
+/// The largest number of sweeps. Convergence is quadratic, so far fewer are needed.
 const MAX_SWEEPS: usize = 30;
 
-/// Projects vectors on the `width` directions of their largest variance, after subtracting their mean. `vectors` have
-/// the same length, which is at least `width`.
+/// Subtracts the mean of the vectors and projects them on the `width` directions of their largest variance. All vectors
+/// must have the same length, at least `width`.
 pub fn reduce(vectors: &mut [&mut Vec<f32>], width: usize) {
     let Some(length) = vectors.first().map(|vector| vector.len()) else { return };
     let count = vectors.len() as f64;
@@ -34,7 +34,7 @@ pub fn reduce(vectors: &mut [&mut Vec<f32>], width: usize) {
 /// rotations (Golub and Van Loan, "Matrix Computations", section 8.5).
 fn principal_directions(mut matrix: Vec<Vec<f64>>, count: usize) -> Vec<Vec<f64>> {
     let size = matrix.len();
-    // The rows become the eigenvectors.
+    // Begins as the identity; the rotations turn its rows into the eigenvectors.
     let mut vectors: Vec<Vec<f64>> =
         (0..size).map(|row| (0..size).map(|column| f64::from(u8::from(row == column))).collect()).collect();
     let trace: f64 = (0..size).map(|index| matrix[index][index].abs()).sum();

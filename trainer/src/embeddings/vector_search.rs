@@ -1,4 +1,4 @@
-//! The search for the best vector of each token while a file of vectors is read.
+//! Finds the best vector of each token while a file of vectors is read.
 
 use crate::vocabulary::{RESERVED_IDS, Vocabulary};
 use std::collections::{BTreeMap, HashMap};
@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, HashMap};
 /// The ways in which a word of the file matches a token, from worst to best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fit {
-    /// The word differs in case and is not in lower case.
+    /// The word equals the token but for its case, and is not in lower case.
     AnyCase,
     /// The word is the token in lower case.
     LowerCase,
-    /// The word is the token.
+    /// The word equals the token.
     Exact,
 }
 
@@ -19,15 +19,17 @@ pub(super) struct VectorSearch<'v> {
     vocabulary: &'v Vocabulary,
     /// The ids of tokens by their lower case.
     by_lower_case: HashMap<String, Vec<u32>>,
-    /// The vectors by token id.
+    /// The best match and its vector, by token id.
     pub rows: BTreeMap<u32, (Fit, Vec<f32>)>,
 }
 
+/// A word in lower case, as the tokenizers compute it.
 fn lower_case(word: &str) -> String {
     word.chars().flat_map(tern_runtime::text::lowercase).collect()
 }
 
 impl<'v> VectorSearch<'v> {
+    /// A search for the tokens of a vocabulary, before the first word of the file.
     pub fn new(vocabulary: &'v Vocabulary) -> Self {
         let mut by_lower_case: HashMap<String, Vec<u32>> = HashMap::new();
         for (id, token) in vocabulary.tokens().iter().enumerate().skip(RESERVED_IDS) {
@@ -36,8 +38,8 @@ impl<'v> VectorSearch<'v> {
         VectorSearch { vocabulary, by_lower_case, rows: BTreeMap::new() }
     }
 
-    /// Considers a word of the file. `vector` is called for each token that the word matches better than all words
-    /// before it.
+    /// Offers a word of the file. `vector`, which gives its vector, is called once for each token that this word
+    /// matches better than all words before.
     pub fn offer(&mut self, word: &str, vector: impl Fn() -> anyhow::Result<Vec<f32>>) -> anyhow::Result<()> {
         let lower = lower_case(word);
         for &id in self.by_lower_case.get(&lower).into_iter().flatten() {
@@ -48,7 +50,7 @@ impl<'v> VectorSearch<'v> {
             } else {
                 Fit::AnyCase
             };
-            if self.rows.get(&id).is_none_or(|(present, _)| *present < fit) {
+            if self.rows.get(&id).is_none_or(|(best, _)| *best < fit) {
                 self.rows.insert(id, (fit, vector()?));
             }
         }

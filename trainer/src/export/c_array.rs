@@ -5,16 +5,16 @@ use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// The number of words of a line.
+/// The number of 64-bit words on a line.
 const WORDS: usize = 5;
 
-/// The first line of a header.
+/// The first line of a header, by which [`check_c_output`] recognises one.
 const FIRST_LINE: &str =
     "/* A device file of Tern for tern_open() of tern.h, written by `tern export`. Include it in one source file. */";
 
 /// Returns the C header of a device file. The array is named after the header: `spam.h` defines `spam`, `SPAM_LENGTH`
-/// and `SPAM_SCRATCH_WORDS`. Its elements have 64 bits, which aligns it in every C; its last one is filled with zeros.
-/// `scratch_bytes`: those of a session.
+/// and `SPAM_SCRATCH_WORDS`. Its elements have 64 bits, because that aligns it in every C; the last one is filled up
+/// with zeros. `scratch_bytes`: the bytes of scratch that a session needs.
 pub fn c_array(path: &Path, bytes: &[u8], scratch_bytes: usize) -> String {
     let name = identifier(path);
     let upper = name.to_uppercase();
@@ -42,7 +42,7 @@ pub fn c_array(path: &Path, bytes: &[u8], scratch_bytes: usize) -> String {
     text + &format!("}};\n\n#endif /* {upper}_H */\n")
 }
 
-/// Fails if something is at `path` that [`c_array`] did not write.
+/// Fails if a file exists at `path` that [`c_array`] did not write.
 pub fn check_c_output(path: &Path) -> anyhow::Result<()> {
     match std::fs::read(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),

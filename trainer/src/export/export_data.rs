@@ -12,10 +12,11 @@ use rayon::prelude::*;
 use std::path::Path;
 use tern_format::{Input, Task};
 
-/// A language model's text is cut into parts of this many tokens; each part starts from the initial state.
+/// The number of tokens of the parts into which a language model's text is cut. Each part starts from the initial
+/// state.
 const PART_TOKENS: usize = 512;
 
-/// Rows of a model's task.
+/// The rows of a data file, in the form that the model's task needs.
 #[derive(Clone, Debug)]
 pub enum Data {
     /// Labelled texts.
@@ -28,14 +29,14 @@ pub enum Data {
     Series(Table),
 }
 
-/// The rows that an export reads. Either part may be empty.
+/// The rows that an export reads. Each field may be empty.
 #[derive(Clone, Debug)]
 pub struct ExportData {
     /// Training rows, to measure ranges of activations and to choose golden examples from.
     pub calibration: Data,
     /// Validation rows, to compare the float model and the device file on.
     pub validation: Data,
-    /// The validation rows of the model directory, on which the device file's rule of refusal is fitted. None without
+    /// The validation rows of the model directory, to which the device file's refusal rule is fitted. No rows without
     /// such a rule and after a cross-validation.
     pub own_validation: Data,
     /// True if `validation` has training rows: a cross-validated model was trained on all rows.
@@ -92,8 +93,7 @@ impl Data {
     fn read(model: &FloatModel, path: &Path, columns: &Columns) -> anyhow::Result<Self> {
         let names = model.config().channel_names();
         Ok(match Data::none(model) {
-            // `number` replaces each label by its index.
-            Data::Texts(_) => Data::Texts(data::number(data::read(path, columns)?, model.labels(), path)?),
+            Data::Texts(_) => Data::Texts(data::index_labels(data::read(path, columns)?, model.labels(), path)?),
             Data::Text(_) => Data::Text(data::read_text(path)?),
             Data::Sequences(_) => {
                 Data::Sequences(SequenceTable::read(path, SEQUENCE, Some(&columns.label), &names, columns.layout)?)
@@ -124,8 +124,8 @@ impl Data {
         }
     }
 
-    /// Converts the rows to samples. If these have more than `max_steps` steps in total, only some of them are
-    /// returned, evenly spaced. Sequences with a label that the model lacks are skipped.
+    /// Converts the rows to samples of the network. If these have more than `max_steps` steps in total, only some of
+    /// them are returned, evenly spaced. Sequences with a label that the model lacks are skipped.
     pub fn samples(&self, model: &FloatModel, max_steps: usize) -> Vec<Sample> {
         match self {
             Data::Texts(examples) => {
@@ -135,7 +135,7 @@ impl Data {
                     target: Target::Class(example.label),
                     teacher: Vec::new(),
                 };
-                evenly(examples.iter().map(sample).collect(), max_steps)
+                evenly_spaced(examples.iter().map(sample).collect(), max_steps)
             }
             Data::Text(text) => {
                 let ids = model.vocabulary().encode(text);
@@ -145,7 +145,7 @@ impl Data {
                 let sample = |ids: &[u32]| {
                     Sample::new(Steps::Tokens(ids[..ids.len() - 1].to_vec()), Target::Tokens(ids[1..].to_vec()))
                 };
-                evenly(parts.into_iter().filter(|ids| ids.len() > 1).map(sample).collect(), max_steps)
+                evenly_spaced(parts.into_iter().filter(|ids| ids.len() > 1).map(sample).collect(), max_steps)
             }
             Data::Sequences(sequences) => {
                 let sample = |sequence: usize| {
@@ -153,23 +153,22 @@ impl Data {
                     let steps = sequences.steps(sequence, &model.config().channels);
                     Some(Sample::new(steps, Target::Class(label)))
                 };
-                evenly((0..sequences.spans.len()).filter_map(sample).collect(), max_steps)
+                evenly_spaced((0..sequences.spans.len()).filter_map(sample).collect(), max_steps)
             }
             Data::Series(table) => {
                 let Some(forecast) = &model.config().forecast else { return Vec::new() };
                 let windows = Windows::new(table, &model.config().channels, forecast);
-                // The first predicted rows that have a whole window before them and a whole horizon from them on.
+                // The rows that have a whole window before them and begin a whole horizon.
                 let end = (table.rows.len() + 1).saturating_sub(forecast.horizon);
                 let first_predicted_rows = forecast.window.min(end)..end;
-                evenly(windows.samples(first_predicted_rows), max_steps)
+                evenly_spaced(windows.samples(first_predicted_rows), max_steps)
             }
         }
     }
 }
 
-/// Selects evenly spaced samples with about `max_steps` steps in total, but at least one sample. The samples have more
-/// steps in total if the selected ones are longer than the others.
-pub(super) fn evenly(samples: Vec<Sample>, max_steps: usize) -> Vec<Sample> {
+/// Selects evenly spaced samples with about `max_steps` steps in total, but at least one sample.
+pub(super) fn evenly_spaced(samples: Vec<Sample>, max_steps: usize) -> Vec<Sample> {
     let steps: usize = samples.iter().map(|sample| sample.steps.len()).sum();
     let every = steps.div_ceil(max_steps.max(1)).max(1);
     samples.into_iter().step_by(every).collect()

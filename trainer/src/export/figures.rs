@@ -1,4 +1,4 @@
-//! Comparison of a float model and its device file on the same validation rows.
+//! Compares a float model and its device file on the same validation rows.
 
 use super::export_data::Data;
 use crate::data::number_table::Table;
@@ -12,25 +12,25 @@ use crate::train::{Guess, Validation, language_parts};
 use rayon::prelude::*;
 use serde::Serialize;
 
-/// Largest number of bytes of text on which a language model is compared.
+/// The largest number of bytes of text on which a language model is compared.
 const TEXT_BYTES: usize = 1 << 17;
 
 /// The figures of both models. Which ones exist depends on the task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Figures {
-    /// Validation texts, sequences, tokens or windows that were compared.
+    /// The number of validation texts, sequences, tokens or windows that were compared.
     pub examples: usize,
-    /// Accuracy of the float model's labels or next tokens; `None` without examples.
+    /// The accuracy of the float model's labels or next tokens; `None` without examples.
     pub float_accuracy: Option<f64>,
     /// The same for the device file.
     pub integer_accuracy: Option<f64>,
-    /// Number of examples with different labels or next tokens; `None` for a forecast.
+    /// The number of examples for which both models predict different labels or next tokens; `None` for a forecast.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disagreements: Option<usize>,
-    /// Largest difference of a logit.
+    /// The largest difference of a logit, in nats.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub largest_logit_difference: Option<f64>,
-    /// Mean loss of a token (natural logarithm), for a language model.
+    /// The mean loss of a token in nats, for a language model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub float_loss: Option<f64>,
     /// The same for the device file.
@@ -42,22 +42,22 @@ pub struct Figures {
     /// The same for the device file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub integer_perplexity: Option<f64>,
-    /// Loss in bits for each character of the text.
+    /// The loss in bits for each character of the text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub float_bits_per_character: Option<f64>,
     /// The same for the device file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub integer_bits_per_character: Option<f64>,
-    /// Fraction of tokens after which both predict the same next token.
+    /// The share of the tokens after which both models predict the same next token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_token_agreement: Option<f64>,
-    /// Root mean squared error of a forecast, in the units of the data.
+    /// The root mean squared error of a forecast, in the units of the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub float_rmse: Option<f64>,
     /// The same for the device file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub integer_rmse: Option<f64>,
-    /// The same for the forecast that repeats the last value.
+    /// The same for the naive forecast, which repeats the last value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub naive_rmse: Option<f64>,
 }
@@ -91,6 +91,7 @@ impl Figures {
     }
 }
 
+/// The largest difference between two rows of logits.
 fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
@@ -158,15 +159,16 @@ fn of_text(model: &FloatModel, device: &DeviceFile, text: &str) -> Figures {
     }
 }
 
-/// The device's id of each desktop id.
+/// The device id of each token, by its id in the float model. A device file sorts its tokens, so the ids differ.
 pub(super) fn device_ids(model: &FloatModel) -> Vec<u32> {
     let mut ids = vec![0; model.vocabulary().len()];
-    for (on_device, desktop) in model.vocabulary().device_order().into_iter().enumerate() {
-        ids[desktop as usize] = on_device as u32;
+    for (device_id, float_id) in model.vocabulary().device_order().into_iter().enumerate() {
+        ids[float_id as usize] = device_id as u32;
     }
     ids
 }
 
+/// Compares both models on a time series.
 fn of_series(model: &FloatModel, device: &DeviceFile, table: &Table) -> Option<Figures> {
     // A device file has no season, so both models start at the float model's first window after a season.
     let first = model.config().forecast.as_ref()?.season;

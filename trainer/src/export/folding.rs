@@ -1,7 +1,9 @@
-//! Folding: precomputed products of the first layer for frequent tokens.
+//! Folding: stores precomputed input projections of frequent tokens in the device file.
 //!
-//! The product of the first layer's input weights with a token's embedding does not depend on the state. Folding stores
-//! it in the device file for frequent tokens (their *input halves*), so that a step with one of them costs less.
+//! The input projection of the first layer, W_ih·x + b, depends on the token alone, not on the state. A step with a
+//! folded token reads it from the file, and only computes the recurrent half.
+//!
+//! A device file sorts its tokens, so a token has a *device id* there and a *float id* in the float model's vocabulary.
 
 use crate::device_file::DeviceFile;
 use crate::float_model::FloatModel;
@@ -15,41 +17,42 @@ use tern_runtime::write::{folded, folded_bytes};
 /// The effect of folding on the validation rows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Folding {
-    /// Number of tokens whose input halves are stored.
+    /// The number of folded tokens.
     pub folded_tokens: usize,
-    /// Bytes that they take in the file.
+    /// The number of bytes that they take in the file.
     pub folded_bytes: usize,
-    /// Fraction of the validation tokens that are folded; `None` without validation rows.
+    /// The share of the validation tokens that are folded; `None` without validation rows.
     pub folded_share: Option<f64>,
-    /// Multiply-accumulates that a folded token saves: those of the first layer's input half.
+    /// The multiply-accumulates that a folded token saves: those of the first layer's input projection.
     pub macs_of_input: usize,
-    /// Multiply-accumulates saved per validation token, on average.
+    /// The multiply-accumulates that are saved for a validation token, on average.
     pub macs_saved_per_token: Option<f64>,
 }
 
-/// Returns the device ids of the tokens to fold: as many as a table of `bytes` bytes holds, those that are most
-/// frequent in the calibration set; among equally frequent ones, the first in the vocabulary.
+/// Returns the device ids of the tokens to fold: the tokens that are most frequent in the calibration set, as many as
+/// fit
+/// `bytes` bytes.
 pub fn choose(model: &FloatModel, device: &Model<'_>, statistics: &Statistics, bytes: usize) -> Vec<u32> {
-    // A device id is an index of this list, which holds the token's id in the vocabulary of the desktop.
-    let desktop_ids = model.vocabulary().device_order();
-    let mut by_count: Vec<(u32, u32)> = (0..).zip(desktop_ids).filter(|(_, desktop_id)| *desktop_id != PAD).collect();
-    // Counts are whole numbers in a float, so the cast is exact. Among tokens with equal counts the one with the lower
-    // desktop id, which is more frequent in training, comes first.
+    // The float id of each device id.
+    let float_ids = model.vocabulary().device_order();
+    let mut by_count: Vec<(u32, u32)> = (0..).zip(float_ids).filter(|(_, float_id)| *float_id != PAD).collect();
+    // Counts are whole numbers in a float, so the cast is exact. Among tokens with equal counts, the one with the lower
+    // float id, which is more frequent in training, comes first.
     by_count.sort_by_key(|&(_, id)| (std::cmp::Reverse(statistics.counts[id as usize] as u64), id));
     by_count.into_iter().map(|(device_id, _)| device_id).take(bytes / folded_bytes(device)).collect()
 }
 
-/// Returns the bytes of a device file to which the input halves of the tokens `device_ids` are added.
+/// Returns the bytes of a device file in which the tokens `device_ids` are also folded.
 pub fn with_folded(device: &DeviceFile, device_ids: &[u32]) -> Vec<u8> {
     device.with_tensors(folded(device.model(), device_ids))
 }
 
 /// Measures a device file in which the tokens `device_ids` are folded.
 pub fn figures(model: &FloatModel, device: &Model<'_>, device_ids: &[u32], samples: &[Sample]) -> Folding {
-    let desktop_ids = model.vocabulary().device_order();
-    // For each desktop id.
-    let mut is_folded = vec![false; desktop_ids.len()];
-    device_ids.iter().for_each(|&id| is_folded[desktop_ids[id as usize] as usize] = true);
+    let float_ids = model.vocabulary().device_order();
+    // By float id.
+    let mut is_folded = vec![false; float_ids.len()];
+    device_ids.iter().for_each(|&id| is_folded[float_ids[id as usize] as usize] = true);
     let tokens = samples.iter().flat_map(|sample| match &sample.steps {
         Steps::Tokens(ids) => ids.as_slice(),
         Steps::Values { .. } => &[],

@@ -1,5 +1,4 @@
-//! The choice of golden examples: short training texts, or the first steps of training sequences, for a device's
-//! self-test.
+//! Chooses golden examples for a device's self-test: short training texts, or the first steps of training sequences.
 
 use super::export_data::Data;
 use crate::float_model::FloatModel;
@@ -8,14 +7,15 @@ use crate::quantize::{Golden, Inputs, Quantized};
 use anyhow::bail;
 use tern_runtime::Model;
 
-/// Largest length of a golden text in bytes. Every device can keep that many tokens for a bidirectional model.
+/// The largest length of a golden text in bytes. It has no more tokens than bytes, and every device can keep that many
+/// for a bidirectional model.
 const TEXT_BYTES: usize = 80;
-/// Largest number of steps of a golden sequence.
+/// The largest number of steps of a golden sequence.
 const SEQUENCE_STEPS: usize = 16;
 const _: () = assert!(TEXT_BYTES <= Model::KEPT_TOKENS && SEQUENCE_STEPS <= Model::KEPT_TOKENS);
-/// Largest number of golden examples.
+/// The largest number of golden examples.
 const EXAMPLES: usize = 16;
-/// Largest number of stored logits, unless a single example has more.
+/// The largest number of stored logits, unless a single example has more.
 const LOGITS: usize = 1024;
 
 /// Checks that a device with the default scratch can run the texts that the user chose.
@@ -38,30 +38,30 @@ pub fn check(model: &FloatModel, texts: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Chooses golden examples from the calibration set, for a classifier some of each label. From an empty set it makes
-/// one of the most frequent tokens, or of the channels' means.
+/// Chooses golden examples from the calibration set, for a classifier some of each label. If the set is empty, it makes
+/// one example of the most frequent tokens, or of the channels' means.
 pub fn choose(model: &FloatModel, quantized: &Quantized, data: &Data) -> Golden {
-    let most = most(model);
+    let count = max_examples(model);
     match data {
         Data::Texts(examples) => {
             let labelled = examples.iter().map(|example| (example.label, example.text.as_str()));
-            texts(model, of_each_label(model, labelled.filter(|(_, text)| fits(model, text)), most))
+            texts(model, of_each_label(model, labelled.filter(|(_, text)| fits(model, text)), count))
         }
         Data::Text(text) => {
             let lines = text.lines().map(str::trim).filter(|line| fits(model, line));
-            texts(model, lines.take(most).map(str::to_owned).collect())
+            texts(model, lines.take(count).map(str::to_owned).collect())
         }
         Data::Sequences(_) | Data::Series(_) => choose_sequences(model, quantized, &data.samples(model, usize::MAX)),
     }
 }
 
-/// Chooses the first steps of some sequences as golden examples, for a classifier of each label.
+/// Chooses the first steps of some sequences as golden examples, for a classifier some of each label.
 pub fn choose_sequences(model: &FloatModel, quantized: &Quantized, samples: &[Sample]) -> Golden {
     let labelled = samples.iter().filter(|sample| !sample.steps.is_empty()).map(|sample| {
         let label = if let Target::Class(label) = sample.target { label } else { 0 };
         (label, &sample.steps)
     });
-    let chosen = of_each_label(model, labelled, most(model));
+    let chosen = of_each_label(model, labelled, max_examples(model));
     let mut sequences: Vec<Vec<i32>> = chosen.iter().map(|steps| integers(model, quantized, steps)).collect();
     if sequences.is_empty() {
         let channels = model.config().channels.len();
@@ -72,19 +72,21 @@ pub fn choose_sequences(model: &FloatModel, quantized: &Quantized, samples: &[Sa
 }
 
 /// The largest number of golden examples of a model.
-fn most(model: &FloatModel) -> usize {
+fn max_examples(model: &FloatModel) -> usize {
     (LOGITS / model.config().architecture().head.outputs).clamp(1, EXAMPLES)
 }
 
+/// Returns true if a text is short enough and has a token.
 fn fits(model: &FloatModel, text: &str) -> bool {
     text.len() <= TEXT_BYTES && !model.vocabulary().encode(text).is_empty()
 }
 
-/// Chooses up to two items of each label, in turn. Items without a label count as label 0.
+/// Chooses up to two items of each label, first one of each and then the second ones, `count` in all. `labelled`: the
+/// items with their labels; those of other tasks have the label 0.
 fn of_each_label<'a, T: ToOwned + ?Sized + 'a>(
     model: &FloatModel,
     labelled: impl Iterator<Item = (usize, &'a T)> + Clone,
-    most: usize,
+    count: usize,
 ) -> Vec<T::Owned> {
     let labels = model.labels().len().max(1);
     let of_label = |label| labelled.clone().filter(move |(of, _)| *of == label).map(|(_, item)| item).take(2);
@@ -93,10 +95,11 @@ fn of_each_label<'a, T: ToOwned + ?Sized + 'a>(
     for _ in 0..2 {
         chosen.extend(queues.iter_mut().filter_map(Iterator::next).map(ToOwned::to_owned));
     }
-    chosen.truncate(most);
+    chosen.truncate(count);
     chosen
 }
 
+/// Golden examples of these texts, or of one text of frequent tokens if there are none.
 fn texts(model: &FloatModel, mut texts: Vec<String>) -> Golden {
     if texts.is_empty() {
         let most_frequent: Vec<u32> = (2..model.vocabulary().len() as u32).take(8).collect();

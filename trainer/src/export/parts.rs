@@ -1,9 +1,9 @@
-//! The cost of quantising each part of a model alone.
+//! Measures the cost of quantising each part of a model alone.
 //!
-//! The float model runs with one part replaced by its dequantised integers, and its outputs are compared with those of
-//! the unchanged float model. When weights are replaced, the biases are corrected for the change of the mean, as the
-//! export does. The difference between the float model with all parts replaced and the device file is the rounding of
-//! activations and states.
+//! For each part, the float model runs with that part replaced by its dequantised integers, and its outputs are
+//! compared with those of the unchanged float model. When weights are replaced, the biases are corrected for the change
+//! of the mean, as the export does. The last part, `activations`, is the rounding of activations and states: the
+//! difference between the float model with all parts replaced and the device file.
 
 use super::figures::device_ids;
 use super::score::{Answers, Costs, Score};
@@ -21,27 +21,36 @@ use crate::weights::{Array, Weights};
 use rayon::prelude::*;
 use serde::Serialize;
 use tern_format::Task;
-use tern_runtime::write::Words;
+use tern_runtime::write::Metadata;
 
 /// The cost of quantising one part.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PartCost {
     /// The part: `embedding`, `lstm_l0 weight_ih g`, …, `fc`, `activations`.
     pub part: String,
-    /// Bits of its integers.
+    /// The number of bits of its integers.
     pub bits: u32,
     /// The cost.
     #[serde(flatten)]
     pub costs: Costs,
 }
 
-/// A part of a model.
+/// A part of a model that is quantised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Embedding,
-    Weights { layer: usize, direction: usize, recurrent: bool, gate: usize },
+    /// The rows of one gate in W_ih or, if `recurrent` is true, in W_hh.
+    Weights {
+        layer: usize,
+        direction: usize,
+        recurrent: bool,
+        gate: usize,
+    },
+    /// All biases of the network.
     Biases,
+    /// The hidden layer of the head.
     Hidden,
+    /// The last layer.
     Fc,
 }
 
@@ -54,7 +63,7 @@ pub(super) fn gate_names(cell: Cell) -> &'static [&'static str] {
     }
 }
 
-/// A float model and its quantised layers.
+/// A float model whose parts can be replaced by their quantised values one by one.
 pub struct Parts<'a> {
     model: &'a FloatModel,
     quantized: &'a Quantized,
@@ -67,6 +76,7 @@ impl<'a> Parts<'a> {
         Parts { model, quantized, statistics }
     }
 
+    /// The parts that the model has.
     fn all(&self) -> Vec<Part> {
         let mut all = Vec::new();
         all.extend(matches!(self.quantized.inputs, Inputs::Tokens(_)).then_some(Part::Embedding));
@@ -84,15 +94,17 @@ impl<'a> Parts<'a> {
         all
     }
 
+    /// The name of a part: [`PartCost::part`].
     fn name(&self, part: Part) -> String {
         let config = self.model.config();
         match part {
             Part::Embedding => "embedding".to_owned(),
             Part::Weights { layer, direction, recurrent, gate } => {
                 let directions = self.quantized.layers[layer].len();
-                let place = &Words::places(config.num_layers, config.bidirectional)[layer * directions + direction];
+                let suffixes = Metadata::layer_suffixes(config.num_layers, config.bidirectional);
+                let suffix = &suffixes[layer * directions + direction];
                 let half = if recurrent { "weight_hh" } else { "weight_ih" };
-                format!("{}_{place} {half} {}", config.cell.module(), gate_names(config.cell)[gate])
+                format!("{}_{suffix} {half} {}", config.cell.module(), gate_names(config.cell)[gate])
             }
             Part::Biases => "biases".to_owned(),
             Part::Hidden => "hidden".to_owned(),
@@ -184,6 +196,7 @@ impl<'a> Parts<'a> {
         self.weights(&self.all())
     }
 
+    /// The float weights with some parts replaced by their dequantised integers.
     fn weights(&self, parts: &[Part]) -> Weights {
         let mut weights = self.model.weights().clone();
         for (name, shape) in self.architecture().shapes() {
@@ -192,7 +205,7 @@ impl<'a> Parts<'a> {
                 weights.insert(name, Array { shape, data });
             }
         }
-        // Replacing weights corrects the biases, so the biases are rounded last.
+        // Replacing weights corrects biases, so the biases are rounded last.
         for &part in parts {
             match part {
                 Part::Embedding => self.replace_embedding(&mut weights),
@@ -223,11 +236,12 @@ impl<'a> Parts<'a> {
         weights
     }
 
+    /// Replaces the embedding.
     fn replace_embedding(&self, weights: &mut Weights) {
         let Inputs::Tokens(embedding) = &self.quantized.inputs else { return };
-        let rows = embedding.by_desktop_id().concat();
+        let rows = embedding.by_float_id().concat();
         weights.get_mut(names::EMBEDDING).data = rows.iter().map(|&v| v as f32).collect();
-        // The first layer's biases are corrected for the embedding's change of the mean, too.
+        // The change of the mean embedding is corrected in the first layer's biases.
         for direction in 0..self.quantized.layers[0].len() {
             let names = self.names(0, direction);
             let (float, device) =
@@ -239,20 +253,21 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// The model's architecture with two biases in each cell. A model with one is given a `bias_hh` of zeros, since the
-    /// quantised GRU has a bias in each half.
+    /// The model's architecture, but always with two biases in each cell, because the quantised GRU has a bias in each
+    /// half. A model with one bias gets a `bias_hh` of zeros.
     pub(super) fn architecture(&self) -> Architecture {
         let mut architecture = self.model.config().architecture();
         architecture.recurrent.bias = CellBias::Two;
         architecture
     }
 
+    /// The names of the tensors of one direction of a layer.
     fn names(&self, layer: usize, direction: usize) -> LayerNames {
         let recurrent = self.architecture().recurrent;
         recurrent.names(layer, recurrent.directions()[direction])
     }
 
-    /// Replaces the rows of one gate in one half.
+    /// Replaces the rows of one gate in W_ih or W_hh.
     fn replace_gate(&self, weights: &mut Weights, (layer, direction): (usize, usize), recurrent: bool, gate: usize) {
         let names = self.names(layer, direction);
         let quantized = &self.quantized.layers[layer][direction];
@@ -314,8 +329,9 @@ fn bias_hh(names: &LayerNames) -> &str {
     names.b_hh.as_deref().expect("the architecture has two biases")
 }
 
-/// Replaces the weights of a linear layer. `columns`: the scale of each column, if they differ; `rows`: the quantised
-/// row of each float row; `None` if both have the same order.
+/// Replaces the weights of a linear layer. `names`: its weight and its bias. `mean`: the mean of its input. `columns`:
+/// the scale of each column, if they differ. `rows`: the index of the quantised row for each float row; `None` if both
+/// have the same order.
 fn replace_linear(
     weights: &mut Weights,
     names: [&str; 2],
@@ -332,7 +348,8 @@ fn replace_linear(
     }
 }
 
-/// Replaces one row of a matrix, and corrects its bias for the change of the mean. `mean`: the mean of the input.
+/// Replaces one row of a matrix, and adds the change of the row's mean output to its bias. `mean`: the mean of the
+/// input.
 fn replace_row(weights: &mut Weights, [matrix, bias]: [&str; 2], row: usize, quantized: &[f64], mean: &[f64]) {
     let float = &mut weights.get_mut(matrix).data[row * mean.len()..][..mean.len()];
     let lost = dot(float, mean) - quantized.iter().zip(mean).map(|(weight, mean)| weight * mean).sum::<f64>();
@@ -340,6 +357,7 @@ fn replace_row(weights: &mut Weights, [matrix, bias]: [&str; 2], row: usize, qua
     weights.get_mut(bias).data[row] += lost as f32;
 }
 
+/// The dot product of a row with the mean of its input.
 fn dot(row: &[f32], mean: &[f64]) -> f64 {
     row.iter().zip(mean).map(|(&weight, mean)| f64::from(weight) * mean).sum()
 }

@@ -1,4 +1,4 @@
-//! Comparison of outputs with those of the float model: disagreements, accuracy, loss.
+//! Compares outputs with those of the float model: disagreements, accuracy, loss.
 
 use crate::float_model::FloatModel;
 use crate::metrics::{argmax, log_softmax};
@@ -10,24 +10,24 @@ use tern_format::Task;
 /// Rows of outputs: one for each sample, or for each step of a language model.
 pub(super) type Answers = Vec<Vec<f32>>;
 
-/// The cost of replacing the float model's arithmetic.
+/// The cost of replacing a part of the float model by integers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Costs {
-    /// Number of predictions compared.
+    /// The number of predictions that were compared.
     pub answers: usize,
-    /// Number of predictions that differ from the float model's; `None` for a forecast.
+    /// The number of predictions that differ from the float model's; `None` for a forecast.
     pub disagreements: Option<usize>,
-    /// Accuracy of the float model minus this accuracy; `None` for a forecast.
+    /// The accuracy of the float model minus that with the replaced part; `None` for a forecast.
     pub accuracy_cost: Option<f64>,
-    /// This loss minus the float model's: cross entropy (natural logarithm), or mean squared error of normalised
-    /// numbers.
+    /// The loss with the replaced part minus that of the float model: cross-entropy in nats, or the mean squared error
+    /// of normalised numbers.
     pub loss_cost: f64,
-    /// Root mean square of the differences of the outputs: logits, or normalised numbers.
+    /// The root mean square of the differences of the outputs: logits, or normalised numbers.
     pub rms_difference: f64,
 }
 
 impl Costs {
-    /// Compares by lost accuracy, then by disagreements, then by the difference of outputs.
+    /// Orders by lost accuracy, then by disagreements, then by the difference of outputs.
     pub(super) fn order(&self, other: &Costs) -> Ordering {
         let lost = |costs: &Costs| costs.accuracy_cost.unwrap_or(0.0).max(0.0);
         let by_accuracy = lost(self).total_cmp(&lost(other)).then(self.disagreements.cmp(&other.disagreements));
@@ -37,6 +37,7 @@ impl Costs {
 
 /// The float model's outputs and the targets, with which other outputs are compared.
 pub(super) struct Score {
+    /// True if the outputs are logits of labels or tokens, false for a forecast.
     classes: bool,
     answers: Answers,
     targets: Vec<Target>,
@@ -79,6 +80,7 @@ impl Score {
     }
 }
 
+/// The loss of a row of outputs.
 fn loss(row: &[f32], target: &Target) -> f64 {
     match target {
         Target::Class(label) => -log_softmax(row.iter().map(|&logit| f64::from(logit)))[*label],

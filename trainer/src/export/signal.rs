@@ -1,4 +1,4 @@
-//! The ranges of each gate's pre-activations, and their signal-to-noise ratio after quantisation.
+//! Measures the ranges of each gate's pre-activations, and their signal-to-noise ratio after quantisation.
 
 use super::parts::{Parts, gate_names};
 use crate::float_model::FloatModel;
@@ -7,12 +7,12 @@ use crate::nn::packed::Direction;
 use crate::nn::sample::Sample;
 use crate::quantize::calibrate::{Gates, Statistics};
 use serde::Serialize;
-use tern_runtime::write::Words;
+use tern_runtime::write::Metadata;
 
-/// Number of steps on which signal and noise are measured.
+/// The number of steps on which signal and noise are measured.
 const STEPS: usize = 2_000;
 
-/// The pre-activations of a gate.
+/// The figures of a gate's pre-activations.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GateFigures {
     /// `lstm_l0`, `gru_l1_reverse`, …
@@ -21,29 +21,29 @@ pub struct GateFigures {
     pub gate: &'static str,
     /// The smallest pre-activation on the calibration set.
     pub smallest: f64,
-    /// The largest.
+    /// The largest pre-activation on the calibration set.
     pub largest: f64,
-    /// Fraction of pre-activations beyond the end of the activation's table: 8 for a sigmoid, 4 for tanh.
+    /// The share of pre-activations beyond the ends of the activation's table: ±8 for a sigmoid, ±4 for tanh.
     pub saturation: f64,
-    /// Signal-to-noise ratio in decibels: 10·log10(Σz² / Σ(z' − z)²), with z of the float model and z' with dequantised
-    /// embedding, weights and biases, both on the float model's states. `None` if either sum is 0.
+    /// The signal-to-noise ratio in decibels, 10·log10(Σz² / Σ(z' − z)²). z: the pre-activations of the float model;
+    /// z': those with dequantised embedding, weights and biases, from the same states. `None` if either sum is 0.
     pub snr_db: Option<f64>,
 }
 
-/// Measures all gates of all layers; none for a model that has only an n-gram branch.
+/// Measures all gates of all layers; a model that has only an n-gram branch has none.
 pub fn gates(model: &FloatModel, statistics: &Statistics, parts: &Parts<'_>, samples: &[Sample]) -> Vec<GateFigures> {
     let config = model.config();
     if config.num_layers == 0 {
         return Vec::new();
     }
     let noise = noise(model, parts, samples);
-    let places = Words::places(config.num_layers, config.bidirectional);
+    let suffixes = Metadata::layer_suffixes(config.num_layers, config.bidirectional);
     let mut figures = Vec::new();
-    for ((place, way), noise) in places.iter().zip(statistics.layers.iter().flatten()).zip(noise) {
-        for ((gate, name), [signal, noise]) in way.gates.iter().zip(gate_names(config.cell)).zip(noise) {
+    for ((suffix, direction), noise) in suffixes.iter().zip(statistics.layers.iter().flatten()).zip(noise) {
+        for ((gate, name), [signal, noise]) in direction.gates.iter().zip(gate_names(config.cell)).zip(noise) {
             let [smallest, largest] = if gate.count > 0 { gate.range } else { [0.0; 2] };
             figures.push(GateFigures {
-                layer: format!("{}_{place}", config.cell.module()),
+                layer: format!("{}_{suffix}", config.cell.module()),
                 gate: name,
                 smallest,
                 largest,
@@ -55,7 +55,7 @@ pub fn gates(model: &FloatModel, statistics: &Statistics, parts: &Parts<'_>, sam
     figures
 }
 
-/// The sums of squares of signal and noise: `[layer * directions + direction][gate]`.
+/// The sums of squares of signal and noise, `[layer * directions + direction][gate]`, over the first [`STEPS`] steps.
 fn noise(model: &FloatModel, parts: &Parts<'_>, samples: &[Sample]) -> Vec<Vec<[f64; 2]>> {
     let (config, recurrent) = (model.config(), model.config().recurrent());
     let (weights, architecture) = (parts.all_weights(), parts.architecture());
@@ -71,8 +71,8 @@ fn noise(model: &FloatModel, parts: &Parts<'_>, samples: &[Sample]) -> Vec<Vec<[
         // The first layer reads the dequantised embedding; the other layers read the float model's states.
         let quantized_input = quantized.trace(Input::from(sample)).inputs.swap_remove(0);
         for (index, sums) in sums.iter_mut().enumerate() {
-            let (layer, way) = (index / directions.len(), index % directions.len());
-            let direction = directions[way];
+            let (layer, direction_index) = (index / directions.len(), index % directions.len());
+            let direction = directions[direction_index];
             let float_gates = Gates::new(config.cell, model.weights(), &recurrent.names(layer, direction));
             let names = architecture.recurrent.names(layer, direction);
             let quantized_gates = Gates::new(config.cell, &weights, &names);
@@ -85,8 +85,8 @@ fn noise(model: &FloatModel, parts: &Parts<'_>, samples: &[Sample]) -> Vec<Vec<[
                     Direction::Forward => step.checked_sub(1),
                     Direction::Reverse => Some(step + 1).filter(|&step| step < all_steps),
                 };
-                let h = previous
-                    .map_or(&initial_state[..], |step| &trace.states[layer][way][step * hidden_size..][..hidden_size]);
+                let states = &trace.states[layer][direction_index];
+                let h = previous.map_or(&initial_state[..], |step| &states[step * hidden_size..][..hidden_size]);
                 let z = float_gates.pre_activations(&float_x[step * input_size..][..input_size], h);
                 let noisy = quantized_gates.pre_activations(&quantized_x[step * input_size..][..input_size], h);
                 let gates = z.chunks_exact(hidden_size).zip(noisy.chunks_exact(hidden_size));

@@ -31,10 +31,10 @@ pub struct Config {
     /// The name of the tokenizer: "words", "chars_cased", … Empty for a model that reads values.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub tokenizer: String,
-    /// Number of tokens, PAD and UNK included. 0 for a model that reads values.
+    /// The number of token ids, PAD and UNK included. 0 for a model that reads values.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub vocab_size: usize,
-    /// Size of an embedded token. 0 for a model that reads values.
+    /// The size of an embedded token. 0 for a model that reads values.
     #[serde(default, skip_serializing_if = "is_zero", alias = "embedding")]
     pub embedding_dim: usize,
     /// The columns that a time step consists of, in order, with their normalisation. Empty for a model that reads
@@ -43,16 +43,16 @@ pub struct Config {
     pub channels: Vec<Channel>,
     /// The kind of recurrent cell.
     pub cell: Cell,
-    /// Hidden size of each recurrent layer, in each direction.
+    /// The hidden size of each recurrent layer, in each direction.
     #[serde(alias = "hidden")]
     pub hidden_size: usize,
-    /// Number of recurrent layers. 0 for a model that has only an n-gram branch; the other keys of the recurrent layers
-    /// have no meaning then, and `vocab_size` counts the tokens of the training texts.
+    /// The number of recurrent layers. 0 for a model that has only an n-gram branch; the other keys of the recurrent
+    /// layers are then unused, and `vocab_size` is the number of tokens in the training texts.
     #[serde(alias = "layers")]
     pub num_layers: usize,
     /// True if each layer also reads the sequence in reverse.
     pub bidirectional: bool,
-    /// Bias vectors of each cell: 2 as in PyTorch, or 1.
+    /// The number of bias vectors of each cell: 2 as in PyTorch, or 1.
     #[serde(default = "two_biases", skip_serializing_if = "is_two")]
     pub recurrent_biases: u8,
     /// The combination of the two directions of the last layer.
@@ -63,7 +63,7 @@ pub struct Config {
     /// The n-gram branch of a text classifier, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ngrams: Option<NgramBranch>,
-    /// Units of the layer `hidden`, max(0, W·x + b), before the layer `fc`. 0 if there is none.
+    /// The number of units of the layer `hidden`, max(0, W·x + b), before the layer `fc`. 0 if there is none.
     #[serde(default)]
     pub head_hidden: usize,
     /// The meaning of the outputs of `fc`.
@@ -90,19 +90,19 @@ pub struct Config {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NgramBranch {
-    /// Rows of the table, a power of 2.
+    /// The number of rows of the table, a power of 2.
     pub buckets: usize,
-    /// Columns of the table, a power of 2.
+    /// The number of columns of the table, a power of 2.
     pub rank: usize,
-    /// Longest n-grams of words, in words: 0, 1 or 2.
+    /// The longest n-grams of words, in words: 0, 1 or 2.
     pub words: u8,
-    /// Shortest n-grams of characters; 0 for none.
+    /// The shortest n-grams of characters; 0 for none.
     pub min_chars: u8,
-    /// Longest n-grams of characters; 0 for none.
+    /// The longest n-grams of characters; 0 for none.
     pub max_chars: u8,
-    /// Bits of a weight's integer: 4 for −7 … 7, 8 for −127 … 127.
+    /// The number of bits of a weight's integer: 4 for −7 … 7, 8 for −127 … 127.
     pub bits: u32,
-    /// The value of the integer 1. An f32, written as f64, so that it is read back exactly.
+    /// The real value of the integer 1. It is an f32, written as f64 so that it is read back exactly.
     pub step: f64,
 }
 
@@ -114,21 +114,21 @@ impl NgramBranch {
     }
 }
 
-/// The settings of a forecast. An output counts standard deviations of its target from the anchor. With the anchor
-/// `last`, y = (last number of the window) + std · output; with `mean`, y = mean + std · output. The order of the
-/// outputs is `[horizon][targets]`.
+/// The settings of a forecast. An output is the distance of a predicted number from the anchor, in standard deviations
+/// of the target: with the anchor `last`, y = (last number of the window) + std · output; with `mean`, y = mean + std ·
+/// output. The order of the outputs is `[horizon][targets]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Forecast {
-    /// Number of rows that the model reads.
+    /// The number of rows that the model reads.
     pub window: usize,
-    /// Number of rows that the model predicts, from the one after the window.
+    /// The number of rows that the model predicts, beginning after the window.
     pub horizon: usize,
     /// The names of the channels that the model predicts.
     pub targets: Vec<String>,
     /// The number that the outputs are relative to.
     pub anchor: Anchor,
-    /// Number of rows in a season, for the seasonal baseline. 0 for none.
+    /// The number of rows in a season, for the seasonal baseline. 0 for none.
     #[serde(default)]
     pub season: usize,
 }
@@ -377,7 +377,8 @@ fn check_value(key: &str, found: &str, is_supported: bool, supported: &str) -> R
     if is_supported { Ok(()) } else { Err(format!("`{key}` is {found:?}, this version supports {supported}")) }
 }
 
-/// Fails if `key` is present although the value of another key does not allow it, or absent although it is required.
+/// Fails if `key` is present although it is not required, or absent although it is. `other_key`: the value of another
+/// key that determines this, for the message.
 fn check_presence(key: &str, present: bool, required: bool, other_key: &str) -> Result<(), String> {
     match (present, required) {
         (true, false) => Err(format!("`{key}` is not allowed where {other_key}")),

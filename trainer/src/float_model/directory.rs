@@ -12,9 +12,11 @@ use tempfile::TempDir;
 /// A temporary folder beside a model directory, which [`commit`](Staged::commit) renames to it.
 #[derive(Debug)]
 pub struct Staged {
+    /// The model directory.
     target: PathBuf,
+    /// The temporary folder.
     folder: PathBuf,
-    /// The path that the old model directory is renamed to for a moment.
+    /// The path to which an old model directory is renamed until the new one is in its place.
     aside: PathBuf,
     /// Removes the folder when it is dropped. `None` if the caller owns the folder.
     temporary: Option<TempDir>,
@@ -36,8 +38,9 @@ impl Staged {
         Ok(Staged { target: target.to_owned(), folder: folder.path().to_owned(), aside, temporary: Some(folder) })
     }
 
-    /// As [`new`](Self::new), with folders of the caller beside `target` that outlive this process: `folder` for the
-    /// new model and `aside` for the old one. Both are emptied.
+    /// Does the same as [`new`](Self::new), but with folders that the caller names and that are kept if the process
+    /// ends: `folder` for the new model and `aside` for the old one, on the same file system as `target`. Both are
+    /// emptied.
     pub fn between(target: &Path, folder: PathBuf, aside: PathBuf) -> Result<Self, FileError> {
         check(target)?;
         for old in [&folder, &aside].into_iter().filter(|old| old.exists()) {

@@ -1,5 +1,6 @@
 //! The names of the files of a model directory.
 
+/// Declares the names of files, and the list of all of them.
 macro_rules! files {
     ($($(#[$doc:meta])* $name:ident = $file:literal;)*) => {
         $($(#[$doc])* pub const $name: &str = $file;)*
@@ -17,11 +18,11 @@ files! {
     TOKENIZER = "tokenizer.json";
     /// The special tokens, for the transformers library.
     TOKENIZER_CONFIG = "tokenizer_config.json";
-    /// Training rows with which an export measures the ranges of activations.
+    /// Training rows for the calibration: an export runs the model over them to measure the ranges of activations.
     CALIBRATION = "calibration.csv";
     /// The validation rows, so that later commands measure on the same rows.
     VALIDATION = "validation.csv";
-    /// The predictions of a cross-validation, a row a line, in place of the validation rows.
+    /// The predictions of a cross-validation, one row on each line, in place of the validation rows.
     CROSS_VALIDATION = "cross_validation.jsonl";
     /// Training text of a language model, for the same purpose as `calibration.csv`.
     CALIBRATION_TEXT = "calibration.txt";
@@ -31,7 +32,7 @@ files! {
     RECIPE = "recipe.toml";
     /// The metrics of the training.
     METRICS = "metrics.json";
-    /// The metrics of each epoch, one object a line.
+    /// The metrics of each epoch, one JSON object on each line.
     LOG = "log.jsonl";
     /// The model card.
     CARD = "README.md";

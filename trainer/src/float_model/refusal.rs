@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refusal {
-    /// The largest share of the validation rows that the model may refuse, from which `below` follows. 0 for a device
-    /// file, which does not hold it.
+    /// The largest share of the validation rows that the model may refuse, to which `below` was fitted. 0 for a device
+    /// file, which does not store it.
     #[serde(default)]
     pub share: f64,
     /// The lowest probability of the most probable label with which the model answers, times 2^16: 1 to 65,536.
     pub below: u32,
-    /// The label of the training rows that no other label fits. Predicting it is a refusal.
+    /// The label that stands for "none of the other labels". Predicting it is a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
 }
@@ -22,9 +22,9 @@ impl Refusal {
     /// The probability 1 as an integer.
     pub const ONE: u32 = 1 << 16;
 
-    /// Returns the rule with which at most `share` of the rows are refused, those with the label `label` left out. Rows
-    /// for which `label` is predicted count as refused. `None` without rows of other labels. `rows`: the label of each
-    /// validation row, as an index of `labels`, and its logits.
+    /// Returns the rule that refuses at most `share` of the rows. Rows with the label `label` do not count; rows for
+    /// which it is predicted count as refused. `rows`: the label of each validation row, as an index of `labels`, and
+    /// its logits. `None` without rows of other labels.
     pub fn fit(
         share: f64,
         label: Option<&String>,
@@ -41,7 +41,7 @@ impl Refusal {
         probabilities.sort_by(f64::total_cmp);
         let allowed = (share * predictions.len() as f64) as usize;
         let already_refused = predictions.len() - probabilities.len();
-        // The first row that must be answered. Its probability is rounded down.
+        // The lowest probability that must be answered, rounded down.
         let first = probabilities.get(allowed.saturating_sub(already_refused))?;
         Some(Refusal { below: (*first as u32).clamp(1, Refusal::ONE), ..refusal })
     }
@@ -63,7 +63,8 @@ impl Refusal {
     }
 }
 
-/// The probability of the most probable label times 2^16. For the logits of a device file it is the device's integer.
+/// The probability of the most probable label times 2^16. For logits of a device file, it is the integer that the
+/// device computes.
 fn scaled_probability(logits: &Logits) -> f64 {
     let label = logits.label();
     match logits {

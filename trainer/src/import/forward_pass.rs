@@ -1,8 +1,9 @@
-//! The forward pass that an import assumes, in words and as PyTorch code, for the user to compare with their own.
+//! Describes the forward pass that an import assumes, in words and as PyTorch code, for the user to compare with their
+//! own.
 //!
 //! Names and shapes of tensors do not determine a forward pass. The activation of the head has no tensors, so it may be
-//! tanh instead of ReLU. The tensors of a linear layer do not tell where it stands: it may belong to the head, to an
-//! attention, or to a projection before the recurrent layer.
+//! tanh instead of ReLU. The tensors of a linear layer do not determine its place: it may belong to the head, to an
+//! attention layer, or to a projection before the recurrent layer.
 
 use super::Recognised;
 use crate::architecture::{Cell, Merge, Pooling};

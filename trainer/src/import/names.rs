@@ -15,7 +15,7 @@ use tern_format::Output;
 /// Prefixes that wrappers put before all names: data parallelism and `torch.compile`.
 const WRAPPERS: [&str; 3] = ["module.", "_orig_mod.", "model."];
 
-/// The modules of a `state_dict` and the network that they are taken for.
+/// The modules of a `state_dict` and the network that they make up.
 #[derive(Clone, Debug)]
 pub struct Recognised {
     /// Name of the embedding module in the file; `None` for a network that reads numbers.
@@ -41,7 +41,8 @@ pub struct Parts {
     pub weights: Weights,
 }
 
-/// Finds embedding, recurrent layers and head.
+/// Finds the embedding, the recurrent layers and the head among the tensors of the file `path`. Adds to `notes` what
+/// the user should know, such as a missing bias.
 pub fn recognise(
     path: &Path,
     tensors: BTreeMap<String, Values>,
@@ -91,7 +92,7 @@ pub fn recognise(
     Ok((recognised, Parts { embedding, head_hidden, weights }))
 }
 
-/// The network of a recurrent module, by the shapes of its tensors.
+/// The sizes of a recurrent module, found from the names and shapes of its tensors.
 struct Shape {
     /// The layers. The bias is `One` if there is no `bias_hh`; merge and pooling are those of the settings.
     recurrent: Recurrent,
@@ -102,8 +103,9 @@ struct Shape {
     has_biases: bool,
 }
 
-/// The tensors of the file during recognition.
+/// The tensors of the file, of which each is taken out once it is recognised.
 struct Found<'a> {
+    /// The file, for error messages.
     path: &'a Path,
     /// The tensors that have not been recognised yet.
     remaining: BTreeMap<String, Array>,
@@ -163,6 +165,7 @@ impl<'a> Found<'a> {
         self.wrong(format!("tensor `{name}` is {:?}, expected {expected}", found.shape))
     }
 
+    /// An error for the file.
     fn wrong(&self, problem: String) -> FileError {
         FileError::new(self.path, problem)
     }
@@ -188,7 +191,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// Finds cell, sizes and biases of the recurrent module by the shapes of its tensors.
+    /// Finds the cell, the sizes and the biases of the recurrent module from the names and shapes of its tensors.
     fn recurrent_shape(&self, module: &str, settings: &Settings) -> Result<Shape, FileError> {
         let projection = format!("{module}weight_hr_l");
         if let Some((name, array)) = self.remaining.iter().find(|(name, _)| name.starts_with(&projection)) {

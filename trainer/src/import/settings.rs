@@ -69,7 +69,7 @@ pub struct Settings {
     pub hidden_size: Option<usize>,
     /// Number of stacked recurrent layers.
     pub num_layers: Option<usize>,
-    /// True if each layer also reads from the end.
+    /// True if each layer also reads the sequence in reverse.
     pub bidirectional: Option<bool>,
     /// Units of the head's hidden layer.
     pub head_hidden: Option<usize>,
@@ -140,13 +140,13 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Checks the sizes that the settings give against the weights.
+    /// Checks that the sizes that the settings give are those of the weights.
     pub(super) fn check_sizes(&self, path: &Path, weights: &Path, found: &Architecture) -> Result<(), FileError> {
         let embedding_dim = match found.input {
             InputLayer::Embedding { embedding_dim, .. } => embedding_dim,
             InputLayer::Values { .. } => 0,
         };
-        // The value in the settings and the one of the weights, as texts.
+        // The value in the settings and the value found in the weights, both as texts.
         let size = |wanted: Option<usize>, found: usize| (wanted.map(|size| size.to_string()), found.to_string());
         let bidirectional = self.bidirectional.map(|value| value.to_string());
         let sizes = [

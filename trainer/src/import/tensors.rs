@@ -11,7 +11,7 @@ use std::path::Path;
 /// The values of a tensor, or the name of its type if that is not a float.
 pub type Values = Result<Array, String>;
 
-/// Reads every tensor and converts other floats to F32, with a note.
+/// Reads every tensor and converts floats of other types to F32, which it records in `notes`.
 pub fn read(path: &Path, notes: &mut Vec<String>) -> Result<BTreeMap<String, Values>, FileError> {
     let bytes = std::fs::read(path).map_err(FileError::at(path))?;
     // The formats of torch.save: a zip archive, or in old versions a bare pickle of protocol 2 and above. The header of
@@ -54,12 +54,14 @@ pub fn zeros(shape: &[usize]) -> Array {
     Array { shape: shape.to_vec(), data: vec![0.0; shape.iter().product()] }
 }
 
+/// Returns true for the types that an import reads.
 fn is_float(dtype: Dtype) -> bool {
     matches!(dtype, Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::BF16)
 }
 
 /// Converts a tensor to F32.
 fn array(view: &TensorView<'_>) -> Values {
+    /// Converts little-endian numbers of `N` bytes.
     fn values<const N: usize>(bytes: &[u8], convert: impl Fn([u8; N]) -> f32) -> Vec<f32> {
         bytes.as_chunks::<N>().0.iter().map(|bytes| convert(*bytes)).collect()
     }

@@ -5,26 +5,28 @@ use super::tensors::zeros;
 use crate::display::quoted;
 use crate::file_error::FileError;
 use crate::tokenizer_json::{self, in_order_of_ids};
-use crate::vocabulary::{self, PAD_TOKEN, UNK_TOKEN, Vocabulary};
+use crate::vocabulary::{self, PAD_TOKEN, RESERVED_IDS, UNK_TOKEN, Vocabulary};
 use crate::weights::Array;
 use serde_json::Value;
 use std::path::Path;
 use tern_runtime::text::{Tokenizer, TokenizerKind};
 
-/// Usual names of the padding and the unknown token.
+/// Usual names of the padding token.
 const PADS: [&str; 5] = ["[PAD]", "<pad>", "<PAD>", "[pad]", "pad_token"];
+/// Usual names of the unknown token.
 const UNKS: [&str; 6] = ["[UNK]", "<unk>", "<UNK>", "[unk]", "<oov>", "<OOV>"];
 
-/// A vocabulary, and the row of the file from which each of its embeddings comes.
+/// A vocabulary, whose ids differ from the rows of the imported embedding, and the row for each id.
 #[derive(Debug)]
 pub struct Tokens {
+    /// The tokens in the order of Tern's ids.
     pub vocabulary: Vocabulary,
-    /// `None` for a row of zeros.
+    /// The imported row for each id; `None` for a row of zeros.
     sources: Vec<Option<usize>>,
 }
 
 impl Tokens {
-    /// Returns the embedding in the order of the vocabulary's ids.
+    /// Returns the rows of the imported embedding `theirs` in the order of the vocabulary's ids.
     pub fn rows(&self, theirs: &Array) -> Array {
         let width = theirs.shape[1];
         let mut ours = zeros(&[self.sources.len(), width]);
@@ -73,6 +75,24 @@ pub fn read(
     let pad = position(&tokens, settings.pad.as_ref(), &PADS, "pad").map_err(wrong)?;
     let named = settings.unk.clone().or(unk_of_file.map(Token::Text));
     let unk = position(&tokens, named.as_ref(), &UNKS, "unk").map_err(wrong)?;
+    note_special_tokens(pad, unk, notes);
+    let (tokens, sources) = with_special_tokens_first(tokens, pad, unk);
+    let unreachable: Vec<String> =
+        tokens[RESERVED_IDS..].iter().filter(|token| !is_one_token(tokenizer, token)).cloned().collect();
+    if !unreachable.is_empty() {
+        notes.push(format!(
+            "the tokenizer {1:?} never produces {0} of the tokens: {2}; set `tokenizer` to the one that the model was trained with",
+            unreachable.len(),
+            tokenizer.name(),
+            quoted(&unreachable)
+        ));
+    }
+    let vocabulary = Vocabulary::from_tokens(tokenizer, tokens).map_err(wrong)?;
+    Ok(Tokens { vocabulary, sources })
+}
+
+/// Notes that the embedding has no row for padding or unknown words, or one row for both.
+fn note_special_tokens(pad: Option<usize>, unk: Option<usize>, notes: &mut Vec<String>) {
     if pad.is_none() {
         notes.push("no token for padding: a row of zeros was added, which no text uses; `pad` names one".to_owned());
     }
@@ -85,30 +105,21 @@ pub fn read(
                 .to_owned(),
         ),
     }
-    // The ids 0 and 1 are PAD and UNK; the other tokens keep their order.
-    let mut sources = vec![pad, unk];
-    let mut tokens_by_id = vec![PAD_TOKEN.to_owned(), UNK_TOKEN.to_owned()];
-    let mut unreachable = Vec::new();
-    for (row, token) in tokens.iter().enumerate().filter(|(row, _)| Some(*row) != pad && Some(*row) != unk) {
-        if !is_one_token(tokenizer, token) {
-            unreachable.push(token.clone());
-        }
-        sources.push(Some(row));
-        tokens_by_id.push(token.clone());
-    }
-    if !unreachable.is_empty() {
-        notes.push(format!(
-            "the tokenizer {1:?} never produces {0} of the tokens: {2}; set `tokenizer` to the one that the model was trained with",
-            unreachable.len(),
-            tokenizer.name(),
-            quoted(&unreachable)
-        ));
-    }
-    let vocabulary = Vocabulary::from_tokens(tokenizer, tokens_by_id).map_err(wrong)?;
-    Ok(Tokens { vocabulary, sources })
 }
 
-/// Splits a text file into tokens, one a line.
+/// Puts PAD and UNK first, as Tern's ids want it; the other tokens keep their order. Returns the tokens and the row of
+/// the embedding that each of them has.
+fn with_special_tokens_first(
+    tokens: Vec<String>,
+    pad: Option<usize>,
+    unk: Option<usize>,
+) -> (Vec<String>, Vec<Option<usize>>) {
+    let special = [(PAD_TOKEN.to_owned(), pad), (UNK_TOKEN.to_owned(), unk)];
+    let others = tokens.into_iter().zip((0..).map(Some)).filter(|(_, row)| ![pad, unk].contains(row));
+    special.into_iter().chain(others).unzip()
+}
+
+/// Splits a text file into tokens, one on each line.
 fn lines(text: &str) -> Vec<String> {
     text.strip_prefix('\u{feff}').unwrap_or(text).lines().map(str::to_owned).collect()
 }
@@ -122,6 +133,7 @@ struct TokenList {
 }
 
 impl TokenList {
+    /// The tokens of a file that names no unknown token; without a tokenizer they are words.
     fn new(tokens: Vec<String>, tokenizer: Option<Tokenizer>) -> Self {
         TokenList { tokens, unk: None, tokenizer: tokenizer.unwrap_or(Tokenizer::WORDS) }
     }
@@ -168,7 +180,8 @@ fn parts_of(tokenizer: Tokenizer) -> Option<[Value; 3]> {
     Some(parts_in(&json))
 }
 
-/// The row of a special token: as set by the user, or by its usual names.
+/// The row of a special token: the one that the user set, or else the first token with a usual name. `key` is the
+/// setting, for error messages.
 fn position(tokens: &[String], given: Option<&Token>, usual: &[&str], key: &str) -> Result<Option<usize>, String> {
     match given {
         None => Ok(tokens.iter().position(|token| usual.contains(&token.as_str()))),
@@ -184,7 +197,8 @@ fn position(tokens: &[String], given: Option<&Token>, usual: &[&str], key: &str)
     }
 }
 
-/// Returns true if the tokenizer can produce this token.
+/// Returns true if the tokenizer can produce this token. WordPiece and bytes are not checked, since their tokens are
+/// not words of a text.
 fn is_one_token(tokenizer: Tokenizer, token: &str) -> bool {
     matches!(tokenizer.kind, TokenizerKind::WordPiece | TokenizerKind::Bytes)
         || vocabulary::tokens(tokenizer, token) == [token]

@@ -17,23 +17,25 @@ use crate::progress::Stage;
 /// Version of the console's protocol.
 pub const PROTOCOL: u64 = 2;
 
+/// Control byte that ends the current line or mode: Ctrl-C.
 pub(super) const ETX: u8 = 0x03;
+/// Control byte by which a device acknowledges bytes.
 pub(super) const ACK: u8 = 0x06;
 
-/// Time in which a device answers that does not compute anything.
+/// Longest wait for the answer to a command that computes nothing.
 const RELEASE_WAIT: Duration = Duration::from_secs(1);
-/// Time in which the banner of a restarted device follows the first bytes that are not an answer.
+/// Longest wait for the banner of a restarted device, after the first bytes that are not an answer.
 const BANNER_WAIT: Duration = Duration::from_secs(3);
-/// Time after which a wait is shown.
+/// Time after which the user sees that the program waits.
 const SHOWN_AFTER: Duration = Duration::from_secs(2);
 /// Two CAN cancel a transfer by YMODEM.
 pub(super) const CANCEL: &[u8] = &[0x18, 0x18];
 /// Maximum length of an answer in bytes.
 const MAX_LINE: usize = 1 << 20;
-/// Maximum number of other bytes that are kept for an error message.
+/// Maximum number of bytes kept for an error message.
 const MAX_NOISE: usize = 160;
 
-/// Errors of talking with a device.
+/// Errors in the exchange with a device.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     #[error(transparent)]
@@ -70,15 +72,17 @@ pub struct DeviceError {
     pub message: String,
 }
 
-/// The answer to `info`: what a device runs.
+/// The answer to `info`: the firmware and the model that a device runs.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Info {
     pub protocol: u64,
+    /// Version of the firmware.
     pub firmware: String,
     pub board: String,
     /// Frequency of the ticks in Hz.
     pub clock_hz: u64,
     pub model: Option<ModelInfo>,
+    /// The reason why the device has no model.
     pub model_error: Option<String>,
 }
 
@@ -104,7 +108,9 @@ pub(super) enum Event {
 #[derive(Debug)]
 pub struct Client<L> {
     link: L,
+    /// The longest silence of a device that owes an answer.
     timeout: Duration,
+    /// The bytes of the last [`Link::receive`].
     received: Vec<u8>,
     /// Number of bytes of `received` that have been read.
     taken: usize,
@@ -119,17 +125,19 @@ impl<L: Link> Client<L> {
         Client { link, timeout, received: Vec::new(), taken: 0, seen: Vec::new(), frames: FrameChecker::default() }
     }
 
-    /// Brings a device in any state into machine mode: also one that a program left in the middle of a stream or of a
-    /// transfer.
+    /// Brings a device into machine mode from any state, even if the last program left it in the middle of a stream or
+    /// of a transfer.
     pub fn synchronize(&mut self) -> Result<(), ClientError> {
         self.synchronize_within(self.timeout)
     }
 
-    /// As [`synchronize`](Client::synchronize), with a device that is starting: it may test a model first.
+    /// Does the same as [`synchronize`](Client::synchronize), but waits longer: a device that starts may test a model
+    /// before it answers.
     pub fn synchronize_after_start(&mut self) -> Result<(), ClientError> {
         self.synchronize_within(self.timeout.max(milliseconds(times::START_WAIT)))
     }
 
+    /// Sends `@mode machine` until the device answers it. Fails after `patience`.
     fn synchronize_within(&mut self, patience: Duration) -> Result<(), ClientError> {
         let deadline = Instant::now() + patience;
         let (mut attempts, mut shown) = (0, None);
@@ -168,7 +176,7 @@ impl<L: Link> Client<L> {
         Err(ClientError::NoConsole { attempts, last_seen, advice })
     }
 
-    /// Asks what the device runs.
+    /// Asks for the firmware and the model of the device.
     pub fn info(&mut self) -> Result<Info, ClientError> {
         const WAITING_FOR: &str = "the answer to `info`, with the key `firmware`";
         self.send(b"info\n")?;
@@ -259,8 +267,8 @@ impl<L: Link> Client<L> {
         }
     }
 
-    /// The error for a line that is not an answer: that the device restarted if its banner is this line or follows it,
-    /// and otherwise `error`.
+    /// The error for a line that is not an answer: [`ClientError::Restarted`] if the device's banner is this line or
+    /// follows it, and `error` otherwise.
     fn restarted_or(&mut self, error: ClientError, line: Vec<u8>, waiting_for: &str) -> ClientError {
         let mut deadline = Instant::now() + BANNER_WAIT.min(self.timeout);
         let mut next = Some(line);
@@ -277,7 +285,7 @@ impl<L: Link> Client<L> {
         error
     }
 
-    /// The error of a device that has printed its banner. The device is asked for the reason of its reset.
+    /// The error for a device that has printed its banner. The device is asked for the reason of its reset.
     pub(super) fn restarted(&mut self, waiting_for: &str) -> ClientError {
         let reason = self.last_reset().unwrap_or(None);
         let reason = reason.unwrap_or_else(|| "its `stats` do not give the reason".to_owned());
@@ -300,7 +308,7 @@ impl<L: Link> Client<L> {
         Ok(None)
     }
 
-    /// The next byte. `None` if none comes for `patience`; a long wait is shown.
+    /// The next byte. `None` if none comes for `patience`. A long wait is shown to the user.
     pub(super) fn patient_byte(&mut self, waiting_for: &str, patience: Duration) -> Result<Option<u8>, ClientError> {
         let deadline = Instant::now() + patience;
         if let Some(byte) = self.byte(deadline.min(Instant::now() + SHOWN_AFTER))? {
@@ -341,7 +349,7 @@ impl<L: Link> Client<L> {
         Ok(Some(self.received[self.taken - 1]))
     }
 
-    /// The error of a device that sent nothing for `patience`.
+    /// The error for a device that sent nothing for `patience`.
     pub(super) fn silent(&self, waiting_for: &str, patience: Duration) -> ClientError {
         let waiting_for = waiting_for.to_owned();
         ClientError::Silent { waiting_for, seconds: patience.as_secs_f64(), last_seen: quoted(&self.seen) }
@@ -382,7 +390,7 @@ fn any_json(line: &[u8]) -> Option<Value> {
     json(line.get(begin..=end)?)
 }
 
-/// Refuses a device that says in this answer that it uses another protocol.
+/// Checks the protocol version that an answer contains.
 fn check_protocol(value: &Value) -> Result<(), ClientError> {
     match value.get("protocol").and_then(Value::as_u64) {
         Some(PROTOCOL) => Ok(()),

@@ -29,6 +29,7 @@ pub enum Kind {
 /// An open connection. A thread reads from it, so that waiting for bytes can time out. Dropping it closes the
 /// connection and stops QEMU.
 pub struct Connection {
+    /// Bytes from the reading thread, or the reason for their end.
     incoming: Receiver<Result<Vec<u8>, String>>,
     /// The reason for the end of the incoming bytes.
     ended: Option<String>,
@@ -36,13 +37,17 @@ pub struct Connection {
     kind: Kind,
     /// True if bytes have been received.
     has_received: bool,
+    /// Set to end the reading thread.
     stop: Arc<AtomicBool>,
+    /// The emulator, if it runs the device.
     process: Option<Process>,
 }
 
 /// The sending half of a [`Connection`], for another thread.
 pub struct SendHalf {
+    /// The name of the connection, for error messages.
     name: String,
+    /// `None` once [`Connection::take_send_half`] has taken it.
     writer: Option<Box<dyn Write + Send>>,
 }
 
@@ -175,7 +180,7 @@ impl SendHalf {
     }
 }
 
-/// Reads until the end, an error, or the drop of the connection.
+/// Sends on everything that it reads, until the end, an error, or the drop of the connection.
 fn read_all(mut reader: impl Read, sender: &Sender<Result<Vec<u8>, String>>, stop: &AtomicBool) {
     let mut buffer = [0; 4096];
     while !stop.load(Ordering::Relaxed) {
@@ -192,6 +197,7 @@ fn read_all(mut reader: impl Read, sender: &Sender<Result<Vec<u8>, String>>, sto
     }
 }
 
+/// Returns true for an error after which the same call may succeed.
 fn is_temporary(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

@@ -11,7 +11,9 @@ use tern_runtime::{Answer, Model};
 use super::transport::{Link, LinkError};
 use crate::checksum::{crc32, crc32_hex};
 
+/// Most bytes that a host may send before the device acknowledges them.
 pub(crate) const WINDOW: u64 = 768;
+/// Number of bytes that one ACK acknowledges.
 pub(crate) const CREDIT: u64 = 256;
 
 /// A fault that the device simulates.
@@ -55,6 +57,7 @@ struct Counts {
 pub(crate) struct FakeDevice<'m> {
     model: &'m Model<'m>,
     scratch: Vec<i32>,
+    /// The answer to `info`.
     pub(crate) info: Value,
     pub(crate) fault: Fault,
     random: Random,
@@ -62,23 +65,30 @@ pub(crate) struct FakeDevice<'m> {
     queue: VecDeque<u8>,
     /// Bytes that the device sent and the host has not received.
     out: VecDeque<u8>,
+    /// The line received so far.
     line: Vec<u8>,
+    /// True if the device has sent its prompt, so that it echoes the line.
     prompted: bool,
     /// Number of the next answer; `None` outside of machine mode.
     number: Option<u32>,
     /// Checksum of the request that is being answered.
     request: u32,
     streaming: bool,
+    /// True if the last streamed byte was the escape byte.
     escaped: bool,
+    /// The streamed text received so far.
     text: Vec<u8>,
     /// All texts received.
     pub(crate) texts: Vec<Vec<u8>>,
     counts: Counts,
+    /// Most bytes sent and not acknowledged at once.
     pub(crate) most_outstanding: u64,
+    /// The number of times that the host entered the streaming mode.
     pub(crate) restarts: usize,
 }
 
 impl<'m> FakeDevice<'m> {
+    /// A device with the given model. `seed` decides where it cuts the bytes that it receives and sends.
     pub(crate) fn new(model: &'m Model<'m>, file: &[u8], seed: u64) -> Self {
         let info = json!({
             "protocol": 2, "firmware": "0.1.0", "board": "fake", "clock_hz": 25_000_000, "later": "ignored", "model_error": null,
@@ -107,6 +117,7 @@ impl<'m> FakeDevice<'m> {
         }
     }
 
+    /// Sends a line, in machine mode within its frame.
     fn send_line(&mut self, text: &str) {
         match &mut self.number {
             Some(number) => {
@@ -119,6 +130,7 @@ impl<'m> FakeDevice<'m> {
         self.out.extend(b"\r\n");
     }
 
+    /// Handles a byte from the host.
     fn take(&mut self, byte: u8) {
         if self.streaming {
             return self.take_streamed(byte);
@@ -137,6 +149,7 @@ impl<'m> FakeDevice<'m> {
         }
     }
 
+    /// Answers the command in `line`.
     fn run_line(&mut self) {
         let line = String::from_utf8(std::mem::take(&mut self.line)).unwrap();
         if std::mem::take(&mut self.prompted) {
@@ -168,6 +181,7 @@ impl<'m> FakeDevice<'m> {
         }
     }
 
+    /// Handles a byte of the streaming mode.
     fn take_streamed(&mut self, byte: u8) {
         if let Fault::SilentAfter(bytes) = self.fault
             && self.counts.consumed >= bytes
@@ -199,6 +213,7 @@ impl<'m> FakeDevice<'m> {
         }
     }
 
+    /// Answers the streamed text, with the fault that is due.
     fn answer(&mut self) {
         let (number, mut text) = (self.texts.len(), std::mem::take(&mut self.text));
         if self.fault == Fault::Misread(number) {

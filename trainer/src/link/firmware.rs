@@ -6,7 +6,7 @@ use tern_boards::Board;
 
 use super::transport::OpenError;
 
-/// The folder of Tern's source code that this program was built from; it may be gone by now.
+/// The folder with the source code that this program was built from. It may no longer exist.
 const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Where to look for firmware that no option names.
@@ -31,6 +31,7 @@ pub(super) fn find(named: Option<PathBuf>, board: &Board) -> Result<PathBuf, Ope
     find_in(named.or(variable), board, &Places { here: &here, program, checkout: Path::new(CHECKOUT) })
 }
 
+/// Finds the firmware in the given places.
 fn find_in(named: Option<PathBuf>, board: &Board, places: &Places<'_>) -> Result<PathBuf, OpenError> {
     if let Some(path) = named {
         return match std::fs::metadata(&path) {

@@ -37,7 +37,7 @@ fn cut_sum(line: &[u8]) -> Option<(&[u8], u32)> {
     Some((before.strip_suffix(b" ")?, u32::from_str_radix(digits, 16).ok()?))
 }
 
-/// Checks the numbers of answers, and that each belongs to the next request.
+/// Checks that answers have consecutive numbers, and that each belongs to the next request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FrameChecker {
     /// Number of the next answer.
@@ -45,7 +45,7 @@ pub(super) struct FrameChecker {
     /// Checksums of the requests that are not answered yet.
     requests: VecDeque<u32>,
     /// True after the device lost bytes, when it is unknown which request an answer belongs to.
-    is_lost: bool,
+    ignores_requests: bool,
 }
 
 impl FrameChecker {
@@ -61,7 +61,7 @@ impl FrameChecker {
 
     /// Stops checking which request an answer belongs to, until [`reset`](FrameChecker::reset).
     pub fn lose_requests(&mut self) {
-        self.is_lost = true;
+        self.ignores_requests = true;
     }
 
     /// Forgets all requests.
@@ -80,7 +80,7 @@ impl FrameChecker {
         // The device gives the checksum 0 to a request that lost bytes in its queue.
         let is_cut = request == 0 && json.starts_with(br#"{"error":"overflow""#);
         match expected {
-            Some(expected) if expected != request && !is_cut && !self.is_lost => {
+            Some(expected) if expected != request && !is_cut && !self.ignores_requests => {
                 Err(format!("it answers a request with the checksum {request:08x}, expected {expected:08x}"))
             }
             _ => Ok(json),

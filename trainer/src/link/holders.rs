@@ -1,4 +1,5 @@
-//! The programs that have a file open, such as a serial port. Linux tells them in `/proc`; elsewhere none is found.
+//! The programs that have a file open, such as a serial port. They are found in Linux's `/proc`; elsewhere the list is
+//! empty.
 
 use std::fs;
 use std::path::Path;

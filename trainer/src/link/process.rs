@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 
 /// Once this many bytes of the emulator's stderr are kept, the rest is discarded.
 const MAX_ERROR_BYTES: usize = 4096;
-/// Time in which QEMU is expected to end after its console has closed.
+/// Longest wait for the end of QEMU after its console has closed.
 const END_WAIT: Duration = Duration::from_secs(1);
-/// Time between two looks at whether QEMU has ended.
+/// Time between two checks whether QEMU has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// QEMU's process. Dropping it kills the process.
 pub(super) struct Process {
+    /// The name of the program, for messages.
     program: &'static str,
     child: Child,
+    /// The first bytes of its stderr.
     errors: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -30,7 +32,7 @@ impl Process {
                 let mut buffer = [0; 1024];
                 while let Ok(count @ 1..) = stderr.read(&mut buffer) {
                     let Ok(mut kept) = errors.lock() else { return };
-                    // The first error is the one that explains.
+                    // The first error is the cause; later ones follow from it.
                     if kept.len() < MAX_ERROR_BYTES {
                         kept.extend_from_slice(&buffer[..count]);
                     }

@@ -28,7 +28,8 @@ pub struct Emulation {
     pub firmware: PathBuf,
     /// Device file to load into the model slot; `None` leaves the slot empty.
     pub model: Option<PathBuf>,
-    /// File that keeps the board's flash, made if it is missing; without it the flash is lost when the emulator ends.
+    /// File that keeps the board's flash, created if it is missing. Without it the flash is lost when the emulator
+    /// ends.
     pub flash: Option<PathBuf>,
     /// File for the firmware's defmt log.
     pub log: Option<PathBuf>,
@@ -112,7 +113,7 @@ impl Emulation {
         Ok(Connection::new(format!("QEMU {}", self.board.name), Kind::Emulated, stdout, stdin).with_process(process))
     }
 
-    /// Checks the files and the options before QEMU is started, since its own messages do not help.
+    /// Checks the files and the options before QEMU is started, since its own messages do not name the cause.
     fn check(&self, emulator: &Emulator) -> Result<(), OpenError> {
         let Board { name: board, slot, .. } = self.board;
         let unsupported = |text| Err(OpenError::Unsupported(text));
@@ -149,11 +150,9 @@ impl Emulation {
         }
         Ok(())
     }
-}
 
-impl Emulation {
-    /// The name of the board that the firmware is built for, if that is another one of the table. A firmware contains
-    /// the name of its board; on another board it faults.
+    /// The name of the board that the firmware is built for, if that is another known board. A firmware contains the
+    /// name of its board; on another board it faults.
     fn other_board(&self) -> Option<&'static str> {
         let elf = fs::read(&self.firmware).unwrap_or_default();
         let contains = |board: &&Board| elf.windows(board.name.len()).any(|bytes| bytes == board.name.as_bytes());

@@ -1,5 +1,7 @@
-//! The streaming mode of the console: sends texts of any length, and never more bytes at once than the device has room
-//! for.
+//! The streaming mode of the console, which sends texts of any length without overflowing the device's buffer.
+//!
+//! The device acknowledges the bytes that it has read: one ACK for each `credit` bytes. The host sends no more than a
+//! `window` of bytes that are not acknowledged.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,8 +13,11 @@ use tern_format::times;
 use super::client::{Client, ClientError, DeviceError, ETX, Event, json, parse, unexpected, unreadable};
 use super::transport::Link;
 
+/// Ends a text.
 const EOT: u8 = 0x04;
+/// Escapes the next byte, which is sent XOR 0x40.
 const DLE: u8 = 0x10;
+/// Abandons a text.
 const CAN: u8 = 0x18;
 
 /// The classification of a text by the device.
@@ -23,6 +28,7 @@ pub struct Classification {
     pub class: Option<usize>,
     /// `[classes]`, Q16.
     pub logits: Vec<i32>,
+    /// Number of tokens in the text.
     pub tokens: u64,
     /// Number of tokens that are not in the vocabulary.
     pub unknown: u64,
@@ -42,11 +48,13 @@ pub enum Reply {
 /// The device's counts at the end of the streaming mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct StreamEnd {
+    /// Bytes received.
     pub bytes: u64,
+    /// Texts answered.
     pub texts: u64,
 }
 
-/// A device in streaming mode. The number of bytes sent and not acknowledged never exceeds the window.
+/// A device in streaming mode.
 #[derive(Debug)]
 pub struct Streaming<'c, L> {
     client: &'c mut Client<L>,
@@ -58,7 +66,7 @@ pub struct Streaming<'c, L> {
     sent: u64,
     /// Bytes of these that the device has acknowledged.
     acknowledged: u64,
-    /// The most time that the device takes for a token, which may be a byte.
+    /// The longest time that the device takes for a token. A text has at most one token for each byte.
     token_time: Duration,
     /// Length in bytes of the longest text so far.
     longest: u32,
@@ -78,8 +86,8 @@ struct StreamStart {
 }
 
 impl<L: Link> Client<L> {
-    /// Enters the streaming mode. `macs_per_token`: the multiply-accumulates that the model takes for a token, after
-    /// which the wait for the answer to a text is measured.
+    /// Enters the streaming mode. `macs_per_token`: the multiply-accumulates that the model takes for a token, which
+    /// determine how long an answer may take.
     pub fn stream(&mut self, macs_per_token: usize) -> Result<Streaming<'_, L>, ClientError> {
         let StreamStart { window, credit } = enter(self)?;
         let (sent, acknowledged, outstanding, answered, longest, replies) = (0, 0, 0, 0, 0, VecDeque::new());
@@ -111,7 +119,7 @@ impl<L: Link> Streaming<'_, L> {
         while !unsent.is_empty() {
             let room = self.window - (self.sent - self.acknowledged);
             if room == 0 {
-                self.progress("an ACK")?;
+                self.handle_next("an ACK")?;
                 continue;
             }
             let (now, later) = unsent.split_at(unsent.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
@@ -137,7 +145,7 @@ impl<L: Link> Streaming<'_, L> {
                 self.outstanding -= 1;
                 return Ok(Some(reply));
             }
-            self.progress("an answer")?;
+            self.handle_next("an answer")?;
         }
     }
 
@@ -181,7 +189,7 @@ impl<L: Link> Streaming<'_, L> {
     }
 
     /// Handles the next ACK or reply.
-    fn progress(&mut self, waiting_for: &str) -> Result<(), ClientError> {
+    fn handle_next(&mut self, waiting_for: &str) -> Result<(), ClientError> {
         match self.receive(waiting_for)? {
             // The device left the mode without being asked: it misread a byte.
             Some(value) => Err(unexpected(&value, waiting_for)),

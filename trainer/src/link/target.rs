@@ -84,7 +84,7 @@ impl LinkArgs {
             return Ok(Target::Tcp { address: address.clone() });
         }
         let board = self.board.as_deref().and_then(Board::named).unwrap_or(tern_boards::DEFAULT);
-        // A flash that is kept in a file has its own model.
+        // A flash that is kept in a file contains a model already.
         let model = model.filter(|_| self.flash.is_none()).cloned();
         let emulation = Emulation::new(board, self.firmware.clone(), model)?;
         Ok(Target::Qemu(Emulation { flash: self.flash.clone(), log: self.log.clone(), ..emulation }))
@@ -139,6 +139,7 @@ impl Target {
     }
 }
 
+/// Opens a serial port.
 fn serial(path: &str, baud: u32) -> Result<Connection, OpenError> {
     let open = || {
         let mut writer = serialport::new(path, baud).timeout(READ_TIMEOUT).open()?;
@@ -161,6 +162,7 @@ fn serial(path: &str, baud: u32) -> Result<Connection, OpenError> {
     Ok(Connection::new(path.to_owned(), Kind::Port, reader, writer))
 }
 
+/// Connects to the first address of a host that answers.
 fn tcp(address: &str) -> std::io::Result<Connection> {
     let mut last = std::io::ErrorKind::AddrNotAvailable.into();
     for candidate in address.to_socket_addrs()? {

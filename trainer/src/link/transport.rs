@@ -1,4 +1,4 @@
-//! The byte stream to a device and its errors, whose messages include those of their causes.
+//! The byte stream to a device and its errors.
 
 use std::io;
 use std::path::PathBuf;
@@ -19,17 +19,18 @@ pub trait Link {
     }
 }
 
+/// True after an interrupt that [`take_interrupt`] has not returned yet.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Makes Ctrl-C and termination signals end the next [`Link::receive`] with [`LinkError::Interrupted`], and not the
 /// process, so that the device is left ready for the next command, and destructors restore the terminal and stop the
 /// emulator.
 pub fn catch_interrupts() {
-    // This fails if the command has installed a handler already; then that one decides.
+    // This fails if the command has installed a handler already, which then stays.
     let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
 }
 
-/// Returns true once for each interrupt since [`catch_interrupts`].
+/// Returns true if there was an interrupt since the last call.
 pub(super) fn take_interrupt() -> bool {
     INTERRUPTED.swap(false, Ordering::Relaxed)
 }
@@ -124,12 +125,13 @@ fn hint(kind: &str) -> &'static str {
     }
 }
 
-/// The state of a port that these programs have open.
+/// The part of a message about a port that these programs have open.
 pub(super) fn in_use(holders: &[String]) -> String {
     let by = if holders.is_empty() { "another program".to_owned() } else { holders.join(", ") };
     format!("in use by {by}")
 }
 
+/// The part of a message that lists the ports of this computer.
 fn available(ports: &[String]) -> String {
     if ports.is_empty() {
         "this computer has no serial port: is the device plugged in?".to_owned()

@@ -1,4 +1,4 @@
-//! The times for which this side waits for a device.
+//! The times for which the host waits for a device.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ pub fn milliseconds(number: u32) -> Duration {
     Duration::from_millis(number.into())
 }
 
-/// The time to wait for the answer to a line: the `timeout` of other lines, or longer for a command that may take long.
+/// The longest silence before the answer to a line: `timeout`, or more after a command that may take long.
 pub fn patience(line: &[u8], timeout: Duration) -> Duration {
     let line = line.strip_prefix(b"@").unwrap_or(line).trim_ascii_end();
     timeout.max(milliseconds(match line {

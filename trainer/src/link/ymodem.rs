@@ -1,7 +1,7 @@
 //! Sends a file by YMODEM to the console's `load`: blocks of 1,024 bytes with CRC-16.
 //!
 //! The receiver asks again for everything that it does not get: by NAK, or before and after the blocks of the file by
-//! `C`. So this side only repeats what it sent last. It waits for an answer, and never for a time, before it sends.
+//! `C`. The sender therefore only repeats what it sent last, and it never sends without such a request or an ACK.
 
 use std::time::{Duration, Instant};
 
@@ -16,21 +16,28 @@ use super::waits::milliseconds;
 
 const CRC16: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
 
+/// The first byte of a short block.
 const SOH: u8 = 0x01;
+/// The first byte of a long block.
 const STX: u8 = 0x02;
+/// The end of the file.
 const EOT: u8 = 0x04;
+/// A receiver's request for the last block again.
 const NAK: u8 = 0x15;
+/// Two of this byte cancel the transfer.
 const CAN: u8 = 0x18;
 /// The byte that fills the last block of a file.
 const SUB: u8 = 0x1a;
 /// The byte with which a receiver asks for blocks with CRC-16.
 const WANT_CRC: u8 = b'C';
 
-/// Lengths of the two kinds of blocks in bytes.
+/// Length of a short block in bytes.
 const SHORT_BLOCK: usize = 128;
+/// Length of a long block in bytes.
 const LONG_BLOCK: usize = 1024;
 /// Maximum number of attempts to send a block.
 const ATTEMPTS: u32 = 10;
+
 /// The reason for the early end of a transfer.
 enum Stopped {
     /// The device has answered `load` with this line.
@@ -124,7 +131,7 @@ impl<L: Link> Client<L> {
         Err(Stopped::Failed(ClientError::Unexpected { found, expected: EXPECTED.to_owned() }))
     }
 
-    /// Waits for the receiver's next control byte. CAN alone is noise; after two the answer follows.
+    /// Waits for the receiver's next control byte. A single CAN is noise; after two the answer to `load` follows.
     fn control(&mut self, waiting_for: &str) -> Result<u8, Stopped> {
         let patience = self.timeout().max(milliseconds(times::BLOCK_WAIT));
         match self.reply(waiting_for, patience)? {
@@ -163,7 +170,7 @@ impl<L: Link> Client<L> {
         Ok(None)
     }
 
-    /// Ends a transfer that this side gives up, and reads the answer to `load`.
+    /// Cancels the transfer, and reads the answer to `load`.
     fn cancel(&mut self) {
         let patience = milliseconds(times::CANCEL_WAIT);
         if self.send(CANCEL).is_err() {

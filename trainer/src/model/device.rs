@@ -14,6 +14,7 @@ fn integer_logits(values: tern_runtime::Logits<'_>) -> Logits {
     Logits::Integer { values: values.iter().collect(), scale: NATS_PER_UNIT }
 }
 
+/// A session of the runtime as a [`Reader`].
 struct DeviceReader<'s>(TextSession<'s>);
 
 impl Reader for DeviceReader<'_> {

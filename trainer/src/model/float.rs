@@ -1,4 +1,4 @@
-//! [`FloatModel`] as a [`Model`], and how it generates text.
+//! [`FloatModel`] as a [`Model`], and the drawing of tokens with which it generates text.
 
 use super::{Model, Reader, Sampling, TraceStep};
 use crate::float_model::{Config, FloatModel};
@@ -29,6 +29,7 @@ impl Model for FloatModel {
         let ids = self.vocabulary().encode(text);
         let mut surface = Surface::new(self.vocabulary().tokenizer(), text);
         let ngrams = self.config().ngrams().map(|ngrams| ngrams.buckets_by_word(text));
+        // Without n-grams one run gives the logits after each token; with them every prefix is run on its own.
         let after_each = if ngrams.is_some() { Vec::new() } else { self.network().logits_after_each(&ids) };
         let step = |(index, &id): (usize, &u32)| {
             let is_known = id != UNK;
@@ -69,6 +70,7 @@ impl Model for FloatModel {
     }
 }
 
+/// A [`FloatModel`] as a [`Reader`].
 struct FloatReader<'m> {
     model: &'m FloatModel,
     state: State,
@@ -77,6 +79,7 @@ struct FloatReader<'m> {
 }
 
 impl<'m> FloatReader<'m> {
+    /// A reader in the initial state.
     fn new(model: &'m FloatModel) -> Self {
         let hidden = vec![0.0; model.config().hidden_size];
         FloatReader { model, state: model.network().initial_state(1), hidden }
@@ -103,7 +106,7 @@ fn draw(logits: &[f32], sampling: Sampling, rng: &mut ChaCha8Rng) -> u32 {
     let highest = f64::from(ranked[0].1);
     let weight = |&(_, logit): &(u32, f32)| ((f64::from(logit) - highest) / sampling.temperature).exp();
     let weights: Vec<f64> = ranked[..candidates].iter().map(weight).collect();
-    // A random point in the intervals of the tokens, each as long as its weight: the interval that holds it wins.
+    // The weights as intervals side by side: the token whose interval contains a random point is drawn.
     let mut point = rng.random::<f64>() * weights.iter().sum::<f64>();
     let drawn = weights.iter().position(|weight| {
         point -= weight;
@@ -112,7 +115,7 @@ fn draw(logits: &[f32], sampling: Sampling, rng: &mut ChaCha8Rng) -> u32 {
     ranked[drawn.unwrap_or(0)].0
 }
 
-/// The tokens but PAD and UNK with their logits, the most probable first, the lower id first of equal ones.
+/// All tokens except PAD and UNK with their logits, the most probable first. Of equal ones the lower id is first.
 pub fn ranked_tokens(logits: &[f32]) -> Vec<(u32, f32)> {
     let with_ids = (0..).zip(logits.iter().copied());
     let mut ranked: Vec<(u32, f32)> = with_ids.filter(|(id, _)| ![PAD, UNK].contains(id)).collect();

@@ -20,11 +20,11 @@ pub struct Statistics {
     pub texts: usize,
     /// Number of tokens or steps read.
     pub tokens: usize,
-    /// Number of occurrences of each token, by desktop id: `[vocab_size]`. Empty for a model that reads values.
+    /// Number of occurrences of each token, by float id: `[vocab_size]`. Empty for a model that reads values.
     pub counts: Vec<f64>,
     /// Largest |normalised number|; 0 for a model that reads tokens.
     pub largest_x: f64,
-    /// `[layer][direction]`
+    /// The statistics of the recurrent layers: `[layer][direction]`.
     pub layers: Vec<Vec<LayerStatistics>>,
     /// Number of times that the head was applied: after each step of a language model, else after each sequence.
     pub reads: usize,
@@ -67,8 +67,10 @@ pub struct GateStatistics {
 }
 
 impl GateStatistics {
+    /// The statistics of no pre-activations.
     const NONE: GateStatistics = GateStatistics { range: [f64::INFINITY, f64::NEG_INFINITY], count: 0, saturated: 0 };
 
+    /// Adds a pre-activation. `end`: the end of the device's activation table.
     fn add(&mut self, z: f64, end: f64) {
         self.range = [self.range[0].min(z), self.range[1].max(z)];
         self.count += 1;
@@ -125,11 +127,13 @@ pub fn calibrate<'a>(model: &FloatModel, samples: impl IntoIterator<Item = &'a S
     all
 }
 
+/// Adds values to the sums of their columns.
 fn add(sums: &mut [f64], values: &[f32]) {
     sums.iter_mut().zip(values).for_each(|(sum, &v)| *sum += f64::from(v));
 }
 
 impl Statistics {
+    /// Runs the model over a sample, and adds its activations. The means are sums until all samples have been added.
     fn add(&mut self, model: &FloatModel, sample: &Sample) {
         let (config, recurrent) = (model.config(), model.config().recurrent());
         let input = Input::from(sample);
@@ -163,8 +167,9 @@ impl Statistics {
         self.tokens += sample.steps.len();
     }
 
-    /// Adds one direction of a layer for one sequence. `inputs`: `[steps, input_size]`; `states`: `[steps,
-    /// hidden_size]`.
+    /// Adds one direction of a layer for one sequence. `inputs`: `[steps, input_size]`; `states`, the hidden state
+    /// after each step: `[steps, hidden_size]`. The network does not keep its pre-activations, so they are computed
+    /// again.
     fn add_layer(&mut self, layer: usize, direction: Direction, gates: &Gates<'_>, inputs: &[f32], states: &[f32]) {
         let is_reverse = direction == Direction::Reverse;
         let statistics = &mut self.layers[layer][usize::from(is_reverse)];
@@ -195,7 +200,7 @@ impl Statistics {
     }
 }
 
-/// The weights of one direction of a layer, to compute its pre-activations.
+/// The weights and biases with which one direction of a layer computes its pre-activations.
 pub(crate) struct Gates<'w> {
     cell: Cell,
     w_ih: &'w [f32],
@@ -204,6 +209,7 @@ pub(crate) struct Gates<'w> {
 }
 
 impl<'w> Gates<'w> {
+    /// The layer whose parameters have the given names.
     pub(crate) fn new(cell: Cell, weights: &'w Weights, names: &LayerNames) -> Self {
         let [w_ih, w_hh] = [&names.w_ih, &names.w_hh].map(|name| weights[name].data.as_slice());
         Gates { cell, w_ih, w_hh, biases: Biases::of_layer(cell, weights, names) }
@@ -226,6 +232,7 @@ impl<'w> Gates<'w> {
     }
 }
 
+/// The dot product of two vectors in 64 bits.
 fn dot(row: &[f32], v: &[f32]) -> f64 {
     row.iter().zip(v).map(|(&w, &v)| f64::from(w) * f64::from(v)).sum()
 }

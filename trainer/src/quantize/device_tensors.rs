@@ -8,14 +8,11 @@ use super::row::{LargeWeights, Row};
 use crate::architecture::{Cell, names};
 use crate::float_model::{FloatModel, Refusal};
 use crate::recipe::{Anchor, Bits};
+use crate::vocabulary::RESERVED_IDS;
+use tern_format::limits::NAME_BYTES;
 use tern_format::{Packing, Task, TokenizerKind};
-use tern_runtime::write::{Aligned, Dtype, Tensor, Words, in_4_bits, packed, to_bytes};
+use tern_runtime::write::{Aligned, Dtype, Metadata, Tensor, in_4_bits, packed, to_bytes};
 use tern_runtime::{LoadError, Model};
-
-/// Largest length of a model's name in bytes.
-const NAME_BYTES: usize = 64;
-/// Number of tokens that every vocabulary has: PAD and UNK.
-const SPECIAL_TOKENS: usize = 2;
 
 /// The golden examples of a device file, without their logits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +24,7 @@ pub enum Golden {
 }
 
 impl Golden {
+    /// Number of examples.
     fn len(&self) -> usize {
         match self {
             Golden::Texts(texts) => texts.len(),
@@ -34,6 +32,7 @@ impl Golden {
         }
     }
 
+    /// The tensors of the inputs.
     fn tensors(&self, channels: usize) -> Vec<Tensor> {
         match self {
             Golden::Texts(texts) => Tensor::texts("golden", texts.iter().map(String::as_str)).into(),
@@ -62,10 +61,10 @@ pub fn to_file(
     packing: Packing,
 ) -> Result<Vec<u8>, QuantizeError> {
     let has_embedding = matches!(quantized.inputs, Inputs::Tokens(_));
-    if has_embedding && model.vocabulary().len() <= SPECIAL_TOKENS {
+    if has_embedding && model.vocabulary().len() <= RESERVED_IDS {
         return Err(QuantizeError::EmptyVocabulary);
     }
-    let metadata = words(model, quantized).metadata();
+    let metadata = metadata(model, quantized).entries();
     let tensors = tensors(model, statistics, quantized);
     let (metadata, tensors) =
         if quantized.layers.is_empty() { (metadata, tensors) } else { packed(packing, &metadata, tensors) };
@@ -94,9 +93,9 @@ pub fn to_file(
 }
 
 /// The metadata of a model's device file.
-fn words(model: &FloatModel, quantized: &Quantized) -> Words {
+fn metadata(model: &FloatModel, quantized: &Quantized) -> Metadata {
     let config = model.config();
-    Words {
+    Metadata {
         task: config.task,
         input: config.input,
         tokenizer: model.vocabulary().tokenizer(),
@@ -116,7 +115,8 @@ fn words(model: &FloatModel, quantized: &Quantized) -> Words {
     }
 }
 
-/// Packs a tensor to 4 bits if the widths ask for it. Its values are already rounded to 4 bits.
+/// Stores a tensor with 4 bits for each weight if the model's widths ask for it. The weights are already rounded to 4
+/// bits.
 fn pack_4_bits(quantized: &Quantized, tensor: Tensor) -> Vec<Tensor> {
     let is_recurrent = tensor.name.contains(".weight_ih_") || tensor.name.contains(".weight_hh_");
     let bits = match tensor.name.as_str() {
@@ -141,7 +141,7 @@ fn tensors(model: &FloatModel, statistics: &Statistics, quantized: &Quantized) -
     let mut tensors =
         vec![Tensor::new("name", Dtype::U8, &[name.len()], name.as_bytes()), numbers("calibration", figures)];
     tensors.extend(input_tensors(model, &quantized.inputs));
-    let suffixes = Words::places(config.num_layers, config.bidirectional);
+    let suffixes = Metadata::layer_suffixes(config.num_layers, config.bidirectional);
     for (suffix, layer) in suffixes.iter().zip(quantized.layers.iter().flatten()) {
         tensors.extend(layer_tensors(config.cell, suffix, layer));
         if config.cell == Cell::RnnRelu {
@@ -168,7 +168,7 @@ fn tensors(model: &FloatModel, statistics: &Statistics, quantized: &Quantized) -
 
 /// The first bytes of a model's name, cut between characters; "model" if it is empty.
 fn name_of(name: &str) -> &str {
-    let end = (0..=name.len().min(NAME_BYTES)).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
+    let end = (0..=name.len().min(*NAME_BYTES.end())).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
     if end == 0 { "model" } else { &name[..end] }
 }
 
@@ -224,6 +224,7 @@ fn forecast_tensors(model: &FloatModel, inputs: &Inputs) -> Vec<Tensor> {
     ]
 }
 
+/// The tensors of a linear layer of the head.
 fn linear_tensors(name: &str, layer: &Linear) -> [Tensor; 3] {
     [
         matrix(&format!("{name}.weight"), &layer.rows),
@@ -278,6 +279,7 @@ fn matrix(name: &str, rows: &[Row]) -> Tensor {
     weights_tensor(name, &[rows.len(), rows[0].weights.len()], rows[0].bits, weights)
 }
 
+/// The multipliers of some rows.
 fn multipliers(name: &str, rows: &[Row]) -> Tensor {
     let multipliers: Vec<i16> = rows.iter().map(|row| row.multiplier).collect();
     Tensor::new(name, Dtype::I16, &[rows.len()], &multipliers)
@@ -288,6 +290,7 @@ fn real(name: &str, value: f64) -> Tensor {
     Tensor::new(name, Dtype::F32, &[1], &[(value as f32).to_bits()])
 }
 
+/// A vector of 32-bit integers.
 fn numbers(name: &str, numbers: impl IntoIterator<Item = i32>) -> Tensor {
     let numbers: Vec<i32> = numbers.into_iter().collect();
     Tensor::new(name, Dtype::I32, &[numbers.len()], &numbers)

@@ -14,35 +14,36 @@ pub struct Embedding {
     pub rows: Vec<Row>,
     /// The tokens from id 2 on, in the order of the device's ids.
     pub tokens: Vec<String>,
-    /// The desktop id of each device id.
-    pub desktop_ids: Vec<usize>,
+    /// The float id of each device id.
+    pub float_ids: Vec<usize>,
 }
 
 /// Quantises a table `[vocab_size, embedding_dim]`. The row of PAD is zero, since no text contains PAD.
 pub fn quantize(vocabulary: &Vocabulary, table: &Array, bits: Bits) -> Embedding {
     let dim = table.shape[1];
-    let desktop_ids: Vec<usize> = vocabulary.device_order().into_iter().map(|id| id as usize).collect();
-    let tokens = desktop_ids[2..].iter().map(|&id| vocabulary.tokens()[id].clone()).collect();
+    let float_ids: Vec<usize> = vocabulary.device_order().into_iter().map(|id| id as usize).collect();
+    let tokens = float_ids[2..].iter().map(|&id| vocabulary.tokens()[id].clone()).collect();
 
     let row = |id: usize| -> Vec<f64> {
         let row = &table.data[id * dim..][..dim];
         if id == 0 { vec![0.0; dim] } else { row.iter().map(|&value| f64::from(value)).collect() }
     };
     let largest = (0..vocabulary.len()).flat_map(row).fold(0f64, |max, value| max.max(value.abs()));
-    // The row with the largest value gets weight 127 and the largest multiplier. The file holds the scale as an f32.
+    // With this scale the row with the largest value gets the weight 127 and the largest multiplier. The file contains
+    // the scale as an f32, which is rounded up so that the multiplier still fits.
     let fitting = largest / (127.0 * 32_767.0) * f64::from(1 << 22);
     let scale = if largest > 0.0 { f64::from((fitting as f32).next_up()) } else { 1.0 };
     let unit = scale / f64::from(1 << 22);
-    let rows = desktop_ids.iter().map(|&id| quantize_row(bits, &row(id), None, unit, 1.0));
+    let rows = float_ids.iter().map(|&id| quantize_row(bits, &row(id), None, unit, 1.0));
     let rows = rows.map(|row| row.expect("the scale is chosen so that every multiplier fits")).collect();
-    Embedding { scale, rows, tokens, desktop_ids }
+    Embedding { scale, rows, tokens, float_ids }
 }
 
 impl Embedding {
-    /// The real vector that the device reads for each token, by desktop id.
-    pub fn by_desktop_id(&self) -> Vec<Vec<f64>> {
+    /// The real vector that the device reads for each token, by float id.
+    pub fn by_float_id(&self) -> Vec<Vec<f64>> {
         let mut table = vec![vec![]; self.rows.len()];
-        for (row, &id) in self.rows.iter().zip(&self.desktop_ids) {
+        for (row, &id) in self.rows.iter().zip(&self.float_ids) {
             table[id] = row.dequantize(None);
         }
         table

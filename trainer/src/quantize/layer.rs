@@ -1,19 +1,24 @@
-//! Quantisation of one direction of a recurrent layer, unit by unit. The rows of LSTM and GRU are paired.
+//! Quantisation of one direction of a recurrent layer, unit by unit.
+//!
+//! The gate rows of an LSTM or GRU are paired: the kernel computes the sums of two rows with one multiplication, and
+//! the first sum then contains 1/256 of the second. The quantisation of the first row accounts for that, so the second
+//! row is quantised before it.
 
 use super::calibrate::LayerStatistics;
-use super::row::{ACCUMULATOR_LIMIT, LARGEST_SHIFT, LargeWeights, Row, dot, in_pairs, quantize_row};
+use super::row::{ACCUMULATOR_LIMIT, LargeWeights, Row, dot, in_pairs, quantize_row};
 use crate::architecture::{Cell, LayerNames};
 use crate::nn::recurrent::Biases;
 use crate::recipe::Bits;
 use crate::weights::Weights;
+use tern_format::limits::SHIFT;
 
 /// A gate and the format of its pre-activation.
 struct Gate {
     /// Index of the gate in PyTorch's order.
     gate: usize,
-    /// The Q format of the pre-activation: input half, recurrent half.
+    /// The binary places of the sums that make up the pre-activation: input half, recurrent half.
     q: [i32; 2],
-    /// The gate of the second row of the pair, if this is the first.
+    /// The gate of the second row of the pair, if this gate's row is the first.
     second: Option<usize>,
 }
 
@@ -36,21 +41,22 @@ fn gates(cell: Cell) -> &'static [Gate] {
     }
 }
 
-/// Returns true for a GRU's gate n: its recurrent half has its own bias b_hn, since the reset gate multiplies it.
+/// Returns true for a GRU's gate n: its recurrent half has its own bias b_hn, since the reset gate multiplies only that
+/// half.
 pub fn has_recurrent_bias(cell: Cell, gate: usize) -> bool {
     cell == Cell::Gru && gate == 2
 }
 
-/// One row of a unit: its two halves and their biases.
+/// The weights of one gate of a unit: its two halves and their biases.
 #[derive(Clone, Debug)]
 pub struct GateRow {
     /// Input half.
     pub ih: Row,
     /// Recurrent half.
     pub hh: Row,
-    /// Bias, in units of the input half's accumulator.
+    /// Bias, in units of the sum of the input half.
     pub bias: i32,
-    /// Bias of the recurrent half of a GRU's gate n, in units of its accumulator; otherwise 0.
+    /// Bias of the recurrent half of a GRU's gate n, in units of that half's sum; otherwise 0.
     pub hidden_bias: i32,
 }
 
@@ -59,7 +65,7 @@ pub struct GateRow {
 pub struct Layer {
     /// `[unit][gate]`, gates in PyTorch's order.
     pub units: Vec<Vec<GateRow>>,
-    /// Shift of the requantisation.
+    /// Shift that follows the multiplication of a sum by its row's multiplier.
     pub shift: u32,
     /// The scales of its input and output.
     pub scales: Scales,
@@ -88,7 +94,7 @@ impl Layer {
 
 /// Quantises one direction of a layer with the smallest possible shift.
 ///
-/// `mean_x`: the mean of the quantised input; that of the float model's input is in `statistics`.
+/// `mean_x`: the mean of the input as the device reads it. `statistics` has the mean of the float model's input.
 ///
 /// # Errors
 ///
@@ -116,12 +122,12 @@ pub fn quantize(
             hidden_bias: has_recurrent_bias(cell, gate).then(|| f64::from(biases.b_hn[unit])),
         }
     };
-    let quantized = (0..=LARGEST_SHIFT).find_map(|shift| {
+    let quantized = SHIFT.clone().find_map(|shift| {
         let units = (0..hidden_size).map(|unit| {
             let mut rows: Vec<Option<GateRow>> = vec![None; cell.gates()];
             for &Gate { gate, q, second } in gates(cell) {
                 let second = second.filter(|_| in_pairs(bits)).and_then(|second| rows[second].as_ref());
-                // The step of the multiplier 1 for inputs of scale 1.
+                // The real value of one integer weight in a row with the multiplier 1, for inputs of scale 1.
                 let steps = q.map(|q| f64::from(1 << shift) * scales.h / 2f64.powi(q + 1));
                 rows[gate] = Some(rounding.gate_row(&float_row(gate, unit), second, steps)?);
             }
@@ -156,14 +162,17 @@ struct Rounding<'a> {
 impl Rounding<'_> {
     /// Quantises one row; `None` if a multiplier would be too large. The multipliers grow until the sums fit 32 bits.
     ///
-    /// `second`: for the first row of a pair, the second row. `steps`: the step of the multiplier 1 in each half.
+    /// `second`: for the first row of a pair, the second row. `steps`: in each half, the real value of one integer
+    /// weight with the multiplier 1.
     ///
-    /// The biases correct the change of the mean by rounding: that of the recurrent half by its own bias if it has one.
+    /// Rounding the weights changes the mean of each half's sum. The bias corrects the change of both halves, but a
+    /// recurrent half with a bias of its own is corrected by that.
     fn gate_row(&self, real: &FloatRow, second: Option<&GateRow>, steps: [f64; 2]) -> Option<GateRow> {
         let Rounding { bits, scales, statistics, mean_x } = *self;
-        // A second row adds 1/256 of its sum to that of the first; 1 more, because the shift rounds down.
+        // The first row's sum contains 1/256 of the second row's: at most this, with 1 for the rounding of the shift.
         let from_second = |bound: i64| (bound >> 8) as f64 + 1.0;
         let mut least_multiplier = 1.0;
+        // `lost`: the mean of the float sum minus the mean of the rounded one.
         let (hh, lost_h, hidden_bias) = loop {
             let second = second.map(|row| &row.hh);
             let weights = second.map(|row| &row.weights[..]);

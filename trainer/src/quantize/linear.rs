@@ -1,17 +1,18 @@
 //! Quantisation of a linear layer of the head.
 
-use super::row::{ACCUMULATOR_LIMIT, LARGEST_SHIFT, LargeWeights, Row, dot, quantize_row};
+use super::row::{ACCUMULATOR_LIMIT, LargeWeights, Row, dot, quantize_row};
 use crate::recipe::Bits;
 use crate::weights::Array;
+use tern_format::limits::SHIFT;
 
 /// A quantised layer.
 #[derive(Clone, Debug)]
 pub struct Linear {
     /// One row for each output.
     pub rows: Vec<Row>,
-    /// In units of the accumulator.
+    /// The biases, in units of the sums of weights times inputs.
     pub biases: Vec<i32>,
-    /// Shift of the requantisation.
+    /// Shift that follows the multiplication of a sum by its row's multiplier.
     pub shift: u32,
 }
 
@@ -31,7 +32,7 @@ pub fn quantize(
 ) -> Result<Linear, LargeWeights> {
     let rows: Vec<Vec<f64>> =
         weight.data.chunks_exact(mean.len()).map(|row| row.iter().map(|&w| f64::from(w)).collect()).collect();
-    let linear = (0..=LARGEST_SHIFT).find_map(|shift| {
+    let linear = SHIFT.clone().find_map(|shift| {
         let unit = f64::from(1 << shift) / (2.0 * one * scale);
         let all = rows.iter().zip(&bias.data).map(|(row, &bias)| row_and_bias(row, bias.into(), mean, scale, unit));
         let (rows, biases) = all.collect::<Option<(Vec<_>, Vec<_>)>>()?;
@@ -40,7 +41,8 @@ pub fn quantize(
     linear.ok_or_else(|| LargeWeights { layer: name.to_owned() })
 }
 
-/// Quantises a row and its bias. The multiplier grows until the sums fit 32 bits.
+/// Quantises a row and its bias. The multiplier grows until the sums fit 32 bits. `unit`: the real value of one integer
+/// weight with the multiplier 1.
 fn row_and_bias(weights: &[f64], bias: f64, mean: &[f64], scale: f64, unit: f64) -> Option<(Row, i32)> {
     let mut least_multiplier = 1.0;
     loop {

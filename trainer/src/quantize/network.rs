@@ -13,7 +13,7 @@ use tern_format::limits::SHIFT;
 use tern_format::{Input, Task};
 use tern_runtime::LoadError;
 
-/// Why a float model cannot be quantised.
+/// The reasons why a float model cannot be quantised.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum QuantizeError {
     /// Weights are too large for the format.
@@ -53,7 +53,7 @@ pub struct Quantized {
     pub widths: Widths,
     /// The input.
     pub inputs: Inputs,
-    /// `[layer][direction]`
+    /// The recurrent layers: `[layer][direction]`.
     pub layers: Vec<Vec<Layer>>,
     /// The n-gram branch.
     pub ngrams: Option<ngrams::NgramTable>,
@@ -101,29 +101,10 @@ pub fn check_widths(widths: Widths, config: &Config) -> Result<(), String> {
 
 /// Quantises all layers.
 pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Result<Quantized, QuantizeError> {
-    let (config, weights, recurrent) = (model.config(), model.weights(), model.config().recurrent());
+    let (config, weights) = (model.config(), model.weights());
     let (inputs, input_scale) = inputs(model, statistics, widths.embedding)?;
-    // The device's embedding differs from the float model's, and so does the mean of the first layer's input.
-    let mean_embedding = match &inputs {
-        Inputs::Tokens(embedding) => Some(weighted_mean(&statistics.counts, &embedding.by_desktop_id())),
-        Inputs::Values { .. } | Inputs::None => None,
-    };
-    let mut layers = Vec::new();
-    let mut scale = input_scale;
-    for (index, directions) in statistics.layers.iter().enumerate() {
-        let largest_h = directions.iter().fold(0f64, |max, direction| max.max(direction.largest_h));
-        // Both directions share a scale, because the layer above reads them concatenated.
-        let h = if recurrent.cell == Cell::RnnRelu { with_headroom(largest_h) } else { 1.0 };
-        let scales = Scales { x: scale, h };
-        let quantized = directions.iter().zip(recurrent.directions()).map(|(statistics, &direction)| {
-            let mean_x = mean_embedding.as_ref().filter(|_| index == 0).unwrap_or(&statistics.mean_x).clone();
-            let names = recurrent.names(index, direction);
-            layer::quantize(weights, (recurrent.cell, &names), statistics, mean_x, scales, widths.recurrent)
-        });
-        layers.push(quantized.collect::<Result<Vec<_>, _>>()?);
-        scale = h;
-    }
-    let merged_scale = match (recurrent.bidirectional, recurrent.merge) {
+    let (layers, scale) = recurrent_layers(model, statistics, (&inputs, input_scale), widths.recurrent)?;
+    let merged_scale = match (config.bidirectional, config.merge) {
         (true, Merge::Sum) => 2.0 * scale,
         (true, Merge::Product) => scale * scale,
         _ => scale,
@@ -171,6 +152,38 @@ pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Re
         read_scales: [read_scale, fc_scale],
         column_scales,
     })
+}
+
+/// Quantises the recurrent layers. Also returns the scale of the last layer's hidden states. `input_scale`: the real
+/// value of `x` = 2^15 in the input of the first layer.
+fn recurrent_layers(
+    model: &FloatModel,
+    statistics: &Statistics,
+    (inputs, input_scale): (&Inputs, f64),
+    bits: Bits,
+) -> Result<(Vec<Vec<Layer>>, f64), LargeWeights> {
+    let recurrent = model.config().recurrent();
+    // The device's embedding differs from the float model's, and so does the mean of the first layer's input.
+    let mean_embedding = match inputs {
+        Inputs::Tokens(embedding) => Some(weighted_mean(&statistics.counts, &embedding.by_float_id())),
+        Inputs::Values { .. } | Inputs::None => None,
+    };
+    let mut layers = Vec::new();
+    let mut scale = input_scale;
+    for (index, directions) in statistics.layers.iter().enumerate() {
+        let largest_h = directions.iter().fold(0f64, |max, direction| max.max(direction.largest_h));
+        // Both directions share a scale, because the layer above reads them concatenated.
+        let h = if recurrent.cell == Cell::RnnRelu { with_headroom(largest_h) } else { 1.0 };
+        let scales = Scales { x: scale, h };
+        let quantized = directions.iter().zip(recurrent.directions()).map(|(statistics, &direction)| {
+            let mean_x = mean_embedding.as_ref().filter(|_| index == 0).unwrap_or(&statistics.mean_x).clone();
+            let names = recurrent.names(index, direction);
+            layer::quantize(model.weights(), (recurrent.cell, &names), statistics, mean_x, scales, bits)
+        });
+        layers.push(quantized.collect::<Result<Vec<_>, _>>()?);
+        scale = h;
+    }
+    Ok((layers, scale))
 }
 
 /// The shift of the hidden states before they are pooled, for a head with these rows: the largest one with which the
@@ -221,8 +234,8 @@ fn in_device_order(model: &FloatModel, inputs: &Inputs, name: &str) -> Array {
     let array = &model.weights()[name];
     match inputs {
         Inputs::Tokens(embedding) if model.config().task == Task::LanguageModel => {
-            let width = array.data.len() / embedding.desktop_ids.len();
-            let rows = embedding.desktop_ids.iter().flat_map(|&id| &array.data[id * width..][..width]);
+            let width = array.data.len() / embedding.float_ids.len();
+            let rows = embedding.float_ids.iter().flat_map(|&id| &array.data[id * width..][..width]);
             Array { shape: array.shape.clone(), data: rows.copied().collect() }
         }
         _ => array.clone(),

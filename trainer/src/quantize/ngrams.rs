@@ -1,5 +1,5 @@
-//! Quantisation of the n-gram branch. Its weights are multiples of one step since the training, so they are not
-//! rounded.
+//! Quantisation of the n-gram branch. The training already rounds its weights to multiples of one step, so they become
+//! integers without a further loss.
 
 use crate::float_model::NgramBranch;
 use crate::weights::Array;

@@ -3,10 +3,8 @@
 use crate::recipe::Bits;
 use tern_runtime::write::round_to_4_bits;
 
-/// The bound of accumulators: 2^31 with a margin for the rounding of the bound itself.
+/// The bound of the sums of weights times inputs: 2^31, less a margin for the rounding of the bound itself.
 pub(super) const ACCUMULATOR_LIMIT: f64 = 2_147_000_000.0;
-/// The largest shift of a requantisation that the format allows.
-pub(super) const LARGEST_SHIFT: u32 = 8;
 /// The largest multiplier, of 15 bits.
 const LARGEST_MULTIPLIER: f64 = 32_767.0;
 
@@ -18,8 +16,8 @@ pub struct LargeWeights {
     pub layer: String,
 }
 
-/// A quantised row. The real value of a weight `w` is `w · step`, in the first row of a pair `(w + second/256) · step`,
-/// and with 16 bits `w/256 · step`.
+/// A quantised row. The real value of a weight `w` is `w · step`; with 16 bits it is `w/256 · step`; and in the first
+/// row of a pair it is `(w + second/256) · step`, where `second` is the weight below it in the second row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// The bits of the weights.
@@ -28,7 +26,7 @@ pub struct Row {
     pub weights: Vec<i16>,
     /// The multiplier, 1 … 32,767.
     pub multiplier: i16,
-    /// The real value of the integer 1 (256 with 16 bits).
+    /// The real value of the weight 1, or with 16 bits of the weight 256.
     pub step: f64,
 }
 
@@ -45,7 +43,7 @@ fn integers_per_step(bits: Bits) -> f64 {
 /// Quantises one row. Returns `None` if its multiplier would need more than 15 bits.
 ///
 /// `second`: for the first row of a pair, the weights of the second row, which are added with a factor of 1/256.
-/// `unit`: the step of the multiplier 1. `least`: the smallest multiplier.
+/// `unit`: the step that a row with the multiplier 1 has. `least`: the smallest multiplier.
 ///
 /// The multiplier is rounded up first, and the weights are then rounded to its step. Weights of 4 bits are rounded to 8
 /// bits and then to 4.
@@ -95,6 +93,7 @@ impl Row {
     }
 }
 
+/// The dot product of two vectors.
 pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

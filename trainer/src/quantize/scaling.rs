@@ -2,18 +2,18 @@
 
 use crate::float_model::Channel;
 
-/// A standard deviation is 2^12 to 2^13 integer steps of a channel, unless its numbers are large. This is finer than
+/// A standard deviation of a channel becomes 2^12 to 2^13 integers, unless its numbers are large. This is finer than
 /// the network's input.
 const STD_BITS: i32 = 12;
-/// The fewest integer steps in a standard deviation; fewer are too coarse.
+/// The fewest integers in a standard deviation that are not too coarse.
 const LEAST_STEPS: f64 = 16.0;
 
 /// A real factor, applied as `(v · multiplier + 2^(shift−1)) >> shift`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ratio {
-    /// 2^29 … 2^30
+    /// An integer from 2^29 to 2^30.
     pub multiplier: i32,
-    /// 1 … 46
+    /// A shift from 1 to 46.
     pub shift: i32,
 }
 
@@ -22,7 +22,7 @@ pub struct Ratio {
 pub struct Scaling {
     /// Number of binary places, 0 … 30.
     pub fraction_bits: i32,
-    /// The channel's mean.
+    /// The channel's mean in this format.
     pub offset: i32,
     /// Factor from `integer - offset` to the input `x`, Q15 of the input's scale.
     pub to_model: Ratio,

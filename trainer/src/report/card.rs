@@ -26,6 +26,7 @@ impl ReportInputs {
         sections.concat()
     }
 
+    /// The purpose and the network of the model.
     fn description(&self) -> String {
         let config = &self.config;
         let own = self.recipe.as_ref().and_then(|recipe| recipe.card.description.as_deref());
@@ -70,6 +71,7 @@ impl ReportInputs {
         }
     }
 
+    /// The section with the validation figures.
     fn figures(&self) -> String {
         if !self.metrics["validation"].is_object() {
             return "## Figures\n\nNone: this model has no validation split. `tern eval` measures it on your data.\n\n"
@@ -82,7 +84,7 @@ impl ReportInputs {
         let mut rows = Vec::new();
         for &(pointer, name, format) in self.task.wording().figures {
             if let Some(value) = self.number(pointer).filter(|_| pointer.starts_with("/validation")) {
-                // Shares have four digits here, which other programs can read.
+                // Shares are written with four digits and without a percent sign, so that programs can read them.
                 let value = if value.fract() == 0.0 && value > 1.0 { format(value) } else { format!("{value:.4}") };
                 rows.push([name.to_owned(), value]);
             }
@@ -164,6 +166,7 @@ impl ReportInputs {
         format!("## On the device\n\nThe last `tern export` of this model, {compared}:\n\n{figures}\n")
     }
 
+    /// The section on the intended use and the limits.
     fn intended_use(&self) -> String {
         let (inputs, mut limits) = self.task.wording().intended_use;
         let with_refusal;
@@ -181,6 +184,7 @@ impl ReportInputs {
         )
     }
 
+    /// The section on the training data.
     fn training_data(&self) -> String {
         let (rows, pointer) = self.task.wording().training;
         let train = self.recipe.as_ref().map(|recipe| file_name(&recipe.data.train));
@@ -199,6 +203,7 @@ impl ReportInputs {
         )
     }
 
+    /// The section with example commands.
     fn commands(&self) -> String {
         let folder = shell(&self.config.name);
         let [validation, calibration] = self.task.wording().files;

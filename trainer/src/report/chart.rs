@@ -17,11 +17,11 @@ const SIZE: (u32, u32) = (360 * SCALE as u32, 210 * SCALE as u32);
 /// Number of points above which a line gets no dots, since they would touch.
 const MAX_DOTS: usize = 60;
 
-/// The first colour: the validation split, or this model.
+/// The colour of the validation split, or of this model.
 pub const FIRST: RGBColor = RGBColor(0x00, 0x64, 0xAD);
-/// The second colour: the training set, or a simpler method.
+/// The colour of the training set, or of a simpler method.
 pub const SECOND: RGBColor = RGBColor(0xC2, 0x52, 0x0A);
-/// The third colour: another simpler method.
+/// The colour of another simpler method.
 pub const THIRD: RGBColor = RGBColor(0x1B, 0x7F, 0x4B);
 /// The colour of actual values.
 pub const INK: RGBColor = RGBColor(0x18, 0x21, 0x2B);
@@ -64,7 +64,8 @@ pub fn lines(title: &str, axis: &str, lines: &[Line], marked: Option<f64>) -> Ma
     })
 }
 
-/// A chart of points, with a line along those of `frontier` in the first colour. The other points have the second one.
+/// A chart of points, with those of `frontier` in the first colour and joined by a line, the others in the second
+/// colour.
 pub fn frontier(title: &str, axis: &str, points: &[(f64, f64)], frontier: &[(f64, f64)]) -> Markup {
     let (x, y) = (span(points.iter().map(|point| point.0), 0.06), span(points.iter().map(|point| point.1), 0.06));
     draw(title, |root| {
@@ -82,6 +83,7 @@ pub fn frontier(title: &str, axis: &str, points: &[(f64, f64)], frontier: &[(f64
 pub struct Bar {
     pub from: f64,
     pub to: f64,
+    /// The number of examples in this range.
     pub height: f64,
 }
 
@@ -105,7 +107,7 @@ pub struct Share {
     pub name: String,
     /// 0 to 1.
     pub share: f64,
-    /// The interval that contains the true share.
+    /// The confidence interval.
     pub interval: [f64; 2],
 }
 
@@ -136,12 +138,13 @@ pub fn shares(title: &str, axis: &str, shares: &[Share]) -> Markup {
     })
 }
 
-/// The predictions with a probability from `from` to `to`.
+/// A group of predictions: those with a probability from `from` to `to`.
 pub struct ProbabilityBin {
     pub from: f64,
     pub to: f64,
     /// The mean probability.
     pub confidence: f64,
+    /// The share of correct predictions.
     pub accuracy: f64,
 }
 
@@ -160,7 +163,9 @@ pub fn reliability(title: &str, bins: &[ProbabilityBin]) -> Markup {
     })
 }
 
+/// The drawing area of a whole chart.
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+/// The result of drawing.
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 
 /// Draws a chart with `fill`, and returns it as an `svg` element with `title` as its name.
@@ -179,6 +184,7 @@ fn draw(title: &str, fill: impl FnOnce(&Area<'_>) -> Drawn) -> Markup {
     }
 }
 
+/// A chart with its axes.
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// The axes of a chart, with horizontal grid lines and without a box. `x_text` and `y_text` write the labels.
@@ -221,6 +227,7 @@ fn label_style() -> TextStyle<'static> {
     ("sans-serif", 11.0 * 1.24 * f64::from(SCALE)).into_font().color(&SOFT)
 }
 
+/// The style of a line.
 fn stroke(colour: RGBColor, width: u32) -> ShapeStyle {
     colour.stroke_width(width)
 }
@@ -242,6 +249,7 @@ fn whole(value: f64) -> String {
     if (value - value.round()).abs() < 1e-6 { number(value) } else { String::new() }
 }
 
+/// A share as a percentage, for a label.
 fn percent(share: f64) -> String {
     format!("{} %", number(100.0 * share))
 }

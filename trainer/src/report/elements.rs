@@ -44,8 +44,8 @@ pub fn table<S: AsRef<str>>(name: &str, head: &[S], rows: &[Vec<Cell>]) -> Marku
     }
 }
 
-/// A chart with its title, the meaning of its colours (style class and name), and its `numbers` behind a fold, if there
-/// are any.
+/// A chart with its title and the meaning of its colours (style class and name). Its `numbers`, if there are any, are
+/// hidden until the reader opens them.
 pub fn figure(title: &str, svg: &Markup, legend: &[(&str, &str)], numbers: &Markup) -> Markup {
     html! {
         figure {
@@ -77,7 +77,7 @@ pub fn exact(value: f64) -> String {
     format!("{value:.4}")
 }
 
-/// A whole number in groups of three digits; another number as [`exact`].
+/// A whole number in groups of three digits. Other numbers are written by [`exact`].
 pub fn count(value: f64) -> String {
     if value.fract() != 0.0 || value.abs() >= 1e15 {
         return exact(value);

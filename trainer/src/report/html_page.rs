@@ -18,7 +18,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use tern_format::Input;
 
-/// Forbids the browser to load or run anything, in case that a text on the page is not escaped.
+/// The policy that forbids the browser to load or run anything, in case a text on the page is not escaped.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 impl ReportInputs {
@@ -69,6 +69,7 @@ impl ReportInputs {
         sections
     }
 
+    /// Returns true for a model of numbers, false for a model of texts.
     fn reads_values(&self) -> bool {
         self.config.input == Input::Values
     }
@@ -209,7 +210,7 @@ fn escape_pointer(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// The recipe as TOML, without the folders of its files: the page may be shown where they should not be known.
+/// The recipe as TOML, without the folders of its files, which the readers of the page need not know.
 fn settings(recipe: &Recipe) -> String {
     let mut recipe = recipe.clone();
     let file_name = |path: &Path| PathBuf::from(path.file_name().unwrap_or_default());

@@ -9,7 +9,7 @@ use anyhow::Context;
 use std::ops::Range;
 use std::path::Path;
 
-/// Largest number of rows of a table of numbers that are stored for calibration, unless the first sequence has more.
+/// Maximum number of rows of numbers stored for calibration. A longer first sequence is stored as a whole.
 pub(super) const CALIBRATION_ROWS: usize = 4096;
 
 /// The number of validation rows below which a training warns that its figures are uncertain.

@@ -113,6 +113,7 @@ fn read(model: &dyn Model, path: &Path, layout: Layout) -> anyhow::Result<Table>
     Ok(number_table::read(path, &ColumnSelection { numbers: &columns, layout, ..ColumnSelection::default() })?)
 }
 
+/// The error for a table with fewer rows than one forecast needs.
 fn too_short(path: &Path, table: &Table) -> anyhow::Error {
     anyhow::anyhow!("{}: {} rows are too few for a window and the rows to predict", path.display(), table.rows.len())
 }

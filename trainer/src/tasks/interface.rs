@@ -41,8 +41,9 @@ pub struct PredictOptions {
 
 /// The commands of one task.
 pub trait TaskHandler: Sync {
-    /// Reads the data of a recipe and, if `baselines`, trains the simpler models that the network is compared with.
-    /// Fails if the data cannot be read or do not fit the task, or if the threads for the baselines cannot be started.
+    /// Reads the data of a recipe and, if `baselines` is true, trains the simpler models that the network is compared
+    /// with. Fails if the data cannot be read or do not fit the task, or if the threads for the baselines cannot be
+    /// started.
     fn prepare(&self, recipe: &mut Recipe, baselines: bool) -> anyhow::Result<Box<dyn TaskData>>;
 
     /// Evaluates a model on a data file. Fails if the data cannot be read, or do not fit the model.

@@ -55,7 +55,7 @@ impl TaskHandler for LanguageModel {
     }
 
     fn compare(&self, models: [NamedModel<'_>; 2], file: &DataFile<'_>, _: usize) -> anyhow::Result<CommandOutput> {
-        // Sorted, since a device file has its tokens in another order.
+        // The tokens are sorted, since a device file has them in another order.
         let tokens = |model: &dyn Model| {
             let mut tokens = model.vocabulary().tokens().to_vec();
             tokens.sort();

@@ -59,13 +59,14 @@ pub fn compare([a, b]: [ModelLosses<'_>; 2], unit: &str, loss: &str) -> CommandO
     CommandOutput { json, lines }
 }
 
+/// The mean, or 0 of no numbers.
 fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len().max(1) as f64
 }
 
-/// The 95 % interval of the mean difference. Neighbouring differences depend on each other, so the interval comes from
-/// the means of consecutive blocks, which are nearly independent (the method of batch means). `None` for fewer than two
-/// differences a block.
+/// The 95 % interval of the mean difference. Neighbouring differences depend on each other, so the interval is computed
+/// from the means of consecutive blocks, which are nearly independent (the method of batch means). `None` if a block
+/// would have fewer than two differences.
 fn interval(differences: &[f64]) -> Option<[f64; 2]> {
     let count = differences.len();
     if count < 2 * BLOCKS {

@@ -76,7 +76,7 @@ impl TaskHandler for SequenceClassification {
                 label: sequences.label(sequence).into(),
                 line: sequences.table.lines[sequences.spans[sequence].start],
             };
-            // The same for both models, which read the same rows.
+            // The examples are the same for both models, which read the same rows.
             examples = (0..sequences.spans.len()).map(example).collect();
         }
         label_comparison::compare(&examples, &models, [&predicted[0], &predicted[1]], "sequences", rows)

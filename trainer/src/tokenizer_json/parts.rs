@@ -34,9 +34,9 @@ const ENTITIES: [(&str, &str); 7] = [
     ("&nbsp;", "\u{a0}"),
     ("&amp;", "&"),
 ];
-/// An emoticon that is one wherever it occurs.
+/// An emoticon that ends in punctuation, and is recognised wherever it occurs.
 const EMOTICON: &str = r"[:;=]-?[()\[\]{}|*]|[:;=]-[/\\]";
-/// An emoticon that ends in a letter or digit. It is one only where no word character follows.
+/// An emoticon that ends in a letter or digit, and is recognised only if no word character follows.
 const LETTER_EMOTICON: &str = "[:;=]-?[DPOdpo]|<3";
 /// Literal `[PAD]` and `[UNK]` between white space. They become unknown tokens. Other tokenizers never produce them,
 /// because they lower-case the text or split at brackets.
@@ -44,8 +44,8 @@ const SPECIAL: &str = r"(?<!\S)\[(?:PAD|UNK)\](?!\S)";
 /// Any character, line breaks included.
 const ANY_CHARACTER: &str = r"[\s\S]";
 
-/// A character class of all word characters. Ranges instead of `\w`: every library version gives the ids of the device,
-/// whatever its Unicode version is.
+/// A character class of all word characters. It lists ranges instead of `\w`, so that every version of the library
+/// gives the ids of the device, whatever its Unicode version is.
 static WORD: LazyLock<String> = LazyLock::new(|| {
     let mut ranges: Vec<(u32, u32)> = Vec::new();
     for code in (0..=u32::from(char::MAX)).filter(|&code| char::from_u32(code).is_some_and(is_word)) {
@@ -106,7 +106,7 @@ pub fn pre_tokenizer(tokenizer: Tokenizer) -> tokenizers::Result<PreTokenizerWra
         TokenizerKind::HtmlWords => {
             let word = &*WORD;
             let emoticons = split_around(format!("{EMOTICON}|(?:{LETTER_EMOTICON})(?!{word})"))?;
-            // The first alternative keeps an emoticon that the step before has set apart in one piece.
+            // The first alternative does not split an emoticon, which the step before has made a piece of its own.
             let words = split_around(format!(r"\A(?:{EMOTICON}|{LETTER_EMOTICON})\z|{word}+"))?;
             PreSequence::new(vec![WhitespaceSplit.into(), emoticons, words]).into()
         }

@@ -1,6 +1,6 @@
 //! WordPiece: the `tokenizers` library learns the pieces, and the runtime splits words into them.
 
-use super::tokens::{PAD_TOKEN, RESERVED_IDS, UNK_TOKEN};
+use super::tokens::{PAD_TOKEN, RESERVED_IDS, UNK_TOKEN, device_order};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tern_runtime::UNK;
@@ -16,7 +16,7 @@ const MAX_PIECES: usize = 1 << 20;
 pub const MAX_CHARS: usize =
     tern_runtime::text::buffer_len(Tokenizer { kind: TokenizerKind::WordPiece, lowercase: true });
 
-// The offsets and bytes of the pieces in the order of the device, and the runtime's vocabulary that borrows them.
+// The runtime's vocabulary, and the offsets and bytes of its pieces, which it borrows.
 self_cell::self_cell!(
     struct Table {
         owner: (Vec<u32>, Vec<u8>),
@@ -27,36 +27,37 @@ self_cell::self_cell!(
     impl {Debug}
 );
 
+/// The vocabulary with which the runtime looks up pieces.
 type RuntimeVocabulary<'a> = tern_runtime::Vocabulary<'a>;
 
 /// The pieces of a vocabulary in the form of the device.
 #[derive(Clone, Debug)]
 pub struct Pieces {
+    /// The pieces in the order of the device.
     table: Arc<Table>,
     /// The id in the vocabulary for each id of the device.
-    desktop_ids: Vec<u32>,
+    float_ids: Vec<u32>,
 }
 
 impl Pieces {
     /// Makes the pieces of a vocabulary. Its tokens must be distinct and not empty.
     pub fn new(tokens: &[String]) -> Self {
-        let mut desktop_ids: Vec<u32> = (0..tokens.len() as u32).collect();
-        desktop_ids[RESERVED_IDS..].sort_by_key(|&id| tokens[id as usize].as_bytes());
+        let float_ids = device_order(tokens);
         let (mut offsets, mut bytes) = (vec![0], Vec::new());
-        for &id in &desktop_ids[RESERVED_IDS..] {
+        for &id in &float_ids[RESERVED_IDS..] {
             bytes.extend_from_slice(tokens[id as usize].as_bytes());
             offsets.push(bytes.len() as u32);
         }
         let table = Table::new((offsets, bytes), |(offsets, bytes)| {
             RuntimeVocabulary::sorted(offsets, bytes).expect("distinct texts in the order of their bytes")
         });
-        Pieces { table: Arc::new(table), desktop_ids }
+        Pieces { table: Arc::new(table), float_ids }
     }
 
     /// Returns the ids of a text's pieces.
     pub fn encode(&self, tokenizer: Tokenizer, text: &str) -> Vec<u32> {
         let mut ids = Vec::new();
-        let mut sink = |id: u32| ids.push(self.desktop_ids[id as usize]);
+        let mut sink = |id: u32| ids.push(self.float_ids[id as usize]);
         let mut buffer = vec![0; tern_runtime::text::buffer_len(tokenizer)];
         let mut encoder = Encoder::new(tokenizer, &mut buffer);
         let vocabulary = self.table.borrow_dependent();
@@ -104,7 +105,7 @@ pub fn learn(words: &HashMap<String, usize>, min_count: usize, room: usize) -> H
     let learnt = model.get_vocab().into_keys().filter(|piece| !special.contains(piece));
     let tokens: Vec<String> = special.iter().cloned().chain(learnt).collect();
     let pieces = Pieces::new(&tokens);
-    // Words are lower-cased already if the tokenizer does so.
+    // The words were split by the tokenizer already, which lower-cased them if it does so.
     let as_they_are = Tokenizer { kind: TokenizerKind::WordPiece, lowercase: false };
     let mut counts = HashMap::new();
     for (word, count) in known {

@@ -1,16 +1,17 @@
-//! The text of each token of a text, for traces and reports.
+//! The spelling of each token of a text, for traces and reports.
 
 use super::tokens::tokens;
 use tern_runtime::text::{Tokenizer, TokenizerKind};
 
-/// Follows a text token by token and returns the text of each: a WordPiece piece as the vocabulary spells it, otherwise
-/// (and for UNK) the word of the text.
+/// Follows a text token by token and returns the spelling of each: a WordPiece piece as in the vocabulary, any other
+/// token, and UNK, as in the text.
 #[derive(Clone, Debug)]
 pub struct Surface {
     kind: TokenizerKind,
-    /// The rest of the text's words. A tokenizer with pieces splits them further, the others take each as a token.
+    /// The words of the text that have not begun yet. WordPiece splits them further; for other tokenizers each is a
+    /// token.
     words: std::vec::IntoIter<String>,
-    /// Number of characters of the current word that no piece has covered yet.
+    /// Number of characters of the current word that belong to later pieces.
     uncovered: usize,
     /// Number of words that have begun.
     begun: usize,
@@ -22,12 +23,12 @@ impl Surface {
         Surface { kind: tokenizer.kind, words: tokens(tokenizer, text).into_iter(), uncovered: 0, begun: 0 }
     }
 
-    /// Number of words that the tokens so far belong to, the current one included.
+    /// Number of words that have begun, the current one included.
     pub fn words_begun(&self) -> usize {
         self.begun
     }
 
-    /// Returns the text of the next token. `vocabulary_token`: its entry in the vocabulary; `None` for UNK.
+    /// Returns the spelling of the next token. `vocabulary_token`: its entry in the vocabulary; `None` for UNK.
     pub fn next(&mut self, vocabulary_token: Option<&str>) -> String {
         // UNK stands for a whole word, so it never comes within one.
         if self.uncovered > 0

@@ -6,11 +6,11 @@ use tern_runtime::text::{Piece, Splitter, Tokenizer, TokenizerKind};
 pub const PAD_TOKEN: &str = "[PAD]";
 /// The name of [`UNK`](super::UNK).
 pub const UNK_TOKEN: &str = "[UNK]";
-/// Number of the ids PAD and UNK, which come before all other tokens.
+/// Number of reserved ids, which come before all others: PAD and UNK.
 pub const RESERVED_IDS: usize = 2;
 
-/// Calls `sink` with each token of `text`. For WordPiece these are words, for bytes the characters that represent them
-/// in byte-level vocabularies.
+/// Calls `sink` with each token of `text`. For WordPiece these are whole words, which are split later. A byte is given
+/// as the character that represents it in byte-level vocabularies.
 pub fn for_each_token(tokenizer: Tokenizer, text: &str, mut sink: impl FnMut(&str)) {
     let mut token = String::new();
     let mut pieces = |piece| match piece {
@@ -36,6 +36,13 @@ pub(super) fn byte_name(byte: u8) -> char {
     }
     let before = (0..byte).filter(|&other| !prints(other)).count() as u32;
     char::from_u32(0x100 + before).expect("every number from 0x100 to 0x1ff is a character")
+}
+
+/// Returns the ids of tokens in the order of a device file: PAD, UNK, then by the tokens' bytes.
+pub(super) fn device_order(tokens: &[String]) -> Vec<u32> {
+    let mut ids: Vec<u32> = (0..tokens.len() as u32).collect();
+    ids[RESERVED_IDS..].sort_by_key(|&id| tokens[id as usize].as_bytes());
+    ids
 }
 
 /// Returns the tokens of `text`; see [`for_each_token`].

@@ -1,5 +1,5 @@
-//! `cargo xtask bench accuracy`: runs `tern fit` on public data sets with nothing but a flash budget, and prints the
-//! accuracy of the device files.
+//! `cargo xtask bench accuracy`: runs `tern fit` on public data sets, with a flash budget and otherwise default
+//! options, and prints the accuracy of the device files.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -10,15 +10,16 @@ use serde_json::{Value, json};
 
 use crate::tern::Tern;
 
-/// A data set with a budget.
+/// A data set and a flash budget.
 struct Case {
     /// The folder of the data set.
     data: &'static str,
     /// The value of `--flash`.
     flash: &'static str,
-    /// True if `valid.csv` has the validation rows.
+    /// True if the data set has its validation rows in `valid.csv`.
     has_validation: bool,
-    /// The label of the rows that are out of scope, if there is one. The accuracy is that of the other rows.
+    /// The label of rows that belong to none of the other labels, if there is one. The accuracy is then that of the
+    /// other rows, as is usual for the data set.
     out_of_scope: Option<&'static str>,
     /// True for sequences of numbers.
     reads_values: bool,
@@ -92,7 +93,7 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Searches with one seed and evaluates the device file.
+/// Runs `tern fit` with one seed, evaluates the device file and returns a row of the table as JSON.
 fn search(tern: &Tern, case: &Case, options: &Options, seed: u64, target: &std::path::Path) -> Result<Value> {
     let data = options.data.join(case.data);
     let path = |path: PathBuf| path.to_string_lossy().into_owned();
@@ -135,7 +136,7 @@ fn search(tern: &Tern, case: &Case, options: &Options, seed: u64, target: &std::
     }))
 }
 
-/// The accuracy of the rows of all labels but one, from the figures of `tern eval --json`.
+/// The accuracy on the rows of all labels but one, from the figures of `tern eval --json`.
 fn in_scope_accuracy(evaluation: &Value, out_of_scope: &str) -> Option<f64> {
     let classes = evaluation["per_class"].as_object()?.iter().filter(|(label, _)| *label != out_of_scope);
     let (mut correct, mut rows) = (0.0, 0.0);
@@ -147,7 +148,7 @@ fn in_scope_accuracy(evaluation: &Value, out_of_scope: &str) -> Option<f64> {
     Some(correct / rows)
 }
 
-/// A row of the table.
+/// Formats a row of the table as Markdown.
 fn line(row: &Value) -> String {
     let text = |key: &str| row[key].as_str().unwrap_or_default();
     let number = |key: &str| row[key].as_f64().unwrap_or_default();

@@ -19,6 +19,7 @@ const KEYS: [&str; 5] = ["core", "packing", "cell", "embedding", "hidden"];
 /// The keys of the figures; smaller is better.
 const FIGURES: [&str; 4] = ["instructions", "code_bytes", "scratch_bytes", "stack_bytes"];
 
+/// The path of the committed file.
 fn path() -> PathBuf {
     repo::root().join("trainer").join("src").join("bench_device.json")
 }
@@ -44,7 +45,7 @@ pub fn check(rows: &[Value]) -> Result<()> {
     Ok(())
 }
 
-/// The values that identify a row, as one text. A value is a string or a number.
+/// The values of [`KEYS`] of a row, separated by spaces.
 fn name(row: &Value) -> String {
     KEYS.map(|key| row[key].as_str().map_or_else(|| row[key].to_string(), str::to_owned)).join(" ")
 }

@@ -16,7 +16,7 @@ use super::workload::{self, NgramWorkloads, STEPS, Workload};
 use crate::cores::{CORES, Core};
 use crate::setup::{self, Needs};
 
-/// The columns of the table: the key in JSON, the heading, the width. The texts come first, aligned to the left.
+/// The columns of the table: the key in JSON, the heading, the width.
 const COLUMNS: [(&str, &str, usize); 10] = [
     ("core", "core", 14),
     ("cell", "cell", 6),
@@ -30,7 +30,7 @@ const COLUMNS: [(&str, &str, usize); 10] = [
     ("stack_bytes", "stack", 7),
 ];
 
-/// The numbers of columns of the measured n-gram tables.
+/// The numbers of columns (ranks) of the measured n-gram tables.
 const NGRAM_COLUMNS: [usize; 3] = [2, 16, 32];
 
 /// Options of `bench device`.
@@ -63,7 +63,7 @@ pub fn run(options: DeviceOptions) -> Result<()> {
     }
     setup::run(Needs::Bench)?;
     let folder = super::folder("bench")?;
-    let (compared_only, measured) = (workload::compared(&folder)?, workload::measured(&folder)?);
+    let (compared_only, counted) = (workload::compared(&folder)?, workload::counted(&folder)?);
     let ngrams: Vec<_> =
         NGRAM_COLUMNS.map(|columns| workload::ngrams(columns, &folder)).into_iter().collect::<Result<_>>()?;
     if !json {
@@ -81,9 +81,9 @@ pub fn run(options: DeviceOptions) -> Result<()> {
         }
         let seconds = start.elapsed().as_secs_f64();
         eprintln!("{}: built, {} models give the host's states ({seconds:.0} s)", core.name, compared_only.len());
-        // The size of the image does not depend on the model.
-        let loading_bytes = loading_only.measure(&measured[0])?.image_bytes;
-        for workload in &measured {
+        // The size of the image does not depend on the model, so any will do.
+        let loading_bytes = loading_only.measure(&counted[0])?.image_bytes;
+        for workload in &counted {
             let row = row(core, workload, &stepping.measure(workload)?, loading_bytes)?;
             println!("{}", if json { row.to_string() } else { line(&row) });
             rows.push(row);

@@ -1,5 +1,5 @@
-//! `cargo xtask bench early-exit`: measures how many tokens of a text a classifier must read if it stops as soon as its
-//! answer is probable enough.
+//! `cargo xtask bench early-exit`: measures the accuracy of a classifier that stops reading a text as soon as its best
+//! label is probable enough, and the share of the tokens that it then reads.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,9 +10,9 @@ use serde_json::json;
 use tern_runtime::Model;
 use tern_runtime::testing::Aligned;
 
-/// The numbers of tokens that are read at least.
+/// The measured minimum numbers of tokens, before which reading does not stop.
 const TOKENS: [usize; 4] = [1, 30, 60, 100];
-/// The probabilities of the best label at which reading stops.
+/// The measured probabilities of the best label at which reading stops.
 const PROBABILITIES: [f64; 5] = [0.9, 0.95, 0.98, 0.99, 0.995];
 
 /// Options of `bench early-exit`.
@@ -52,6 +52,7 @@ pub fn run(options: &Options) -> Result<()> {
     if !options.json {
         println!("{:>12}{:>14}{:>12}{:>18}", "tokens, min", "probability", "accuracy", "of the tokens");
     }
+    // A rule that never stops early, for comparison.
     let whole = (usize::MAX, 1.0);
     for (tokens, probability) in
         std::iter::once(whole).chain(TOKENS.iter().flat_map(|&tokens| PROBABILITIES.map(|p| (tokens, p))))
@@ -98,8 +99,8 @@ fn readings(model: &Model<'_>, data: &Path) -> Result<Vec<Reading>> {
     Ok(readings)
 }
 
-/// Returns the accuracy and the share of the tokens that are read if each text is read until its best label has this
-/// probability, but at least `tokens` tokens or to its end.
+/// Returns the accuracy and the share of all tokens that are read, 0 to 1, if reading a text stops once its best label
+/// has this `probability` and `tokens` tokens have been read.
 fn stop_early(readings: &[Reading], tokens: usize, probability: f64) -> (f64, f64) {
     let (mut correct, mut read, mut all) = (0, 0, 0);
     for Reading { label, steps } in readings {

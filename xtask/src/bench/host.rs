@@ -1,5 +1,5 @@
-//! `cargo xtask bench host`: compares the speed of integer models on this machine with the float models they were
-//! exported from.
+//! `cargo xtask bench host`: compares the speed of integer models on this machine with that of the float models that
+//! they were exported from.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ pub struct Options {
     pub json: bool,
 }
 
-/// The name of a small model, its options of `tern train` and of `tern export`.
+/// The small models: name, options for `tern train`, options for `tern export`.
 const CASES: [(&str, &[&str], &[&str]); 5] = [
     ("lstm paired16", &["--cell", "lstm"], &["--packing", "paired16"]),
     ("lstm interleaved4", &["--cell", "lstm"], &["--packing", "interleaved4"]),
@@ -71,7 +71,7 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Runs the float and the integer model in turn and prints a row.
+/// Exports a model, evaluates the float and the integer model in turn, and prints their speeds.
 fn compare(
     tern: &Tern,
     name: &str,
@@ -105,6 +105,7 @@ fn compare(
     Ok(())
 }
 
+/// A row as a JSON object.
 fn row(name: &str, float: f64, integer: f64, ratio: f64) -> Value {
     let hundredths = |value: f64| (value * 100.0).round() / 100.0;
     json!({

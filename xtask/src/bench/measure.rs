@@ -1,4 +1,4 @@
-//! The measuring firmware, `firmware/bench`: built for one core, run in QEMU over one workload.
+//! The measuring firmware, `firmware/bench`: builds it for a core and runs it in QEMU over a workload.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::repo;
 pub struct Measured {
     /// Instructions executed by all steps together.
     pub instructions: u64,
-    /// Bytes of stack below the loop over the steps.
+    /// Bytes of stack that a step takes, with all functions that it calls.
     pub stack_bytes: u64,
     /// Bytes of code and constants in the program.
     pub image_bytes: u64,
@@ -23,14 +23,14 @@ pub struct Measured {
     pub hash: u32,
 }
 
-/// The work of a measuring firmware.
+/// The work that a measuring firmware does, and for which it links code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// It loads the model and does nothing else.
+    /// Loads the model and does nothing else.
     Load,
-    /// It loads the model and steps through the ids of tokens.
+    /// Loads the model and runs a step for each token id.
     Step,
-    /// It loads the model and also reads bytes of texts, for which it links the tokenizers.
+    /// Loads the model and runs token ids and bytes of texts, for which it links the tokenizers.
     Read,
 }
 
@@ -42,9 +42,8 @@ pub struct MeasuringFirmware {
 }
 
 impl MeasuringFirmware {
-    /// Builds the firmware with the release profile of the product.
-    ///
-    /// `verbose` prints the commands that build and run it.
+    /// Builds the measuring firmware with the profile of the product's firmware. `verbose` prints the commands that
+    /// build and run it.
     pub fn build(core: Core, work: Work, verbose: bool) -> Result<Self> {
         let (work, name) = match work {
             Work::Load => ("", "tern-bench-bare"),
@@ -82,7 +81,8 @@ impl MeasuringFirmware {
 }
 
 impl Measured {
-    /// Reads `steps 256 instructions 1 stack_bytes 2 image_bytes 3 hash 0000abcd`.
+    /// Parses the firmware's output, `steps 256 instructions 1 stack_bytes 2 image_bytes 3 hash 0000abcd`. Fails unless
+    /// it ran so many `steps`.
     fn read(text: &str, steps: usize) -> Result<Self> {
         let words: Vec<&str> = text.split_whitespace().collect();
         let word = |name: &str| {

@@ -20,11 +20,11 @@ use super::workload::{BYTE, TEXT_ENDS, Workload, with_end};
 use crate::cores::{CORES, Core};
 use crate::setup::{self, Needs};
 
-/// The number of ids that fit the emulated memory.
+/// The most ids in one run; they fit the memory of every emulated machine.
 const BATCH: usize = 100_000;
 
-/// The most multiply-accumulates whose instructions are counted. Each takes fewer than 16 instructions on every core,
-/// so the count stays below 2^31 and no 32-bit counter overflows.
+/// The most multiply-accumulates in a run whose instructions are counted. Each takes fewer than 16 instructions on
+/// every core, so the count stays below 2^31 and no 32-bit counter overflows.
 const MAX_COUNTED_MACS: usize = (1 << 31) / 16;
 
 /// Options of `bench splits`.
@@ -94,7 +94,7 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Returns the instructions of all steps; fails if the states or logits differ from the host's.
+/// Runs a workload and returns the instructions of all its steps; fails if states or logits differ from the host's.
 fn measure(core: Core, firmware: &MeasuringFirmware, workload: &Workload) -> Result<u64> {
     let found = firmware.measure(workload)?;
     if found.hash != workload.hash {
@@ -103,6 +103,7 @@ fn measure(core: Core, firmware: &MeasuringFirmware, workload: &Workload) -> Res
     Ok(found.instructions)
 }
 
+/// Reads the first `rows` texts of a table.
 fn texts(data: &Path, rows: usize) -> Result<Vec<String>> {
     let cannot_read = || format!("cannot read {}", data.display());
     let mut table = csv::Reader::from_path(data).with_context(cannot_read)?;

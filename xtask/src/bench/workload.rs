@@ -17,33 +17,34 @@ pub const TEXT_ENDS: u32 = 1 << 31;
 /// The bit of an id that marks a byte of a text instead of a token, as in `firmware/bench`.
 pub const BYTE: u32 = 1 << 30;
 
-/// A text whose n-grams are counted.
+/// A text for models with an n-gram branch.
 const NGRAM_TEXT: &str =
     "please turn on the light in the kitchen, then tell me whether the door of the garage is closed; ";
 
-/// The sizes of the measured models.
+/// The sizes of the models whose instructions are counted.
 const SIZES: [Sizes; 4] = [sizes(16, 16), sizes(20, 64), sizes(32, 64), sizes(64, 128)];
 
-/// Sizes and shift of models in plain packings, which leave a remainder in every unrolled loop.
+/// The sizes and shifts of models in plain packings with which every unrolled loop has a remainder.
 const ODD_PLAIN: [(Sizes, u32); 3] = [(sizes(3, 5), 0), (sizes(12, 20), 2), (sizes(21, 7), 3)];
 
-/// Sizes and shift of models in `paired16`, which enter the unrolled loops at every block.
+/// The sizes and shifts of models in `paired16` with which the unrolled loops are entered at every possible block.
 const ODD_PAIRED: [(Sizes, u32); 4] = [(sizes(4, 4), 1), (sizes(20, 28), 0), (sizes(36, 8), 4), (sizes(12, 24), 5)];
 
-/// The sizes of models with all operands at the ends of their ranges, close to the largest size that loads.
+/// The sizes of models with all weights and states at the ends of their ranges. Much larger ones are refused, because
+/// their sums could overflow.
 const EXTREME: Sizes = sizes(116, 384);
 
-/// The number of steps of such a model, after which its states have reached the ends.
+/// The number of steps after which the states of such a model have reached the ends of their ranges.
 const EXTREME_STEPS: usize = 16;
 
-/// The seed of models whose weights may be any.
+/// The seed of the other models' weights.
 const SEED: u64 = 7;
 
 /// Writes the models whose instructions are counted into `folder`.
-pub fn measured(folder: &Path) -> Result<Vec<Workload>> {
+pub fn counted(folder: &Path) -> Result<Vec<Workload>> {
     let mut workloads = Vec::new();
     for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn] {
-        for packing in Packing::of(cell) {
+        for packing in Packing::for_8_bits(cell) {
             for sizes in SIZES {
                 workloads.push(random(cell, packing, sizes, 0, folder)?);
             }
@@ -60,7 +61,7 @@ pub fn compared(folder: &Path) -> Result<Vec<Workload>> {
         let plain = ODD_PLAIN.map(|(sizes, shift)| (Packing::plain(cell), sizes, shift));
         let paired = ODD_PAIRED.map(|(sizes, shift)| (Packing::Paired16, sizes, shift));
         for (packing, sizes, shift) in plain.into_iter().chain(paired) {
-            // Each model has folded tokens and others.
+            // Some tokens of the model are folded, the others are not.
             workloads.push(folded(cell, packing, sizes, shift, folder)?);
         }
         workloads.push(folded(cell, Packing::Rows, sizes(20, 6), 1, folder)?);
@@ -70,7 +71,7 @@ pub fn compared(folder: &Path) -> Result<Vec<Workload>> {
             workloads.push(Workload::of_steps(Packing::Rows, &file, &name, folder)?);
         }
     }
-    for (cell, packing) in Cell::ALL.iter().flat_map(|&cell| Packing::of(cell).map(|packing| (cell, packing))) {
+    for (cell, packing) in Cell::ALL.iter().flat_map(|&cell| Packing::for_8_bits(cell).map(|packing| (cell, packing))) {
         let extreme = Spec { cell, ..EXTREME.into() };
         for sign in [-1, 1] {
             let file = extreme_file_in(packing, sign, extreme);
@@ -94,7 +95,7 @@ pub fn compared(folder: &Path) -> Result<Vec<Workload>> {
     Ok(workloads)
 }
 
-/// The cost of the n-gram branch is the difference between two models that read the same text.
+/// Two models that read the same text. The difference of their costs is the cost of the n-gram branch.
 pub struct NgramWorkloads {
     /// The number of columns of the table.
     pub columns: usize,
@@ -106,7 +107,7 @@ pub struct NgramWorkloads {
     pub tokens_and_characters: usize,
 }
 
-/// Writes the models that measure the n-gram branch, with a table of 4 bits, into `folder`.
+/// Writes the models that measure the n-gram branch, with a table of 4-bit weights, into `folder`.
 pub fn ngrams(columns: usize, folder: &Path) -> Result<NgramWorkloads> {
     let kinds = Ngrams { words: 2, min_chars: 3, max_chars: 5 };
     let branch = NgramSpec { ngrams: kinds, buckets: 4_096, rank: columns, bits: 4, shift: 2, pooled_shift: 0 };
@@ -138,7 +139,7 @@ fn folded(cell: Cell, packing: Packing, sizes: Sizes, shift: u32, folder: &Path)
     Workload::of_steps(packing, &file, &format!("{}-shift{shift}-folded", name(cell, sizes)), folder)
 }
 
-/// The name of a model in the names of its files.
+/// The beginning of the names of a model's files.
 fn name(cell: Cell, Sizes { embedding_dim, hidden_size, .. }: Sizes) -> String {
     format!("{}-{embedding_dim}-{hidden_size}", cell.name())
 }
@@ -166,13 +167,14 @@ pub struct Workload {
     pub macs_per_step: usize,
     /// Bytes of scratch that a session needs.
     pub scratch_bytes: usize,
-    /// The number of tokens, which is the number of steps.
+    /// The number of ids.
     pub tokens: usize,
     /// Hash of the states after every step on the host.
     pub hash: u32,
     /// The path of the device file.
     pub model: PathBuf,
-    /// The path of the ids: their number and then the ids, as little-endian `u32`.
+    /// The path of the ids: their number, then the ids, as little-endian `u32`. The upper bits of an id can have the
+    /// marks [`TEXT_ENDS`] and [`BYTE`].
     pub ids: PathBuf,
 }
 
@@ -218,7 +220,7 @@ fn ids(vocab_size: usize) -> Vec<u32> {
     (0..STEPS).map(|_| random.between(1, vocab_size as i64 - 1) as u32).collect()
 }
 
-/// The ids of a text, of which the last is marked.
+/// The ids of a text, with the mark [`TEXT_ENDS`] on the last.
 pub fn with_end(ids: &[u32]) -> Vec<u32> {
     let mut ids = ids.to_vec();
     if let Some(last) = ids.last_mut() {
@@ -227,12 +229,13 @@ pub fn with_end(ids: &[u32]) -> Vec<u32> {
     ids
 }
 
-/// The bytes of [`Workload::ids`].
+/// The contents of the file [`Workload::ids`].
 fn words(ids: &[u32]) -> Vec<u8> {
     std::iter::once(ids.len() as u32).chain(ids.iter().copied()).flat_map(u32::to_le_bytes).collect()
 }
 
-/// Computes the hash as `firmware/bench` does.
+/// Computes [`Workload::hash`], as `firmware/bench` does: a hash of the state after every id and of the logits after
+/// every text.
 fn hash(model: &Model<'_>, ids: &[u32]) -> Result<u32> {
     let mut scratch = vec![0; model.scratch_len()];
     let mut session = model.text_session(&mut scratch)?;

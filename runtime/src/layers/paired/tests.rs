@@ -33,8 +33,11 @@ fn both_packings_give_the_same_states() {
         for shift in ["0", "1", "3"] {
             for &cell in Cell::ALL {
                 let spec = Spec { cell, ..sizes.into() };
-                let [one, other] = Packing::of(cell).map(|packing| random_file_in(packing, seed, spec, shift));
-                assert_eq!(Packing::of(cell), [&one, &other].map(|file| Model::from_bytes(file).unwrap().packing()));
+                let [one, other] = Packing::for_8_bits(cell).map(|packing| random_file_in(packing, seed, spec, shift));
+                assert_eq!(
+                    Packing::for_8_bits(cell),
+                    [&one, &other].map(|file| Model::from_bytes(file).unwrap().packing())
+                );
                 assert_eq!(states(&one), states(&other), "{cell}, {sizes:?}, shift {shift}");
             }
         }
@@ -46,7 +49,7 @@ fn both_packings_give_the_same_states_at_the_extremes() {
     let sizes = Sizes { embedding_dim: 116, hidden_size: 384, classes: 1 };
     for (&cell, sign) in Cell::ALL.iter().flat_map(|cell| [(cell, -1), (cell, 1)]) {
         let spec = Spec { cell, ..sizes.into() };
-        let [one, other] = Packing::of(cell).map(|packing| states(&extreme_file_in(packing, sign, spec)));
+        let [one, other] = Packing::for_8_bits(cell).map(|packing| states(&extreme_file_in(packing, sign, spec)));
         assert_eq!(one, other, "{cell}");
     }
 }
@@ -118,7 +121,7 @@ fn a_packing_has_its_own_tensors() {
         let (metadata, _) = packed(packing, &metadata("0"), Vec::new());
         Model::from_bytes(&Aligned::new(&to_bytes(&metadata, all.collect()))).map(|_| ())
     };
-    for packing in Packing::of(Cell::Lstm) {
+    for packing in Packing::for_8_bits(Cell::Lstm) {
         assert!(matches!(other(packing), Err(LoadError::UnknownTensor(name)) if name.as_str().starts_with("lstm.")));
     }
 }

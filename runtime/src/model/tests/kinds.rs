@@ -163,9 +163,9 @@ fn words_that_do_not_go_together_are_refused() {
         let message = format!("{}", error_of(&spec.metadata(), spec.tensors(1)));
         assert!(message.starts_with(start), "{message}");
     }
-    let mut words = plain.words();
-    words.packing = Packing::Interleaved3;
-    let message = format!("{}", error_of(&words.metadata(), plain.tensors(1)));
+    let mut fields = plain.fields();
+    fields.packing = Packing::Interleaved3;
+    let message = format!("{}", error_of(&fields.entries(), plain.tensors(1)));
     assert!(message.starts_with("`tern.packing` is `interleaved3`"), "{message}");
 }
 
@@ -323,15 +323,15 @@ fn values_are_read_and_written_in_the_units_of_the_file() {
         (&[1_001], [1, 0]),
         (&[], [0, 0]),
     ] {
-        model.numbers().input.read(values, &mut x);
+        model.value_parts().input.read(values, &mut x);
         assert_eq!(x, expected, "{values:?}");
     }
     // 1.0 in Q16 is 2^10, and half of an integer is rounded up.
-    let written = [65_536, 32, -32, -96].map(|value| model.numbers().output.write(0, value, &[]));
+    let written = [65_536, 32, -32, -96].map(|value| model.value_parts().output.write(0, value, &[]));
     assert_eq!(written, [Some(1_124), Some(101), Some(100), Some(99)]);
-    let second = [1, -1].map(|value| model.numbers().output.write(1, value, &[]));
+    let second = [1, -1].map(|value| model.value_parts().output.write(1, value, &[]));
     assert_eq!(second, [Some(i32::MAX), Some(i32::MAX - 3 - (1 << 29))]);
-    assert_eq!(model.numbers().output.write(2, 1, &[]), None);
+    assert_eq!(model.value_parts().output.write(2, 1, &[]), None);
     assert_eq!((model.channel(0).unwrap().name, model.channel(0).unwrap().point), ("channel0", 4));
     assert_eq!(
         (model.channel(2), model.forecast_channel(1).unwrap().name, model.forecast_channel(2)),

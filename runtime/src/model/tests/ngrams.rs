@@ -107,7 +107,7 @@ fn every_tokenizer_can_be_counted() {
         let words = if tokenizer.is_one_word() { 0 } else { 2 };
         let spec = NgramSpec { ngrams: Ngrams { words, min_chars: 1, max_chars: 3 }, ..alone().ngrams.unwrap() };
         let spec = Spec { ngrams: Some(spec), ..alone() };
-        let metadata: Vec<_> = crate::write::Words { tokenizer, ..spec.words() }.metadata();
+        let metadata: Vec<_> = crate::write::Metadata { tokenizer, ..spec.fields() }.entries();
         let file = Aligned::new(&to_bytes(&metadata, spec.tensors(5)));
         let model = Model::from_bytes(&file).unwrap();
         assert_ne!(run(&model, b"Free prize"), run(&model, b"prize free"), "{}", tokenizer.name());

@@ -13,8 +13,8 @@ const TEXT: &str = "Free <b>prize</b>, call now!! :-) gr\u{fc}\u{df}e \u{43c}\u{
 
 /// A file of this kind with another tokenizer.
 fn file(spec: Spec, tokenizer: Tokenizer, seed: u64) -> Aligned {
-    let mut words = spec.words();
-    words.tokenizer = tokenizer;
+    let mut fields = spec.fields();
+    fields.tokenizer = tokenizer;
     let mut tensors = spec.tensors(seed);
     if tokenizer.kind == TokenizerKind::Bytes {
         tensors.retain(|tensor| !tensor.name.starts_with("vocab."));
@@ -24,7 +24,7 @@ fn file(spec: Spec, tokenizer: Tokenizer, seed: u64) -> Aligned {
             tensor.shape[0] = 258;
         }
     }
-    Aligned::new(&to_bytes(&words.metadata(), tensors))
+    Aligned::new(&to_bytes(&fields.entries(), tensors))
 }
 
 /// The logits, the hash of the state, the number of tokens, the number of unknown tokens.
@@ -344,7 +344,7 @@ fn a_packing_does_not_change_the_state() {
     let sizes = Sizes { embedding_dim: 4, hidden_size: 8, classes: 2 };
     for &cell in CellKind::ALL {
         let spec = Spec { cell, ..sizes.into() };
-        let files = Packing::of(cell).map(|packing| random_file_in(packing, 3, spec, "1"));
+        let files = Packing::for_8_bits(cell).map(|packing| random_file_in(packing, 3, spec, "1"));
         let [one, other] = [0, 1].map(|index| Model::from_bytes(&files[index]).unwrap());
         assert_eq!(saved(&one, b"free prize ca"), saved(&other, b"free prize ca"), "{cell}");
     }

@@ -2,7 +2,7 @@
 
 use tern_runtime::testing::NgramSpec;
 use tern_runtime::text::Tokenizer;
-use tern_runtime::write::Words;
+use tern_runtime::write::Metadata;
 
 use super::refusals::{both, set};
 use super::*;
@@ -33,7 +33,7 @@ fn the_reference_runs_ngram_branches() {
             tokenizer = Tokenizer::CHARS;
         }
         let spec = of_tokenizer(seed, tokenizer);
-        let metadata = Words { tokenizer, ..spec.words() }.metadata();
+        let metadata = Metadata { tokenizer, ..spec.fields() }.entries();
         // The reference takes all steps of a bidirectional model again for the logits after each token.
         let longest_text = if spec.bidirectional { 40 } else { 2_000 };
         let texts: Vec<_> = texts(seed).into_iter().filter(|text| text.len() < longest_text).collect();

@@ -90,7 +90,7 @@ pub(super) fn to_text(tally: &Tally, info: &Info, is_emulated: bool, data: &Path
     lines
 }
 
-/// An answer in one line.
+/// Formats an answer in one line.
 fn computed(Computed { label, logits, tokens, unknown }: &Computed) -> String {
     format!("{} {logits:?}, {tokens} tokens, {unknown} unknown", label.as_deref().unwrap_or("(no label)"))
 }

@@ -10,10 +10,10 @@ use crate::display::excerpt;
 use crate::link::{Classification, DeviceError, Reply};
 use crate::metrics::argmax;
 
-/// Number of characters of a text that a difference or refusal shows.
+/// The number of characters of a text that a difference or a refusal shows.
 const EXCERPT_CHARS: usize = 60;
 
-/// A row of the table.
+/// A labelled text and its line in the file.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
     pub(super) example: Example,
@@ -32,7 +32,7 @@ pub(super) struct Computed {
     pub(super) unknown: u64,
 }
 
-/// A text to which the device answers otherwise than this computer.
+/// A text for which the device and this computer give different answers.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Difference {
     pub(super) line: u64,
@@ -52,7 +52,7 @@ pub(super) struct Refusal {
     pub(super) error: DeviceError,
 }
 
-/// The counts of all replies.
+/// The counts over all replies of the device.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     /// Texts with a reply.
@@ -68,7 +68,7 @@ pub(super) struct Tally {
     pub(super) tokens: u64,
     /// Tokens that are not in the vocabulary.
     pub(super) unknown: u64,
-    /// Ticks of the device's clock that the model ran.
+    /// Ticks of the device's clock for which the model ran.
     pub(super) ticks: u64,
     pub(super) differences: Vec<Difference>,
     pub(super) refusals: Vec<Refusal>,
@@ -93,7 +93,7 @@ impl Tally {
         self.unknown += unknown;
         self.without_label += usize::from(unknown == tokens);
         self.answers_refused += usize::from(predicted.is_none() && unknown < tokens);
-        // The device gives no label to such texts; the largest logit then counts, as in `tern eval`.
+        // Where the device gives no label, its largest logit counts, as in `tern eval`.
         self.correct += usize::from(argmax(&logits) == *label);
         let host = on_host(text, model, session);
         let device = Computed { label: predicted, logits, tokens, unknown };
@@ -108,8 +108,8 @@ impl Tally {
     }
 }
 
-/// Classifies a text on this computer. As on the device, a text without a known token has no label, and neither has one
-/// that the model refuses.
+/// Classifies a text on this computer, with the rules of the device: a text without a known token gets no label, nor
+/// does a text that the model refuses to answer.
 fn on_host(text: &str, model: &Model<'_>, session: &mut TextSession<'_>) -> Computed {
     let logits = session.classify(text.as_bytes());
     let (answer, logits) = (logits.answer(), logits.iter().collect());

@@ -11,11 +11,12 @@ use crate::commands::note;
 use crate::link::{Link, is_banner, milliseconds, patience, quoted};
 use crate::progress::Stage;
 
+/// The prompt of the device.
 const PROMPT: &[u8] = b"> ";
-/// Number of bytes of the output that an error message quotes.
+/// The number of bytes of the device's output that an error message quotes.
 const RECENT_BYTES: usize = 160;
 
-/// The session with a device's console, and whether the device is ready for the next line.
+/// The session with a device's console. It follows the device's output to know when the device is ready for a line.
 struct Session<'o, L, W> {
     link: L,
     timeout: Duration,
@@ -26,7 +27,7 @@ struct Session<'o, L, W> {
     is_new: bool,
     /// True if the device has printed its banner since the last input line was sent.
     has_restarted: bool,
-    /// True if the device shows its prompt; after an answer in JSON it shows none.
+    /// True if the device shows its prompt. After an answer in JSON it shows none until the next line comes.
     is_prompted: bool,
     /// The last bytes of the output, for error messages.
     recent: Vec<u8>,
@@ -102,15 +103,15 @@ impl<L: Link, W: Write> Session<'_, L, W> {
         }
         let is_machine = line.starts_with(b"@");
         if !self.is_prompted && !is_machine {
-            // The device would print its prompt at the line's first byte, where it looks like the prompt after the
-            // answer.
+            // The device prints the missing prompt when the first byte arrives. If that byte began the line, the prompt
+            // would look like the one after the answer, so an empty line is sent first.
             self.send(b"\n")?;
             self.wait("a prompt", false, self.timeout)?;
         }
         self.send(&[line, b"\n"].concat())?;
         self.has_restarted = false;
         let waiting_for = format!("the answer to line {number} of the input, {}", quoted(line));
-        // The line may be a text for a large model.
+        // If the line is a text, a large model may take long to answer.
         let text_wait = milliseconds(times::CHECKS_WAIT);
         self.wait(&waiting_for, is_machine, patience(line, self.timeout).max(text_wait))?;
         if self.has_restarted && !matches!(line.trim_ascii_end(), b"reset" | b"@reset") {
@@ -119,8 +120,9 @@ impl<L: Link, W: Write> Session<'_, L, W> {
         Ok(())
     }
 
+    /// Sends bytes to the device.
     fn send(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        // Without a prompt the current line is still empty, so that it begins now.
+        // Without a prompt, the current line of the output is still empty: it begins after these bytes.
         self.is_new = !self.is_prompted;
         Ok(self.link.send(bytes)?)
     }

@@ -13,11 +13,11 @@ use crate::link::{Connection, Link, LinkError, SendHalf};
 const LEAVE: u8 = 0x1d;
 /// Ctrl-C, which discards the line at the device and ends its streaming mode.
 const ETX: u8 = 0x03;
-/// Interval at which the output thread checks whether the user has left.
+/// The interval at which the output thread checks if the user has left.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The terminal without line editing, echo and signals of its own. Dropping it restores the terminal, even after a
-/// panic.
+/// The raw mode of the terminal, in which it passes every key on: no line editing, no echo, no signals. Dropping it
+/// restores the terminal, even after a panic.
 struct RawMode;
 
 impl RawMode {
@@ -38,7 +38,7 @@ impl Drop for RawMode {
 pub(super) fn run(mut connection: Connection) -> anyhow::Result<()> {
     let sending = connection.take_send_half();
     let raw = RawMode::enter().context("the terminal cannot be switched to raw mode")?;
-    // Reading from a terminal cannot be cancelled: if the device goes first, this thread ends with the process.
+    // Reading from a terminal cannot be cancelled: if the device disconnects, this thread ends only with the process.
     let keys = thread::spawn(move || send_keys(stdin(), sending));
     let shown = show_output(&mut connection, || keys.is_finished());
     drop(raw);
@@ -78,7 +78,7 @@ fn send_keys(mut keyboard: impl Read, mut sending: SendHalf) -> anyhow::Result<(
 #[derive(Default)]
 struct TypedLine {
     bytes: Vec<u8>,
-    /// True after a key that edits the line, such as an arrow: the line is unknown then.
+    /// True after a key that edits the line in ways that are not followed here, such as an arrow.
     is_edited: bool,
     /// True in the streaming mode, where texts have several lines.
     is_streaming: bool,

@@ -14,19 +14,20 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use tern_format::Task;
 
-/// Statistics of a text.
+/// The statistics of a plain text.
 #[derive(Debug, PartialEq, Serialize)]
 struct Figures {
     bytes: usize,
     characters: usize,
     distinct_characters: usize,
-    /// Tokens of the default tokenizer of `tern train`.
+    /// The number of words, as the default tokenizer of `tern train` finds them.
     words: usize,
     distinct_words: usize,
-    /// Share of the words that are in the vocabulary that `tern train` builds by default.
+    /// The share of the words that are in the vocabulary, 0 to 1.
     covered: f64,
-    /// Size of that vocabulary.
+    /// The size of the vocabulary that `tern train` builds by default.
     vocabulary: usize,
+    /// The lengths of the lines.
     lines: Lengths,
 }
 
@@ -65,6 +66,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 impl Figures {
+    /// Measures the text of the file at `path`.
     fn of(path: &Path, text: &str) -> Self {
         let recipe = Recipe::for_task(path, Task::LanguageModel);
         let words = vocabulary::count_tokens(recipe.tokenizer.tokenizer(), &[text]);
@@ -86,6 +88,7 @@ impl Figures {
         }
     }
 
+    /// The lines for a person.
     fn lines(&self, path: &Path) -> Vec<String> {
         let encoding = encoding(path).map_or_else(String::new, |encoding| format!(", {encoding}"));
         let lines: usize = self.lines.histogram.iter().map(|(.., count)| count).sum();
@@ -100,13 +103,14 @@ impl Figures {
     }
 }
 
-/// Splits the text after the line in which a share ends. The parts keep the order of the text.
+/// Writes the text, or the parts of a split, which keep the order of the text and end with a line. Returns the files
+/// with their numbers of lines.
 fn write(output: &Path, text: &str, args: &Args) -> anyhow::Result<Vec<(PathBuf, usize)>> {
     let (mut parts, mut begin, mut share_so_far) = (Vec::new(), 0, 0.0);
     let mut files = args.output_files(output).into_iter().zip(args.shares()).peekable();
     while let Some((path, share)) = files.next() {
         share_so_far += share;
-        // Rounding must not cut the end off the last part.
+        // The last part goes to the end, whatever the rounding of the shares gives.
         let is_last = files.peek().is_none();
         let end = if is_last { text.len() } else { line_end(text, (text.len() as f64 * share_so_far) as usize) };
         if end <= begin {

@@ -6,11 +6,11 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-/// Length of the longest bar, in characters.
+/// The length of the longest bar, in characters.
 const BAR_WIDTH: usize = 40;
-/// Maximum number of labels with a line of their own.
+/// The largest number of labels that are shown.
 const MAX_LABELS: usize = 30;
-/// Number of characters that are shown of a text with two labels.
+/// The number of characters that are shown of a text that has two labels.
 const EXCERPT_CHARS: usize = 60;
 
 /// Formats the statistics of a source.

@@ -8,10 +8,10 @@ use std::fs::OpenOptions;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::time::{Duration, Instant};
 
-/// The number of log lines per epoch about batches; one about the epoch follows.
+/// The number of lines about batches in the log of an epoch. A line about the whole epoch follows them.
 const BATCH_LINES: usize = 20;
 
-/// After a checkpoint, the next one waits for this many times the time that writing took.
+/// The shortest pause after a checkpoint, as a multiple of the time that writing it took.
 const PAUSE_FACTOR: u32 = 30;
 
 /// The callback that writes the log and, from time to time, a checkpoint into a [`RunDirectory`]. A full disk does not
@@ -30,7 +30,7 @@ pub struct Checkpointer<'a> {
     interval: Duration,
     /// The end of the last attempt to write a checkpoint.
     last: Instant,
-    /// The earliest time of the next checkpoint, which keeps the share of time that checkpoints take small.
+    /// The earliest time of the next checkpoint, so that writing takes a small share of the time: [`PAUSE_FACTOR`].
     pause_until: Instant,
     /// True if the last attempt failed. Repeated failures are reported once.
     is_failing: bool,
@@ -55,7 +55,8 @@ impl<'a> Checkpointer<'a> {
     /// Writes the pending lines to the log file.
     pub fn flush_log(&mut self) -> io::Result<()> {
         let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(self.directory.log())?;
-        // A resumed training writes the lines after its checkpoint again; so does one after a full disk.
+        // Lines after `log_bytes` are removed: those after the checkpoint of a resumed training, and a part of a line
+        // that a full disk left. They are written again.
         file.set_len(self.log_bytes)?;
         file.seek(SeekFrom::Start(self.log_bytes))?;
         file.write_all(self.pending.as_bytes())?;

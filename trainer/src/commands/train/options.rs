@@ -1,5 +1,6 @@
-//! The options of `tern train` that set keys of the recipe: one for each key, made from the recipe's table of keys; and
-//! the same keys as keyword arguments of a program.
+//! The options of `tern train` that set keys of the recipe. They are generated from the recipe's table of keys
+//! (`recipe::schema`), so that an option, its help and its default are defined in one place.
+//! The same keys are keyword arguments of a program: see `python/`.
 
 use super::super::Failure;
 use crate::recipe::schema::{Field, Kind, nearest};
@@ -8,7 +9,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use toml::{Table, Value};
 
-/// The given options as a layer that is laid over the recipe: section, key, value.
+/// The options that the user gave, as a TOML table with the recipe's sections and keys, which is laid over the recipe.
 #[derive(Clone, Debug, Default)]
 pub struct RecipeOptions(pub Table);
 

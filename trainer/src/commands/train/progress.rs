@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 /// The callback that prints the progress.
 #[derive(Debug)]
 pub struct Progress {
+    /// The progress bar, if stderr is a terminal.
     bar: Option<ProgressBar>,
+    /// The largest number of epochs.
     epochs: usize,
     /// The number of epochs before this process began, which is above 0 for a resumed training.
     resumed_after: usize,
@@ -27,7 +29,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Progress of a training of `epochs` epochs at most, of which `resumed_after` were done before.
+    /// The progress of a training of at most `epochs` epochs, `resumed_after` of which were done before.
     pub fn new(recipe: &Recipe, epochs: usize, resumed_after: usize) -> Self {
         let bar = shows_bars().then(|| {
             let style = ProgressStyle::with_template("{bar:16} {percent:>3}% {msg} {eta} left");

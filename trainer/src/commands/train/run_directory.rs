@@ -33,7 +33,7 @@ const FORMER: &str = "former";
 /// The ending of a file that is being written.
 const NEW: &str = "new";
 
-/// Keys that may change when a training is resumed: they do not affect the steps that are done.
+/// The keys whose values may change when a training is resumed. They do not affect the steps that were done before.
 const CHANGEABLE: [&str; 11] = [
     "epochs",
     "patience",
@@ -89,7 +89,7 @@ impl RunDirectory {
         json.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
     }
 
-    /// Makes the run directory of a new training, and deletes the files of an earlier one.
+    /// Creates the run directory of a new training, and deletes the files of an earlier one.
     pub fn begin(target: &Path, recipe: &Recipe, options: Options) -> anyhow::Result<Self> {
         let directory = Self::lock(target)?;
         for name in directory.entries()? {
@@ -122,7 +122,7 @@ impl RunDirectory {
         Ok((directory, changes.collect()))
     }
 
-    /// Makes the run directory if it is missing, and locks it.
+    /// Creates the run directory if it is missing, and locks it.
     fn lock(target: &Path) -> anyhow::Result<Self> {
         Staged::check(target)?;
         let folder = Self::folder(target);

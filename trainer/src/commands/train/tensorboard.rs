@@ -1,7 +1,7 @@
-//! Writes the figures of a training as an event file of TensorBoard: TFRecord frames, each with an `Event` of
-//! `tensorflow/core/util/event.proto`.
+//! Writes the figures of a training as an event file of TensorBoard: a sequence of TFRecord frames, each with an
+//! `Event` message of `tensorflow/core/util/event.proto`.
 //!
-//! Only the messages and fields for scalars are declared, with the numbers and types of the `.proto` files.
+//! Only the messages and fields for scalars are declared here, with the numbers and types of the `.proto` files.
 
 use crate::checksum::CRC32C;
 use crate::commands::note;
@@ -53,8 +53,8 @@ struct SessionLog {
     status: i32,
 }
 
-/// `SessionLog.SessionStatus.START`: TensorBoard discards what it has already read for the event's step and for later
-/// steps.
+/// The value `START` of `SessionLog.SessionStatus`. It makes TensorBoard discard the values that it has read for the
+/// event's step and for later steps.
 const START: i32 = 1;
 
 /// The callback that writes an event file. If writing fails, it prints a warning once and the training goes on.
@@ -85,14 +85,14 @@ impl EventWriter {
         let mut file = BufWriter::new(File::create_new(folder.join(name))?);
         write_event(&mut file, 0, Content::FileVersion("brain.Event:2".to_owned()))?;
         if step > 0 {
-            // TensorBoard also discards the step of `START` itself, and the values of `step` are still good.
+            // TensorBoard also discards the step of `START` itself, and the values of `step` must be kept.
             write_event(&mut file, step + 1, Content::SessionLog(SessionLog { status: START }))?;
         }
         file.flush()?;
         Ok(EventWriter { folder: folder.to_owned(), file: Some(file), step })
     }
 
-    /// Adds the values of the current step by their tags, and flushes the file if `flush` is true.
+    /// Writes the values of the current step, `(tag, value)`, and flushes the file if `flush` is true.
     fn write(&mut self, scalars: &[(&str, Option<f64>)], flush: bool) {
         let Some(file) = &mut self.file else { return };
         let value = |&(tag, value): &(&str, Option<f64>)| {
@@ -135,11 +135,13 @@ impl Callback for EventWriter {
     }
 }
 
+/// Writes an event in its frame.
 fn write_event(file: &mut impl Write, step: u64, content: Content) -> io::Result<()> {
     let event = Event { wall_time: since_1970(), step: step as i64, content: Some(content) };
     file.write_all(&frame(&event.encode_to_vec()))
 }
 
+/// The time in seconds since 1970.
 fn since_1970() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
@@ -150,7 +152,7 @@ fn frame(data: &[u8]) -> Vec<u8> {
     [&length[..], &masked_crc(&length).to_le_bytes(), data, &masked_crc(data).to_le_bytes()].concat()
 }
 
-/// The mask of `tensorflow/core/lib/hash/crc32c.h`.
+/// The CRC-32C, masked as in `tensorflow/core/lib/hash/crc32c.h`.
 fn masked_crc(data: &[u8]) -> u32 {
     CRC32C.checksum(data).rotate_right(15).wrapping_add(0xa282_ead8)
 }

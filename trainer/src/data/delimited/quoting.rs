@@ -1,12 +1,13 @@
 //! Checks the quotation marks of a delimited file.
 //!
-//! The csv library accepts a quoted field that is never closed, up to the end of the file, and text after a closing
-//! mark. Both nearly always mean that rows are lost, so both are errors here. Two stray marks in different rows form
-//! a valid field that swallows the rows between them: that gives a warning.
+//! The csv library accepts a quoted field that is never closed, and text after a closing mark. Both nearly always mean
+//! that rows are lost, so both are errors here. Two stray marks in different rows make a valid field out of the rows
+//! between them, which gives a warning.
 
 use crate::file_error::FileError;
 use std::path::Path;
 
+/// The position in a row.
 enum State {
     /// Before the first byte of a field.
     FieldStart,
@@ -23,7 +24,7 @@ enum State {
 pub fn check(path: &Path, text: &str, delimiter: u8, columns: usize) -> Result<Option<String>, FileError> {
     let mut state = State::FieldStart;
     let (mut line, mut opened_line, mut content_start, mut field) = (1, 1, 0, 1);
-    // The line of the first field that encloses rows, the lines that it spans, and the number of such fields.
+    // The line of the first field that encloses rows, the number of lines that it spans, and the number of such fields.
     let mut swallowing: Option<(u64, u64, usize)> = None;
     let mut close = |opened_line, line, field, content: &str| {
         if line > opened_line && encloses_rows(content, char::from(delimiter), field, columns) {
@@ -80,8 +81,8 @@ pub fn check(path: &Path, text: &str, delimiter: u8, columns: usize) -> Result<O
     }))
 }
 
-/// Returns true if every line of a quoted field would be a row of `columns` fields without the marks. `field`: the
-/// field's number in its row, from 1.
+/// Returns true if the lines of a quoted field, together with the fields around it, would be rows of `columns` fields
+/// if the marks were ordinary characters. `field`: the field's number in its row, from 1.
 fn encloses_rows(content: &str, delimiter: char, field: usize, columns: usize) -> bool {
     let mut lines = content.split('\n').map(|line| line.chars().filter(|&c| c == delimiter).count());
     let (first, last) = (lines.next(), lines.next_back());

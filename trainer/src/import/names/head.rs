@@ -18,7 +18,7 @@ struct Matrix {
 
 impl Found<'_> {
     /// Finds the one or two linear layers of the head under any name; the shapes determine their order. Returns their
-    /// names, and the units of the first of two (0 for one layer).
+    /// names, and the number of hidden units between two layers (0 for one layer).
     pub(super) fn head(
         &mut self,
         outputs: usize,

@@ -5,8 +5,8 @@ use crate::recipe::Recipe;
 use crate::report::ReportInputs;
 
 impl ReportInputs {
-    /// The front matter with its `---` lines. A licence and other keys that the recipe does not have are left out, and
-    /// the Hub shows that they are missing.
+    /// The front matter with its `---` lines. Keys that the recipe does not have, such as a licence, are left out; the
+    /// Hub shows that they are missing.
     pub(super) fn front_matter(&self) -> String {
         let (task, task_name) = self.task.wording().hub_task;
         let mut yaml = format!("---\nlibrary_name: tern\npipeline_tag: {task}\n");

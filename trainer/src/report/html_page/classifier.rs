@@ -214,6 +214,7 @@ impl ReportInputs {
         }
     }
 
+    /// The chart and table of the accuracy by length.
     fn accuracy_by_length(&self) -> Markup {
         let bins = self.list("/validation/by_length");
         if bins.is_empty() {
@@ -241,6 +242,7 @@ impl ReportInputs {
         figure(&title, &chart::shares(&title, tokens, &shares), &[], &numbers)
     }
 
+    /// The histogram and table of the lengths of the training examples.
     fn training_lengths(&self) -> Markup {
         let counts = self.list("/train/tokens/counts");
         let (false, Some(width)) = (counts.is_empty(), self.number("/train/tokens/range")) else { return nothing() };

@@ -7,7 +7,7 @@ use crate::report::elements::{Cell, Format, count, exact, nothing, percent, tabl
 use maud::{Markup, html};
 use serde_json::Value;
 
-/// Keys of `export.json` that are not repeated in the general tables.
+/// Keys of `export.json` that have a place of their own in the section, so the general tables leave them out.
 const SHOWN_ABOVE: [&str; 7] = [
     "examples",
     "float_accuracy",
@@ -80,15 +80,13 @@ impl ReportInputs {
     /// A list or an object as a table with a row for each item. Items that are objects have a column for every key;
     /// plain values have one column.
     fn records(&self, key: &str, value: &Value) -> Markup {
-        let place = pointer("/export", key);
+        let base = pointer("/export", key);
         // The name of each item of an object, its JSON pointer, and its value.
         let items: Vec<(Option<&String>, String, &Value)> = match value {
             Value::Array(items) => {
-                items.iter().enumerate().map(|(index, item)| (None, format!("{place}/{index}"), item)).collect()
+                items.iter().enumerate().map(|(index, item)| (None, format!("{base}/{index}"), item)).collect()
             }
-            Value::Object(items) => {
-                items.iter().map(|(name, item)| (Some(name), pointer(&place, name), item)).collect()
-            }
+            Value::Object(items) => items.iter().map(|(name, item)| (Some(name), pointer(&base, name), item)).collect(),
             _ => return nothing(),
         };
         let mut columns: Vec<&String> = Vec::new();
@@ -104,12 +102,12 @@ impl ReportInputs {
         if value.is_object() {
             head.insert(0, String::new());
         }
-        let row = |(name, place, item): &(Option<&String>, String, &Value)| -> Vec<Cell> {
+        let row = |(name, base, item): &(Option<&String>, String, &Value)| -> Vec<Cell> {
             let mut row: Vec<Cell> = name.iter().map(|name| Cell::Text((*name).clone())).collect();
             if columns.is_empty() {
-                row.push(self.entry(place, item));
+                row.push(self.entry(base, item));
             }
-            row.extend(columns.iter().map(|column| self.entry(&pointer(place, column), &item[column.as_str()])));
+            row.extend(columns.iter().map(|column| self.entry(&pointer(base, column), &item[column.as_str()])));
             row
         };
         let rows: Vec<Vec<Cell>> = items.iter().map(row).collect();
@@ -118,17 +116,17 @@ impl ReportInputs {
     }
 
     /// A value of `export.json` in a table.
-    fn entry(&self, place: &str, value: &Value) -> Cell {
+    fn entry(&self, base: &str, value: &Value) -> Cell {
         let format: Format = if value.is_u64() { count } else { exact };
         match value {
             Value::String(text) => Cell::Text(text.clone()),
-            Value::Number(_) | Value::Null => self.cell(place, format),
+            Value::Number(_) | Value::Null => self.cell(base, format),
             other => Cell::Text(other.to_string()),
         }
     }
 }
 
-/// The JSON pointer of a key of the object at `place`.
-fn pointer(place: &str, key: &str) -> String {
-    format!("{place}/{}", escape_pointer(key))
+/// The JSON pointer of a key of the object at `base`.
+fn pointer(base: &str, key: &str) -> String {
+    format!("{base}/{}", escape_pointer(key))
 }

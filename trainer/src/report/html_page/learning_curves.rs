@@ -94,6 +94,7 @@ fn epoch_format(key: &str) -> Format {
     }
 }
 
+/// A text with its first letter in upper case.
 pub(super) fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())

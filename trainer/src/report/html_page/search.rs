@@ -15,19 +15,19 @@ impl ReportInputs {
         }
         let text = |pointer: &str| self.at(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let row = |index: usize| {
-            let place = |key: &str| format!("/search/trials/{index}/{key}");
-            let number = |key: &str| self.cell(&place(key), count);
+            let pointer = |key: &str| format!("/search/trials/{index}/{key}");
+            let number = |key: &str| self.cell(&pointer(key), count);
             vec![
-                Cell::Text(text(&place("network"))),
+                Cell::Text(text(&pointer("network"))),
                 number("epochs"),
-                self.cell(&place("score"), exact),
-                self.cell(&place("loss"), exact),
+                self.cell(&pointer("score"), exact),
+                self.cell(&pointer("loss"), exact),
                 number("file_bytes"),
                 number("scratch_bytes"),
                 number("instructions_per_token"),
             ]
         };
-        // The best ones of those that were measured in integers first.
+        // The candidates measured in integers come first, the best of them before the others.
         let mut order: Vec<usize> = (0..trials.len()).collect();
         let key = |index: &usize| {
             let trial = &trials[*index];
@@ -62,7 +62,7 @@ impl ReportInputs {
 
     /// The score of each candidate against a cost, with a line along those that no candidate beats in both.
     fn pareto(&self, score: &str, axis: &str, cost: &dyn Fn(&Value) -> Option<f64>) -> Markup {
-        // Of each candidate, its last trial.
+        // The last trial of each candidate.
         let mut last: std::collections::BTreeMap<u64, (f64, f64)> = std::collections::BTreeMap::new();
         for trial in self.list("/search/trials") {
             if let (Some(candidate), Some(cost), Some(score)) =
@@ -91,8 +91,8 @@ impl ReportInputs {
             return nothing();
         }
         let row = |index: usize| {
-            let place = |key: &str| format!("/search/learning_curve/{index}/{key}");
-            vec![self.cell(&place("rows"), count), self.cell(&place("accuracy"), exact)]
+            let pointer = |key: &str| format!("/search/learning_curve/{index}/{key}");
+            vec![self.cell(&pointer("rows"), count), self.cell(&pointer("accuracy"), exact)]
         };
         let rows: Vec<Vec<Cell>> = (0..points.len()).map(row).collect();
         let title = "Accuracy by number of training rows";

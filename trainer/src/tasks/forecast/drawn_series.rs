@@ -12,7 +12,7 @@ const MAX_ROWS: usize = 240;
 /// The largest number of targets that are drawn.
 const MAX_TARGETS: usize = 4;
 
-/// The last validation rows, each forecast once.
+/// The last validation rows with their forecasts, each row predicted once.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DrawnSeries {
     /// The lines of each drawn target.
@@ -21,7 +21,7 @@ pub struct DrawnSeries {
     pub left_out: usize,
 }
 
-/// Lines of points (x, y) for one target column. x counts the validation rows from 1.
+/// The lines that are drawn for one target column. A point is a pair (x, y), where x counts the validation rows from 1.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TargetLines {
     /// The name of the column.
@@ -80,6 +80,7 @@ impl DrawnSeries {
 struct Method {
     /// The prefix of its metrics in `metrics.json`.
     prefix: &'static str,
+    /// Its name in legends and tables.
     name: &'static str,
     /// Its class in the style sheet.
     class: &'static str,

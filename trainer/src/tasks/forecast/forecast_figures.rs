@@ -21,13 +21,16 @@ const METHODS: [(&str, &str); 3] =
 /// The sums of the errors of one method.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Errors {
+    /// The sum of the absolute errors.
     absolute: f64,
+    /// The sum of the squared errors.
     squared: f64,
     /// Number of errors; 0 for the seasonal method without a season.
     pub count: usize,
 }
 
 impl Errors {
+    /// Adds the error of one predicted number.
     fn add(&mut self, found: f64, expected: f64) {
         self.absolute += (found - expected).abs();
         self.squared += (found - expected).powi(2);
@@ -50,14 +53,14 @@ impl Errors {
 pub struct WindowForecast {
     /// The first predicted row.
     pub start: usize,
-    /// The forecast of each method: `[methods][horizon * targets]`. That of the seasonal method is empty without a
-    /// season; a horizon longer than a season is forecast from rows two or more seasons earlier.
+    /// The forecast of each method: `[methods][horizon * targets]`. The seasonal method takes the numbers one season
+    /// earlier, or two or more where that row is not known yet; without a season its forecast is empty.
     pub methods: [Vec<f64>; 3],
     /// The true numbers; NaN if missing.
     pub truth: Vec<f64>,
 }
 
-/// Forecasts every window of `table` whose predicted rows begin at `first` or later and hold a known number.
+/// Forecasts every window of `table` whose predicted rows begin at `first` or later and contain a known number.
 /// `None` if the model has no forecast settings.
 pub fn forecast_windows(model: &dyn Model, table: &Table, first: usize) -> Option<Vec<WindowForecast>> {
     let forecast = model.config().forecast.as_ref()?;
@@ -69,14 +72,14 @@ pub fn forecast_windows(model: &dyn Model, table: &Table, first: usize) -> Optio
     let targets = &windows.targets;
     let forecast = |&start: &usize| {
         // The row and the target of each predicted number.
-        let places = || (start..start + horizon).flat_map(|row| targets.iter().map(move |&target| (row, target)));
+        let predicted = || (start..start + horizon).flat_map(|row| targets.iter().map(move |&target| (row, target)));
         let seasonal = |(row, target): (usize, usize)| {
             let seasons_back = (row - start) / season + 1;
             windows.known(row - seasons_back * season, target)
         };
-        let naive = places().map(|(_, target)| windows.known(start - 1, target)).collect();
-        let seasonal = if season > 0 { places().map(seasonal).collect() } else { Vec::new() };
-        let truth = places().map(|(row, target)| table.rows[row][target]).collect();
+        let naive = predicted().map(|(_, target)| windows.known(start - 1, target)).collect();
+        let seasonal = if season > 0 { predicted().map(seasonal).collect() } else { Vec::new() };
+        let truth = predicted().map(|(row, target)| table.rows[row][target]).collect();
         WindowForecast { start, methods: [windows.predict(model, start), naive, seasonal], truth }
     };
     Some(starts.par_iter().map(forecast).collect())
@@ -85,10 +88,11 @@ pub fn forecast_windows(model: &dyn Model, table: &Table, first: usize) -> Optio
 /// The errors of each method on the same numbers, in the units of the table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ForecastFigures {
+    /// Number of windows.
     pub windows: usize,
     /// The errors over all predicted rows: `[methods]`.
     pub all: [Errors; 3],
-    /// The errors by how many rows ahead: `[horizon][methods]`.
+    /// The errors by the number of rows ahead: `[horizon][methods]`.
     by_step: Vec<[Errors; 3]>,
 }
 

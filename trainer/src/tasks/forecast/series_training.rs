@@ -61,7 +61,7 @@ impl SeriesData {
         let scale =
             windows.targets.iter().map(|&target| channels[target].std as f32).collect::<Vec<_>>().repeat(*horizon);
         let architecture = recipe.model.architecture_for(InputLayer::Values { channels: channels.len() }, outputs);
-        // A sample is named by the first row that it predicts.
+        // The ranges are those of the first row that a sample predicts.
         let train = windows.samples(*window..train_rows + 1 - horizon);
         let valid = windows.samples(train_rows.max(*window)..rows + 1 - horizon);
         let units = Units { scale, ..Units::default() };
@@ -85,7 +85,7 @@ impl SeriesData {
         let Forecast { window, horizon, .. } = self.forecast;
         let windows = Windows::new(&self.table, &self.channels, &self.forecast);
         let mut first_predicted = windows.starts(window..self.train_rows + 1 - horizon);
-        // A number beyond the last sample, which does not occur, gives the last rows.
+        // For a number beyond the last sample, which does not occur, this returns the last rows.
         let first_predicted = first_predicted.nth(sample).unwrap_or(self.train_rows - horizon);
         first_predicted - window..first_predicted + horizon
     }
@@ -133,6 +133,7 @@ fn check_row_counts(recipe: &Recipe, train_rows: usize, valid_rows: usize) -> Re
     Ok(())
 }
 
+/// The error for a file with too few rows for a purpose.
 fn too_few(path: &Path, found: usize, expected: usize, purpose: &str) -> FileError {
     FileError::new(path, format!("{found} rows, expected {expected} or more: {purpose}"))
 }

@@ -14,7 +14,7 @@ pub struct Windows<'a> {
     forecast: &'a Forecast,
     channels: &'a [Channel],
     table: &'a Table,
-    /// `[rows][channels]`, missing numbers filled in.
+    /// The normalised numbers, `[rows][channels]`, with missing ones filled in.
     normal: Vec<Vec<f32>>,
     /// The index of each target among the channels.
     pub(super) targets: Vec<usize>,
@@ -38,7 +38,7 @@ impl<'a> Windows<'a> {
         self.normal[start - self.forecast.window..start].concat()
     }
 
-    /// The normalised number that is added to the outputs for row `start` and later.
+    /// The normalised number that is added to the outputs of a window whose predicted rows begin at `start`.
     fn anchor(&self, start: usize, target: usize) -> f32 {
         match self.forecast.anchor {
             Anchor::Last => self.normal[start - 1][target],
@@ -46,7 +46,7 @@ impl<'a> Windows<'a> {
         }
     }
 
-    /// Those of `starts` for which at least one number to predict is known.
+    /// The rows among `starts` from which a window has at least one known number to predict.
     pub(super) fn starts(&self, starts: Range<usize>) -> impl Iterator<Item = usize> {
         starts.filter(|&start| {
             let predicted = &self.table.rows[start..start + self.forecast.horizon];
@@ -54,7 +54,7 @@ impl<'a> Windows<'a> {
         })
     }
 
-    /// The samples whose first predicted row is in `starts`, without those that have no known number to predict.
+    /// The samples whose first predicted row is in `starts` and that have a known number to predict.
     pub fn samples(&self, starts: Range<usize>) -> Vec<Sample> {
         let sample = |start: usize| {
             let values = (start..start + self.forecast.horizon).flat_map(|row| {
@@ -78,7 +78,7 @@ impl<'a> Windows<'a> {
         outputs.iter().zip(self.targets.iter().cycle()).map(denormalise).collect()
     }
 
-    /// The number of a target in a row, in the units of the table. A missing number is read as the one before it.
+    /// The number in a row for a target, in the units of the table. A missing number is replaced by the one before it.
     pub(super) fn known(&self, row: usize, target: usize) -> f64 {
         self.channels[target].denormalise(f64::from(self.normal[row][target]))
     }

@@ -109,8 +109,8 @@ impl LanguageReport {
     }
 }
 
-/// The tokens with the highest loss, at least [`MIN_DISTANCE`] tokens apart. Unknown tokens are left out, since their
-/// loss does not include which word they are.
+/// The tokens with the highest loss, at least [`MIN_DISTANCE`] tokens apart. Unknown tokens are left out, since the
+/// model does not predict which word they are.
 fn surprises<'g>(guesses: &'g [Guess], ids: &[u32]) -> Vec<&'g Guess> {
     let mut known: Vec<&Guess> = guesses.iter().filter(|guess| ids[guess.place] != UNK).collect();
     known.sort_by(|a, b| b.loss.total_cmp(&a.loss).then(a.place.cmp(&b.place)));
@@ -126,10 +126,10 @@ fn surprises<'g>(guesses: &'g [Guess], ids: &[u32]) -> Vec<&'g Guess> {
     chosen
 }
 
-/// The token at the place of `guess`, with the text before it and the tokens that the model expected.
+/// The token that `guess` is about, with the text before it and the tokens that the model expected.
 fn surprise(model: &FloatModel, ids: &[u32], guess: &Guess) -> Surprise {
     let (place, tokens) = (guess.place, model.vocabulary().tokens());
-    // The model read the text in parts: it saw only the tokens of this part.
+    // The loss was computed with the text in parts, so the model had read only the tokens of this part.
     let expected = next_tokens(model, &ids[train::part_of(place, ids.len())..place], EXPECTED_TOKENS);
     let mut before = joined(model, "", &ids[place.saturating_sub(EXCERPT_CHARS)..place]);
     let token = &tokens[ids[place] as usize];
@@ -217,7 +217,7 @@ impl TaskReport for LanguageReport {
     }
 }
 
-/// The share of tokens that are among the k most probable.
+/// The chart and table of the share of tokens that are among the k most probable.
 fn top_k(page: &ReportInputs) -> Markup {
     let Some(Value::Object(shares)) = page.at("/validation/k_best") else { return nothing() };
     let points = shares.iter().filter_map(|(k, share)| Some((k.parse().ok()?, share.as_f64()?))).collect();
@@ -230,7 +230,7 @@ fn top_k(page: &ReportInputs) -> Markup {
     html! { div.charts { (figure(title, &chart, &[("first", "validation text")], &numbers)) } }
 }
 
-/// An unexpected token after its text, in the list of the page.
+/// An item of the page's list: an unexpected token after the text before it.
 fn surprise_item(surprise: &Surprise) -> Markup {
     let predicted = |(token, probability): &(String, f64)| format!("“{}” {}", shown(token), percent(*probability));
     let predicted: Vec<String> = surprise.expected.iter().map(predicted).collect();
@@ -251,7 +251,7 @@ fn one_in(probability: f64) -> String {
     if one_in < 1e6 { format!("{one_in:.0}") } else { format!("{one_in:.0e}") }
 }
 
-/// A token, with a visible sign for white space.
+/// A token, or a visible character in place of white space.
 fn shown(token: &str) -> &str {
     match token {
         " " => "␣",

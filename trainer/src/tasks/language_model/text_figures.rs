@@ -21,8 +21,10 @@ const K_BEST: [usize; 6] = [1, 2, 3, 5, 10, 20];
 /// The figures of a language model on a text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextFigures {
+    /// Number of tokens.
     pub tokens: usize,
-    /// Number of tokens that are not in the vocabulary. The model predicts only that such a token comes, not which.
+    /// Number of tokens that are not in the vocabulary. The model predicts only that an unknown token follows, not
+    /// which one.
     pub unknown: usize,
     pub characters: usize,
     pub bytes: usize,

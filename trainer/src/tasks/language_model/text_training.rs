@@ -1,8 +1,8 @@
 //! The training data of language modelling.
 //!
-//! The training set is windows of one text, each after some tokens of context that fill the state of the network. At
-//! every token of a window the next one is the target. Windows are shuffled, and the state is not carried from batch to
-//! batch.
+//! The training set consists of windows of one text. At every token of a window the next token is the target. Windows
+//! are shuffled, so each begins with an empty state; some tokens of context before the window, which are no targets,
+//! fill the state.
 
 use super::surprises::LanguageReport;
 use crate::data;
@@ -24,7 +24,7 @@ use tern_format::Task;
 /// Number of bytes of the training text that are stored for calibration.
 const CALIBRATION_BYTES: usize = 1 << 16;
 
-/// Distance in bytes from which a line break is too far away to begin the validation split after it.
+/// The validation split begins after a line break, unless that is this many bytes or more from the exact share.
 const FAR_BYTES: usize = 1000;
 /// The number of validation tokens below which a training warns that its figures are uncertain.
 const FEW_VALIDATION_TOKENS: usize = 1000;
@@ -98,7 +98,7 @@ impl TextCorpus {
         Ok(TextCorpus { path, vocabulary, problem, tokens, unknown, train, valid, window })
     }
 
-    /// The first and last line of a training window, from 1.
+    /// The numbers of the first and the last line of a training window, counted from 1.
     fn lines(&self, window: usize) -> (usize, usize) {
         let ends: Vec<usize> = self.train.match_indices('\n').map(|(newline, _)| newline + 1).collect();
         // No token spans a line break, so that the tokens of the first lines do not depend on the lines after them.
@@ -109,8 +109,8 @@ impl TextCorpus {
     }
 }
 
-/// The byte at which the validation split of a text begins: after the nearest line break or, if that is more than
-/// [`FAR_BYTES`] away, after white space.
+/// The byte at which the validation split of a text begins: after the next line break or, if that is [`FAR_BYTES`] away
+/// or more, after the next white space.
 fn split_point(text: &str, fraction: f64) -> usize {
     let exact = (text.len() as f64 * (1.0 - fraction)) as usize;
     let exact = (0..=exact).rev().find(|&byte| text.is_char_boundary(byte)).unwrap_or(0);
@@ -124,8 +124,8 @@ fn split_point(text: &str, fraction: f64) -> usize {
     line.or_else(|| after(char::is_whitespace)).unwrap_or(exact)
 }
 
-/// Cuts a text into windows of `window` tokens, each after `context` tokens that are read but are no targets. Every
-/// token but the first is a target once.
+/// Cuts a text into windows of `window` tokens, each after `context` tokens that are read but are no targets. Each
+/// token except the first is a target once.
 fn windows(ids: &[u32], window: usize, context: usize) -> Vec<Sample> {
     let starts = (0..ids.len() - 1).step_by(window);
     let sample = |start: usize| {

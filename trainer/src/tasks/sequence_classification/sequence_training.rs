@@ -34,6 +34,7 @@ pub struct LabelledSequences {
     problem: Problem,
     /// The settings of temperature and refusal.
     settings: classification::Settings,
+    /// The training sequences.
     train: SequenceTable,
     /// The validation sequences. With cross-validation, all training sequences.
     valid: SequenceTable,
@@ -63,7 +64,7 @@ impl LabelledSequences {
                 wrong(format!("{} labels, expected 2 where [model] output is \"sigmoid\"", labels.len())).into()
             );
         }
-        // In a cross-validation both parts are all sequences.
+        // In a cross-validation both parts contain all sequences.
         let (mut train, mut valid, mut folds) = (all.clone(), all.clone(), Vec::new());
         match &data.valid {
             Some(path) => valid = read(path, &all.table.names)?,

@@ -104,7 +104,7 @@ impl SequenceTable {
         Steps::Values { values: normalise::normalise(channels, rows).concat(), channels: channels.len() }
     }
 
-    /// Some of the sequences, in the given order.
+    /// A table of the given sequences, in the given order.
     pub fn select(&self, sequences: &[usize]) -> SequenceTable {
         let rows: Vec<usize> = sequences.iter().flat_map(|&sequence| self.spans[sequence].clone()).collect();
         let text = |column: &Vec<String>| rows.iter().map(|&row| column[row].clone()).collect();
@@ -123,9 +123,9 @@ impl SequenceTable {
         SequenceTable { spans: sequences.iter().map(span).collect(), table }
     }
 
-    /// Returns the number of rows of the first sequences: as many whole ones as fit into `most` rows, at least one.
-    pub fn whole_sequence_rows(&self, most: usize) -> usize {
-        let fitting = self.spans.iter().take_while(|span| span.end <= most).last().or(self.spans.first());
+    /// Returns the number of rows in the first sequences: as many whole sequences as fit into `max_rows`, at least one.
+    pub fn whole_sequence_rows(&self, max_rows: usize) -> usize {
+        let fitting = self.spans.iter().take_while(|span| span.end <= max_rows).last().or(self.spans.first());
         fitting.map_or(0, |span| span.end)
     }
 

@@ -1,4 +1,4 @@
-//! The peak memory of a training.
+//! Measures the peak memory of a training.
 
 use std::fs;
 use std::path::Path;
@@ -49,7 +49,7 @@ pub fn peak_of_a_training(release: &Path, folder: &Path, data: &Path) -> Result<
     Ok(peak)
 }
 
-/// The line `VmHWM:  123 kB` of /proc/PID/status, in bytes.
+/// The peak of resident memory in bytes, from the line `VmHWM:  123 kB` of /proc/PID/status.
 fn high_water(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)

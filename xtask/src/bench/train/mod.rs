@@ -1,7 +1,9 @@
 //! `cargo xtask bench train`: compares the speed of a training with PyTorch and candle-nn.
 //!
-//! Each program is a process that trains for one pass over the same texts on request (`worker`). The programs of one
-//! network take turns, so that other load on the machine affects all of them; the ratios are medians over the turns.
+//! Each program is a process that trains for one pass over the same random texts on request (`worker`). The programs of
+//! one network take turns, so that other load on the machine affects all of them; the ratios are medians over the
+//! turns.
+//! `plan` lists the networks and programs.
 
 mod memory;
 mod plan;
@@ -68,7 +70,7 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Paths and options that all rows share.
+/// The paths and options that all measurements share.
 struct Bench {
     folder: PathBuf,
     release: PathBuf,
@@ -145,12 +147,14 @@ impl Bench {
         Worker::start(command.env("RAYON_NUM_THREADS", threads)).map(Some)
     }
 
+    /// Prints a line, unless the output is JSON.
     fn say(&self, line: &str) {
         if !self.json {
             println!("{line}");
         }
     }
 
+    /// Prints a row as text or as JSON.
     fn emit(&self, line: &str, json: &serde_json::Value) {
         println!("{}", if self.json { json.to_string() } else { line.to_owned() });
     }

@@ -1,10 +1,10 @@
 //! The networks and programs that `bench train` measures.
 
-/// Texts are cut to this many tokens.
+/// The number of tokens to which texts are cut.
 pub const MAX_LENGTH: usize = 400;
 /// The size of the vocabulary.
 pub const VOCABULARY: usize = 20_000;
-/// Lengths of texts at which the time for each token is measured.
+/// The lengths of texts at which the time for each token is measured.
 pub const LENGTHS: [usize; 4] = [50, 200, 800, 2_400];
 
 /// A program that trains.
@@ -49,7 +49,7 @@ pub struct Network {
     pub threads: usize,
     /// Texts in each turn.
     pub texts: usize,
-    /// The targeted speed relative to PyTorch with padded and with bucketed batches; 0: no target.
+    /// The targets for the ratio of Tern's speed to PyTorch's, with padded and with bucketed batches; 0: no target.
     pub targets: [f64; 2],
     /// True if candle-nn, which is slow, is measured too.
     pub candle: bool,
@@ -75,7 +75,7 @@ impl Network {
         [Program::Tern, Program::PyTorch, Program::PyTorchBucketed].into_iter().chain(candle).collect()
     }
 
-    /// Returns the targeted ratio to a program.
+    /// Returns the target for the ratio of Tern's speed to that of a program, if there is one.
     pub fn target(&self, program: Program) -> Option<f64> {
         match program {
             Program::PyTorch => Some(self.targets[0]),

@@ -51,7 +51,8 @@ pub fn write(folder: &Path, network: &Network, lengths: &[usize]) -> Result<Path
     Ok(path)
 }
 
-/// The recipe: plain Adam as in `pytorch.py`, without dropout, weight decay or weight averaging.
+/// The recipe of a training that does the same work as `pytorch.py`: plain Adam, without dropout, weight decay or
+/// weight averaging.
 fn recipe(network: &Network) -> String {
     let Network { cell, bidirectional, embedding, hidden, batch, threads, .. } = network;
     format!(

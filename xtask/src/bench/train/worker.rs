@@ -50,6 +50,7 @@ impl Worker {
     }
 }
 
+/// Parses the answer of a worker, `{"seconds": …, "tokens": …}`.
 fn seconds_per_token(answer: &str) -> Result<f64> {
     let answer: Value = serde_json::from_str(answer)?;
     let number = |key: &str| answer[key].as_f64().filter(|number| *number > 0.0).with_context(|| format!("no `{key}`"));

@@ -1,4 +1,8 @@
-//! GRU and plain cells in the packing `paired16`: four units at a time, whose rows are in records of four.
+//! GRU and plain cells in the packing `paired16`: groups of four units, whose rows are in records of four rows.
+//!
+//! A plain cell has one row in each unit, so a group is one record. A GRU has the rows r, z and n: the first record of
+//! a group has the rows n of its four units, the other two have the rows r and z of two units each, which form pairs.
+//! `docs/format.md`, "Packings", has the layout; [`paired`](super::paired) reads a record.
 
 use core::num::NonZeroUsize;
 
@@ -14,7 +18,7 @@ use crate::layers::paired::{FourRows, Parts, Vectors};
 use crate::rows::rows;
 use tern_format::Cell as CellKind;
 
-/// The initial sums of four rows, as a record has them.
+/// The initial sums of four rows, as a record stores them: [`Record::initial_sums`].
 type InitialSums = [i32; 6];
 
 /// The initial sums of rows without biases.
@@ -22,7 +26,7 @@ const NO_BIASES: InitialSums = [0; 6];
 
 /// The parameters of one direction of a layer, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Fours<'a> {
+pub(crate) struct PairedGroups<'a> {
     pub kind: CellKind,
     /// The input size E, a multiple of 4.
     pub input_size: NonZeroUsize,
@@ -33,26 +37,27 @@ pub(crate) struct Fours<'a> {
     pub groups: &'a [i32],
     /// 0 … 8
     pub shift: u32,
-    /// The turns of the loops over x and over h.
+    /// The numbers of turns of the kernel's loops over x and over h.
     #[cfg(dsp)]
     turns: [Turns; 2],
 }
 
-/// A row of a layer: its record and its index there, 0 to 3.
+/// One row of a layer, inside its record.
 pub(crate) struct RecordRow<'a> {
     pub record: Record<'a>,
+    /// The index of the row in the record, 0 to 3.
     pub index: usize,
     /// The bias of the recurrent projection.
     pub recurrent_bias: i32,
 }
 
-impl<'a> Fours<'a> {
-    /// The words of a record.
+impl<'a> PairedGroups<'a> {
+    /// The number of 32-bit words of a record.
     pub(crate) const fn words_of_record(input_size: u32, hidden_size: u32) -> u32 {
         input_size.saturating_add(hidden_size).saturating_add(Paired::EXTRA_WORDS as u32)
     }
 
-    /// The words of a group of four units.
+    /// The number of 32-bit words of a group of four units.
     pub(crate) fn words_of_group(kind: CellKind, input_size: u32, hidden_size: u32) -> u32 {
         let sums = if kind == CellKind::Gru { NO_BIASES.len() as u32 } else { 0 };
         Self::words_of_record(input_size, hidden_size).saturating_mul(kind.gates() as u32).saturating_add(sums)
@@ -69,7 +74,7 @@ impl<'a> Fours<'a> {
         let (e, h) = (input_size.get() as u32, hidden_size.get() as u32);
         let words = u64::from(Self::words_of_group(kind, e, h)).wrapping_mul(u64::from(h / 4));
         let fits = (e | h).is_multiple_of(Paired::COLUMNS as u32) && groups.len() as u64 == words;
-        fits.then_some(Fours {
+        fits.then_some(PairedGroups {
             kind,
             input_size,
             hidden_size,
@@ -92,7 +97,8 @@ impl<'a> Fours<'a> {
         }
     }
 
-    /// True for GRU. In an image with one kind of cells it is a constant, so that no code for the other is linked.
+    /// Returns true for GRU. In an image with one kind of cells the result is a constant, so that no code for the other
+    /// kind is linked.
     fn is_gru(&self) -> bool {
         match (features::Gru::<()>::IS_BUILT, features::Rnn::<()>::IS_BUILT) {
             (true, true) => self.kind == CellKind::Gru,
@@ -100,7 +106,7 @@ impl<'a> Fours<'a> {
         }
     }
 
-    /// The words of a record, and of a group of GRU; they cannot wrap, since the layer has as many.
+    /// The number of words of a record, and of a group of GRU units. They cannot wrap, since the layer has that many.
     #[inline(always)]
     fn words(&self) -> [NonZeroUsize; 2] {
         let record = self.input_size.get().wrapping_add(self.hidden_size.get()).wrapping_add(Paired::EXTRA_WORDS);
@@ -108,7 +114,7 @@ impl<'a> Fours<'a> {
         [record, group].map(|words| NonZeroUsize::new(words).guaranteed_or(NonZeroUsize::MIN))
     }
 
-    /// All records in order, and the initial sums of their recurrent projections.
+    /// All records in order, each with the initial sums of its rows' recurrent projections.
     pub(crate) fn records(&self) -> impl Iterator<Item = (Record<'a>, InitialSums)> + use<'a> {
         let ([words, words_of_gru], hidden_size) = (self.words(), self.hidden_size);
         let is_gru = self.is_gru();
@@ -123,19 +129,20 @@ impl<'a> Fours<'a> {
 
     /// A row of a unit; none beyond the last unit.
     pub(crate) fn row(&self, unit: usize, gate: usize) -> Option<RecordRow<'a>> {
-        let of_unit = unit % 4;
-        // The rows n of all four share a record; two further ones have the rows r and z of two units each.
+        let in_group = unit % 4;
+        // The index of the record in the group, and of the row in the record.
         let (record, index) = match (self.kind, gate) {
-            (CellKind::Gru, 0 | 1) => (1 + of_unit / 2, 2 * (of_unit % 2) + gate),
-            _ => (0, of_unit),
+            (CellKind::Gru, 0 | 1) => (1 + in_group / 2, 2 * (in_group % 2) + gate),
+            _ => (0, in_group),
         };
         let (record, sums) = self.records().nth(unit / 4 * self.kind.gates() + record)?;
         Some(RecordRow { record, index, recurrent_bias: *biases(sums).guaranteed().get(index)? })
     }
 
-    /// The rows of a record are pairs of the cell, or all ordinary. `index`: that of the record in the layer.
-    pub(crate) fn are_in_pairs(&self, index: usize) -> bool {
-        self.is_gru() && !index.is_multiple_of(3)
+    /// Returns true if the rows of a record form pairs (r and z of a GRU unit). `record`: the index of the record in
+    /// the layer.
+    pub(crate) fn are_in_pairs(&self, record: usize) -> bool {
+        self.is_gru() && !record.is_multiple_of(3)
     }
 
     /// The input projection W_ih·x + b of all units, as a folded token stores it.
@@ -167,7 +174,7 @@ impl<'a> Fours<'a> {
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
-    /// The vectors of a step. `x`: none if the input projection is precomputed.
+    /// The vectors that the rows are multiplied with. `x`: none if the input projection is precomputed.
     #[inline(always)]
     fn vectors<'v>(&self, x: Option<&'v [i16]>, h: &'v [i16]) -> Vectors<'v> {
         #[cfg(dsp)]
@@ -176,6 +183,7 @@ impl<'a> Fours<'a> {
         Vectors::new(x.unwrap_or_default(), h)
     }
 
+    /// Computes `next_h` of plain cells.
     fn rnn_step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
         let (mut vectors, mut four) = (self.vectors(sums.is_none().then_some(x), state.h), FourRows::ordinary());
         let [words, _] = self.words();
@@ -189,6 +197,7 @@ impl<'a> Fours<'a> {
         }
     }
 
+    /// Computes `c` and `next_h` of GRU cells.
     #[cfg_attr(dsp, inline(never))]
     fn gru_step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
         let mut vectors = self.vectors(sums.is_none().then_some(x), state.h);
@@ -218,8 +227,8 @@ impl<'a> Fours<'a> {
     }
 }
 
-/// [`Vectors::parts`]; on cores without DSP instructions as a function of its own, since it would fill the stack of its
-/// caller.
+/// Calls [`Vectors::parts`]. On cores without DSP instructions it is a function of its own, because inlined it would
+/// enlarge the stack of its caller.
 #[cfg_attr(dsp, inline(always))]
 #[cfg_attr(not(dsp), inline(never))]
 fn parts<'r>(
@@ -232,7 +241,7 @@ fn parts<'r>(
     vectors.parts(record, recurrent_sums, sums, rows)
 }
 
-/// [`gru::unit`]; see [`parts`].
+/// Calls [`gru::unit`], and is inlined as [`parts`] is.
 #[cfg_attr(dsp, inline(always))]
 #[cfg_attr(not(dsp), inline(never))]
 fn gru_unit(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> (i32, i16) {
