@@ -6,9 +6,9 @@
 
 use crate::architecture::{Architecture, InputLayer, names};
 use crate::denormals::Flush;
+use crate::head::HeadLayers;
 use crate::ngrams::{self, Grid, KeptNgrams, Table};
 use crate::objective::{Loss, Objective, Targets};
-use crate::ops;
 use crate::packed::PackedLayout;
 use crate::sample::{Sample, UNK};
 use crate::stack::{Stack, StackInput, gradient};
@@ -76,10 +76,18 @@ pub struct Graph<'a> {
 }
 
 impl Graph<'_> {
+    /// The random numbers of a shard of a batch.
+    pub(crate) fn rng(&self, batch: u64, shard: usize) -> ChaCha8Rng {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        // Stream 0 is used for the initial weights and the order of the samples.
+        rng.set_stream(1 + batch * SHARDS as u64 + shard as u64);
+        rng
+    }
+
     /// Computes the gradients of a batch; on the CPU, in the current thread pool. `batch` is the number of batches
     /// before this one in the whole training, so that each has dropout masks of its own.
     pub fn gradients(&self, weights: &Weights, samples: &[&Sample], batch: u64) -> Result<BatchResult> {
-        let Graph { architecture, grid, seed, device, .. } = *self;
+        let Graph { architecture, grid, device, .. } = *self;
         let parameters = Parameters::new(weights, architecture, grid, device)?;
         // Sorted by length and distributed in turn, so that all shards take about the same time.
         let mut order: Vec<&Sample> = samples.to_vec();
@@ -94,9 +102,7 @@ impl Graph<'_> {
             .filter(|(_, shard)| !shard.is_empty())
             .map(|(index, shard)| {
                 let _flush = Flush::denormals();
-                let mut rng = ChaCha8Rng::seed_from_u64(seed);
-                // Stream 0 is used for the initial weights and the order of the samples.
-                rng.set_stream(1 + batch * SHARDS as u64 + index as u64);
+                let mut rng = self.rng(batch, index);
                 parameters.shard(shard, self, 1.0 / targets.max(1) as f64, &mut rng)
             })
             .collect::<Result<_>>()?;
@@ -125,8 +131,7 @@ struct Parameters<'a> {
     /// False if there is only an n-gram branch.
     is_recurrent: bool,
     ngrams: Option<Table<'a>>,
-    hidden: Option<(Var, Var)>,
-    fc: (Var, Var),
+    head: HeadLayers,
     device: &'a Device,
 }
 
@@ -151,7 +156,7 @@ impl<'a> Parameters<'a> {
     fn new(weights: &'a Weights, architecture: &Architecture, grid: Option<Grid>, device: &'a Device) -> Result<Self> {
         let var = |name: &str| {
             let array = &weights[name];
-            Var::from_slice(&array.data, array.shape.as_slice(), device)
+            Ok::<_, candle_core::Error>(Var::from_slice(&array.data, array.shape.as_slice(), device)?.into_inner())
         };
         let hidden = match architecture.head.hidden {
             0 => None,
@@ -167,8 +172,7 @@ impl<'a> Parameters<'a> {
                 rank: table.rank,
                 grid,
             }),
-            hidden,
-            fc: (var(names::FC_WEIGHT)?, var(names::FC_BIAS)?),
+            head: HeadLayers { hidden, fc: (var(names::FC_WEIGHT)?, var(names::FC_BIAS)?) },
             device,
         })
     }
@@ -195,29 +199,17 @@ impl<'a> Parameters<'a> {
             parts.push(all.as_tensor().clone());
             sums = Some(all);
         }
-        let mut head_input = match parts.as_slice() {
-            [part] => part.clone(),
-            parts => Tensor::cat(parts, 1)?.contiguous()?,
-        };
-        if let Some((weight, bias)) = &self.hidden {
-            head_input = ops::linear(&head_input, weight, bias)?.relu()?;
-        }
-        let outputs = ops::linear(&head_input, &self.fc.0, &self.fc.1)?;
-
         let targets = objective.targets(samples, &layout);
-        let (loss, mut total) = self.loss(&outputs, objective, &targets, share * (1.0 - branch_loss))?;
-        if branch_loss > 0.0 {
-            let mut column = 0;
-            for part in &parts {
-                let columns = self.fc.0.narrow(1, column, part.dim(1)?)?.contiguous()?;
-                column += part.dim(1)?;
-                let outputs = ops::linear(&part.contiguous()?, &columns, &self.fc.1)?;
-                total = (total + self.loss(&outputs, objective, &targets, share * branch_loss)?.1)?;
-            }
-        }
+        let mut first_loss = None;
+        let total = self.head.loss(&parts, branch_loss, |outputs, weight| {
+            let (loss, scalar) = self.loss(outputs, objective, &targets, share * weight)?;
+            first_loss.get_or_insert(loss);
+            Ok(scalar)
+        })?;
+        let loss = first_loss.expect("a head has outputs");
         let store = total.backward()?;
         let mut dense = self.stack.gradients(&store)?;
-        for (weight, bias) in self.hidden.iter().chain([&self.fc]) {
+        for (weight, bias) in self.head.hidden.iter().chain([&self.head.fc]) {
             dense.extend([gradient(&store, weight)?, gradient(&store, bias)?]);
         }
         let d_sums = sums.map_or(Ok(Vec::new()), |sums| gradient(&store, &sums))?;
@@ -247,7 +239,8 @@ impl<'a> Parameters<'a> {
     ) -> Result<Tensor> {
         // Values have no embedding to drop from.
         let input_dropout = if ids.is_empty() { 0.0 } else { dropout.embedding_dropout };
-        let input = StackInput { x: &drop_values(x, input_dropout, rng)?, tokens: tokens.as_ref(), layout };
+        let input =
+            StackInput { x: &drop_values(x, input_dropout, rng)?, tokens: tokens.as_ref(), layout, on_device: None };
         let between = |x: &Tensor| drop_values(x, dropout.layer_dropout, rng);
         if objective.every_step() {
             self.stack.merged_states(input, between)
@@ -268,31 +261,14 @@ impl<'a> Parameters<'a> {
         let (mut ids, mut tokens, mut x) = (Vec::new(), None, Vec::new());
         match self.input {
             InputLayer::Embedding { .. } => {
-                let mut packed = layout.pack(&samples.iter().map(|sample| sample.steps.tokens()).collect::<Vec<_>>());
-                if dropout.word_dropout > 0.0 {
-                    for id in &mut packed {
-                        if rng.random::<f64>() < dropout.word_dropout {
-                            *id = UNK;
-                        }
-                    }
-                }
-                // Half of all words in a text are a few hundred distinct ones, so each distinct token is projected
-                // once. With embedding dropout every occurrence loses other values and is projected by itself.
-                if dropout.embedding_dropout == 0.0 {
-                    (ids, packed) = distinct(packed, self.embedding.len() / width);
-                    tokens = Some(packed.into());
-                } else {
-                    ids = packed;
-                }
+                let packed;
+                (ids, packed) = packed_tokens(samples, layout, dropout, self.embedding.len() / width, rng);
+                tokens = packed.map(Arc::from);
                 for &id in &ids {
                     x.extend_from_slice(&self.embedding[id as usize * width..][..width]);
                 }
             }
-            InputLayer::Values { .. } => {
-                let rows: Vec<Vec<&[f32]>> = samples.iter().map(|sample| sample.steps.rows()).collect();
-                let rows: Vec<&[&[f32]]> = rows.iter().map(Vec::as_slice).collect();
-                layout.pack(&rows).into_iter().for_each(|row| x.extend_from_slice(row));
-            }
+            InputLayer::Values { .. } => x = packed_values(samples, layout),
         }
         let x = Var::from_vec(x, (if tokens.is_some() { ids.len() } else { layout.rows() }, width), self.device)?;
         Ok(FirstInput { ids, tokens, x })
@@ -307,6 +283,40 @@ struct FirstInput {
     tokens: Option<Arc<[u32]>>,
     /// The embeddings of `ids`, `[ids, width]`, or the values, `[rows, width]`.
     x: Var,
+}
+
+/// Packs the tokens of a batch, some of them replaced by UNK. Returns the tokens that are embedded and, unless every
+/// token is embedded by itself, the index among them of each packed token.
+///
+/// Half of all words in a text are a few hundred distinct ones, so each distinct token is embedded once. With embedding
+/// dropout every occurrence loses other values.
+pub(crate) fn packed_tokens(
+    samples: &[&Sample],
+    layout: &PackedLayout,
+    dropout: Dropout,
+    vocab_size: usize,
+    rng: &mut ChaCha8Rng,
+) -> (Vec<u32>, Option<Vec<u32>>) {
+    let mut packed = layout.pack(&samples.iter().map(|sample| sample.steps.tokens()).collect::<Vec<_>>());
+    if dropout.word_dropout > 0.0 {
+        for id in &mut packed {
+            if rng.random::<f64>() < dropout.word_dropout {
+                *id = UNK;
+            }
+        }
+    }
+    if dropout.embedding_dropout > 0.0 {
+        return (packed, None);
+    }
+    let (ids, tokens) = distinct(packed, vocab_size);
+    (ids, Some(tokens))
+}
+
+/// Packs the values of a batch: `[rows, channels]`.
+pub(crate) fn packed_values(samples: &[&Sample], layout: &PackedLayout) -> Vec<f32> {
+    let rows: Vec<Vec<&[f32]>> = samples.iter().map(|sample| sample.steps.rows()).collect();
+    let rows: Vec<&[&[f32]]> = rows.iter().map(Vec::as_slice).collect();
+    layout.pack(&rows).concat()
 }
 
 /// Returns the distinct ids in the order of their first appearance, and for each id its index among them.

@@ -4,8 +4,10 @@
 //! | module | contents |
 //! |---|---|
 //! | [`network`], [`stream`] | inference on whole sequences, and token by token |
+//! | [`device_training`] | training steps on a CUDA device |
 //! | [`graph`], [`objective`], [`sample`], [`optimizer`] | training: gradients of a batch, losses, samples, steps |
-//! | [`stack`], [`ops`], [`candle_ops`] | the recurrent layers as operations that candle differentiates |
+//! | [`stack`], [`head`], [`ops`], [`candle_ops`] | the layers of a network as operations that candle differentiates |
+//! | [`gpu`] | training on a CUDA device with kernels of our own |
 //! | [`recurrent`], [`pooling`], [`linear`], [`ngrams`] | the layers and the n-gram branch, forward and backward |
 //! | [`lstm`], [`gru`], [`rnn`], [`cells`] | the element-wise arithmetic of the cells |
 //! | [`weights`], [`architecture`], [`packed`] | parameters with PyTorch's names, layers and sizes, packed sequences |
@@ -25,8 +27,11 @@ pub mod buffer;
 pub mod candle_ops;
 pub mod cells;
 pub mod denormals;
+pub mod device_training;
+pub mod gpu;
 pub mod graph;
 pub mod gru;
+pub mod head;
 pub mod linear;
 pub mod lstm;
 pub mod network;

@@ -108,18 +108,23 @@ impl KeptNgrams {
     }
 }
 
-/// Computes the gradient of a table from the gradients of the sums of some texts, `d_sums`: `[texts, rank]`.
-///
-/// Returns the buckets that the texts use, in ascending order, and the gradients of their rows, `[rows, rank]`. The
-/// gradients of all other rows are zero. Rounding to a grid passes gradients on unchanged.
-pub fn backward(texts: &[KeptNgrams], d_sums: &[f32], rank: usize) -> (Vec<u32>, Vec<f32>) {
+/// The buckets that the texts use, in ascending order, and for each use the index of its text, in order.
+pub fn uses(texts: &[KeptNgrams]) -> Vec<(u32, u32)> {
     let uses =
         texts.iter().zip(0u32..).flat_map(|(text, index)| text.buckets.iter().map(move |&bucket| (bucket, index)));
     let mut uses: Vec<(u32, u32)> = uses.collect();
     // Each row's gradient is a sum in the order of the texts.
     uses.sort_unstable();
+    uses
+}
+
+/// Computes the gradient of a table from the gradients of the sums of some texts, `d_sums`: `[texts, rank]`.
+///
+/// Returns the buckets that the texts use, in ascending order, and the gradients of their rows, `[rows, rank]`. The
+/// gradients of all other rows are zero. Rounding to a grid passes gradients on unchanged.
+pub fn backward(texts: &[KeptNgrams], d_sums: &[f32], rank: usize) -> (Vec<u32>, Vec<f32>) {
     let (mut rows, mut gradients): (Vec<u32>, Vec<f32>) = (Vec::new(), Vec::new());
-    for (bucket, text) in uses {
+    for (bucket, text) in uses(texts) {
         if rows.last() != Some(&bucket) {
             rows.push(bucket);
             gradients.resize(gradients.len() + rank, 0.0);

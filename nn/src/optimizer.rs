@@ -53,7 +53,21 @@ pub struct Settings {
 }
 
 /// The smallest [`Optimizer::lag_factor`]. At a smaller one, the differences that it multiplies are multiplied out.
-const LEAST_LAG_FACTOR: f32 = 1e-4;
+pub const LEAST_LAG_FACTOR: f32 = 1e-4;
+
+/// The decay of the running average in step number `steps`, counted from 1.
+pub fn decay_of_average(averaging: f64, steps: i32) -> f32 {
+    // A shorter average for the first steps, so that it does not include the random initial weights.
+    let steps = f64::from(steps);
+    averaging.min((steps - 1.0) / (steps + 9.0)) as f32
+}
+
+/// The learning rate of Adam, corrected for the bias of the mean, and the correction of the root mean square, in step
+/// number `steps`, counted from 1.
+pub fn adam_factors(steps: i32, rate: f64) -> (f32, f32) {
+    let AdamFactors { rate, scale } = AdamFactors::new(steps, rate);
+    (rate, scale)
+}
 
 /// An optimizer with its state.
 #[derive(Debug)]
@@ -114,9 +128,7 @@ impl Optimizer {
         }
         let clip = if clip_norm > 0.0 && norm > clip_norm { clip_norm / norm } else { 1.0 } as f32;
         self.steps += 1;
-        // A shorter average for the first steps, so that it does not include the random initial weights.
-        let steps = f64::from(self.steps);
-        let kept = averaging.min((steps - 1.0) / (steps + 9.0)) as f32;
+        let kept = decay_of_average(averaging, self.steps);
         let adam = AdamFactors::new(self.steps, rate);
         for (parameter, gradient) in self.parameters.iter_mut().zip(gradients) {
             let decay = if parameter.decays { weight_decay } else { 0.0 };
@@ -169,6 +181,11 @@ impl Optimizer {
     /// The factor of the differences in the running average of the n-gram table, to save a training.
     pub fn lag_factor(&self) -> f32 {
         self.lag_factor
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> Settings {
+        self.settings
     }
 
     /// The algorithm.

@@ -52,6 +52,26 @@ impl Biases {
     }
 }
 
+/// The cell and the sizes of one direction of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerShape {
+    /// The kind of cell.
+    pub cell: Cell,
+    /// The direction in which the layer reads.
+    pub direction: Direction,
+    /// Width of the layer's input.
+    pub input_size: usize,
+    /// Number of hidden units.
+    pub hidden_size: usize,
+}
+
+impl LayerShape {
+    /// Pre-activations per token: gates * hidden_size.
+    pub fn width(&self) -> usize {
+        self.cell.gates() * self.hidden_size
+    }
+}
+
 /// One direction of a layer, with its weights packed for the matrix products.
 #[derive(Clone, Debug)]
 pub struct Layer {
@@ -93,6 +113,12 @@ impl Layer {
         }
         add_product(&mut recurrent, LeftMatrix::rows(hidden, n), &self.w_hh);
         (input, recurrent)
+    }
+
+    /// The cell and the sizes.
+    pub fn shape(&self) -> LayerShape {
+        let Layer { cell, direction, hidden_size, .. } = *self;
+        LayerShape { cell, direction, input_size: self.input_size(), hidden_size }
     }
 
     /// The kind of cell.

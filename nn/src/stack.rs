@@ -1,13 +1,14 @@
 //! The recurrent layers of a network as a candle graph: stacked layers in one direction or both.
 
-use crate::architecture::{CellBias, Merge, Pooling, Recurrent};
+use crate::architecture::{Cell, CellBias, Merge, Pooling, Recurrent};
+use crate::gpu::{self, batch::DeviceBatch};
 use crate::ops;
 use crate::packed::{Direction, PackedLayout};
 use crate::pooling::Reduction;
-use crate::recurrent::{Biases, Layer, LayerOutput, LayerRun};
+use crate::recurrent::{Biases, Layer, LayerOutput, LayerRun, LayerShape};
 use crate::weights::Weights;
 use candle_core::backprop::GradStore;
-use candle_core::{Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor, Var};
 use std::sync::Arc;
 
 /// The recurrent layers of a network and their parameters as candle variables.
@@ -21,9 +22,11 @@ pub struct Stack {
 /// One direction of a layer.
 #[derive(Debug)]
 struct Parameters {
-    layer: Arc<Layer>,
+    shape: LayerShape,
+    /// The layer for the CPU's loops and candle's operations; `None` for the kernels of [`gpu`](crate::gpu).
+    layer: Option<Arc<Layer>>,
     /// W_ih, W_hh and the [`Biases`], concatenated.
-    flat: Var,
+    flat: Tensor,
 }
 
 /// The input of the first layer.
@@ -35,6 +38,8 @@ pub struct StackInput<'a> {
     pub tokens: Option<&'a Arc<[u32]>>,
     /// The layout of the batch.
     pub layout: &'a Arc<PackedLayout>,
+    /// The layout on the device, for a stack of [`Stack::on_device`].
+    pub on_device: Option<&'a Arc<DeviceBatch>>,
 }
 
 impl Stack {
@@ -46,10 +51,47 @@ impl Stack {
                 let [w_ih, w_hh] = [&names.w_ih, &names.w_hh].map(|name| &weights[name].data);
                 let biases = Biases::of_layer(recurrent.cell, weights, &names);
                 let flat = [w_ih, w_hh, biases.input.as_slice(), &biases.b_hn].concat();
+                let layer = Layer::new(recurrent.cell, direction, w_ih, w_hh, &biases);
                 Ok(Parameters {
-                    layer: Arc::new(Layer::new(recurrent.cell, direction, w_ih, w_hh, &biases)),
-                    flat: Var::from_slice(&flat, flat.len(), device)?,
+                    shape: layer.shape(),
+                    layer: Some(Arc::new(layer)),
+                    flat: Var::from_slice(&flat, flat.len(), device)?.into_inner(),
                 })
+            });
+            directions.collect()
+        });
+        Ok(Stack { recurrent, layers: layers.collect::<Result<_>>()? })
+    }
+
+    /// The layers of parameters on a device, to which candle passes the gradients. They run with the kernels of
+    /// [`gpu`](crate::gpu). `parameter`: returns a parameter by its PyTorch name.
+    pub fn on_device<'a>(recurrent: Recurrent, parameter: impl Fn(&str) -> &'a Tensor) -> Result<Self> {
+        let cell = recurrent.cell;
+        let layers = (0..recurrent.num_layers).map(|layer| {
+            let directions = recurrent.directions().iter().map(|&direction| {
+                let names = recurrent.names(layer, direction);
+                let [w_ih, w_hh, b_ih] = [&names.w_ih, &names.w_hh, &names.b_ih].map(|name| parameter(name));
+                let hidden_size = w_hh.dim(1)?;
+                let mut parts = vec![w_ih.flatten_all()?, w_hh.flatten_all()?];
+                // As in `Biases::new`.
+                let shared = if cell == Cell::Gru { 2 * hidden_size } else { b_ih.dim(0)? };
+                let rest = b_ih.dim(0)? - shared;
+                match names.b_hh.as_ref().map(|name| parameter(name)) {
+                    Some(b_hh) => {
+                        parts.push((b_ih.narrow(0, 0, shared)? + b_hh.narrow(0, 0, shared)?)?);
+                        if rest > 0 {
+                            parts.extend([b_ih.narrow(0, shared, rest)?, b_hh.narrow(0, shared, rest)?]);
+                        }
+                    }
+                    None => {
+                        parts.push(b_ih.clone());
+                        if rest > 0 {
+                            parts.push(Tensor::zeros(rest, DType::F32, b_ih.device())?);
+                        }
+                    }
+                }
+                let shape = LayerShape { cell, direction, input_size: w_ih.dim(1)?, hidden_size };
+                Ok(Parameters { shape, layer: None, flat: Tensor::cat(&parts, 0)? })
             });
             directions.collect()
         });
@@ -87,7 +129,7 @@ impl Stack {
             // The maximum of a sum is not the sum of the maxima, nor the mean of a product the product of the means.
             // The mean of a sum could be exchanged, but takes the same path for simplicity.
             let states = self.forward(input, between)?;
-            return self.head_input(states.last().map_or(&[], Vec::as_slice), input.layout);
+            return self.head_input(states.last().map_or(&[], Vec::as_slice), input.layout, input.on_device);
         }
         let output = |direction| match pooling {
             Pooling::Last => LayerOutput::Reduced(vec![Reduction::Last(direction)]),
@@ -118,11 +160,17 @@ impl Stack {
                 None => (input.x.clone(), input.tokens),
             };
             let is_last = index + 1 == self.layers.len();
-            let states = directions.iter().map(|Parameters { layer, flat }| {
-                let output = if is_last { last_output(layer.direction()) } else { LayerOutput::States };
-                let run =
-                    LayerRun { layer: layer.clone(), layout: input.layout.clone(), tokens: tokens.cloned(), output };
-                ops::recurrent(&x, flat, run)
+            let states = directions.iter().map(|Parameters { shape, layer, flat }| {
+                let output = if is_last { last_output(shape.direction) } else { LayerOutput::States };
+                match (layer, input.on_device) {
+                    (Some(layer), _) => {
+                        let (layer, layout, tokens) = (layer.clone(), input.layout.clone(), tokens.cloned());
+                        ops::recurrent(&x, flat, LayerRun { layer, layout, tokens, output })
+                    }
+                    // The batch has an index of tokens for the first layer only.
+                    (None, Some(batch)) => gpu::layer::recurrent(&x, flat, *shape, index == 0, batch, &output),
+                    (None, None) => candle_core::bail!("a stack on a device needs the layout on the device"),
+                }
             });
             outputs.push(states.collect::<Result<_>>()?);
         }
@@ -131,9 +179,17 @@ impl Stack {
 
     /// Merges and pools the states of the last layer: the input of the head, `[sequences, head_width]` in the order of
     /// the layout.
-    pub fn head_input(&self, states: &[Tensor], layout: &Arc<PackedLayout>) -> Result<Tensor> {
+    pub fn head_input(
+        &self,
+        states: &[Tensor],
+        layout: &Arc<PackedLayout>,
+        on_device: Option<&Arc<DeviceBatch>>,
+    ) -> Result<Tensor> {
         let Recurrent { merge: how, pooling, .. } = self.recurrent;
-        let reduce = |x: &Tensor, reduction| ops::reduce(x, layout.clone(), reduction);
+        let reduce = |x: &Tensor, reduction| match on_device {
+            Some(batch) => gpu::reduce::reduce(x, batch, reduction),
+            None => ops::reduce(x, layout.clone(), reduction),
+        };
         if pooling == Pooling::Last {
             let last = states.iter().zip(self.recurrent.directions());
             let last = last.map(|(states, &direction)| reduce(states, Reduction::Last(direction)));
@@ -148,11 +204,11 @@ impl Stack {
     /// each layer and direction. A parameter that the loss does not depend on has a gradient of zero.
     pub fn gradients(&self, store: &GradStore) -> Result<Vec<Vec<f32>>> {
         let mut gradients = Vec::new();
-        for Parameters { layer, flat } in self.layers.iter().flatten() {
+        for Parameters { shape, flat, .. } in self.layers.iter().flatten() {
             let gradient = gradient(store, flat)?;
-            let (w_ih, rest) = gradient.split_at(layer.width() * layer.input_size());
-            let (w_hh, rest) = rest.split_at(layer.width() * layer.hidden_size());
-            let (b_ih, b_hn) = rest.split_at(layer.width());
+            let (w_ih, rest) = gradient.split_at(shape.width() * shape.input_size);
+            let (w_hh, rest) = rest.split_at(shape.width() * shape.hidden_size);
+            let (b_ih, b_hn) = rest.split_at(shape.width());
             gradients.extend([w_ih.to_vec(), w_hh.to_vec(), b_ih.to_vec()]);
             if self.recurrent.bias == CellBias::Two {
                 // The layer adds the two biases of a gate, so both have the gradient of the sum. b_hn is separate.
@@ -164,7 +220,7 @@ impl Stack {
 }
 
 /// Returns the flattened gradient of a variable; zeros if the loss does not depend on it.
-pub fn gradient(store: &GradStore, var: &Var) -> Result<Vec<f32>> {
+pub fn gradient(store: &GradStore, var: &Tensor) -> Result<Vec<f32>> {
     match store.get(var) {
         Some(gradient) => gradient.flatten_all()?.to_vec1::<f32>(),
         None => Ok(vec![0.0; var.elem_count()]),

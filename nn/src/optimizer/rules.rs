@@ -36,9 +36,9 @@ const EPSILON: f32 = 1e-8;
 #[derive(Clone, Copy, Debug)]
 pub struct AdamFactors {
     /// The learning rate divided by the bias correction of the mean.
-    rate: f32,
+    pub rate: f32,
     /// The bias correction of the root mean square.
-    scale: f32,
+    pub scale: f32,
 }
 
 impl AdamFactors {

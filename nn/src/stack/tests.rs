@@ -119,7 +119,7 @@ fn outputs_final_states_and_gradients_are_pytorchs() {
         let (layout, recurrent) = (case.layout(), case.recurrent());
         let stack = Stack::new(&case.weights(), recurrent, &Device::Cpu).unwrap();
         let x = Var::from_tensor(&tensor(&case.packed(&case.x))).unwrap();
-        let input = StackInput { x: &x, tokens: None, layout: &layout };
+        let input = StackInput { x: &x, tokens: None, layout: &layout, on_device: None };
         let states = stack.forward(input, |x| Ok(x.clone())).unwrap();
 
         let output = Tensor::cat(states.last().unwrap(), 1).unwrap();
@@ -133,7 +133,7 @@ fn outputs_final_states_and_gradients_are_pytorchs() {
             let part = (h_n * tensor(&case.sorted(&case.d_h_n[index]))).unwrap().sum_all().unwrap();
             loss = (loss + part).unwrap();
         }
-        let head = stack.head_input(states.last().unwrap(), &layout).unwrap();
+        let head = stack.head_input(states.last().unwrap(), &layout, None).unwrap();
         let last = &case.h_n[case.h_n.len() - recurrent.directions().len()..];
         let last: Vec<Vec<f32>> =
             (0..case.x.len()).map(|sequence| last.iter().flat_map(|h_n| h_n[sequence].clone()).collect()).collect();
@@ -217,7 +217,7 @@ fn one_bias_equals_pytorch_with_bias_hh_of_zero() {
             }
         }
         let x = Var::from_tensor(&tensor(&case.packed(&case.x))).unwrap();
-        let input = StackInput { x: &x, tokens: None, layout: &layout };
+        let input = StackInput { x: &x, tokens: None, layout: &layout, on_device: None };
         let [(output, gradients), (expected, expected_gradients)] =
             [(one, without), (two, zeroed)].map(|(kind, weights)| {
                 let stack = Stack::new(&weights, kind, &Device::Cpu).unwrap();

@@ -1,0 +1,327 @@
+//! Training on a CUDA device: the weights, their average and the optimizer stay on the device, and so does everything
+//! between the tokens of a batch and the changed weights.
+//!
+//! A step is in three parts. [`Graph::prepare`] packs a batch on the host. [`DeviceTraining::step`] copies it to the
+//! device and launches the step without waiting for it, so that the next batch can be prepared meanwhile.
+//! [`Figures::read`] waits, and copies three numbers to the host.
+
+use crate::architecture::{Architecture, InputLayer, names};
+use crate::gpu::batch::DeviceBatch;
+use crate::gpu::losses::{DeviceObjective, DeviceTargets, Figures};
+use crate::gpu::parameter::{DeviceParameter, Gradient, Rule, StepSettings};
+use crate::gpu::rows::{Rows, Sums, drop_values, gather, select, upload};
+use crate::graph::{Graph, packed_tokens, packed_values};
+use crate::head::HeadLayers;
+use crate::ngrams::{self, KeptNgrams};
+use crate::objective::{Objective, Targets};
+use crate::optimizer::{LEAST_LAG_FACTOR, Method, Optimizer, Settings, adam_factors, decay_of_average};
+use crate::packed::PackedLayout;
+use crate::sample::Sample;
+use crate::stack::{Stack, StackInput};
+use crate::weights::Weights;
+use candle_core::backprop::GradStore;
+use candle_core::{Device, Result, Tensor, Var};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A batch that is ready for a device.
+#[derive(Debug)]
+pub struct Prepared {
+    layout: Arc<PackedLayout>,
+    input: PreparedInput,
+    /// The n-grams of each text; empty without an n-gram branch.
+    ngrams: Vec<KeptNgrams>,
+    targets: Targets,
+    /// Number of targets.
+    count: usize,
+    /// Selects the values that dropout zeroes.
+    batch: u64,
+}
+
+#[derive(Debug)]
+enum PreparedInput {
+    /// The tokens that are embedded, and for each token its index among them; `None` if each is embedded by itself.
+    Tokens { ids: Vec<u32>, index: Option<Vec<u32>> },
+    /// `[rows, channels]`
+    Values(Vec<f32>),
+    /// The network has no recurrent layers.
+    None,
+}
+
+impl Prepared {
+    /// Number of targets: one for each sequence, or one for each step of a language model.
+    pub fn targets(&self) -> usize {
+        self.count
+    }
+}
+
+impl Graph<'_> {
+    /// Packs a batch for [`DeviceTraining::step`]. `batch`: as for [`gradients`](Self::gradients).
+    pub fn prepare(&self, samples: &[&Sample], batch: u64) -> Prepared {
+        let Graph { architecture, objective, dropout, .. } = *self;
+        let lengths: Vec<usize> = samples.iter().map(|sample| sample.steps.len()).collect();
+        let layout = Arc::new(PackedLayout::new(&lengths));
+        let mut rng = self.rng(batch, 0);
+        let input = match architecture.input {
+            _ if !architecture.is_recurrent() => PreparedInput::None,
+            InputLayer::Embedding { vocab_size, .. } => {
+                let (mut ids, index) = packed_tokens(samples, &layout, dropout, vocab_size, &mut rng);
+                if ids.is_empty() {
+                    // A row that no token reads, since no device allocates an empty tensor.
+                    ids.push(0);
+                }
+                PreparedInput::Tokens { ids, index }
+            }
+            InputLayer::Values { .. } => PreparedInput::Values(packed_values(samples, &layout)),
+        };
+        let mut kept = Vec::new();
+        if architecture.ngrams.is_some() {
+            let in_order = layout.order().iter().map(|&sample| &samples[sample].ngrams);
+            kept.extend(in_order.map(|ngrams| KeptNgrams::draw(ngrams, dropout.ngram_dropout, &mut rng)));
+        }
+        let count = samples.iter().map(|sample| sample.target.count()).sum();
+        Prepared { input, ngrams: kept, targets: objective.targets(samples, &layout), count, layout, batch }
+    }
+}
+
+/// A network in training on a device.
+#[derive(Debug)]
+pub struct DeviceTraining {
+    architecture: Architecture,
+    objective: DeviceObjective,
+    settings: Settings,
+    parameters: Vec<(String, DeviceParameter)>,
+    steps: i32,
+    lag_factor: f32,
+    /// The rows of the embedding that change, and their number; `None` for all.
+    trained_rows: Option<(Tensor, usize)>,
+    device: Device,
+}
+
+impl DeviceTraining {
+    /// Copies a training to a device. `average`: as for [`Optimizer::step`]; `trained_rows`: the rows of the embedding
+    /// that change, `None` for all.
+    pub fn new(
+        architecture: Architecture,
+        objective: &Objective,
+        (weights, average, optimizer): (&Weights, &Weights, &Optimizer),
+        trained_rows: Option<&[u32]>,
+        device: &Device,
+    ) -> Result<Self> {
+        let parameters = architecture.shapes().into_iter().map(|(name, shape)| {
+            let states = optimizer.states().filter(|(parameter, ..)| *parameter == name).map(|(_, _, values)| values);
+            let values = [&weights[&name], &average[&name]].map(|array| array.data.as_slice());
+            let parameter = DeviceParameter::new(&shape, values.into_iter().chain(states), device)?;
+            Ok((name, parameter))
+        });
+        Ok(DeviceTraining {
+            parameters: parameters.collect::<Result<_>>()?,
+            objective: DeviceObjective::new(objective, device)?,
+            architecture,
+            settings: optimizer.settings(),
+            steps: optimizer.steps(),
+            lag_factor: optimizer.lag_factor(),
+            trained_rows: trained_rows
+                .map(|rows| Ok::<_, candle_core::Error>((upload(rows, device)?, rows.len())))
+                .transpose()?,
+            device: device.clone(),
+        })
+    }
+
+    /// Copies the training back to the host.
+    pub fn read(&self, weights: &mut Weights, average: &mut Weights, optimizer: &mut Optimizer) -> Result<()> {
+        let names = self.settings.method.state_names();
+        let mut states = vec![Weights::default(); names.len()];
+        for (name, parameter) in &self.parameters {
+            let mut arrays = parameter.read()?.into_iter();
+            for target in [&mut *weights, &mut *average] {
+                target.get_mut(name).data = arrays.next().unwrap_or_default();
+            }
+            for (state, data) in states.iter_mut().zip(arrays) {
+                state.insert(name, crate::weights::Array { shape: weights[name].shape.clone(), data });
+            }
+        }
+        for (name, values) in names.iter().zip(&states) {
+            optimizer.restore(name, values);
+        }
+        optimizer.set_progress(self.steps, self.lag_factor);
+        Ok(())
+    }
+
+    /// Launches one step with a learning rate. The returned figures can be read once the step is done; if the loss or
+    /// the norm of the gradients is not finite, the step has changed nothing.
+    pub fn step(&mut self, graph: &Graph<'_>, batch: &Prepared, rate: f64) -> Result<Figures> {
+        let step = self.gradients(graph, batch)?;
+        let figures = step.figures;
+        for gradient in &step.gradients {
+            figures.add_gradient(gradient)?;
+        }
+        let Settings { method, weight_decay, clip_norm, averaging } = self.settings;
+        self.steps += 1;
+        let kept = decay_of_average(averaging, self.steps);
+        let settings = StepSettings { figures: &figures, clip_norm, kept };
+        let mut lag_factor = self.lag_factor;
+        for ((name, parameter), values) in self.parameters.iter().zip(&step.gradients) {
+            let decay = if values.rank() > 1 { weight_decay } else { 0.0 };
+            let rule = match method {
+                Method::AdamW => {
+                    let (corrected, scale) = adam_factors(self.steps, rate);
+                    Rule::AdamW { rate: corrected, scale, shrink: 1.0 - rate as f32 * decay }
+                }
+                Method::Sgd { momentum, nesterov } => Rule::Sgd { rate: rate as f32, decay, momentum, nesterov },
+            };
+            let is_table = name == names::NGRAMS;
+            let rows = match name.as_str() {
+                names::NGRAMS => step.ngram_rows.as_ref(),
+                names::EMBEDDING => self.trained_rows.as_ref().map(|(rows, _)| rows),
+                _ => None,
+            };
+            let gradient = Gradient {
+                values,
+                rows: rows.map(|rows| Ok::<_, candle_core::Error>((rows, values.dim(1)?))).transpose()?,
+            };
+            parameter.step(gradient, rule, settings, if is_table { lag_factor } else { 0.0 })?;
+            if is_table && kept > 0.0 {
+                lag_factor *= kept;
+                if lag_factor < LEAST_LAG_FACTOR {
+                    parameter.scale_average(lag_factor)?;
+                    lag_factor = 1.0;
+                }
+            }
+        }
+        self.lag_factor = lag_factor;
+        Ok(figures)
+    }
+
+    /// Computes the gradients of a batch, without a step.
+    pub fn gradients(&self, graph: &Graph<'_>, batch: &Prepared) -> Result<DeviceGradients> {
+        let (device, dropout) = (&self.device, graph.dropout);
+        let variables = self.parameters.iter().filter(|(name, _)| name != names::NGRAMS);
+        let variables = variables.map(|(name, parameter)| Ok((name.as_str(), parameter.variable()?)));
+        let variables: BTreeMap<&str, Var> = variables.collect::<Result<_>>()?;
+        let variable = |name: &str| variables[name].as_tensor();
+        // Every layer of dropout of every batch zeroes other values.
+        let mut site = 0;
+        let mut drop = |x: &Tensor, probability: f64| {
+            site += 1;
+            drop_values(x, probability, graph.seed, batch.batch << 8 | site)
+        };
+        let mut parts = Vec::new();
+        if self.architecture.is_recurrent() {
+            let (x, index) = match &batch.input {
+                PreparedInput::Tokens { ids, index } => {
+                    let table = variable(names::EMBEDDING);
+                    let rows = Arc::new(Rows::new(ids, table.dim(0)?, device)?);
+                    (gather(table, &rows)?, index.as_deref().map(|index| (index, ids.len())))
+                }
+                PreparedInput::Values(values) => {
+                    let shape = (batch.layout.rows(), self.architecture.input.width());
+                    (Tensor::from_slice(values, shape, device)?, None)
+                }
+                PreparedInput::None => candle_core::bail!("a batch without input for the recurrent layers"),
+            };
+            let is_embedded = matches!(batch.input, PreparedInput::Tokens { .. });
+            let x = drop(&x, if is_embedded { dropout.embedding_dropout } else { 0.0 })?;
+            let on_device = Arc::new(DeviceBatch::new(batch.layout.clone(), index, device)?);
+            let stack = Stack::on_device(self.architecture.recurrent, variable)?;
+            let input = StackInput { x: &x, tokens: None, layout: &batch.layout, on_device: Some(&on_device) };
+            let states = match graph.objective.every_step() {
+                true => stack.merged_states(input, |x| drop(x, dropout.layer_dropout))?,
+                false => stack.pooled(input, |x| drop(x, dropout.layer_dropout))?,
+            };
+            parts.push(drop(&states, dropout.dropout)?);
+        }
+        let mut branch = None;
+        if let Some((_, table)) = self.parameters.iter().find(|(name, _)| name == names::NGRAMS) {
+            let scales: Vec<f32> = batch.ngrams.iter().map(|text| text.scale).collect();
+            let scales = Tensor::from_vec(scales, (batch.ngrams.len(), 1), device)?;
+            let index: Vec<u32> = batch.ngrams.iter().flat_map(|text| text.buckets.iter().copied()).collect();
+            let starts = starts(batch.ngrams.iter().map(|text| text.buckets.len()));
+            let sums = Sums::new(&index, &starts, device)?.add(&table.weights()?, graph.grid)?;
+            let sums = Var::from_tensor(&sums.broadcast_mul(&scales)?)?;
+            parts.push(sums.as_tensor().clone());
+            branch = Some((sums, scales));
+        }
+        let layer = |weight: &str, bias: &str| (variable(weight).clone(), variable(bias).clone());
+        let head = HeadLayers {
+            hidden: (self.architecture.head.hidden > 0).then(|| layer(names::HIDDEN_WEIGHT, names::HIDDEN_BIAS)),
+            fc: layer(names::FC_WEIGHT, names::FC_BIAS),
+        };
+        let targets = DeviceTargets::new(&batch.targets, device)?;
+        let share = 1.0 / batch.count.max(1) as f64;
+        let mut figures = None;
+        let total = head.loss(&parts, graph.branch_loss, |outputs, weight| {
+            let loss = self.objective.loss(outputs, &targets, share * weight)?;
+            if figures.is_none() {
+                figures = Some(loss.figures()?);
+            }
+            loss.scalar(outputs)
+        })?;
+        let store = total.backward()?;
+        let mut ngram_rows = None;
+        let gradients = self.parameters.iter().map(|(name, parameter)| match (name.as_str(), &branch) {
+            (names::NGRAMS, Some((sums, scales))) => {
+                let (rows, gradient) = self.table_gradient(&store, batch, sums, scales)?;
+                ngram_rows = Some(rows);
+                Ok(gradient)
+            }
+            (name, _) => {
+                let gradient = match store.get(variable(name)) {
+                    Some(gradient) => gradient.contiguous()?,
+                    None => parameter.weights()?.zeros_like()?,
+                };
+                match &self.trained_rows {
+                    Some((rows, count)) if name == names::EMBEDDING => select(&gradient, rows, *count),
+                    _ => Ok(gradient),
+                }
+            }
+        });
+        let gradients = gradients.collect::<Result<_>>()?;
+        let Some(figures) = figures else { candle_core::bail!("a head without outputs") };
+        Ok(DeviceGradients { gradients, ngram_rows, figures })
+    }
+
+    /// Computes the gradient of the n-gram table from that of the sums of the texts. Returns the rows that the batch
+    /// uses, in ascending order, and their gradients.
+    fn table_gradient(
+        &self,
+        store: &GradStore,
+        batch: &Prepared,
+        sums: &Var,
+        scales: &Tensor,
+    ) -> Result<(Tensor, Tensor)> {
+        let d_sums = match store.get(sums) {
+            Some(gradient) => gradient.broadcast_mul(scales)?,
+            None => sums.zeros_like()?,
+        };
+        let uses = ngrams::uses(&batch.ngrams);
+        let of_row = |pair: &[(u32, u32)]| pair[0].0;
+        let rows: Vec<u32> = uses.chunk_by(|a, b| a.0 == b.0).map(of_row).collect();
+        let starts = starts(uses.chunk_by(|a, b| a.0 == b.0).map(<[_]>::len));
+        let texts: Vec<u32> = uses.iter().map(|&(_, text)| text).collect();
+        let gradient = Sums::new(&texts, &starts, &self.device)?.add(&d_sums, None)?;
+        Ok((upload(&rows, &self.device)?, gradient))
+    }
+}
+
+/// The gradients of a batch on a device.
+#[derive(Debug)]
+pub struct DeviceGradients {
+    /// In the order of [`Architecture::shapes`], each with the shape of its parameter. That of the n-gram table has the
+    /// rows `ngram_rows` only, and that of an embedding the rows that change.
+    pub gradients: Vec<Tensor>,
+    /// The rows of the n-gram table that the batch uses, in ascending order.
+    pub ngram_rows: Option<Tensor>,
+    /// The sum of the losses and the number of correct predictions; the norm is 0.
+    pub figures: Figures,
+}
+
+/// The first position of each part, and the number of positions at the end.
+fn starts(lengths: impl Iterator<Item = usize>) -> Vec<u32> {
+    let mut starts = vec![0];
+    starts.extend(lengths.scan(0, |end, length| {
+        *end += length as u32;
+        Some(*end)
+    }));
+    starts
+}

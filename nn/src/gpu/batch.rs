@@ -1,0 +1,56 @@
+//! The layout of a packed batch on a device.
+
+use super::rows::{NO_ROW, Rows, upload};
+use crate::packed::{Direction, PackedLayout};
+use candle_core::{Device, Result, Tensor};
+use std::sync::Arc;
+
+/// The layout of a packed batch, and its copy on a device.
+#[derive(Debug)]
+pub struct DeviceBatch {
+    /// The layout.
+    pub layout: Arc<PackedLayout>,
+    /// The row of the first layer's input for each token; `None` if each token has a row of its own.
+    pub tokens: Option<Arc<Rows>>,
+    /// First row of each time step, and the number of rows: `[steps + 1]`.
+    pub(super) offsets: Tensor,
+    /// Lengths of the sequences, longest first: `[sequences]`.
+    pub(super) lengths: Tensor,
+    device: Device,
+}
+
+impl DeviceBatch {
+    /// Copies a layout to a device. `tokens`: for each token the row of the first layer's input, and the number of
+    /// these rows.
+    pub fn new(layout: Arc<PackedLayout>, tokens: Option<(&[u32], usize)>, device: &Device) -> Result<Self> {
+        let numbers = |values: &[usize]| values.iter().map(|&value| value as u32).collect::<Vec<_>>();
+        Ok(DeviceBatch {
+            offsets: upload(&numbers(layout.offsets()), device)?,
+            lengths: upload(&numbers(layout.lengths()), device)?,
+            tokens: tokens.map(|(index, rows)| Rows::new(index, rows, device).map(Arc::new)).transpose()?,
+            layout,
+            device: device.clone(),
+        })
+    }
+
+    /// The device.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The row of the state before each token, [`NO_ROW`] for a first token: `[rows]`.
+    pub(super) fn previous_rows(&self, direction: Direction) -> Result<Tensor> {
+        let mut previous = vec![NO_ROW; self.layout.rows()];
+        for step in self.layout.time_steps(direction) {
+            for (row, before) in step.continuing().zip(step.previous) {
+                previous[row] = before as u32;
+            }
+        }
+        upload(&previous, &self.device)
+    }
+
+    /// The sequence of each token: `[rows]`.
+    pub(super) fn sequences(&self) -> Vec<u32> {
+        self.layout.batch_sizes().iter().flat_map(|&active| 0..active as u32).collect()
+    }
+}

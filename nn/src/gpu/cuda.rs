@@ -1,0 +1,101 @@
+//! Kernels on a CUDA device: loading the compiled kernels, and launching one.
+
+use super::Machine;
+use super::launch::{Argument, Launch, start};
+use candle_core::cuda_backend::cudarc::driver::sys::{CUdevice_attribute, CUfunction_attribute_enum};
+use candle_core::cuda_backend::cudarc::driver::{CudaModule, CudaSlice, CudaStream, DevicePtr, DevicePtrMut, result};
+use candle_core::cuda_backend::cudarc::nvrtc::Ptx;
+use candle_core::cuda_backend::{CudaStorageSlice, WrapErr};
+use candle_core::{CudaDevice, CudaStorage, Result, Storage};
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The kernels for all supported GPUs, compiled by the build script.
+static KERNELS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kernels.fatbin"));
+
+/// The loaded kernels of each GPU, by its number.
+static MODULES: Mutex<Option<HashMap<usize, Arc<CudaModule>>>> = Mutex::new(None);
+
+/// The size of a GPU.
+pub fn machine(device: &CudaDevice) -> Result<Machine> {
+    let stream = device.cuda_stream();
+    let attribute = |attribute| Ok::<_, candle_core::Error>(stream.context().attribute(attribute).w()? as usize);
+    Ok(Machine {
+        multiprocessors: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?,
+        shared_bytes: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?,
+    })
+}
+
+fn module(stream: &CudaStream) -> Result<Arc<CudaModule>> {
+    let context = stream.context();
+    let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
+    let modules = modules.get_or_insert_default();
+    if let Some(module) = modules.get(&context.ordinal()) {
+        return Ok(module.clone());
+    }
+    let module = context.load_module(Ptx::from_binary(KERNELS.to_vec())).w()?;
+    modules.insert(context.ordinal(), module.clone());
+    Ok(module)
+}
+
+/// Launches a kernel on the stream of the written tensor's device.
+pub fn launch(launch: &Launch<'_>, written: &mut CudaStorage) -> Result<()> {
+    let stream = written.device.cuda_stream();
+    let function = module(&stream)?.load_function(&launch.kernel).w()?;
+    if launch.shared_bytes > 48 << 10 {
+        let attribute = CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        function.set_attribute(attribute, launch.shared_bytes as i32).w()?;
+    }
+    let (written, size) = match &mut written.slice {
+        CudaStorageSlice::F32(slice) => (slice.device_ptr_mut(&stream).0, 4),
+        CudaStorageSlice::F64(slice) => (slice.device_ptr_mut(&stream).0, 8),
+        _ => candle_core::bail!("a kernel writes F32 or F64"),
+    };
+    // Each argument's value, at most eight bytes, in the byte order of the host.
+    let mut values = Vec::with_capacity(launch.arguments.len());
+    for argument in &launch.arguments {
+        values.push(match *argument {
+            Argument::Read(tensor, element) => {
+                let (storage, layout) = tensor.storage_and_layout();
+                let Storage::Cuda(storage) = &*storage else { candle_core::bail!("a tensor is not on the GPU") };
+                let (pointer, size) = match &storage.slice {
+                    CudaStorageSlice::F32(slice) => (pointer(slice, &stream), 4),
+                    CudaStorageSlice::F64(slice) => (pointer(slice, &stream), 8),
+                    CudaStorageSlice::U32(slice) => (pointer(slice, &stream), 4),
+                    _ => candle_core::bail!("a kernel takes F32, F64 and U32"),
+                };
+                (pointer + ((start(layout)? + element) * size) as u64).to_ne_bytes()
+            }
+            Argument::Null => [0; 8],
+            Argument::Write(element) => (written + (element * size) as u64).to_ne_bytes(),
+            Argument::Int(value) => four_bytes(value.to_ne_bytes()),
+            Argument::Float(value) => four_bytes(value.to_ne_bytes()),
+        });
+    }
+    let mut pointers: Vec<*mut c_void> = values.iter_mut().map(|value| value.as_mut_ptr().cast()).collect();
+    let (blocks, threads) = (launch.blocks as u32, launch.threads as u32);
+    stream.context().bind_to_thread().w()?;
+    // SAFETY: the kernels keep to the memory of their arguments, which `nn/tests/kernels` checks with an address
+    // sanitizer for the same calls. The tensors outlive the launch: their memory is freed in the order of the stream.
+    unsafe {
+        result::launch_kernel(
+            function.cu_function(),
+            (blocks, 1, 1),
+            (threads, 1, 1),
+            launch.shared_bytes as u32,
+            stream.cu_stream(),
+            &mut pointers,
+        )
+    }
+    .w()
+}
+
+fn pointer<T>(slice: &CudaSlice<T>, stream: &CudaStream) -> u64 {
+    slice.device_ptr(stream).0
+}
+
+/// Pads a value of four bytes. The kernel reads as many bytes as its parameter has.
+fn four_bytes([a, b, c, d]: [u8; 4]) -> [u8; 8] {
+    [a, b, c, d, 0, 0, 0, 0]
+}

@@ -1,0 +1,154 @@
+//! Losses on a device, with their gradients: see [`Objective`].
+
+use super::launch::{Argument, Launch};
+use super::rows::upload;
+use crate::objective::{Objective, Targets};
+use candle_core::{DType, Device, Result, Tensor};
+
+/// The targets of a batch on a device.
+#[derive(Clone, Debug)]
+pub enum DeviceTargets {
+    /// Labels or tokens.
+    Classes {
+        /// One label or token for each row of the outputs.
+        labels: Tensor,
+        /// The probabilities that teachers predict, `[rows, labels]`; `None` without teachers.
+        teacher: Option<Tensor>,
+    },
+    /// Numbers: `[rows, width]`.
+    Values(Tensor),
+}
+
+impl DeviceTargets {
+    /// Copies targets to a device.
+    pub fn new(targets: &Targets, device: &Device) -> Result<Self> {
+        Ok(match targets {
+            Targets::Classes { labels, teacher } => DeviceTargets::Classes {
+                // A row without a target keeps its mark, `u32::MAX`.
+                labels: upload(&labels.iter().map(|&label| label as u32).collect::<Vec<_>>(), device)?,
+                teacher: match teacher.as_slice() {
+                    [] => None,
+                    teacher => Some(Tensor::new(teacher, device)?),
+                },
+            },
+            Targets::Values { values, .. } => DeviceTargets::Values(Tensor::new(values.as_slice(), device)?),
+        })
+    }
+}
+
+/// An objective with its class weights on a device.
+#[derive(Clone, Debug)]
+pub struct DeviceObjective {
+    smoothing: f32,
+    teacher_weight: f32,
+    /// The weight of an example of each label; `None` for ones.
+    weights: Option<Tensor>,
+}
+
+/// The loss of a batch on a device.
+#[derive(Clone, Debug)]
+pub struct DeviceLoss {
+    /// The gradient with respect to the outputs, `[rows, outputs]`, then the loss of each row and 1 for each correct row,
+    /// 0 for the others, `[rows]` each.
+    values: Tensor,
+    rows: usize,
+}
+
+impl DeviceObjective {
+    /// Copies an objective to a device.
+    pub fn new(objective: &Objective, device: &Device) -> Result<Self> {
+        let Objective::Classes(classes) = objective else {
+            return Ok(DeviceObjective { smoothing: 0.0, teacher_weight: 0.0, weights: None });
+        };
+        let weights: Vec<f32> = classes.weights.iter().map(|&weight| weight as f32).collect();
+        Ok(DeviceObjective {
+            smoothing: classes.smoothing as f32,
+            teacher_weight: classes.teacher_weight as f32,
+            weights: Some(Tensor::new(weights.as_slice(), device)?),
+        })
+    }
+
+    /// Computes the loss of `outputs`, `[rows, outputs]`. `share`: the weight of each row in the gradient.
+    pub fn loss(&self, outputs: &Tensor, targets: &DeviceTargets, share: f64) -> Result<DeviceLoss> {
+        let (rows, width) = outputs.dims2()?;
+        let (outputs, share) = (outputs.detach().contiguous()?, Argument::Float(share as f32));
+        let weights = Argument::read_or_null(self.weights.as_ref());
+        let smoothing = Argument::Float(self.smoothing);
+        let read = |tensor| Argument::Read(tensor, 0);
+        let size = rows * width;
+        let written = [0, size, size + rows].map(Argument::Write);
+        let launch = match targets {
+            DeviceTargets::Classes { labels, teacher } => {
+                let teacher_weight = teacher.as_ref().map_or(0.0, |_| self.teacher_weight);
+                let mut arguments = vec![
+                    read(&outputs),
+                    read(labels),
+                    weights,
+                    Argument::read_or_null(teacher.as_ref()),
+                    Argument::int(if width == 1 { rows } else { width }),
+                    smoothing,
+                    Argument::Float(teacher_weight),
+                    share,
+                ];
+                arguments.extend(written);
+                match width {
+                    1 => Launch::one_thread_each("binary_cross_entropy", rows, arguments),
+                    _ => Launch::combining("cross_entropy", rows, arguments),
+                }
+            }
+            DeviceTargets::Values(values) => {
+                let mut arguments =
+                    vec![read(&outputs), read(values), Argument::int(rows), Argument::int(width), share];
+                arguments.extend(written);
+                Launch::one_thread_each("squared_error", rows, arguments)
+            }
+        };
+        Ok(DeviceLoss { values: launch.write_new(size + 2 * rows, outputs.device())?, rows })
+    }
+}
+
+impl DeviceLoss {
+    /// A scalar whose gradient with respect to `outputs` is that of the loss.
+    pub fn scalar(&self, outputs: &Tensor) -> Result<Tensor> {
+        let gradient = self.values.narrow(0, 0, outputs.elem_count())?.reshape(outputs.shape())?;
+        (outputs * gradient)?.sum_all()
+    }
+
+    /// The figures of a step, without the gradients: see [`Figures`].
+    pub fn figures(&self) -> Result<Figures> {
+        let start = self.values.elem_count() - 2 * self.rows;
+        let arguments = vec![
+            Argument::Read(&self.values, start),
+            Argument::Read(&self.values, start + self.rows),
+            Argument::int(self.rows),
+            Argument::Write(0),
+        ];
+        let figures = Tensor::zeros(3, DType::F64, self.values.device())?;
+        Launch::combining("sum_losses", 1, arguments).write(&figures)?;
+        Ok(Figures(figures))
+    }
+}
+
+/// The sum of the losses, the number of correct predictions and the squared norm of the gradients, on the device.
+#[derive(Clone, Debug)]
+pub struct Figures(Tensor);
+
+impl Figures {
+    /// Adds the squared norm of a gradient.
+    pub fn add_gradient(&self, gradient: &Tensor) -> Result<()> {
+        let arguments = vec![Argument::Read(gradient, 0), Argument::int(gradient.elem_count()), Argument::Write(0)];
+        Launch::combining("add_square_norm", 1, arguments).write(&self.0)
+    }
+
+    /// The figures on the device, for a kernel.
+    pub(super) fn tensor(&self) -> &Tensor {
+        &self.0
+    }
+
+    /// Waits for the device, and returns the sum of the losses, the number of correct predictions and the norm of the
+    /// gradients.
+    pub fn read(&self) -> Result<(f64, usize, f64)> {
+        let figures = self.0.to_vec1::<f64>()?;
+        Ok((figures[0], figures[1] as usize, figures[2].sqrt()))
+    }
+}

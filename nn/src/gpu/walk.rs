@@ -1,0 +1,114 @@
+//! The instances of the kernels that walk through all time steps of a layer in one launch.
+
+use super::Machine;
+use super::batch::DeviceBatch;
+use super::launch::{Argument, Launch};
+use crate::architecture::Cell;
+use crate::packed::Direction;
+use crate::recurrent::LayerShape;
+
+/// An instance of the kernels in `walk.cuh`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Walk {
+    /// The cell, as [`cell_name`] names it.
+    pub cell: &'static str,
+    /// Largest hidden size.
+    pub padded: usize,
+    /// Weights of a thread that are in registers.
+    pub in_registers: usize,
+    /// Sequences of a block.
+    pub sequences: usize,
+}
+
+const fn walk(cell: &'static str, padded: usize, in_registers: usize, sequences: usize) -> Walk {
+    Walk { cell, padded, in_registers, sequences }
+}
+
+/// All instances, as `kernels.cu` lists them (test `kernels_are_those_of_the_source`).
+pub const WALKS: [Walk; 18] = [
+    walk("Lstm", 32, 32, 1),
+    walk("Lstm", 32, 32, 4),
+    walk("Lstm", 64, 64, 1),
+    walk("Lstm", 64, 64, 4),
+    walk("Lstm", 128, 84, 1),
+    walk("Lstm", 128, 76, 2),
+    walk("Gru", 32, 32, 1),
+    walk("Gru", 32, 32, 4),
+    walk("Gru", 64, 64, 1),
+    walk("Gru", 64, 64, 4),
+    walk("Gru", 128, 100, 1),
+    walk("Gru", 128, 88, 4),
+    walk("Rnn", 32, 32, 1),
+    walk("Rnn", 32, 32, 4),
+    walk("Rnn", 64, 64, 1),
+    walk("Rnn", 64, 64, 4),
+    walk("Rnn", 128, 128, 1),
+    walk("Rnn", 128, 128, 4),
+];
+
+/// The name of a cell in the kernels. The kind of plain cell is an argument.
+pub fn cell_name(cell: Cell) -> &'static str {
+    match cell {
+        Cell::Lstm => "Lstm",
+        Cell::Gru => "Gru",
+        Cell::Rnn | Cell::RnnRelu => "Rnn",
+    }
+}
+
+/// Chooses the instance for a layer and a number of sequences; `None` if the layer is too large for all of them.
+///
+/// A block takes as many sequences as possible while there is a block for each multiprocessor.
+pub fn choose(shape: LayerShape, sequences: usize, machine: Machine) -> Option<Walk> {
+    let fits = |walk: &&Walk| {
+        walk.cell == cell_name(shape.cell)
+            && walk.padded >= shape.hidden_size
+            && walk.shared_bytes(shape) <= machine.shared_bytes
+    };
+    let padded = WALKS.iter().filter(fits).map(|walk| walk.padded).min()?;
+    let fitting = || WALKS.iter().filter(fits).filter(|walk| walk.padded == padded);
+    let busy = fitting().filter(|walk| sequences.div_ceil(walk.sequences) >= machine.multiprocessors);
+    busy.max_by_key(|walk| walk.sequences).or_else(|| fitting().min_by_key(|walk| walk.sequences)).copied()
+}
+
+impl Walk {
+    /// Threads of a block: one for each row of W_hh, rounded up to whole warps.
+    fn threads(self, shape: LayerShape) -> usize {
+        shape.width().next_multiple_of(32)
+    }
+
+    /// Shared memory of a block, of the pass that needs more of it.
+    fn shared_bytes(self, shape: LayerShape) -> usize {
+        let (gates, n) = (shape.cell.gates(), shape.hidden_size);
+        let others = (self.padded - self.in_registers) * self.threads(shape);
+        let slots = if self.cell == "Rnn" { 1 } else { 4 };
+        // The states and the slots; the gradients of the recurrent sums and the parts of the product.
+        let forward = self.sequences * (self.padded + slots * n);
+        let backward = self.sequences * gates * (self.padded + n);
+        4 * (others + forward.max(backward))
+    }
+
+    /// The launch for a batch. `inputs`: the arguments before the layout; `written`: those after the numbers.
+    pub fn launch<'a>(
+        self,
+        pass: &str,
+        shape: LayerShape,
+        batch: &'a DeviceBatch,
+        inputs: &[Argument<'a>],
+        written: &[Argument<'a>],
+    ) -> Launch<'a> {
+        let sequences = batch.layout.lengths().len();
+        let mut arguments = inputs.to_vec();
+        arguments.extend([Argument::Read(&batch.offsets, 0), Argument::Read(&batch.lengths, 0)]);
+        let is_reverse = shape.direction == Direction::Reverse;
+        let numbers = [sequences, shape.hidden_size, is_reverse.into(), (shape.cell == Cell::RnnRelu).into()];
+        arguments.extend(numbers.map(Argument::int));
+        arguments.extend(written);
+        Launch {
+            kernel: format!("{}_{pass}_{}_{}", self.cell, self.padded, self.sequences),
+            blocks: sequences.div_ceil(self.sequences),
+            threads: self.threads(shape),
+            shared_bytes: self.shared_bytes(shape),
+            arguments,
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The head of a network in a training graph: from the pooled states and the n-gram sums to the loss.
+
+use crate::ops;
+use candle_core::{Result, Tensor};
+
+/// The layers of the head, as candle tensors: weight and bias of each.
+#[derive(Clone, Debug)]
+pub struct HeadLayers {
+    /// The hidden layer with ReLU, if there is one.
+    pub hidden: Option<(Tensor, Tensor)>,
+    /// The last layer.
+    pub fc: (Tensor, Tensor),
+}
+
+impl HeadLayers {
+    /// Computes the loss of a batch, a scalar: (1 − s) · L(both) + s · Σ L(part), with s = `branch_loss`.
+    ///
+    /// `parts`: the parts of the head's input, `[rows, width]` each; `loss`: computes the loss of outputs with a weight
+    /// from 0 to 1. It is called first for both parts together.
+    pub fn loss(
+        &self,
+        parts: &[Tensor],
+        branch_loss: f64,
+        mut loss: impl FnMut(&Tensor, f64) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let mut input = match parts {
+            [part] => part.clone(),
+            parts => Tensor::cat(parts, 1)?.contiguous()?,
+        };
+        if let Some((weight, bias)) = &self.hidden {
+            input = ops::linear(&input, weight, bias)?.relu()?;
+        }
+        let (weight, bias) = &self.fc;
+        let mut total = loss(&ops::linear(&input, weight, bias)?, 1.0 - branch_loss)?;
+        if branch_loss > 0.0 {
+            let mut column = 0;
+            for part in parts {
+                let columns = weight.narrow(1, column, part.dim(1)?)?.contiguous()?;
+                column += part.dim(1)?;
+                let outputs = ops::linear(&part.contiguous()?, &columns, bias)?;
+                total = (total + loss(&outputs, branch_loss)?)?;
+            }
+        }
+        Ok(total)
+    }
+}
