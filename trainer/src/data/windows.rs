@@ -63,11 +63,9 @@ impl Windows {
 
     /// The rows of each window of a recording with this many rows.
     fn ranges(&self, rows: usize) -> Vec<std::ops::Range<usize>> {
-        if self.rows == 0 || rows <= self.rows {
-            return vec![0..rows];
-        }
-        let stride = ((self.rows as f64 * (1.0 - self.overlap)).round() as usize).max(1);
-        (0..=rows - self.rows).step_by(stride).map(|start| start..start + self.rows).collect()
+        let window = if self.rows == 0 { rows } else { self.rows.min(rows) };
+        let stride = ((window as f64 * (1.0 - self.overlap)).round() as usize).max(1);
+        (0..=rows - window).step_by(stride).map(|start| start..start + window).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::architecture::{Cell, Pooling};
-use crate::nn::network::Trace;
+use crate::nn::network::{Input, Trace};
 use crate::weights::Weights;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::Deserialize;
