@@ -1,8 +1,8 @@
 //! The loader: turns the bytes of a device file into a checked [`Model`].
 //!
 //! [`scanner`] walks through the header's JSON, [`tensor_reader`] finds an entry in it by name, and [`metadata`],
-//! [`inputs`], [`recurrent`], [`ngrams`], [`folded_tokens`] and [`outputs`] read one part of the model each. [`file`]
-//! explains how faults are recorded, [`bounds`] proves that no sum overflows.
+//! [`inputs`], [`recurrent`], [`ngrams`], [`folded_tokens`] and [`outputs`] read one part of the model each.
+//! [`file`](mod@file) explains how faults are recorded, [`bounds`] proves that no sum overflows.
 
 mod bounds;
 pub(crate) mod dtype;
