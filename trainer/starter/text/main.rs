@@ -35,7 +35,7 @@ fn main() -> ! {
             b'\n' if length == 0 => stop(true),
             b'\n' => {
                 session.finish();
-                answer(&mut serial, &model, &session);
+                answer(&mut serial, &model, &mut session);
                 session.reset();
                 length = 0;
             }
@@ -49,7 +49,7 @@ fn main() -> ! {
 }
 
 /// Prints the label of a text and its probability.
-fn answer(serial: &mut Serial, model: &Model<'_>, session: &TextSession<'_>) {
+fn answer(serial: &mut Serial, model: &Model<'_>, session: &mut TextSession<'_>) {
     let best = session.logits().best();
     let label = model.labels().get(best.class).unwrap_or("?");
     let percent = session.logits().probability(best.class) * 100 / 65_536;

@@ -43,9 +43,10 @@ const SHAKING: Motion =
 /// The table of labelled recordings: columns `sequence`, `label`, `x`, `y`, `z`.
 pub fn recordings() -> String {
     let mut table = "sequence,label,x,y,z\n".to_owned();
-    for (kind, motion) in [STILL, WALKING, RUNNING, SHAKING].iter().enumerate() {
-        for recording in 0..RECORDINGS {
-            let mut rng = ChaCha8Rng::seed_from_u64(100 * kind as u64 + recording);
+    // In turn, so that the first rows, which calibrate an export, have every label.
+    for recording in 0..RECORDINGS {
+        for (kind, motion) in (0..).zip(&[STILL, WALKING, RUNNING, SHAKING]) {
+            let mut rng = ChaCha8Rng::seed_from_u64(100 * kind + recording);
             let pose = direction(&mut rng);
             for [x, y, z] in rows(motion, pose, RECORDING, &mut rng) {
                 let label = motion.label;

@@ -1,0 +1,50 @@
+//! Classifies a stream of an accelerometer in overlapping windows: `cargo run -p tern-runtime --example accelerometer`
+//! with the synthetic stream beside this file, or `… < stream.csv` with lines `x,y,z` of whole numbers.
+//!
+//! `tern new NAME --input values` makes the recordings and the recipe that the model here was trained with, and firmware
+//! that does the same on a microcontroller.
+
+use std::error::Error;
+use std::io::{IsTerminal, read_to_string, stdin};
+use std::num::NonZeroU32;
+
+use tern_runtime::{Channel, Model, include_model};
+
+static MODEL: &[u8] = include_model!("motion.safetensors");
+static STREAM: &str = include_str!("motion.csv");
+
+/// Time steps of a window, as in the training.
+const WINDOW: usize = 64;
+/// Time steps in a second.
+const RATE: f64 = 50.0;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let model = Model::from_bytes(MODEL)?;
+    // Two sessions, half a window apart: each half window brings an answer for the last whole window.
+    let mut scratch = [vec![0; model.scratch_len()], vec![0; model.scratch_len()]];
+    let [first, second] = &mut scratch;
+    let mut sessions = [(model.value_session(first)?, 0), (model.value_session(second)?, WINDOW / 2)];
+
+    // Each channel has a unit of its own; the numbers have the unit of the training data.
+    let channels: Vec<_> = (0..).map_while(|index| model.channel(index)).collect();
+    let stream = if stdin().is_terminal() { STREAM.to_owned() } else { read_to_string(stdin())? };
+    let steps = stream.lines().filter_map(|line| {
+        let numbers: Vec<i32> = line.split(',').map(|number| number.trim().parse().ok()).collect::<Option<_>>()?;
+        (numbers.len() == channels.len()).then_some(numbers)
+    });
+    for (step, numbers) in (1..).zip(steps) {
+        let encode = |(channel, number): (&Channel<'_>, i32)| channel.encode(number, NonZeroU32::MIN);
+        let values: Vec<i32> = channels.iter().zip(numbers).map(encode).collect();
+        for (session, start) in sessions.iter_mut().filter(|(_, start)| step > *start) {
+            session.feed(&values);
+            if (step - *start) % WINDOW == 0 {
+                let best = session.logits().best();
+                let percent = f64::from(session.logits().probability(best.class)) / 655.36;
+                let label = model.labels().get(best.class).unwrap_or_default();
+                println!("{:6.2} s  {label} {percent:.0} %", step as f64 / RATE);
+                session.reset();
+            }
+        }
+    }
+    Ok(())
+}
