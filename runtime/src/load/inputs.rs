@@ -34,6 +34,7 @@ pub(super) fn read<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     inputs
 }
 
+#[cfg_attr(feature = "errors", inline(never))]
 fn of_tokens<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     let golden = file.texts(Tensor::GOLDEN_OFFSETS, Tensor::GOLDEN_BYTES);
     let mut inputs = Inputs {
@@ -57,6 +58,7 @@ fn of_tokens<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     inputs
 }
 
+#[cfg_attr(feature = "errors", inline(never))]
 fn of_numbers<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     let numbers = numbers(file, config);
     config.embedding_dim = dimension(numbers.channels.len()).get();
@@ -87,6 +89,7 @@ fn scaling<'a>(file: &File<'a>, [offset, multiplier, shift, point]: [Tensor; 4],
     }
 }
 
+#[cfg_attr(feature = "errors", inline(never))]
 fn vocabulary<'a>(file: &File<'a>, tokenizer: Tokenizer) -> Vocabulary<'a> {
     if tokenizer.is_bytes() {
         return Vocabulary::BYTES;

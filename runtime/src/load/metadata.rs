@@ -129,6 +129,7 @@ fn key_hash(key: Key) -> NameHash {
 }
 
 impl Kind {
+    #[cfg_attr(feature = "errors", inline(never))]
     pub(super) fn read(file: &File<'_>) -> Self {
         required(file, VERSION);
         let ngrams = ngrams_of(file);

@@ -3,7 +3,7 @@
 //! It reads the JSON once, entry by entry, and stores only the current entry. `docs/format.md` specifies the JSON that
 //! it accepts; tests compare it with the safetensors library.
 
-use crate::load::file::{Expected, Fault, File};
+use crate::load::file::{Expected, Fault, File, Place};
 use crate::load::name_hash::NameHash;
 use tern_format::limits::HEADER_BYTES;
 
@@ -32,8 +32,8 @@ pub(crate) fn read_header(file: &mut File<'_>) {
         return file.refuse(Fault::Truncated { expected: 8 });
     };
     let json_length = u64::from_le_bytes(*field);
-    // The loader scans the header once for each entry that it looks up, so the limit bounds the time of a load. It is
-    // four times the header of the largest model.
+    // The loader may scan the header once for each entry that it looks up, so the limit bounds the time of a load. It
+    // is four times the header of the largest model.
     if json_length % 8 != 0 || json_length > *HEADER_BYTES.end() as u64 {
         return file.refuse(Fault::Header { at: 0, expected: Expected::Length });
     }
@@ -50,6 +50,8 @@ pub(crate) struct Scanner<'f, 'a> {
     at: usize,
     /// True before the first entry of a JSON object.
     is_first: bool,
+    /// True behind [`read_at`](Scanner::read_at).
+    has_jumped: bool,
     /// The current entry.
     pub entry: Entry,
 }
@@ -60,7 +62,19 @@ impl<'f, 'a> Scanner<'f, 'a> {
         let none = NameHash::EMPTY;
         let number = usize::MAX;
         let entry = Entry { at: 0, number, is_key: false, name: none, value: none, shape: [0; 3], begin: 0, end: 0 };
-        Scanner { file, at: 8, is_first: true, entry }
+        Scanner { file, at: 8, is_first: true, has_jumped: false, entry }
+    }
+
+    /// The place of the current entry.
+    pub(crate) fn place(&self) -> Place {
+        Place { at: self.entry.at as u16, is_key: self.entry.is_key }
+    }
+
+    /// Reads the entry at a place that a scanner has read before.
+    pub(crate) fn read_at(&mut self, number: usize, place: Place) {
+        (self.at, self.is_first, self.has_jumped) = (place.at.into(), true, true);
+        (self.entry.number, self.entry.is_key) = (number.wrapping_sub(1), place.is_key);
+        self.next();
     }
 
     /// Moves to the next entry. Returns false at the end of the header, or after a fault.
@@ -124,7 +138,9 @@ impl<'f, 'a> Scanner<'f, 'a> {
         self.expect(",");
         let end = self.number() as usize;
         self.expect("]}");
-        if self.entry.begin != self.entry.end || end < self.entry.begin {
+        // The end of the tensor before it is only known if that one was read too.
+        let has_gap = self.entry.begin != self.entry.end && !self.has_jumped;
+        if has_gap || end < self.entry.begin {
             self.file.refuse(Fault::Place { at: self.entry.at });
         }
         self.entry.end = end;
