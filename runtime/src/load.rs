@@ -38,27 +38,25 @@ use tern_format::limits::NAME_BYTES;
 /// [`LoadError::Truncated`] if `bytes` is shorter than that; [`LoadError::Header`] if there is no header.
 pub fn file_len(bytes: &[u8]) -> Result<usize, LoadError> {
     let mut file = File::new(bytes);
-    let length = length(&mut file).file;
+    let length = length(&mut file);
     if file.is_refused() { Err(explain(&file)) } else { Ok(length) }
 }
 
-/// The length of a file in bytes, and the number of entries in its header.
-struct Length {
-    file: usize,
-    entries: usize,
-}
-
-/// Reads the whole header once. Records a fault if it is malformed or if the file is shorter than it requires.
-fn length(file: &mut File<'_>) -> Length {
+/// Reads the whole header once, and indexes its entries. Returns the length of the file in bytes. Records a fault if the
+/// header is malformed or if the file is shorter than it requires.
+fn length(file: &mut File<'_>) -> usize {
     read_header(file);
     let mut scanner = Scanner::new(file);
-    while scanner.next() {}
+    while scanner.next() {
+        file.add_entry(scanner.entry.number, scanner.entry.name, scanner.place());
+    }
     // If the sum saturates, no memory is that large, and the file is refused below.
     let length = file.header.len().saturating_add(scanner.entry.end);
+    file.entries = scanner.entry.number.wrapping_add(1);
     if length > file.bytes.len() {
         file.refuse(Fault::Truncated { expected: length });
     }
-    Length { file: length, entries: scanner.entry.number.wrapping_add(1) }
+    length
 }
 
 impl<'a> Model<'a> {
@@ -87,8 +85,8 @@ fn read<'a>(file: &mut File<'a>) -> Result<Model<'a>, LoadError> {
         file.refuse(Fault::Misaligned);
     }
     let length = length(file);
-    if bytes.len() > length.file {
-        file.refuse(Fault::TrailingBytes { expected: length.file });
+    if bytes.len() > length {
+        file.refuse(Fault::TrailingBytes { expected: length });
     }
     let file = &*file;
     let metadata = Metadata::read(file);
@@ -110,7 +108,7 @@ fn read<'a>(file: &mut File<'a>) -> Result<Model<'a>, LoadError> {
     let golden_logits = file.words(Tensor::GOLDEN_LOGITS, [inputs.goldens as u32, config.classes as u32, 0]);
     let calibration = file.words(Tensor::CALIBRATION, [4, 0, 0]);
     let &[texts, tokens, largest_z, largest_c] = calibration.first_chunk().unwrap_or(&[0; 4]);
-    if file.entries_read() != length.entries {
+    if file.entries_read() != file.entries {
         file.refuse(Fault::UnusedEntry);
     }
     if file.is_refused() {

@@ -3,33 +3,17 @@
 //! The conditions are numbered as in `docs/arithmetic.md`, "No accumulator overflows". A row is a gate of a unit; in
 //! some pairs of rows, 1/256 of the second row's sum is added to the first: see `layers::lstm::requantize_rows`.
 
-use core::num::NonZeroUsize;
-
-use crate::kernel::arguments::Interleaved;
-use crate::kernel::columns;
-use crate::layers::Cell;
-#[cfg(feature = "widths")]
-use crate::layers::generic::RowLayer;
 use crate::layers::linear::Linear;
 use crate::layers::matrix::Matrix;
-use crate::layers::paired::biases;
-use crate::rows::{row, rows};
-#[cfg(feature = "widths")]
 use tern_format::Cell as CellKind;
+use tern_format::names::parameter;
 
 /// An upper bound on the absolute value of a sum, saturating. It must be below [`LIMIT`].
 pub(super) type Bound = u32;
 
-/// A row whose sums can overflow, and which of its sums.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Overflow {
-    /// The accumulator of the input projection.
-    Input { row: usize },
-    /// The accumulator of the recurrent projection.
-    Recurrent { row: usize },
-    /// The sum of both projections after they are requantised and shifted.
-    Requantised { row: usize },
-}
+/// A row whose sums can overflow: the tensor's parameter, and the index of the row. The sum of both projections is
+/// named after the multipliers of the input projection.
+pub(super) type Overflow = (&'static str, usize);
 
 /// The bound that an `i32` cannot hold.
 pub(super) const LIMIT: Bound = 1 << 31;
@@ -42,12 +26,7 @@ pub(super) fn row_bound(sum: u32, bias: i32) -> Bound {
     sums.saturating_add(bias.unsigned_abs())
 }
 
-/// The sum of absolute weights.
-fn sum_of_absolutes(weights: impl Iterator<Item = i8>) -> u32 {
-    weights.fold(0, |sum, w| sum.saturating_add(w.unsigned_abs().into()))
-}
-
-/// The bound of the first row of a pair, to which 1/256 of the second row's sum is added.
+/// The bound of the first row of a pair, to which the sum of the second row, divided by 256, is added.
 pub(super) fn add_second_row(first: Bound, second: Bound) -> Bound {
     first.saturating_add((second >> 8) + 1)
 }
@@ -58,177 +37,118 @@ fn requantized(bound: Bound, multiplier: i16) -> Bound {
     ((u64::from(bound) * u64::from(multiplier.unsigned_abs())) >> 16) as u32 + 1
 }
 
-/// Condition 3: returns true if the sum of a row's projections, requantised and shifted, stays below the limit. `x`,
-/// `h`: the bound and the multiplier of each projection; both bounds must be below the limit.
+/// Condition 3: returns true if both projections of a row, requantised, added and shifted, stay below the limit. Their
+/// bounds are below the limit.
 pub(super) fn fits(x: (Bound, i16), h: (Bound, i16), shift: u32) -> bool {
     requantized(x.0, x.1) + requantized(h.0, h.1) < LIMIT >> shift
 }
 
-/// The bounds of the rows of one projection of a unit. The error is the index of the first row at or above the limit.
-///
-/// `weights`: `[columns][ROWS]`. `first_rows`: the first row of each pair; the second row follows it.
-fn projection_bounds<const ROWS: usize>(
-    weights: &[[i8; ROWS]],
-    bias: [i32; ROWS],
-    first_rows: impl IntoIterator<Item = usize>,
-) -> Result<[Bound; ROWS], usize> {
-    let mut bounds = [0; ROWS];
-    for (row, (bound, bias)) in bounds.iter_mut().zip(bias).enumerate() {
-        *bound = row_bound(sum_of_absolutes(weights.iter().filter_map(|w| w.get(row).copied())), bias);
+/// The bound of one row of a plain packing, by its unit and its gate. `columns`: those of its projection.
+pub(super) fn plain_bound(weights: &[i8], gates: usize, columns: usize, [unit, gate]: [usize; 2], bias: i32) -> Bound {
+    // The weights of the gates of a unit are side by side, column by column.
+    let first = unit.wrapping_mul(columns).wrapping_mul(gates).wrapping_add(gate);
+    let (mut sum, mut rest) = (0u32, weights.get(first..).unwrap_or(&[]));
+    for _ in 0..columns {
+        // There are fewer weights only in a file that is refused already.
+        let Some(w) = rest.first() else { break };
+        sum = sum.saturating_add(w.unsigned_abs().into());
+        rest = rest.get(gates..).unwrap_or(&[]);
     }
-    add_second_rows(bounds, first_rows)
+    row_bound(sum, bias)
 }
 
-/// Adds the bounds of second rows to those of first rows. The error is the index of the first row at or above the
-/// limit.
-fn add_second_rows<const ROWS: usize>(
-    mut bounds: [Bound; ROWS],
-    first_rows: impl IntoIterator<Item = usize>,
-) -> Result<[Bound; ROWS], usize> {
-    for first in first_rows {
-        let second = bounds.get(first + 1).copied().unwrap_or(0);
-        if let Some(bound) = bounds.get_mut(first) {
-            *bound = add_second_row(*bound, second);
+/// The numbers of a layer in a plain packing or in the packing `rows` but for its weights.
+pub(super) struct Units<'a> {
+    pub kind: CellKind,
+    /// `[hidden_size][biases of a unit]`
+    pub bias: &'a [i32],
+    /// Those of the input projection and of the recurrent projection, `[hidden_size][gates]`.
+    pub multipliers: [&'a [i16]; 2],
+    pub shift: u32,
+}
+
+impl Units<'_> {
+    /// Conditions 1 to 3 for a layer in a plain packing. `weights`: those of both projections; `columns`: the sizes of
+    /// the vectors that they read.
+    pub(super) fn check_plain(&self, [ih, hh]: [&[i8]; 2], columns: [usize; 2]) -> Result<(), Overflow> {
+        let gates = self.kind.gates();
+        let bound_of_x = |direction, bias| plain_bound(ih, gates, columns[0], direction, bias);
+        let bound_of_h = |direction, bias| plain_bound(hh, gates, columns[1], direction, bias);
+        self.check([&bound_of_x, &bound_of_h], [true; 2])
+    }
+
+    /// [`check_plain`](Units::check_plain) for a layer in the packing `rows`, by its matrices.
+    #[cfg(feature = "widths")]
+    pub(super) fn check_rows(&self, [ih, hh]: [&Matrix<'_>; 2]) -> Result<(), Overflow> {
+        let gates = self.kind.gates();
+        let bound_of_x = |[unit, gate]: [usize; 2], bias| matrix_bound(ih, gates * unit + gate, bias);
+        let bound_of_h = |[unit, gate]: [usize; 2], bias| matrix_bound(hh, gates * unit + gate, bias);
+        self.check([&bound_of_x, &bound_of_h], [!ih.is_16_bit(), !hh.is_16_bit()])
+    }
+
+    /// `bounds_of`: the bounds of the rows of both projections by unit and gate, and by bias. `in_pairs`: true for
+    /// projections whose rows are in the pairs of the cell.
+    #[cfg_attr(not(feature = "errors"), inline(always))]
+    fn check(&self, bounds_of: [&dyn Fn([usize; 2], i32) -> Bound; 2], in_pairs: [bool; 2]) -> Result<(), Overflow> {
+        let (gates, biases) = (self.kind.gates(), if self.kind.gates() > 1 { 4 } else { 1 });
+        for unit in 0..self.bias.len() / biases {
+            let bias = |gate| self.bias.get(biases * unit + gate).copied().unwrap_or(0);
+            let mut bounds = [[0; 4]; 2];
+            let projections = bounds.iter_mut().zip(bounds_of).zip(in_pairs);
+            for (projection, ((bounds, bound_of), in_pairs)) in projections.enumerate() {
+                for (gate, bound) in bounds.iter_mut().enumerate().take(gates) {
+                    // Only the row n of a GRU has a recurrent bias, the last one.
+                    let bias = match (projection, self.kind, gate) {
+                        (0, ..) => bias(gate),
+                        (_, CellKind::Gru, 2) => bias(3),
+                        _ => 0,
+                    };
+                    *bound = bound_of([unit, gate], bias);
+                }
+                if in_pairs {
+                    self.add_second_rows(bounds);
+                }
+                if let Some(gate) = bounds.iter().position(|&bound| bound >= LIMIT) {
+                    let parameter = if projection == 0 { parameter::WEIGHT_IH } else { parameter::WEIGHT_HH };
+                    return Err((parameter, gates * unit + gate));
+                }
+            }
+            let [x, h] = bounds;
+            for (gate, (x, h)) in x.into_iter().zip(h).enumerate().take(gates) {
+                let row = gates * unit + gate;
+                let multiplier = |all: &[i16]| all.get(row).copied().unwrap_or(0);
+                let [ih, hh] = self.multipliers;
+                if !fits((x, multiplier(ih)), (h, multiplier(hh)), self.shift) {
+                    return Err((parameter::MULTIPLIER_IH, row));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the bound of the second row of each pair to that of the first.
+    fn add_second_rows(&self, [a, b, c, d]: &mut [Bound; 4]) {
+        if self.kind.gates() > 1 {
+            *a = add_second_row(*a, *b);
+        }
+        if self.kind == CellKind::Lstm {
+            *c = add_second_row(*c, *d);
         }
     }
-    match bounds.iter().position(|&b| b >= LIMIT) {
-        Some(row) => Err(row),
-        None => Ok(bounds),
-    }
 }
 
-/// Checks conditions 1 to 3 for all layers but those in the packing `paired16`, which `paired_bounds` checks.
-pub(super) fn check(cell: &Cell<'_>) -> Result<(), Overflow> {
-    match cell {
-        Cell::Lstm(lstm) => check_interleaved(lstm, [0, 2], |biases| [biases, [0; 4]]),
-        Cell::Paired(_) | Cell::PairedGroups(_) => Ok(()),
-        Cell::Gru(gru) => check_interleaved(gru, [0], |[r, z, n, hidden_n]| [[r, z, n], [0, 0, hidden_n]]),
-        Cell::Rnn(rnn) => check_interleaved(&rnn.layer, [], |bias| [bias, [0]]),
-        #[cfg(feature = "widths")]
-        Cell::Rows(layer) => check_rows(layer),
-        #[cfg(any(test, feature = "unpacked"))]
-        Cell::Unpacked(_) => Ok(()),
-        #[cfg(feature = "ngrams")]
-        Cell::None => Ok(()),
-    }
-}
-
-/// Checks a unit. `x`, `h`: the bounds and the multipliers of its rows in the input and the recurrent projection.
-fn check_unit<const ROWS: usize>(
-    unit: usize,
-    x: (Result<[Bound; ROWS], usize>, &[i16; ROWS]),
-    h: (Result<[Bound; ROWS], usize>, &[i16; ROWS]),
-    shift: u32,
-) -> Result<(), Overflow> {
-    let from_x = x.0.map_err(|row| Overflow::Input { row: ROWS * unit + row })?;
-    let from_h = h.0.map_err(|row| Overflow::Recurrent { row: ROWS * unit + row })?;
-    let rows = from_x.into_iter().zip(x.1).zip(from_h.into_iter().zip(h.1));
-    for (row, ((x, &mx), (h, &mh))) in rows.enumerate() {
-        if !fits((x, mx), (h, mh), shift) {
-            return Err(Overflow::Requantised { row: ROWS * unit + row });
-        }
-    }
-    Ok(())
-}
-
-/// Checks a layer in a plain packing. `first_rows`: the first row of each pair in a unit; `biases_of`: the initial sums
-/// of a unit's input projection and of its recurrent projection.
-fn check_interleaved<const GATES: usize, const BIASES: usize>(
-    layer: &Interleaved<'_, GATES, BIASES>,
-    first_rows: impl IntoIterator<Item = usize> + Copy,
-    biases_of: impl Fn([i32; BIASES]) -> [[i32; GATES]; 2],
-) -> Result<(), Overflow> {
-    let hidden_size = NonZeroUsize::new(layer.bias.len()).unwrap_or(NonZeroUsize::MIN);
-    let weights = rows(layer.weight_ih, layer.input_size).zip(rows(layer.weight_hh, hidden_size));
-    let multipliers = layer.multiplier_ih.iter().zip(layer.multiplier_hh);
-    for (unit, (((ih, hh), &biases), (m_ih, m_hh))) in weights.zip(layer.bias).zip(multipliers).enumerate() {
-        let [bias_ih, bias_hh] = biases_of(biases);
-        check_unit(
-            unit,
-            (projection_bounds(ih, bias_ih, first_rows), m_ih),
-            (projection_bounds(hh, bias_hh, first_rows), m_hh),
-            layer.shift,
-        )?;
-    }
-    Ok(())
-}
-
-/// The bound of condition 1 for one row of the input projection. `index`: the row (gate) in the unit.
-pub(super) fn input_bound(cell: &Cell<'_>, unit: usize, index: usize) -> Bound {
-    fn interleaved<const GATES: usize, const BIASES: usize>(
-        layer: &Interleaved<'_, GATES, BIASES>,
-        unit: usize,
-        index: usize,
-    ) -> Bound {
-        let columns = row(layer.weight_ih, layer.input_size, unit).unwrap_or_default();
-        let bias = layer.bias.get(unit).and_then(|biases| biases.get(index)).copied().unwrap_or(0);
-        row_bound(sum_of_absolutes(columns.iter().filter_map(|column| column.get(index).copied())), bias)
-    }
-    match cell {
-        Cell::Lstm(lstm) => interleaved(lstm, unit, index),
-        Cell::Paired(layer) => layer.records().nth(unit).map_or(0, |record| {
-            let weights = record.weight_ih.iter().flat_map(|&words| columns(words));
-            let weights = weights.filter_map(|column| column.get(index).map(|&w| w as i8));
-            row_bound(
-                sum_of_absolutes(weights),
-                biases(record.initial_sums).and_then(|bias| bias.get(index).copied()).unwrap_or(0),
-            )
-        }),
-        Cell::PairedGroups(layer) => {
-            layer.row(unit, index).map_or(0, |row| row_bound(sum_of_absolutes(row.weights(false)), row.bias()))
-        }
-        Cell::Gru(gru) => interleaved(gru, unit, index),
-        Cell::Rnn(rnn) => interleaved(&rnn.layer, unit, index),
-        #[cfg(feature = "widths")]
-        Cell::Rows(layer) => {
-            let bias = layer.bias(unit).get(index).copied().unwrap_or(0);
-            matrix_bound(&layer.weight_ih, unit * layer.kind.gates() + index, bias)
-        }
-        #[cfg(any(test, feature = "unpacked"))]
-        Cell::Unpacked(_) => 0,
-        #[cfg(feature = "ngrams")]
-        Cell::None => 0,
-    }
-}
-
-/// The bound of condition 1 for one row of a matrix.
-fn matrix_bound(matrix: &Matrix<'_>, index: usize, bias: i32) -> Bound {
+/// The largest absolute sum of one row of a matrix.
+pub(super) fn matrix_bound(matrix: &Matrix<'_>, index: usize, bias: i32) -> Bound {
     let sum = matrix.absolute_sum_of_row(index);
     if !matrix.is_16_bit() {
         return row_bound(sum, bias);
     }
-    // 16-bit weights: the sum is shifted right by 8; 1 is added for rounding down.
+    // 1 is added for rounding down.
     let sums = if sum < 1 << 24 { (sum << 7) + 1 } else { LIMIT };
     sums.saturating_add(bias.unsigned_abs())
 }
 
-/// Checks a layer in the packing `rows`.
-#[cfg(feature = "widths")]
-fn check_rows(layer: &RowLayer<'_>) -> Result<(), Overflow> {
-    let gates = layer.kind.gates();
-    let first_rows: &[usize] = match layer.kind {
-        CellKind::Lstm => &[0, 2],
-        CellKind::Gru => &[0],
-        CellKind::Rnn | CellKind::RnnRelu => &[],
-    };
-    let projection_bounds = |matrix: &Matrix<'_>, unit: usize, bias: [i32; 4]| {
-        let mut bounds = [0; 4];
-        for (row, (bound, bias)) in bounds.iter_mut().zip(bias).enumerate().take(gates) {
-            *bound = matrix_bound(matrix, unit * gates + row, bias);
-        }
-        let first_rows = if matrix.is_16_bit() { &[] } else { first_rows };
-        add_second_rows(bounds, first_rows.iter().copied())
-    };
-    for unit in 0..layer.hidden_size() {
-        let [mx, mh] = layer.multipliers(unit);
-        let x = projection_bounds(&layer.weight_ih, unit, layer.bias(unit));
-        let h = projection_bounds(&layer.weight_hh, unit, layer.recurrent_bias(unit));
-        check_unit(unit, (x, &mx), (h, &mh), layer.shift)?;
-    }
-    Ok(())
-}
-
-/// Checks conditions 1 and 4 for a linear layer. The error is the index of the first row that breaks one.
+/// Conditions 1 and 4. The error is the index of a row.
 pub(super) fn check_linear(linear: &Linear<'_>) -> Result<(), usize> {
     for (row, (&bias, &multiplier)) in linear.bias.iter().zip(linear.multiplier).enumerate() {
         let bound = matrix_bound(&linear.weight, row, bias);

@@ -20,6 +20,24 @@ pub(crate) type Key = u8;
 /// The number of 32-bit words of [`File::marks`].
 const MARKS: usize = if ERRORS { 8 } else { 0 };
 
+/// The number of entries that the [`Index`] holds at most. The smallest images search the header instead.
+const INDEXED: usize = if ERRORS { 64 } else { 0 };
+
+/// The places of the entries of a header, so that it is not searched from its beginning for each name.
+struct Index {
+    names: [Cell<NameHash>; INDEXED],
+    places: [Cell<EntryPlace>; INDEXED],
+}
+
+/// The place of an entry.
+#[derive(Clone, Copy)]
+pub(crate) struct EntryPlace {
+    /// Its offset in the file. A header is shorter than 2^15 bytes.
+    pub at: u16,
+    /// True for a key of the metadata, false for a tensor.
+    pub is_key: bool,
+}
+
 /// A file that is being read.
 // In this order, because the field that is set most often takes the fewest bytes of code at the beginning.
 #[repr(C)]
@@ -36,6 +54,9 @@ pub(crate) struct File<'a> {
     entries_read: Cell<usize>,
     /// The entries that were read, one bit for each index. Entries beyond the last bit are not recorded.
     marks: [Cell<u32>; MARKS],
+    index: Index,
+    /// The number of entries of the header; 0 before they are counted.
+    pub entries: usize,
 }
 
 impl<'a> File<'a> {
@@ -49,7 +70,31 @@ impl<'a> File<'a> {
             fault: Cell::new(Fault::Misaligned),
             entries_read: Cell::new(0),
             marks: [const { Cell::new(0) }; MARKS],
+            index: Index {
+                names: [const { Cell::new(NameHash::EMPTY) }; INDEXED],
+                places: [const { Cell::new(EntryPlace { at: 0, is_key: false }) }; INDEXED],
+            },
+            entries: 0,
         }
+    }
+
+    /// Records the name and the place of an entry.
+    pub(crate) fn add_entry(&self, number: usize, name: NameHash, place: EntryPlace) {
+        if let (Some(names), Some(places)) = (self.index.names.get(number), self.index.places.get(number)) {
+            names.set(name);
+            places.set(place);
+        }
+    }
+
+    /// The number and the place of the first entry of a name among those that are recorded.
+    pub(crate) fn place_of(&self, name: NameHash) -> Option<(usize, EntryPlace)> {
+        let number = self.index.names.iter().take(self.entries).position(|known| known.get() == name)?;
+        Some((number, self.index.places.get(number)?.get()))
+    }
+
+    /// Returns true if all entries are recorded.
+    pub(crate) fn is_indexed(&self) -> bool {
+        self.entries != 0 && self.entries <= INDEXED
     }
 
     pub(crate) fn is_refused(&self) -> bool {

@@ -3,8 +3,8 @@
 use core::num::NonZeroUsize;
 use core::ops::RangeInclusive;
 
-use super::bounds;
 use super::tensor_names::Tensor;
+use super::{bounds, paired_bounds};
 use crate::config::Config;
 use crate::config::LayerDirection;
 use crate::features::{self, FOLDING};
@@ -15,6 +15,7 @@ use crate::load::file::{Fault, File};
 use tern_format::Cell as CellKind;
 
 /// The folded tokens, if there are any, checked by condition 5 of docs/arithmetic.md, "No accumulator overflows".
+#[cfg_attr(feature = "errors", inline(never))]
 pub(super) fn read<'a>(
     file: &File<'a>,
     config: &Config,
@@ -70,8 +71,34 @@ fn limits(cell: &Cell<'_>, at: usize, rows: usize) -> RangeInclusive<i64> {
             bias..=bias
         }
         _ => {
-            let bound = i64::from(bounds::input_bound(cell, unit, row));
+            let bound = i64::from(input_bound(cell, unit, row));
             -bound..=bound
         }
     }
+}
+
+/// The largest absolute sum of one row of the input projection, as in condition 1.
+fn input_bound(cell: &Cell<'_>, unit: usize, gate: usize) -> u32 {
+    let (weights, columns, bias, gates) = match cell {
+        Cell::Lstm(lstm) => (lstm.weight_ih.as_flattened(), lstm.input_size, lstm.bias.as_flattened(), 4),
+        Cell::Gru(gru) => (gru.weight_ih.as_flattened(), gru.input_size, gru.bias.as_flattened(), 3),
+        Cell::Rnn(rnn) => (rnn.layer.weight_ih.as_flattened(), rnn.layer.input_size, rnn.layer.bias.as_flattened(), 1),
+        Cell::Paired(layer) => {
+            return layer.records().nth(unit).map_or(0, |record| paired_bounds::input_bound(&record, gate));
+        }
+        Cell::PairedGroups(layer) => {
+            return layer.row(unit, gate).map_or(0, |row| paired_bounds::input_bound(&row.record, row.index));
+        }
+        #[cfg(feature = "widths")]
+        Cell::Rows(layer) => {
+            let bias = layer.bias(unit).get(gate).copied().unwrap_or(0);
+            return bounds::matrix_bound(&layer.weight_ih, unit * layer.kind.gates() + gate, bias);
+        }
+        #[cfg(any(test, feature = "unpacked"))]
+        Cell::Unpacked(_) => return 0,
+        #[cfg(feature = "ngrams")]
+        Cell::None => return 0,
+    };
+    let bias = bias.get(if gates > 1 { 4 * unit + gate } else { unit }).copied().unwrap_or(0);
+    bounds::plain_bound(weights, gates, columns.get(), [unit, gate], bias)
 }

@@ -35,6 +35,7 @@ pub(super) fn read<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     inputs
 }
 
+#[cfg_attr(feature = "errors", inline(never))]
 fn read_tokens<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     let golden = file.texts(Tensor::GOLDEN_OFFSETS, Tensor::GOLDEN_BYTES);
     let mut inputs = Inputs {
@@ -58,6 +59,7 @@ fn read_tokens<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     inputs
 }
 
+#[cfg_attr(feature = "errors", inline(never))]
 fn read_values<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     let parts = value_parts(file, config);
     config.embedding_dim = dimension(parts.channels.len()).get();
@@ -87,6 +89,7 @@ fn scaling<'a>(file: &File<'a>, [offset, multiplier, shift, point]: [Tensor; 4],
     }
 }
 
+#[cfg_attr(feature = "errors", inline(never))]
 fn vocabulary<'a>(file: &File<'a>, tokenizer: Tokenizer) -> Vocabulary<'a> {
     if tokenizer.is_bytes() {
         return Vocabulary::BYTES;

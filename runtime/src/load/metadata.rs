@@ -138,6 +138,7 @@ fn key_hash(key: Key) -> NameHash {
 }
 
 impl Metadata {
+    #[cfg_attr(feature = "errors", inline(never))]
     pub(super) fn read(file: &File<'_>) -> Self {
         required(file, VERSION);
         let ngrams = ngrams_of(file);

@@ -17,6 +17,7 @@ pub(super) const KEYS: [NameHash; 3] =
 
 /// The lengths of n-grams that the file's branch counts; none if it has no n-gram branch. `numbers`: the hashes of the
 /// strings `0`, `1`, …
+#[cfg_attr(feature = "errors", inline(never))]
 pub(super) fn read_lengths(file: &File<'_>, numbers: &[NameHash]) -> Option<Ngrams> {
     let [words, ..] = KEYS;
     if !file.has(words) {
@@ -45,6 +46,7 @@ pub(super) fn check(file: &File<'_>, config: &Config) {
 }
 
 /// Reads the table, if the file has one, and writes its rank to `config`. `shift`: the shift of the scaled sums.
+#[cfg_attr(feature = "errors", inline(never))]
 pub(super) fn read<'a>(file: &File<'a>, config: &mut Config, shift: u32) -> Option<features::Ngrams<NgramTable<'a>>> {
     let ngrams = config.ngrams?;
     let ([buckets, columns, _], in_4_bits) = file.shape_and_type(Tensor::NGRAMS_WEIGHT);

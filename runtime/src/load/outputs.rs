@@ -24,6 +24,7 @@ pub(super) struct Outputs<'a> {
 
 /// Reads the head and the labels, and writes their sizes to `config`, which already has the sizes of all other parts.
 /// `hidden_shift`: the shift of the hidden layer, if there is one.
+#[cfg_attr(feature = "errors", inline(never))]
 pub(super) fn read<'a>(
     file: &File<'a>,
     config: &mut Config,

@@ -78,6 +78,7 @@ fn check_pair(
     shift: u32,
 ) -> Option<[bool; 2]> {
     let biases = pair_biases(*record.initial_sums.as_chunks().0.get(pair)?)?;
+    let in_pairs = in_pairs || !OTHER_CELLS;
     let from_x = bounds(record.weight_ih, pair, biases, in_pairs)?;
     let recurrent_biases = if OTHER_CELLS { pair_biases(*recurrent_sums.as_chunks().0.get(pair)?)? } else { [0; 2] };
     let from_h = bounds(record.weight_hh, pair, recurrent_biases, in_pairs)?;
@@ -91,6 +92,13 @@ fn check_pair(
         *fitting = x < LIMIT && h < LIMIT && fits((x, mx), (h, mh), shift);
     }
     Some(fitting)
+}
+
+/// The bound of a row alone, 0 to 3, over the input weights, which [`check_record`] has accepted.
+pub(super) fn input_bound(record: &Record<'_>, row: usize) -> Bound {
+    let biases = record.initial_sums.as_chunks().0.get(row / 2).and_then(|&sums| pair_biases(sums));
+    let bounds = bounds(record.weight_ih, row / 2, biases.unwrap_or_default(), false).unwrap_or_default();
+    bounds.get(row % 2).copied().unwrap_or(0)
 }
 
 /// The bounds of a pair's two rows in one projection; none if a weight is out of range. `[first, second]`: their
@@ -115,5 +123,5 @@ fn bounds(weights: &[[i32; 2]], pair: usize, [first, second]: [i32; 2], in_pairs
         }
     }
     let (first, second) = (row_bound(firsts, first), row_bound(seconds, second));
-    Some([if in_pairs || !OTHER_CELLS { add_second_row(first, second) } else { first }, second])
+    Some([if in_pairs { add_second_row(first, second) } else { first }, second])
 }

@@ -1,14 +1,14 @@
-//! Reads the recurrent layers of a file, in any packing, and checks that their sums cannot overflow.
+//! Reads the recurrent layers.
 
 use core::num::NonZeroUsize;
 
-use super::bounds::{self, Overflow};
+use super::bounds::{Overflow, Units};
 use super::paired_bounds::OTHER_CELLS;
 use super::tensor_names::Tensor;
 use super::{metadata, paired_bounds};
 use crate::config::Config;
 use crate::config::LayerDirection;
-use crate::features::{self, BIDIRECTIONAL, STACKED};
+use crate::features::{self, BIDIRECTIONAL, STACKED, WIDTHS};
 use crate::kernel::arguments::Interleaved;
 use crate::layers::Cell;
 #[cfg(feature = "widths")]
@@ -34,7 +34,7 @@ pub(super) fn read<'a>(
     let input_size = NonZeroUsize::new(config.embedding_dim)?;
     let units = if packing == Packing::Paired16 { parameter::UNITS } else { parameter::BIAS };
     let [h, ..] = file.shape(Tensor::of_layer(metadata::module(config), units, LayerDirection::FIRST));
-    // In `paired16`, the first dimension of cells other than LSTM counts groups of four units.
+    // In `paired16`, cells other than LSTM are in groups of four.
     let of_four = OTHER_CELLS && packing == Packing::Paired16 && config.cell != CellKind::Lstm;
     let hidden_size = NonZeroUsize::new(if of_four { h.saturating_mul(4) } else { h } as usize)?;
     let both = hidden_size.checked_mul(NonZeroUsize::new(config.directions())?)?;
@@ -51,8 +51,8 @@ pub(super) fn read<'a>(
     Some(cells)
 }
 
-/// Reads one direction of a layer and checks its sums. None if it is not built in or has wrong sizes; the fault has
-/// then been recorded.
+/// Reads one direction of a layer and checks its sums. Cells that are not built in never get here, because the metadata
+/// refuses their names.
 fn layer<'a>(
     file: &File<'a>,
     config: &Config,
@@ -64,11 +64,7 @@ fn layer<'a>(
     if features::Paired16::<()>::IS_BUILT && packing == Packing::Paired16 {
         return paired(file, config, direction, input_size, hidden_size);
     }
-    #[cfg(feature = "widths")]
-    if packing == Packing::Rows {
-        return Some(by_rows(file, config, direction, input_size, hidden_size));
-    }
-    if features::PLAIN { plain(file, config, direction, input_size, hidden_size.get() as u32) } else { None }
+    if features::PLAIN || WIDTHS { unpaired(file, config, packing, direction, [input_size, hidden_size]) } else { None }
 }
 
 /// Reads one direction of a layer in the packing `paired16` and checks its sums.
@@ -104,81 +100,57 @@ fn paired<'a>(
     features::Paired16::new(features::OtherCells::new(layer?)?).map(Cell::PairedGroups)
 }
 
-/// Reads one direction of a layer in the plain packing of its cells and checks its sums.
-fn plain<'a>(
+/// Reads one direction of a layer in the plain packing of its cells or in the packing `rows`, and checks its sums.
+fn unpaired<'a>(
     file: &File<'a>,
     config: &Config,
+    packing: Packing,
     direction: LayerDirection,
-    input_size: NonZeroUsize,
-    h: u32,
+    [input_size, hidden_size]: [NonZeroUsize; 2],
 ) -> Option<Cell<'a>> {
     let of = |parameter| Tensor::of_layer(metadata::module(config), parameter, direction);
-    let (e, shift) = (input_size.get() as u32, metadata::shift(file, config, direction));
-    // The tensors of plain cells have no dimension for the gate.
-    let gates = if config.cell.gates() > 1 { config.cell.gates() as u32 } else { 0 };
-    let weights = [(parameter::WEIGHT_IH, e), (parameter::WEIGHT_HH, h)]
-        .map(|(parameter, columns)| file.weights(of(parameter), [h, columns, gates]));
-    let multipliers = [parameter::MULTIPLIER_IH, parameter::MULTIPLIER_HH]
-        .map(|parameter| file.multipliers(of(parameter), [h, gates, 0]));
-    let bias = file.words(of(parameter::BIAS), [h, if gates == 0 { 0 } else { 4 }, 0]);
-    let cell = match config.cell {
-        CellKind::Lstm => {
-            let lstm = Interleaved::new(input_size, weights, bias, multipliers, shift);
-            features::Interleaved4::new(lstm).map(Cell::Lstm)
-        }
-        CellKind::Gru => {
-            let gru = Interleaved::new(input_size, weights, bias, multipliers, shift);
-            features::Gru::new(gru).map(Cell::Gru)
-        }
-        CellKind::Rnn | CellKind::RnnRelu => {
-            let relu = config.cell == CellKind::RnnRelu;
-            if relu {
-                file.real(of(parameter::SCALE));
-            }
-            let layer = Interleaved::new(input_size, weights, bias, multipliers, shift);
-            features::Rnn::new(Rnn { layer, relu }).map(Cell::Rnn)
-        }
-    }?;
-    check(file, config, direction, &cell);
-    Some(cell)
-}
-
-/// Reads one direction of a layer in the packing `rows` and checks its sums.
-#[cfg(feature = "widths")]
-fn by_rows<'a>(
-    file: &File<'a>,
-    config: &Config,
-    direction: LayerDirection,
-    input_size: NonZeroUsize,
-    hidden_size: NonZeroUsize,
-) -> Cell<'a> {
-    let of = |parameter| Tensor::of_layer(metadata::module(config), parameter, direction);
+    let kind = config.cell;
     let h = hidden_size.get() as u32;
-    let gates = if config.cell.gates() > 1 { config.cell.gates() as u32 } else { 0 };
-    if config.cell == CellKind::RnnRelu {
+    // The tensors of plain cells have no dimension for the gate.
+    let (gates, biases) = if kind.gates() > 1 { (kind.gates() as u32, 4) } else { (0, 0) };
+    if kind == CellKind::RnnRelu {
         file.real(of(parameter::SCALE));
     }
-    let cell = Cell::Rows(RowLayer {
-        kind: config.cell,
-        weight_ih: file.matrix([parameter::WEIGHT_IH, parameter::GROUPS_IH].map(of), [h, gates], input_size),
-        weight_hh: file.matrix([parameter::WEIGHT_HH, parameter::GROUPS_HH].map(of), [h, gates], hidden_size),
-        bias: file.words(of(parameter::BIAS), [h, if gates == 0 { 0 } else { 4 }, 0]),
-        multiplier_ih: file.multipliers(of(parameter::MULTIPLIER_IH), [h, gates, 0]),
-        multiplier_hh: file.multipliers(of(parameter::MULTIPLIER_HH), [h, gates, 0]),
-        shift: metadata::shift(file, config, direction),
-    });
-    check(file, config, direction, &cell);
-    cell
+    let multipliers = |name| file.multipliers(of(name), [h, gates, 0]);
+    let multipliers = [multipliers(parameter::MULTIPLIER_IH), multipliers(parameter::MULTIPLIER_HH)];
+    let bias = file.words(of(parameter::BIAS), [h, biases, 0]);
+    let shift = metadata::shift(file, config, direction);
+    let units = Units { kind, bias, multipliers, shift };
+    #[cfg(feature = "widths")]
+    if packing == Packing::Rows {
+        let matrix = |weight, groups, columns| file.matrix([of(weight), of(groups)], [h, gates], columns);
+        let weight_ih = matrix(parameter::WEIGHT_IH, parameter::GROUPS_IH, input_size);
+        let weight_hh = matrix(parameter::WEIGHT_HH, parameter::GROUPS_HH, hidden_size);
+        check(file, config, direction, units.check_rows([&weight_ih, &weight_hh]));
+        let [multiplier_ih, multiplier_hh] = multipliers;
+        return Some(Cell::Rows(RowLayer { kind, weight_ih, weight_hh, bias, multiplier_ih, multiplier_hh, shift }));
+    }
+    _ = packing;
+    let weights = |name, columns: NonZeroUsize| file.weights(of(name), [h, columns.get() as u32, gates]);
+    let weights = [weights(parameter::WEIGHT_IH, input_size), weights(parameter::WEIGHT_HH, hidden_size)];
+    check(file, config, direction, units.check_plain(weights, [input_size.get(), hidden_size.get()]));
+    match kind {
+        CellKind::Lstm => {
+            features::Interleaved4::new(Interleaved::new(input_size, weights, bias, multipliers, shift)).map(Cell::Lstm)
+        }
+        CellKind::Gru => {
+            features::Gru::new(Interleaved::new(input_size, weights, bias, multipliers, shift)).map(Cell::Gru)
+        }
+        CellKind::Rnn | CellKind::RnnRelu => {
+            let layer = Interleaved::new(input_size, weights, bias, multipliers, shift);
+            features::Rnn::new(Rnn { layer, relu: kind == CellKind::RnnRelu }).map(Cell::Rnn)
+        }
+    }
 }
 
 /// Refuses a layer whose sums can overflow.
-fn check(file: &File<'_>, config: &Config, direction: LayerDirection, cell: &Cell<'_>) {
-    if let Err(overflow) = bounds::check(cell) {
-        let (parameter, row) = match overflow {
-            Overflow::Input { row } => (parameter::WEIGHT_IH, row),
-            Overflow::Recurrent { row } => (parameter::WEIGHT_HH, row),
-            Overflow::Requantised { row } => (parameter::MULTIPLIER_IH, row),
-        };
+fn check(file: &File<'_>, config: &Config, direction: LayerDirection, checked: Result<(), Overflow>) {
+    if let Err((parameter, row)) = checked {
         file.refuse(Fault::Overflow { tensor: Tensor::of_layer(metadata::module(config), parameter, direction), row });
     }
 }

@@ -7,7 +7,7 @@
 //! {"__metadata__":{"tern.cell":"lstm",…},"fc.weight":{"dtype":"I8","shape":[5,64],"data_offsets":[0,320]},…}
 //! ```
 
-use crate::load::file::{Expected, Fault, File};
+use crate::load::file::{EntryPlace, Expected, Fault, File};
 use crate::load::name_hash::NameHash;
 use tern_format::limits::HEADER_BYTES;
 
@@ -36,7 +36,7 @@ pub(crate) fn read_header(file: &mut File<'_>) {
         return file.refuse(Fault::Truncated { expected: 8 });
     };
     let json_length = u64::from_le_bytes(*field);
-    // The loader scans the header once for each entry that it looks up, so the limit bounds the time of a load.
+    // The loader may scan the header once for each entry that it looks up, so the limit bounds the time of a load.
     if json_length % 8 != 0 || json_length > *HEADER_BYTES.end() as u64 {
         return file.refuse(Fault::Header { at: 0, expected: Expected::Length });
     }
@@ -54,6 +54,8 @@ pub(crate) struct Scanner<'f, 'a> {
     at: usize,
     /// True before the first entry of a JSON object, so that no comma is expected.
     is_first: bool,
+    /// True behind [`read_at`](Scanner::read_at).
+    has_jumped: bool,
     /// The current entry.
     pub entry: Entry,
 }
@@ -66,7 +68,19 @@ impl<'f, 'a> Scanner<'f, 'a> {
         // The first entry adds 1, which wraps to 0.
         let number = usize::MAX;
         let entry = Entry { at: 0, number, is_key: false, name: none, value: none, shape: [0; 3], begin: 0, end: 0 };
-        Scanner { file, at: 8, is_first: true, entry }
+        Scanner { file, at: 8, is_first: true, has_jumped: false, entry }
+    }
+
+    /// The place of the current entry.
+    pub(crate) fn place(&self) -> EntryPlace {
+        EntryPlace { at: self.entry.at as u16, is_key: self.entry.is_key }
+    }
+
+    /// Reads the entry at a place that a scanner has read before.
+    pub(crate) fn read_at(&mut self, number: usize, place: EntryPlace) {
+        (self.at, self.is_first, self.has_jumped) = (place.at.into(), true, true);
+        (self.entry.number, self.entry.is_key) = (number.wrapping_sub(1), place.is_key);
+        self.next();
     }
 
     /// Moves to the next entry. Returns false at the end of the header, or after a fault.
@@ -132,7 +146,9 @@ impl<'f, 'a> Scanner<'f, 'a> {
         let end = self.number() as usize;
         self.expect("]}");
         // `entry.end` is still the end of the previous tensor, or 0.
-        if self.entry.begin != self.entry.end || end < self.entry.begin {
+        // The end of the tensor before it is only known if that one was read too.
+        let has_gap = self.entry.begin != self.entry.end && !self.has_jumped;
+        if has_gap || end < self.entry.begin {
             self.file.refuse(Fault::ByteRange { at: self.entry.at });
         }
         self.entry.end = end;

@@ -24,7 +24,11 @@ impl<'a> File<'a> {
     #[inline(never)]
     pub(super) fn find(&self, name: NameHash) -> Scanner<'_, 'a> {
         let mut scanner = Scanner::new(self);
-        while scanner.next() && scanner.entry.name != name {}
+        if let Some((number, place)) = self.place_of(name) {
+            scanner.read_at(number, place);
+        } else if !self.is_indexed() {
+            while scanner.next() && scanner.entry.name != name {}
+        }
         scanner
     }
 
