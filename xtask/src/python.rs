@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use crate::process::{Command, program, run, tee};
 use crate::repo;
 use crate::setup::packages::{self, PYTHON};
-use crate::setup::programs::{self, pip_install};
+use crate::setup::programs::pip_install;
 use crate::stage::{grouped, note};
 
 /// Options of `cargo xtask python`.
@@ -45,7 +45,7 @@ pub fn test_quickly(on_line: impl FnMut(&str)) -> Result<()> {
     test(&build("dev")?, &[], on_line)
 }
 
-/// The environment for tests, which [`programs::ensure_python_packages`] shares.
+/// The environment for tests, which `cargo xtask setup` fills, too.
 fn environment() -> PathBuf {
     repo::root().join("target").join("python")
 }
