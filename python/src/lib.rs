@@ -1,7 +1,7 @@
 //! The extension module of the Python package `tern`: a thin layer on `tern_trainer` and `tern_runtime`.
 //!
-//! `work` trains and writes files, `models` runs loaded models, `session` runs a device file step by step. Objects cross
-//! the border as JSON, arrays as the bytes of their 64-bit floats; `tern/*.py` makes dictionaries and arrays of them.
+//! `work` trains and writes files, `models` runs loaded models, `session` runs a device file step by step. Objects
+//! cross the border as JSON, arrays as the bytes of their 64-bit floats; `tern/*.py` makes dictionaries and arrays.
 
 mod models;
 mod session;

@@ -5,6 +5,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use serde_json::{Map, Value};
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -32,6 +33,8 @@ fn supervise(
     log_to_python();
     let stop = &AtomicBool::new(false);
     let (sender, figures) = mpsc::channel::<Value>();
+    // Only this thread receives; the mutex lets the receiver be used without the interpreter's lock.
+    let figures = Mutex::new(figures);
     let mut raised: Option<PyErr> = None;
     let result = thread::scope(|scope| {
         let worker = scope.spawn(move || {
@@ -39,13 +42,18 @@ fn supervise(
             work(&mut Hooks { stop, on_figures: &mut |figures| drop(sender.send(figures)) })
         });
         loop {
-            let received = py.detach(|| figures.recv_timeout(SIGNAL_INTERVAL));
+            let received = py.detach(|| match figures.lock() {
+                Ok(figures) => figures.recv_timeout(SIGNAL_INTERVAL),
+                Err(_) => Err(RecvTimeoutError::Disconnected),
+            });
             let called = match received {
                 Ok(figures) if raised.is_none() => callback.call1((figures.to_string(),)).map(drop),
                 Ok(_) | Err(RecvTimeoutError::Timeout) => Ok(()),
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            if let (None, Err(error)) = (&raised, called.and_then(|()| py.check_signals())) {
+            if let Err(error) = called.and_then(|()| py.check_signals())
+                && raised.is_none()
+            {
                 raised = Some(error);
                 stop.store(true, Ordering::Relaxed);
             }
@@ -176,6 +184,7 @@ pub fn write_report(py: Python<'_>, model: PathBuf, output: PathBuf) -> PyResult
 
 /// Imports a PyTorch `state_dict`. Returns the JSON that `tern import --json` prints.
 #[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "the options of `tern import`")]
 pub fn import_model(
     py: Python<'_>,
     weights: PathBuf,

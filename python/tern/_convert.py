@@ -57,7 +57,7 @@ class Converted:
         """Compares the logits of samples and writes the model directory.
 
         `logits` computes those of one sample: ids `[steps]`, or values `[steps, channels]`. Where the settings leave
-        pooling and merge open, those are taken that give the same logits.
+        pooling and merge open, those are taken whose logits are closest.
         """
         if (vocab is None) == (channels is None):
             raise TernError("expected `vocab` for a network that reads tokens, or `channels` for one that reads numbers")
@@ -80,21 +80,31 @@ class Converted:
             columns = {"input": "values", "columns": [channel["name"] for channel in settings["channels"]]}
         train_path = None if data is None else store(data, None, files / "data", columns)
         valid_path = None if valid is None else store(valid, None, files / "valid", columns)
-        faults = []
-        for pooling, merge in itertools.product(_choices("pooling", _POOLINGS, settings), self._merges()):
-            attempt = {"name": target.name, **settings, "pooling": pooling, **merge}
-            (files / "config.json").write_text(json.dumps(attempt), encoding="utf-8")
+
+        def attempt(choice: Mapping[str, Any], directory: Path) -> float:
+            config = {"name": target.name, **settings, **choice}
+            (files / "config.json").write_text(json.dumps(config), encoding="utf-8")
+            written = _tern.import_model(
+                files / "weights.safetensors", files / "config.json", vocab_path, directory, train_path, valid_path,
+                files / "check.safetensors",
+            )  # fmt: skip
+            return float(json.loads(written)["largest_logit_difference"])
+
+        faults, found = [], []
+        for index, (pooling, merge) in enumerate(
+            itertools.product(_choices("pooling", _POOLINGS, settings), self._merges())
+        ):
+            choice = {"pooling": pooling, **merge}
             try:
-                _tern.import_model(
-                    files / "weights.safetensors", files / "config.json", vocab_path, target, train_path, valid_path,
-                    files / "check.safetensors",
-                )  # fmt: skip
+                found.append((attempt(choice, files / f"attempt{index}"), index, choice))
             except TernError as error:
                 faults.append(error)
-            else:
-                return Model(target, _folder=folder if output is None else None)
-        # Where no forward pass fits, the one that runs is worth more to the user than the sizes of the others.
-        raise next((fault for fault in faults if "other logits" in str(fault)), faults[0])
+        if not found:
+            # Where no forward pass fits, the one that runs is worth more to the user than the sizes of the others.
+            raise next((fault for fault in faults if "other logits" in str(fault)), faults[0])
+        # Small logits may be within the tolerance for more than one of them.
+        attempt(min(found)[2], target)
+        return Model(target, _folder=folder if output is None else None)
 
     def _merges(self) -> list[dict[str, Any]]:
         if not any(name.endswith("_reverse") for name in self.weights) or "merge" in self.settings:

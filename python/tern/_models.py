@@ -99,6 +99,8 @@ class _Predictor:
         return many, logits, answered
 
     def _sequences(self, inputs: Any) -> tuple[bool, list[Array]]:
+        if self.config.get("input") != "values":
+            raise TernError("the model reads text, expected str or bytes")
         channels = [channel["name"] for channel in self.config["channels"]]
         if is_frame(inputs):
             inputs = inputs[channels].to_numpy()

@@ -160,7 +160,7 @@ _MOVING = {
     "Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Gather", "Slice", "Split", "Concat", "Cast",
     "Shape", "ConstantOfShape", "Expand", "Constant", "Dropout", "Relu", "ReduceMean", "ReduceMax", "GlobalAveragePool",
     "GlobalMaxPool", "Add", "Gemm", "MatMul", "LSTM", "GRU", "RNN", "Softmax", "LogSoftmax", "Sigmoid", "Equal", "Where",
-    "ReduceSum", "Mul", "Div", "Zeros", "Range", "Max", "Sqrt",
+    "ReduceSum", "ReduceProd", "Mul", "Div", "Zeros", "Range", "Max", "Sqrt",
 }  # fmt: skip
 _FINAL = {"Softmax", "LogSoftmax", "Sigmoid"}
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from . import _training
 from ._models import Array, DeviceModel, Model
@@ -75,13 +76,11 @@ class TernClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         inputs, reads_text = self._inputs(X, y, reset=True)
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None")
-        target = np.asarray(y)
+        target = column_or_1d(y, warn=True)
         check_classification_targets(target)
         if len(inputs) != len(target):
             raise ValueError(f"X has {len(inputs)} rows and y {len(target)}, expected as many")
         self.classes_, labels = np.unique(target, return_inverse=True)
-        if type_of_target(target) == "multilabel-indicator" or target.ndim != 1:
-            raise ValueError(f"y has the shape {target.shape}, expected one label a row")
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class, {self.classes_[0]!r}, expected two or more: Tern is a classifier")
         # Numbers with leading zeros, so that the order of the labels is that of the classes.
@@ -110,6 +109,7 @@ class TernClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
 
     def predict(self, X: Any) -> Array:
         """The most probable class of each row."""
+        check_is_fitted(self)
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
 
     def _inputs(self, X: Any, y: Any, reset: bool) -> tuple[list[Any], bool]:
@@ -125,13 +125,11 @@ def _texts(X: Any) -> list[str] | None:
     """X as a list of texts if it is one: a list, an array or a series of strings, or one column of them."""
     if isinstance(X, str):
         raise ValueError("X is one text, expected a list of texts")
-    values = X if isinstance(X, (list, tuple)) else getattr(X, "values", X)
-    if isinstance(values, np.ndarray) and values.ndim == 2 and values.shape[1] == 1 and values.dtype.kind in "OU":
-        values = values[:, 0]
-    if isinstance(values, np.ndarray) and (values.ndim != 1 or values.dtype.kind not in "OUT"):
+    values = X.to_numpy() if hasattr(X, "to_numpy") else X
+    if isinstance(values, np.ndarray):
+        if values.ndim == 2 and values.shape[1] == 1 and values.dtype.kind in "OUT":
+            values = values[:, 0]
+        values = values.tolist() if values.ndim == 1 and values.dtype.kind in "OUT" else None
+    if not isinstance(values, (list, tuple)) or not values or not all(isinstance(item, str) for item in values):
         return None
-    try:
-        items = list(values)
-    except TypeError:
-        return None
-    return [str(item) for item in items] if items and all(isinstance(item, str) for item in items) else None
+    return [str(item) for item in values]

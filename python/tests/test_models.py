@@ -15,7 +15,7 @@ import tern
 def test_predictions_are_those_of_the_command(model, device, pairs):
     texts = [text for text, _ in pairs[:20]]
     for loaded in [tern.Model.load(model.path), tern.DeviceModel(device.path)]:
-        command = [sys.executable, "-m", "tern", "predict", str(loaded.path), "--json", *texts]
+        command = [Path(sys.executable).with_name("tern"), "predict", loaded.path, "--json", *texts]
         lines = subprocess.run(command, capture_output=True, check=True, text=True).stdout.splitlines()
         rows = [json.loads(line) for line in lines]
         assert loaded.predict(texts).tolist() == [row["label"] for row in rows]
@@ -75,7 +75,7 @@ def test_export_and_report(model, tmp_path):
         tmp_path / "m.safetensors", golden=["fire in room 3", "all is fine"], embedding_bits=4, c_array=tmp_path / "m.h"
     )
     assert device.report["golden_texts"] == 2 and device.report["file_bytes"] == device.file_bytes
-    assert device.scratch_bytes > 0 and (tmp_path / "m.h").read_text().count("TERN") > 0
+    assert device.scratch_bytes > 0 and (tmp_path / "m.h").read_text().startswith("/* A device file of Tern")
     assert model.report(tmp_path / "r.html").read_text().startswith("<!DOCTYPE html>")
     with pytest.raises(tern.TernError, match="embedding_bits is 5, expected 4, 8 or 16"):
         model.export(embedding_bits=5)

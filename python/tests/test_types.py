@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tern
 
-model: tern.Model = tern.train("data.csv", epochs=3, callbacks=[lambda figures: print(figures["loss"])])
+model: tern.Model = tern.train("data.csv", epochs=3, callbacks=[lambda figures: print(figures["valid_loss"])])
 device: tern.DeviceModel = model.export(Path("m.safetensors"), embedding_bits=4)
 probabilities: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]" = device.predict_proba(["a", "b"])
 logits = device.session().feed("text").finish().logits()

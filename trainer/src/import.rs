@@ -3,8 +3,8 @@
 //!
 //! `tensors` reads the file. `names` finds embedding, recurrent layers and head by the names and shapes that PyTorch's
 //! modules give them. `tokens` reads the vocabulary and moves the rows of padding and unknown token to ids 0 and 1.
-//! `settings` reads the settings, which the tensors do not determine. `forward_pass` describes the network that is assumed, and `check`
-//! compares it with logits that PyTorch computed.
+//! `settings` holds what the tensors do not determine. `forward_pass` describes the network that is assumed, and
+//! `check` compares it with logits that PyTorch computed.
 
 mod check;
 mod forward_pass;
@@ -48,8 +48,8 @@ impl Imported {
 }
 
 /// Imports `weights` (safetensors) with `settings` (TOML or JSON) and, for a network that reads tokens, `vocab` (one
-/// token a line, or a `tokenizer.json`). Fails if a file cannot be read, or its content does not form a network that Tern
-/// runs. The error names what was found, what was expected and what to do.
+/// token a line, or a `tokenizer.json`). Fails if a file cannot be read, or its content does not form a network that
+/// Tern runs. The error names what was found, what was expected and what to do.
 pub fn import(weights: &Path, settings_path: &Path, vocab: Option<&Path>) -> Result<Imported, FileError> {
     let settings = Settings::read(settings_path)?;
     let mut notes = Vec::new();

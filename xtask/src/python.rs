@@ -45,7 +45,7 @@ pub fn test_quickly(on_line: impl FnMut(&str)) -> Result<()> {
     test(&build("dev")?, &[], on_line)
 }
 
-/// The environment for tests, which [`ensure_python_packages`](crate::setup::programs::ensure_python_packages) shares.
+/// The environment for tests, which `cargo xtask setup` fills, too.
 fn environment() -> PathBuf {
     repo::root().join("target").join("python")
 }

@@ -19,13 +19,14 @@ const EXPECTED: &str = "expected `input_ids` [texts, steps] and `logits` [texts,
 const EXPECTED_VALUES: &str = "expected `inputs` [sequences, steps, channels] and `logits` [sequences, outputs], as \
      `save_file({\"inputs\": x, \"logits\": model(x)}, …)` writes them";
 
-/// Compares the imported model with PyTorch on the texts or sequences of a safetensors file. Returns their number and the
-/// largest difference of a logit. Fails if the file has another form, or a logit differs by more than the tolerance.
+/// Compares the imported model with PyTorch on the texts or sequences of a safetensors file. Returns their number and
+/// the largest difference of a logit. Fails if the file has another form, or a logit differs by more than the
+/// tolerance.
 ///
 /// For a network that reads tokens, the file holds `input_ids`, `[texts, steps]`, I64 or I32, of which each is a row of
-/// the imported embedding (Tern's own ids differ); for one that reads numbers, `inputs`, `[sequences, steps, channels]`,
-/// F32, normalised as the network reads them. `logits` is `[texts, outputs]`, F32. With `lengths`, `[texts]`, each text
-/// has that many steps; without, all have `steps`.
+/// the imported embedding (Tern's own ids differ); for one that reads numbers, `inputs`, `[sequences, steps,
+/// channels]`, F32, normalised as the network reads them. `logits` is `[texts, outputs]`, F32. With `lengths`,
+/// `[texts]`, each text has that many steps; without, all have `steps`.
 pub fn check(path: &Path, imported: &Imported) -> Result<(usize, f64), FileError> {
     let bytes = std::fs::read(path).map_err(FileError::at(path))?;
     let file = File { path, tensors: tensors::deserialize(path, &bytes)?, expected: expected_form(imported) };

@@ -14,9 +14,9 @@ use toml::{Table, Value};
 pub struct RecipeOptions(pub Table);
 
 impl RecipeOptions {
-    /// Makes the layer from keys by name, such as `hidden_size`: the name of the option with underscores, or that of the
-    /// key in the recipe. A key whose value is null is left out. Fails for an unknown name and for a value that the key
-    /// does not take.
+    /// Makes the layer from keys by name, such as `hidden_size`: the name of the option with underscores, or that of
+    /// the key in the recipe. A key whose value is null is left out. Fails for an unknown name and for a value that the
+    /// key does not take.
     pub fn from_keys(keys: &serde_json::Map<String, serde_json::Value>) -> Result<Self, Failure> {
         let mut options = Table::new();
         for (name, value) in keys.iter().filter(|(_, value)| !value.is_null()) {
