@@ -1,8 +1,8 @@
 //! Classifies a stream of an accelerometer in overlapping windows: `cargo run -p tern-runtime --example accelerometer`
 //! with the synthetic stream beside this file, or `… < stream.csv` with lines `x,y,z` of whole numbers.
 //!
-//! `tern new NAME --input values` makes the recordings and the recipe that the model here was trained with, and firmware
-//! that does the same on a microcontroller.
+//! `tern new NAME --input values` makes the recordings and the recipe that the model here was trained with, and
+//! firmware that does the same on a microcontroller.
 
 use std::error::Error;
 use std::io::{IsTerminal, read_to_string, stdin};

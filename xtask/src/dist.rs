@@ -94,5 +94,9 @@ fn strip(elf: &Path, to: &Path) -> Result<()> {
     let tools = Path::new(&sysroot).join("lib/rustlib").join(toolchain::host()?).join("bin");
     let objcopy = tools.join(format!("rust-objcopy{}", std::env::consts::EXE_SUFFIX));
     ensure!(objcopy.is_file(), "{} is missing; install Rust 1.90 or newer by rustup", objcopy.display());
-    run_quietly(program(&objcopy.to_string_lossy()).arg("--strip-debug").args([elf, to]), false)
+    // The tool is for the compiler's own use: it does not find the compiler's libraries by itself.
+    let libraries = Path::new(&sysroot).join("lib");
+    let mut command = program(&objcopy.to_string_lossy());
+    command.env("LD_LIBRARY_PATH", &libraries).env("DYLD_FALLBACK_LIBRARY_PATH", &libraries);
+    run_quietly(command.arg("--strip-debug").args([elf, to]), false)
 }

@@ -5,7 +5,7 @@ use super::number_table::Table;
 /// Separates the name of a recording from the number of its window.
 const NUMBER_MARK: char = '#';
 
-/// How the sequences of a table are resampled and cut.
+/// The settings by which the sequences of a table are resampled and cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Windows {
     /// Rows in a window; 0: whole sequences.
@@ -69,9 +69,9 @@ impl Windows {
     }
 }
 
-/// Resamples rows to another rate. `rates`: rows per second before and after. To a lower rate, each row is the mean of the
-/// rows in its time, so that fast movements do not appear as slow ones; to a higher rate, rows are interpolated. A missing
-/// number counts as nothing in a mean, and makes an interpolated one missing.
+/// Resamples rows to another rate. `rates`: rows per second before and after. To a lower rate, each row is the mean of
+/// the rows in its time, so that fast movements do not appear as slow ones; to a higher rate, rows are interpolated. A
+/// missing number counts as nothing in a mean, and makes an interpolated one missing.
 fn resample(rows: &[Vec<f64>], [from, to]: [f64; 2]) -> Vec<Vec<f64>> {
     let ratio = from / to;
     // A little more than the quotient, which may be just below a whole number.

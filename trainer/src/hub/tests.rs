@@ -13,7 +13,7 @@ const COMMIT: &str = "0123abcd";
 const TOKEN: &str = "hf_secret";
 const WEIGHTS: &[u8] = &[7; 100_000];
 
-/// What is on the stand-in, and every request that it got.
+/// The files on the stand-in, and every request that it got.
 #[derive(Default)]
 struct State {
     files: BTreeMap<String, Vec<u8>>,

@@ -19,8 +19,8 @@ pub struct Augmentation {
 }
 
 impl Augmentation {
-    /// Returns changed copies of a batch's samples, or `None` if nothing is to be changed. `batch`: the number of batches
-    /// before this one in the whole training, so that a resumed training draws the same numbers.
+    /// Returns changed copies of a batch's samples, or `None` if nothing is to be changed. `batch`: the number of
+    /// batches before this one in the whole training, so that a resumed training draws the same numbers.
     pub fn apply(&self, samples: &[&Sample], seed: u64, batch: u64) -> Option<Vec<Sample>> {
         if self.jitter == 0.0 && self.scaling == 0.0 {
             return None;

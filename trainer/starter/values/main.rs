@@ -1,5 +1,5 @@
-//! Classifies a stream of an accelerometer: a line `x,y,z` of whole numbers is a time step. Two sessions read it, half a
-//! window apart, so that each half window brings an answer for the last whole window. An empty line ends the program.
+//! Classifies a stream of an accelerometer: a line `x,y,z` of whole numbers is a time step. Two sessions read it, half
+//! a window apart, so that each half window brings an answer for the last whole window. An empty line ends the program.
 
 #![no_std]
 #![no_main]

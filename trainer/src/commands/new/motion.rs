@@ -1,5 +1,5 @@
-//! Synthetic recordings of an accelerometer: gravity, a movement made of sines, drift and noise. The same bytes on every
-//! call.
+//! Synthetic recordings of an accelerometer: gravity, a movement made of sines, drift and noise. The same bytes on
+//! every call.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
