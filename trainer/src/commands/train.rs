@@ -237,6 +237,14 @@ fn cross_validate(
 struct Callbacks<'a>(Vec<&'a mut (dyn Callback + Send)>);
 
 impl Callback for Callbacks<'_> {
+    fn on_device(&mut self, reason: &str) {
+        note(reason);
+    }
+
+    fn wants_state(&self) -> bool {
+        self.0.iter().any(|callback| callback.wants_state())
+    }
+
     fn on_batch(&mut self, progress: &BatchProgress) {
         self.0.iter_mut().for_each(|callback| callback.on_batch(progress));
     }
