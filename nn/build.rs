@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The GPUs that get machine code: Turing, Ampere (A100, RTX 30), Ada, Hopper. Newer ones compile the code for Hopper at
-/// start-up.
+/// The GPUs that get machine code: Turing, Ampere (A100, RTX 30), Ada, Hopper. Newer ones compile the code for Hopper
+/// at start-up.
 const CAPABILITIES: [&str; 5] = ["75", "80", "86", "89", "90"];
 
 fn main() {

@@ -170,8 +170,20 @@ pub enum Command {
     ///
     /// Uses the CUDA toolkit of CUDA_PATH or PATH, or installs what compiling needs from PyPI into target/cuda (1.2 GB,
     /// needs python3). No other command needs it.
-    #[command(after_help = "Example:\n  cargo xtask cuda")]
-    Cuda,
+    #[command(after_help = "Examples:\n  cargo xtask cuda\n  cargo xtask cuda --figures")]
+    Cuda {
+        /// Only compile the kernels, and print the registers of each; fails if one spills registers to memory.
+        #[arg(long)]
+        figures: bool,
+    },
+    /// Build an archive of GPU tests and benchmarks for a machine without network and toolchain.
+    ///
+    /// Writes target/gpu/tern-gpu.tar.gz with the tests, `tern`, data, libraries of CUDA and the script run.sh, which
+    /// runs all tests on the GPU, trains to the accuracy of the CPU, and prints tokens per second beside PyTorch if
+    /// python3 has it there. Needs the toolkit, as `cargo xtask cuda` does, and a C compiler. Not yet run on a card.
+    #[command(after_help = "Example:\n  cargo xtask gpu, then on the other machine:\n  \
+        tar xf tern-gpu.tar.gz && tern-gpu/run.sh")]
+    Gpu,
     /// Measure instructions, speed and memory.
     #[command(subcommand)]
     Bench(Bench),

@@ -1,6 +1,7 @@
 //! `cargo xtask cuda`: compiles the training path for NVIDIA GPUs and, if there is a GPU, compares its gradients with
-//! the CPU's.
+//! the CPU's; and prints the registers and the shared memory of the kernels.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -40,11 +41,82 @@ pub fn run_cuda() -> Result<()> {
         return Ok(());
     };
     println!("GPU: {gpu}");
-    let test = ["test", "-p", "tern-nn", "--test", "device"];
+    let test = ["test", "-p", "tern-nn", "--test", "device", "--test", "kernels"];
     run(with_toolkit(cargo(&repo::root()).args(test).args(features).args(["--", "--nocapture"]), &toolkit))
 }
 
-/// Lets a command find the toolkit. Without a GPU the kernels are compiled for [`COMPUTE_CAPABILITY`], and fast.
+/// The GPUs that `nn/build.rs` compiles machine code for.
+const CAPABILITIES: [&str; 5] = ["75", "80", "86", "89", "90"];
+
+/// Compiles the kernels for every GPU and prints a table of their registers. Fails if a kernel spills registers to
+/// memory.
+pub fn print_figures() -> Result<()> {
+    let toolkit = toolkit()?;
+    let folder = repo::root().join("target").join("cuda-figures");
+    std::fs::create_dir_all(&folder)?;
+    let mut tables: Vec<BTreeMap<String, Usage>> = Vec::new();
+    for capability in CAPABILITIES {
+        note("nvcc", &format!("compiling for sm_{capability}"));
+        let mut command = program(&toolkit.join("bin/nvcc").to_string_lossy());
+        command.args(["-cubin", "-Xptxas", "-v", "-arch"]).arg(format!("sm_{capability}"));
+        command.arg("-o").arg(folder.join("kernels.cubin")).arg(repo::root().join("nn/cuda/kernels.cu"));
+        let output = command.output()?;
+        let text = String::from_utf8_lossy(&output.stderr);
+        if !output.status.success() {
+            bail!("{}", text);
+        }
+        tables.push(usages(&text));
+    }
+    println!("| kernel | registers on {} |", CAPABILITIES.map(|capability| format!("sm_{capability}")).join(", "));
+    println!("|---|---|");
+    let mut spilling = Vec::new();
+    for kernel in tables.iter().flat_map(BTreeMap::keys).collect::<BTreeSet<_>>() {
+        let used: Vec<&Usage> = tables.iter().filter_map(|table| table.get(kernel)).collect();
+        let registers: Vec<String> = used.iter().map(|usage| usage.registers.to_string()).collect();
+        println!("| `{kernel}` | {} |", registers.join(", "));
+        if used.iter().any(|usage| usage.spilled_bytes > 0) {
+            spilling.push(kernel.as_str());
+        }
+    }
+    if spilling.is_empty() {
+        println!("\nNo kernel spills registers.");
+        return Ok(());
+    }
+    bail!("these kernels spill registers to memory: {}", spilling.join(", "))
+}
+
+/// The resources of a kernel.
+#[derive(Debug, Default, PartialEq)]
+struct Usage {
+    registers: usize,
+    /// Bytes of registers that are stored to memory.
+    spilled_bytes: usize,
+}
+
+/// Reads the messages of `ptxas -v`.
+fn usages(messages: &str) -> BTreeMap<String, Usage> {
+    let mut usages: BTreeMap<String, Usage> = BTreeMap::new();
+    let mut kernel = String::new();
+    for line in messages.lines() {
+        if let Some((_, rest)) = line.split_once("Compiling entry function '") {
+            kernel = rest.split('\'').next().unwrap_or_default().to_owned();
+        }
+        let number_before =
+            |word: &str| -> Option<usize> { line.split_once(word)?.0.trim_end().rsplit(' ').next()?.parse().ok() };
+        let usage = usages.entry(kernel.clone()).or_default();
+        if let Some(registers) = number_before(" registers") {
+            usage.registers = registers;
+        }
+        if let Some(bytes) = number_before(" bytes spill stores") {
+            usage.spilled_bytes = bytes;
+        }
+    }
+    usages.remove("");
+    usages
+}
+
+/// Lets a command that compiles find the toolkit. Without a GPU the kernels are compiled for [`COMPUTE_CAPABILITY`],
+/// and fast.
 fn with_toolkit<'c>(command: &'c mut Command, toolkit: &Path) -> &'c mut Command {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(toolkit.join("bin")).chain(std::env::split_paths(&path));
@@ -64,8 +136,13 @@ fn with_toolkit<'c>(command: &'c mut Command, toolkit: &Path) -> &'c mut Command
     command.env("CUDA_PATH", toolkit).env("CUDA_HOME", toolkit)
 }
 
+/// Lets a command find the toolkit to build programs for another machine, whose GPU is Ampere or newer.
+pub fn for_another_machine<'c>(command: &'c mut Command, toolkit: &Path) -> &'c mut Command {
+    with_toolkit(command, toolkit).env("CUDA_COMPUTE_CAP", COMPUTE_CAPABILITY).env_remove("NVCC_APPEND_FLAGS")
+}
+
 /// Returns the toolkit of `CUDA_PATH`, of `nvcc` on the PATH, or one installed from PyPI into target/cuda.
-fn toolkit() -> Result<PathBuf> {
+pub fn toolkit() -> Result<PathBuf> {
     let named = std::env::var_os("CUDA_PATH").map(PathBuf::from).filter(|path| path.join("bin/nvcc").is_file());
     if let Some(toolkit) = named.or_else(on_path) {
         note("CUDA toolkit", &format!("found {}", toolkit.display()));
@@ -93,4 +170,32 @@ fn find(environment: &Path) -> Option<PathBuf> {
     let pythons = std::fs::read_dir(environment.join("lib")).ok()?;
     let toolkits = pythons.flatten().map(|python| python.path().join("site-packages/nvidia/cu13"));
     toolkits.into_iter().find(|toolkit| toolkit.join("bin/nvcc").is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registers_and_spills_are_read_from_the_messages_of_the_assembler() {
+        let messages = "ptxas info    : 0 bytes gmem\n\
+            ptxas info    : Compiling entry function 'sgd' for 'sm_90'\n\
+            ptxas info    : Function properties for sgd\n\
+            \x20   0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads\n\
+            ptxas info    : Used 27 registers, used 0 barriers\n\
+            ptxas info    : Compiling entry function 'walk' for 'sm_90'\n\
+            \x20   24 bytes stack frame, 44 bytes spill stores, 48 bytes spill loads\n\
+            ptxas info    : Used 168 registers, used 1 barriers, 24 bytes cumulative stack size\n";
+        let found = usages(messages);
+        assert_eq!(found["sgd"], Usage { registers: 27, spilled_bytes: 0 });
+        assert_eq!(found["walk"], Usage { registers: 168, spilled_bytes: 44 });
+        assert_eq!(found.len(), 2);
+    }
+
+    #[test]
+    fn capabilities_are_those_of_the_build_script() {
+        let script = std::fs::read_to_string(repo::root().join("nn/build.rs")).unwrap();
+        let list = CAPABILITIES.map(|capability| format!("\"{capability}\"")).join(", ");
+        assert!(script.contains(&format!("[{list}]")), "nn/build.rs does not compile for {list}");
+    }
 }

@@ -11,7 +11,7 @@
 //! | [`size`] | flash that the code of a small classifier takes |
 //! | [`proof`] | shows by linking that the runtime neither panics nor allocates |
 //! | [`mod@miri`] | runs tests of the runtime in Miri |
-//! | [`cuda`] | compiles the training path for NVIDIA GPUs |
+//! | [`cuda`], [`gpu`] | compiles the training path for NVIDIA GPUs; an archive of tests for a machine with a GPU |
 //! | [`deny`], [`reproducible`] | checks dependencies; builds the firmware twice and compares the results |
 //! | [`package`], [`dist`] | the packages for the registry; an archive of `tern` with its firmware |
 //! | [`book`], [`workflows`] | the site of the documentation; the check of the workflows of GitHub Actions |
@@ -37,6 +37,7 @@ pub mod deny;
 pub mod dist;
 pub mod elf;
 pub mod firmware;
+pub mod gpu;
 pub mod imports;
 pub mod lint;
 pub mod minimum_rust;
@@ -81,7 +82,9 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Proof => proof::run(),
         Command::Size { json, features } => size::run(json, features),
         Command::Miri => miri::run_miri(),
-        Command::Cuda => cuda::run_cuda(),
+        Command::Cuda { figures: true } => cuda::print_figures(),
+        Command::Cuda { figures: false } => cuda::run_cuda(),
+        Command::Gpu => gpu::build(),
         Command::Comments => comments::run(),
         Command::Imports { root, json } => imports::run(root.as_deref(), json),
         Command::Lint => lint::run_lint(),

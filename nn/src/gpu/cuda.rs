@@ -1,6 +1,5 @@
 //! Kernels on a CUDA device: loading the compiled kernels, and launching one.
 
-use super::Machine;
 use super::launch::{Argument, Launch, start};
 use candle_core::cuda_backend::cudarc::driver::sys::{CUdevice_attribute, CUfunction_attribute_enum};
 use candle_core::cuda_backend::cudarc::driver::{CudaModule, CudaSlice, CudaStream, DevicePtr, DevicePtrMut, result};
@@ -17,14 +16,14 @@ static KERNELS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kernels.fatbin
 /// The loaded kernels of each GPU, by its number.
 static MODULES: Mutex<Option<HashMap<usize, Arc<CudaModule>>>> = Mutex::new(None);
 
-/// The size of a GPU.
-pub fn machine(device: &CudaDevice) -> Result<Machine> {
+/// Number of multiprocessors of a GPU, and the largest shared memory of a block in bytes.
+pub fn size(device: &CudaDevice) -> Result<(usize, usize)> {
     let stream = device.cuda_stream();
     let attribute = |attribute| Ok::<_, candle_core::Error>(stream.context().attribute(attribute).w()? as usize);
-    Ok(Machine {
-        multiprocessors: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?,
-        shared_bytes: attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?,
-    })
+    Ok((
+        attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?,
+        attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?,
+    ))
 }
 
 fn module(stream: &CudaStream) -> Result<Arc<CudaModule>> {

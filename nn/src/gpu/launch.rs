@@ -1,7 +1,6 @@
-//! The launch of a kernel on tensors: on a CUDA device, or for tensors on the CPU in an emulator of the tests.
+//! The launch of a kernel on tensors.
 
-use candle_core::{CpuStorage, CudaStorage, Device, InplaceOp1, Layout, Result, Shape, Storage, Tensor};
-use std::sync::OnceLock;
+use candle_core::{Device, Layout, Result, Shape, Tensor};
 
 /// One argument of a kernel.
 #[derive(Clone, Copy, Debug)]
@@ -82,107 +81,8 @@ impl<'a> Launch<'a> {
     }
 }
 
-impl InplaceOp1 for Launch<'_> {
-    fn name(&self) -> &'static str {
-        "tern-kernel"
-    }
-
-    fn cpu_fwd(&self, written: &mut CpuStorage, _layout: &Layout) -> Result<()> {
-        let Some(emulator) = EMULATOR.get() else {
-            candle_core::bail!("kernel {}: found tensors on the CPU, expected a CUDA device", self.kernel);
-        };
-        let size = bytes(written, 0)?.len() / written_len(written);
-        let arguments = self.arguments.iter().map(|argument| {
-            Ok(match *argument {
-                Argument::Read(tensor, element) => {
-                    let (storage, layout) = tensor.storage_and_layout();
-                    let Storage::Cpu(storage) = &*storage else { candle_core::bail!("a tensor is not on the CPU") };
-                    Emulated::Bytes(bytes(storage, start(layout)? + element)?)
-                }
-                Argument::Null => Emulated::Null,
-                Argument::Write(element) => Emulated::Offset((element * size) as u32),
-                Argument::Int(value) => Emulated::Int(value),
-                Argument::Float(value) => Emulated::Float(value),
-            })
-        });
-        let arguments = arguments.collect::<Result<Vec<_>>>()?;
-        let found = emulator(self, &arguments, bytes(written, 0)?).map_err(candle_core::Error::msg)?;
-        match written {
-            CpuStorage::F32(values) => read_values(&found, values, f32::from_le_bytes),
-            CpuStorage::F64(values) => read_values(&found, values, f64::from_le_bytes),
-            other => candle_core::bail!("a kernel writes F32 or F64, not {:?}", dtype(other)),
-        }
-        Ok(())
-    }
-
-    #[cfg(feature = "cuda")]
-    fn cuda_fwd(&self, written: &mut CudaStorage, _layout: &Layout) -> Result<()> {
-        super::cuda::launch(self, written)
-    }
-
-    #[cfg(not(feature = "cuda"))]
-    fn cuda_fwd(&self, _written: &mut CudaStorage, _layout: &Layout) -> Result<()> {
-        candle_core::bail!("built without the feature `cuda`")
-    }
-}
-
 /// The first element of a contiguous tensor in its memory.
 pub(super) fn start(layout: &Layout) -> Result<usize> {
     let (start, _) = layout.contiguous_offsets().ok_or(candle_core::Error::RequiresContiguous { op: "tern-kernel" })?;
     Ok(start)
-}
-
-/// An argument for an emulator.
-#[derive(Clone, Debug)]
-pub enum Emulated {
-    /// A pointer to these bytes, which the kernel reads.
-    Bytes(Vec<u8>),
-    /// A null pointer.
-    Null,
-    /// A pointer to the byte at this offset of the written memory.
-    Offset(u32),
-    /// An integer.
-    Int(u32),
-    /// A number.
-    Float(f32),
-}
-
-/// Runs a launch on the host. Takes the bytes of the written memory before the launch and returns those after it.
-pub type Emulator = dyn Fn(&Launch<'_>, &[Emulated], Vec<u8>) -> std::result::Result<Vec<u8>, String> + Send + Sync;
-
-static EMULATOR: OnceLock<Box<Emulator>> = OnceLock::new();
-
-/// Sets the emulator that runs kernels for tensors on the CPU; it serves tests. The first call counts.
-pub fn emulate_with(emulator: Box<Emulator>) {
-    // A second emulator is dropped.
-    let _ = EMULATOR.set(emulator);
-}
-
-/// The bytes of all elements from `start` on.
-fn bytes(storage: &CpuStorage, start: usize) -> Result<Vec<u8>> {
-    Ok(match storage {
-        CpuStorage::F32(values) => values[start..].iter().flat_map(|value| value.to_le_bytes()).collect(),
-        CpuStorage::F64(values) => values[start..].iter().flat_map(|value| value.to_le_bytes()).collect(),
-        CpuStorage::U32(values) => values[start..].iter().flat_map(|value| value.to_le_bytes()).collect(),
-        other => candle_core::bail!("a kernel takes F32, F64 and U32, not {:?}", dtype(other)),
-    })
-}
-
-fn dtype(storage: &CpuStorage) -> candle_core::DType {
-    candle_core::backend::BackendStorage::dtype(storage)
-}
-
-fn written_len(storage: &CpuStorage) -> usize {
-    match storage {
-        CpuStorage::F32(values) => values.len(),
-        CpuStorage::F64(values) => values.len(),
-        _ => 0,
-    }
-    .max(1)
-}
-
-fn read_values<T, const N: usize>(bytes: &[u8], values: &mut [T], read: impl Fn([u8; N]) -> T) {
-    for (value, bytes) in values.iter_mut().zip(bytes.as_chunks::<N>().0) {
-        *value = read(*bytes);
-    }
 }

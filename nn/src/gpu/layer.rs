@@ -1,13 +1,13 @@
 //! A recurrent layer on a device, forward and backward.
 //!
-//! The input projection is one matrix product before, and the gradients of the weights are a few products after the time
-//! steps. Between them a layer of up to 128 units is one launch that walks through all time steps (`walk.cuh`). A larger
-//! one takes a matrix product and a launch for each step (`step.cuh`).
+//! The input projection is one matrix product before, and the gradients of the weights are a few products after the
+//! time steps. Between them a layer of up to 128 units is one launch that walks through all time steps (`walk.cuh`). A
+//! larger one takes a matrix product and a launch for each step (`step.cuh`).
 
-use super::Machine;
 use super::attached::attach2;
 use super::batch::DeviceBatch;
 use super::launch::{Argument, Launch};
+use super::machine::Machine;
 use super::reduce::reduce;
 use super::rows;
 use super::walk::{self, Walk};

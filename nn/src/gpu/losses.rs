@@ -48,8 +48,8 @@ pub struct DeviceObjective {
 /// The loss of a batch on a device.
 #[derive(Clone, Debug)]
 pub struct DeviceLoss {
-    /// The gradient with respect to the outputs, `[rows, outputs]`, then the loss of each row and 1 for each correct row,
-    /// 0 for the others, `[rows]` each.
+    /// The gradient with respect to the outputs, `[rows, outputs]`, then the loss of each row and 1 for each correct
+    /// row, 0 for the others, `[rows]` each.
     values: Tensor,
     rows: usize,
 }

@@ -45,7 +45,7 @@ pub enum Rule {
     },
 }
 
-/// What all parameters share in a step.
+/// The settings that all parameters share in a step.
 #[derive(Clone, Copy, Debug)]
 pub struct StepSettings<'a> {
     /// The figures of the step. If its loss or norm is not finite, nothing changes.

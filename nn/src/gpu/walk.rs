@@ -1,8 +1,8 @@
 //! The instances of the kernels that walk through all time steps of a layer in one launch.
 
-use super::Machine;
 use super::batch::DeviceBatch;
 use super::launch::{Argument, Launch};
+use super::machine::Machine;
 use crate::architecture::Cell;
 use crate::packed::Direction;
 use crate::recurrent::LayerShape;
@@ -31,13 +31,13 @@ pub const WALKS: [Walk; 18] = [
     walk("Lstm", 64, 64, 1),
     walk("Lstm", 64, 64, 4),
     walk("Lstm", 128, 84, 1),
-    walk("Lstm", 128, 76, 2),
+    walk("Lstm", 128, 68, 2),
     walk("Gru", 32, 32, 1),
     walk("Gru", 32, 32, 4),
     walk("Gru", 64, 64, 1),
     walk("Gru", 64, 64, 4),
-    walk("Gru", 128, 100, 1),
-    walk("Gru", 128, 88, 4),
+    walk("Gru", 128, 92, 1),
+    walk("Gru", 128, 88, 2),
     walk("Rnn", 32, 32, 1),
     walk("Rnn", 32, 32, 4),
     walk("Rnn", 64, 64, 1),

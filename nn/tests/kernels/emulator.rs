@@ -1,10 +1,12 @@
-//! The emulator of the kernels: `nn/cuda/emulate.cpp`, compiled with the sanitizers of addresses and undefined behaviour.
+//! The emulator of the kernels: `nn/cuda/emulate.cpp`, compiled with the sanitizers of addresses and undefined
+//! behaviour.
 
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use tern_nn::gpu::launch::{Emulated, Launch, emulate_with};
+use tern_nn::gpu::execute::{Emulated, emulate_with};
+use tern_nn::gpu::launch::Launch;
 
 /// Compiles and starts the emulator. Fails, or panics under CI, if there is no C++ compiler.
 pub fn start() -> Result<(), String> {

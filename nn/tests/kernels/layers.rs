@@ -4,9 +4,9 @@ use super::{CPU, close, device, random, with_gradients};
 use candle_core::{Device, Var};
 use std::sync::Arc;
 use tern_nn::architecture::Cell;
-use tern_nn::gpu::Machine;
 use tern_nn::gpu::batch::DeviceBatch;
 use tern_nn::gpu::layer;
+use tern_nn::gpu::machine::Machine;
 use tern_nn::gpu::walk::{self, WALKS, Walk};
 use tern_nn::ops;
 use tern_nn::packed::{Direction, PackedLayout};
@@ -57,8 +57,8 @@ fn compare(
 
 const DIRECTIONS: [Direction; 2] = [Direction::Forward, Direction::Reverse];
 
-/// Hidden sizes of both sides of the limits of the instances, with lengths of sequences: a single sequence, or more than
-/// a block takes, of different lengths, so that a block is not full and contains an empty sequence.
+/// Hidden sizes of both sides of the limits of the instances, with lengths of sequences: a single sequence, or more
+/// than a block takes, of different lengths, so that a block is not full and contains an empty sequence.
 const SIZES: [(usize, &[usize]); 14] = [
     (1, &[6]),
     (3, &[4, 7, 1, 0, 7, 3]),

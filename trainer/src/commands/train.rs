@@ -318,6 +318,14 @@ impl Callback for EpochReporter<'_> {
 struct Callbacks<'a>(Vec<&'a mut (dyn Callback + Send)>);
 
 impl Callback for Callbacks<'_> {
+    fn on_device(&mut self, reason: &str) {
+        note(reason);
+    }
+
+    fn wants_state(&self) -> bool {
+        self.0.iter().any(|callback| callback.wants_state())
+    }
+
     fn on_batch(&mut self, progress: &BatchProgress) {
         self.0.iter_mut().for_each(|callback| callback.on_batch(progress));
     }

@@ -89,10 +89,12 @@ pub enum DeviceKind {
     /// The processor, by fused loops: the same bits on every run, and the fastest for small models
     #[default]
     Cpu,
-    /// The first NVIDIA GPU, in a `tern` built with the feature `cuda`
+    /// The first NVIDIA GPU, in a `tern` built with the feature `cuda`. Compiled and emulated, not yet run on a card
     Cuda,
-    /// An Apple GPU, in a `tern` built with the feature `metal`
+    /// An Apple GPU by candle's operations, in a `tern` built with the feature `metal`. Untested
     Metal,
+    /// The NVIDIA GPU if there is one and the training is long enough to gain from it, otherwise the processor
+    Auto,
 }
 
 /// The number of bits of a weight in a device file.

@@ -3,6 +3,7 @@
 use super::Sample;
 use super::augment::Augmentation;
 use super::batches::{self, Limits};
+use super::device::{self, Chosen};
 use super::problem::Problem;
 use super::schedule::{Position, plateau_rate_factor};
 use super::state::{EpochFigures, EpochProgress, State};
@@ -13,7 +14,9 @@ use crate::recipe::{Recipe, Sequences};
 use crate::weights::Weights;
 use candle_core::Device;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tern_nn::device_training::{DeviceTraining, Prepared};
 use tern_nn::graph::{BatchResult, Dropout, Graph};
 
 /// The progress within an epoch, after a batch.
@@ -39,11 +42,19 @@ pub struct BatchProgress {
 
 /// Functions that the training loop calls, such as a progress bar or the writer of checkpoints.
 pub trait Callback {
+    /// Called before the first batch if the device was chosen automatically.
+    fn on_device(&mut self, _reason: &str) {}
+    /// Returns true if [`on_state`](Self::on_state) would use the state after the batch that is done. A training on a
+    /// GPU copies its state to the host only then, after an epoch, and at its end.
+    fn wants_state(&self) -> bool {
+        false
+    }
     /// Called after each batch.
     fn on_batch(&mut self, _progress: &BatchProgress) {}
     /// Called after each epoch. `best` is true if the epoch is the best so far.
     fn on_epoch(&mut self, _figures: &EpochFigures, _best: bool) {}
-    /// Called with a state from which the training can be resumed.
+    /// Called with a state from which the training can be resumed. After a batch on a GPU, it is called only if
+    /// [`wants_state`](Self::wants_state) returns true.
     fn on_state(&mut self, _state: &State, _event: StateEvent) {}
 }
 
@@ -112,7 +123,7 @@ pub enum TrainError {
     /// An operation of candle failed.
     #[error("candle: {0}")]
     Candle(#[from] candle_core::Error),
-    /// The device is not available, or the threads could not be started.
+    /// The device is not available or fails, or the threads could not be started.
     #[error("{0}")]
     Start(String),
 }
@@ -129,7 +140,7 @@ pub fn run(
 
 /// Trains from `state` on. Once `stop` is true, the training stops after the running batch and keeps the best epoch so
 /// far. On the CPU the result depends only on the recipe and the data, not on the number of threads or on
-/// interruptions. A GPU adds in an order of its own.
+/// interruptions. A GPU adds in another order.
 pub fn resume(
     state: State,
     recipe: &Recipe,
@@ -137,14 +148,36 @@ pub fn resume(
     callback: &mut (dyn Callback + Send),
     stop: &AtomicBool,
 ) -> Result<Outcome, TrainError> {
-    let device = recipe.training.device.open().map_err(TrainError::Start)?;
+    let Chosen { device, reason } = recipe.training.device.choose(recipe, problem).map_err(TrainError::Start)?;
+    if let Some(reason) = reason {
+        callback.on_device(&reason);
+    }
     let threads = recipe.threads();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| TrainError::Start(format!("{threads} threads: {error}")))?;
     pool.install(|| {
         let _flush = Flush::denormals();
-        Training { recipe, problem, device, state }.run(callback, stop)
+        let on_device = if device.is_cuda() { Some(on_device(&state, problem, &device)?) } else { None };
+        Training { recipe, problem, device, state, on_device, prepared: None }.run(callback, stop)
     })
+}
+
+/// Copies a state to a GPU.
+fn on_device(state: &State, problem: &Problem, device: &Device) -> Result<DeviceTraining, TrainError> {
+    let Problem { architecture, objective, .. } = problem;
+    let frozen = problem.embeddings.as_ref().filter(|embeddings| embeddings.frozen());
+    let trained_rows: Option<Vec<u32>> = frozen.map(|embeddings| {
+        let frozen: BTreeSet<u32> = embeddings.vectors().map(|(id, _)| id).collect();
+        let rows = state.weights[names::EMBEDDING].shape[0] as u32;
+        (0..rows).filter(|row| !frozen.contains(row)).collect()
+    });
+    let parts = (&state.weights, &state.average, &state.optimizer);
+    DeviceTraining::new(*architecture, objective, parts, trained_rows.as_deref(), device).map_err(failed)
+}
+
+/// The error of a step on a GPU.
+fn failed(error: candle_core::Error) -> TrainError {
+    TrainError::Start(device::describe(&error))
 }
 
 struct Training<'a> {
@@ -152,6 +185,20 @@ struct Training<'a> {
     problem: &'a Problem,
     device: Device,
     state: State,
+    /// The weights and the optimizer of a training on a GPU. Those of `state` are older until `read_device` copies
+    /// them.
+    on_device: Option<DeviceTraining>,
+    /// The next batch of a training on a GPU, if it is prepared already.
+    prepared: Option<Prepared>,
+}
+
+/// The figures of a step.
+struct StepFigures {
+    loss: f64,
+    correct: usize,
+    targets: usize,
+    /// Infinite or NaN if the loss or a gradient is.
+    norm: f64,
 }
 
 impl Training<'_> {
@@ -164,9 +211,11 @@ impl Training<'_> {
             }
             // Before the first epoch is done, an interrupt takes effect after a batch, so that there is an outcome.
             if (stopped() && self.state.epochs_done() > 0) || !self.batches(callback, stop)? {
+                self.read_device()?;
                 callback.on_state(&self.state, StateEvent::Interrupted);
                 break StopReason::Interrupted;
             }
+            self.read_device()?;
             let figures = self.figures();
             if !figures.valid.loss.is_finite() {
                 let fault = format!("validation loss is {}", figures.valid.loss);
@@ -267,12 +316,14 @@ impl Training<'_> {
             let position = Position { step, steps: self.recipe.epochs() * batches.len() };
             let rate_factor = settings.schedule.rate_factor(position, settings.warm_up, plateau_factor);
             let learning_rate = self.recipe.learning_rate() * rate_factor;
-            let result = self.gradients(batch)?;
-            let loss = result.loss;
-            let gradient_norm = self.step(result, learning_rate);
-            if !gradient_norm.is_finite() {
+            let StepFigures { loss, norm, .. } = match self.on_device {
+                Some(_) => self.step_on_device(batch, batches.get(index + 1), learning_rate)?,
+                None => self.step(batch, learning_rate)?,
+            };
+            if !norm.is_finite() {
+                self.read_device()?;
                 let fault = match loss.is_finite() {
-                    true => format!("norm of the gradients is {gradient_norm}"),
+                    true => format!("norm of the gradients is {norm}"),
                     false => format!("loss is {loss}"),
                 };
                 let samples = self.diverged_samples(batch)?;
@@ -287,9 +338,12 @@ impl Training<'_> {
                 loss: loss / seen as f64,
                 accuracy: self.accuracy(correct, seen),
                 learning_rate,
-                gradient_norm,
+                gradient_norm: norm,
             });
-            callback.on_state(&self.state, StateEvent::AfterBatch);
+            if self.on_device.is_none() || callback.wants_state() {
+                self.read_device()?;
+                callback.on_state(&self.state, StateEvent::AfterBatch);
+            }
             if stop.load(Ordering::Relaxed) && index + 1 < batches.len() {
                 return Ok(false);
             }
@@ -297,62 +351,101 @@ impl Training<'_> {
         Ok(true)
     }
 
-    /// Updates the weights by a batch's gradients and adds its figures to those of the epoch. Returns the norm of the
-    /// gradients; infinite or NaN if the loss or a gradient is.
-    fn step(&mut self, mut batch: BatchResult, learning_rate: f64) -> f64 {
-        if !batch.loss.is_finite() {
-            return f64::NAN;
+    /// Takes a step with a batch.
+    fn step(&mut self, batch: &[usize], learning_rate: f64) -> Result<StepFigures, TrainError> {
+        let mut result = self.gradients(batch)?;
+        let BatchResult { loss, correct, targets, .. } = result;
+        if !loss.is_finite() {
+            return Ok(StepFigures { loss, correct, targets, norm: f64::NAN });
         }
         let frozen = self.problem.embeddings.as_ref().filter(|embeddings| embeddings.frozen());
         if let Some(embeddings) = frozen {
-            let parameters = self.problem.architecture.shapes().into_iter().zip(&mut batch.gradients);
+            let parameters = self.problem.architecture.shapes().into_iter().zip(&mut result.gradients);
             let table = parameters.filter(|((name, _), _)| name == names::EMBEDDING);
             table.for_each(|(_, gradients)| embeddings.zero_frozen_gradients(gradients));
         }
-        let state = &mut self.state;
-        let BatchResult { gradients, ngram_rows, .. } = &batch;
-        let State { optimizer, weights, average, .. } = state;
+        let BatchResult { gradients, ngram_rows, .. } = &result;
+        let State { optimizer, weights, average, .. } = &mut self.state;
         let norm = optimizer.step(weights, average, gradients, ngram_rows, learning_rate);
-        if !norm.is_finite() {
-            return norm;
+        let figures = StepFigures { loss, correct, targets, norm };
+        if norm.is_finite() {
+            for weights in [&mut self.state.weights, &mut self.state.average] {
+                // Weight decay and the average would change the frozen vectors.
+                frozen.into_iter().for_each(|embeddings| embeddings.reset_frozen(weights.get_mut(names::EMBEDDING)));
+            }
+            self.count(&figures, learning_rate);
         }
-        for weights in [&mut state.weights, &mut state.average] {
-            // Weight decay and the average would change the frozen vectors.
-            frozen.into_iter().for_each(|embeddings| embeddings.reset_frozen(weights.get_mut(names::EMBEDDING)));
-        }
-        state.total_batches_done += 1;
-        state.epoch.batches += 1;
-        state.epoch.loss += batch.loss;
-        state.epoch.correct += batch.correct;
-        state.epoch.seen += batch.targets;
-        state.epoch.rate = learning_rate;
-        norm
+        Ok(figures)
     }
 
-    /// Computes the gradients of a batch with dropout.
-    fn gradients(&self, batch: &[usize]) -> candle_core::Result<BatchResult> {
-        let Problem { architecture, objective, train, .. } = self.problem;
-        let mut samples: Vec<&Sample> = batch.iter().map(|&sample| &train[sample]).collect();
-        let Sequences { jitter, scaling, .. } = self.recipe.sequences;
-        let batches_done = self.state.total_batches_done;
-        let augmented = Augmentation { jitter, scaling }.apply(&samples, self.recipe.training.seed, batches_done);
-        if let Some(augmented) = &augmented {
-            samples = augmented.iter().collect();
-        }
-        let model = &self.recipe.model;
-        let dropout = Dropout {
-            dropout: model.dropout,
-            layer_dropout: model.layer_dropout,
-            embedding_dropout: model.embedding_dropout,
-            word_dropout: model.word_dropout,
-            ngram_dropout: model.ngram_dropout(),
+    /// Takes a step with a batch on the GPU, and prepares the next batch meanwhile.
+    fn step_on_device(
+        &mut self,
+        batch: &[usize],
+        next: Option<&Vec<usize>>,
+        learning_rate: f64,
+    ) -> Result<StepFigures, TrainError> {
+        let number = self.state.total_batches_done;
+        let prepared = self.prepared.take().unwrap_or_else(|| self.prepare(batch, number));
+        let targets = prepared.targets();
+        let graph = graph(self.recipe, self.problem, &self.state, &self.device);
+        let Some(training) = &mut self.on_device else {
+            return Err(TrainError::Start("the training is not on a GPU".to_owned()));
         };
-        let step = self.state.epoch.ngram_step as f32;
-        let grid = architecture.ngrams.filter(|_| step > 0.0).map(|table| Grid::new(step, table.bits));
-        let (seed, device) = (self.recipe.training.seed, &self.device);
-        let branch_loss = self.recipe.training.branch_loss.unwrap_or(0.0);
-        let graph = Graph { architecture, objective, dropout, grid, branch_loss, seed, device };
-        graph.gradients(&self.state.weights, &samples, batches_done)
+        let figures = training.step(&graph, &prepared, learning_rate).map_err(failed)?;
+        self.prepared = next.map(|next| self.prepare(next, number + 1));
+        let (loss, correct, norm) = figures.read().map_err(failed)?;
+        let norm = if loss.is_finite() { norm } else { f64::NAN };
+        let figures = StepFigures { loss, correct, targets, norm };
+        if norm.is_finite() {
+            self.count(&figures, learning_rate);
+        }
+        Ok(figures)
+    }
+
+    /// Packs a batch, number `number` of the training, for the GPU.
+    fn prepare(&self, batch: &[usize], number: u64) -> Prepared {
+        let graph = graph(self.recipe, self.problem, &self.state, &self.device);
+        self.with_samples(batch, number, |samples| graph.prepare(samples, number))
+    }
+
+    /// Copies the weights and the optimizer from the GPU, if the training is on one.
+    fn read_device(&mut self) -> Result<(), TrainError> {
+        let State { weights, average, optimizer, .. } = &mut self.state;
+        match &self.on_device {
+            Some(training) => training.read(weights, average, optimizer).map_err(failed),
+            None => Ok(()),
+        }
+    }
+
+    /// Adds the figures of a step to those of the epoch.
+    fn count(&mut self, step: &StepFigures, learning_rate: f64) {
+        let State { total_batches_done, epoch, .. } = &mut self.state;
+        *total_batches_done += 1;
+        epoch.batches += 1;
+        epoch.loss += step.loss;
+        epoch.correct += step.correct;
+        epoch.seen += step.targets;
+        epoch.rate = learning_rate;
+    }
+
+    /// Computes the gradients of a batch with dropout, on the host for a training on a GPU.
+    fn gradients(&self, batch: &[usize]) -> candle_core::Result<BatchResult> {
+        let device = if self.on_device.is_some() { &Device::Cpu } else { &self.device };
+        let graph = graph(self.recipe, self.problem, &self.state, device);
+        let number = self.state.total_batches_done;
+        self.with_samples(batch, number, |samples| graph.gradients(&self.state.weights, samples, number))
+    }
+
+    /// Calls `run` with the samples of a batch, number `number` of the training, after the augmentation of the recipe.
+    fn with_samples<R>(&self, batch: &[usize], number: u64, run: impl FnOnce(&[&Sample]) -> R) -> R {
+        let samples: Vec<&Sample> = batch.iter().map(|&sample| &self.problem.train[sample]).collect();
+        let Sequences { jitter, scaling, .. } = self.recipe.sequences;
+        let augmentation = Augmentation { jitter, scaling };
+        match augmentation.apply(&samples, self.recipe.training.seed, number) {
+            Some(augmented) => run(&augmented.iter().collect::<Vec<_>>()),
+            None => run(&samples),
+        }
     }
 
     /// Returns the samples of a batch whose loss is infinite or NaN; all samples if none is.
@@ -365,4 +458,21 @@ impl Training<'_> {
         }
         Ok(if diverged.is_empty() { batch.to_vec() } else { diverged })
     }
+}
+
+/// The settings of a training's batches.
+fn graph<'a>(recipe: &Recipe, problem: &'a Problem, state: &State, device: &'a Device) -> Graph<'a> {
+    let Problem { architecture, objective, .. } = problem;
+    let model = &recipe.model;
+    let dropout = Dropout {
+        dropout: model.dropout,
+        layer_dropout: model.layer_dropout,
+        embedding_dropout: model.embedding_dropout,
+        word_dropout: model.word_dropout,
+        ngram_dropout: model.ngram_dropout(),
+    };
+    let step = state.epoch.ngram_step as f32;
+    let grid = architecture.ngrams.filter(|_| step > 0.0).map(|table| Grid::new(step, table.bits));
+    let branch_loss = recipe.training.branch_loss.unwrap_or(0.0);
+    Graph { architecture, objective, dropout, grid, branch_loss, seed: recipe.training.seed, device }
 }

@@ -28,6 +28,13 @@ fn smoothed(labels: usize) -> Objective {
     Objective::Classes(Classes::plain(labels, SMOOTHING))
 }
 
+/// A recipe and its problem, which are trained in a second.
+pub(super) fn small_problem() -> (Recipe, Problem) {
+    let recipe = recipe();
+    let problem = Problem::of_texts(&recipe, &prepared());
+    (recipe, problem)
+}
+
 /// Texts of filler words in which one word determines the label.
 fn examples(count: usize, seed: u64) -> Vec<Example> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

@@ -126,14 +126,16 @@ impl Callback for Checkpointer<'_> {
         self.pending += &format!("{}\n", epoch_line(figures, best));
     }
 
-    fn on_state(&mut self, state: &State, event: StateEvent) {
+    fn wants_state(&self) -> bool {
         let now = Instant::now();
+        self.interval.is_zero() || (now >= self.pause_until && now - self.last >= self.interval)
+    }
+
+    fn on_state(&mut self, state: &State, event: StateEvent) {
         let due = match event {
             StateEvent::Interrupted => true,
-            StateEvent::AfterEpoch => self.interval.is_zero() || now >= self.pause_until,
-            StateEvent::AfterBatch => {
-                self.interval.is_zero() || (now >= self.pause_until && now - self.last >= self.interval)
-            }
+            StateEvent::AfterEpoch => self.interval.is_zero() || Instant::now() >= self.pause_until,
+            StateEvent::AfterBatch => self.wants_state(),
         };
         if due {
             self.write(state);

@@ -6,9 +6,9 @@
 //! `plan` lists the networks and programs.
 
 mod memory;
-mod plan;
+pub mod plan;
 mod table;
-mod texts;
+pub mod texts;
 mod worker;
 
 use std::path::PathBuf;
@@ -20,6 +20,9 @@ use crate::process::{self, cargo, probe};
 use crate::repo;
 use plan::{Network, Program};
 use worker::Worker;
+
+/// The worker that trains with PyTorch.
+pub const PYTORCH: &str = include_str!("pytorch.py");
 
 /// Options of `bench train`.
 #[derive(Debug, Args)]
@@ -45,7 +48,7 @@ pub fn run(options: &Options) -> Result<()> {
     let release = repo::root().join("target").join("release");
     let folder = super::folder("bench-train")?;
     let script = folder.join("pytorch.py");
-    repo::write(&script, include_str!("pytorch.py"))?;
+    repo::write(&script, PYTORCH)?;
     let torch = probe(process::program(&options.python).args(["-c", "import torch; print(torch.__version__)"]));
     match &torch {
         Some(version) => eprintln!("PyTorch {version}"),

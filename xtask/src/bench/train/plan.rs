@@ -47,6 +47,8 @@ pub struct Network {
     pub batch: usize,
     /// The number of threads.
     pub threads: usize,
+    /// `cpu` or `cuda`.
+    pub device: &'static str,
     /// Texts in each turn.
     pub texts: usize,
     /// The targets for the ratio of Tern's speed to PyTorch's, with padded and with bucketed batches; 0: no target.
@@ -63,6 +65,7 @@ pub const SMALL_LSTM: Network = Network {
     hidden: 64,
     batch: 32,
     threads: 1,
+    device: "cpu",
     texts: 512,
     targets: [4.0, 2.0],
     candle: false,
@@ -86,7 +89,11 @@ impl Network {
 
     /// Returns the arguments of `pytorch.py`.
     pub fn arguments(&self) -> Vec<String> {
-        let mut arguments = vec![format!("--cell={}", self.cell), format!("--vocabulary={VOCABULARY}")];
+        let mut arguments = vec![
+            format!("--cell={}", self.cell),
+            format!("--vocabulary={VOCABULARY}"),
+            format!("--device={}", self.device),
+        ];
         for (name, value) in
             [("embedding", self.embedding), ("hidden", self.hidden), ("batch", self.batch), ("threads", self.threads)]
         {

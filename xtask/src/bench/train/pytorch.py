@@ -23,6 +23,7 @@ def arguments():
     parser.add_argument("--cell", choices=["lstm", "gru", "rnn"], required=True)
     for name in ["embedding", "hidden", "batch", "threads", "vocabulary"]:
         parser.add_argument(f"--{name}", type=int, required=True)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--bidirectional", action="store_true")
     parser.add_argument("--bucketed", action="store_true", help="sort the texts by length before they are put in batches")
     return parser.parse_args()
@@ -39,7 +40,7 @@ class Classifier(nn.Module):
 
     def forward(self, ids, lengths):
         states, _ = self.rnn(self.embedding(ids))
-        rows, hidden = torch.arange(len(lengths)), self.rnn.hidden_size
+        rows, hidden = torch.arange(len(lengths), device=ids.device), self.rnn.hidden_size
         last = states[rows, lengths - 1, :hidden]
         if self.rnn.bidirectional:
             # The reverse direction has read padding before the text: another function than packed texts give, but as much work.
@@ -47,7 +48,7 @@ class Classifier(nn.Module):
         return self.head(last)
 
 
-def batches(path, size, bucketed):
+def batches(path, size, bucketed, device):
     with open(path, newline="") as file:
         texts = [([int(word[1:]) for word in row["text"].split()], int(row["label"])) for row in csv.DictReader(file)]
     if bucketed:
@@ -60,7 +61,7 @@ def batches(path, size, bucketed):
         for row, (ids, _) in zip(padded, part):
             row[: len(ids)] = torch.tensor(ids)
         tensors.append((padded, torch.tensor(lengths), torch.tensor([label for _, label in part])))
-    return tensors
+    return [tuple(tensor.to(device) for tensor in batch) for batch in tensors]
 
 
 def main():
@@ -68,9 +69,9 @@ def main():
     torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
     torch.manual_seed(0)
-    network = Classifier(options)
+    network = Classifier(options).to(options.device)
     optimizer = torch.optim.Adam(network.parameters(), 1e-3)
-    data = batches(options.texts, options.batch, options.bucketed)
+    data = batches(options.texts, options.batch, options.bucketed, options.device)
 
     def step(batch):
         ids, lengths, labels = batch

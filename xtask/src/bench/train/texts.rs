@@ -33,8 +33,16 @@ pub fn csv(folder: &Path) -> PathBuf {
     folder.join("texts.csv")
 }
 
-/// Writes the table of texts, with word frequencies by Zipf's law, and the recipe; returns the path of the recipe.
+/// Writes the tables of texts and the recipe; returns the path of the recipe.
 pub fn write(folder: &Path, network: &Network, lengths: &[usize]) -> Result<PathBuf> {
+    write_tables(folder, lengths)?;
+    let path = folder.join("recipe.toml");
+    repo::write(&path, recipe(network))?;
+    Ok(path)
+}
+
+/// Writes the table of texts, with word frequencies by Zipf's law, and that of two validation rows.
+pub fn write_tables(folder: &Path, lengths: &[usize]) -> Result<()> {
     let mut rng = Rng::new(2);
     let mut table = "text,label\n".to_owned();
     for (index, &length) in lengths.iter().enumerate() {
@@ -45,16 +53,13 @@ pub fn write(folder: &Path, network: &Network, lengths: &[usize]) -> Result<Path
         writeln!(table, "{},{}", words.collect::<Vec<_>>().join(" "), index % 2)?;
     }
     repo::write(&csv(folder), table)?;
-    repo::write(&folder.join("valid.csv"), "text,label\nw1,0\nw2,1\n")?;
-    let path = folder.join("recipe.toml");
-    repo::write(&path, recipe(network))?;
-    Ok(path)
+    repo::write(&folder.join("valid.csv"), "text,label\nw1,0\nw2,1\n")
 }
 
 /// The recipe of a training that does the same work as `pytorch.py`: plain Adam, without dropout, weight decay or
 /// weight averaging.
-fn recipe(network: &Network) -> String {
-    let Network { cell, bidirectional, embedding, hidden, batch, threads, .. } = network;
+pub fn recipe(network: &Network) -> String {
+    let Network { cell, bidirectional, embedding, hidden, batch, threads, device, .. } = network;
     format!(
         "[data]\ntrain = \"texts.csv\"\nvalid = \"valid.csv\"\n\
          [vocabulary]\nmin_count = 1\nmax_size = {VOCABULARY}\n\
@@ -62,6 +67,7 @@ fn recipe(network: &Network) -> String {
          ngram_buckets = 0\n\
          head_hidden = 64\ndropout = 0.0\nlayer_dropout = 0.0\nembedding_dropout = 0.0\nword_dropout = 0.0\n\
          [training]\nepochs = 1000\npatience = 1000\nbatch_size = {batch}\nbatch_tokens = 1000000\nthreads = {threads}\n\
+         device = \"{device}\"\n\
          learning_rate = 1e-3\nweight_decay = 0.0\nweight_averaging = 0.0\nlabel_smoothing = 0.0\n"
     )
 }

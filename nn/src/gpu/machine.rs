@@ -1,0 +1,31 @@
+//! The size of a device.
+
+#[cfg(feature = "cuda")]
+use super::cuda;
+use candle_core::{Device, Result};
+
+/// The size of a device.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine {
+    /// Number of multiprocessors.
+    pub multiprocessors: usize,
+    /// Largest shared memory of a block, in bytes.
+    pub shared_bytes: usize,
+}
+
+impl Machine {
+    /// The emulated device.
+    const EMULATED: Machine = Machine { multiprocessors: 2, shared_bytes: 227 << 10 };
+
+    /// The size of a device.
+    pub fn of(device: &Device) -> Result<Self> {
+        match device {
+            #[cfg(feature = "cuda")]
+            Device::Cuda(device) => {
+                let (multiprocessors, shared_bytes) = cuda::size(device)?;
+                Ok(Machine { multiprocessors, shared_bytes })
+            }
+            _ => Ok(Machine::EMULATED),
+        }
+    }
+}
