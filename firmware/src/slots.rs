@@ -319,7 +319,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
         let (slot, min_version, trusted) = (*self.record.slot(index), self.record.min_version, self.trusted);
         let package = self.package(index, &slot)?;
         keep_alive();
-        package.verify(trusted.as_ref())?;
+        package.verify(trusted.as_ref(), keep_alive)?;
         keep_alive();
         if !slot.proven {
             check_version(&package, min_version, trusted.is_some())?;
@@ -337,7 +337,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
         keep_alive();
         package.model()?;
         keep_alive();
-        package.verify(trusted.as_ref())?;
+        package.verify(trusted.as_ref(), keep_alive)?;
         keep_alive();
         check_version(&package, min_version, trusted.is_some())?;
         Ok(package.version())
