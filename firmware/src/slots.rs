@@ -23,8 +23,8 @@ use crate::flash::Partition;
 use crate::loaded_model::{Refusal, is_blank};
 
 pub use journal::{Journal, Store};
-pub use model_checks::{KeepAlive, MAX_SELF_TEST_SECONDS};
-pub use package::TrustedKey;
+pub use model_checks::MAX_SELF_TEST_SECONDS;
+pub use package::{KeepAlive, TrustedKey};
 pub use record::{Record, Slot, SlotIndex, State};
 pub use slot_error::SlotError;
 

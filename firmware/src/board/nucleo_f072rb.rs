@@ -1,5 +1,5 @@
-//! ST's NUCLEO-F072RB: an STM32F072, a Cortex-M0 at 48 MHz with 16 KB of RAM. The firmware is the one without updates and
-//! uses 64 KB of the flash, as much as an STM32F072C8 has.
+//! ST's NUCLEO-F072RB: an STM32F072, a Cortex-M0 at 48 MHz with 16 KB of RAM. The firmware is the one without updates
+//! and uses 64 KB of the flash, as much as an STM32F072C8 has.
 //!
 //! ```memory.x
 //! MEMORY

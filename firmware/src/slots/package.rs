@@ -15,9 +15,12 @@
 use ed25519_dalek::{PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH, Signature, VerifyingKey};
 use tern_runtime::{Model, file_len};
 
-use super::KeepAlive;
 use super::slot_error::SlotError;
 use crate::crc32::crc32;
+
+/// A function that long work calls again and again: it feeds the watchdog, and returns false when the time limit has
+/// passed.
+pub type KeepAlive<'a> = &'a mut dyn FnMut() -> bool;
 
 /// Length of a trailer in bytes.
 pub const TRAILER_BYTES: usize = 96;
