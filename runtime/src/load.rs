@@ -1,4 +1,8 @@
 //! The loader: from the bytes of a device file to a checked [`Model`].
+//!
+//! Loading is done once, so its code shall be small even in a program whose steps are optimised for speed. Functions
+//! that are marked `inline` are compiled with the crate that calls them: in Tern's firmware at `opt-level` "z", while
+//! this crate has 3. An image without the feature `errors`, which is small as a whole, leaves this to the compiler.
 
 mod bounds;
 pub(crate) mod dtype;
@@ -32,6 +36,7 @@ use tern_format::limits::NAME_BYTES;
 ///
 /// # Errors
 /// [`LoadError::Truncated`] if `bytes` is shorter than that; [`LoadError::Header`] if there is no header.
+#[cfg_attr(feature = "errors", inline)]
 pub fn file_len(bytes: &[u8]) -> Result<usize, LoadError> {
     let mut file = File::new(bytes);
     let length = length(&mut file);
@@ -39,6 +44,7 @@ pub fn file_len(bytes: &[u8]) -> Result<usize, LoadError> {
 }
 
 /// Scans the header. Returns the length of the file in bytes.
+#[cfg_attr(feature = "errors", inline)]
 fn length(file: &mut File<'_>) -> usize {
     read_header(file);
     let mut scanner = Scanner::new(file);
@@ -62,6 +68,7 @@ impl<'a> Model<'a> {
     ///
     /// # Errors
     /// The first fault of the file: [`LoadError`].
+    #[cfg_attr(feature = "errors", inline)]
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, LoadError> {
         let mut file = File::new(bytes);
         // The model is built in place and never moved, because it takes up to a kilobyte.
@@ -74,6 +81,7 @@ impl<'a> Model<'a> {
 }
 
 /// Reads a model. Returns a placeholder error if the file is refused; the caller replaces it by the recorded fault.
+#[cfg_attr(feature = "errors", inline)]
 fn read<'a>(file: &mut File<'a>) -> Result<Model<'a>, LoadError> {
     let bytes = file.bytes;
     if !bytes.as_ptr().addr().is_multiple_of(8) {

@@ -9,10 +9,12 @@ use crate::load::scanner::{Scanner, read_header, string_at};
 use tern_format::names::key::NGRAM_WORDS;
 
 /// The error for a file that is refused; [`LoadError::Refused`] without the feature `errors`.
+#[cfg_attr(feature = "errors", inline)]
 pub(super) fn explain(file: &File<'_>) -> LoadError {
     if ERRORS { in_full(file) } else { LoadError::Refused }
 }
 
+#[cfg_attr(feature = "errors", inline)]
 fn in_full(file: &File<'_>) -> LoadError {
     let found = file.bytes.len();
     // A file with a fault reads nothing more, so the names come from the same bytes in a file without one.
@@ -54,6 +56,7 @@ fn in_full(file: &File<'_>) -> LoadError {
 }
 
 /// The error for the first entry that the model does not use. `readable`: the same bytes without a recorded fault.
+#[cfg_attr(feature = "errors", inline)]
 fn unused_entry(file: &File<'_>, readable: &File<'_>) -> LoadError {
     let mut scanner = Scanner::new(readable);
     while scanner.next() && file.is_marked(scanner.entry.number) {}

@@ -16,7 +16,7 @@ pub(super) const KEYS: [NameHash; 3] =
     [NameHash::of(key::NGRAM_WORDS), NameHash::of(key::NGRAM_MIN_CHARS), NameHash::of(key::NGRAM_MAX_CHARS)];
 
 /// The n-grams that the file's branch counts; none if it has no n-gram branch. `numbers`: the names of 0 and above.
-#[cfg_attr(feature = "errors", inline(never))]
+#[cfg_attr(feature = "errors", inline)]
 pub(super) fn kind(file: &File<'_>, numbers: &[NameHash]) -> Option<Ngrams> {
     let [words, ..] = KEYS;
     if !file.has(words) {
@@ -34,6 +34,7 @@ pub(super) fn kind(file: &File<'_>, numbers: &[NameHash]) -> Option<Ngrams> {
 }
 
 /// Refuses n-grams that the rest of the model does not allow.
+#[cfg_attr(feature = "errors", inline)]
 pub(super) fn check_kind(file: &File<'_>, config: &Config) {
     let Some(ngrams) = config.ngrams else { return };
     if config.task != Task::Classify || config.input != Input::Tokens {
@@ -45,7 +46,7 @@ pub(super) fn check_kind(file: &File<'_>, config: &Config) {
 }
 
 /// Reads the table, if the file has one, and writes its rank to `config`. `shift`: that of the scaled sums.
-#[cfg_attr(feature = "errors", inline(never))]
+#[cfg_attr(feature = "errors", inline)]
 pub(super) fn read<'a>(file: &File<'a>, config: &mut Config, shift: u32) -> Option<features::Ngrams<NgramTable<'a>>> {
     let ngrams = config.ngrams?;
     let ([buckets, columns, _], in_4_bits) = file.shape_and_type(Tensor::NGRAMS_WEIGHT);

@@ -29,6 +29,7 @@ pub(super) fn unaligned_sizes(kind: CellKind, tensor: Tensor, input_size: u32, h
 
 /// Refuses the file if an LSTM layer has a number out of range or sums that can overflow. A fault names `tensor`; the
 /// file keeps the first one.
+#[cfg_attr(feature = "errors", inline)]
 pub(super) fn check(layer: &Paired<'_>, tensor: Tensor, file: &File<'_>) {
     for (index, record) in layer.records().enumerate() {
         check_record(&record, index, [0; 6], true, layer.shift, tensor, file);
@@ -36,12 +37,14 @@ pub(super) fn check(layer: &Paired<'_>, tensor: Tensor, file: &File<'_>) {
 }
 
 /// [`check`] for a layer of other cells.
+#[cfg_attr(feature = "errors", inline)]
 pub(super) fn check_fours(layer: &Fours<'_>, tensor: Tensor, file: &File<'_>) {
     for (index, (record, recurrent_sums)) in layer.records().enumerate() {
         check_record(&record, index, recurrent_sums, layer.are_in_pairs(index), layer.shift, tensor, file);
     }
 }
 
+#[cfg_attr(feature = "errors", inline)]
 fn check_record(
     record: &Record<'_>,
     index: usize,
@@ -104,7 +107,7 @@ pub(super) fn input_bound(record: &Record<'_>, row: usize) -> Bound {
 fn bounds(weights: &[[i32; 2]], pair: usize, [first, second]: [i32; 2], in_pairs: bool) -> Option<[Bound; 2]> {
     let (mut firsts, mut seconds) = (0u32, 0u32);
     for words in weights {
-        let mut word = words[pair];
+        let mut word = *words.get(pair)?;
         for _ in 0..2 {
             // Each half of a word is 256·a + b with signed a and b, as in `kernel::columns`; 128 is added because a
             // negative b borrows from a. The upper half comes first.

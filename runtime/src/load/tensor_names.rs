@@ -62,6 +62,7 @@ impl Tensor {
     }
 
     /// The name of the tensor.
+    #[cfg_attr(feature = "errors", inline)]
     pub(super) fn name(self) -> Name {
         if let Some(name) = self.fixed_name() {
             return Name::new(name);
@@ -114,6 +115,7 @@ pub(super) mod shift {
     }
 
     /// The name of a key: of a shift, or of a length of n-grams.
+    #[cfg_attr(feature = "errors", inline)]
     pub(crate) fn name(key: NameHash) -> Name {
         for module in CellKind::ALL.iter().map(|cell| cell.module()) {
             if let Some(place) = Place::all().find(|&place| of_layer(module, place) == key) {
