@@ -181,6 +181,16 @@ pub static BOARDS: &[Board] = &[
         uf2_family: None,
     },
     Board {
+        name: "nucleo-f072rb",
+        processor: "STM32F072, Cortex-M0, 48 MHz",
+        target: "thumbv6m-none-eabi",
+        features: Features::Minimal,
+        slot: Slot { address: 0x0800_b800, bytes: 18 * KB },
+        emulator: None,
+        chip: Some("STM32F072RBTx"),
+        uf2_family: None,
+    },
+    Board {
         name: "nucleo-f429zi",
         processor: "STM32F429, Cortex-M4F, 168 MHz",
         target: "thumbv7em-none-eabihf",

@@ -51,8 +51,8 @@ pub trait Hardware: Sized {
 
     /// Feeds the watchdog. A board without a watchdog keeps this default.
     ///
-    /// It is called many times a second, except while the checks of a model work through a whole slot. The longest is
-    /// the verification of a signature, about 80 instructions a byte: 7.6 s for the 1,536 KB of `mps2-an386`.
+    /// It is called many times a second. The longest times between two calls are those of a checksum and of the
+    /// loader's checks, which read a whole slot once.
     fn feed_watchdog(&mut self) {}
 
     /// The reason of the last reset from the board's registers; `None` if there is no such register or no flag is set.

@@ -51,16 +51,8 @@ pub fn model(model: &Result<Engine<'_>, Refusal>, level: Level) {
             );
         }
         Err(Refusal::Empty) => defmt::warn!("no model: the slot is empty"),
-        #[cfg(feature = "updates")]
-        Err(Refusal::NotRun) => defmt::error!("model refused; the console prints the reason"),
-        Err(Refusal::RepeatedFailures) => {
-            defmt::error!("no model runs, since the last starts failed before the prompt")
-        }
-        Err(Refusal::File(error)) => defmt::error!("model refused: {}", error),
-        Err(Refusal::Task(task)) => defmt::error!("model refused: it is for the task {=str}", task.name()),
-        Err(Refusal::Scratch { needed, available }) => {
-            defmt::error!("model refused: it needs {=usize} bytes of RAM, {=usize} are reserved", needed, available);
-        }
+        // As text, since the errors would take more code in a form of their own for the log.
+        Err(refusal) => defmt::error!("no model: {}", defmt::Display2Format(refusal)),
     }
 }
 

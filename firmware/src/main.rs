@@ -9,12 +9,12 @@ compile_error!(
      host with `cargo test --lib --target <this host>`"
 );
 
-#[cfg_attr(any(feature = "mps2-an385", feature = "mps2-an385-64k"), path = "board/mps2.rs")]
-#[cfg_attr(any(feature = "mps2-an386", feature = "mps2-an500"), path = "board/mps2.rs")]
-#[cfg_attr(feature = "mps2-an505", path = "board/mps2_an505.rs")]
-#[cfg_attr(feature = "mps3-an547", path = "board/mps3_an547.rs")]
+#[cfg_attr(any(feature = "mps2-an385", feature = "mps2-an385-64k"), path = "board/mps.rs")]
+#[cfg_attr(any(feature = "mps2-an386", feature = "mps2-an500"), path = "board/mps.rs")]
+#[cfg_attr(any(feature = "mps2-an505", feature = "mps3-an547"), path = "board/mps.rs")]
 #[cfg_attr(feature = "netduinoplus2", path = "board/netduinoplus2.rs")]
 #[cfg_attr(feature = "nrf52840-dk", path = "board/nrf52840_dk.rs")]
+#[cfg_attr(feature = "nucleo-f072rb", path = "board/nucleo_f072rb.rs")]
 #[cfg_attr(feature = "nucleo-f429zi", path = "board/nucleo_f429zi.rs")]
 #[cfg_attr(any(feature = "pico", feature = "pico2"), path = "board/rp.rs")]
 #[cfg_attr(feature = "riscv32-virt", path = "board/riscv32_virt.rs")]

@@ -117,6 +117,12 @@ impl SharedWriter {
         critical_section::with(|cs| self.0.borrow_ref_mut(cs).replace(writer));
     }
 
+    /// Returns true if the next byte would be queued, for ports that can make the sender wait. False before
+    /// [`open`](SharedWriter::open).
+    pub fn has_room(&self) -> bool {
+        critical_section::with(|cs| self.0.borrow_ref(cs).as_ref().is_some_and(QueueWriter::has_room))
+    }
+
     /// Queues the bytes that `next` takes from the hardware, until there are no more. The receive interrupt calls it.
     /// Does nothing before [`open`](SharedWriter::open).
     pub fn receive(&self, mut next: impl FnMut() -> Option<Received>) {
@@ -210,8 +216,10 @@ mod tests {
         static QUEUE: SharedWriter = SharedWriter::new();
         static DROPPED: Dropped = Dropped::new();
         QUEUE.receive(|| panic!("there is no queue yet"));
+        assert!(!QUEUE.has_room());
         let (writer, mut reader) = split(std::boxed::Box::leak(std::boxed::Box::new(Ring::new())), &DROPPED);
         QUEUE.open(writer);
+        assert!(QUEUE.has_room());
         let mut arrived = [(b'a', false), (b'c', true)].into_iter();
         QUEUE.receive(|| arrived.next().map(|(byte, is_overrun)| Received { byte, is_overrun }));
         assert_eq!((reader.pop(), reader.pop()), (Some(b'a'), None));

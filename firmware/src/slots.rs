@@ -23,8 +23,8 @@ use crate::flash::Partition;
 use crate::loaded_model::{Refusal, is_blank};
 
 pub use journal::{Journal, Store};
-pub use model_checks::{KeepAlive, MAX_SELF_TEST_SECONDS};
-pub use package::TrustedKey;
+pub use model_checks::MAX_SELF_TEST_SECONDS;
+pub use package::{KeepAlive, TrustedKey};
 pub use record::{Record, Slot, SlotIndex, State};
 pub use slot_error::SlotError;
 
@@ -319,7 +319,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
         let (slot, min_version, trusted) = (*self.record.slot(index), self.record.min_version, self.trusted);
         let package = self.package(index, &slot)?;
         keep_alive();
-        package.verify(trusted.as_ref())?;
+        package.verify(trusted.as_ref(), keep_alive)?;
         keep_alive();
         if !slot.proven {
             check_version(&package, min_version, trusted.is_some())?;
@@ -337,7 +337,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
         keep_alive();
         package.model()?;
         keep_alive();
-        package.verify(trusted.as_ref())?;
+        package.verify(trusted.as_ref(), keep_alive)?;
         keep_alive();
         check_version(&package, min_version, trusted.is_some())?;
         Ok(package.version())

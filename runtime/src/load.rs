@@ -3,6 +3,10 @@
 //! [`scanner`] walks through the header's JSON, [`tensor_reader`] finds an entry in it by name, and [`metadata`],
 //! [`inputs`], [`recurrent`], [`ngrams`], [`folded_tokens`] and [`outputs`] read one part of the model each.
 //! [`file`](mod@file) explains how faults are recorded, [`bounds`] proves that no sum overflows.
+//!
+//! Loading is done once, so its code shall be small even in a program whose steps are optimised for speed. Functions
+//! that are marked `inline` are compiled with the crate that calls them: in Tern's firmware at `opt-level` "z", while
+//! this crate has 3. An image without the feature `errors`, which is small as a whole, leaves this to the compiler.
 
 mod bounds;
 pub(crate) mod dtype;
@@ -36,6 +40,7 @@ use tern_format::limits::NAME_BYTES;
 ///
 /// # Errors
 /// [`LoadError::Truncated`] if `bytes` is shorter than that; [`LoadError::Header`] if there is no header.
+#[cfg_attr(feature = "errors", inline)]
 pub fn file_len(bytes: &[u8]) -> Result<usize, LoadError> {
     let mut file = File::new(bytes);
     let length = length(&mut file);
@@ -44,6 +49,7 @@ pub fn file_len(bytes: &[u8]) -> Result<usize, LoadError> {
 
 /// Reads the whole header once, and indexes its entries. Returns the length of the file in bytes. Records a fault if the
 /// header is malformed or if the file is shorter than it requires.
+#[cfg_attr(feature = "errors", inline)]
 fn length(file: &mut File<'_>) -> usize {
     read_header(file);
     let mut scanner = Scanner::new(file);
@@ -67,6 +73,7 @@ impl<'a> Model<'a> {
     ///
     /// # Errors
     /// The first fault of the file: [`LoadError`].
+    #[cfg_attr(feature = "errors", inline)]
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, LoadError> {
         let mut file = File::new(bytes);
         // The model is built in place and never moved, because it takes up to a kilobyte.
@@ -79,6 +86,7 @@ impl<'a> Model<'a> {
 }
 
 /// Reads a model. Returns a placeholder error if the file is refused; the caller replaces it by the recorded fault.
+#[cfg_attr(feature = "errors", inline)]
 fn read<'a>(file: &mut File<'a>) -> Result<Model<'a>, LoadError> {
     let bytes = file.bytes;
     if !bytes.as_ptr().addr().is_multiple_of(8) {

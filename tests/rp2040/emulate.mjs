@@ -1,8 +1,8 @@
-// Runs a firmware for the RP2040 in the emulator rp2040js, with its UART0 at a TCP port.
+// Runs a firmware for the RP2040 in the emulator rp2040js, with its UART0 or its USB serial port at a TCP port.
 //
-//     node emulate.mjs PACKAGES PORT FILE@ADDRESS …
+//     node emulate.mjs PACKAGES uart|usb PORT FILE@ADDRESS …
 //
-// PACKAGES: the folder in which npm has installed rp2040js. The files are put into the flash: the firmware as an image that begins
+// PACKAGES: the folder in which npm has installed rp2040js, which also has the host's side of USB. The files are put into the flash: the firmware as an image that begins
 // with the 256 bytes of the second boot stage, and a device file at the first model slot. The chip starts once the port is connected.
 // The package has no boot ROM, so the program starts from the vector table behind the boot stage.
 
@@ -10,8 +10,8 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 
-const [packages, port, ...files] = process.argv.slice(2);
-const { ConsoleLogger, LogLevel, Simulator } = createRequire(`${packages}/package.json`)("rp2040js");
+const [packages, connection, port, ...files] = process.argv.slice(2);
+const { ConsoleLogger, LogLevel, Simulator, USBCDC } = createRequire(`${packages}/package.json`)("rp2040js");
 
 const FLASH = 0x1000_0000;
 const VECTORS = FLASH + 0x100;
@@ -35,15 +35,61 @@ core.VTOR = VECTORS;
 core.SP = chip.flashView.getUint32(VECTORS - FLASH, true);
 core.PC = chip.flashView.getUint32(VECTORS - FLASH + 4, true) & ~1;
 
-/** Bytes for the chip, and the time at which the next one arrives. */
+/** Bytes for the chip, and the time at which the next one arrives at the UART. */
 const received = [];
 let arrival = 0;
 
+const usb = chip.usbCtrl;
+/** The length of the packet that the chip's serial port at USB has room for, 0 if it has none. */
+let room = 0;
+
+/** The bit of an endpoint's buffer that the chip sets and the controller clears when a packet has arrived. */
+const AVAILABLE = 1 << 10;
+const FIRST_OUT_BUFFER = 0x84;
+
+function setAvailable(endpoint, isAvailable) {
+    const address = FIRST_OUT_BUFFER + 8 * endpoint;
+    const control = chip.usbDPRAMView.getUint32(address, true);
+    chip.usbDPRAMView.setUint32(address, isAvailable ? control | AVAILABLE : control & ~AVAILABLE, true);
+}
+
+/**
+ * Returns the host's side of the serial port at USB, which sends a packet only if it has bytes. The emulator clears the bit AVAILABLE
+ * at once, the chip when the packet has arrived, which embassy's driver waits for.
+ */
+function usbHost() {
+    const host = new USBCDC(usb);
+    const readOther = usb.onEndpointRead;
+    usb.onEndpointRead = (endpoint, size) => {
+        if (endpoint === host.outEndpoint) {
+            setAvailable(endpoint, true);
+            room = size;
+        } else {
+            readOther(endpoint, size);
+        }
+    };
+    return host;
+}
+const host = connection === "usb" ? usbHost() : undefined;
+
+/** Passes bytes to the chip, if the time has come and there is room. */
+function feed() {
+    if (host !== undefined) {
+        if (room > 0) {
+            setAvailable(host.outEndpoint, false);
+            usb.finishRead(host.outEndpoint, Uint8Array.from(received.splice(0, room)));
+            room = 0;
+        }
+    } else if (clock.nanos >= arrival && !chip.uart[0].rxFIFO.full) {
+        chip.uart[0].feedByte(received.shift());
+        arrival = clock.nanos + BYTE_NS;
+    }
+}
+
 function run() {
     for (let step = 0; step < 20_000; step++) {
-        if (received.length > 0 && clock.nanos >= arrival && !chip.uart[0].rxFIFO.full) {
-            chip.uart[0].feedByte(received.shift());
-            arrival = clock.nanos + BYTE_NS;
+        if (received.length > 0) {
+            feed();
         }
         if (!core.waiting) {
             clock.tick(core.executeInstruction() * CYCLE_NS);
@@ -65,6 +111,10 @@ createServer((socket) => {
     socket.on("data", (bytes) => received.push(...bytes));
     socket.on("close", () => process.exit());
     socket.on("error", () => process.exit());
-    chip.uart[0].onByte = (byte) => socket.write(Uint8Array.of(byte));
+    if (host !== undefined) {
+        host.onSerialData = (bytes) => socket.write(bytes);
+    } else {
+        chip.uart[0].onByte = (byte) => socket.write(Uint8Array.of(byte));
+    }
     run();
 }).listen(Number(port), "127.0.0.1");

@@ -1,4 +1,4 @@
-//! An emulated Raspberry Pi Pico with its UART at a TCP port.
+//! An emulated Raspberry Pi Pico with its UART or its USB serial port at a TCP port.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -8,6 +8,15 @@ use xtask::setup::programs;
 use crate::device::{address, free_port};
 use crate::programs::root;
 use crate::tools::skip;
+
+/// The port of a Pico that its console is reached by.
+#[derive(Clone, Copy, Debug)]
+pub enum Connection {
+    /// UART0.
+    Uart,
+    /// The serial port at USB, of which the emulator has the host's side.
+    Usb,
+}
 
 /// A Pico in the emulator rp2040js. Dropping it cuts its power.
 #[derive(Debug)]
@@ -27,15 +36,19 @@ impl Drop for Pico {
 impl Pico {
     /// Starts a Pico whose flash begins with the bytes of the file `flash`; `None` if the calling test is to be
     /// skipped. The chip starts once its port is connected. Panics if the emulator does not start.
-    pub fn start(flash: &Path) -> Option<Self> {
+    pub fn start(flash: &Path, connection: Connection) -> Option<Self> {
         if let Err(error) = programs::ensure_rp2040js() {
             skip(&format!("{error:#}"));
             return None;
         }
         let port = free_port();
         let mut command = Command::new("node");
-        command.arg(root().join("tests/rp2040/emulate.mjs")).arg(programs::npm_packages()).arg(port.to_string());
-        command.arg(format!("{}@0x10000000", flash.display()));
+        command.arg(root().join("tests/rp2040/emulate.mjs")).arg(programs::npm_packages());
+        command.arg(match connection {
+            Connection::Uart => "uart",
+            Connection::Usb => "usb",
+        });
+        command.arg(port.to_string()).arg(format!("{}@0x10000000", flash.display()));
         let emulator = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).spawn();
         Some(Pico { emulator: emulator.expect("Node starts"), port })
     }

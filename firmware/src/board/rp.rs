@@ -38,10 +38,13 @@
 //! _stext = ADDR(.start_block) + SIZEOF(.start_block);
 //! ```
 //!
-//! * UART0 is the console, with TX on GP0 and RX on GP1.
+//! * UART0 is the console, with TX on GP0 and RX on GP1. So is the USB port: what is sent goes to USB while a program
+//!   of the host has the port open, otherwise to the UART.
 //! * The clock of `pico` is its timer, which counts microseconds; that of `pico2` is the processor's cycle counter.
 //! * The watchdog resets after 8 s.
 //! * The log goes to the debugger (RTT).
+
+mod rp_usb;
 
 #[cfg(feature = "log")]
 use defmt_rtt as _;
@@ -131,6 +134,8 @@ impl Hardware for Board {
         });
         processor::unmask(pac::Interrupt::UART0_IRQ);
 
+        rp_usb::start(chip.USB);
+
         let mut watchdog = Watchdog::new(chip.WATCHDOG);
         watchdog.start(WATCHDOG);
         Board { watchdog }
@@ -144,11 +149,15 @@ impl Hardware for Board {
     }
 
     fn send_byte(byte: u8) {
+        if rp_usb::send_byte(byte) {
+            return;
+        }
         while CONSOLE.uartfr().read().txff() {}
         CONSOLE.uartdr().write(|data| data.set_data(byte));
     }
 
     fn flush() {
+        rp_usb::flush();
         while CONSOLE.uartfr().read().busy() {}
     }
 

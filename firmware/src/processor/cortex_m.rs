@@ -16,6 +16,12 @@ use cortex_m_rt::{ExceptionFrame, exception};
 /// The longest time of SysTick, which has 24 bits, in cycles.
 const MAX_SYSTICK: u32 = (1 << 24) - 1;
 
+/// Returns true after [`mask_interrupts`], and in a critical section.
+#[allow(dead_code, reason = "only boards that send in an interrupt use it")]
+pub fn are_interrupts_masked() -> bool {
+    cortex_m::register::primask::read().is_inactive()
+}
+
 /// Sleeps as [`sleep`] does, but for at most 2^24 cycles, in time for a watchdog that runs during sleep.
 ///
 /// The timer runs only here, since its interrupt elsewhere would be measured as part of a model's time.

@@ -2,15 +2,11 @@
 
 use tern_runtime::Model;
 
-use super::package::Package;
+use super::package::{KeepAlive, Package};
 use super::slot_error::SlotError;
 use crate::engine::Engine;
 use crate::loaded_model::LoadedModel;
 use crate::pieces::read_golden;
-
-/// A function that long work calls again and again: it feeds the watchdog, and returns false when the time limit has
-/// passed.
-pub type KeepAlive<'a> = &'a mut dyn FnMut() -> bool;
 
 /// The time limit of the checks of a model, in seconds.
 pub const MAX_SELF_TEST_SECONDS: u32 = tern_format::times::CHECKS / 1000;

@@ -18,12 +18,18 @@ use tern_runtime::{Model, file_len};
 use super::slot_error::SlotError;
 use crate::crc32::crc32;
 
+/// A function that long work calls again and again: it feeds the watchdog, and returns false when the time limit has
+/// passed.
+pub type KeepAlive<'a> = &'a mut dyn FnMut() -> bool;
+
 /// Length of a trailer in bytes.
 pub const TRAILER_BYTES: usize = 96;
 
 const MAGIC: &[u8; 8] = b"TERNSIG1";
 /// Offset in the trailer of the checksum, which covers the device file and all bytes of the trailer before this one.
 const CHECKSUM_AT: usize = 16;
+/// The bytes that are hashed before the watchdog is fed again: some 330,000 instructions.
+const HASHED_AT_ONCE: usize = 4096;
 /// Length of the part of the public key that a trailer holds.
 const KEY_PREFIX_BYTES: usize = 8;
 
@@ -33,7 +39,7 @@ const KEY_PREFIX_BYTES: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub struct TrustedKey {
     key: [u8; PUBLIC_KEY_LENGTH],
-    verify: fn(&[u8; PUBLIC_KEY_LENGTH], &Trailer<'_>) -> Result<(), SlotError>,
+    verify: fn(&[u8; PUBLIC_KEY_LENGTH], &Trailer<'_>, KeepAlive<'_>) -> Result<(), SlotError>,
 }
 
 impl TrustedKey {
@@ -68,10 +74,21 @@ impl TrustedKey {
     }
 }
 
-fn verify(key: &[u8; PUBLIC_KEY_LENGTH], trailer: &Trailer<'_>) -> Result<(), SlotError> {
+/// Verifies the signature. The hash of all signed bytes takes nearly all of the time, so `keep_alive` is called after
+/// each piece of them.
+fn verify(key: &[u8; PUBLIC_KEY_LENGTH], trailer: &Trailer<'_>, keep_alive: KeepAlive<'_>) -> Result<(), SlotError> {
     let verifier = VerifyingKey::from_bytes(key).map_err(|_| SlotError::BadKey)?;
+    // Some signature of everybody's would be valid for such a key.
+    if verifier.is_weak() {
+        return Err(SlotError::BadKey);
+    }
     let signature = Signature::from_bytes(trailer.signature);
-    verifier.verify_strict(trailer.signed, &signature).map_err(|_| SlotError::Signature)
+    let mut stream = verifier.verify_stream(&signature).map_err(|_| SlotError::Signature)?;
+    for piece in trailer.signed.chunks(HASHED_AT_ONCE) {
+        stream.update(piece);
+        keep_alive();
+    }
+    stream.finalize_and_verify().map_err(|_| SlotError::Signature)
 }
 
 /// The parts of a package.
@@ -148,14 +165,14 @@ impl<'p> Package<'p> {
         Package::parse(slot.get(..if is_signed { length + TRAILER_BYTES } else { length }).unwrap_or(slot))
     }
 
-    /// Verifies the signature. Without a trusted key every package is accepted.
-    pub fn verify(&self, trusted: Option<&TrustedKey>) -> Result<(), SlotError> {
+    /// Verifies the signature, and calls `keep_alive` meanwhile. Without a trusted key every package is accepted.
+    pub fn verify(&self, trusted: Option<&TrustedKey>, keep_alive: KeepAlive<'_>) -> Result<(), SlotError> {
         let Some(TrustedKey { key, verify }) = trusted else { return Ok(()) };
         let trailer = self.trailer.ok_or(SlotError::Unsigned)?;
         if !key.starts_with(&trailer.key_prefix) {
             return Err(SlotError::OtherKey { found: trailer.key_prefix, expected: *key });
         }
-        verify(key, &trailer)
+        verify(key, &trailer, keep_alive)
     }
 
     pub fn model(&self) -> Result<Model<'p>, SlotError> {
@@ -203,12 +220,12 @@ pub(super) mod tests {
         let whole = Aligned::new(&package);
         let parsed = Package::parse(&whole).unwrap();
         assert_eq!((parsed.version(), parsed.file), (3, &*file));
-        assert_eq!(parsed.verify(Some(&trusted)), Ok(()));
+        assert_eq!(parsed.verify(Some(&trusted), &mut || true), Ok(()));
         for at in 0..package.len() {
             let mut changed = package.clone();
             changed[at] ^= 1 << (at % 8);
             let changed = Aligned::new(&changed);
-            let result = Package::parse(&changed).and_then(|package| package.verify(Some(&trusted)));
+            let result = Package::parse(&changed).and_then(|package| package.verify(Some(&trusted), &mut || true));
             assert!(result.is_err(), "byte {at}");
             // The checksum detects changes before the key; only `verify` detects later ones.
             let is_checked = at < file.len() + KEY_PREFIX_AT;
@@ -217,13 +234,42 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn the_watchdog_is_fed_while_a_signature_is_verified() {
+        let signer = SigningKey::from_bytes(&[7; 32]);
+        let trusted = TrustedKey::new(signer.verifying_key().to_bytes());
+        let file = random_file(1, Sizes { embedding_dim: 20, hidden_size: 60, classes: 2 }, "3");
+        let package = Aligned::new(&signed(&file, 3, &signer));
+        let mut fed = 0;
+        let verified = Package::parse(&package).unwrap().verify(Some(&trusted), &mut || {
+            fed += 1;
+            true
+        });
+        assert_eq!((verified, fed), (Ok(()), (package.len() - SIGNATURE_LENGTH).div_ceil(HASHED_AT_ONCE)));
+        assert!(fed > 3, "{} bytes", package.len());
+    }
+
+    #[test]
+    fn a_weak_key_is_refused() {
+        // The neutral element: for such a key anybody can make a signature of most messages.
+        let mut neutral = [0; PUBLIC_KEY_LENGTH];
+        neutral[0] = 1;
+        let file = device_file();
+        let mut package = signed(&file, 3, &SigningKey::from_bytes(&[7; 32]));
+        package[file.len() + KEY_PREFIX_AT..][..KEY_PREFIX_BYTES].copy_from_slice(&neutral[..KEY_PREFIX_BYTES]);
+        let package = Aligned::new(&package);
+        let verified = Package::parse(&package).unwrap().verify(Some(&TrustedKey::new(neutral)), &mut || true);
+        assert_eq!(verified, Err(SlotError::BadKey));
+    }
+
+    #[test]
     fn unsigned_foreign_and_forged_packages_get_different_errors() {
         let file = device_file();
         let (ours, theirs) = (SigningKey::from_bytes(&[7; 32]), SigningKey::from_bytes(&[8; 32]));
         let key = ours.verifying_key().to_bytes();
         let trusted = TrustedKey::new(key);
-        let check =
-            |bytes: &[u8]| Package::parse(&Aligned::new(bytes)).and_then(|package| package.verify(Some(&trusted)));
+        let check = |bytes: &[u8]| {
+            Package::parse(&Aligned::new(bytes)).and_then(|package| package.verify(Some(&trusted), &mut || true))
+        };
         assert_eq!(check(&file), Err(SlotError::Unsigned));
         assert!(matches!(check(&signed(&file, 3, &theirs)), Err(SlotError::OtherKey { .. })));
         // A package that states our key, but is signed with another one.
@@ -231,7 +277,7 @@ pub(super) mod tests {
         let at = file.len() + KEY_PREFIX_AT;
         forged[at..at + KEY_PREFIX_BYTES].copy_from_slice(&key[..KEY_PREFIX_BYTES]);
         assert_eq!(check(&forged), Err(SlotError::Signature));
-        assert_eq!(Package::parse(&file).unwrap().verify(None), Ok(()));
+        assert_eq!(Package::parse(&file).unwrap().verify(None, &mut || true), Ok(()));
     }
 
     #[test]

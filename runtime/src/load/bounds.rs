@@ -70,6 +70,7 @@ pub(super) struct Units<'a> {
 impl Units<'_> {
     /// Conditions 1 to 3 for a layer in a plain packing. `weights`: those of both projections; `columns`: the sizes of
     /// the vectors that they read.
+    #[cfg_attr(feature = "errors", inline)]
     pub(super) fn check_plain(&self, [ih, hh]: [&[i8]; 2], columns: [usize; 2]) -> Result<(), Overflow> {
         let gates = self.kind.gates();
         let bound_of_x = |direction, bias| plain_bound(ih, gates, columns[0], direction, bias);
@@ -79,6 +80,7 @@ impl Units<'_> {
 
     /// [`check_plain`](Units::check_plain) for a layer in the packing `rows`, by its matrices.
     #[cfg(feature = "widths")]
+    #[cfg_attr(feature = "errors", inline)]
     pub(super) fn check_rows(&self, [ih, hh]: [&Matrix<'_>; 2]) -> Result<(), Overflow> {
         let gates = self.kind.gates();
         let bound_of_x = |[unit, gate]: [usize; 2], bias| matrix_bound(ih, gates * unit + gate, bias);
@@ -138,6 +140,7 @@ impl Units<'_> {
 }
 
 /// The largest absolute sum of one row of a matrix.
+#[cfg_attr(feature = "errors", inline)]
 pub(super) fn matrix_bound(matrix: &Matrix<'_>, index: usize, bias: i32) -> Bound {
     let sum = matrix.absolute_sum_of_row(index);
     if !matrix.is_16_bit() {
@@ -149,6 +152,7 @@ pub(super) fn matrix_bound(matrix: &Matrix<'_>, index: usize, bias: i32) -> Boun
 }
 
 /// Conditions 1 and 4. The error is the index of a row.
+#[cfg_attr(feature = "errors", inline)]
 pub(super) fn check_linear(linear: &Linear<'_>) -> Result<(), usize> {
     for (row, (&bias, &multiplier)) in linear.bias.iter().zip(linear.multiplier).enumerate() {
         let bound = matrix_bound(&linear.weight, row, bias);

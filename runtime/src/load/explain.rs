@@ -9,10 +9,12 @@ use crate::load::scanner::{Scanner, read_header, string_at};
 use tern_format::names::key::NGRAM_WORDS;
 
 /// The error for a file that is refused; [`LoadError::Refused`] without the feature `errors`.
+#[cfg_attr(feature = "errors", inline)]
 pub(super) fn explain(file: &File<'_>) -> LoadError {
     if ERRORS { full_error(file) } else { LoadError::Refused }
 }
 
+#[cfg_attr(feature = "errors", inline)]
 fn full_error(file: &File<'_>) -> LoadError {
     let found = file.bytes.len();
     // The scanner stops as soon as its file has a fault, so names are looked up in a second view of the same bytes.
@@ -55,6 +57,7 @@ fn full_error(file: &File<'_>) -> LoadError {
 
 /// The error for the first entry of the header that the loader has not read. `readable`: the same bytes without a
 /// recorded fault.
+#[cfg_attr(feature = "errors", inline)]
 fn unused_entry(file: &File<'_>, readable: &File<'_>) -> LoadError {
     let mut scanner = Scanner::new(readable);
     while scanner.next() && file.is_marked(scanner.entry.number) {}

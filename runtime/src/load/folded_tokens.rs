@@ -15,7 +15,7 @@ use crate::load::file::{Fault, File};
 use tern_format::Cell as CellKind;
 
 /// The folded tokens, if there are any, checked by condition 5 of docs/arithmetic.md, "No accumulator overflows".
-#[cfg_attr(feature = "errors", inline(never))]
+#[cfg_attr(feature = "errors", inline)]
 pub(super) fn read<'a>(
     file: &File<'a>,
     config: &Config,
@@ -53,6 +53,7 @@ pub(super) fn read<'a>(
 }
 
 /// The range that the sums of one row must be in. `at`: the index of the row in the layer, with `rows` rows in a unit.
+#[cfg_attr(feature = "errors", inline)]
 fn limits(cell: &Cell<'_>, at: usize, rows: usize) -> RangeInclusive<i64> {
     let (unit, row) = (at.checked_div(rows).unwrap_or(0), at.checked_rem(rows).unwrap_or(0));
     match cell {
@@ -78,6 +79,7 @@ fn limits(cell: &Cell<'_>, at: usize, rows: usize) -> RangeInclusive<i64> {
 }
 
 /// The largest absolute sum of one row of the input projection, as in condition 1.
+#[cfg_attr(feature = "errors", inline)]
 fn input_bound(cell: &Cell<'_>, unit: usize, gate: usize) -> u32 {
     let (weights, columns, bias, gates) = match cell {
         Cell::Lstm(lstm) => (lstm.weight_ih.as_flattened(), lstm.input_size, lstm.bias.as_flattened(), 4),

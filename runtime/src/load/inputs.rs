@@ -29,13 +29,14 @@ pub(super) struct Inputs<'a> {
 }
 
 /// Reads the input and writes its sizes to `config`.
+#[cfg_attr(feature = "errors", inline)]
 pub(super) fn read<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     let inputs = if config.reads_values() { read_values(file, config) } else { read_tokens(file, config) };
     config.vocab_size = inputs.vocabulary.size();
     inputs
 }
 
-#[cfg_attr(feature = "errors", inline(never))]
+#[cfg_attr(feature = "errors", inline)]
 fn read_tokens<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     let golden = file.texts(Tensor::GOLDEN_OFFSETS, Tensor::GOLDEN_BYTES);
     let mut inputs = Inputs {
@@ -59,7 +60,7 @@ fn read_tokens<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     inputs
 }
 
-#[cfg_attr(feature = "errors", inline(never))]
+#[cfg_attr(feature = "errors", inline)]
 fn read_values<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     let parts = value_parts(file, config);
     config.embedding_dim = dimension(parts.channels.len()).get();
@@ -79,6 +80,7 @@ pub(super) fn dimension(size: usize) -> NonZeroUsize {
 }
 
 /// Reads the scaling of channels or of predicted values, `count` of them, from its four tensors.
+#[cfg_attr(feature = "errors", inline)]
 fn scaling<'a>(file: &File<'a>, [offset, multiplier, shift, point]: [Tensor; 4], count: u32) -> Scaling<'a> {
     Scaling {
         offset: file.numbers(offset, count, [i32::MIN, i32::MAX]),
@@ -89,7 +91,7 @@ fn scaling<'a>(file: &File<'a>, [offset, multiplier, shift, point]: [Tensor; 4],
     }
 }
 
-#[cfg_attr(feature = "errors", inline(never))]
+#[cfg_attr(feature = "errors", inline)]
 fn vocabulary<'a>(file: &File<'a>, tokenizer: Tokenizer) -> Vocabulary<'a> {
     if tokenizer.is_bytes() {
         return Vocabulary::BYTES;
@@ -101,6 +103,7 @@ fn vocabulary<'a>(file: &File<'a>, tokenizer: Tokenizer) -> Vocabulary<'a> {
 }
 
 /// Reads the scaling of the predicted values, and the window of the forecast.
+#[cfg_attr(feature = "errors", inline)]
 fn forecast<'a>(file: &File<'a>, input: &Scaling<'_>) -> (Scaling<'a>, usize) {
     let [count, ..] = file.shape(Tensor::OUTPUT_OFFSET);
     let tensors = [Tensor::OUTPUT_OFFSET, Tensor::OUTPUT_MULTIPLIER, Tensor::OUTPUT_SHIFT, Tensor::OUTPUT_POINT];
@@ -123,6 +126,7 @@ fn forecast<'a>(file: &File<'a>, input: &Scaling<'_>) -> (Scaling<'a>, usize) {
 }
 
 /// Reads the parts that only a model that reads values has.
+#[cfg_attr(feature = "errors", inline)]
 fn value_parts<'a>(file: &File<'a>, config: &mut Config) -> ValueParts<'a> {
     let channels = file.texts(Tensor::CHANNELS_OFFSETS, Tensor::CHANNELS_BYTES);
     let tensors = [Tensor::INPUT_OFFSET, Tensor::INPUT_MULTIPLIER, Tensor::INPUT_SHIFT, Tensor::INPUT_POINT];

@@ -138,7 +138,7 @@ fn key_hash(key: Key) -> NameHash {
 }
 
 impl Metadata {
-    #[cfg_attr(feature = "errors", inline(never))]
+    #[cfg_attr(feature = "errors", inline)]
     pub(super) fn read(file: &File<'_>) -> Self {
         required(file, VERSION);
         let ngrams = ngrams_of(file);
@@ -225,6 +225,7 @@ fn ngrams_of(file: &File<'_>) -> Option<Ngrams> {
 }
 
 /// The choices in the form whose combinations `tern_format` checks.
+#[cfg_attr(feature = "errors", inline)]
 fn choices(config: &Config, packing: Packing) -> tern_format::Config {
     tern_format::Config {
         task: config.task,
@@ -324,6 +325,7 @@ pub(super) mod explained {
     use super::*;
 
     /// The name of the key with this hash: of the list above, of a shift, or of a length of n-grams.
+    #[cfg_attr(feature = "errors", inline)]
     pub(crate) fn name(key: NameHash) -> Name {
         let keys = KEYS.into_iter().find(|name| NameHash::of(name) == key);
         keys.map_or_else(|| shift::name(key), Name::new)
@@ -358,6 +360,7 @@ pub(super) mod explained {
     }
 
     /// The feature that a value needs.
+    #[cfg_attr(feature = "errors", inline)]
     pub(crate) fn feature(key: Key, found: u8) -> &'static str {
         match (key, name_list::nth(list_of(key.into()), found.into())) {
             (INPUT, _) => "values",

@@ -17,7 +17,7 @@ pub(super) const KEYS: [NameHash; 3] =
 
 /// The lengths of n-grams that the file's branch counts; none if it has no n-gram branch. `numbers`: the hashes of the
 /// strings `0`, `1`, …
-#[cfg_attr(feature = "errors", inline(never))]
+#[cfg_attr(feature = "errors", inline)]
 pub(super) fn read_lengths(file: &File<'_>, numbers: &[NameHash]) -> Option<Ngrams> {
     let [words, ..] = KEYS;
     if !file.has(words) {
@@ -35,6 +35,7 @@ pub(super) fn read_lengths(file: &File<'_>, numbers: &[NameHash]) -> Option<Ngra
 }
 
 /// Refuses n-grams that the rest of the model does not allow.
+#[cfg_attr(feature = "errors", inline)]
 pub(super) fn check(file: &File<'_>, config: &Config) {
     let Some(ngrams) = config.ngrams else { return };
     if config.task != Task::Classify || config.input != Input::Tokens {
@@ -46,7 +47,7 @@ pub(super) fn check(file: &File<'_>, config: &Config) {
 }
 
 /// Reads the table, if the file has one, and writes its rank to `config`. `shift`: the shift of the scaled sums.
-#[cfg_attr(feature = "errors", inline(never))]
+#[cfg_attr(feature = "errors", inline)]
 pub(super) fn read<'a>(file: &File<'a>, config: &mut Config, shift: u32) -> Option<features::Ngrams<NgramTable<'a>>> {
     let ngrams = config.ngrams?;
     let ([buckets, columns, _], in_4_bits) = file.shape_and_type(Tensor::NGRAMS_WEIGHT);

@@ -24,7 +24,7 @@ pub(super) struct Outputs<'a> {
 
 /// Reads the head and the labels, and writes their sizes to `config`, which already has the sizes of all other parts.
 /// `hidden_shift`: the shift of the hidden layer, if there is one.
-#[cfg_attr(feature = "errors", inline(never))]
+#[cfg_attr(feature = "errors", inline)]
 pub(super) fn read<'a>(
     file: &File<'a>,
     config: &mut Config,
@@ -74,6 +74,7 @@ fn rows_for(file: &File<'_>, output: Output, labels: usize) -> usize {
 }
 
 /// Reads the rule by which a classifier of so many classes refuses to answer.
+#[cfg_attr(feature = "errors", inline)]
 fn refusal(file: &File<'_>, classes: usize) -> Refusal {
     let tensor = Tensor::REFUSAL;
     let numbers = file.numbers(tensor, 2, [-1, 1 << 16]);
@@ -90,6 +91,7 @@ fn refusal(file: &File<'_>, classes: usize) -> Refusal {
 }
 
 /// Reads a linear layer, `[outputs, width]`.
+#[cfg_attr(feature = "errors", inline)]
 fn linear<'a>(
     file: &File<'a>,
     [weight, groups, bias, multiplier]: [Tensor; 4],

@@ -32,6 +32,7 @@ pub(super) fn unaligned_sizes(kind: CellKind, tensor: Tensor, input_size: u32, h
 
 /// Refuses the file if an LSTM layer has a number out of range or sums that can overflow. `tensor`: the tensor that the
 /// fault names.
+#[cfg_attr(feature = "errors", inline)]
 pub(super) fn check(layer: &Paired<'_>, tensor: Tensor, file: &File<'_>) {
     for (index, record) in layer.records().enumerate() {
         check_record(&record, index, [0; 6], true, layer.shift, tensor, file);
@@ -39,6 +40,7 @@ pub(super) fn check(layer: &Paired<'_>, tensor: Tensor, file: &File<'_>) {
 }
 
 /// [`check`] for a layer of other cells.
+#[cfg_attr(feature = "errors", inline)]
 pub(super) fn check_groups(layer: &PairedGroups<'_>, tensor: Tensor, file: &File<'_>) {
     for (index, (record, recurrent_sums)) in layer.records().enumerate() {
         check_record(&record, index, recurrent_sums, layer.are_in_pairs(index), layer.shift, tensor, file);
@@ -46,6 +48,7 @@ pub(super) fn check_groups(layer: &PairedGroups<'_>, tensor: Tensor, file: &File
 }
 
 /// Checks one record. `index`: the index of the record in the layer; `in_pairs`: true if its rows form pairs.
+#[cfg_attr(feature = "errors", inline)]
 fn check_record(
     record: &Record<'_>,
     index: usize,
@@ -108,7 +111,7 @@ pub(super) fn input_bound(record: &Record<'_>, row: usize) -> Bound {
 fn bounds(weights: &[[i32; 2]], pair: usize, [first, second]: [i32; 2], in_pairs: bool) -> Option<[Bound; 2]> {
     let (mut firsts, mut seconds) = (0u32, 0u32);
     for words in weights {
-        let mut word = words[pair];
+        let mut word = *words.get(pair)?;
         for _ in 0..2 {
             // Each half of a word is 256·a + b with signed a and b, as in `kernel::columns`; 128 is added because a
             // negative b borrows from a. The upper half comes first.

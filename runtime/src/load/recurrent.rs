@@ -22,6 +22,7 @@ use tern_format::Packing;
 use tern_format::names::parameter;
 
 /// All layers, forward before reverse; none if their cells are not built in, or if the sizes are wrong.
+#[cfg_attr(feature = "errors", inline)]
 pub(super) fn read<'a>(
     file: &File<'a>,
     config: &Config,
@@ -53,6 +54,7 @@ pub(super) fn read<'a>(
 
 /// Reads one direction of a layer and checks its sums. Cells that are not built in never get here, because the metadata
 /// refuses their names.
+#[cfg_attr(feature = "errors", inline)]
 fn layer<'a>(
     file: &File<'a>,
     config: &Config,
@@ -68,6 +70,7 @@ fn layer<'a>(
 }
 
 /// Reads one direction of a layer in the packing `paired16` and checks its sums.
+#[cfg_attr(feature = "errors", inline)]
 fn paired<'a>(
     file: &File<'a>,
     config: &Config,
@@ -101,6 +104,7 @@ fn paired<'a>(
 }
 
 /// Reads one direction of a layer in the plain packing of its cells or in the packing `rows`, and checks its sums.
+#[cfg_attr(feature = "errors", inline)]
 fn unpaired<'a>(
     file: &File<'a>,
     config: &Config,
@@ -149,6 +153,7 @@ fn unpaired<'a>(
 }
 
 /// Refuses a layer whose sums can overflow.
+#[cfg_attr(feature = "errors", inline)]
 fn check(file: &File<'_>, config: &Config, direction: LayerDirection, checked: Result<(), Overflow>) {
     if let Err((parameter, row)) = checked {
         file.refuse(Fault::Overflow { tensor: Tensor::of_layer(metadata::module(config), parameter, direction), row });

@@ -16,7 +16,6 @@ impl LayerDirection {
     }
 
     /// The hash of a name that consists of the hashed `name` and this direction's suffix.
-    #[cfg_attr(feature = "errors", inline(never))]
     pub(super) fn name_hash(self, name: NameHash) -> NameHash {
         if LayerDirection::COUNT == 1 {
             return name.and("_l0");
@@ -52,7 +51,6 @@ fixed_tensors! {
 
 impl Tensor {
     /// A tensor of one direction of a layer. `module`: the module name of its cells.
-    #[cfg_attr(feature = "errors", inline(never))]
     #[cfg_attr(not(feature = "errors"), inline(always))]
     pub(super) fn of_layer(module: &str, parameter: &str, direction: LayerDirection) -> Self {
         Tensor(direction.name_hash(NameHash::of(module).and(parameter)))
@@ -63,6 +61,7 @@ impl Tensor {
     }
 
     /// The name of the tensor, found by hashing all names of the format until one has this hash.
+    #[cfg_attr(feature = "errors", inline)]
     pub(super) fn name(self) -> Name {
         if let Some(name) = self.fixed_name() {
             return Name::new(name);
@@ -109,12 +108,12 @@ pub(super) mod shift {
     #[cfg(feature = "ngrams")]
     pub(crate) const POOLED: NameHash = NameHash::of(key::SHIFT_POOLED);
 
-    #[cfg_attr(feature = "errors", inline(never))]
     pub(crate) fn of_layer(module: &str, direction: LayerDirection) -> NameHash {
         direction.name_hash(NameHash::of(key::SHIFT).and(module))
     }
 
     /// The name of the key with this hash: the key of a shift, or of a length of n-grams.
+    #[cfg_attr(feature = "errors", inline)]
     pub(crate) fn name(key: NameHash) -> Name {
         for module in CellKind::ALL.iter().map(|cell| cell.module()) {
             if let Some(direction) = LayerDirection::all().find(|&direction| of_layer(module, direction) == key) {

@@ -3,11 +3,11 @@
 use std::fs;
 
 use tern_boards::Board;
-use tern_tests::pico::Pico;
+use tern_tests::pico::{Connection, Pico};
 use tern_tests::{argument, assert_same_logits, firmware_of, folder, json, stdout_of, tern, trained};
 
 #[test]
-fn a_pico_classifies_the_validation_split_with_the_hosts_logits() {
+fn a_pico_classifies_the_validation_split_with_the_hosts_logits_over_uart_and_usb() {
     let (folder, board) = (folder("pico"), Board::named("pico").unwrap());
     let (elf, uf2, flash) = (firmware_of(board), folder.join("pico.uf2"), folder.join("flash.bin"));
     let (model, data) = (argument(&trained().file), argument(&trained().validation));
@@ -23,11 +23,13 @@ fn a_pico_classifies_the_validation_split_with_the_hosts_logits() {
     assert_eq!(crc32_of_boot_rom(&image[..252]).to_le_bytes(), image[252..256]);
 
     fs::write(&flash, image).unwrap();
-    let Some(mut pico) = Pico::start(&flash) else { return };
-    let address = pico.address();
-    let seen = json(&["classify", model, "--data", data, "--tcp", &address, "--timeout", "120", "--json"]);
-    assert_same_logits(&seen);
-    assert!(seen["board"] == "pico" && seen["examples"].as_u64().unwrap() > 100, "{seen}");
+    for connection in [Connection::Uart, Connection::Usb] {
+        let Some(mut pico) = Pico::start(&flash, connection) else { return };
+        let address = pico.address();
+        let seen = json(&["classify", model, "--data", data, "--tcp", &address, "--timeout", "120", "--json"]);
+        assert_same_logits(&seen);
+        assert!(seen["board"] == "pico" && seen["examples"].as_u64().unwrap() > 100, "{connection:?}: {seen}");
+    }
 }
 
 #[test]

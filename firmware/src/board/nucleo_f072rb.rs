@@ -1,0 +1,146 @@
+//! ST's NUCLEO-F072RB: an STM32F072, a Cortex-M0 at 48 MHz with 16 KB of RAM. The firmware is the one without updates
+//! and uses 64 KB of the flash, as much as an STM32F072C8 has.
+//!
+//! ```memory.x
+//! MEMORY
+//! {
+//!   FLASH  : ORIGIN = 0x08000000, LENGTH = 46K
+//!   SLOT_A : ORIGIN = 0x0800b800, LENGTH = 18K
+//!   SLOT_B : ORIGIN = 0x08010000, LENGTH = 0
+//!   RECORD : ORIGIN = 0x08010000, LENGTH = 0
+//!   RAM    : ORIGIN = 0x20000000, LENGTH = 16K
+//! }
+//! ```
+//!
+//! * USART2 is the console, with TX on PA2 and RX on PA3: the ST-LINK's serial port over USB.
+//! * TIM2 is the clock: 32 bits, which wrap after 89 s. A Cortex-M0 has no cycle counter.
+//! * The independent watchdog resets after 8 s.
+
+use embassy_stm32::flash::{Blocking, FLASH_BASE, Flash};
+use embassy_stm32::pac::{self, interrupt};
+use embassy_stm32::peripherals::{FLASH, IWDG};
+use embassy_stm32::rcc::Sysclk;
+use embassy_stm32::usart::Uart;
+use embassy_stm32::wdg::IndependentWatchdog;
+use embedded_storage::nor_flash::{NorFlashError, NorFlashErrorKind};
+use tern_firmware::Hardware;
+use tern_firmware::hardware::ResetReason;
+use tern_firmware::queue::Received;
+
+use crate::memory_map::{ChipFlash, FlashDriver};
+use crate::{RECEIVE_QUEUE, processor};
+
+const WATCHDOG_MICROSECONDS: u32 = 8_000_000;
+const CONSOLE: pac::usart::Usart = pac::USART2;
+const CLOCK: pac::timer::TimGp32 = pac::TIM2;
+
+#[interrupt]
+fn USART2() {
+    RECEIVE_QUEUE.receive(|| {
+        let state = CONSOLE.isr().read();
+        let is_overrun = state.ore();
+        if is_overrun {
+            CONSOLE.icr().write(|clear| clear.set_ore(true));
+        }
+        let is_received = state.rxne() || is_overrun;
+        is_received.then(|| Received { byte: CONSOLE.rdr().read().dr() as u8, is_overrun })
+    });
+}
+
+/// The flash, in pages of 2 KB.
+pub struct Pages;
+
+fn flash() -> Flash<'static, Blocking> {
+    // SAFETY: nothing else uses the flash: there is one thread, and it accesses the flash only here.
+    Flash::new_blocking(unsafe { FLASH::steal() })
+}
+
+impl FlashDriver for Pages {
+    const ERASE_BYTES: usize = 2048;
+    const WRITE_BYTES: usize = embassy_stm32::flash::WRITE_SIZE;
+
+    fn erase(address: usize) -> Result<(), NorFlashErrorKind> {
+        let from = (address - FLASH_BASE) as u32;
+        flash().blocking_erase(from, from + Self::ERASE_BYTES as u32).map_err(|error| error.kind())
+    }
+
+    fn write(address: usize, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
+        flash().blocking_write((address - FLASH_BASE) as u32, bytes).map_err(|error| error.kind())
+    }
+}
+
+/// The board after [`Hardware::start`].
+pub struct Board {
+    watchdog: IndependentWatchdog<'static, IWDG>,
+}
+
+impl Hardware for Board {
+    const NAME: &'static str = "nucleo-f072rb";
+    const SCRATCH_BYTES: usize = 4 * 1024;
+    const CLOCK_HZ: u32 = 48_000_000;
+
+    type Flash = ChipFlash<Pages>;
+
+    fn start() -> Self {
+        let mut config = embassy_stm32::Config::default();
+        // The oscillator that is trimmed for USB: 48 MHz without a crystal.
+        config.rcc.hsi48 = Some(Default::default());
+        config.rcc.sys = Sysclk::HSI48;
+        let chip = embassy_stm32::init(config);
+
+        pac::RCC.apb1enr().modify(|enable| enable.set_tim2en(true));
+        CLOCK.arr().write_value(u32::MAX);
+        CLOCK.cr1().modify(|control| control.set_cen(true));
+
+        // 115,200 baud, 8 data bits, no parity, one stop bit.
+        let config = embassy_stm32::usart::Config::default();
+        let Ok(uart) = Uart::new_blocking(chip.USART2, chip.PA3, chip.PA2, config) else {
+            panic!("USART2 has no such rate")
+        };
+        // Dropping it would switch the port off.
+        core::mem::forget(uart);
+        CONSOLE.cr1().modify(|control| control.set_rxneie(true));
+        processor::unmask(pac::Interrupt::USART2);
+
+        let mut watchdog = IndependentWatchdog::new(chip.IWDG, WATCHDOG_MICROSECONDS);
+        watchdog.unleash();
+        Board { watchdog }
+    }
+
+    fn ticks(&mut self) -> u32 {
+        CLOCK.cnt().read()
+    }
+
+    fn send_byte(byte: u8) {
+        while !CONSOLE.isr().read().txe() {}
+        CONSOLE.tdr().write(|data| data.set_dr(byte.into()));
+    }
+
+    fn flush() {
+        while !CONSOLE.isr().read().tc() {}
+    }
+
+    fn sleep(&mut self) {
+        processor::sleep_for_a_while();
+    }
+
+    fn feed_watchdog(&mut self) {
+        self.watchdog.pet();
+    }
+
+    fn reset_cause(&mut self) -> Option<ResetReason> {
+        let flags = pac::RCC.csr().read();
+        pac::RCC.csr().modify(|csr| csr.set_rmvf(true));
+        // Every reset also sets the flag of the reset pin.
+        ResetReason::first_set(&[
+            (flags.porrstf(), ResetReason::PowerOn),
+            (flags.iwdgrstf() || flags.wwdgrstf(), ResetReason::Watchdog),
+            (flags.sftrstf(), ResetReason::Command),
+            (flags.pinrstf(), ResetReason::Pin),
+        ])
+    }
+
+    fn reset() -> ! {
+        processor::reset()
+    }
+}

@@ -1,0 +1,154 @@
+//! The USB port of the chips RP2040 and RP2350, as a serial port (CDC-ACM).
+//!
+//! The USB stack is embassy's. It runs in an executor of its own, in a software interrupt, so that the console needs
+//! none: bytes from the host go to the receive queue, and bytes for the host come from a pipe.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use embassy_executor::InterruptExecutor;
+use embassy_futures::join::join4;
+use embassy_rp::pac::{self, interrupt};
+use embassy_rp::peripherals::USB;
+use embassy_rp::usb::{Driver, InterruptHandler};
+use embassy_rp::{Peri, bind_interrupts};
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use embassy_sync::pipe::Pipe;
+use embassy_time::{Duration, Instant, Timer, block_for};
+use embassy_usb::class::cdc_acm::{CdcAcmClass, ControlChanged, Receiver, Sender, State};
+use embassy_usb::{Builder, Config};
+use tern_firmware::queue::Received;
+
+use crate::{RECEIVE_QUEUE, processor};
+
+/// The vendor and the product of the serial port of Raspberry Pi's own software, which hosts know.
+const VENDOR: u16 = 0x2e8a;
+const PRODUCT: u16 = if cfg!(feature = "pico2") { 0x0009 } else { 0x000a };
+/// The largest packet of a full-speed device.
+const PACKET: usize = 64;
+/// The time after which a host that reads nothing counts as gone.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// The time in which the last packet reaches the host.
+const LAST_PACKET: Duration = Duration::from_millis(5);
+
+type Usb<'d> = Driver<'d, USB>;
+
+static EXECUTOR: InterruptExecutor = InterruptExecutor::new();
+/// Bytes for the host.
+static TO_HOST: Pipe<CriticalSectionRawMutex, 512> = Pipe::new();
+/// True while a program of the host has the port open.
+static IS_OPEN: AtomicBool = AtomicBool::new(false);
+
+bind_interrupts!(struct Interrupts {
+    USBCTRL_IRQ => InterruptHandler<USB>;
+});
+
+#[interrupt]
+fn SWI_IRQ_0() {
+    // SAFETY: this is the interrupt that the executor was started with.
+    unsafe { EXECUTOR.on_interrupt() }
+}
+
+/// Starts the port.
+pub fn start(usb: Peri<'static, USB>) {
+    match run(usb) {
+        Ok(task) => EXECUTOR.start(pac::Interrupt::SWI_IRQ_0).spawn(task),
+        // The task is started once.
+        Err(_) => unreachable!(),
+    }
+}
+
+/// Sends a byte. Returns false if no program of the host has the port open, or if it reads nothing.
+pub fn send_byte(byte: u8) -> bool {
+    // With interrupts masked, as in the panic handler, nothing takes bytes out of the pipe.
+    if !IS_OPEN.load(Ordering::Relaxed) || processor::are_interrupts_masked() {
+        return false;
+    }
+    let start = Instant::now();
+    while TO_HOST.try_write(&[byte]).is_err() {
+        if start.elapsed() > PATIENCE {
+            close();
+            return false;
+        }
+    }
+    true
+}
+
+/// Waits until the bytes so far have been sent.
+pub fn flush() {
+    let start = Instant::now();
+    while IS_OPEN.load(Ordering::Relaxed) && !TO_HOST.is_empty() && start.elapsed() < PATIENCE {}
+    if IS_OPEN.load(Ordering::Relaxed) {
+        block_for(LAST_PACKET);
+    }
+}
+
+fn close() {
+    IS_OPEN.store(false, Ordering::Relaxed);
+    TO_HOST.clear();
+}
+
+#[embassy_executor::task]
+async fn run(usb: Peri<'static, USB>) {
+    let (mut descriptors, mut capabilities, mut control_bytes) = ([0; 128], [0; 16], [0; PACKET]);
+    let mut state = State::new();
+    let mut config = Config::new(VENDOR, PRODUCT);
+    config.manufacturer = Some("Tern");
+    config.product = Some(crate::BOARD);
+    let driver = Driver::new(usb, Interrupts);
+    let mut builder = Builder::new(driver, config, &mut descriptors, &mut capabilities, &mut [], &mut control_bytes);
+    let class = CdcAcmClass::new(&mut builder, &mut state, PACKET as u16);
+    let (sender, receiver, control) = class.split_with_control();
+    let mut device = builder.build();
+    join4(device.run(), send(sender), receive(receiver), watch(control)).await;
+}
+
+/// Sends what is in the pipe.
+async fn send<'d>(mut sender: Sender<'d, Usb<'d>>) {
+    loop {
+        sender.wait_connection().await;
+        let mut packet = [0; PACKET];
+        loop {
+            let length = TO_HOST.read(&mut packet).await;
+            let mut sent = sender.write_packet(&packet[..length]).await;
+            // The host waits for more after a full packet; an empty one tells it that no more follows.
+            if length == PACKET && TO_HOST.is_empty() {
+                sent = sent.and(sender.write_packet(&[]).await);
+            }
+            if sent.is_err() {
+                break close();
+            }
+        }
+    }
+}
+
+/// Queues what the host sends. A packet is taken from the hardware when the one before it is in the queue, so that the
+/// host waits while the queue is full.
+async fn receive<'d>(mut receiver: Receiver<'d, Usb<'d>>) {
+    loop {
+        receiver.wait_connection().await;
+        let mut packet = [0; PACKET];
+        while let Ok(length) = receiver.read_packet(&mut packet).await {
+            // A program that sends also reads, even if it does not set the line that says so.
+            IS_OPEN.store(true, Ordering::Relaxed);
+            for &byte in &packet[..length] {
+                while !RECEIVE_QUEUE.has_room() {
+                    Timer::after_millis(1).await;
+                }
+                let mut byte = Some(Received { byte, is_overrun: false });
+                RECEIVE_QUEUE.receive(|| byte.take());
+            }
+        }
+    }
+}
+
+/// Notes when a program of the host opens or closes the port, by the line Data Terminal Ready.
+async fn watch(control: ControlChanged<'_>) {
+    loop {
+        control.control_changed().await;
+        if control.dtr() {
+            IS_OPEN.store(true, Ordering::Relaxed);
+        } else {
+            close();
+        }
+    }
+}
