@@ -3,38 +3,17 @@
 //! `work` trains and writes files, `models` runs loaded models, `session` runs a device file step by step. Objects
 //! cross the border as JSON, arrays as the bytes of their 64-bit floats; `tern/*.py` makes dictionaries and arrays.
 
+mod errors;
 mod models;
+mod rows;
 mod session;
 mod work;
 
-use pyo3::exceptions::PyValueError;
+use errors::TernError;
 use pyo3::prelude::*;
 use std::ffi::OsString;
 use std::io::{Write, stdout};
-use tern_trainer::{api, cli};
-
-pyo3::create_exception!(tern, TernError, PyValueError, "A file, a value or data that Tern refuses.");
-
-/// The Python exception for an error, with the text that the command `tern` prints.
-fn failed(error: impl Into<anyhow::Error>) -> PyErr {
-    TernError::new_err(cli::with_causes(&error.into()))
-}
-
-/// Passes notes and warnings to Python's `logging`, in place of stderr.
-fn log_to_python() {
-    api::log_to(|line| {
-        let (method, text) = match line.strip_prefix("warning: ") {
-            Some(text) => ("warning", text),
-            None => ("info", line),
-        };
-        Python::attach(|py| {
-            let logger = py.import("logging").and_then(|logging| logging.call_method1("getLogger", ("tern",)));
-            if let Err(error) = logger.and_then(|logger| logger.call_method1(method, (text,))) {
-                error.write_unraisable(py, None);
-            }
-        });
-    });
-}
+use tern_trainer::cli;
 
 /// Runs the command `tern` with these arguments, the first of which is the program's name. Returns the exit status.
 #[pyfunction]

@@ -1,7 +1,8 @@
 //! Loaded models: a model directory, which runs in floats, or a device file, which runs in integers.
 
+use crate::errors::{TernError, failed, log_to_python};
+use crate::rows::rows_of;
 use crate::session::Session;
-use crate::{TernError, failed, log_to_python};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use rayon::prelude::*;
@@ -170,12 +171,6 @@ impl Model {
         let problem = format!("the task of the model is {}, expected {}", found.name(), expected.name());
         Err(TernError::new_err(problem))
     }
-}
-
-/// The rows of 64-bit floats, `[rows][channels]`.
-pub fn rows_of(config: &Config, values: &[u8]) -> Vec<Vec<f64>> {
-    let numbers: Vec<f64> = values.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
-    numbers.chunks_exact(config.channels.len().max(1)).map(<[f64]>::to_vec).collect()
 }
 
 /// The answers for logits, each with true if the model knows anything of its input.

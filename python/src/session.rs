@@ -1,7 +1,7 @@
 //! A session of a device file: one text or one sequence of numbers, read in pieces.
 
-use crate::TernError;
-use crate::models::rows_of;
+use crate::errors::TernError;
+use crate::rows::rows_of;
 use pyo3::prelude::*;
 use self_cell::MutBorrow;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Trains, searches, exports, imports and reports by the functions of the commands.
 
-use crate::{failed, log_to_python};
+use crate::errors::{failed, log_to_python};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use serde_json::{Map, Value};

@@ -47,8 +47,8 @@ pub fn file_len(bytes: &[u8]) -> Result<usize, LoadError> {
     if file.is_refused() { Err(explain(&file)) } else { Ok(length) }
 }
 
-/// Reads the whole header once, and indexes its entries. Returns the length of the file in bytes. Records a fault if the
-/// header is malformed or if the file is shorter than it requires.
+/// Reads the whole header once, and indexes its entries. Returns the length of the file in bytes. Records a fault if
+/// the header is malformed or if the file is shorter than it requires.
 #[cfg_attr(feature = "errors", inline)]
 fn length(file: &mut File<'_>) -> usize {
     read_header(file);

@@ -8,12 +8,14 @@
 
 mod check;
 mod forward_pass;
+mod imported;
 mod names;
 mod settings;
 mod tensors;
 mod tokens;
 
 pub use check::check;
+pub use imported::Imported;
 pub use names::Recognised;
 pub use settings::{Settings, Token};
 
@@ -26,26 +28,6 @@ use tern_format::Output;
 
 #[cfg(test)]
 mod tests;
-
-/// An imported model.
-#[derive(Debug)]
-pub struct Imported {
-    /// The model, without calibration and validation rows.
-    pub model: FloatModel,
-    /// Sentences for the user about tensors and tokens that were added, renamed or are never used.
-    pub notes: Vec<String>,
-    /// The parts of the network and the forward pass that was assumed.
-    pub recognised: Recognised,
-    /// Tern's id of each row of the imported embedding.
-    ids: Vec<u32>,
-}
-
-impl Imported {
-    /// Tern's id of a row of the imported embedding; `None` if there is no such row.
-    pub fn id_of_row(&self, row: usize) -> Option<u32> {
-        self.ids.get(row).copied()
-    }
-}
 
 /// Imports `weights` (safetensors) with `settings` (TOML or JSON) and, for a network that reads tokens, `vocab` (one
 /// token a line, or a `tokenizer.json`). Fails if a file cannot be read, or its content does not form a network that

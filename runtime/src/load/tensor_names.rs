@@ -16,6 +16,7 @@ impl LayerDirection {
     }
 
     /// The hash of a name that consists of the hashed `name` and this direction's suffix.
+    #[cfg_attr(feature = "errors", inline(never))]
     pub(super) fn name_hash(self, name: NameHash) -> NameHash {
         if LayerDirection::COUNT == 1 {
             return name.and("_l0");
@@ -51,6 +52,7 @@ fixed_tensors! {
 
 impl Tensor {
     /// A tensor of one direction of a layer. `module`: the module name of its cells.
+    #[cfg_attr(feature = "errors", inline(never))]
     #[cfg_attr(not(feature = "errors"), inline(always))]
     pub(super) fn of_layer(module: &str, parameter: &str, direction: LayerDirection) -> Self {
         Tensor(direction.name_hash(NameHash::of(module).and(parameter)))
@@ -108,6 +110,7 @@ pub(super) mod shift {
     #[cfg(feature = "ngrams")]
     pub(crate) const POOLED: NameHash = NameHash::of(key::SHIFT_POOLED);
 
+    #[cfg_attr(feature = "errors", inline(never))]
     pub(crate) fn of_layer(module: &str, direction: LayerDirection) -> NameHash {
         direction.name_hash(NameHash::of(key::SHIFT).and(module))
     }

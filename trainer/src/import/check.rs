@@ -1,6 +1,7 @@
 //! Compares an imported model with logits that PyTorch computed.
 
-use super::{Imported, tensors};
+use super::imported::Imported;
+use super::tensors;
 use crate::file_error::FileError;
 use crate::float_model::f32_array;
 use crate::nn::network::Input;

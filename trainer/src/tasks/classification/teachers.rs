@@ -25,7 +25,8 @@ struct Teacher {
 
 impl Teachers {
     /// Loads the teachers of a recipe, for a model with these labels that reads texts or, if there are `columns`,
-    /// sequences of these. Fails if a teacher cannot be read, is of another task, reads other columns, or lacks a label.
+    /// sequences of these. Fails if a teacher cannot be read, is of another task, reads other columns, or lacks a
+    /// label.
     pub fn load(recipe: &Recipe, labels: &[String], columns: &[String]) -> anyhow::Result<Self> {
         let input = if columns.is_empty() { Input::Tokens } else { Input::Values };
         let load = |path: &PathBuf| {

@@ -1,0 +1,28 @@
+//! Errors and notes of the crates as Python gets them.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use tern_trainer::{api, cli};
+
+pyo3::create_exception!(tern, TernError, PyValueError, "A file, a value or data that Tern refuses.");
+
+/// The Python exception for an error, with the text that the command `tern` prints.
+pub fn failed(error: impl Into<anyhow::Error>) -> PyErr {
+    TernError::new_err(cli::with_causes(&error.into()))
+}
+
+/// Passes notes and warnings to Python's `logging`, in place of stderr.
+pub fn log_to_python() {
+    api::log_to(|line| {
+        let (method, text) = match line.strip_prefix("warning: ") {
+            Some(text) => ("warning", text),
+            None => ("info", line),
+        };
+        Python::attach(|py| {
+            let logger = py.import("logging").and_then(|logging| logging.call_method1("getLogger", ("tern",)));
+            if let Err(error) = logger.and_then(|logger| logger.call_method1(method, (text,))) {
+                error.write_unraisable(py, None);
+            }
+        });
+    });
+}

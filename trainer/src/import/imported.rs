@@ -1,0 +1,24 @@
+//! The result of an import.
+
+use super::names::Recognised;
+use crate::float_model::FloatModel;
+
+/// An imported model.
+#[derive(Debug)]
+pub struct Imported {
+    /// The model, without calibration and validation rows.
+    pub model: FloatModel,
+    /// Sentences for the user about tensors and tokens that were added, renamed or are never used.
+    pub notes: Vec<String>,
+    /// The parts of the network and the forward pass that was assumed.
+    pub recognised: Recognised,
+    /// Tern's id of each row of the imported embedding.
+    pub(super) ids: Vec<u32>,
+}
+
+impl Imported {
+    /// Tern's id of a row of the imported embedding; `None` if there is no such row.
+    pub fn id_of_row(&self, row: usize) -> Option<u32> {
+        self.ids.get(row).copied()
+    }
+}
