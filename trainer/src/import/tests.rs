@@ -494,7 +494,7 @@ fn value_settings() -> Value {
 #[test]
 fn networks_that_read_numbers_give_pytorchs_logits() {
     let files = Files::new(state_dict("values"), &value_settings(), "");
-    let import = |vocab| import(&files.path("weights.safetensors"), &files.path("c.json"), vocab);
+    let import = |vocab: Option<&Path>| import(&files.path("weights.safetensors"), &files.path("c.json"), vocab);
     let imported = import(None).unwrap();
     let config = imported.model.config();
     assert_eq!(
