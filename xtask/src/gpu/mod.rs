@@ -1,5 +1,5 @@
-//! `cargo xtask gpu`: builds an archive that tests and measures the training on a machine with a GPU, which needs neither
-//! network nor toolchain.
+//! `cargo xtask gpu`: builds an archive that tests and measures the training on a machine with a GPU, which needs
+//! neither network nor toolchain.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -66,7 +66,8 @@ fn write_bench(folder: &Path) -> Result<()> {
     repo::write(&folder.join("pytorch.py"), PYTORCH)
 }
 
-/// Makes a folder in which the linker finds the libraries of the toolkit by their plain names, and returns the libraries.
+/// Makes a folder in which the linker finds the libraries of the toolkit by their plain names, and returns the
+/// libraries.
 ///
 /// The driver's library is not part of a toolkit. An empty one takes its place when the programs are linked.
 fn link_libraries(folder: &Path, toolkit: &Path) -> Result<Vec<PathBuf>> {
