@@ -6,14 +6,14 @@ use tern_runtime::text::{Tokenizer, TokenizerKind};
 use tern_runtime::write::{Dtype, Metadata, Tensor, packed, to_bytes};
 use tern_runtime::{Input, Packing};
 
-type Metadata = Vec<(String, String)>;
+type Entries = Vec<(String, String)>;
 
 /// The ends of the ranges of integers.
 const EDGES: [i32; 8] = [i32::MIN, -32_768, -128, -1, 0, 127, 32_767, i32::MAX];
 
 /// The metadata and tensors of a random model, in a random packing, with a random tokenizer. Every fourth model has an
 /// n-gram branch.
-fn parts(bytes: &mut Unstructured<'_>) -> Result<(Metadata, Vec<Tensor>)> {
+fn parts(bytes: &mut Unstructured<'_>) -> Result<(Entries, Vec<Tensor>)> {
     let seed = u64::from(bytes.arbitrary::<u16>()?);
     let mut spec = if seed.is_multiple_of(4) { Spec::random_ngrams(seed) } else { Spec::random(seed) };
     let mut packing = Packing::plain(spec.cell);
@@ -59,7 +59,7 @@ pub fn file(bytes: &mut Unstructured<'_>) -> Result<Aligned> {
     Ok(Aligned::new(&file))
 }
 
-fn change(bytes: &mut Unstructured<'_>, metadata: &mut Metadata, tensors: &mut Vec<Tensor>) -> Result<()> {
+fn change(bytes: &mut Unstructured<'_>, metadata: &mut Entries, tensors: &mut Vec<Tensor>) -> Result<()> {
     if bytes.ratio(1, 4)? {
         let words = ["0", "1", "2", "3", "4", "8", "lstm", "gru", "rnn", "mean", "max", "concat", "values", "tokens"];
         let (from, to) = (bytes.choose_index(metadata.len())?, bytes.choose_index(metadata.len())?);
