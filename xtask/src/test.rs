@@ -83,7 +83,8 @@ impl Tally {
 
     /// Reads the last line of pytest: `3 passed, 1 failed in 0.50s`.
     fn read_pytest(&mut self, line: &str) {
-        let Some((counts, _)) = line.split_once(" in ").filter(|(_, time)| time.contains('s')) else { return };
+        let is_time = |text: &str| text.split_once('s').is_some_and(|(seconds, _)| seconds.parse::<f64>().is_ok());
+        let Some((counts, _)) = line.split_once(" in ").filter(|(_, time)| is_time(time)) else { return };
         if counts.split(", ").all(|part| part.split_once(' ').is_some_and(|(number, _)| number.parse::<u32>().is_ok()))
         {
             self.suites += 1;
