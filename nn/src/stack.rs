@@ -64,7 +64,7 @@ impl Stack {
     }
 
     /// The layers of parameters on a device, to which candle passes the gradients. They run with the kernels of
-    /// [`gpu`](crate::gpu). `parameter`: returns a parameter by its PyTorch name.
+    /// [`gpu`](mod@crate::gpu). `parameter`: returns a parameter by its PyTorch name.
     pub fn on_device<'a>(recurrent: Recurrent, parameter: impl Fn(&str) -> &'a Tensor) -> Result<Self> {
         let cell = recurrent.cell;
         let layers = (0..recurrent.num_layers).map(|layer| {

@@ -28,7 +28,7 @@ pub trait Model: Sync {
     /// The tokens of a text, each with the logits after it.
     fn trace(&self, text: &str) -> Vec<TraceStep>;
 
-    /// Calls `run` with a [`Reader`] in the initial state. Panics if the model is bidirectional: it cannot read token
+    /// Calls `run` with a `Reader` in the initial state. Panics if the model is bidirectional: it cannot read token
     /// by token.
     fn with_reader(&self, run: &mut dyn FnMut(&mut dyn Reader));
 

@@ -36,7 +36,7 @@ struct Pass {
 }
 
 impl Sums {
-    /// Sum i adds up the rows index[starts[i]] .. index[starts[i + 1]].
+    /// Sum i adds up the rows `index[starts[i]] .. index[starts[i + 1]]`.
     pub fn new(index: &[u32], starts: &[u32], device: &Device) -> Result<Self> {
         let lengths = starts.windows(2).map(|pair| (pair[1] - pair[0]) as usize);
         let mut passes = Vec::new();
