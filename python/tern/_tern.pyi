@@ -2,6 +2,19 @@ from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import final
 
+__all__ = [
+    "Model",
+    "Session",
+    "TernError",
+    "__version__",
+    "export",
+    "fit",
+    "import_model",
+    "main",
+    "train",
+    "write_report",
+]
+
 __version__: str
 
 class TernError(ValueError): ...
@@ -20,7 +33,7 @@ class Model:
     def classify_values(self, values: bytes, lengths: Sequence[int]) -> tuple[bytes, list[bool]]: ...
     def forecast(self, table: str | PathLike[str]) -> str: ...
     def evaluate(
-        self, data: str | PathLike[str], text_column: str | None = None, label_column: str | None = None
+        self, data: str | PathLike[str], text_column: str | None, label_column: str | None
     ) -> str: ...
     def session(self, steps: int) -> Session: ...
 

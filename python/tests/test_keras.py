@@ -99,7 +99,7 @@ def test_one_output_is_a_sigmoid():
         ([layers.LSTM(4, recurrent_activation="hard_sigmoid"), layers.Dense(3)], "recurrent_activation='hard_sigmoid'"),
         ([layers.LSTM(4, activation="relu"), layers.Dense(3)], "has activation='relu', expected 'tanh'"),
         ([layers.LSTM(4, go_backwards=True), layers.Dense(3)], "has go_backwards=True, expected False"),
-        ([layers.LSTM(4, return_sequences=True), layers.LSTM(5), layers.Dense(3)], "expected LSTM of 4 units"),
+        ([layers.LSTM(4, return_sequences=True), layers.LSTM(5), layers.Dense(3)], "expected LSTM of 4"),
         ([layers.LSTM(4), layers.Dense(3, "tanh"), layers.Dense(3)], "has activation='tanh', expected 'relu'"),
         ([layers.LSTM(4), layers.BatchNormalization(), layers.Dense(3)], "is a BatchNormalization; expected"),
         ([layers.Dense(3)], "0 recurrent and 1 Dense layers; expected"),
@@ -121,7 +121,7 @@ def test_other_logits_are_refused(tmp_path):
     converted, logits = convert(network)
     with pytest.raises(tern.TernError, match="texts have other logits"):
         converted.write(
-            lambda sample: logits(sample) + 1, labels=LABELS, vocab=VOCAB, channels=None, samples=None,
+            lambda sample: logits(sample) + 1, labels=LABELS, vocab=["[PAD]", *VOCAB[1:]], channels=None, samples=None,
             output=tmp_path / "m", data=None, valid=None,
         )  # fmt: skip
     assert list(tmp_path.iterdir()) == []
