@@ -16,18 +16,19 @@
 //! * TIM2 is the clock: 32 bits, which wrap after 89 s. A Cortex-M0 has no cycle counter.
 //! * The independent watchdog resets after 8 s.
 
-use embassy_stm32::flash::{Blocking, FLASH_BASE, Flash};
+mod stm32_flash;
+
 use embassy_stm32::pac::{self, interrupt};
-use embassy_stm32::peripherals::{FLASH, IWDG};
+use embassy_stm32::peripherals::IWDG;
 use embassy_stm32::rcc::Sysclk;
 use embassy_stm32::usart::Uart;
 use embassy_stm32::wdg::IndependentWatchdog;
-use embedded_storage::nor_flash::{NorFlashError, NorFlashErrorKind};
 use tern_firmware::Hardware;
 use tern_firmware::hardware::ResetReason;
 use tern_firmware::queue::Received;
 
-use crate::memory_map::{ChipFlash, FlashDriver};
+use self::stm32_flash::Stm32Flash;
+use crate::memory_map::ChipFlash;
 use crate::{RECEIVE_QUEUE, processor};
 
 const WATCHDOG_MICROSECONDS: u32 = 8_000_000;
@@ -47,28 +48,6 @@ fn USART2() {
     });
 }
 
-/// The flash, in pages of 2 KB.
-pub struct Pages;
-
-fn flash() -> Flash<'static, Blocking> {
-    // SAFETY: nothing else uses the flash: there is one thread, and it accesses the flash only here.
-    Flash::new_blocking(unsafe { FLASH::steal() })
-}
-
-impl FlashDriver for Pages {
-    const ERASE_BYTES: usize = 2048;
-    const WRITE_BYTES: usize = embassy_stm32::flash::WRITE_SIZE;
-
-    fn erase(address: usize) -> Result<(), NorFlashErrorKind> {
-        let from = (address - FLASH_BASE) as u32;
-        flash().blocking_erase(from, from + Self::ERASE_BYTES as u32).map_err(|error| error.kind())
-    }
-
-    fn write(address: usize, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
-        flash().blocking_write((address - FLASH_BASE) as u32, bytes).map_err(|error| error.kind())
-    }
-}
-
 /// The board after [`Hardware::start`].
 pub struct Board {
     watchdog: IndependentWatchdog<'static, IWDG>,
@@ -79,7 +58,8 @@ impl Hardware for Board {
     const SCRATCH_BYTES: usize = 4 * 1024;
     const CLOCK_HZ: u32 = 48_000_000;
 
-    type Flash = ChipFlash<Pages>;
+    /// The flash has pages of 2 KB.
+    type Flash = ChipFlash<Stm32Flash<2048>>;
 
     fn start() -> Self {
         let mut config = embassy_stm32::Config::default();

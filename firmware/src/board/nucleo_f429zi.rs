@@ -18,23 +18,24 @@
 //! * The independent watchdog resets after 8 s.
 //! * The log goes to the debugger (RTT).
 
+mod stm32_flash;
+
 #[cfg(feature = "log")]
 use defmt_rtt as _;
-use embassy_stm32::flash::{Blocking, FLASH_BASE, Flash};
 use embassy_stm32::pac::{self, interrupt};
-use embassy_stm32::peripherals::{FLASH, IWDG};
+use embassy_stm32::peripherals::IWDG;
 use embassy_stm32::rcc::{
     AHBPrescaler, APBPrescaler, Hse, HseMode, Pll, PllMul, PllPDiv, PllPreDiv, PllQDiv, PllSource, Sysclk,
 };
 use embassy_stm32::time::Hertz;
 use embassy_stm32::usart::Uart;
 use embassy_stm32::wdg::IndependentWatchdog;
-use embedded_storage::nor_flash::{NorFlashError, NorFlashErrorKind};
 use tern_firmware::Hardware;
 use tern_firmware::hardware::ResetReason;
 use tern_firmware::queue::Received;
 
-use crate::memory_map::{ChipFlash, FlashDriver};
+use self::stm32_flash::Stm32Flash;
+use crate::memory_map::ChipFlash;
 use crate::{RECEIVE_QUEUE, processor};
 
 const WATCHDOG_MICROSECONDS: u32 = 8_000_000;
@@ -69,28 +70,6 @@ fn USART3() {
     });
 }
 
-/// The flash, of which the sectors of 128 KB are used.
-pub struct Sectors;
-
-fn flash() -> Flash<'static, Blocking> {
-    // SAFETY: nothing else uses the flash: there is one thread, and it accesses the flash only here.
-    Flash::new_blocking(unsafe { FLASH::steal() })
-}
-
-impl FlashDriver for Sectors {
-    const ERASE_BYTES: usize = 128 * 1024;
-    const WRITE_BYTES: usize = embassy_stm32::flash::WRITE_SIZE;
-
-    fn erase(address: usize) -> Result<(), NorFlashErrorKind> {
-        let from = (address - FLASH_BASE) as u32;
-        flash().blocking_erase(from, from + Self::ERASE_BYTES as u32).map_err(|error| error.kind())
-    }
-
-    fn write(address: usize, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
-        flash().blocking_write((address - FLASH_BASE) as u32, bytes).map_err(|error| error.kind())
-    }
-}
-
 /// The board after [`Hardware::start`].
 pub struct Board {
     watchdog: IndependentWatchdog<'static, IWDG>,
@@ -101,7 +80,8 @@ impl Hardware for Board {
     const SCRATCH_BYTES: usize = 96 * 1024;
     const CLOCK_HZ: u32 = 168_000_000;
 
-    type Flash = ChipFlash<Sectors>;
+    /// Only the sectors of 128 KB are used.
+    type Flash = ChipFlash<Stm32Flash<{ 128 * 1024 }>>;
 
     fn start() -> Self {
         let chip = embassy_stm32::init(clocks());
