@@ -38,7 +38,7 @@ use core::num::NonZeroUsize;
 
 use crate::rows::rows as rows_of;
 pub(crate) use compiler_barrier::compiler_barrier;
-#[cfg(any(test, feature = "write"))]
+#[cfg(any(test, feature = "write", feature = "unpacked"))]
 pub(crate) use plain::columns;
 #[cfg(all(any(test, feature = "write", not(dsp)), not(target_arch = "x86_64")))]
 pub(crate) use plain::dot_pairs;

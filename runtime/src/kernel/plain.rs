@@ -36,7 +36,7 @@ pub(crate) fn dot_rows<const ROWS: usize>(weights: &[[i8; ROWS]], v: &[i16], acc
 
 /// The two columns of four rows in a word of rows `i f` and a word of rows `g o`. Each half of a word is 256·a + b, the
 /// lower half for the first column. `a` can only exceed an i8 in a file that is not checked yet.
-#[cfg(any(test, feature = "write", not(dsp)))]
+#[cfg(any(test, feature = "write", feature = "unpacked", not(dsp)))]
 #[inline(always)]
 pub(crate) fn columns([first, second]: [i32; 2]) -> [[i32; 4]; 2] {
     let column = |v: i32, w: i32| [(v + 128) >> 8, i32::from(v as i8), (w + 128) >> 8, i32::from(w as i8)];

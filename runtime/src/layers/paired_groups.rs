@@ -10,7 +10,7 @@ use super::paired::{Paired, Record, biases};
 use super::{State, Summary, gru, rnn};
 use crate::features;
 use crate::invariant::Guaranteed;
-#[cfg(any(test, feature = "write"))]
+#[cfg(any(test, feature = "write", feature = "unpacked"))]
 use crate::kernel::columns;
 #[cfg(dsp)]
 use crate::kernel::dsp::{FourRows, Parts, Turns, Vectors};
@@ -249,7 +249,7 @@ fn gru_unit(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> (i32, i16) {
     gru::unit(x, h, shift, state)
 }
 
-#[cfg(any(test, feature = "write"))]
+#[cfg(any(test, feature = "write", feature = "unpacked"))]
 impl RecordRow<'_> {
     /// The weights of one projection.
     pub(crate) fn weights(&self, recurrent: bool) -> impl Iterator<Item = i8> {

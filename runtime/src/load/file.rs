@@ -94,7 +94,7 @@ impl<'a> File<'a> {
 
     /// Returns true if all entries are recorded.
     pub(crate) fn is_indexed(&self) -> bool {
-        self.entries != 0 && self.entries <= INDEXED
+        self.entries != 0 && self.entries <= self.index.names.len()
     }
 
     pub(crate) fn is_refused(&self) -> bool {
