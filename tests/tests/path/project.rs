@@ -13,7 +13,8 @@ use tern_tests::{argument, firmware, firmware_of, folder, root, stdout_of, tern,
 /// Makes a project, trains and exports its model, and builds its firmware with the `tern-runtime` of this repository.
 /// Returns its folder and the ELF file.
 fn project(name: &str, options: &[&str], training: &[&str]) -> (PathBuf, PathBuf) {
-    let project = folder("projects").join(name);
+    // Each test has a folder of its own: they run at the same time.
+    let project = folder(&format!("project-{name}")).join(name);
     stdout_of(tern().arg("new").arg(&project).args(options));
     stdout_of(tern().current_dir(&project).args(["train", "recipe.toml", "-o", "model"]).args(training));
     stdout_of(tern().current_dir(&project).args(["export", "model", "-o", "firmware/model.safetensors"]));
