@@ -15,6 +15,8 @@ use crate::{firmware, repo};
 const BEGIN: &str = "<!-- cargo xtask boards --write -->\n";
 /// The line after it.
 const END: &str = "<!-- end -->\n";
+/// The board that the tests run in the emulator rp2040js.
+const RP2040JS_BOARD: &str = "pico";
 
 /// Builds the firmware of all boards and prints the tables. With `write` they are also written into `docs/boards.md`.
 pub fn run(write: bool) -> Result<()> {
@@ -53,7 +55,7 @@ fn place(text: &str, from: usize) -> Result<std::ops::Range<usize>> {
 
 fn table() -> Result<String> {
     let mut table = String::from(
-        "| board | processor | program, of its flash | RAM before the stack, of | scratch in it | model slot | run |\n\
+        "| board | processor | program / its flash | reserved RAM / RAM | scratch | model slot | run |\n\
          |---|---|---|---|---|---|---|\n",
     );
     for board in BOARDS {
@@ -62,43 +64,48 @@ fn table() -> Result<String> {
     Ok(table)
 }
 
-/// The table of the console's features: the flash that each takes on the default board.
+/// The table of the console's features: the flash of the firmware for the default board with all of them, and the flash
+/// that it saves without each one.
 fn features() -> Result<String> {
     let features = firmware::features()?;
     let names: Vec<_> =
         features.iter().map(|(name, _)| name.as_str()).filter(|name| *name != firmware::SIGNED).collect();
     let full = firmware::size_with(DEFAULT, &names)?.flash_bytes;
     let mut table = format!(
-        "| feature | what the console has with it | bytes |\n|---|---|---|\n| `full` | all of these | {} |\n",
+        "| feature | purpose | flash in bytes |\n|---|---|---|\n| `full` | all features but `signed` | {} in total |\n",
         grouped(full)
     );
     for (name, purpose) in &features {
         if name == firmware::SIGNED {
             let with = firmware::size_with(DEFAULT, &[&names[..], &[firmware::SIGNED]].concat())?.flash_bytes;
-            table += &format!("| `{name}`, not in `full` | {purpose} | {} |\n", grouped(with.saturating_sub(full)));
+            table += &format!("| `{name}`, not in `full` | {purpose} | {} more with it |\n", grouped(with.saturating_sub(full)));
             continue;
         }
         let others: Vec<_> = names.iter().copied().filter(|other| other != name).collect();
         // A build without cells of its own takes those of the minimal console.
         let others = if name == "models" { [&others[..], &["minimal"]].concat() } else { others };
         let without = firmware::size_with(DEFAULT, &others)?.flash_bytes;
-        table += &format!("| `{name}` | {purpose} | {} |\n", grouped(full.saturating_sub(without)));
+        table += &format!("| `{name}` | {purpose} | {} less without it |\n", grouped(full.saturating_sub(without)));
     }
     for board in BOARDS.iter().filter(|board| board.features == Features::Minimal) {
         let bytes = grouped(firmware::size_with(board, &["minimal"])?.flash_bytes);
-        table += &format!("| `minimal` | none of these, on `{}` | {bytes} |\n", board.name);
+        table += &format!("| `minimal` | no feature, on `{}` | {bytes} in total |\n", board.name);
     }
     Ok(table)
 }
 
 fn row(board: &Board, image: &Image) -> Result<String> {
-    let Board { name, processor, slot, .. } = board;
+    let Board { name, processor, slot, .. } = *board;
     let (flash, ram) = (kb(image.symbol("__flash_bytes")?), kb(image.symbol("__ram_bytes")?));
     let (used_flash, static_ram) = (grouped(image.flash_bytes), grouped(image.ram_bytes));
     let (scratch, slot) = (kb(image.variable("SCRATCH")?), kb(slot.bytes.into()));
-    let run = if board.emulator.is_some() { "in QEMU, by the tests" } else { "built only" };
+    let run = match board.emulator {
+        Some(_) => "in QEMU, by the tests",
+        None if name == RP2040JS_BOARD => "in rp2040js, by the tests",
+        None => "built only",
+    };
     Ok(format!(
-        "| `{name}` | {processor} | {used_flash}, {flash} | {static_ram}, {ram} | {scratch} | {slot} | {run} |\n"
+        "| `{name}` | {processor} | {used_flash} / {flash} | {static_ram} / {ram} | {scratch} | {slot} | {run} |\n"
     ))
 }
 
