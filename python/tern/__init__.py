@@ -1,4 +1,4 @@
-"""Trains small RNN, GRU and LSTM models, and runs them in integers with the bits of a microcontroller.
+"""Trains small RNN, GRU and LSTM models, and runs them in integer arithmetic, bit for bit as on a microcontroller.
 
 >>> import tern
 >>> model = tern.train("messages.csv", epochs=10)
