@@ -11,7 +11,7 @@ pub use predictions::{classification, forecast, generated, generation_cost, next
 pub use slots::{activated, boot_events, erased, invitation, loaded, models, request_failed, rolled_back};
 
 use crate::command::COMMANDS;
-use crate::display::{Counted, Form, Json, Long, Plain, list};
+use crate::display::{Counted, Form, Json, Long, Visible, list};
 use crate::engine::Engine;
 use crate::golden::{Mismatch, SelfTest};
 use crate::info::PROTOCOL;
@@ -24,7 +24,7 @@ pub fn labels(engine: &Engine<'_>, form: Form, out: &mut dyn Write) -> fmt::Resu
     match form {
         Form::Human => labels.enumerate().try_for_each(|(class, label)| {
             let line_end = if class > 0 { "\r\n" } else { "" };
-            write!(out, "{line_end}{class:3}  {}", Plain(label))
+            write!(out, "{line_end}{class:3}  {}", Visible(label))
         }),
         Form::Machine => {
             write!(out, r#"{{"labels":["#)?;

@@ -9,7 +9,7 @@ use tern_runtime::TooLong;
 use thiserror::Error;
 
 use crate::command::CommandInfo;
-use crate::display::{self, Form, Screen};
+use crate::display::{self, Form, Terminal};
 use crate::engine::InputError;
 use crate::loaded_model::Refusal;
 use crate::{line, queue};
@@ -56,9 +56,9 @@ pub enum ConsoleError {
 
 impl ConsoleError {
     /// Writes the error without a line end.
-    pub fn write(&self, form: Form, screen: Screen, out: &mut dyn Write) -> fmt::Result {
+    pub fn write(&self, form: Form, terminal: Terminal, out: &mut dyn Write) -> fmt::Result {
         // For a program, this leaves the JSON object open for further fields.
-        display::error(self.code(), self, form, screen, out)?;
+        display::error(self.code(), self, form, terminal, out)?;
         if form == Form::Human {
             return Ok(());
         }
@@ -106,7 +106,7 @@ mod tests {
 
     fn written(error: ConsoleError, form: Form) -> String {
         let mut out = String::new();
-        error.write(form, Screen::default(), &mut out).unwrap();
+        error.write(form, Terminal::default(), &mut out).unwrap();
         out
     }
 

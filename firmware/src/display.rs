@@ -28,10 +28,11 @@ impl Form {
     }
 }
 
-/// Writes an error. The JSON object stays open, for more fields.
-pub fn error(code: &str, error: &dyn Display, form: Form, screen: Screen, out: &mut dyn Write) -> fmt::Result {
+/// Writes an error in the given form. In JSON, the caller may add fields and writes the closing `}`. `code`: the
+/// machine-readable name of the error.
+pub fn error(code: &str, error: &dyn Display, form: Form, terminal: Terminal, out: &mut dyn Write) -> fmt::Result {
     if form == Form::Human {
-        return write!(out, "{} {error}", Painted(Paint::Red.on(screen), "error:"));
+        return write!(out, "{} {error}", Painted(Paint::Red.on(terminal), "error:"));
     }
     write!(out, r#"{{"error":"{code}","message":""#)?;
     // The message may quote names from an untrusted file.
@@ -74,9 +75,9 @@ fn escape(text: &str, out: &mut dyn Write) -> fmt::Result {
 
 /// Displays a string with its control characters escaped, so that a string from an untrusted file cannot control the
 /// terminal.
-pub struct Plain<'t>(pub &'t str);
+pub struct Visible<'t>(pub &'t str);
 
-impl Display for Plain<'_> {
+impl Display for Visible<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in self.0.chars() {
             match c {
@@ -91,19 +92,19 @@ impl Display for Plain<'_> {
     }
 }
 
-/// As [`Plain`], for text of several lines: LF becomes CR LF.
-pub struct PlainLines<'w>(pub &'w mut dyn Write);
+/// Escapes the control characters of what is written to it, as [`Visible`] does, except that LF becomes CR LF.
+pub struct VisibleLines<'w>(pub &'w mut dyn Write);
 
-impl Write for PlainLines<'_> {
+impl Write for VisibleLines<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for (i, line) in text.split('\n').enumerate() {
-            write!(self.0, "{}{}", if i > 0 { "\r\n" } else { "" }, Plain(line))?;
+            write!(self.0, "{}{}", if i > 0 { "\r\n" } else { "" }, Visible(line))?;
         }
         Ok(())
     }
 }
 
-/// Writes the elements of a JSON array, separated by commas.
+/// Writes the elements of a JSON array, separated by commas, without the brackets.
 pub fn list<T: Display>(out: &mut dyn Write, elements: impl Iterator<Item = T>) -> fmt::Result {
     for (i, element) in elements.enumerate() {
         let comma = if i > 0 { "," } else { "" };
@@ -136,7 +137,7 @@ impl Display for Percent {
 pub struct Bar(pub u32);
 
 impl Bar {
-    /// Columns of the fraction 1.
+    /// The width of a full bar (fraction 1), in columns.
     pub const WIDTH: u32 = 20;
 }
 
@@ -149,9 +150,10 @@ impl Display for Bar {
     }
 }
 
-/// The abilities of a person's terminal.
+/// The capabilities of a terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Screen {
+pub struct Terminal {
+    /// True if the terminal shows ANSI colours.
     pub has_colors: bool,
 }
 
@@ -160,21 +162,21 @@ pub struct Screen {
 pub enum Paint {
     /// The terminal's default.
     Plain,
-    /// The predicted label.
+    /// Bold, for the predicted label.
     Bold,
-    /// A bar.
+    /// Green, for bars.
     Green,
-    /// An error.
+    /// Red, for errors.
     Red,
 }
 
 impl Paint {
-    /// This on a screen with colours, and [`Plain`](Paint::Plain) on others.
-    pub fn on(self, screen: Screen) -> Paint {
-        if COLORS && screen.has_colors { self } else { Paint::Plain }
+    /// Returns this paint for a terminal with colours, and [`Plain`](Paint::Plain) for others.
+    pub fn on(self, terminal: Terminal) -> Paint {
+        if COLORS && terminal.has_colors { self } else { Paint::Plain }
     }
 
-    /// The escape sequence that begins it, "select graphic rendition".
+    /// The ANSI escape sequence (SGR) that turns this colour or weight on; empty for [`Plain`](Paint::Plain).
     fn start(self) -> &'static str {
         match self {
             Paint::Plain => "",
@@ -226,7 +228,7 @@ impl Display for Long {
     }
 }
 
-/// The width of a name on the terminal, in characters, as [`Plain`] displays it.
+/// The width of a name on the terminal, in characters, as [`Visible`] displays it.
 pub fn width(name: &str) -> usize {
     let width = |c: char| match c {
         '\t' | '\r' | '\n' => 2,
@@ -254,17 +256,17 @@ mod tests {
     #[test]
     fn strings_are_escaped() {
         assert_eq!(Json("a\"b\\c\n\u{1}\u{7f}é").to_string(), r#""a\"b\\c\n\u0001\u007fé""#);
-        assert_eq!(Plain("a\x1b[2J\u{9b}é\"").to_string(), "a\\u{1b}[2J\\u{9b}é\"");
+        assert_eq!(Visible("a\x1b[2J\u{9b}é\"").to_string(), "a\\u{1b}[2J\\u{9b}é\"");
     }
 
     #[test]
     fn the_width_is_that_of_the_displayed_name() {
         let chars = (0..=0x120).filter_map(char::from_u32);
         for name in chars.map(|c| c.to_string()).chain(["a\tb\u{7f}é".to_string()]) {
-            assert_eq!(width(&name), Plain(&name).to_string().chars().count(), "{name:?}");
+            assert_eq!(width(&name), Visible(&name).to_string().chars().count(), "{name:?}");
             // As the standard library escapes them.
             let escaped = name.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.into() });
-            assert_eq!(Plain(&name).to_string(), escaped.collect::<std::string::String>());
+            assert_eq!(Visible(&name).to_string(), escaped.collect::<std::string::String>());
         }
     }
 
@@ -281,7 +283,7 @@ mod tests {
     fn bars_have_eighths_of_a_column() {
         assert_eq!([0, 200, 410, 32768, 65536].map(|p| Bar(p).to_string().chars().count()), [0, 0, 1, 10, 20]);
         assert_eq!(Bar(32768 + 3 * 410).to_string(), "██████████▍");
-        let red = |has_colors| Painted(Paint::Red.on(Screen { has_colors }), "x").to_string();
+        let red = |has_colors| Painted(Paint::Red.on(Terminal { has_colors }), "x").to_string();
         assert_eq!([red(true), red(false)], ["\x1b[31mx\x1b[0m", "x"]);
     }
 

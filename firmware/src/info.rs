@@ -4,7 +4,7 @@ use core::fmt::{self, Write};
 
 use tern_runtime::{Config, Input, Task};
 
-use crate::display::{Counted, Escaped, Form, Json, Plain};
+use crate::display::{Counted, Escaped, Form, Json, Visible};
 use crate::engine::Engine;
 use crate::features::TASKS;
 use crate::loaded_model::Refusal;
@@ -36,7 +36,7 @@ pub fn banner(board: &Board, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt
     match loaded {
         Ok(engine) => {
             let (model, config) = (engine.model(), engine.model().config());
-            let (name, kind) = (Plain(model.name()), Kind(config));
+            let (name, kind) = (Visible(model.name()), Kind(config));
             let (bytes, crc32) = (engine.file_bytes(), engine.crc32());
             write!(out, "model `{name}`: {kind}, {bytes} bytes, crc32 {crc32:08x}\r\n")?;
         }
@@ -81,7 +81,7 @@ pub fn info(board: &Board, loaded: Loaded<'_, '_>, form: Form, out: &mut dyn Wri
         Ok(engine) => {
             let (model, config) = (engine.model(), engine.model().config());
             let golden = model.golden().count();
-            write!(out, "model       {}\r\n", Plain(model.name()))?;
+            write!(out, "model       {}\r\n", Visible(model.name()))?;
             write!(out, "file        {} bytes, crc32 {:08x}, ", engine.file_bytes(), engine.crc32())?;
             write!(out, "format {}, {golden} golden examples\r\n", tern_runtime::FORMAT)?;
             write!(out, "kind        {}\r\n", Kind(config))?;

@@ -6,7 +6,7 @@ use tern_runtime::text::{Detokenizer, TokenizerKind};
 use tern_runtime::{Model, Ranked};
 
 use crate::display::{
-    Bar, Counted, Decimal, Escaped, Form, Json, Long, Paint, Painted, Percent, Plain, Screen, list, width,
+    Bar, Counted, Decimal, Escaped, Form, Json, Long, Paint, Painted, Percent, Terminal, Visible, list, width,
 };
 use crate::engine::{Answer, Engine, Generated, Sampling, StepAnswer};
 use crate::features::COLORS;
@@ -23,11 +23,11 @@ pub fn classification(
     engine: &Engine<'_>,
     answer: Answer,
     form: Form,
-    screen: Screen,
+    terminal: Terminal,
     out: &mut dyn Write,
 ) -> fmt::Result {
     if form == Form::Human {
-        return ranking(engine, answer, DEFAULT_SHOWN, screen, out);
+        return ranking(engine, answer, DEFAULT_SHOWN, terminal, out);
     }
     let best = engine.ranking().next().filter(|_| answer.is_known());
     let refused = best.and_then(|class| engine.refuses(class));
@@ -56,11 +56,11 @@ pub fn top(
     answer: Answer,
     count: usize,
     form: Form,
-    screen: Screen,
+    terminal: Terminal,
     out: &mut dyn Write,
 ) -> fmt::Result {
     if form == Form::Human {
-        return ranking(engine, answer, count, screen, out);
+        return ranking(engine, answer, count, terminal, out);
     }
     write!(out, r#"{{"top":["#)?;
     let mut comma = "";
@@ -75,17 +75,17 @@ pub fn top(
 
 /// One line with a bar for each of the `count` most probable labels, and a line with the cost. Where the model refuses
 /// to answer, another line comes first.
-fn ranking(engine: &Engine<'_>, answer: Answer, count: usize, screen: Screen, out: &mut dyn Write) -> fmt::Result {
+fn ranking(engine: &Engine<'_>, answer: Answer, count: usize, terminal: Terminal, out: &mut dyn Write) -> fmt::Result {
     if !answer.is_known() {
         write!(out, "unknown input   ")?;
         return costs(answer, out);
     }
     if engine.ranking().next().and_then(|class| engine.refuses(class)) == Some(true) {
-        write!(out, "{}: no label fits\r\n", Painted(Paint::Bold.on(screen), Plain("refused")))?;
+        write!(out, "{}: no label fits\r\n", Painted(Paint::Bold.on(terminal), Visible("refused")))?;
     }
     let columns = engine.ranking().take(count).map(|class| width(engine.label(class))).max().unwrap_or(0);
     for (rank, class) in engine.ranking().take(count).enumerate() {
-        row(rank, engine.label(class), columns, engine.probability(class), screen, out)?;
+        row(rank, engine.label(class), columns, engine.probability(class), terminal, out)?;
     }
     let classes = engine.logits().len();
     if count == DEFAULT_SHOWN && classes > count {
@@ -95,25 +95,32 @@ fn ranking(engine: &Engine<'_>, answer: Answer, count: usize, screen: Screen, ou
 }
 
 /// A line with a name, padded to `columns`, its probability (Q16) and a bar. The name of the first rank is bold.
-fn row(rank: usize, name: &str, columns: usize, probability: u32, screen: Screen, out: &mut dyn Write) -> fmt::Result {
+fn row(
+    rank: usize,
+    name: &str,
+    columns: usize,
+    probability: u32,
+    terminal: Terminal,
+    out: &mut dyn Write,
+) -> fmt::Result {
     /// Below this probability (Q16), half an eighth of a column, the bar is empty.
     const MIN_BAR: u32 = (1 << 16) / (2 * 8 * Bar::WIDTH) + 1;
     let name_paint = if rank == 0 { Paint::Bold } else { Paint::Plain };
     let padding = columns.saturating_sub(width(name));
-    write!(out, "{}{:padding$} {}", Painted(name_paint.on(screen), Plain(name)), "", Percent(probability))?;
+    write!(out, "{}{:padding$} {}", Painted(name_paint.on(terminal), Visible(name)), "", Percent(probability))?;
     if COLORS && probability >= MIN_BAR {
-        write!(out, "  {}", Painted(Paint::Green.on(screen), Bar(probability)))?;
+        write!(out, "  {}", Painted(Paint::Green.on(terminal), Bar(probability)))?;
     }
     out.write_str("\r\n")
 }
 
 /// The prediction after one token of a streamed text.
-pub fn step(step: &StepAnswer<'_>, label: &str, screen: Screen, out: &mut dyn Write) -> fmt::Result {
+pub fn step(step: &StepAnswer<'_>, label: &str, terminal: Terminal, out: &mut dyn Write) -> fmt::Result {
     const TOKEN_COLUMNS: usize = 16;
     let padding = TOKEN_COLUMNS.saturating_sub(width(step.token));
-    write!(out, "{}{:padding$} ", Plain(step.token), "")?;
+    write!(out, "{}{:padding$} ", Visible(step.token), "")?;
     let (rank, label_columns) = (0, 0);
-    row(rank, label, label_columns, step.probability, screen, out)
+    row(rank, label, label_columns, step.probability, terminal, out)
 }
 
 fn costs(answer: Answer, out: &mut dyn Write) -> fmt::Result {
@@ -150,7 +157,7 @@ pub fn next(
     answer: Answer,
     count: Option<usize>,
     form: Form,
-    screen: Screen,
+    terminal: Terminal,
     out: &mut dyn Write,
 ) -> fmt::Result {
     let model = engine.model();
@@ -172,7 +179,7 @@ pub fn next(
     }
     let columns = ranks.iter().map(|rank| width(token_name(model, rank.class, &mut [0; 4]))).max().unwrap_or(0);
     for (rank, &Ranked { class: id, .. }) in ranks.iter().enumerate() {
-        row(rank, token_name(model, id, &mut [0; 4]), columns, logits.probability(id), screen, out)?;
+        row(rank, token_name(model, id, &mut [0; 4]), columns, logits.probability(id), terminal, out)?;
     }
     costs(answer, out)
 }
@@ -218,7 +225,7 @@ pub fn forecast(engine: &mut Engine<'_>, answer: Answer, form: Form, out: &mut d
         return json_costs(answer, out);
     }
     for value in values {
-        write!(out, "{}  {value}\r\n", Plain(value.0.name))?;
+        write!(out, "{}  {value}\r\n", Visible(value.0.name))?;
     }
     write!(out, "{}, {}", Counted(answer.tokens.into(), "step"), Counted(answer.ticks, "tick"))
 }

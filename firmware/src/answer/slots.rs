@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write};
 
-use crate::display::{Counted, Form, Screen, error};
+use crate::display::{Counted, Form, Terminal, error};
 use crate::flash::Partition;
 use crate::request::RequestError;
 use crate::slots::{BootEvent, Slot, SlotIndex, Slots, State, Store};
@@ -107,6 +107,6 @@ pub fn erased(index: SlotIndex, form: Form, out: &mut dyn Write) -> fmt::Result 
 
 /// Answers a request that failed.
 pub fn request_failed(failure: &RequestError, form: Form, out: &mut dyn Write) -> fmt::Result {
-    error(failure.code(), failure, form, Screen::default(), out)?;
+    error(failure.code(), failure, form, Terminal::default(), out)?;
     out.write_str(if form == Form::Machine { "}" } else { "" })
 }

@@ -8,7 +8,7 @@ use super::{Console, Mode};
 use crate::answer;
 use crate::command::{self, Command, Line, Setting};
 use crate::console_error::ConsoleError;
-use crate::display::{Form, PlainLines};
+use crate::display::{Form, VisibleLines};
 use crate::engine::{Answer, Engine};
 use crate::features::{COLORS, DIAGNOSTICS, LOG, TASKS};
 use crate::frame::{self, Frame};
@@ -98,7 +98,7 @@ impl<P: Port> Console<'_, P> {
     }
 
     fn dispatch_to_model(&mut self, command: Command<'_>, form: Form) -> Result<(), P::Error> {
-        let screen = self.screen();
+        let terminal = self.terminal();
         let Console { port, engine, frame, stats, sampling, .. } = self;
         let engine = match engine {
             Ok(engine) => engine,
@@ -130,7 +130,9 @@ impl<P: Port> Console<'_, P> {
                 match answer.or(engine.last_answer()) {
                     Some(Answer { error: Some(error), .. }) => return self.fail(ConsoleError::Input(error), form),
                     Some(answer) => {
-                        frame::write_answer(port, frame, |out| answer::top(engine, answer, count, form, screen, out))?;
+                        frame::write_answer(port, frame, |out| {
+                            answer::top(engine, answer, count, form, terminal, out)
+                        })?;
                     }
                     None => return self.fail(ConsoleError::NoText, form),
                 }
@@ -157,16 +159,16 @@ impl<P: Port> Console<'_, P> {
 
     /// Shows the prediction for a complete text: labels, the `count` most probable next tokens, or a forecast.
     pub(super) fn show_prediction(&mut self, answer: Answer, count: Option<usize>, form: Form) -> Result<(), P::Error> {
-        let screen = self.screen();
+        let terminal = self.terminal();
         let Console { port, engine: Ok(engine), frame, stats, .. } = self else { return Ok(()) };
         stats.add(&answer);
         if let Some(error) = answer.error {
             return self.fail(ConsoleError::Input(error), form);
         }
         frame::write_answer(port, frame, |out| match engine.task() {
-            Task::LanguageModel if TASKS => answer::next(engine, answer, count, form, screen, out),
+            Task::LanguageModel if TASKS => answer::next(engine, answer, count, form, terminal, out),
             Task::Forecast if TASKS => answer::forecast(engine, answer, form, out),
-            _ => answer::classification(engine, answer, form, screen, out),
+            _ => answer::classification(engine, answer, form, terminal, out),
         })?;
         self.end_answer(form)
     }
@@ -185,10 +187,10 @@ impl<P: Port> Console<'_, P> {
             let vocabulary = model.vocabulary();
             let mut detokenizer = Detokenizer::new(model.config().tokenizer.kind, text);
             let generated = engine.generate(count, *sampling, port, |port, id| {
-                print(port, |out| detokenizer.write(id, vocabulary.token(id).unwrap_or(""), &mut PlainLines(out)))
+                print(port, |out| detokenizer.write(id, vocabulary.token(id).unwrap_or(""), &mut VisibleLines(out)))
             })?;
             print(port, |out| {
-                detokenizer.finish(&mut PlainLines(out))?;
+                detokenizer.finish(&mut VisibleLines(out))?;
                 answer::generation_cost(generated, out)
             })?;
         } else {

@@ -8,7 +8,7 @@ use super::{Console, Mode};
 use crate::command;
 use crate::completion::completion;
 use crate::console_error::ConsoleError;
-use crate::display::{Form, Screen};
+use crate::display::{Form, Terminal};
 use crate::engine::Engine;
 use crate::features::{COLORS, EDITING};
 use crate::frame;
@@ -147,8 +147,8 @@ impl<P: Port> Console<'_, P> {
 
     /// Answers with an error.
     pub(super) fn fail(&mut self, error: ConsoleError, form: Form) -> Result<(), P::Error> {
-        let screen = self.screen();
-        frame::write_answer(&mut self.port, &mut self.frame, |out| error.write(form, screen, out))?;
+        let terminal = self.terminal();
+        frame::write_answer(&mut self.port, &mut self.frame, |out| error.write(form, terminal, out))?;
         self.end_answer(form)
     }
 
@@ -174,8 +174,8 @@ impl<P: Port> Console<'_, P> {
     }
 
     /// The abilities of the person's terminal.
-    pub(super) fn screen(&self) -> Screen {
-        Screen { has_colors: COLORS && self.colors.unwrap_or(self.is_terminal) }
+    pub(super) fn terminal(&self) -> Terminal {
+        Terminal { has_colors: COLORS && self.colors.unwrap_or(self.is_terminal) }
     }
 
     pub(super) fn prompt(&mut self) -> Result<(), P::Error> {

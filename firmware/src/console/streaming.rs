@@ -46,7 +46,7 @@ impl<P: Port> Console<'_, P> {
     /// Passes the streamed bytes to the runtime; the first bytes after a finished text begin a new one. A person sees
     /// the prediction while the text arrives.
     pub(super) fn feed_pending(&mut self) -> Result<(), P::Error> {
-        let screen = self.screen();
+        let terminal = self.terminal();
         let Console { port, engine: Ok(engine), mode: Mode::Stream(stream), pending, frame, .. } = self else {
             debug_assert!(self.pending.is_empty(), "only the streaming mode collects bytes");
             return Ok(());
@@ -69,7 +69,7 @@ impl<P: Port> Console<'_, P> {
                 if result.is_ok() && (is_typed || stream.shown_class != Some(step.class)) {
                     stream.shown_class = Some(step.class);
                     let label = labels.get(step.class).unwrap_or("");
-                    result = print(port, |out| answer::step(&step, label, screen, out));
+                    result = print(port, |out| answer::step(&step, label, terminal, out));
                 }
             });
         } else {
