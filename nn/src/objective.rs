@@ -123,8 +123,7 @@ impl Objective {
         }
     }
 
-    /// Computes the loss of `outputs`, `[rows, outputs]`. `share`: the weight of each row in the gradient, 1 / rows of
-    /// the batch.
+    /// Computes the loss of `outputs`, `[rows, outputs]`. `share`: the factor of the gradient, 1 / rows of the batch.
     pub fn loss(&self, outputs: &[f32], targets: &Targets, share: f64) -> Loss {
         match (self, targets) {
             (Objective::Classes(classes), Targets::Classes { labels, teacher }) if outputs.len() == labels.len() => {

@@ -41,16 +41,16 @@ impl DeviceTargets {
 pub struct DeviceObjective {
     smoothing: f32,
     teacher_weight: f32,
-    /// The weight of an example of each label; `None` for ones.
+    /// The class weights, `[labels]`; `None` if every weight is 1.
     weights: Option<Tensor>,
 }
 
 /// The loss of a batch on a device.
 #[derive(Clone, Debug)]
 pub struct DeviceLoss {
-    /// The gradient with respect to the outputs, `[rows, outputs]`, then the loss of each row and 1 for each correct
-    /// row, 0 for the others, `[rows]` each.
-    values: Tensor,
+    /// Three arrays in one buffer: the gradient with respect to the outputs, `[rows, outputs]`; the loss of each row,
+    /// `[rows]`; and 1 for each correctly predicted row, 0 for the others, `[rows]`.
+    buffer: Tensor,
     rows: usize,
 }
 
@@ -68,7 +68,8 @@ impl DeviceObjective {
         })
     }
 
-    /// Computes the loss of `outputs`, `[rows, outputs]`. `share`: the weight of each row in the gradient.
+    /// Computes the loss of `outputs`, `[rows, outputs]`. `share`: the factor of the gradient, as in
+    /// [`Loss::gradient`](crate::objective::Loss::gradient).
     pub fn loss(&self, outputs: &Tensor, targets: &DeviceTargets, share: f64) -> Result<DeviceLoss> {
         let (rows, width) = outputs.dims2()?;
         let (outputs, share) = (outputs.detach().contiguous()?, Argument::Float(share as f32));
@@ -85,6 +86,7 @@ impl DeviceObjective {
                     read(labels),
                     weights,
                     Argument::read_or_null(teacher.as_ref()),
+                    // The binary kernel takes the number of rows, the other one the number of outputs.
                     Argument::int(if width == 1 { rows } else { width }),
                     smoothing,
                     Argument::Float(teacher_weight),
@@ -103,33 +105,35 @@ impl DeviceObjective {
                 Launch::one_thread_each("squared_error", rows, arguments)
             }
         };
-        Ok(DeviceLoss { values: launch.write_new(size + 2 * rows, outputs.device())?, rows })
+        Ok(DeviceLoss { buffer: launch.write_new(size + 2 * rows, outputs.device())?, rows })
     }
 }
 
 impl DeviceLoss {
-    /// A scalar whose gradient with respect to `outputs` is that of the loss.
+    /// A scalar for automatic differentiation: its gradient with respect to `outputs` is the gradient of the loss. Its
+    /// value is not the loss.
     pub fn scalar(&self, outputs: &Tensor) -> Result<Tensor> {
-        let gradient = self.values.narrow(0, 0, outputs.elem_count())?.reshape(outputs.shape())?;
+        let gradient = self.buffer.narrow(0, 0, outputs.elem_count())?.reshape(outputs.shape())?;
         (outputs * gradient)?.sum_all()
     }
 
     /// The figures of a step, without the gradients: see [`Figures`].
     pub fn figures(&self) -> Result<Figures> {
-        let start = self.values.elem_count() - 2 * self.rows;
+        let start = self.buffer.elem_count() - 2 * self.rows;
         let arguments = vec![
-            Argument::Read(&self.values, start),
-            Argument::Read(&self.values, start + self.rows),
+            Argument::Read(&self.buffer, start),
+            Argument::Read(&self.buffer, start + self.rows),
             Argument::int(self.rows),
             Argument::Write(0),
         ];
-        let figures = Tensor::zeros(3, DType::F64, self.values.device())?;
+        let figures = Tensor::zeros(3, DType::F64, self.buffer.device())?;
         Launch::combining("sum_losses", 1, arguments).write(&figures)?;
         Ok(Figures(figures))
     }
 }
 
-/// The sum of the losses, the number of correct predictions and the squared norm of the gradients, on the device.
+/// The figures of a training step on the device, `[3]` in f64: the sum of the losses, the number of correct predictions,
+/// and the squared norm of the gradients.
 #[derive(Clone, Debug)]
 pub struct Figures(Tensor);
 
