@@ -14,7 +14,9 @@ use crate::load::file::{Fault, File};
 #[cfg(feature = "widths")]
 use tern_format::Cell as CellKind;
 
-/// The folded tokens, if there are any, checked by condition 5 of docs/arithmetic.md, "No accumulator overflows".
+/// Reads the folded tokens. Returns `None` if the file has none, if the model reads values, or if the feature `folding` is
+/// off. Refuses the file if the ids are not ascending or not in the vocabulary, or if a sum breaks condition 5 of
+/// docs/arithmetic.md, "No accumulator overflows".
 #[cfg_attr(feature = "errors", inline)]
 pub(super) fn read<'a>(
     file: &File<'a>,
@@ -23,7 +25,8 @@ pub(super) fn read<'a>(
 ) -> Option<features::Folding<Folded<'a>>> {
     let tensors = [Tensor::FOLDED_SUMS, Tensor::FOLDED_SUMS_REVERSE];
     let has = |tensor: &Tensor| file.has(tensor.name_hash());
-    if !FOLDING || config.reads_values() || !has(&Tensor::FOLDED_IDS) && !tensors.iter().any(has) {
+    let has_none = || !has(&Tensor::FOLDED_IDS) && !tensors.iter().any(has);
+    if !FOLDING || config.reads_values() || has_none() {
         return None;
     }
     let ids = file.list(Tensor::FOLDED_IDS);
@@ -37,14 +40,14 @@ pub(super) fn read<'a>(
     let mut folded = Folded { ids, ..Folded::NONE };
     for ((sums, cell), tensor) in folded.sums.iter_mut().zip(cells).zip(tensors).take(config.directions()) {
         // The shape of the biases; plain cells have no dimension for the gate.
-        let Summary { hidden_size: units, sums_of_unit: rows, .. } = cell.summary();
-        let shape = [ids.len() as u32, units as u32, if rows > 1 { rows as u32 } else { 0 }];
+        let Summary { hidden_size, sums_of_unit, .. } = cell.summary();
+        let shape = [ids.len() as u32, hidden_size as u32, if sums_of_unit > 1 { sums_of_unit as u32 } else { 0 }];
         *sums = file.words(tensor, shape);
-        folded.width = NonZeroUsize::new(units * rows).unwrap_or(NonZeroUsize::MIN);
-        for at in 0..units * rows {
-            let limits = limits(cell, at, rows);
-            let mut of_row = sums.iter().enumerate().skip(at).step_by(folded.width.get());
-            if let Some((index, _)) = of_row.find(|&(_, &sum)| !limits.contains(&sum.into())) {
+        folded.width = NonZeroUsize::new(hidden_size * sums_of_unit).unwrap_or(NonZeroUsize::MIN);
+        for sum_index in 0..hidden_size * sums_of_unit {
+            let limits = limits(cell, sum_index, sums_of_unit);
+            let mut sums_of_tokens = sums.iter().enumerate().skip(sum_index).step_by(folded.width.get());
+            if let Some((index, _)) = sums_of_tokens.find(|&(_, &sum)| !limits.contains(&sum.into())) {
                 file.refuse(Fault::Range { tensor, index });
             }
         }
@@ -52,33 +55,37 @@ pub(super) fn read<'a>(
     features::Folding::new(folded)
 }
 
-/// The range that the sums of one row must be in. `at`: the index of the row in the layer, with `rows` rows in a unit.
+/// The allowed range of one input sum. `sum_index`: the index of the sum in the layer, which has `sums_of_unit` sums for
+/// each hidden unit: 4 in an LSTM or GRU, 1 in a plain cell.
 #[cfg_attr(feature = "errors", inline)]
-fn limits(cell: &Cell<'_>, at: usize, rows: usize) -> RangeInclusive<i64> {
-    let (unit, row) = (at.checked_div(rows).unwrap_or(0), at.checked_rem(rows).unwrap_or(0));
+fn limits(cell: &Cell<'_>, sum_index: usize, sums_of_unit: usize) -> RangeInclusive<i64> {
+    let unit = sum_index.checked_div(sums_of_unit).unwrap_or(0);
+    let sum = sum_index.checked_rem(sums_of_unit).unwrap_or(0);
     match cell {
         // The fourth sum of a GRU unit is no input sum but the bias b_hn, which must equal that of the layer.
-        Cell::Gru(gru) if row == 3 => {
+        Cell::Gru(gru) if sum == 3 => {
             let bias = gru.bias.get(unit).map_or(0, |bias| bias[3].into());
             bias..=bias
         }
-        Cell::PairedGroups(layer) if row == 3 => {
+        Cell::PairedGroups(layer) if sum == 3 => {
+            // Row 2 is that of the candidate `n`, whose recurrent half has the bias b_hn.
             let bias = layer.row(unit, 2).map_or(0, |row| row.recurrent_bias.into());
             bias..=bias
         }
         #[cfg(feature = "widths")]
-        Cell::Rows(layer) if layer.kind == CellKind::Gru && row == 3 => {
+        Cell::Rows(layer) if layer.kind == CellKind::Gru && sum == 3 => {
             let [.., bias] = layer.bias(unit).map(i64::from);
             bias..=bias
         }
         _ => {
-            let bound = i64::from(input_bound(cell, unit, row));
+            let bound = i64::from(input_bound(cell, unit, sum));
             -bound..=bound
         }
     }
 }
 
-/// The largest absolute sum of one row of the input projection, as in condition 1.
+/// The bound on the absolute value of an input sum: condition 1 of docs/arithmetic.md. `gate`: the index of the row in its
+/// unit.
 #[cfg_attr(feature = "errors", inline)]
 fn input_bound(cell: &Cell<'_>, unit: usize, gate: usize) -> u32 {
     let (weights, columns, bias, gates) = match cell {
@@ -96,6 +103,7 @@ fn input_bound(cell: &Cell<'_>, unit: usize, gate: usize) -> u32 {
             let bias = layer.bias(unit).get(gate).copied().unwrap_or(0);
             return bounds::matrix_bound(&layer.weight_ih, unit * layer.kind.gates() + gate, bias);
         }
+        // Not reached: the loader makes no copies for hosts, and a model without recurrent layers has no sums.
         #[cfg(any(test, feature = "unpacked"))]
         Cell::Unpacked(_) => return 0,
         #[cfg(feature = "ngrams")]

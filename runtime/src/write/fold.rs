@@ -38,8 +38,11 @@ pub fn folded(model: &Model<'_>, ids: &[u32]) -> Vec<Tensor> {
             cell.sums(&x)
         });
         let sums: Vec<i32> = sums.collect();
-        let Summary { hidden_size: units, sums_of_unit: rows, .. } = cell.summary();
-        let shape = if rows > 1 { vec![ids.len(), units, rows] } else { vec![ids.len(), units] };
+        let Summary { hidden_size, sums_of_unit, .. } = cell.summary();
+        let mut shape = vec![ids.len(), hidden_size];
+        if sums_of_unit > 1 {
+            shape.push(sums_of_unit);
+        }
         tensors.push(Tensor::new(name, Dtype::I32, &shape, &sums));
     }
     tensors
