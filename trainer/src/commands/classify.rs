@@ -32,7 +32,7 @@ Examples:
   tern classify spam.tern --data test.csv --tcp 192.168.0.7:5555
 
 Each text is sent to the device. The label and the logits of its answer must be the integers that this computer
-computes from the same file; the exit status is 1 if one differs or a text is refused. Under QEMU instructions
+computes from the same file; the exit status is 1 if one differs or the device rejects a text. Under QEMU instructions
 are counted: those of the model, and those of the interrupts that receive the rest of the text meanwhile.")]
 pub struct Args {
     /// Device file that the device runs, signed or not
@@ -84,9 +84,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(hint) = target.emulation().and_then(Emulation::log_hint) {
         note(hint);
     }
-    let (differing, refused) = (tally.differences.len(), tally.refusals.len());
-    if differing + refused > 0 {
-        bail!("{differing} of {} answers differ from this computer's, {refused} texts were refused", tally.examples);
+    let (differing, rejected) = (tally.differences.len(), tally.rejections.len());
+    if differing + rejected > 0 {
+        let texts = tally.texts;
+        bail!("{differing} of {texts} answers differ from this computer's, the device rejected {rejected} texts");
     }
     Ok(())
 }
@@ -151,21 +152,21 @@ fn classify<L: Link>(
     let start = Instant::now();
     let mut streaming = client.stream(model.cost().macs_per_token)?;
     let mut next = 0;
-    while tally.examples < samples.len() {
+    while tally.texts < samples.len() {
         while next < samples.len() && streaming.outstanding() < queued {
             streaming.send(samples[next].example.text.as_bytes())?;
             next += 1;
         }
-        let sample = &samples[tally.examples];
+        let sample = &samples[tally.texts];
         let reply = streaming.reply()?.context("a text was sent and has no reply")?;
-        let lost_bytes = matches!(&reply, Reply::Refused(error) if error.code == "overflow");
+        let lost_bytes = matches!(&reply, Reply::Rejected(error) if error.code == "overflow");
         tally.add(sample, reply, model, &mut session);
         // The device may also have lost bytes of the texts sent ahead, so these are sent again.
         if lost_bytes && streaming.outstanding() > 0 {
             streaming.restart()?;
-            next = tally.examples;
+            next = tally.texts;
         }
-        on_answer(tally.examples);
+        on_answer(tally.texts);
     }
     tally.elapsed = start.elapsed();
     streaming.leave()?;

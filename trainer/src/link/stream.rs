@@ -41,8 +41,8 @@ pub struct Classification {
 pub enum Reply {
     /// The device classified the text.
     Answer(Classification),
-    /// The device refused the text.
-    Refused(DeviceError),
+    /// The device rejected the text with an error.
+    Rejected(DeviceError),
 }
 
 /// The device's counts at the end of the streaming mode.
@@ -219,7 +219,7 @@ impl<L: Link> Streaming<'_, L> {
             return Err(unexpected(&value, "no answer, since every text has one"));
         }
         let reply = if value.get("error").is_some() {
-            Reply::Refused(parse(&value, "an error with its message")?)
+            Reply::Rejected(parse(&value, "an error with its message")?)
         } else {
             self.answered += 1;
             Reply::Answer(parse(&value, "the answer to a text")?)

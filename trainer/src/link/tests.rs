@@ -278,7 +278,7 @@ fn an_overflow_is_returned_as_a_reply() {
     let texts = vec![b"free prize".to_vec(), b"call now".to_vec(), b"now".to_vec()];
     let (replies, _) = with_fake(6, Fault::Overflow(1), |mut client| stream_all(&mut client, &texts, 1));
     let replies = replies.unwrap();
-    assert!(matches!(&replies[1], Reply::Refused(error) if error.code == "overflow"), "{replies:?}");
+    assert!(matches!(&replies[1], Reply::Rejected(error) if error.code == "overflow"), "{replies:?}");
     assert!(matches!(&replies[2], Reply::Answer(_)));
 }
 

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use tern_runtime::{Answer, Model, TextSession};
+use tern_runtime::{Model, TextSession};
 
 use crate::data::Example;
 use crate::display::excerpt;
 use crate::link::{Classification, DeviceError, Reply};
 use crate::metrics::argmax;
 
-/// The number of characters of a text that a difference or a refusal shows.
+/// The number of characters of a text that a difference or a rejection shows.
 const EXCERPT_CHARS: usize = 60;
 
 /// A labelled text and its line in the file.
@@ -23,8 +23,8 @@ pub(super) struct Sample {
 
 /// The answer of the device or of this computer to a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Computed {
-    /// `None` if no token is in the vocabulary.
+pub(super) struct Answer {
+    /// `None` if no token is in the vocabulary, or if the model refuses to answer.
     pub(super) label: Option<String>,
     /// `[classes]`, Q16.
     pub(super) logits: Vec<i32>,
@@ -38,13 +38,13 @@ pub(super) struct Difference {
     pub(super) line: u64,
     /// The beginning of the text.
     pub(super) text: String,
-    pub(super) device: Computed,
-    pub(super) host: Computed,
+    pub(super) device: Answer,
+    pub(super) host: Answer,
 }
 
-/// A text that the device refused.
+/// A text that the device rejected: it answered with an error.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Refusal {
+pub(super) struct Rejection {
     pub(super) line: u64,
     /// The beginning of the text.
     pub(super) text: String,
@@ -56,22 +56,22 @@ pub(super) struct Refusal {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     /// Texts with a reply.
-    pub(super) examples: usize,
+    pub(super) texts: usize,
     /// Texts for which the device predicts the label of the table.
     pub(super) correct: usize,
-    /// Texts without a known token.
-    pub(super) without_label: usize,
+    /// Texts without a known token: unknown input.
+    pub(super) unknown_inputs: usize,
     /// Texts with a known token that the model refuses to answer.
-    pub(super) answers_refused: usize,
+    pub(super) refused: usize,
     /// Bytes of the texts.
     pub(super) bytes: u64,
     pub(super) tokens: u64,
     /// Tokens that are not in the vocabulary.
-    pub(super) unknown: u64,
+    pub(super) unknown_tokens: u64,
     /// Ticks of the device's clock for which the model ran.
-    pub(super) ticks: u64,
+    pub(super) model_ticks: u64,
     pub(super) differences: Vec<Difference>,
-    pub(super) refusals: Vec<Refusal>,
+    pub(super) rejections: Vec<Rejection>,
     /// Time from the first text sent to the last reply.
     pub(super) elapsed: Duration,
 }
@@ -80,43 +80,43 @@ impl Tally {
     /// Counts the device's reply to the next text.
     pub(super) fn add(&mut self, sample: &Sample, reply: Reply, model: &Model<'_>, session: &mut TextSession<'_>) {
         let Sample { example: Example { text, label }, line } = sample;
-        self.examples += 1;
+        self.texts += 1;
         self.bytes += text.len() as u64;
         let Classification { label: predicted, logits, tokens, unknown, ticks, .. } = match reply {
             Reply::Answer(answer) => answer,
-            Reply::Refused(error) => {
-                return self.refusals.push(Refusal { line: *line, text: excerpt(text, EXCERPT_CHARS), error });
+            Reply::Rejected(error) => {
+                return self.rejections.push(Rejection { line: *line, text: excerpt(text, EXCERPT_CHARS), error });
             }
         };
-        self.ticks += ticks;
+        self.model_ticks += ticks;
         self.tokens += tokens;
-        self.unknown += unknown;
-        self.without_label += usize::from(unknown == tokens);
-        self.answers_refused += usize::from(predicted.is_none() && unknown < tokens);
+        self.unknown_tokens += unknown;
+        self.unknown_inputs += usize::from(unknown == tokens);
+        self.refused += usize::from(predicted.is_none() && unknown < tokens);
         // Where the device gives no label, its largest logit counts, as in `tern eval`.
         self.correct += usize::from(argmax(&logits) == *label);
         let host = on_host(text, model, session);
-        let device = Computed { label: predicted, logits, tokens, unknown };
+        let device = Answer { label: predicted, logits, tokens, unknown };
         if device != host {
             self.differences.push(Difference { line: *line, text: excerpt(text, EXCERPT_CHARS), device, host });
         }
     }
 
-    /// Share of the texts for which the device predicts the label of the table; a refused text counts as wrong.
+    /// The share of the texts for which the device predicts the label of the table; a rejected text counts as wrong.
     pub(super) fn accuracy(&self) -> f64 {
-        self.correct as f64 / self.examples as f64
+        self.correct as f64 / self.texts as f64
     }
 }
 
 /// Classifies a text on this computer, with the rules of the device: a text without a known token gets no label, nor
 /// does a text that the model refuses to answer.
-fn on_host(text: &str, model: &Model<'_>, session: &mut TextSession<'_>) -> Computed {
+fn on_host(text: &str, model: &Model<'_>, session: &mut TextSession<'_>) -> Answer {
     let logits = session.classify(text.as_bytes());
     let (answer, logits) = (logits.answer(), logits.iter().collect());
     let (tokens, unknown) = (u64::from(session.tokens()), u64::from(session.unknown()));
     let label = match answer {
-        Answer::Class(class) if unknown < tokens => model.labels().get(class).map(str::to_owned),
+        tern_runtime::Answer::Class(class) if unknown < tokens => model.labels().get(class).map(str::to_owned),
         _ => None,
     };
-    Computed { label, logits, tokens, unknown }
+    Answer { label, logits, tokens, unknown }
 }

@@ -34,7 +34,7 @@ fn tally(fault: Fault, queued: usize) -> (Tally, Info, usize) {
     let info = client.info().unwrap();
     check_model(&info, "m.safetensors".as_ref(), &file).unwrap();
     let tally = classify(&mut client, &model, &samples, queued, |_| ()).unwrap();
-    assert_eq!(tally.examples, 40);
+    assert_eq!(tally.texts, 40);
     (tally, info, fake.restarts)
 }
 
@@ -42,8 +42,8 @@ fn tally(fault: Fault, queued: usize) -> (Tally, Info, usize) {
 fn a_device_that_computes_the_same_has_no_differences() {
     for queued in [1, 4] {
         let (tally, info, _) = tally(Fault::None, queued);
-        assert_eq!((tally.differences.len(), tally.refusals.len(), tally.correct), (0, 0, 40));
-        assert_eq!((tally.without_label, tally.ticks), (16, 100 * tally.tokens));
+        assert_eq!((tally.differences.len(), tally.rejections.len(), tally.correct), (0, 0, 40));
+        assert_eq!((tally.unknown_inputs, tally.model_ticks), (16, 100 * tally.tokens));
         let json = summary::to_json(&tally, &info, true);
         assert_eq!(json["instructions_per_token"], 62.5);
         assert_eq!(json["accuracy"], 1.0);
@@ -61,15 +61,15 @@ fn one_wrong_logit_is_shown() {
     assert_eq!((*line, device.logits[0]), (12, host.logits[0] + 1));
     let text = summary::to_text(&tally, &info, false, "d.csv".as_ref()).join("\n");
     assert!(text.starts_with("d.csv:12: \"Free prize, call now!!\"\n    device         label"), "{text}");
-    assert!(text.contains("ticks of the device's 25000000 Hz clock a token"), "{text}");
+    assert!(text.contains("ticks per token, at 25000000 ticks a second"), "{text}");
 }
 
 #[test]
-fn an_overflow_refuses_one_text_only() {
+fn an_overflow_rejects_one_text_only() {
     for queued in [1, 4] {
         let (tally, info, restarts) = tally(Fault::Overflow(7), queued);
-        assert_eq!((tally.differences.len(), tally.refusals.len(), tally.correct), (0, 1, 39), "queued {queued}");
-        assert_eq!((tally.refusals[0].line, restarts), (9, if queued > 1 { 2 } else { 1 }));
+        assert_eq!((tally.differences.len(), tally.rejections.len(), tally.correct), (0, 1, 39), "queued {queued}");
+        assert_eq!((tally.rejections[0].line, restarts), (9, if queued > 1 { 2 } else { 1 }));
         let json = summary::to_json(&tally, &info, false);
         assert_eq!((&json["refused"], &json["refusals"][0]["error"]), (&1.into(), &"overflow".into()));
     }
