@@ -65,7 +65,7 @@ impl Session {
                     return Err(TernError::new_err(problem));
                 }
                 let rows = normalise::normalise(&config.channels, rows.iter());
-                rows.iter().for_each(|row| session.feed(&memory.file.integers(row)));
+                rows.iter().for_each(|row| session.feed(&memory.file.device_integers(row)));
                 Ok(())
             }
             runtime::Session::Text(_) => Err(TernError::new_err("the model reads text, expected str or bytes")),

@@ -1,9 +1,14 @@
 //! Training data: tables of labelled texts and of numbers from files, folders and the Hugging Face hub, and their
 //! splits.
 //!
-//! [`read`] reads labelled texts from every kind of [`Source`]. [`number_table`] reads tables of numbers, [`read_text`]
-//! plain text. [`split`](mod@split) divides rows into training and validation rows. Errors name the file, the line and
-//! what was expected.
+//! [`read`] reads labelled texts from every kind of [`Source`]. [`number_table`] reads tables of numbers. [`read_text`]
+//! reads plain text. [`save`](save()) writes a table in another format. Errors name the file, the line and what was expected.
+//!
+//! [`hold_out`] chooses the validation rows and [`partition`] separates them from the others. [`split`](split()) divides rows in
+//! given shares, [`folds`] divides them for a cross-validation, and [`sample`] draws some of them.
+//!
+//! [`sequences`] groups the rows of a table into sequences, [`Windows`] cuts sequences into windows, [`normalise`] scales
+//! channels to mean 0 and standard deviation 1, and [`Statistics`] counts labels and lengths.
 
 mod delimited;
 mod encoding;
@@ -29,7 +34,7 @@ mod windows;
 
 pub use delimited::Layout;
 pub use encoding::read as read_text;
-pub use labels::{index_labels, labels};
+pub use labels::{distinct_labels, labels_to_indices};
 pub use read::read;
 pub use save::{Format, save};
 pub use sequences::{Sequence, Sequences};

@@ -16,7 +16,11 @@ use tern_runtime::{LoadError, Model, Session, TextSession, Unpacked, ValueSessio
 /// The real logit, in nats, that the integer 1 stands for (Q16).
 pub const NATS_PER_UNIT: f64 = 1.0 / 65_536.0;
 
-// The bytes of a file, and the model that borrows them.
+/// The reason why the crate safetensors reads every device file.
+const VALID: &str = "the runtime has accepted the file, so it is valid safetensors";
+
+// The bytes of a file, and the model that borrows them. On hosts with AVX2, `Unpacked` also holds a copy of the
+// recurrent weights in the order that the vector instructions need; the copy gives the same bits.
 self_cell::self_cell!(
     struct Loaded {
         owner: Aligned,
@@ -57,8 +61,8 @@ pub struct FileBytes {
 }
 
 impl DeviceFile {
-    /// Reads and checks a file. A signed file is read without its trailer; its signature is not checked. Fails if the
-    /// file cannot be read, its trailer is wrong, or the runtime refuses it.
+    /// Reads and checks a file. A signed file is read without its signature trailer; the signature is not checked.
+    /// Fails if the file cannot be read, its signature trailer is damaged, or the runtime refuses it.
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let bytes = std::fs::read(path).map_err(FileError::at(path))?;
         let package = Package::read(&bytes).map_err(FileError::at(path))?;
@@ -66,7 +70,8 @@ impl DeviceFile {
         Ok(DeviceFile { signed: package.signed, ..file })
     }
 
-    /// The version and the signer of a signed file.
+    /// The version and the signer of a signed file. `None` for an unsigned file and for one read by
+    /// [`from_bytes`](DeviceFile::from_bytes).
     pub fn signed(&self) -> Option<Signed> {
         self.signed
     }
@@ -81,7 +86,7 @@ impl DeviceFile {
         Ok(DeviceFile { loaded, config, vocabulary, signed: None })
     }
 
-    /// The bytes of the device file.
+    /// The bytes of the device file, without its signature trailer.
     pub fn bytes(&self) -> &[u8] {
         self.loaded.borrow_owner()
     }
@@ -93,7 +98,7 @@ impl DeviceFile {
 
     /// The bytes of the file, by content.
     pub fn bytes_by_content(&self) -> FileBytes {
-        let tensors = SafeTensors::deserialize(self.bytes()).expect("the runtime's reader is the stricter one");
+        let tensors = SafeTensors::deserialize(self.bytes()).expect(VALID);
         // The bytes of all tensors are subtracted from the file's, which leaves the header.
         let mut counts = FileBytes { header: self.bytes().len(), ..FileBytes::default() };
         for (name, tensor) in tensors.iter() {
@@ -113,12 +118,12 @@ impl DeviceFile {
         counts
     }
 
-    /// Returns the bytes of this file with more tensors. They replace tensors of the same names.
+    /// Returns the bytes of this file with the tensors `more` added. A tensor of `more` replaces one of the same name.
     pub fn with_tensors(&self, more: Vec<Tensor>) -> Vec<u8> {
-        let (_, header) = SafeTensors::read_metadata(self.bytes()).expect("the runtime's reader is the stricter one");
+        let (_, header) = SafeTensors::read_metadata(self.bytes()).expect(VALID);
         let mut metadata: Vec<(String, String)> = header.metadata().clone().unwrap_or_default().into_iter().collect();
         metadata.sort_unstable();
-        let tensors = SafeTensors::deserialize(self.bytes()).expect("the runtime's reader is the stricter one");
+        let tensors = SafeTensors::deserialize(self.bytes()).expect(VALID);
         let copy = |(name, tensor): (&str, TensorView<'_>)| Tensor {
             name: name.to_owned(),
             dtype: Dtype::from_name(&tensor.dtype().to_string()).expect("a device file has types of its format"),
@@ -129,41 +134,43 @@ impl DeviceFile {
         to_bytes(&metadata, kept.chain(more.iter().cloned()).collect())
     }
 
-    /// Bytes of scratch memory that a session needs.
+    /// The scratch memory of a session in bytes. For a bidirectional model it has room for
+    /// [`KEPT_TOKENS`](Model::KEPT_TOKENS) tokens.
     pub fn scratch_bytes(&self) -> usize {
         4 * self.model().scratch_len()
     }
 
-    /// Words of scratch memory for a session. A bidirectional model keeps all tokens of a text: its session has room
-    /// for `tokens` of them.
+    /// The length of the scratch memory of a session, in 32-bit words. `tokens`: the length of the longest text that a
+    /// bidirectional model must hold; other models ignore it.
     pub fn scratch_len_for(&self, tokens: usize) -> usize {
         self.model().scratch_len_for(tokens.max(1))
     }
 
-    /// Begins a session that runs from the file. Panics if `scratch` is shorter than
+    /// Begins a session that reads the weights from the file, as a device does. Panics if `scratch` is shorter than
     /// [`scratch_len_for`](DeviceFile::scratch_len_for) one token.
     pub fn session<'s>(&'s self, scratch: &'s mut [i32]) -> Session<'s> {
         self.model().session(scratch).expect("the scratch has the length that the model asks for")
     }
 
-    /// Calls `run` with a new session that runs from the copy of the weights and has room for `tokens` tokens.
-    pub(crate) fn with_session<T>(&self, tokens: usize, run: impl FnOnce(Session<'_>) -> T) -> T {
+    /// Calls `run` with a new session that reads the host's copy of the weights, if there is one (see [`Unpacked`]):
+    /// it is faster and gives the same bits. `tokens`: as in [`scratch_len_for`](DeviceFile::scratch_len_for).
+    pub(crate) fn with_fast_session<T>(&self, tokens: usize, run: impl FnOnce(Session<'_>) -> T) -> T {
         let model = self.loaded.borrow_dependent().model();
         let mut scratch = vec![0; self.scratch_len_for(tokens)];
         run(model.session(&mut scratch).expect("the scratch has the length that the model asks for"))
     }
 
-    /// Calls `run` with a new session of a model that reads text: see [`with_session`](DeviceFile::with_session).
-    /// Panics if the model reads values.
-    pub(crate) fn with_text_session<T>(&self, tokens: usize, run: impl FnOnce(TextSession<'_>) -> T) -> T {
-        self.with_session(tokens, |session| match session {
+    /// Calls `run` with a new session of a model that reads text: see
+    /// [`with_fast_session`](DeviceFile::with_fast_session). Panics if the model reads values.
+    pub(crate) fn with_fast_text_session<T>(&self, tokens: usize, run: impl FnOnce(TextSession<'_>) -> T) -> T {
+        self.with_fast_session(tokens, |session| match session {
             Session::Text(session) => run(session),
             Session::Values(_) => panic!("the model reads values, not text"),
         })
     }
 
     /// Converts normalised values to the integers that the device reads: `[steps * channels]`.
-    pub fn integers(&self, values: &[f32]) -> Vec<i32> {
+    pub fn device_integers(&self, values: &[f32]) -> Vec<i32> {
         let channels = &self.config.channels;
         let integer = |(index, &value): (usize, &f32)| {
             let channel = index % channels.len();
@@ -177,8 +184,8 @@ impl DeviceFile {
         2f64.powi(self.model().channel(channel).map_or(0, |channel| channel.point))
     }
 
-    /// The forecast of a session, normalised like the outputs of a float model. `last_row`: the integers of the last
-    /// row that the session has read.
+    /// The forecast of a session, `[horizon * targets]`, normalised as the outputs of the float model are. Empty for a
+    /// model that is not a forecast. `last_row`: the integers of the last row that the session has read, `[channels]`.
     pub(crate) fn forecast(&self, session: &mut ValueSession<'_>, last_row: &[i32]) -> Vec<f32> {
         let Some(forecast) = &self.config.forecast else { return Vec::new() };
         let channels = &self.config.channels;
@@ -196,23 +203,24 @@ impl DeviceFile {
     }
 }
 
-/// The configuration of the float model that the file was exported from. Settings that a device file does not store,
-/// such as `season` and `temperature`, have their neutral values.
+/// The configuration of the float model that the file was exported from. Settings that a device file does not store
+/// (`season`, `temperature`, `recurrent_biases`, the share of the refusal) have their defaults. The n-gram branch is left
+/// out: the runtime's model has it.
 fn config_of(model: &Model<'_>, bytes: &[u8]) -> Config {
     let runtime = model.config();
-    let file = SafeTensors::deserialize(bytes).expect("the runtime's reader is the stricter one");
+    let file = SafeTensors::deserialize(bytes).expect(VALID);
     let reads_tokens = runtime.input == Input::Tokens;
     let channels = channels_of(model, &file);
     let forecast = (runtime.window > 0).then(|| {
         // The channel of each output, `[horizon * targets]`: the targets are the channels before the first repetition.
-        let outputs = integers(&file, "output.channel");
+        let outputs = i32_tensor(&file, "output.channel");
         let repetition = outputs.iter().skip(1).position(|channel| Some(channel) == outputs.first());
         let targets = repetition.map_or(outputs.len(), |index| index + 1);
         Forecast {
             window: runtime.window,
             horizon: outputs.len() / targets.max(1),
             targets: outputs.iter().take(targets).map(|&channel| channels[channel as usize].name.clone()).collect(),
-            anchor: if integers(&file, "output.last").contains(&1) { Anchor::Last } else { Anchor::Mean },
+            anchor: if i32_tensor(&file, "output.last").contains(&1) { Anchor::Last } else { Anchor::Mean },
             season: 0,
         }
     });
@@ -250,22 +258,23 @@ fn config_of(model: &Model<'_>, bytes: &[u8]) -> Config {
 /// x = (v · 2^point − offset) · multiplier / 2^shift for a value `v`, and x · scale / 2^15 is (v − mean) / std.
 fn channels_of(model: &Model<'_>, file: &SafeTensors<'_>) -> Vec<Channel> {
     let [offset, multiplier, shift, point] =
-        ["offset", "multiplier", "shift", "point"].map(|name| integers(file, &format!("input.{name}")));
+        ["offset", "multiplier", "shift", "point"].map(|name| i32_tensor(file, &format!("input.{name}")));
     let scale = f64::from(f32::from_bits(model.embedding_scale_bits()));
     let channel = |index: usize| {
         let integer_of_one = 2f64.powi(point[index]);
-        let x_of_one_step = f64::from(multiplier[index]) / 2f64.powi(shift[index]);
+        // The change of `x` for one unit of the integer `v`.
+        let x_per_unit = f64::from(multiplier[index]) / 2f64.powi(shift[index]);
         Channel {
             name: model.channel(index).map_or("", |channel| channel.name).to_owned(),
             mean: f64::from(offset[index]) / integer_of_one,
-            std: 32_768.0 / (x_of_one_step * scale * integer_of_one),
+            std: 32_768.0 / (x_per_unit * scale * integer_of_one),
         }
     };
     (0..offset.len()).map(channel).collect()
 }
 
 /// The elements of an I32 tensor. Empty if the file has no such tensor.
-fn integers(file: &SafeTensors<'_>, name: &str) -> Vec<i32> {
+fn i32_tensor(file: &SafeTensors<'_>, name: &str) -> Vec<i32> {
     let bytes = file.tensor(name).map_or(&[][..], |tensor| tensor.data());
     bytes.as_chunks::<4>().0.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect()
 }

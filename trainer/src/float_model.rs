@@ -214,7 +214,7 @@ fn load_rows(path: &Path, config: &Config) -> anyhow::Result<Vec<Example>> {
         return Ok(Vec::new());
     }
     let rows = data::read_saved(path)?;
-    Ok(data::index_labels(rows, &config.labels, path)?)
+    Ok(data::labels_to_indices(rows, &config.labels, path)?)
 }
 
 #[cfg(test)]

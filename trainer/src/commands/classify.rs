@@ -111,7 +111,7 @@ fn check_task(path: &Path, config: &Config) -> anyhow::Result<()> {
 fn samples(args: &Args, labels: &[String]) -> anyhow::Result<Vec<Sample>> {
     let rows = data::read(&args.data, &args.table.columns())?;
     let lines: Vec<u64> = rows.iter().map(|row| row.line).collect();
-    let examples = data::index_labels(rows, labels, &args.data)?;
+    let examples = data::labels_to_indices(rows, labels, &args.data)?;
     Ok(examples.into_iter().zip(lines).map(|(example, line)| Sample { example, line }).collect())
 }
 

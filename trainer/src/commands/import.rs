@@ -165,7 +165,7 @@ pub fn write_model(args: &Args) -> anyhow::Result<Written> {
     } else {
         let read = |path: &Option<PathBuf>| -> anyhow::Result<Vec<Example>> {
             let Some(path) = path else { return Ok(Vec::new()) };
-            Ok(data::index_labels(data::read(path, &columns)?, model.labels(), path)?)
+            Ok(data::labels_to_indices(data::read(path, &columns)?, model.labels(), path)?)
         };
         let calibration = data::sample(&read(&args.data)?, model.labels().len(), CALIBRATION_ROWS, CALIBRATION_SEED);
         let (validation, weights) = (read(&args.valid)?, model.weights().clone());

@@ -7,14 +7,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 /// Returns the distinct labels of `rows`, sorted by their bytes.
-pub fn labels(rows: &[Row]) -> Vec<String> {
+pub fn distinct_labels(rows: &[Row]) -> Vec<String> {
     let labels: BTreeSet<&str> = rows.iter().map(|row| row.label.as_str()).collect();
     labels.into_iter().map(str::to_owned).collect()
 }
 
 /// Replaces the label of each row by its index in `labels`. `path` is the source of the rows, for errors. Fails if a
 /// row's label is not in `labels`.
-pub fn index_labels(rows: Vec<Row>, labels: &[String], path: &Path) -> Result<Vec<Example>, FileError> {
+pub fn labels_to_indices(rows: Vec<Row>, labels: &[String], path: &Path) -> Result<Vec<Example>, FileError> {
     let index: HashMap<&str, usize> = labels.iter().map(String::as_str).zip(0..).collect();
     let bad: Vec<&Row> = rows.iter().filter(|row| !index.contains_key(row.label.as_str())).collect();
     let Some(first) = bad.first() else {

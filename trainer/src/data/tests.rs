@@ -240,11 +240,11 @@ proptest::proptest! {
             .collect();
         let (_dir, source) = file("t.jsonl", &lines);
         let Ok(rows) = read(&source, &Columns::default()) else { return Ok(()) };
-        let labels = labels(&rows);
-        let examples = index_labels(rows, &labels, &source).unwrap();
+        let labels = distinct_labels(&rows);
+        let examples = labels_to_indices(rows, &labels, &source).unwrap();
         let saved = source.with_file_name("saved.csv");
         write(&saved, &examples, &labels).unwrap();
-        proptest::prop_assert_eq!(index_labels(read_saved(&saved).unwrap(), &labels, &saved).unwrap(), examples);
+        proptest::prop_assert_eq!(labels_to_indices(read_saved(&saved).unwrap(), &labels, &saved).unwrap(), examples);
     }
 }
 
@@ -421,14 +421,14 @@ fn samples_keep_the_shares_of_classes() {
 fn unknown_labels_are_named() {
     let row = |label: &str, line| Row { text: "".into(), label: label.into(), line };
     let labels = ["ham".to_owned(), "spam".to_owned()];
-    let numbered = index_labels(vec![row("spam", 2), row("ham", 3)], &labels, Path::new("t.csv")).unwrap();
+    let numbered = labels_to_indices(vec![row("spam", 2), row("ham", 3)], &labels, Path::new("t.csv")).unwrap();
     assert_eq!(numbered.iter().map(|example| example.label).collect::<Vec<_>>(), [1, 0]);
     let error =
-        index_labels(vec![row("ham", 2), row("egg", 5), row("egg", 6)], &labels, Path::new("t.csv")).unwrap_err();
+        labels_to_indices(vec![row("ham", 2), row("egg", 5), row("egg", 6)], &labels, Path::new("t.csv")).unwrap_err();
     assert_eq!(
         error.to_string(),
         "t.csv: unknown label \"egg\" (2 rows, the first in line 5); the model has the labels \"ham\", \"spam\""
     );
-    let error = index_labels(vec![row("egg", 0)], &labels, Path::new("texts")).unwrap_err();
+    let error = labels_to_indices(vec![row("egg", 0)], &labels, Path::new("texts")).unwrap_err();
     assert_eq!(error.to_string(), "texts: unknown label \"egg\" (1 row); the model has the labels \"ham\", \"spam\"");
 }

@@ -93,7 +93,7 @@ impl Data {
     fn read(model: &FloatModel, path: &Path, columns: &Columns) -> anyhow::Result<Self> {
         let names = model.config().channel_names();
         Ok(match Data::none(model) {
-            Data::Texts(_) => Data::Texts(data::index_labels(data::read(path, columns)?, model.labels(), path)?),
+            Data::Texts(_) => Data::Texts(data::labels_to_indices(data::read(path, columns)?, model.labels(), path)?),
             Data::Text(_) => Data::Text(data::read_text(path)?),
             Data::Sequences(_) => {
                 Data::Sequences(SequenceTable::read(path, SEQUENCE, Some(&columns.label), &names, columns.layout)?)

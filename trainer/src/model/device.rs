@@ -37,7 +37,7 @@ impl Model for DeviceFile {
     }
 
     fn classify(&self, text: &str) -> Prediction {
-        self.with_text_session(text.len(), |mut session| {
+        self.with_fast_text_session(text.len(), |mut session| {
             let logits = integer_logits(session.classify(text.as_bytes()));
             Prediction { logits, tokens: session.tokens() as usize, unknown: session.unknown() as usize }
         })
@@ -51,7 +51,7 @@ impl Model for DeviceFile {
             let token = surface.next(vocabulary.token(step.id));
             steps.push(TraceStep { token, known: step.id != UNK, logits: integer_logits(step.logits) });
         };
-        self.with_text_session(text.len(), |mut session| {
+        self.with_fast_text_session(text.len(), |mut session| {
             session.feed_with(text.as_bytes(), &mut on_step);
             session.finish_with(&mut on_step);
         });
@@ -63,7 +63,7 @@ impl Model for DeviceFile {
             Input::Tokens(ids) | Input::Text { ids, .. } => ids.len(),
             Input::Values(values) => values.len() / self.config().channels.len().max(1),
         };
-        self.with_session(steps, |mut session| match (input, &mut session) {
+        self.with_fast_session(steps, |mut session| match (input, &mut session) {
             (Input::Tokens(ids) | Input::Text { ids, .. }, Session::Text(session)) => {
                 ids.iter().for_each(|&id| session.feed_id(id));
                 if let Input::Text { ngrams, .. } = input {
@@ -72,7 +72,7 @@ impl Model for DeviceFile {
                 integer_logits(session.logits())
             }
             (Input::Values(values), Session::Values(session)) => {
-                let integers = self.integers(values);
+                let integers = self.device_integers(values);
                 let rows = integers.chunks_exact(self.config().channels.len());
                 let last = rows.clone().next_back().unwrap_or_default();
                 rows.clone().for_each(|row| session.feed(row));
@@ -87,7 +87,7 @@ impl Model for DeviceFile {
 
     fn with_reader(&self, run: &mut dyn FnMut(&mut dyn Reader)) {
         assert!(!self.config().bidirectional, "a bidirectional network cannot read a text that has no end");
-        self.with_text_session(1, |session| run(&mut DeviceReader(session)));
+        self.with_fast_text_session(1, |session| run(&mut DeviceReader(session)));
     }
 
     /// Draws with the device's own random numbers, so that the text differs from the float model's with the same seed.
@@ -97,7 +97,7 @@ impl Model for DeviceFile {
         let minimum = f64::from(u8::from(sampling.temperature > 0.0));
         let mut sampler = Sampler::new(sampling.seed, temperature.max(minimum).min(f64::from(u32::MAX)) as u32);
         let mut candidates = vec![Ranked::default(); sampling.top_k.min(self.config().vocab_size)];
-        self.with_text_session(1, |mut session| {
+        self.with_fast_text_session(1, |mut session| {
             let prompt = if prompt.is_empty() { &[UNK] } else { prompt };
             prompt.iter().for_each(|&id| session.feed_id(id));
             let mut draw = |logits: &tern_runtime::Logits<'_>| match sampling.top_k {

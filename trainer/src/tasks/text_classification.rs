@@ -97,7 +97,7 @@ impl TaskHandler for TextClassification {
         let mut predicted: Vec<Vec<String>> = Vec::new();
         for NamedModel { model, .. } in &models {
             // Refuses labels that this model lacks.
-            let numbered = data::index_labels(examples.clone(), model.labels(), data.path)?;
+            let numbered = data::labels_to_indices(examples.clone(), model.labels(), data.path)?;
             let predictions = Analysis::new(*model, &numbered).predictions;
             predicted.push(predictions.iter().map(|prediction| model.labels()[prediction.predicted].clone()).collect());
         }
@@ -156,7 +156,7 @@ impl TaskReport for TextMistakes {
 /// Reads labelled texts. Fails if one has a label that the model lacks.
 fn read_examples(model: &dyn Model, data: &DataFile<'_>) -> anyhow::Result<Vec<Example>> {
     let rows = data::read(data.path, &data.columns)?;
-    Ok(data::index_labels(rows, model.labels(), data.path)?)
+    Ok(data::labels_to_indices(rows, model.labels(), data.path)?)
 }
 
 /// The most probable label and its probability.

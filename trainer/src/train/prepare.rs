@@ -48,7 +48,7 @@ impl Prepared {
 
     /// Reads the validation rows from a table of their own.
     fn read_validation(&mut self, path: &Path, columns: &Columns) -> anyhow::Result<()> {
-        self.valid = data::index_labels(data::read(path, columns)?, &self.labels, path)?;
+        self.valid = data::labels_to_indices(data::read(path, columns)?, &self.labels, path)?;
         let train_texts: HashSet<&str> = texts(&self.train).collect();
         self.leaked = texts(&self.valid).filter(|text| train_texts.contains(text)).count();
         Ok(())
@@ -89,7 +89,7 @@ pub fn prepare(recipe: &mut Recipe) -> anyhow::Result<Prepared> {
     let columns = Columns { text: data.text_column.clone(), label: data.label_column.clone(), layout: data.layout() };
     let path = data.train.clone();
     let rows = data::read(&path, &columns)?;
-    let labels = data::labels(&rows);
+    let labels = data::distinct_labels(&rows);
     if let [label] = labels.as_slice() {
         bail!("{}: every label is {label:?}, expected two labels or more", path.display());
     }
@@ -98,7 +98,7 @@ pub fn prepare(recipe: &mut Recipe) -> anyhow::Result<Prepared> {
         bail!("{path}: {count} labels, expected 2 where [model] output is \"sigmoid\"; take output = \"softmax\"");
     }
     let places: Vec<Place> = rows.iter().enumerate().map(|(row, of)| Place { row, line: of.line }).collect();
-    let train = data::index_labels(rows, &labels, &path)?;
+    let train = data::labels_to_indices(rows, &labels, &path)?;
     let (valid, folds, vocabulary) = (Vec::new(), Vec::new(), Vocabulary::none());
     let mut prepared = Prepared { labels, vocabulary, train, valid, folds, leaked: 0, duplicates: 0, places };
     match &data.valid {
