@@ -78,7 +78,10 @@ fn features() -> Result<String> {
     for (name, purpose) in &features {
         if name == firmware::SIGNED {
             let with = firmware::size_with(DEFAULT, &[&names[..], &[firmware::SIGNED]].concat())?.flash_bytes;
-            table += &format!("| `{name}`, not in `full` | {purpose} | {} more with it |\n", grouped(with.saturating_sub(full)));
+            table += &format!(
+                "| `{name}`, not in `full` | {purpose} | {} more with it |\n",
+                grouped(with.saturating_sub(full))
+            );
             continue;
         }
         let others: Vec<_> = names.iter().copied().filter(|other| other != name).collect();

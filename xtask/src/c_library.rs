@@ -1,4 +1,5 @@
-//! `cargo xtask c`: builds the static library for C, and tests that it cannot panic.
+//! The static library for C: `cargo xtask c` builds it, `cargo xtask lint` checks that it cannot panic, and `cargo xtask
+//! web` builds it for WebAssembly.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use crate::process::{self, Command, capture_quietly, cargo};
 use crate::repo;
 use crate::setup::toolchain;
 
-/// The targets besides this computer.
+/// The embedded targets that the library is built for; [`run`] adds this computer's target.
 pub const TARGETS: [&str; 8] = [
     "thumbv6m-none-eabi",
     "thumbv7m-none-eabi",
@@ -27,8 +28,8 @@ pub const TARGETS: [&str; 8] = [
 /// The target of the library in WebAssembly.
 pub const WASM: &str = "wasm32-unknown-unknown";
 
-/// The folders of the Arduino library, named after the processor, its FPU and its floating-point ABI, and the target
-/// whose library is in each.
+/// The folders of the Arduino library, with the compiler target whose library is in each. Arduino looks for the folder
+/// `PROCESSOR/FPU-ABI`, then for `PROCESSOR`.
 const ARDUINO: [(&str, &str); 10] = [
     ("cortex-m0plus", "thumbv6m-none-eabi"),
     ("cortex-m3", "thumbv7m-none-eabi"),
@@ -69,7 +70,7 @@ pub fn run(as_json: bool) -> Result<()> {
     }
     arduino(&folder)?;
     if !as_json {
-        println!("in {}", repo::shown(&folder));
+        println!("wrote the libraries to {}", repo::shown(&folder));
     }
     Ok(())
 }
@@ -94,13 +95,13 @@ fn arduino(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The command that builds the library for a target.
-fn command(target: &str, features: &str) -> Command {
-    of_type("staticlib", target, features)
+/// The command that builds the static library for a target.
+fn staticlib_command(target: &str, features: &str) -> Command {
+    rustc_command("staticlib", target, features)
 }
 
-/// The command that builds the library as a crate type.
-fn of_type(crate_type: &str, target: &str, features: &str) -> Command {
+/// The cargo command that builds the library as `crate_type` (`staticlib` or `cdylib`) for a target.
+fn rustc_command(crate_type: &str, target: &str, features: &str) -> Command {
     let mut command = cargo(&repo::c());
     command.args(["rustc", "--quiet", "--release", "--lib", "--crate-type", crate_type, "--target", target]);
     command.args(["--features", features, "--target-dir"]).arg(repo::c().join("target"));
@@ -109,19 +110,19 @@ fn of_type(crate_type: &str, target: &str, features: &str) -> Command {
 
 /// Builds the library for a target and returns its path.
 fn build(target: &str) -> Result<PathBuf> {
-    process::run(&mut command(target, "panic-handler"))?;
+    process::run(&mut staticlib_command(target, "panic-handler"))?;
     Ok(repo::c().join("target").join(target).join("release").join("libtern.a"))
 }
 
 /// Builds the library in WebAssembly and returns its bytes.
 pub fn build_wasm() -> Result<Vec<u8>> {
-    process::run(&mut of_type("cdylib", WASM, "panic-handler"))?;
+    process::run(&mut rustc_command("cdylib", WASM, "panic-handler"))?;
     let path = repo::c().join("target").join(WASM).join("release").join("tern.wasm");
     fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// The bytes of the code and of the constants of our own object in the archive, with all functions and all kinds of
-/// models. A linker takes less, since it leaves out the functions that a program does not call.
+/// The sizes of code and constants, in bytes, of the archive's objects whose names begin with `tern`. A program takes
+/// less: the linker leaves out functions that the program does not call.
 fn sizes(archive: &[u8]) -> Result<(u64, u64)> {
     let (mut code, mut constants) = (0, 0);
     for member in ArchiveFile::parse(archive)?.members() {
@@ -141,26 +142,32 @@ fn sizes(archive: &[u8]) -> Result<(u64, u64)> {
         }
     }
     if code == 0 {
-        bail!("no object of the library; expected one that begins with `tern`");
+        bail!("no object file in the archive has code; expected one whose name begins with `tern`");
     }
     Ok((code, constants))
 }
 
-/// Checks that no function of the library can panic: the panic handler, which calls a function that is defined nowhere,
-/// is not in the library. A library with a panic has it.
+/// Checks that no function of the library can panic. The panic handler calls `tern_could_panic`, so this name must be
+/// absent from the library. As a control, a build with the feature `panics`, which contains a panic, must contain it.
 pub fn check_no_panic() -> Result<()> {
     const HANDLER_CALLS: &str = "tern_could_panic";
     let host = toolchain::host()?;
     for (features, is_expected) in [("panic-handler", false), ("panic-handler,panics", true)] {
-        capture_quietly(&mut command(&host, features), false)?;
+        capture_quietly(&mut staticlib_command(&host, features), false)?;
         let archive = repo::c().join("target").join(&host).join("release").join("libtern.a");
         let bytes = fs::read(&archive).with_context(|| format!("cannot read {}", archive.display()))?;
         let needle = HANDLER_CALLS.as_bytes();
         let is_found = bytes.windows(needle.len()).any(|window| window == needle);
-        if is_found != is_expected {
-            bail!(
-                "the library with the features {features}: `{HANDLER_CALLS}` found: {is_found}, expected: {is_expected}"
-            );
+        match (is_found, is_expected) {
+            (true, false) => bail!(
+                "the C library (features {features}) can panic: it contains `{HANDLER_CALLS}`, expected no panic; look \
+                 for an index, an unwrap or a division in the last change"
+            ),
+            (false, true) => bail!(
+                "the check does not detect a panic: the C library (features {features}) contains one, but not \
+                 `{HANDLER_CALLS}`; compare c/src/panic.rs with this check"
+            ),
+            _ => {}
         }
     }
     Ok(())

@@ -11,7 +11,7 @@ use crate::data::DataOptions;
 use crate::demo::DemoOptions;
 use crate::package::PackageOptions;
 use crate::python;
-use crate::setup::Needs;
+use crate::setup::Purpose;
 
 /// Set-up, demo, tests, checks and benchmarks of the Tern repository.
 ///
@@ -180,7 +180,7 @@ pub enum Command {
     ///
     /// Writes target/gpu/tern-gpu.tar.gz with the tests, `tern`, data, libraries of CUDA and the script run.sh, which
     /// runs all tests on the GPU, trains to the accuracy of the CPU, and prints tokens per second beside PyTorch if
-    /// python3 has it there. Needs the toolkit, as `cargo xtask cuda` does, and a C compiler. Not yet run on a card.
+    /// python3 has it there. Purpose the toolkit, as `cargo xtask cuda` does, and a C compiler. Not yet run on a card.
     #[command(after_help = "Example:\n  cargo xtask gpu, then on the other machine:\n  \
         tar xf tern-gpu.tar.gz && tern-gpu/run.sh")]
     Gpu,
@@ -190,13 +190,14 @@ pub enum Command {
     /// Install compiler targets, emulators and other programs that are missing.
     ///
     /// Looks for each first, so a second run is quick. The emulator comes from the system's packages (apt-get, as root
-    /// or with sudo without a password); elsewhere the command fails and prints what to install. The
-    /// other commands, except `miri`, run this first.
+    /// or with sudo without a password); elsewhere the command fails and prints what to install.
+    /// `bench`, `boards`, `demo`, `lint`, `proof`, `size` and `test` run this first; other commands install what they need
+    /// themselves.
     #[command(after_help = "Examples:\n  cargo xtask setup\n  cargo xtask setup --for lint      no emulator")]
     Setup {
         /// Install only what this command needs.
-        #[arg(long = "for", value_name = "COMMAND", value_enum, default_value_t = Needs::Test)]
-        needs: Needs,
+        #[arg(long = "for", value_name = "COMMAND", value_enum, default_value_t = Purpose::Test)]
+        purpose: Purpose,
     },
     /// Write the demo's data: train.csv and heldout.csv, generated from a grammar.
     ///

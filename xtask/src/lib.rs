@@ -59,7 +59,7 @@ pub mod workflows;
 use anyhow::Result;
 
 use cli::{Arguments, Bench, BoardOption, Command};
-use setup::{Needs, programs};
+use setup::{Purpose, programs};
 
 /// Runs the command of the command line.
 pub fn run(arguments: Arguments) -> Result<()> {
@@ -88,9 +88,9 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Comments => comments::run(),
         Command::Imports { root, json } => imports::run(root.as_deref(), json),
         Command::Lint => lint::run_lint(),
-        Command::Setup { needs } => setup::run(needs),
+        Command::Setup { purpose } => setup::run(purpose),
         Command::Firmware(BoardOption { board }) => {
-            setup::board(board)?;
+            setup::ensure_target_of(board)?;
             println!("{}", firmware::build_from_environment(board)?.display());
             Ok(())
         }
@@ -99,12 +99,12 @@ pub fn run(arguments: Arguments) -> Result<()> {
             deny::run()
         }
         Command::Reproducible(BoardOption { board }) => {
-            setup::board(board)?;
+            setup::ensure_target_of(board)?;
             reproducible::run(board)
         }
         Command::Boards { write } => {
             // The table needs the firmware of all boards, as `lint` does.
-            setup::run(Needs::Lint)?;
+            setup::run(Purpose::Lint)?;
             boards::run(write)
         }
         Command::Data(options) => data::run(&options),

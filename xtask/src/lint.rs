@@ -8,7 +8,7 @@ use tern_boards::BOARDS;
 use crate::cores::{CORES, CORTEX_M4, RV32IMAC};
 use crate::package::PackageOptions;
 use crate::process::{cargo, run};
-use crate::setup::{self, Needs, RUNTIME_TARGETS, toolchain};
+use crate::setup::{self, Purpose, RUNTIME_TARGETS, toolchain};
 use crate::stage::Stages;
 use crate::{
     book, c_library, comments, deny, firmware, imports, minimum_rust, package, proof, repo, reproducible, size,
@@ -18,7 +18,7 @@ use crate::{
 /// Runs `cargo xtask lint`. All checks run, also after one has failed.
 pub fn run_lint() -> Result<()> {
     let mut stages = Stages::default();
-    stages.run("set-up", || setup::run(Needs::Lint))?;
+    stages.run("set-up", || setup::run(Purpose::Lint))?;
     let result = checks(&mut stages);
     print!("\n{}", stages.table());
     result

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::process::{self, Command, cargo, line};
 use crate::repo;
-use crate::setup::{self, Needs, RUNTIME_TARGETS};
+use crate::setup::{self, Purpose, RUNTIME_TARGETS};
 
 /// The symbol that only the panic handler needs, in `firmware/proof/src/bare.rs`.
 const PANIC: &str = "a_panic_path_remains";
@@ -30,7 +30,7 @@ fn build(target: &str, feature: &str) -> Command {
 
 /// Links the runtime for every target, and checks that an image with a panic or an allocation fails.
 pub fn run() -> Result<()> {
-    setup::run(Needs::Lint)?;
+    setup::run(Purpose::Lint)?;
     RUNTIME_TARGETS.iter().try_for_each(|target| check(target))?;
     can_fail()?;
     println!("no panic, no allocator: {}", RUNTIME_TARGETS.join(", "));

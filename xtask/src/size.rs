@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::elf::{Image, Symbol};
 use crate::process::{self, cargo};
 use crate::repo::{self, FIRMWARE_TARGET};
-use crate::setup::{self, Needs, RUNTIME_TARGETS};
+use crate::setup::{self, Purpose, RUNTIME_TARGETS};
 
 /// The limit in bytes for the image on [`FIRMWARE_TARGET`].
 const IMAGE_LIMIT: u64 = 12 * 1024;
@@ -49,7 +49,7 @@ impl Size {
 
 /// Runs `cargo xtask size`. `features` adds a table with the size of each feature of the runtime.
 pub fn run(json: bool, features: bool) -> Result<()> {
-    setup::run(Needs::Lint)?;
+    setup::run(Purpose::Lint)?;
     let with_limits = measure(FIRMWARE_TARGET, &features_of(FIRMWARE_TARGET))?;
     if !json {
         print!("{}", listing(&with_limits));

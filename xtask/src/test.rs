@@ -5,7 +5,7 @@ use anyhow::{Result, bail, ensure};
 use crate::bench::device::{self, DeviceOptions};
 use crate::process::{cargo, tee};
 use crate::repo;
-use crate::setup::{self, Needs, toolchain};
+use crate::setup::{self, Purpose, toolchain};
 use crate::stage::Stages;
 use crate::{firmware, process, proof, python};
 
@@ -13,7 +13,7 @@ use crate::{firmware, process, proof, python};
 pub fn run() -> Result<()> {
     let mut stages = Stages::default();
     let mut tally = Tally::default();
-    stages.run("set-up", || setup::run(Needs::Test))?;
+    stages.run("set-up", || setup::run(Purpose::Test))?;
     stages.run("firmware", || firmware::build(tern_boards::DEFAULT))?;
     let host = toolchain::host()?;
     stages.check("tests of the firmware and of the board `host`", || {

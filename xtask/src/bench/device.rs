@@ -14,7 +14,7 @@ use super::committed;
 use super::measure::{Measured, MeasuringFirmware, Work};
 use super::workload::{self, NgramWorkloads, STEPS, Workload};
 use crate::cores::{CORES, Core};
-use crate::setup::{self, Needs};
+use crate::setup::{self, Purpose};
 
 /// The columns of the table: the key in JSON, the heading, the width.
 const COLUMNS: [(&str, &str, usize); 10] = [
@@ -61,7 +61,7 @@ pub fn run(options: DeviceOptions) -> Result<()> {
     if cores.is_empty() {
         bail!("no core has the name {core:?}; expected one of {}", CORES.map(|core| core.name).join(", "));
     }
-    setup::run(Needs::Bench)?;
+    setup::run(Purpose::Bench)?;
     let folder = super::folder("bench")?;
     let (compared_only, counted) = (workload::compared(&folder)?, workload::counted(&folder)?);
     let ngrams: Vec<_> =

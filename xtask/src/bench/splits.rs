@@ -18,7 +18,7 @@ use tern_runtime::testing::Aligned;
 use super::measure::{MeasuringFirmware, Work};
 use super::workload::{BYTE, TEXT_ENDS, Workload, with_end};
 use crate::cores::{CORES, Core};
-use crate::setup::{self, Needs};
+use crate::setup::{self, Purpose};
 
 /// The most ids in one run; they fit the memory of every emulated machine.
 const BATCH: usize = 100_000;
@@ -49,7 +49,7 @@ pub struct Options {
 
 /// Runs `cargo xtask bench splits`.
 pub fn run(options: &Options) -> Result<()> {
-    setup::run(Needs::Bench)?;
+    setup::run(Purpose::Bench)?;
     let bytes = fs::read(&options.file).with_context(|| format!("cannot read {}", options.file.display()))?;
     let file = Aligned::new(&bytes);
     let model = Model::from_bytes(&file).with_context(|| format!("{} is not a device file", options.file.display()))?;

@@ -12,7 +12,7 @@ use clap::Args;
 use tern_messages::SEED;
 
 use crate::process::run as run_command;
-use crate::setup::{self, Needs};
+use crate::setup::{self, Purpose};
 use crate::stage::Stages;
 use crate::tern::Tern;
 use crate::{data, firmware, repo};
@@ -63,7 +63,7 @@ fn run_stages(options: &DemoOptions, stages: &mut Stages) -> Result<Figures> {
     let (model, device_file) = (folder.join("model"), folder.join("building.safetensors"));
     let held_out = folder.join("heldout.csv");
 
-    stages.run("set-up", || setup::run(Needs::Demo))?;
+    stages.run("set-up", || setup::run(Purpose::Demo))?;
     let tern = stages.run("build tern (2 to 6 minutes the first time)", Tern::build)?;
     let messages = stages.run("data", || data::write(&folder, SEED))?;
     stages.run("train (2 to 4 minutes)", || train(&tern, &model, options.epochs))?;

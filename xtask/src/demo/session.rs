@@ -1,4 +1,4 @@
-//! A session at the device's console: some fixed lines and some unseen messages, with the device's answers.
+//! A session at the device's console: some fixed lines and some held-out messages, with the device's answers.
 
 use std::io::Write;
 use std::path::Path;
@@ -11,8 +11,8 @@ use tern_messages::{Message, Messages};
 use crate::process;
 use crate::tern::Tern;
 
-/// The first lines: two commands, then messages of every class, some of which mean the opposite in nearly the same
-/// words. `top 3` asks for three classes of its message, and the model does not know the last word.
+/// The lines that the session types: two commands; messages of every class, some of them pairs with opposite meanings;
+/// `top 3 TEXT`, which prints the three most probable classes; and a word that is not in the vocabulary.
 const LINES: [&str; 16] = [
     "info",
     "labels",
@@ -32,14 +32,14 @@ const LINES: [&str; 16] = [
     "zzyzx",
 ];
 
-/// The number of messages among [`LINES`] that are classified: all lines but `info`, `labels`, `top 3 …` and the
-/// unknown word.
-const MESSAGES: usize = LINES.len() - 4;
+/// The number of messages of held-out templates that follow [`LINES`].
+const HELD_OUT: usize = 4;
 
-/// The number of messages from unseen templates.
-const UNSEEN: usize = 4;
+/// The number of answers with probabilities: one for each held-out message and for each line of [`LINES`] but `info`,
+/// `labels` and the unknown word.
+const ANSWERS: usize = LINES.len() - 3 + HELD_OUT;
 
-/// Runs `tern console` on the emulator with [`LINES`], some messages of unseen templates, and `selftest`.
+/// Runs `tern console` on the emulator with [`LINES`], some messages of held-out templates, and `selftest`.
 pub fn run(tern: &Tern, device_file: &Path, elf: &Path, messages: &Messages) -> Result<()> {
     let mut command = tern.command();
     command.arg("console").arg(device_file).arg("--qemu").arg("--firmware").arg(elf);
@@ -51,17 +51,17 @@ pub fn run(tern: &Tern, device_file: &Path, elf: &Path, messages: &Messages) -> 
         .spawn()
         .with_context(|| format!("cannot start `{command_line}`"))?;
     let mut script = LINES.join("\n") + "\n";
-    let unseen = unseen(messages);
-    script.extend(unseen.iter().map(|message| format!("{}\n", message.text)));
+    let held_out = held_out(messages);
+    script.extend(held_out.iter().map(|message| format!("{}\n", message.text)));
     script.push_str("selftest\n");
     // The script fits the pipe's buffer, so this does not block; the end of input ends the session.
-    let mut stdin = child.stdin.take().context("a child with a piped stdin has one")?;
+    let mut stdin = child.stdin.take().context("the child process has no stdin pipe")?;
     stdin.write_all(script.as_bytes()).with_context(|| format!("`{command_line}` does not read its input"))?;
     drop(stdin);
     let output = child.wait_with_output()?;
     let transcript = String::from_utf8_lossy(&output.stdout).replace('\r', "");
     println!("\n{}\n", transcript.trim_end());
-    let labels: Vec<_> = unseen.iter().map(|message| message.label.name()).collect();
+    let labels: Vec<_> = held_out.iter().map(|message| message.label.name()).collect();
     println!(
         "The last {} messages are from templates that the model was not trained on; their labels are {}.",
         labels.len(),
@@ -73,17 +73,36 @@ pub fn run(tern: &Tern, device_file: &Path, elf: &Path, messages: &Messages) -> 
     check(&transcript)
 }
 
-/// Returns the first held-out messages of one short line without quotation marks, which read well in the transcript.
-fn unseen(messages: &Messages) -> Vec<&Message> {
+/// Returns the first [`HELD_OUT`] held-out messages of 30 to 59 bytes without quotation marks, for a readable
+/// transcript.
+fn held_out(messages: &Messages) -> Vec<&Message> {
     let readable = |message: &&Message| (30..60).contains(&message.text.len()) && !message.text.contains('"');
-    messages.held_out.iter().filter(readable).take(UNSEEN).collect()
+    messages.held_out.iter().filter(readable).take(HELD_OUT).collect()
 }
 
-/// Checks coarsely that the messages were answered: fails if the transcript has fewer percentages than [`MESSAGES`].
+/// Checks that the messages were answered: fails unless the transcript has [`ANSWERS`] answers with probabilities. Such
+/// an answer ends with a line like `7 tokens, 0 unknown, 193778 ticks`.
 fn check(transcript: &str) -> Result<()> {
-    let answers = transcript.matches('%').count();
-    if answers < MESSAGES {
-        bail!("the console printed {answers} probabilities for {MESSAGES} messages");
+    let ends_answer =
+        |line: &&str| line.contains(" unknown, ") && line.ends_with(" ticks") && !line.starts_with("unknown input");
+    let answers = transcript.lines().filter(ends_answer).count();
+    if answers != ANSWERS {
+        bail!("the console answered {answers} messages with probabilities, expected {ANSWERS}: see the transcript");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_answers_with_probabilities_count() {
+        let answer = "> AHU-3 fan 60% ok\nstatus   99.3 %\nalarm     0.3 %\n8 tokens, 0 unknown, 222091 ticks\n";
+        let others = "> zzyzx\nunknown input   1 token, 1 unknown, 29220 ticks\n> selftest\nselftest ok: 10 of 10 golden \
+                      examples exact, 3512580 ticks\n";
+        assert!(check(&(answer.repeat(ANSWERS) + others)).is_ok());
+        let error = check(&(answer.repeat(ANSWERS - 1) + others)).unwrap_err().to_string();
+        assert!(error.contains("answered 16 messages with probabilities, expected 17"), "{error}");
+    }
 }

@@ -1,6 +1,6 @@
-//! Set-up of programs that the repository needs beside cargo.
+//! Programs that the commands of xtask need beside cargo.
 //!
-//! Each part looks for its program first, installs it if it is missing, and prints one line.
+//! Each function `ensure…` looks for its program, installs it if it is missing, and prints one line.
 
 pub mod packages;
 pub mod programs;
@@ -14,18 +14,19 @@ use crate::cores::CORES;
 use crate::repo::FIRMWARE_TARGET;
 use packages::{CHROMIUM, CMAKE, CXX, GCC_ARM, GCC_RISCV, LRZSZ, NPM, PYTHON, QEMU_ARM, QEMU_RISCV, VALGRIND};
 
-/// The command that is set up.
+/// The command whose requirements are installed: the argument of `cargo xtask setup --for`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Needs {
-    /// The compiler target of the firmware.
+pub enum Purpose {
+    /// The compiler target of the default board's firmware.
     Firmware,
     /// Formatter, clippy, and the compiler targets of the runtime.
     Lint,
-    /// The firmware's target and the emulator.
+    /// The compiler target of the default board's firmware, and the emulator.
     Demo,
-    /// The targets of all measured cores, and the emulators.
+    /// The compiler targets of all measured cores, and the emulators.
     Bench,
-    /// Everything.
+    /// All programs that `cargo xtask test` runs: compiler targets, emulators, C compilers, Python packages, Chromium,
+    /// Node.
     Test,
 }
 
@@ -41,23 +42,23 @@ pub const RUNTIME_TARGETS: [&str; 7] = [
     "wasm32-unknown-unknown",
 ];
 
-/// Installs everything that `needs` takes.
-pub fn run(needs: Needs) -> Result<()> {
-    match needs {
-        Needs::Firmware | Needs::Demo => toolchain::ensure_targets(&[FIRMWARE_TARGET])?,
-        Needs::Bench => toolchain::ensure_targets(&CORES.map(|core| core.target))?,
-        Needs::Lint | Needs::Test => {
+/// Installs the compiler targets, components and programs that the command needs, if they are missing.
+pub fn run(purpose: Purpose) -> Result<()> {
+    match purpose {
+        Purpose::Firmware | Purpose::Demo => toolchain::ensure_targets(&[FIRMWARE_TARGET])?,
+        Purpose::Bench => toolchain::ensure_targets(&CORES.map(|core| core.target))?,
+        Purpose::Lint | Purpose::Test => {
             toolchain::ensure_components()?;
             toolchain::ensure_targets(&RUNTIME_TARGETS)?;
         }
     }
-    if matches!(needs, Needs::Demo | Needs::Bench | Needs::Test) {
+    if matches!(purpose, Purpose::Demo | Purpose::Bench | Purpose::Test) {
         packages::ensure(&QEMU_ARM)?;
     }
-    if matches!(needs, Needs::Bench | Needs::Test) {
+    if matches!(purpose, Purpose::Bench | Purpose::Test) {
         packages::ensure(&QEMU_RISCV)?;
     }
-    if needs == Needs::Test {
+    if purpose == Purpose::Test {
         programs::ensure_defmt_print()?;
         for package in [LRZSZ, NPM, CHROMIUM, PYTHON, CMAKE, CXX, GCC_ARM, GCC_RISCV, VALGRIND] {
             packages::ensure(&package)?;
@@ -68,7 +69,7 @@ pub fn run(needs: Needs) -> Result<()> {
     Ok(())
 }
 
-/// Installs everything that a build of the firmware for `board` takes.
-pub fn board(board: &Board) -> Result<()> {
+/// Installs the compiler target of a board's firmware, if it is missing.
+pub fn ensure_target_of(board: &Board) -> Result<()> {
     toolchain::ensure_targets(&[board.target])
 }
