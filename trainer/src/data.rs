@@ -2,13 +2,14 @@
 //! splits.
 //!
 //! [`read`] reads labelled texts from every kind of [`Source`]. [`number_table`] reads tables of numbers. [`read_text`]
-//! reads plain text. [`save`](save()) writes a table in another format. Errors name the file, the line and what was expected.
+//! reads plain text. [`save`](fn@save) writes a table in another format. Errors name the file, the line and what was
+//! expected.
 //!
-//! [`hold_out`] chooses the validation rows and [`partition`] separates them from the others. [`split`](split()) divides rows in
-//! given shares, [`folds`] divides them for a cross-validation, and [`sample`] draws some of them.
+//! [`hold_out`] chooses the validation rows and [`partition`] separates them from the others. [`split`](fn@split)
+//! divides rows in given shares, [`folds`] divides them for a cross-validation, and [`sample`] draws some of them.
 //!
-//! [`sequences`] groups the rows of a table into sequences, [`Windows`] cuts sequences into windows, [`normalise`] scales
-//! channels to mean 0 and standard deviation 1, and [`Statistics`] counts labels and lengths.
+//! [`sequences`] groups the rows of a table into sequences, [`Windows`] cuts sequences into windows, [`normalise`]
+//! scales channels to mean 0 and standard deviation 1, and [`Statistics`] counts labels and lengths.
 
 mod delimited;
 mod encoding;

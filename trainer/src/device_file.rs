@@ -204,8 +204,8 @@ impl DeviceFile {
 }
 
 /// The configuration of the float model that the file was exported from. Settings that a device file does not store
-/// (`season`, `temperature`, `recurrent_biases`, the share of the refusal) have their defaults. The n-gram branch is left
-/// out: the runtime's model has it.
+/// (`season`, `temperature`, `recurrent_biases`, the share of the refusal) have their defaults. The n-gram branch is
+/// left out: the runtime's model has it.
 fn config_of(model: &Model<'_>, bytes: &[u8]) -> Config {
     let runtime = model.config();
     let file = SafeTensors::deserialize(bytes).expect(VALID);

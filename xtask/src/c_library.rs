@@ -1,5 +1,5 @@
-//! The static library for C: `cargo xtask c` builds it, `cargo xtask lint` checks that it cannot panic, and `cargo xtask
-//! web` builds it for WebAssembly.
+//! The static library for C: `cargo xtask c` builds it, `cargo xtask lint` checks that it cannot panic, and
+//! `cargo xtask web` builds it for WebAssembly.
 
 use std::fs;
 use std::path::{Path, PathBuf};

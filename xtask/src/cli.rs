@@ -190,9 +190,9 @@ pub enum Command {
     /// Install compiler targets, emulators and other programs that are missing.
     ///
     /// Looks for each first, so a second run is quick. The emulator comes from the system's packages (apt-get, as root
-    /// or with sudo without a password); elsewhere the command fails and prints what to install.
-    /// `bench`, `boards`, `demo`, `lint`, `proof`, `size` and `test` run this first; other commands install what they need
-    /// themselves.
+    /// or with sudo without a password); elsewhere the command fails and prints what to install. `bench device`,
+    /// `bench splits`, `boards`, `demo`, `lint`, `proof`, `size` and `test` run this first. Other commands install what
+    /// they need and no more.
     #[command(after_help = "Examples:\n  cargo xtask setup\n  cargo xtask setup --for lint      no emulator")]
     Setup {
         /// Install only what this command needs.

@@ -132,8 +132,8 @@ impl DeviceLoss {
     }
 }
 
-/// The figures of a training step on the device, `[3]` in f64: the sum of the losses, the number of correct predictions,
-/// and the squared norm of the gradients.
+/// The figures of a training step on the device, `[3]` in f64: the sum of the losses, the number of correct
+/// predictions, and the squared norm of the gradients.
 #[derive(Clone, Debug)]
 pub struct Figures(Tensor);
 

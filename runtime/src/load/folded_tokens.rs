@@ -14,9 +14,9 @@ use crate::load::file::{Fault, File};
 #[cfg(feature = "widths")]
 use tern_format::Cell as CellKind;
 
-/// Reads the folded tokens. Returns `None` if the file has none, if the model reads values, or if the feature `folding` is
-/// off. Refuses the file if the ids are not ascending or not in the vocabulary, or if a sum breaks condition 5 of
-/// docs/arithmetic.md, "No accumulator overflows".
+/// Reads the folded tokens. Returns `None` if the file has none, if the model reads values, or if the feature
+/// `folding` is off. Refuses the file if the ids are not ascending or not in the vocabulary, or if a sum breaks
+/// condition 5 of docs/arithmetic.md, "No accumulator overflows".
 #[cfg_attr(feature = "errors", inline)]
 pub(super) fn read<'a>(
     file: &File<'a>,
@@ -55,8 +55,8 @@ pub(super) fn read<'a>(
     features::Folding::new(folded)
 }
 
-/// The allowed range of one input sum. `sum_index`: the index of the sum in the layer, which has `sums_of_unit` sums for
-/// each hidden unit: 4 in an LSTM or GRU, 1 in a plain cell.
+/// The allowed range of one input sum. `sum_index`: the index of the sum in the layer, which has `sums_of_unit` sums
+/// for each hidden unit: 4 in an LSTM or GRU, 1 in a plain cell.
 #[cfg_attr(feature = "errors", inline)]
 fn limits(cell: &Cell<'_>, sum_index: usize, sums_of_unit: usize) -> RangeInclusive<i64> {
     let unit = sum_index.checked_div(sums_of_unit).unwrap_or(0);
@@ -84,8 +84,8 @@ fn limits(cell: &Cell<'_>, sum_index: usize, sums_of_unit: usize) -> RangeInclus
     }
 }
 
-/// The bound on the absolute value of an input sum: condition 1 of docs/arithmetic.md. `gate`: the index of the row in its
-/// unit.
+/// The bound on the absolute value of an input sum: condition 1 of docs/arithmetic.md. `gate`: the index of the row in
+/// its unit.
 #[cfg_attr(feature = "errors", inline)]
 fn input_bound(cell: &Cell<'_>, unit: usize, gate: usize) -> u32 {
     let (weights, columns, bias, gates) = match cell {
