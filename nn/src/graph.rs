@@ -1,8 +1,8 @@
 //! The computation graph of a training step: dropout, forward pass, loss and gradients of one batch.
 //!
-//! On the CPU a batch is split into a fixed number of shards, each with a candle graph of its own that any thread may
-//! compute. Their results are added in the order of the shards, so the result does not depend on the number of threads.
-//! On another device the batch is one graph.
+//! A batch is split into a fixed number of shards, each with a candle graph of its own that any thread of any process
+//! may compute. Their results are added in the order of the shards, so the result depends neither on the number of
+//! threads nor on the number of processes. In one process with a device other than the CPU, the batch is one graph.
 
 use crate::architecture::{Architecture, InputLayer, names};
 use crate::denormals::Flush;
@@ -10,7 +10,9 @@ use crate::head::HeadLayers;
 use crate::ngrams::{self, Grid, KeptNgrams, Table};
 use crate::objective::{Loss, Objective, Targets};
 use crate::packed::PackedLayout;
+use crate::process_group::{ProcessGroup, add};
 use crate::sample::{Sample, UNK};
+use crate::shard_result::{ShardResult, exchange};
 use crate::stack::{Stack, StackInput, gradient};
 use crate::weights::Weights;
 use candle_core::{Device, Result, Tensor, Var};
@@ -18,9 +20,6 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use std::sync::Arc;
-
-/// Number of shards of a batch; more threads than this make a step no faster.
-const SHARDS: usize = 4;
 
 /// Dropout probabilities used during training.
 #[derive(Clone, Copy, Debug)]
@@ -71,8 +70,13 @@ pub struct Graph<'a> {
     pub branch_loss: f64,
     /// Random seed.
     pub seed: u64,
+    /// Number of shards of a batch, at least 1. More threads and processes than this make a step no faster. Another
+    /// number adds in another order, and draws other dropout masks.
+    pub shards: usize,
     /// The device that computes: the CPU with the loops of this crate, any other device with candle's operations.
     pub device: &'a Device,
+    /// The processes that share the shards, each an equal part of them in their order.
+    pub group: &'a dyn ProcessGroup,
 }
 
 impl Graph<'_> {
@@ -80,43 +84,60 @@ impl Graph<'_> {
     pub(crate) fn rng(&self, batch: u64, shard: usize) -> ChaCha8Rng {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         // Stream 0 is used for the initial weights and the order of the samples.
-        rng.set_stream(1 + batch * SHARDS as u64 + shard as u64);
+        rng.set_stream(1 + batch * self.shards as u64 + shard as u64);
         rng
     }
 
     /// Computes the gradients of a batch; on the CPU, in the current thread pool. `batch` is the number of batches
-    /// before this one in the whole training, so that each has dropout masks of its own.
+    /// before this one in the whole training, so that each has dropout masks of its own. All processes of the group
+    /// call this function with the same arguments, and get the same result.
     pub fn gradients(&self, weights: &Weights, samples: &[&Sample], batch: u64) -> Result<BatchResult> {
-        let Graph { architecture, grid, device, .. } = *self;
+        let Graph { architecture, grid, device, group, .. } = *self;
         let parameters = Parameters::new(weights, architecture, grid, device)?;
         // Sorted by length and distributed in turn, so that all shards take about the same time.
         let mut order: Vec<&Sample> = samples.to_vec();
         order.sort_by_key(|sample| std::cmp::Reverse(sample.steps.len()));
-        let count = if device.is_cpu() { SHARDS } else { 1 };
+        let count = if device.is_cpu() || group.world_size() > 1 { self.shards } else { 1 };
         let shards: Vec<Vec<&Sample>> =
             (0..count).map(|shard| order.iter().skip(shard).step_by(count).copied().collect()).collect();
         let targets = samples.iter().map(|sample| sample.target.count()).sum::<usize>();
-        let results: Vec<ShardResult> = shards
-            .par_iter()
-            .enumerate()
-            .filter(|(_, shard)| !shard.is_empty())
-            .map(|(index, shard)| {
+        let own = |shard: &usize| shard * group.world_size() / count == group.rank() && !shards[*shard].is_empty();
+        let results: Result<Vec<ShardResult>> = (0..count)
+            .into_par_iter()
+            .filter(own)
+            .map(|shard| {
                 let _flush = Flush::denormals();
-                let mut rng = self.rng(batch, index);
-                parameters.shard(shard, self, 1.0 / targets.max(1) as f64, &mut rng)
+                let mut rng = self.rng(batch, shard);
+                parameters.shard(&shards[shard], self, 1.0 / targets.max(1) as f64, &mut rng)
             })
-            .collect::<Result<_>>()?;
+            .collect();
+        let size = |shape: &[usize]| shape.iter().product::<usize>();
+        let is_dense = |name: &str| name != names::EMBEDDING && name != names::NGRAMS;
+        let shapes = architecture.shapes();
+        let dense = shapes.iter().filter(|(name, _)| is_dense(name)).map(|(_, shape)| size(shape));
+        let (results, dense) = exchange(results, &dense.collect::<Vec<_>>(), group)?;
         let (kept, d_sums): (Vec<_>, Vec<_>) = results.iter().map(|result| (&*result.kept, &*result.d_sums)).unzip();
         let rank = architecture.ngrams.map_or(0, |table| table.rank);
         let (ngram_rows, mut d_table) = ngrams::backward(&kept.concat(), &d_sums.concat(), rank);
-        let gradient = |(name, shape): (String, Vec<usize>)| match name.as_str() {
+        let mut dense = dense.into_iter();
+        let gradient = |(name, shape): &(String, Vec<usize>)| match name.as_str() {
             names::NGRAMS => std::mem::take(&mut d_table),
-            _ => vec![0.0; shape.iter().product()],
+            names::EMBEDDING => {
+                let mut d_embedding = vec![0.0; size(shape)];
+                for ShardResult { ids, d_x, .. } in &results {
+                    for (&id, d_x) in ids.iter().zip(d_x.chunks_exact(shape[1])) {
+                        add(&mut d_embedding[id as usize * shape[1]..][..shape[1]], d_x);
+                    }
+                }
+                d_embedding
+            }
+            _ => dense.next().unwrap_or_default(),
         };
-        let gradients = architecture.shapes().into_iter().map(gradient).collect();
+        let gradients = shapes.iter().map(gradient).collect();
         let mut sum = BatchResult { gradients, ngram_rows, loss: 0.0, correct: 0, targets };
         for result in &results {
-            result.add_to(&mut sum, architecture);
+            sum.loss += result.loss;
+            sum.correct += result.correct;
         }
         Ok(sum)
     }
@@ -133,23 +154,6 @@ struct Parameters<'a> {
     ngrams: Option<Table<'a>>,
     head: HeadLayers,
     device: &'a Device,
-}
-
-/// The gradients of one shard.
-struct ShardResult {
-    /// The distinct tokens; empty if the network embeds none.
-    ids: Vec<u32>,
-    /// The gradients of their embeddings: `[ids, embedding_dim]`.
-    d_x: Vec<f32>,
-    /// The gradients of all parameters but the embedding and the n-gram table, in the order of
-    /// [`Architecture::shapes`].
-    dense: Vec<Vec<f32>>,
-    /// The n-grams of each text; empty without an n-gram branch.
-    kept: Vec<KeptNgrams>,
-    /// The gradients of their sums: `[texts, rank]`.
-    d_sums: Vec<f32>,
-    loss: f64,
-    correct: usize,
 }
 
 impl<'a> Parameters<'a> {
@@ -332,33 +336,6 @@ fn distinct(mut ids: Vec<u32>, vocab_size: usize) -> (Vec<u32>, Vec<u32>) {
         *id = *index;
     }
     (distinct, ids)
-}
-
-impl ShardResult {
-    /// Adds all gradients but those of the n-gram table.
-    fn add_to(&self, sum: &mut BatchResult, architecture: &Architecture) {
-        let width = architecture.input.width();
-        let mut dense = self.dense.iter();
-        for ((name, _), total) in architecture.shapes().iter().zip(&mut sum.gradients) {
-            match name.as_str() {
-                names::EMBEDDING => {
-                    for (&id, d_x) in self.ids.iter().zip(self.d_x.chunks_exact(width)) {
-                        add(&mut total[id as usize * width..][..width], d_x);
-                    }
-                }
-                names::NGRAMS => {}
-                _ => dense.next().into_iter().for_each(|part| add(total, part)),
-            }
-        }
-        sum.loss += self.loss;
-        sum.correct += self.correct;
-    }
-}
-
-fn add(total: &mut [f32], part: &[f32]) {
-    for (total, part) in total.iter_mut().zip(part) {
-        *total += part;
-    }
 }
 
 /// Zeroes values with the given probability and scales the others by 1 / (1 - probability).

@@ -6,6 +6,7 @@
 //! | [`network`], [`stream`] | inference on whole sequences, and token by token |
 //! | [`device_training`] | training steps on a CUDA device |
 //! | [`graph`], [`objective`], [`sample`], [`optimizer`] | training: gradients of a batch, losses, samples, steps |
+//! | [`process_group`] | the processes that share the shards of a batch |
 //! | [`stack`], [`head`], [`ops`], [`candle_ops`] | the layers of a network as operations that candle differentiates |
 //! | [`gpu`] | training on a CUDA device with kernels of our own |
 //! | [`recurrent`], [`pooling`], [`linear`], [`ngrams`] | the layers and the n-gram branch, forward and backward |
@@ -41,11 +42,13 @@ pub mod ops;
 pub mod optimizer;
 pub mod packed;
 pub mod pooling;
+pub mod process_group;
 pub mod product;
 pub mod recurrent;
 pub mod reference;
 pub mod rnn;
 pub mod sample;
+mod shard_result;
 pub mod stack;
 pub mod stream;
 pub mod weights;

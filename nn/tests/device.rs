@@ -6,6 +6,7 @@ use candle_core::Device;
 use tern_nn::architecture::{Architecture, Cell, Head, Pooling, Recurrent, Sizes};
 use tern_nn::graph::{Dropout, Graph};
 use tern_nn::objective::{Classes, Objective};
+use tern_nn::process_group::OneProcess;
 use tern_nn::reference;
 use tern_nn::sample::{Sample, Steps, Target};
 
@@ -41,7 +42,17 @@ fn a_devices_gradients_agree_with_the_cpus() {
             let weights = reference::weights(&architecture);
             let on = |device: &Device| {
                 let (architecture, objective) = (&architecture, &objective);
-                let graph = Graph { architecture, objective, dropout, grid: None, branch_loss: 0.0, seed: 1, device };
+                let graph = Graph {
+                    architecture,
+                    objective,
+                    dropout,
+                    grid: None,
+                    branch_loss: 0.0,
+                    seed: 1,
+                    shards: 4,
+                    group: &OneProcess,
+                    device,
+                };
                 graph.gradients(&weights, &samples, 0).unwrap()
             };
             let (cpu, other) = (on(&Device::Cpu), on(&device));

@@ -12,7 +12,8 @@ use std::thread;
 use std::time::Duration;
 use tern_format::Packing;
 use tern_trainer::api::{
-    self, ExportArgs, FitArgs, Fitting, Hooks, ImportArgs, RecipeOptions, TrainArgs, Training, duration, size,
+    self, ExportArgs, FitArgs, Fitting, Hooks, ImportArgs, OneProcess, RecipeOptions, TrainArgs, Training, duration,
+    size,
 };
 use tern_trainer::recipe::Bits;
 
@@ -39,7 +40,7 @@ fn supervise(
     let result = thread::scope(|scope| {
         let worker = scope.spawn(move || {
             // The receiver lives until the work is done.
-            work(&mut Hooks { stop, on_figures: &mut |figures| drop(sender.send(figures)) })
+            work(&mut Hooks { processes: &OneProcess, stop, on_figures: &mut |figures| drop(sender.send(figures)) })
         });
         loop {
             let received = py.detach(|| match figures.lock() {
@@ -103,7 +104,7 @@ pub fn train(
 ) -> PyResult<Outcome> {
     let args = TrainArgs::new(&input, &output, settings(keys).map_err(failed)?);
     let args = TrainArgs { no_baselines: !baselines, resume, checkpoint_seconds, tensorboard, ..args };
-    supervise(py, callback, |hooks| Ok(Training::prepare(&args)?.run(hooks)?.figures.to_string()))
+    supervise(py, callback, |hooks| Ok(Training::prepare(&args, &OneProcess)?.run(hooks)?.figures.to_string()))
 }
 
 /// Searches the most accurate classifier that fits. Returns the JSON of the search.
@@ -131,7 +132,7 @@ pub fn fit(
         Ok(FitArgs { ram, max_instructions, time, trials, resume, ..args })
     };
     let args = args().map_err(failed)?;
-    supervise(py, callback, |hooks| Ok(Fitting::prepare(&args)?.run(hooks)?.to_string()))
+    supervise(py, callback, |hooks| Ok(Fitting::prepare(&args, &OneProcess)?.run(hooks)?.to_string()))
 }
 
 /// Quantises a model directory. Returns the JSON of the export's figures.

@@ -10,3 +10,4 @@ pub use crate::data::{Columns, Layout, normalise};
 pub use crate::model::{DataFile, Model};
 pub use crate::progress::log_to;
 pub use crate::tasks::{PredictOptions, handler_of};
+pub use tern_nn::process_group::OneProcess;

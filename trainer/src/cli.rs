@@ -21,6 +21,7 @@ Exit codes:
   2    the command line was wrong
   130  interrupted by Ctrl-C; after `tern train` and `tern fit` the model is usable
        and the work can be resumed
+  138  ended by SIGUSR1, which mpirun passes on; as 130
   143  terminated by SIGTERM; as 130
 
 Run `tern COMMAND --help` for options and examples.")]
@@ -140,18 +141,11 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
         return 0;
     }
-    match error.downcast_ref::<Failure>() {
-        // The command has printed its message already.
-        Some(Failure::Interrupted(status)) => *status,
-        Some(Failure::Usage(_)) => {
-            note(format_args!("error: {error}"));
-            2
-        }
-        None => {
-            note(format_args!("error: {}", with_causes(&error)));
-            1
-        }
+    // An interrupted command has printed its message already.
+    if !matches!(error.downcast_ref(), Some(Failure::Interrupted(_))) {
+        note(format_args!("error: {}", with_causes(&error)));
     }
+    Failure::status(&error)
 }
 
 /// Prints the completions for a shell.

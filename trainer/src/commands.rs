@@ -28,6 +28,7 @@ mod uf2;
 pub mod upload;
 
 use crate::device_file::DeviceFile;
+use crate::distributed::{self, Processes};
 use crate::float_model::FloatModel;
 use crate::model::Model;
 pub use crate::progress::note;
@@ -48,12 +49,40 @@ pub enum Failure {
     Interrupted(u8),
 }
 
+impl Failure {
+    /// Returns the exit status of a command that ends with `error`.
+    pub fn status(error: &anyhow::Error) -> u8 {
+        match error.downcast_ref() {
+            Some(Failure::Interrupted(status)) => *status,
+            Some(Failure::Usage(_)) => 2,
+            None => 1,
+        }
+    }
+}
+
 /// The connection of a training or a search to the program that runs it.
 pub struct Hooks<'a> {
+    /// The processes that share the work: [`OneProcess`](tern_nn::process_group::OneProcess) for this one alone.
+    pub processes: &'a dyn Processes,
     /// Ends the work after the running batch.
     pub stop: &'a AtomicBool,
     /// Called with the figures of each epoch of a training, and of each trial of a search.
     pub on_figures: &'a mut (dyn FnMut(Value) + Send),
+}
+
+/// Runs a command in all processes that were started together with this one, and waits until all have ended it.
+fn in_all_processes(work: impl FnOnce(&dyn Processes) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let processes = distributed::join()?;
+    let result = work(processes.as_ref());
+    let (error, status) = match &result {
+        Ok(()) => (None, 0),
+        // A signal ends all processes after the same batch.
+        Err(error) if matches!(error.downcast_ref(), Some(Failure::Interrupted(_))) => (None, Failure::status(error)),
+        Err(error) => (Some(format!("{error:#}")), Failure::status(error)),
+    };
+    distributed::leave(processes.as_ref(), error.as_deref(), status);
+    // All have the same result, and the process of rank 0 prints it. A launcher kills it when another one fails first.
+    if processes.rank() == 0 { result } else { Ok(()) }
 }
 
 /// Loads the model at `path`: a model directory, which runs in floats, or a device file, which runs in integers. Prints

@@ -2,7 +2,8 @@
 //!
 //! A [`Profile`] describes the data. From it and the [`Budget`], `candidates` makes recipes. `search` trains them by
 //! successive halving: all of them for a quarter of the epochs, the best third for half, the best few for all. From the
-//! second round on they are quantised, and their device files are measured. docs/fit.md describes the rules.
+//! second round on they are quantised, and their device files are measured. Several processes share the candidates
+//! through a `queue`. docs/fit.md describes the rules.
 
 mod candidates;
 mod fitting;
@@ -10,6 +11,7 @@ mod fold_integers;
 mod learning_curve;
 mod measured;
 mod profile;
+mod queue;
 mod search;
 mod training;
 mod trials;

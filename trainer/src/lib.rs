@@ -14,6 +14,7 @@ mod core_time;
 mod data;
 pub mod device_file;
 mod display;
+mod distributed;
 mod embeddings;
 pub mod export;
 pub mod file_error;

@@ -40,9 +40,7 @@ fn checks(stages: &mut Stages) -> Result<()> {
     clippy(stages, "clippy, c", &repo::c(), &["--all-targets"]);
     stages.check("no panic in the library for C", c_library::check_no_panic);
     clippy(stages, "clippy, fuzz", &fuzz, &["--no-default-features", "--all-targets"]);
-    clippy(stages, "clippy", &root, &["--workspace", "--all-targets"]);
-    // No other stage builds this feature.
-    clippy(stages, "clippy, trainer with hub", &root, &["-p", "tern-trainer", "--lib", "--features", "hub"]);
+    clippy(stages, "clippy", &root, &["--workspace", "--all-targets", "--features", repo::EXTRA_FEATURES]);
     for board in BOARDS {
         let name = board.name;
         // Clippy checks emulated boards only: for real chips it would compile the vendors' crates once more, which

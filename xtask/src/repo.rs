@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+/// The features of the trainer that are off by default and that every computer can build.
+pub const EXTRA_FEATURES: &str = "tern-trainer/hub,tern-trainer/mpi";
+
 /// The compiler target of the firmware in the demo and the tests: a Cortex-M4 with a floating-point unit.
 pub const FIRMWARE_TARGET: &str = "thumbv7em-none-eabihf";
 

@@ -23,6 +23,15 @@ pub fn run() -> Result<()> {
     stages.check("tests of the workspace", || {
         tally.add(cargo(&repo::root()).args(["test", "--no-fail-fast", "--workspace"]))
     });
+    stages.check("tests with MPI and with the hub", || {
+        // The features change the library of the trainer only.
+        for tests in [&["--test", "mpi"][..], &["--lib", "hub::"]] {
+            let mut command = cargo(&repo::root());
+            command.args(["test", "--no-fail-fast", "--workspace", "--features", repo::EXTRA_FEATURES]);
+            tally.add(command.args(tests))?;
+        }
+        Ok(())
+    });
     stages.check("tests of a runtime with few features", || {
         let features = "errors,interleaved4,html_words,wordpiece";
         let mut command = cargo(&repo::root());

@@ -11,6 +11,7 @@ use tern_nn::graph::{Dropout, Graph};
 use tern_nn::ngrams::Grid;
 use tern_nn::objective::{Classes, Objective};
 use tern_nn::optimizer::{Method, Optimizer, Settings};
+use tern_nn::process_group::OneProcess;
 use tern_nn::reference;
 use tern_nn::sample::{NO_TOKEN, Sample, Steps, Target};
 use tern_nn::weights::Weights;
@@ -120,7 +121,17 @@ impl Case {
     fn graph(&self) -> Graph<'_> {
         let Case { architecture, objective, grid, branch_loss, .. } = self;
         let (grid, branch_loss) = (*grid, *branch_loss);
-        Graph { architecture, objective, dropout: NO_DROPOUT, grid, branch_loss, seed: 1, device: &CPU }
+        Graph {
+            architecture,
+            objective,
+            dropout: NO_DROPOUT,
+            grid,
+            branch_loss,
+            seed: 1,
+            shards: 4,
+            group: &OneProcess,
+            device: &CPU,
+        }
     }
 
     fn names(&self) -> Vec<String> {

@@ -1,8 +1,9 @@
 //! `tern fit`: finds the most accurate classifier that fits a device.
 
 use super::train::{RecipeOptions, by_option, minutes, write_directory};
-use super::{Failure, Hooks, export, interrupt, note, print};
+use super::{Failure, Hooks, export, in_all_processes, interrupt, note, print};
 use crate::data;
+use crate::distributed::{Processes, agree};
 use crate::export::check_output;
 use crate::fit::{self, Budget, Found, Limits, Observer, Profile, Search, Trial, TrialLog, learning_curve, verdict};
 use crate::float_model::Staged;
@@ -19,6 +20,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tern_nn::process_group::ProcessGroup;
 use toml::Table;
 
 /// Options of `tern fit`.
@@ -37,7 +39,8 @@ for half of them, and the best few for all; the device files of the last two rou
 validation split. Settings of the recipe that are given as options, as for `tern train`, are the same in all
 candidates.
 
-The same data, options and seed find the same model, unless the time runs out.
+The same data, options and seed find the same model, unless the time runs out. `mpirun -n 4 tern fit …` shares
+the candidates among four processes and finds the same model: docs/mpi.md.
 
 Interrupting: the first Ctrl-C or SIGTERM takes the best candidate so far and exits with 130 or 143;
 --resume continues the search.")]
@@ -66,6 +69,9 @@ pub struct Args {
     /// Pretrained word vectors, as --embeddings of `tern train`
     #[arg(long, value_name = "FILE", conflicts_with = "recipe-embeddings")]
     pub vectors: Option<PathBuf>,
+    /// With several processes: seconds after which one that sends nothing counts as dead
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(2..=86400))]
+    pub rank_timeout: u64,
     /// Continue an interrupted search of this NAME with the same data and options
     #[arg(long)]
     pub resume: bool,
@@ -89,6 +95,7 @@ impl Args {
             time: None,
             trials: 24,
             vectors: None,
+            rank_timeout: 60,
             resume: false,
             json: false,
             recipe,
@@ -103,9 +110,16 @@ impl Args {
 
 /// Searches, and writes the model directory and the device file of the best candidate.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let fitting = Fitting::prepare(args)?;
+    in_all_processes(|processes| fit(args, processes))
+}
+
+fn fit(args: &Args, processes: &dyn Processes) -> anyhow::Result<()> {
+    let fitting = agree(processes, Fitting::prepare(args, processes))?;
     interrupt::catch();
-    let result = fitting.run(&mut Hooks { stop: &interrupt::STOP, on_figures: &mut |_| {} })?;
+    let result = fitting.run(&mut Hooks { processes, stop: &interrupt::STOP, on_figures: &mut |_| {} })?;
+    if processes.rank() > 0 {
+        return Ok(());
+    }
     if args.json {
         print(&result)?;
     }
@@ -129,8 +143,8 @@ pub struct Fitting<'a> {
 }
 
 impl<'a> Fitting<'a> {
-    /// Checks the options and reads the data.
-    pub fn prepare(args: &'a Args) -> anyhow::Result<Self> {
+    /// Checks the options and reads the data. The process of rank 0 alone opens the log of the trials.
+    pub fn prepare(args: &'a Args, group: &dyn ProcessGroup) -> anyhow::Result<Self> {
         let options = options(args);
         Staged::check(&args.output)?;
         check_output(&args.device_path())?;
@@ -156,7 +170,11 @@ impl<'a> Fitting<'a> {
             "trials": args.trials,
             "version": env!("CARGO_PKG_VERSION"),
         });
-        let log = TrialLog::open(&with_suffix(&args.output, ".fit.jsonl"), &header, args.resume)?;
+        let path = with_suffix(&args.output, ".fit.jsonl");
+        let log = match group.rank() {
+            0 => TrialLog::open(&path, &header, args.resume)?,
+            _ => TrialLog::empty(&path),
+        };
         if !log.is_empty() {
             note(format_args!("resumed after {} trials", log.len()));
         }
@@ -164,24 +182,39 @@ impl<'a> Fitting<'a> {
     }
 
     /// Searches, writes the model directory and the device file of the best candidate, and returns the figures. If the
-    /// search is stopped, that is the best candidate so far, and its log is kept.
+    /// search is stopped, that is the best candidate so far, and its log is kept. A process of another rank than 0
+    /// trains candidates for it and returns null.
     pub fn run(self, hooks: &mut Hooks<'_>) -> anyhow::Result<Value> {
         let Fitting { args, options, profile, metric, budget, log } = self;
         let candidates = args.trials as usize;
         let (input, interrupt) = (args.input.as_path(), hooks.stop);
         let name = args.output.file_name().map_or("model".into(), |name| name.to_string_lossy());
         let name = name.as_ref();
-        let search = Search { name, input, options: &options, budget, candidates, time: args.time, interrupt, log };
+        let search = Search {
+            name,
+            input,
+            options: &options,
+            budget,
+            candidates,
+            time: args.time,
+            interrupt,
+            processes: hooks.processes,
+            rank_timeout: Duration::from_secs(args.rank_timeout),
+            log,
+        };
         let mut progress = Progress::new(metric, &mut *hooks.on_figures);
         let found = search.run(&profile, &mut progress);
         progress.finish();
         let found = match found {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(Value::Null),
             // Without a trial there is nothing to resume.
             Err(error) => {
-                search.log.remove()?;
+                if hooks.processes.rank() == 0 {
+                    search.log.remove()?;
+                }
                 return Err(error);
             }
-            found => found?,
         };
         let result = write(args, &search, &profile, found, &args.device_path())?;
         if !interrupt.load(Ordering::Relaxed) {

@@ -16,7 +16,7 @@ pub fn catch() {
     }
 }
 
-/// Returns the exit status of an interrupted training: 130 after Ctrl-C, 143 after SIGTERM.
+/// Returns the exit status of an interrupted training: 130 after Ctrl-C, 138 after SIGUSR1, 143 after SIGTERM.
 pub fn status() -> u8 {
     STATUS.load(Ordering::Relaxed)
 }
@@ -32,8 +32,9 @@ fn interrupt(status: u8) {
 
 #[cfg(unix)]
 fn catch_signals() -> std::io::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+    // `mpirun` passes SIGUSR1 on to all processes at once, and ends them a second after the others.
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1])?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
             interrupt(128 + u8::try_from(signal).unwrap_or(0));

@@ -6,14 +6,16 @@ mod progress;
 mod run_directory;
 mod tensorboard;
 
-use super::{Failure, Hooks, interrupt, note, print};
+use super::{Failure, Hooks, in_all_processes, interrupt, note, print};
 use crate::data;
+use crate::distributed::{Processes, agree};
 use crate::float_model::{FloatModel, Staged, files};
 use crate::recipe::{Recipe, Task};
 use crate::report::{self, TrainingMetrics};
 use crate::tasks::{self, TaskData};
 use crate::train::{
-    self, BatchProgress, Callback, CrossValidation, EpochFigures, Outcome, State, StateEvent, StopReason, TrainError,
+    self, BatchProgress, Callback, CrossValidation, EpochFigures, Outcome, Problem, State, StateEvent, StopReason,
+    TrainError,
 };
 use anyhow::{Context, anyhow, bail};
 use checkpointer::{Checkpointer, epoch_line};
@@ -25,9 +27,9 @@ use run_directory::{Options, RunDirectory};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tensorboard::EventWriter;
+use tern_nn::process_group::ProcessGroup;
 use toml::Table;
 
 /// Options of `tern train`.
@@ -49,6 +51,8 @@ names validation data, a part of each class becomes the validation split, which
 chooses the best epoch.
 
 Recipe: a TOML file with any of the settings; options win over it.
+
+Several processes: `mpirun -n 4 tern train …` gives the same model: docs/mpi.md.
 
 Interrupting: the first Ctrl-C or SIGTERM ends the training after the running
 batch, saves the best epoch as the model and exits with 130 or 143; a second one
@@ -102,11 +106,15 @@ impl Args {
 
 /// Trains and writes a model directory. After a signal, the model of the best epoch so far is written, too.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let training = Training::prepare(args)?;
+    in_all_processes(|processes| train(args, processes))
+}
+
+fn train(args: &Args, processes: &dyn Processes) -> anyhow::Result<()> {
+    let training = agree(processes, Training::prepare(args, processes))?;
     interrupt::catch();
-    let trained = training.run(&mut Hooks { stop: &interrupt::STOP, on_figures: &mut |_| {} })?;
+    let trained = training.run(&mut Hooks { processes, stop: &interrupt::STOP, on_figures: &mut |_| {} })?;
     let shown = trained.directory.display();
-    if args.json {
+    if args.json && processes.rank() == 0 {
         print(trained.json())?;
     }
     if trained.is_interrupted {
@@ -122,7 +130,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 pub struct Trained {
     /// The model directory.
     pub directory: PathBuf,
-    /// The content of its `metrics.json`.
+    /// The content of its `metrics.json`. Null in processes other than that of rank 0, which writes the directory.
     pub figures: Value,
     /// True if the training was stopped before its last epoch.
     pub is_interrupted: bool,
@@ -149,24 +157,63 @@ pub struct Training<'a> {
 }
 
 impl<'a> Training<'a> {
-    /// Reads the recipe and the data, trains the baselines, and notes what was found.
-    pub fn prepare(args: &'a Args) -> anyhow::Result<Self> {
+    /// Reads the recipe and the data, trains the baselines, and notes what was found. The process of rank 0 alone
+    /// trains the baselines.
+    pub fn prepare(args: &'a Args, group: &dyn ProcessGroup) -> anyhow::Result<Self> {
         let (mut recipe, target, options) = recipe_and_target(args)?;
         Staged::check(&target)?;
-        let data = tasks::read_data(&mut recipe, !options.no_baselines)?;
+        if group.world_size() > recipe.training.shards {
+            bail!(Failure::Usage(format!(
+                "{} processes cannot share the {} shards of a batch; start fewer processes, or take more shards: --shards, \
+                 [training] shards",
+                group.world_size(),
+                recipe.training.shards
+            )));
+        }
+        let data = tasks::read_data(&mut recipe, !options.no_baselines && group.rank() == 0)?;
         data.describe(&recipe, &|line| note(line));
         Ok(Training { args, recipe, target, options, data })
     }
 
-    /// Trains and writes the model directory. If it is stopped, that is the model of the best epoch so far.
+    /// Trains and writes the model directory. If it is stopped, that is the model of the best epoch so far. The process
+    /// of rank 0 alone reads and writes the run directory and the model directory.
     pub fn run(self, hooks: &mut Hooks<'_>) -> anyhow::Result<Trained> {
         let Training { args, recipe, target, options, mut data } = self;
-        let directory = run_directory(&recipe, &target, args.resume, options)?;
-        let cross_validation = cross_validate(&recipe, data.as_ref(), &directory, hooks.stop)?;
+        let processes = hooks.processes;
+        if processes.rank() > 0 {
+            agree(processes, Ok(()))?;
+            let found = cross_validate(&recipe, data.as_ref(), None, hooks)?;
+            data.set_cross_validation(found);
+            let state = common_state(&recipe, data.problem(), Ok(None), processes)?;
+            let outcome = train::resume(state, &recipe, data.problem(), &mut (), hooks.stop, processes)?;
+            let is_interrupted = outcome.stop_reason == StopReason::Interrupted;
+            return Ok(Trained { directory: target, figures: Value::Null, is_interrupted });
+        }
+        let directory = agree(processes, run_directory(&recipe, &target, args.resume, options))?;
+        let cross_validation = cross_validate(&recipe, data.as_ref(), Some(&directory), hooks)?;
         data.set_cross_validation(cross_validation);
         let (outcome, divergence) = train_epochs(&recipe, data.as_ref(), &directory, &target, args, hooks)?;
         write_model(&recipe, data.as_ref(), &directory, target, &outcome, divergence)
     }
+}
+
+/// Collective: returns the state from which all processes train on, that of the process with rank 0, which passes it.
+/// Fails in all processes if it has none, or if the data of two processes differ.
+fn common_state(
+    recipe: &Recipe,
+    problem: &Problem,
+    own: anyhow::Result<Option<State>>,
+    processes: &dyn Processes,
+) -> anyhow::Result<State> {
+    let own = agree(processes, own)?;
+    let data = train::data_hash(problem);
+    let bytes = own.as_ref().map(|state| state.to_bytes(data, 0)).transpose()?.unwrap_or_default();
+    let bytes = processes.broadcast(bytes);
+    let state = match own {
+        Some(state) => Ok(state),
+        None => State::from_bytes(&bytes, recipe, problem).map(|(state, _)| state),
+    };
+    agree(processes, state).context("the processes do not have the same recipe and data")
 }
 
 /// Writes the model directory and, unless the training can be resumed, removes the run directory. `divergence` is the
@@ -276,21 +323,21 @@ fn not_written(target: &Path) -> String {
 }
 
 /// Runs the cross-validation, if the data has folds, and prints the progress. The result is `None` without folds and
-/// after an interrupt.
+/// after an interrupt. A run directory is deleted if a training diverges.
 fn cross_validate(
     recipe: &Recipe,
     data: &dyn TaskData,
-    directory: &RunDirectory,
-    stop: &AtomicBool,
+    directory: Option<&RunDirectory>,
+    hooks: &Hooks<'_>,
 ) -> anyhow::Result<Option<CrossValidation>> {
     if data.problem().folds.is_empty() {
         return Ok(None);
     }
     let after_fold = |fold, folds| note(format_args!("fold {fold} of {folds} done"));
-    let found = match train::cross_validate(recipe, data.problem(), stop, after_fold) {
+    let found = match train::cross_validate(recipe, data.problem(), hooks.stop, hooks.processes, after_fold) {
         Err(error @ TrainError::Diverged { .. }) => {
             // A cross-validation writes no checkpoints from which it could be resumed.
-            directory.remove()?;
+            directory.map(RunDirectory::remove).transpose()?;
             bail!("in the cross-validation: {}", tasks::describe_divergence(&error, data));
         }
         found => found?,
@@ -350,7 +397,11 @@ fn train_epochs(
     hooks: &mut Hooks<'_>,
 ) -> anyhow::Result<(Outcome, Option<String>)> {
     let problem = data.problem();
-    let (state, log_bytes) = directory.state(recipe, problem)?;
+    let (state, log_bytes) = match directory.state(recipe, problem) {
+        Ok((state, log_bytes)) => (Ok(Some(state)), log_bytes),
+        Err(error) => (Err(error), 0),
+    };
+    let state = common_state(recipe, problem, state, hooks.processes)?;
     if state.steps() > 0 {
         let (epoch, batches) = (state.epochs_done() + 1, state.epoch_batches_done());
         note(format_args!("resumed in epoch {epoch} after {batches} of its batches"));
@@ -366,7 +417,7 @@ fn train_epochs(
         event_writer = EventWriter::create(folder, state.steps()).with_context(|| folder.display().to_string())?;
         callbacks.0.push(&mut event_writer);
     }
-    let outcome = train::resume(state, recipe, problem, &mut callbacks, hooks.stop);
+    let outcome = train::resume(state, recipe, problem, &mut callbacks, hooks.stop, hooks.processes);
     progress.finish();
     let (outcome, divergence) = match outcome {
         Err(error @ TrainError::Diverged { .. }) => {

@@ -11,6 +11,7 @@ use crate::recipe::{Pooling, Recipe, Task, lay_over, set};
 use crate::tasks::{self, TaskData};
 use crate::train::{self, Problem};
 use anyhow::bail;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 use toml::{Table, Value};
 
@@ -54,6 +55,7 @@ pub struct Fitted {
 }
 
 /// A device file that exceeds the budget.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Excess {
     /// The first limit that is exceeded, as a sentence.
     pub reason: String,

@@ -5,12 +5,15 @@ use super::fitting::{self, Excess, Fitted};
 use super::fold_integers::validate_in_integers;
 use super::measured::{Budget, Measured};
 use super::profile::Profile;
+use super::queue::{self, Attempt, Job, Queue, Trials};
 use super::training::{Limits, Trained, train};
 use super::trials::{Trial, TrialLog};
+use crate::distributed::Processes;
 use crate::recipe::{Metric, Recipe};
 use crate::tasks::{self, TaskData};
 use crate::train::{CrossValidation, Validation};
 use anyhow::bail;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -77,6 +80,10 @@ pub struct Search<'a> {
     pub time: Option<Duration>,
     /// Ends the search after the running batch.
     pub interrupt: &'a AtomicBool,
+    /// The processes that share the candidates.
+    pub processes: &'a dyn Processes,
+    /// The time after which a process that sends nothing counts as dead.
+    pub rank_timeout: Duration,
     /// The trials that are done.
     pub log: TrialLog,
 }
@@ -104,8 +111,25 @@ impl Search<'_> {
     }
 
     /// Trains the candidates for data with this profile. Fails if no candidate fits the budget or can be trained, or if
-    /// the search is interrupted before the first trial is done.
-    pub fn run(&self, profile: &Profile, observer: &mut (dyn Observer + Send)) -> anyhow::Result<Found> {
+    /// the search is interrupted before the first trial is done. A process of another rank than 0 trains the candidates
+    /// that rank 0 sends, and returns `None`.
+    pub fn run(&self, profile: &Profile, observer: &mut (dyn Observer + Send)) -> anyhow::Result<Option<Found>> {
+        if self.processes.rank() > 0 {
+            let train = |job: &Job, on_progress: &mut (dyn FnMut(f64) + Send)| self.trial(job, on_progress);
+            return queue::work(self.processes, self.rank_timeout, &train, self.interrupt).map(|()| None);
+        }
+        let mut queue = Queue::new(self.processes, self.rank_timeout);
+        let found = self.coordinate(profile, &mut queue, observer);
+        queue.end();
+        found.map(Some)
+    }
+
+    fn coordinate(
+        &self,
+        profile: &Profile,
+        queue: &mut Queue<'_>,
+        observer: &mut (dyn Observer + Send),
+    ) -> anyhow::Result<Found> {
         let seed = self.recipe(&Table::new())?.training.seed;
         let settings = candidates(profile, &self.budget, self.candidates, seed);
         let mut running: Vec<(usize, Table)> = (1..).zip(settings).collect();
@@ -120,7 +144,7 @@ impl Search<'_> {
         };
         for (index, round) in ROUNDS.iter().enumerate() {
             running.truncate(round.size(self.candidates));
-            let mut done = self.round(index, &running, &mut state, observer)?;
+            let mut done = self.round(index, &running, queue, &mut state, observer)?;
             // A round without trials keeps the order of the one before.
             if !done.is_empty() {
                 done.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.loss.total_cmp(&b.loss)));
@@ -148,75 +172,59 @@ impl Search<'_> {
         Ok(Found { best, recipe, trained, trials, is_out_of_time, seconds: start.elapsed().as_secs_f64() })
     }
 
-    /// Trains the candidates of a round and returns their trials.
+    /// Trains the candidates of a round and returns their trials, in the order of the candidates.
     fn round(
         &self,
         round: usize,
         candidates: &[(usize, Table)],
+        queue: &mut Queue<'_>,
         state: &mut State,
         observer: &mut (dyn Observer + Send),
     ) -> anyhow::Result<Vec<Trial>> {
-        let mut done: Vec<Trial> = Vec::new();
-        for (index, (candidate, settings)) in candidates.iter().enumerate() {
-            let is_late = self.time.is_some_and(|time| state.start.elapsed() > time.mul_f64(ROUNDS[round].time));
-            state.is_out_of_time |= is_late;
-            if self.interrupt.load(Ordering::Relaxed) || (is_late && state.best.is_some()) {
-                break;
-            }
-            observer.on_start(round + 1, index + 1, candidates.len());
-            match self.trial(*candidate, settings, round, state, observer) {
-                Ok(Attempt::Done(trial, trained)) => {
-                    state.add(&trial, trained, ROUNDS[round].epochs);
-                    let left = state.time_left(self.candidates, round, candidates.len() - index - 1);
-                    let best = state.best.as_ref().map_or(&trial, |(best, _)| best);
-                    observer.on_trial(&trial, best, left);
-                    done.push(trial);
-                }
-                Ok(Attempt::Unfit(excess)) => {
-                    observer.on_skipped(*candidate, &excess.reason);
-                    let bytes = |excess: &Excess| excess.measured.file_bytes;
-                    if state.smallest.as_ref().is_none_or(|smallest| bytes(&excess) < bytes(smallest)) {
-                        state.smallest = Some(excess);
-                    }
-                }
-                Ok(Attempt::Interrupted) => break,
-                // The recipe is refused, the data cannot be read, or the training diverged.
-                Err(error) if state.trials.is_empty() && index + 1 == candidates.len() => return Err(error),
-                Err(error) => observer.on_skipped(*candidate, &format!("{error:#}")),
+        let (earlier, workers) = (state.trials.len(), queue.size());
+        let mut running =
+            Running { search: self, round, candidates, workers, state, observer, done: BTreeMap::new(), error: None };
+        // The trials of an earlier process.
+        let mut left = Vec::new();
+        for (index, (candidate, _)) in candidates.iter().enumerate() {
+            match self.log.find(*candidate, round + 1) {
+                Some(trial) => running.add(index, trial.clone(), None),
+                None => left.push(index),
             }
         }
+        let train = |job: &Job, on_progress: &mut (dyn FnMut(f64) + Send)| self.trial(job, on_progress);
+        queue.run(&left, &mut running, &train, self.interrupt)?;
+        let Running { done, error, .. } = running;
+        if let Some(error) = error.filter(|_| state.trials.is_empty()) {
+            return Err(error);
+        }
+        let done: Vec<Trial> = done.into_values().collect();
+        // In this order, whichever process was first.
+        state.trials.truncate(earlier);
+        state.trials.extend_from_slice(&done);
         Ok(done)
     }
 
     /// Trains a candidate and measures it: in the first round the float model, later its device file. A
     /// cross-validation measures device files in the last round only.
-    fn trial(
-        &self,
-        candidate: usize,
-        settings: &Table,
-        round: usize,
-        state: &State,
-        observer: &mut (dyn Observer + Send),
-    ) -> anyhow::Result<Attempt> {
+    fn trial(&self, job: &Job, on_progress: &mut (dyn FnMut(f64) + Send)) -> anyhow::Result<Attempt> {
+        let Job { round, candidate, ref settings, seconds_left, is_first, .. } = *job;
+        let start = Instant::now();
         let is_final = round == LAST_ROUND;
         let epochs = self.recipe(settings)?.epochs();
         let epochs = ((epochs as f64 * ROUNDS[round].epochs).ceil() as usize).max(MIN_EPOCHS.min(epochs));
-        if let Some(trial) = self.log.find(candidate, round + 1) {
-            return Ok(Attempt::Done(trial.clone(), None));
-        }
-        let start = Instant::now();
         let Fitted { settings, mut recipe, mut data, measured } =
             match fitting::fit(self.name, settings, &self.budget, |settings| self.recipe(settings))? {
                 Ok(fitted) => fitted,
                 Err(excess) => return Ok(Attempt::Unfit(excess)),
             };
         recipe.training.epochs = Some(epochs);
-        let deadline = self.time.map(|time| state.start + time.mul_f64(STOP_TRAINING));
+        let deadline = seconds_left.map(|seconds| start + Duration::from_secs_f64(seconds));
         let limits = Limits { interrupt: self.interrupt, deadline };
-        let trained = train(&recipe, data.problem(), limits, &mut |share| observer.on_progress(share))?;
+        let trained = train(&recipe, data.problem(), limits, on_progress)?;
         let Some(trained) = trained else { return Ok(Attempt::Interrupted) };
         // An incomplete first trial is better than none.
-        if trained.is_cut_short() && state.best.is_some() {
+        if trained.is_cut_short() && !is_first {
             return Ok(Attempt::Interrupted);
         }
         let mut trial = Trial {
@@ -265,10 +273,8 @@ impl Search<'_> {
             Metric::Accuracy | Metric::Loss => trial.accuracy,
         };
         trial.seconds = start.elapsed().as_secs_f64();
-        if !trained.is_cut_short() {
-            self.log.add(&trial)?;
-        }
-        Ok(Attempt::Done(trial, Some(trained)))
+        let is_complete = !trained.is_cut_short();
+        Ok(Attempt::Done { trial: Box::new(trial), trained: Some(trained), is_complete })
     }
 
     /// Returns the figures in integers of the cross-validation `found` and of further ones, with other folds and other
@@ -300,14 +306,85 @@ impl Search<'_> {
     }
 }
 
-/// The result of trying a candidate.
-enum Attempt {
-    /// It is trained, by this process if the model is there.
-    Done(Trial, Option<Trained>),
-    /// Its device file exceeds the budget.
-    Unfit(Excess),
-    /// The user or the time limit ended its training.
-    Interrupted,
+/// A round while its candidates are trained.
+struct Running<'r> {
+    search: &'r Search<'r>,
+    /// The number of the round, from 0.
+    round: usize,
+    candidates: &'r [(usize, Table)],
+    /// The number of processes that train.
+    workers: usize,
+    state: &'r mut State,
+    observer: &'r mut (dyn Observer + Send),
+    /// The trials by their index in the round.
+    done: BTreeMap<usize, Trial>,
+    /// The last error of a candidate: the recipe is refused, the data cannot be read, or the training diverged.
+    error: Option<anyhow::Error>,
+}
+
+impl Running<'_> {
+    fn add(&mut self, index: usize, trial: Trial, trained: Option<Trained>) {
+        self.state.add(&trial, trained, ROUNDS[self.round].epochs);
+        self.done.insert(index, trial.clone());
+        let left = self.candidates.len().saturating_sub(self.done.len());
+        let left = self.state.time_left(self.search.candidates, self.round, left) / self.workers.max(1) as u32;
+        let best = self.state.best.as_ref().map_or(&trial, |(best, _)| best);
+        self.observer.on_trial(&trial, best, left);
+    }
+}
+
+impl Trials for Running<'_> {
+    fn job(&mut self, index: usize) -> Option<Job> {
+        let Running { search, round, candidates, state, .. } = self;
+        let is_late = search.time.is_some_and(|time| state.start.elapsed() > time.mul_f64(ROUNDS[*round].time));
+        state.is_out_of_time |= is_late;
+        if search.interrupt.load(Ordering::Relaxed) || (is_late && state.best.is_some()) {
+            return None;
+        }
+        self.observer.on_start(*round + 1, index + 1, candidates.len());
+        let (candidate, settings) = candidates[index].clone();
+        let left = search.time.map(|time| time.mul_f64(STOP_TRAINING).saturating_sub(state.start.elapsed()));
+        Some(Job {
+            index,
+            round: *round,
+            candidate,
+            settings,
+            seconds_left: left.map(|left| left.as_secs_f64()),
+            is_first: state.best.is_none(),
+        })
+    }
+
+    fn on_progress(&mut self, share: f64) {
+        self.observer.on_progress(share);
+    }
+
+    fn on_result(&mut self, index: usize, result: anyhow::Result<Attempt>) -> anyhow::Result<()> {
+        let (candidate, _) = self.candidates[index];
+        match result {
+            Ok(Attempt::Done { trial, trained, is_complete }) => {
+                if is_complete {
+                    self.search.log.add(&trial)?;
+                }
+                self.add(index, *trial, trained);
+            }
+            Ok(Attempt::Unfit(excess)) => {
+                self.observer.on_skipped(candidate, &excess.reason);
+                let bytes = |excess: &Excess| excess.measured.file_bytes;
+                if self.state.smallest.as_ref().is_none_or(|smallest| bytes(&excess) < bytes(smallest)) {
+                    self.state.smallest = Some(excess);
+                }
+            }
+            Ok(Attempt::Interrupted) => {}
+            Err(error) => {
+                // The error of the only candidate ends the search with its message.
+                if self.candidates.len() > 1 {
+                    self.observer.on_skipped(candidate, &format!("{error:#}"));
+                }
+                self.error = Some(error);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The state of a search.
@@ -329,7 +406,12 @@ impl State {
         self.work += epochs;
         self.seconds += trial.seconds;
         self.trials.push(trial.clone());
-        if self.best.as_ref().is_none_or(|(best, _)| trial.is_better_than(best)) {
+        // Of equal trials in a round, that of the first candidate, whichever process was first.
+        let is_best = |best: &Trial| {
+            trial.is_better_than(best)
+                || (trial.round, trial.candidate) < (best.round, best.candidate) && !best.is_better_than(trial)
+        };
+        if self.best.as_ref().is_none_or(|(best, _)| is_best(best)) {
             self.best = Some((trial.clone(), trained));
         }
     }

@@ -7,6 +7,7 @@ use crate::train::{TrainError, Validation};
 use anyhow::Context;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
+use tern_nn::process_group::OneProcess;
 
 /// The events that end a training early.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +64,9 @@ pub fn train(
 ) -> Result<Option<Trained>, TrainError> {
     if !problem.folds.is_empty() {
         let after_fold = |fold, folds| on_progress(fold as f64 / folds as f64);
-        return Ok(train::cross_validate(recipe, problem, limits.interrupt, after_fold)?.map(Trained::Folds));
+        return Ok(
+            train::cross_validate(recipe, problem, limits.interrupt, &OneProcess, after_fold)?.map(Trained::Folds)
+        );
     }
     let stop = AtomicBool::new(false);
     let mut stopper = Stopper { limits, stop: &stop, epochs: recipe.epochs(), on_progress };

@@ -81,13 +81,18 @@ impl TrialLog {
             }
             // A line may be incomplete after a power cut.
             let found = lines.map_while(|line| serde_json::from_str(line).ok()).collect();
-            let mut log = TrialLog { path: path.to_owned(), found: Vec::new() };
+            let mut log = Self::empty(path);
             log.begin(header, found)?;
             return Ok(log);
         }
-        let mut log = TrialLog { path: path.to_owned(), found: Vec::new() };
+        let mut log = Self::empty(path);
         log.begin(header, Vec::new())?;
         Ok(log)
+    }
+
+    /// A log without trials, whose file is not opened.
+    pub fn empty(path: &Path) -> Self {
+        TrialLog { path: path.to_owned(), found: Vec::new() }
     }
 
     fn begin(&mut self, header: &serde_json::Value, found: Vec<Trial>) -> anyhow::Result<()> {

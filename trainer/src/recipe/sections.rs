@@ -165,7 +165,8 @@ section! {
         /// Probability that a training token is replaced by UNK, which trains the vector of unknown words
         word_dropout: f64 = 0.1, DROPOUT;
         /// Rows of the table of a text classifier's n-gram branch, a power of 2 from 16; 0: no n-gram branch [default:
-        /// 4096; 8192 with the tokenizers chars and bytes; 131072 for long texts]
+        /// 4096; 8192 with the tokenizers chars and bytes; 16384 above 200,000 texts; for long texts by the number of
+        /// words]
         ngram_buckets: Option<usize> = None, whole(0, *NGRAM_BUCKETS.end() as i64);
         /// Columns of the n-gram table, a power of 2 [default: the number of labels, rounded up, from 2 to 16; 32 above
         /// 64 labels]
@@ -178,8 +179,7 @@ section! {
         ngram_max_chars: Option<u8> = None, whole(0, 6);
         /// Bits of the n-gram table's weights: 4 or 8. From the middle of the epochs on, they are trained as rounded
         ngram_bits: u32 = 4, whole(4, 8);
-        /// Probability that a training text is read without an n-gram, drawn for each of its n-grams [default: 0.2; 0.7
-        /// for long texts]
+        /// Dropout of each n-gram of a training text [default: 0.2; 0.7 for long texts]
         ngram_dropout: Option<f64> = None, DROPOUT;
     }
 }
@@ -250,7 +250,10 @@ section! {
         refuse_label: Option<String> = None, Kind::Text;
         /// Random seed
         seed: u64 = 1, whole(0, i64::MAX);
-        /// Threads; the result does not depend on their number. 0: one per core, at most four
+        /// Parts that a batch is split into, each computed by one thread of one process: more threads and processes do
+        /// not help. Another number gives another model, as another seed does
+        shards: usize = 4, whole(1, 256);
+        /// Threads; the result does not depend on their number. 0: one per core, at most one per shard
         threads: usize = 0, whole(0, 256);
         /// Device that computes the gradients
         device: DeviceKind = DeviceKind::Cpu, Kind::one_of::<DeviceKind>();

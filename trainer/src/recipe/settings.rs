@@ -270,7 +270,7 @@ impl Recipe {
     /// Returns the number of threads, with the default filled in.
     pub fn threads(&self) -> usize {
         match self.training.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from).min(4),
+            0 => std::thread::available_parallelism().map_or(1, usize::from).min(self.training.shards),
             threads => threads,
         }
     }

@@ -3,7 +3,7 @@
 //! all rows.
 
 use super::problem::{CrossValidation, Problem};
-use super::run::{Callback, StateEvent, StopReason, TrainError, run};
+use super::run::{Callback, StateEvent, StopReason, TrainError, resume};
 use super::state::State;
 use super::temperature::{divide, fit_temperature};
 use super::validation::{self, Validation};
@@ -17,13 +17,15 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
+use tern_nn::process_group::ProcessGroup;
 
 /// Trains one network for each fold. `after_fold` is called with the number of the fold, from 1, and of all folds.
-/// Returns `None` if `stop` interrupted it.
+/// Returns `None` if `stop` interrupted it. All processes of the group call this function with the same arguments.
 pub fn cross_validate(
     recipe: &Recipe,
     problem: &Problem,
     stop: &AtomicBool,
+    group: &dyn ProcessGroup,
     mut after_fold: impl FnMut(usize, usize),
 ) -> Result<Option<CrossValidation>, TrainError> {
     let Objective::Classes(classes) = &problem.objective else { return Ok(None) };
@@ -38,8 +40,9 @@ pub fn cross_validate(
         let (train_rows, valid_rows) = problem.fold_rows(fold);
         let fold_problem = problem.fold(fold);
         let mut recorder = Recorder { problem: &fold_problem, outputs: Vec::new() };
-        let outcome =
-            run(&recipe, &fold_problem, &mut recorder, stop).map_err(|error| in_all_rows(error, &train_rows))?;
+        let state = State::new(&recipe, &fold_problem);
+        let outcome = resume(state, &recipe, &fold_problem, &mut recorder, stop, group)
+            .map_err(|error| in_all_rows(error, &train_rows))?;
         if outcome.stop_reason == StopReason::Interrupted {
             return Ok(None);
         }

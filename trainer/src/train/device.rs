@@ -4,71 +4,100 @@ use super::problem::Problem;
 use crate::architecture::{Architecture, Recurrent};
 use crate::recipe::{DeviceKind, Recipe};
 use candle_core::Device;
+use tern_nn::process_group::ProcessGroup;
 
-/// The device of a training.
+/// The device that a training runs on.
 #[derive(Debug)]
-pub struct Chosen {
+pub struct ChosenDevice {
     /// The device.
     pub device: Device,
-    /// The reason for a choice of `auto`.
+    /// The reason why `auto` chose this device; `None` if the recipe names the device.
     pub reason: Option<String>,
 }
 
-/// Multiply-adds of the forward pass that one thread of a CPU computes in a second, in a whole training step: 634,000
-/// tokens of an LSTM of 64 units, in the table of `README.md`.
-const MULTIPLY_ADDS_PER_SECOND: f64 = 1e10;
-/// The time on the CPU, in seconds, from which on `auto` takes a GPU, whose start takes some seconds.
+/// The speed of a training on one CPU thread: multiply-accumulates of the forward pass for each second of training.
+/// Rounded down from the 634,000 tokens per second of an LSTM of 64 units in `README.md` (1.4e10).
+const MACS_PER_SECOND: f64 = 1e10;
+/// The estimated time on the CPU, in seconds, above which `auto` uses a GPU. Starting a GPU takes some seconds.
 const LEAST_SECONDS: f64 = 30.0;
 
 impl DeviceKind {
-    /// Opens the device of a training. `auto` takes a GPU if there is one and the training would take long without it.
-    /// Otherwise, fails with a remedy if this program was built without the device's feature, or the computer has no
-    /// such device.
-    pub fn choose(self, recipe: &Recipe, problem: &Problem) -> Result<Chosen, String> {
+    /// Opens the device of a training. `auto` uses an NVIDIA GPU if one can be opened and the CPU would need more than
+    /// 30 s; it never fails. `cuda` and `metal` fail, with an error that names a remedy, if the program was built
+    /// without the feature or the computer has no such device. The processes of a group that run on one computer take
+    /// its GPUs in turn.
+    pub fn choose(self, recipe: &Recipe, problem: &Problem, group: &dyn ProcessGroup) -> Result<ChosenDevice, String> {
+        let number = group.local_rank();
         if self != DeviceKind::Auto {
-            return Ok(Chosen { device: self.open()?, reason: None });
+            let device = self.open(number).map_err(|Unavailable { fault, remedy }| {
+                let name = self.name();
+                format!("device {name}: {fault}; use --device cpu ([training] device = \"cpu\") or {remedy}")
+            })?;
+            return Ok(ChosenDevice { device, reason: None });
         }
-        let cpu = |reason: String| Ok(Chosen { device: Device::Cpu, reason: Some(format!("device cpu: {reason}")) });
+        let cpu =
+            |reason: String| Ok(ChosenDevice { device: Device::Cpu, reason: Some(format!("device cpu: {reason}")) });
         let tokens: usize = problem.train.iter().map(|sample| sample.steps.len()).sum();
-        let products = multiply_adds(&problem.architecture) as f64 * tokens as f64 * recipe.epochs() as f64;
-        let seconds = products / MULTIPLY_ADDS_PER_SECOND / recipe.threads() as f64;
+        let macs = macs_per_token(&problem.architecture) as f64 * tokens as f64 * recipe.epochs() as f64;
+        let workers = (recipe.threads() * group.world_size()).min(recipe.training.shards);
+        let seconds = macs / MACS_PER_SECOND / workers as f64;
         if seconds < LEAST_SECONDS {
             return cpu(format!(
-                "the training takes about {seconds:.0} s there, and a GPU pays from {LEAST_SECONDS} s on"
+                "the training takes about {seconds:.0} s on the CPU; a GPU is used above {LEAST_SECONDS} s"
             ));
         }
-        match DeviceKind::Cuda.open() {
+        match DeviceKind::Cuda.open(number) {
             Ok(device) => {
                 let reason = format!("device cuda: on the CPU the training would take about {seconds:.0} s");
-                Ok(Chosen { device, reason: Some(reason) })
+                Ok(ChosenDevice { device, reason: Some(reason) })
             }
-            Err(error) => cpu(error),
+            Err(Unavailable { fault, remedy }) => cpu(format!("{fault}; to use a GPU, {remedy}")),
         }
     }
 
-    fn open(self) -> Result<Device, String> {
-        let (name, is_built_in, device, where_to_build) = match self {
+    /// Opens a device of this kind, by its number on the computer. `Auto` opens the CPU.
+    fn open(self, number: usize) -> Result<Device, Unavailable> {
+        let (is_built_in, device, where_to_build, check) = match self {
             DeviceKind::Cpu | DeviceKind::Auto => return Ok(Device::Cpu),
-            // A stream of its own: the default one would be another one in each thread.
-            DeviceKind::Cuda => {
-                ("cuda", cfg!(feature = "cuda"), Device::new_cuda_with_stream(0), "where the CUDA toolkit is")
+            DeviceKind::Cuda => (
+                cfg!(feature = "cuda"),
+                // A stream of its own: the default one would be another one in each thread.
+                Device::new_cuda_with_stream(number),
+                "where the CUDA toolkit is",
+                "check with `nvidia-smi` that a GPU and its driver, version 580 or newer, are installed",
+            ),
+            DeviceKind::Metal => {
+                (cfg!(feature = "metal"), Device::new_metal(number), "on a Mac", "check that this is a Mac with Metal")
             }
-            DeviceKind::Metal => ("metal", cfg!(feature = "metal"), Device::new_metal(0), "on a Mac"),
-        };
-        let unavailable = |fault: String, remedy: &str| {
-            format!("device {name}: {fault}; use --device cpu ([training] device = \"cpu\") or {remedy}")
         };
         if !is_built_in {
+            let name = self.name();
             let remedy = format!("build with `cargo build --release --features {name}` {where_to_build}");
-            return Err(unavailable(format!("this tern was built without the feature `{name}`"), &remedy));
+            return Err(Unavailable { fault: format!("this tern was built without the feature `{name}`"), remedy });
         }
-        let remedy = "see with `nvidia-smi` that the GPU and its driver, version 580 or newer, are there";
-        device.map_err(|error| unavailable(first_line(&error), remedy))
+        device.map_err(|error| Unavailable { fault: first_line(&error), remedy: check.to_owned() })
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            DeviceKind::Cpu => "cpu",
+            DeviceKind::Cuda => "cuda",
+            DeviceKind::Metal => "metal",
+            DeviceKind::Auto => "auto",
+        }
     }
 }
 
-/// Multiply-adds of the recurrent layers for one token.
-fn multiply_adds(architecture: &Architecture) -> usize {
+/// Why a device cannot be opened.
+#[derive(Debug)]
+struct Unavailable {
+    fault: String,
+    /// A way to make it available, as an imperative.
+    remedy: String,
+}
+
+/// Returns the multiply-accumulates of the recurrent layers for one token.
+fn macs_per_token(architecture: &Architecture) -> usize {
     let Architecture { input, hidden_size: n, recurrent, .. } = *architecture;
     let Recurrent { cell, num_layers, .. } = recurrent;
     let directions = recurrent.directions().len();
@@ -87,8 +116,8 @@ pub fn describe(error: &candle_core::Error) -> String {
     let message = first_line(error);
     if message.contains("OUT_OF_MEMORY") || message.contains("out of memory") {
         return format!(
-            "the GPU's memory is too small for a batch ({message}); use less of it: --batch-tokens, --batch-size, --max-length, \
-             or --device cpu"
+            "the GPU's memory is too small for a batch ({message}); lower --batch-tokens, --batch-size or --max-length, or \
+             use --device cpu"
         );
     }
     format!("candle: {message}")
@@ -98,39 +127,45 @@ pub fn describe(error: &candle_core::Error) -> String {
 mod tests {
     use super::*;
     use crate::architecture::Sizes;
+    use tern_nn::process_group::OneProcess;
 
     #[test]
     fn error_for_a_missing_device_names_it_and_a_remedy() {
-        assert!(DeviceKind::Cpu.open().unwrap().is_cpu());
+        let (recipe, problem) = crate::train::tests::small_problem();
+        let choose = |kind: DeviceKind| kind.choose(&recipe, &problem, &OneProcess);
+        let chosen = choose(DeviceKind::Cpu).unwrap();
+        assert!(chosen.device.is_cpu() && chosen.reason.is_none());
         if !cfg!(feature = "cuda") {
-            let error = DeviceKind::Cuda.open().unwrap_err();
-            assert!(error.contains("without the feature `cuda`") && error.contains("--device cpu"), "{error}");
+            let error = choose(DeviceKind::Cuda).unwrap_err();
+            assert!(error.starts_with("device cuda: this tern was built without the feature `cuda`"), "{error}");
+            assert!(error.contains("--device cpu"), "{error}");
         }
         if !cfg!(feature = "metal") {
-            let error = DeviceKind::Metal.open().unwrap_err();
+            let error = choose(DeviceKind::Metal).unwrap_err();
             assert!(error.contains("--features metal"), "{error}");
         }
     }
 
     #[test]
-    fn multiply_adds_are_those_of_all_layers_and_directions() {
+    fn macs_are_those_of_all_layers_and_directions() {
         let sizes = Sizes { vocab_size: 9, embedding_dim: 3, hidden_size: 5, labels: 2 };
         let recurrent = Recurrent { num_layers: 2, bidirectional: true, ..Recurrent::default() };
         let expected = 2 * 4 * 5 * (3 + 5) + 2 * 4 * 5 * (10 + 5);
-        assert_eq!(multiply_adds(&Architecture::of_tokens(sizes, recurrent)), expected);
+        assert_eq!(macs_per_token(&Architecture::of_tokens(sizes, recurrent)), expected);
     }
 
     #[test]
     fn auto_names_the_reason_for_the_cpu() {
         let (mut recipe, problem) = crate::train::tests::small_problem();
-        let chosen = DeviceKind::Auto.choose(&recipe, &problem).unwrap();
+        let chosen = DeviceKind::Auto.choose(&recipe, &problem, &OneProcess).unwrap();
         assert!(chosen.device.is_cpu());
         let reason = chosen.reason.unwrap();
-        assert!(reason.contains("a GPU pays from 30 s on"), "{reason}");
+        assert!(reason.contains("a GPU is used above 30 s"), "{reason}");
         if !cfg!(feature = "cuda") {
             recipe.training.epochs = Some(usize::MAX / 2);
-            let reason = DeviceKind::Auto.choose(&recipe, &problem).unwrap().reason.unwrap();
-            assert!(reason.contains("device cpu: device cuda: this tern was built without"), "{reason}");
+            let reason = DeviceKind::Auto.choose(&recipe, &problem, &OneProcess).unwrap().reason.unwrap();
+            assert!(reason.starts_with("device cpu: this tern was built without the feature `cuda`"), "{reason}");
+            assert!(!reason.contains("--device cpu"), "{reason}");
         }
     }
 

@@ -3,7 +3,7 @@
 use super::Sample;
 use super::augment::Augmentation;
 use super::batches::{self, Limits};
-use super::device::{self, Chosen};
+use super::device::{self, ChosenDevice};
 use super::problem::Problem;
 use super::schedule::{Position, plateau_rate_factor};
 use super::state::{EpochFigures, EpochProgress, State};
@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tern_nn::device_training::{DeviceTraining, Prepared};
 use tern_nn::graph::{BatchResult, Dropout, Graph};
+use tern_nn::process_group::{OneProcess, ProcessGroup};
 
 /// The progress within an epoch, after a batch.
 #[derive(Clone, Copy, Debug)]
@@ -128,27 +129,30 @@ pub enum TrainError {
     Start(String),
 }
 
-/// Trains from the first step: see [`resume`].
+/// Trains from the first step in this process: see [`resume`].
 pub fn run(
     recipe: &Recipe,
     problem: &Problem,
     callback: &mut (dyn Callback + Send),
     stop: &AtomicBool,
 ) -> Result<Outcome, TrainError> {
-    resume(State::new(recipe, problem), recipe, problem, callback, stop)
+    resume(State::new(recipe, problem), recipe, problem, callback, stop, &OneProcess)
 }
 
-/// Trains from `state` on. Once `stop` is true, the training stops after the running batch and keeps the best epoch so
-/// far. On the CPU the result depends only on the recipe and the data, not on the number of threads or on
-/// interruptions. A GPU adds in another order.
+/// Trains from `state` on. Once `stop` is true in any process of the group, the training stops after the running batch
+/// and keeps the best epoch so far. All processes call this function with the same state, recipe and problem, and get
+/// the same result. On the CPU it depends only on the recipe and the data, not on the number of threads or processes or
+/// on interruptions. A GPU adds in another order.
 pub fn resume(
     state: State,
     recipe: &Recipe,
     problem: &Problem,
     callback: &mut (dyn Callback + Send),
     stop: &AtomicBool,
+    group: &dyn ProcessGroup,
 ) -> Result<Outcome, TrainError> {
-    let Chosen { device, reason } = recipe.training.device.choose(recipe, problem).map_err(TrainError::Start)?;
+    let choice = recipe.training.device.choose(recipe, problem, group);
+    let ChosenDevice { device, reason } = choice.map_err(TrainError::Start)?;
     if let Some(reason) = reason {
         callback.on_device(&reason);
     }
@@ -157,8 +161,10 @@ pub fn resume(
     let pool = pool.map_err(|error| TrainError::Start(format!("{threads} threads: {error}")))?;
     pool.install(|| {
         let _flush = Flush::denormals();
-        let on_device = if device.is_cuda() { Some(on_device(&state, problem, &device)?) } else { None };
-        Training { recipe, problem, device, state, on_device, prepared: None }.run(callback, stop)
+        // Several processes add their gradients on the host.
+        let is_on_device = device.is_cuda() && group.world_size() == 1;
+        let on_device = if is_on_device { Some(on_device(&state, problem, &device)?) } else { None };
+        Training { recipe, problem, device, group, state, on_device, prepared: None }.run(callback, stop)
     })
 }
 
@@ -184,6 +190,7 @@ struct Training<'a> {
     recipe: &'a Recipe,
     problem: &'a Problem,
     device: Device,
+    group: &'a dyn ProcessGroup,
     state: State,
     /// The weights and the optimizer of a training on a GPU. Those of `state` are older until `read_device` copies
     /// them.
@@ -204,13 +211,12 @@ struct StepFigures {
 impl Training<'_> {
     /// Trains the remaining epochs.
     fn run(mut self, callback: &mut dyn Callback, stop: &AtomicBool) -> Result<Outcome, TrainError> {
-        let stopped = || stop.load(Ordering::Relaxed);
         let stop_reason = loop {
             if let Some(reason) = self.finished() {
                 break reason;
             }
             // Before the first epoch is done, an interrupt takes effect after a batch, so that there is an outcome.
-            if (stopped() && self.state.epochs_done() > 0) || !self.batches(callback, stop)? {
+            if (self.is_stopped(stop) && self.state.epochs_done() > 0) || !self.batches(callback, stop)? {
                 self.read_device()?;
                 callback.on_state(&self.state, StateEvent::Interrupted);
                 break StopReason::Interrupted;
@@ -234,6 +240,11 @@ impl Training<'_> {
             callback.on_epoch(&figures, is_best);
         }
         Ok(self.outcome(stop_reason))
+    }
+
+    /// Returns true if `stop` is true in any process.
+    fn is_stopped(&self, stop: &AtomicBool) -> bool {
+        self.group.any(stop.load(Ordering::Relaxed))
     }
 
     /// Returns the reason if no further epoch follows.
@@ -344,7 +355,7 @@ impl Training<'_> {
                 self.read_device()?;
                 callback.on_state(&self.state, StateEvent::AfterBatch);
             }
-            if stop.load(Ordering::Relaxed) && index + 1 < batches.len() {
+            if self.is_stopped(stop) && index + 1 < batches.len() {
                 return Ok(false);
             }
         }
@@ -388,7 +399,7 @@ impl Training<'_> {
         let number = self.state.total_batches_done;
         let prepared = self.prepared.take().unwrap_or_else(|| self.prepare(batch, number));
         let targets = prepared.targets();
-        let graph = graph(self.recipe, self.problem, &self.state, &self.device);
+        let graph = graph(self.recipe, self.problem, &self.state, &self.device, self.group);
         let Some(training) = &mut self.on_device else {
             return Err(TrainError::Start("the training is not on a GPU".to_owned()));
         };
@@ -405,7 +416,7 @@ impl Training<'_> {
 
     /// Packs a batch, number `number` of the training, for the GPU.
     fn prepare(&self, batch: &[usize], number: u64) -> Prepared {
-        let graph = graph(self.recipe, self.problem, &self.state, &self.device);
+        let graph = graph(self.recipe, self.problem, &self.state, &self.device, self.group);
         self.with_samples(batch, number, |samples| graph.prepare(samples, number))
     }
 
@@ -432,7 +443,7 @@ impl Training<'_> {
     /// Computes the gradients of a batch with dropout, on the host for a training on a GPU.
     fn gradients(&self, batch: &[usize]) -> candle_core::Result<BatchResult> {
         let device = if self.on_device.is_some() { &Device::Cpu } else { &self.device };
-        let graph = graph(self.recipe, self.problem, &self.state, device);
+        let graph = graph(self.recipe, self.problem, &self.state, device, self.group);
         let number = self.state.total_batches_done;
         self.with_samples(batch, number, |samples| graph.gradients(&self.state.weights, samples, number))
     }
@@ -461,9 +472,15 @@ impl Training<'_> {
 }
 
 /// The settings of a training's batches.
-fn graph<'a>(recipe: &Recipe, problem: &'a Problem, state: &State, device: &'a Device) -> Graph<'a> {
+fn graph<'a>(
+    recipe: &Recipe,
+    problem: &'a Problem,
+    state: &State,
+    device: &'a Device,
+    group: &'a dyn ProcessGroup,
+) -> Graph<'a> {
     let Problem { architecture, objective, .. } = problem;
-    let model = &recipe.model;
+    let (model, training) = (&recipe.model, &recipe.training);
     let dropout = Dropout {
         dropout: model.dropout,
         layer_dropout: model.layer_dropout,
@@ -473,6 +490,7 @@ fn graph<'a>(recipe: &Recipe, problem: &'a Problem, state: &State, device: &'a D
     };
     let step = state.epoch.ngram_step as f32;
     let grid = architecture.ngrams.filter(|_| step > 0.0).map(|table| Grid::new(step, table.bits));
-    let branch_loss = recipe.training.branch_loss.unwrap_or(0.0);
-    Graph { architecture, objective, dropout, grid, branch_loss, seed: recipe.training.seed, device }
+    let branch_loss = training.branch_loss.unwrap_or(0.0);
+    let (seed, shards) = (training.seed, training.shards);
+    Graph { architecture, objective, dropout, grid, branch_loss, seed, shards, device, group }
 }

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tern_nn::graph::{BatchResult, Dropout, Graph};
+use tern_nn::process_group::OneProcess;
 use tern_runtime::text::TokenizerKind;
 
 const NO_DROPOUT: Dropout =
@@ -274,7 +275,8 @@ fn resumed_training_of_an_ngram_branch_ends_in_the_same_bytes() {
         let interrupted = run(&recipe, &problem, &mut interrupter, &stop).unwrap();
         assert_eq!(interrupted.stop_reason, StopReason::Interrupted);
         let (state, _) = State::from_bytes(&interrupter.checkpoint, &recipe, &problem).unwrap();
-        let resumed = resume(state, &recipe, &problem, &mut Recorder::default(), &AtomicBool::new(false)).unwrap();
+        let resumed =
+            resume(state, &recipe, &problem, &mut Recorder::default(), &AtomicBool::new(false), &OneProcess).unwrap();
         assert_eq!(resumed.history, expected.history);
         assert!(resumed.weights == expected.weights, "interrupted after {batches} batches");
     }
@@ -335,7 +337,8 @@ fn cross_validation_predicts_each_row_with_a_network_that_was_not_trained_on_it(
     let validate = || {
         let mut folds = Vec::new();
         let found =
-            cross_validate(&recipe, &problem, &AtomicBool::new(false), |fold, of| folds.push((fold, of))).unwrap();
+            cross_validate(&recipe, &problem, &AtomicBool::new(false), &OneProcess, |fold, of| folds.push((fold, of)))
+                .unwrap();
         assert_eq!(folds, [(1, 3), (2, 3), (3, 3)]);
         found.unwrap()
     };
@@ -389,7 +392,7 @@ fn an_interrupted_cross_validation_has_no_result() {
     let mut data = prepared();
     data.folds = (0..data.train.len()).map(|row| row % 2).collect();
     let problem = Problem::of_texts(&recipe(), &data);
-    let found = cross_validate(&recipe(), &problem, &AtomicBool::new(true), |_, _| {}).unwrap();
+    let found = cross_validate(&recipe(), &problem, &AtomicBool::new(true), &OneProcess, |_, _| {}).unwrap();
     assert_eq!(found, None);
 }
 

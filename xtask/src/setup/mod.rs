@@ -12,14 +12,16 @@ use tern_boards::Board;
 
 use crate::cores::CORES;
 use crate::repo::FIRMWARE_TARGET;
-use packages::{CHROMIUM, CMAKE, CXX, GCC_ARM, GCC_RISCV, LRZSZ, NPM, PYTHON, QEMU_ARM, QEMU_RISCV, VALGRIND};
+use packages::{
+    CHROMIUM, CLANG, CMAKE, CXX, GCC_ARM, GCC_RISCV, LRZSZ, NPM, OPEN_MPI, PYTHON, QEMU_ARM, QEMU_RISCV, VALGRIND,
+};
 
 /// The command whose requirements are installed: the argument of `cargo xtask setup --for`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Purpose {
     /// The compiler target of the default board's firmware.
     Firmware,
-    /// Formatter, clippy, and the compiler targets of the runtime.
+    /// Formatter, clippy, the compiler targets of the runtime, and MPI.
     Lint,
     /// The compiler target of the default board's firmware, and the emulator.
     Demo,
@@ -50,6 +52,8 @@ pub fn run(purpose: Purpose) -> Result<()> {
         Purpose::Lint | Purpose::Test => {
             toolchain::ensure_components()?;
             toolchain::ensure_targets(&RUNTIME_TARGETS)?;
+            packages::ensure(&OPEN_MPI)?;
+            packages::ensure(&CLANG)?;
         }
     }
     if matches!(purpose, Purpose::Demo | Purpose::Bench | Purpose::Test) {

@@ -1,4 +1,4 @@
-//! Programs from the packages of the operating system: QEMU, lrzsz, Chromium, Python, Node.
+//! Programs from the packages of the operating system: QEMU, lrzsz, Chromium, Python, Node, MPI, compilers.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ pub struct Package {
     programs: &'static [&'static str],
     /// The QEMU machines that must be supported; empty for other programs.
     machines: &'static [&'static str],
-    /// The package by the managers of [`MANAGERS`].
+    /// The packages by the managers of [`MANAGERS`], separated by spaces.
     names: [&'static str; 6],
     /// The instruction for systems without any of these managers.
     elsewhere: &'static str,
@@ -137,6 +137,24 @@ pub const PYTHON: Package = Package {
     elsewhere: "install Python 3.9 or newer, https://www.python.org",
 };
 
+/// Open MPI, which shares a training among processes.
+pub const OPEN_MPI: Package = Package {
+    part: "MPI",
+    programs: &["mpicc"],
+    machines: &[],
+    names: ["openmpi-bin libopenmpi-dev", "openmpi-devel", "openmpi", "openmpi-devel", "openmpi-dev", "open-mpi"],
+    elsewhere: "install Open MPI 4 or newer, https://www.open-mpi.org",
+};
+
+/// The library of Clang, with which the crate `mpi` reads MPI's header.
+pub const CLANG: Package = Package {
+    part: "Clang",
+    programs: &["clang"],
+    machines: &[],
+    names: ["clang libclang-dev", "clang-devel", "clang", "clang-devel", "clang-dev", "llvm"],
+    elsewhere: "install Clang with its library, https://clang.llvm.org",
+};
+
 /// Node with npm, which runs the emulator of the Raspberry Pi Pico.
 pub const NPM: Package = Package {
     part: "Node",
@@ -205,7 +223,8 @@ fn apt(package: &Package, apt_get: &[&str]) -> Result<()> {
         command.args(&apt_get[1..]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
         command
     };
-    let install = || run(&mut command(&["install", "-y", "-q", "--no-install-recommends", package.names[0]]));
+    let names = package.names[0].split(' ');
+    let install = || run(command(&["install", "-y", "-q", "--no-install-recommends"]).args(names.clone()));
     // A new machine has no package lists and an old one may have stale lists; fetch them only then.
     if install().is_err() {
         run(&mut command(&["update", "-q"]))?;

@@ -97,8 +97,18 @@ pub fn gradients(
     seed: u64,
     batch: u64,
 ) -> candle_core::Result<BatchResult> {
-    Graph { architecture, objective, dropout, grid: None, branch_loss: 0.0, seed, device: &candle_core::Device::Cpu }
-        .gradients(weights, samples, batch)
+    Graph {
+        architecture,
+        objective,
+        dropout,
+        grid: None,
+        branch_loss: 0.0,
+        seed,
+        shards: 4,
+        group: &OneProcess,
+        device: &candle_core::Device::Cpu,
+    }
+    .gradients(weights, samples, batch)
 }
 
 /// The gradient of a parameter with all its values; that of the n-gram table from its rows.
@@ -208,6 +218,8 @@ fn ngram_table_is_rounded_in_the_forward_pass_and_its_gradients_are_those_of_the
         grid,
         branch_loss: 0.0,
         seed: 0,
+        shards: 4,
+        group: &OneProcess,
         device: &candle_core::Device::Cpu,
     };
     let rounding = graph(Some(grid)).gradients(&weights, &refs(&samples), 0).unwrap();
@@ -229,6 +241,8 @@ fn branch_losses_are_those_of_the_branches_alone() {
             grid: None,
             branch_loss,
             seed: 0,
+            shards: 4,
+            group: &OneProcess,
             device,
         };
         let result = graph.gradients(weights, &refs(&samples), 0).unwrap();

@@ -1,0 +1,77 @@
+//! The processes of a training that runs on several computers or cores, as in `torch.distributed`.
+
+use std::fmt::Debug;
+
+/// Processes that run the same training in step, each with a number of its own, its rank.
+///
+/// Every process calls the collective functions in the same order.
+pub trait ProcessGroup: Debug + Sync {
+    /// The number of this process, from 0.
+    fn rank(&self) -> usize;
+
+    /// The number of processes, at least 1.
+    fn world_size(&self) -> usize;
+
+    /// The number of this process among those on the same computer, from 0.
+    fn local_rank(&self) -> usize {
+        0
+    }
+
+    /// Collective: passes bytes to all processes and returns those of all processes, by rank.
+    fn all_gather(&self, bytes: Vec<u8>) -> Vec<Vec<u8>>;
+
+    /// Collective: adds arrays of all processes in a fixed order, and returns the sums in every process. `parts` are
+    /// those of this process, each with arrays of these `sizes`. To 0 are added the parts of rank 0 in their order,
+    /// then those of rank 1, and so on.
+    fn sum_in_order(&self, parts: Vec<Vec<Vec<f32>>>, sizes: &[usize]) -> Vec<Vec<f32>>;
+
+    /// Collective: returns true if `value` is true in any process.
+    fn any(&self, value: bool) -> bool {
+        if self.world_size() == 1 {
+            return value;
+        }
+        self.all_gather(vec![value.into()]).iter().any(|bytes| bytes == &[1])
+    }
+
+    /// Collective: returns the bytes of the process with rank 0.
+    fn broadcast(&self, bytes: Vec<u8>) -> Vec<u8> {
+        if self.world_size() == 1 {
+            return bytes;
+        }
+        let own = if self.rank() == 0 { bytes } else { Vec::new() };
+        self.all_gather(own).swap_remove(0)
+    }
+}
+
+/// The group of a process that is alone.
+#[derive(Clone, Copy, Debug)]
+pub struct OneProcess;
+
+impl ProcessGroup for OneProcess {
+    fn rank(&self) -> usize {
+        0
+    }
+
+    fn world_size(&self) -> usize {
+        1
+    }
+
+    fn all_gather(&self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
+        vec![bytes]
+    }
+
+    fn sum_in_order(&self, parts: Vec<Vec<Vec<f32>>>, sizes: &[usize]) -> Vec<Vec<f32>> {
+        let mut sums: Vec<Vec<f32>> = sizes.iter().map(|&size| vec![0.0; size]).collect();
+        for part in &parts {
+            sums.iter_mut().zip(part).for_each(|(sum, part)| add(sum, part));
+        }
+        sums
+    }
+}
+
+/// Adds `part` to `sum`, value by value.
+pub fn add(sum: &mut [f32], part: &[f32]) {
+    for (sum, part) in sum.iter_mut().zip(part) {
+        *sum += part;
+    }
+}

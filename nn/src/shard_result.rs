@@ -1,0 +1,199 @@
+//! The gradients of one shard of a batch, and their exchange between processes.
+
+use crate::ngrams::KeptNgrams;
+use crate::process_group::ProcessGroup;
+use bytemuck::{AnyBitPattern, NoUninit};
+use candle_core::{Error, Result};
+
+/// The gradients of one shard.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct ShardResult {
+    /// The distinct tokens; empty if the network embeds none.
+    pub ids: Vec<u32>,
+    /// The gradients of their embeddings: `[ids, embedding_dim]`.
+    pub d_x: Vec<f32>,
+    /// The gradients of all parameters but the embedding and the n-gram table, in the order of
+    /// [`Architecture::shapes`].
+    pub dense: Vec<Vec<f32>>,
+    /// The n-grams of each text; empty without an n-gram branch.
+    pub kept: Vec<KeptNgrams>,
+    /// The gradients of their sums: `[texts, rank]`.
+    pub d_sums: Vec<f32>,
+    /// Sum of the losses of all targets.
+    pub loss: f64,
+    /// Number of correct predictions.
+    pub correct: usize,
+}
+
+impl ShardResult {
+    /// Appends the result without `dense` to a message.
+    fn write(&self, message: &mut Vec<u8>) {
+        let ShardResult { ids, d_x, kept, d_sums, loss, correct, .. } = self;
+        put(message, &[*loss]);
+        put(message, &[*correct as u64, kept.len() as u64]);
+        put(message, ids);
+        put(message, d_x);
+        put(message, d_sums);
+        for KeptNgrams { buckets, scale } in kept {
+            put(message, &[*scale]);
+            put(message, buckets);
+        }
+    }
+
+    /// Takes a result from the beginning of a message. Returns `None` if the message is too short.
+    fn read(message: &mut &[u8]) -> Option<Self> {
+        let loss = *take(message)?.first()?;
+        let [correct, kept] = take::<u64>(message)?.try_into().ok()?;
+        Some(ShardResult {
+            loss,
+            correct: correct as usize,
+            ids: take(message)?,
+            d_x: take(message)?,
+            d_sums: take(message)?,
+            dense: Vec::new(),
+            kept: (0..kept)
+                .map(|_| Some(KeptNgrams { scale: *take(message)?.first()?, buckets: take(message)? }))
+                .collect::<Option<_>>()?,
+        })
+    }
+}
+
+/// Appends the number of bytes of an array, and the array.
+fn put<T: NoUninit>(message: &mut Vec<u8>, values: &[T]) {
+    message.extend_from_slice(&(size_of_val(values) as u64).to_ne_bytes());
+    message.extend_from_slice(bytemuck::cast_slice(values));
+}
+
+/// Takes an array from the beginning of a message.
+fn take<T: NoUninit + AnyBitPattern>(message: &mut &[u8]) -> Option<Vec<T>> {
+    let (length, rest) = message.split_first_chunk()?;
+    let (values, rest) = rest.split_at_checked(usize::try_from(u64::from_ne_bytes(*length)).ok()?)?;
+    *message = rest;
+    values.len().is_multiple_of(size_of::<T>()).then(|| bytemuck::allocation::pod_collect_to_vec(values))
+}
+
+/// Returns the shards of all processes in their order, without `dense`, and the sums of `dense`, whose arrays have
+/// these `sizes`. `own` are the shards of this process, which follow those of the processes of lower rank. Fails in
+/// every process if a shard failed in one.
+pub(crate) fn exchange(
+    own: Result<Vec<ShardResult>>,
+    sizes: &[usize],
+    group: &dyn ProcessGroup,
+) -> Result<(Vec<ShardResult>, Vec<Vec<f32>>)> {
+    if group.world_size() == 1 {
+        let mut own = own?;
+        let dense = own.iter_mut().map(|result| std::mem::take(&mut result.dense)).collect();
+        return Ok((own, group.sum_in_order(dense, sizes)));
+    }
+    let mut message = Vec::new();
+    match &own {
+        Ok(results) => {
+            put::<u8>(&mut message, &[]);
+            results.iter().for_each(|result| result.write(&mut message));
+        }
+        Err(error) => put(&mut message, error.to_string().as_bytes()),
+    }
+    let other_form = |rank: usize| {
+        Error::msg(format!("rank {rank} sent gradients of another form; run the same version of tern in all processes"))
+    };
+    let mut results = Vec::new();
+    for (rank, message) in group.all_gather(message).iter().enumerate() {
+        let mut message = message.as_slice();
+        let fault = take::<u8>(&mut message).ok_or_else(|| other_form(rank))?;
+        if !fault.is_empty() {
+            return Err(own
+                .err()
+                .unwrap_or_else(|| Error::msg(format!("rank {rank}: {}", String::from_utf8_lossy(&fault)))));
+        }
+        while !message.is_empty() {
+            results.push(ShardResult::read(&mut message).ok_or_else(|| other_form(rank))?);
+        }
+    }
+    let dense = own?.into_iter().map(|result| result.dense).collect();
+    Ok((results, group.sum_in_order(dense, sizes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process_group::OneProcess;
+
+    fn result(loss: f64) -> ShardResult {
+        ShardResult {
+            ids: vec![3, 7],
+            d_x: vec![0.5, -0.0, 1e-40, f32::MAX],
+            dense: Vec::new(),
+            kept: vec![KeptNgrams { buckets: vec![9, 9, 1], scale: 0.25 }, KeptNgrams { buckets: vec![], scale: 1.0 }],
+            d_sums: vec![0.125],
+            loss,
+            correct: 5,
+        }
+    }
+
+    /// Process 1 of a group of two, whose other process sends a fixed message and has no dense gradients.
+    #[derive(Debug)]
+    struct Second(Vec<u8>);
+
+    impl ProcessGroup for Second {
+        fn rank(&self) -> usize {
+            1
+        }
+
+        fn world_size(&self) -> usize {
+            2
+        }
+
+        fn all_gather(&self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
+            vec![self.0.clone(), bytes]
+        }
+
+        fn sum_in_order(&self, parts: Vec<Vec<Vec<f32>>>, sizes: &[usize]) -> Vec<Vec<f32>> {
+            OneProcess.sum_in_order(parts, sizes)
+        }
+    }
+
+    fn message(results: &[ShardResult]) -> Vec<u8> {
+        let mut message = Vec::new();
+        put::<u8>(&mut message, &[]);
+        results.iter().for_each(|result| result.write(&mut message));
+        message
+    }
+
+    #[test]
+    fn shards_of_all_processes_come_in_their_order_with_the_sums_of_the_dense_gradients() {
+        let first = [result(1.0), ShardResult::default()];
+        let with_dense = |dense: [f32; 2]| ShardResult { dense: vec![dense.to_vec(), vec![-0.0]], ..result(2.0) };
+        let own = vec![with_dense([1.0, 2.0]), with_dense([0.25, -2.0])];
+        for (group, expected) in [
+            (&Second(message(&first)) as &dyn ProcessGroup, vec![result(1.0), ShardResult::default()]),
+            (&OneProcess, Vec::new()),
+        ] {
+            let (all, dense) = exchange(Ok(own.clone()), &[2, 1], group).unwrap();
+            assert_eq!(all, [expected, vec![result(2.0), result(2.0)]].concat());
+            assert_eq!(dense, [vec![1.25, 0.0], vec![0.0]]);
+            assert!(dense[1][0].is_sign_positive(), "sums begin with 0");
+        }
+    }
+
+    #[test]
+    fn a_fault_of_one_process_is_an_error_in_all() {
+        let mut fault = Vec::new();
+        put(&mut fault, b"out of memory");
+        let error = exchange(Ok(Vec::new()), &[], &Second(fault)).unwrap_err().to_string();
+        assert!(error.contains("rank 0: out of memory"), "{error}");
+        let own = exchange(Err(Error::msg("no space")), &[], &Second(message(&[]))).unwrap_err().to_string();
+        assert!(own.contains("no space"), "{own}");
+        let whole = message(&[result(1.0)]);
+        for end in 9..whole.len() {
+            let error = exchange(Ok(Vec::new()), &[], &Second(whole[..end].to_vec())).unwrap_err().to_string();
+            assert!(error.contains("rank 0 sent gradients of another form"), "{end}: {error}");
+        }
+    }
+
+    #[test]
+    fn functions_of_a_group() {
+        assert!(Second(vec![1]).any(false) && !Second(vec![0]).any(false) && Second(vec![0]).any(true));
+        assert_eq!(Second(vec![4, 5]).broadcast(vec![6]), [4, 5]);
+        assert_eq!(OneProcess.broadcast(vec![6]), [6]);
+    }
+}
