@@ -11,6 +11,7 @@
 
 mod augment;
 mod batches;
+mod callback;
 mod checkpoint;
 mod cross_validation;
 mod device;
@@ -23,11 +24,12 @@ mod state;
 mod temperature;
 mod validation;
 
+pub use callback::{BatchProgress, Callback, StateEvent};
 pub use checkpoint::data_hash;
 pub use cross_validation::cross_validate;
 pub use prepare::{Prepared, prepare};
 pub use problem::{CrossValidation, Problem, Units};
-pub use run::{BatchProgress, Callback, Outcome, StateEvent, StopReason, TrainError, resume, run};
+pub use run::{Outcome, StopReason, TrainError, resume, run};
 pub use state::{EpochFigures, State, initial_weights, round_ngrams};
 pub use temperature::{divide, fit_temperature};
 use tern_nn::optimizer;

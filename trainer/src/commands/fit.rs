@@ -1,20 +1,21 @@
 //! `tern fit`: finds the most accurate classifier that fits a device.
 
-use super::train::{RecipeOptions, by_option, minutes, write_directory};
+mod progress;
+
+use super::train::{RecipeOptions, by_option, write_directory};
 use super::{Failure, Hooks, export, in_all_processes, interrupt, note, print};
 use crate::data;
 use crate::distributed::{Processes, agree};
 use crate::export::check_output;
-use crate::fit::{self, Budget, Found, Limits, Observer, Profile, Search, Trial, TrialLog, learning_curve, verdict};
+use crate::fit::{self, Budget, Found, Limits, Profile, Search, Trial, TrialLog, learning_curve, verdict};
 use crate::float_model::Staged;
-use crate::progress::shows_bars;
 use crate::recipe::{self, Metric};
 use crate::report::TrainingMetrics;
 use crate::tasks;
 use crate::tasks::classification::analysis::wilson;
 use crate::train::{self, EpochFigures};
 use anyhow::{Context, bail};
-use indicatif::{ProgressBar, ProgressStyle};
+use progress::Progress;
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -371,76 +372,6 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         return Err(expected());
     }
     Ok(Duration::from_secs_f64(seconds))
-}
-
-/// Prints a line for each trial, shows a bar on a terminal, and passes the figures of each trial to a function.
-struct Progress<'a> {
-    bar: Option<ProgressBar>,
-    metric: Metric,
-    round: usize,
-    on_figures: &'a mut (dyn FnMut(Value) + Send),
-}
-
-impl<'a> Progress<'a> {
-    fn new(metric: Metric, on_figures: &'a mut (dyn FnMut(Value) + Send)) -> Self {
-        let bar = shows_bars().then(|| {
-            let style = ProgressStyle::with_template("{bar:24} {percent:>3}% {msg}");
-            ProgressBar::new(1000).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-        });
-        Progress { bar, metric, round: 0, on_figures }
-    }
-
-    fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
-
-    fn line(&self, line: impl std::fmt::Display) {
-        match &self.bar {
-            Some(bar) => bar.println(line.to_string()),
-            None => note(line),
-        }
-    }
-}
-
-impl Observer for Progress<'_> {
-    fn on_start(&mut self, round: usize, trial: usize, trials: usize) {
-        if round != self.round {
-            self.round = round;
-            let epochs = ["a quarter of the epochs", "half of the epochs", "all epochs"][(round - 1).min(2)];
-            self.line(format_args!("round {round}: {trials} candidates, {epochs}"));
-            self.line(format_args!("{:>9}    bytes  seconds  candidate", self.metric.title()));
-        }
-        if let Some(bar) = &self.bar {
-            bar.set_message(format!("round {round}, trial {trial} of {trials}"));
-            bar.set_position(0);
-        }
-    }
-
-    fn on_progress(&mut self, share: f64) {
-        if let Some(bar) = &self.bar {
-            bar.set_position((1000.0 * share) as u64);
-        }
-    }
-
-    fn on_trial(&mut self, trial: &Trial, best: &Trial, left: Duration) {
-        let mark = if trial.candidate == best.candidate { "*" } else { " " };
-        self.line(format_args!(
-            "{:>9.4}{mark} {:>8} {:>8.1}  {}: {} ({} left)",
-            trial.score,
-            trial.measured.file_bytes,
-            trial.seconds,
-            trial.candidate,
-            trial.network,
-            minutes(left)
-        ));
-        (self.on_figures)(json!(trial));
-    }
-
-    fn on_skipped(&mut self, candidate: usize, reason: &str) {
-        self.line(format_args!("        –                    {candidate}: {reason}"));
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `tern train`: reads recipe and data, trains, and writes a model directory.
 
+mod callbacks;
 mod checkpointer;
 mod options;
 mod progress;
@@ -13,12 +14,10 @@ use crate::float_model::{FloatModel, Staged, files};
 use crate::recipe::{Recipe, Task};
 use crate::report::{self, TrainingMetrics};
 use crate::tasks::{self, TaskData};
-use crate::train::{
-    self, BatchProgress, Callback, CrossValidation, EpochFigures, Outcome, Problem, State, StateEvent, StopReason,
-    TrainError,
-};
+use crate::train::{self, CrossValidation, Outcome, Problem, State, StopReason, TrainError};
 use anyhow::{Context, anyhow, bail};
-use checkpointer::{Checkpointer, epoch_line};
+use callbacks::{Callbacks, EpochReporter};
+use checkpointer::Checkpointer;
 pub use options::RecipeOptions;
 pub(super) use options::by_option;
 use progress::Progress;
@@ -350,40 +349,6 @@ fn cross_validate(
         None => note("warning: the cross-validation is incomplete: the figures of epochs are of training rows"),
     }
     Ok(found)
-}
-
-/// The callback that passes the figures of each epoch to a function.
-struct EpochReporter<'a>(&'a mut (dyn FnMut(Value) + Send));
-
-impl Callback for EpochReporter<'_> {
-    fn on_epoch(&mut self, figures: &EpochFigures, best: bool) {
-        (self.0)(epoch_line(figures, best));
-    }
-}
-
-/// Calls several callbacks in turn.
-struct Callbacks<'a>(Vec<&'a mut (dyn Callback + Send)>);
-
-impl Callback for Callbacks<'_> {
-    fn on_device(&mut self, reason: &str) {
-        note(reason);
-    }
-
-    fn wants_state(&self) -> bool {
-        self.0.iter().any(|callback| callback.wants_state())
-    }
-
-    fn on_batch(&mut self, progress: &BatchProgress) {
-        self.0.iter_mut().for_each(|callback| callback.on_batch(progress));
-    }
-
-    fn on_epoch(&mut self, figures: &EpochFigures, best: bool) {
-        self.0.iter_mut().for_each(|callback| callback.on_epoch(figures, best));
-    }
-
-    fn on_state(&mut self, state: &State, event: StateEvent) {
-        self.0.iter_mut().for_each(|callback| callback.on_state(state, event));
-    }
 }
 
 /// Trains epoch by epoch from the last checkpoint in `directory`, or from the beginning, and writes the log. The second

@@ -2,8 +2,9 @@
 //! trained on the others. It measures the accuracy on all rows and finds the number of epochs for the final training on
 //! all rows.
 
+use super::callback::{Callback, StateEvent};
 use super::problem::{CrossValidation, Problem};
-use super::run::{Callback, StateEvent, StopReason, TrainError, resume};
+use super::run::{StopReason, TrainError, resume};
 use super::state::State;
 use super::temperature::{divide, fit_temperature};
 use super::validation::{self, Validation};

@@ -1,0 +1,80 @@
+//! The progress of a search, as `tern fit` shows it.
+
+use crate::commands::note;
+use crate::commands::train::minutes;
+use crate::fit::{Observer, Trial};
+use crate::progress::shows_bars;
+use crate::recipe::Metric;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Prints a line for each trial, shows a bar on a terminal, and passes the figures of each trial to a function.
+pub struct Progress<'a> {
+    bar: Option<ProgressBar>,
+    metric: Metric,
+    round: usize,
+    on_figures: &'a mut (dyn FnMut(Value) + Send),
+}
+
+impl<'a> Progress<'a> {
+    pub fn new(metric: Metric, on_figures: &'a mut (dyn FnMut(Value) + Send)) -> Self {
+        let bar = shows_bars().then(|| {
+            let style = ProgressStyle::with_template("{bar:24} {percent:>3}% {msg}");
+            ProgressBar::new(1000).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        Progress { bar, metric, round: 0, on_figures }
+    }
+
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&self, line: impl std::fmt::Display) {
+        match &self.bar {
+            Some(bar) => bar.println(line.to_string()),
+            None => note(line),
+        }
+    }
+}
+
+impl Observer for Progress<'_> {
+    fn on_start(&mut self, round: usize, trial: usize, trials: usize) {
+        if round != self.round {
+            self.round = round;
+            let epochs = ["a quarter of the epochs", "half of the epochs", "all epochs"][(round - 1).min(2)];
+            self.line(format_args!("round {round}: {trials} candidates, {epochs}"));
+            self.line(format_args!("{:>9}    bytes  seconds  candidate", self.metric.title()));
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("round {round}, trial {trial} of {trials}"));
+            bar.set_position(0);
+        }
+    }
+
+    fn on_progress(&mut self, share: f64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position((1000.0 * share) as u64);
+        }
+    }
+
+    fn on_trial(&mut self, trial: &Trial, best: &Trial, left: Duration) {
+        let mark = if trial.candidate == best.candidate { "*" } else { " " };
+        self.line(format_args!(
+            "{:>9.4}{mark} {:>8} {:>8.1}  {}: {} ({} left)",
+            trial.score,
+            trial.measured.file_bytes,
+            trial.seconds,
+            trial.candidate,
+            trial.network,
+            minutes(left)
+        ));
+        (self.on_figures)(json!(trial));
+    }
+
+    fn on_skipped(&mut self, candidate: usize, reason: &str) {
+        self.line(format_args!("        –                    {candidate}: {reason}"));
+    }
+}

@@ -1,0 +1,56 @@
+//! The functions that the training loop calls.
+
+use super::state::{EpochFigures, State};
+
+/// The progress within an epoch, after a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchProgress {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// Batches done in this epoch.
+    pub batch: usize,
+    /// Batches in this epoch.
+    pub batches: usize,
+    /// Tokens or rows of the batch.
+    pub tokens: usize,
+    /// Mean loss of the epoch so far, with dropout, label smoothing and class weights.
+    pub loss: f64,
+    /// Accuracy of the epoch so far, with dropout. `None` for a forecast.
+    pub accuracy: Option<f64>,
+    /// Learning rate of the batch.
+    pub learning_rate: f64,
+    /// Norm of the batch's gradients before clipping.
+    pub gradient_norm: f64,
+}
+
+/// Functions that the training loop calls, such as a progress bar or the writer of checkpoints.
+pub trait Callback {
+    /// Called before the first batch if the device was chosen automatically.
+    fn on_device(&mut self, _reason: &str) {}
+    /// Returns true if [`on_state`](Self::on_state) would use the state after the batch that is done. A training on a
+    /// GPU copies its state to the host only then, after an epoch, and at its end.
+    fn wants_state(&self) -> bool {
+        false
+    }
+    /// Called after each batch.
+    fn on_batch(&mut self, _progress: &BatchProgress) {}
+    /// Called after each epoch. `best` is true if the epoch is the best so far.
+    fn on_epoch(&mut self, _figures: &EpochFigures, _best: bool) {}
+    /// Called with a state from which the training can be resumed. After a batch on a GPU, it is called only if
+    /// [`wants_state`](Self::wants_state) returns true.
+    fn on_state(&mut self, _state: &State, _event: StateEvent) {}
+}
+
+/// Calls nothing.
+impl Callback for () {}
+
+/// The events after which [`Callback::on_state`] is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateEvent {
+    /// A batch within an epoch.
+    AfterBatch,
+    /// The end of an epoch.
+    AfterEpoch,
+    /// An interrupt. No other state follows.
+    Interrupted,
+}
