@@ -16,7 +16,7 @@ extern __shared__ float shared_memory[];
 // has the same list. An LSTM of 128 has 512 threads, so a thread has 128 registers.
 #define WALKS(DO) \
   DO(Lstm, 32, 32, 1) DO(Lstm, 32, 32, 4) DO(Lstm, 64, 64, 1) DO(Lstm, 64, 64, 4) DO(Lstm, 128, 84, 1) DO(Lstm, 128, 68, 2) \
-  DO(Gru, 32, 32, 1) DO(Gru, 32, 32, 4) DO(Gru, 64, 64, 1) DO(Gru, 64, 64, 4) DO(Gru, 128, 92, 1) DO(Gru, 128, 88, 2) \
+  DO(Gru, 32, 32, 1) DO(Gru, 32, 32, 4) DO(Gru, 64, 64, 1) DO(Gru, 64, 64, 4) DO(Gru, 128, 84, 1) DO(Gru, 128, 72, 2) \
   DO(Rnn, 32, 32, 1) DO(Rnn, 32, 32, 4) DO(Rnn, 64, 64, 1) DO(Rnn, 64, 64, 4) DO(Rnn, 128, 128, 1) DO(Rnn, 128, 128, 4)
 #define CELLS(DO) DO(Lstm) DO(Gru) DO(Rnn)
 
