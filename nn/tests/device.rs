@@ -4,6 +4,7 @@
 
 use candle_core::Device;
 use tern_nn::architecture::{Architecture, Cell, Head, Pooling, Recurrent, Sizes};
+use tern_nn::gpu::machine::open_cuda;
 use tern_nn::graph::{Dropout, Graph};
 use tern_nn::objective::{Classes, Objective};
 use tern_nn::process_group::OneProcess;
@@ -12,7 +13,7 @@ use tern_nn::sample::{Sample, Steps, Target};
 
 /// The device under test. Prints the reason and returns `None` if it cannot be opened.
 fn device() -> Option<Device> {
-    let opened = if cfg!(feature = "cuda") { Device::new_cuda(0) } else { Device::new_metal(0) };
+    let opened = if cfg!(feature = "cuda") { open_cuda(0) } else { Device::new_metal(0) };
     opened.inspect_err(|error| eprintln!("skipped: no device: {error}")).ok()
 }
 

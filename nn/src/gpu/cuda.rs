@@ -1,11 +1,13 @@
-//! Kernels on a CUDA device: loading the compiled kernels, and launching one.
+//! Kernels on a CUDA device: opening the device, loading the compiled kernels, and launching one or several.
 
 use super::launch::{Argument, Launch, start};
-use candle_core::cuda_backend::cudarc::driver::sys::{CUdevice_attribute, CUfunction_attribute_enum};
+use candle_core::cuda_backend::cudarc::driver::sys::{
+    CUdevice_attribute, CUfunction_attribute_enum, CUgraphInstantiate_flags, CUstreamCaptureMode,
+};
 use candle_core::cuda_backend::cudarc::driver::{CudaModule, CudaSlice, CudaStream, DevicePtr, DevicePtrMut, result};
 use candle_core::cuda_backend::cudarc::nvrtc::Ptx;
 use candle_core::cuda_backend::{CudaStorageSlice, WrapErr};
-use candle_core::{CudaDevice, CudaStorage, Result, Storage};
+use candle_core::{CudaDevice, CudaStorage, Device, Result, Storage};
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +17,30 @@ static KERNELS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kernels.fatbin
 
 /// The loaded kernels of each GPU, by its number.
 static MODULES: Mutex<Option<HashMap<usize, Arc<CudaModule>>>> = Mutex::new(None);
+
+/// Opens the GPU with this number, with one stream for all work.
+pub fn open(number: usize) -> Result<Device> {
+    let device = CudaDevice::new_with_stream(number)?;
+    // SAFETY: all memory is allocated, used and freed on this one stream, so no event has to order two streams. A
+    // recording (see `launch_together`) may not wait for an event from before it.
+    unsafe { device.disable_event_tracking() };
+    Ok(Device::Cuda(device))
+}
+
+/// Runs `launches`, which only allocates, launches and frees on the device's stream, as one CUDA graph.
+///
+/// The graph is recorded anew for each batch, because every batch has other lengths. If it cannot be recorded, nothing has run
+/// yet, and `launches` runs launch by launch.
+pub fn launch_together(device: &CudaDevice, launches: impl Fn() -> Result<()>) -> Result<()> {
+    let stream = device.cuda_stream();
+    // The modes other than `RELAXED` forbid that a library loads a kernel while a graph is recorded.
+    stream.begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED).w()?;
+    let recorded = launches();
+    match (recorded, stream.end_capture(CUgraphInstantiate_flags(0))) {
+        (Ok(()), Ok(Some(graph))) => graph.launch().w(),
+        _ => launches(),
+    }
+}
 
 /// Number of multiprocessors of a GPU, and the largest shared memory of a block in bytes.
 pub fn size(device: &CudaDevice) -> Result<(usize, usize)> {

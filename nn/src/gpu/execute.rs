@@ -3,7 +3,7 @@
 #[cfg(feature = "cuda")]
 use super::cuda;
 use super::launch::{Argument, Launch, start};
-use candle_core::{CpuStorage, CudaStorage, InplaceOp1, Layout, Result, Storage};
+use candle_core::{CpuStorage, CudaStorage, Device, InplaceOp1, Layout, Result, Storage};
 use std::sync::OnceLock;
 
 impl InplaceOp1 for Launch<'_> {
@@ -47,6 +47,17 @@ impl InplaceOp1 for Launch<'_> {
     #[cfg(not(feature = "cuda"))]
     fn cuda_fwd(&self, _written: &mut CudaStorage, _layout: &Layout) -> Result<()> {
         candle_core::bail!("built without the feature `cuda`")
+    }
+}
+
+/// Runs `launches`; on a CUDA device as one CUDA graph, so that the host waits for one launch in place of many.
+///
+/// `launches` may run twice there, and must therefore write the same values each time it runs.
+pub(super) fn launch_together(device: &Device, launches: impl Fn() -> Result<()>) -> Result<()> {
+    match device {
+        #[cfg(feature = "cuda")]
+        Device::Cuda(device) => cuda::launch_together(device, launches),
+        _ => launches(),
     }
 }
 

@@ -2,10 +2,11 @@
 //!
 //! The input projection is one matrix product before, and the gradients of the weights are a few products after the
 //! time steps. Between them a layer of up to 128 units is one launch that walks through all time steps (`walk.cuh`). A
-//! larger one takes a matrix product and a launch for each step (`step.cuh`).
+//! larger one takes a matrix product and a launch for each step (`step.cuh`), recorded in a CUDA graph.
 
 use super::attached::attach2;
 use super::batch::DeviceBatch;
+use super::execute::launch_together;
 use super::launch::{Argument, Launch};
 use super::machine::Machine;
 use super::reduce::reduce;
@@ -125,7 +126,7 @@ impl Run {
                 ];
                 walk.launch("forward", self.shape, &self.batch, &inputs, &written).write(&activations)?;
             }
-            None => {
+            None => launch_together(table.device(), || {
                 let w_hh = parts.w_hh.t()?;
                 for step in self.batch.layout.time_steps(self.shape.direction) {
                     let previous = step.previous.clone();
@@ -143,7 +144,8 @@ impl Run {
                         .extend([step.rows.start, previous.start, step.rows.len(), previous.len()].map(Argument::int));
                     self.step("forward", step.rows.len(), arguments, &written, &activations)?;
                 }
-            }
+                Ok(())
+            })?,
         }
         Ok(activations)
     }
@@ -168,7 +170,7 @@ impl Run {
                 let inputs = [Argument::Read(&parts.w_hh, 0), hidden, gates, kept, Argument::Read(d_hidden, 0)];
                 walk.launch("backward", self.shape, &self.batch, &inputs, &[d_gates, d_sums]).write(&gradients)?;
             }
-            None => {
+            None => launch_together(device, || {
                 let mut through: Option<Tensor> = None;
                 for step in self.batch.layout.time_steps(direction).rev() {
                     let [hidden, gates, kept] = saved;
@@ -189,7 +191,8 @@ impl Run {
                         count => Some(part(sums_start)?.narrow(0, step.rows.start, count)?.matmul(&parts.w_hh)?),
                     };
                 }
-            }
+                Ok(())
+            })?,
         }
         let (d_gates, d_sums) = (part(0)?, part(sums_start)?);
         let d_table = match self.batch.tokens.as_ref().filter(|_| self.tokens) {

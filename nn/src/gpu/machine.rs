@@ -1,8 +1,16 @@
-//! The size of a device.
+//! A CUDA device: opening it, and its size.
 
 #[cfg(feature = "cuda")]
 use super::cuda;
 use candle_core::{Device, Result};
+
+/// Opens the GPU with this number. Fails without a driver or a GPU, or if the feature `cuda` was not built in.
+pub fn open_cuda(number: usize) -> Result<Device> {
+    #[cfg(feature = "cuda")]
+    return cuda::open(number);
+    #[cfg(not(feature = "cuda"))]
+    Device::new_cuda(number)
+}
 
 /// The size of a device.
 #[derive(Clone, Copy, Debug)]

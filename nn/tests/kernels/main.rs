@@ -22,7 +22,7 @@ fn device() -> Option<&'static Device> {
     static DEVICE: OnceLock<Option<Device>> = OnceLock::new();
     let device = DEVICE.get_or_init(|| {
         #[cfg(feature = "cuda")]
-        let opened = Device::new_cuda_with_stream(0);
+        let opened = tern_nn::gpu::machine::open_cuda(0);
         #[cfg(not(feature = "cuda"))]
         let opened = emulator::start().map(|()| CPU);
         opened.inspect_err(|error| eprintln!("skipped: {error}")).ok()

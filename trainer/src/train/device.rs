@@ -4,6 +4,7 @@ use super::problem::Problem;
 use crate::architecture::{Architecture, Recurrent};
 use crate::recipe::{DeviceKind, Recipe};
 use candle_core::Device;
+use tern_nn::gpu::machine::open_cuda;
 use tern_nn::process_group::ProcessGroup;
 
 /// The device that a training runs on.
@@ -61,8 +62,7 @@ impl DeviceKind {
             DeviceKind::Cpu | DeviceKind::Auto => return Ok(Device::Cpu),
             DeviceKind::Cuda => (
                 cfg!(feature = "cuda"),
-                // A stream of its own: the default one would be another one in each thread.
-                Device::new_cuda_with_stream(number),
+                open_cuda(number),
                 "where the CUDA toolkit is",
                 "check with `nvidia-smi` that a GPU and its driver, version 580 or newer, are installed",
             ),
