@@ -1,10 +1,10 @@
-//! The size of a device.
+//! The number of multiprocessors and the shared memory of a device, which determine the choice of kernels.
 
 #[cfg(feature = "cuda")]
 use super::cuda;
 use candle_core::{Device, Result};
 
-/// The size of a device.
+/// The size of a device, for the choice of kernels.
 #[derive(Clone, Copy, Debug)]
 pub struct Machine {
     /// Number of multiprocessors.
@@ -14,10 +14,10 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// The emulated device.
+    /// The device that the emulator of the tests stands for: two multiprocessors with the shared memory of Hopper.
     const EMULATED: Machine = Machine { multiprocessors: 2, shared_bytes: 227 << 10 };
 
-    /// The size of a device.
+    /// Reads the size of a CUDA device. For other devices, returns the size of the emulated device.
     pub fn of(device: &Device) -> Result<Self> {
         match device {
             #[cfg(feature = "cuda")]
