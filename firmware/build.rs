@@ -4,11 +4,11 @@
 use std::path::PathBuf;
 use std::{env, fs, io};
 
-/// The file that says which file a board's feature selects.
+/// The file whose attributes select the file of each board by its feature.
 const MAIN: &str = "src/main.rs";
 
-/// Linker symbols with the bounds of the model partitions, for the program, and the sizes of flash and RAM, for the
-/// table of boards.
+/// Linker symbols: the bounds of the flash partitions, which the program reads, and the sizes of flash and RAM, which
+/// the table of boards in the documentation shows.
 const SYMBOLS: &str = "
 __slot_a_start = ORIGIN(SLOT_A);
 __slot_a_end = ORIGIN(SLOT_A) + LENGTH(SLOT_A);
@@ -66,7 +66,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Makes the build fail with this message.
+/// Prints an error with this message, which makes the build fail.
 fn fail(message: &str) -> io::Result<()> {
     println!("cargo::error={message}");
     Ok(())
@@ -106,7 +106,7 @@ fn public_key() -> io::Result<()> {
     Ok(())
 }
 
-/// The boards whose features are enabled, each with its file, from the lines above `mod board` in [`MAIN`]:
+/// Returns the boards whose features are enabled, each with its file, from the lines above `mod board` in [`MAIN`]:
 /// `#[cfg_attr(feature = "NAME", path = "board/FILE.rs")]`, or several names in `any(…)`.
 fn boards(main: &str) -> Vec<(String, String)> {
     let mut boards = Vec::new();
@@ -123,7 +123,8 @@ fn has_feature(name: &str) -> bool {
     env::var_os(format!("CARGO_FEATURE_{}", name.to_uppercase().replace('-', "_"))).is_some()
 }
 
-/// Extracts the block ```` ```TITLE ```` from the comment at the top of a board's file.
+/// Extracts the block ```` ```TITLE ```` from the comment at the top of a board's file; `None` if there is no such
+/// block.
 fn memory_map(file: &str, title: &str) -> Option<String> {
     let comment: Vec<_> = file.lines().map_while(|line| line.strip_prefix("//!")).collect();
     let start = comment.iter().position(|line| line.strip_prefix(" ```") == Some(title))? + 1;

@@ -1,40 +1,40 @@
-//! The table of boards that `tern-firmware` runs on, for `tern`, the build and the tests.
+//! The table of boards that `tern-firmware` runs on, which `tern`, the build of the firmware and the tests use.
 //!
-//! A board's memory map is in its file `firmware/src/board/…`. `cargo xtask firmware` checks that the slot given here
-//! agrees with it.
+//! The memory map of a board is in its file `firmware/src/board/…`. `cargo xtask firmware` checks that [`Board::slot`]
+//! agrees with the memory map.
 
 /// A microcontroller board or an emulated machine.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Board {
     /// The name: the firmware's cargo feature, the argument of `--board`, and the name in `info`.
     pub name: &'static str,
-    /// The chip, core and clock rate, for people to read.
+    /// A description of chip, core and clock rate for users.
     pub processor: &'static str,
-    /// The compiler target of its firmware.
+    /// The Rust target of the firmware.
     pub target: &'static str,
-    /// The features of its firmware.
+    /// The features of the firmware.
     pub features: Features,
-    /// The first model slot, which a host's flashing tool writes to.
+    /// The first model slot, which `tern flash` and QEMU's loader write to.
     pub slot: Slot,
-    /// The emulated machine, if there is one.
+    /// The QEMU machine that emulates the board; `None` if there is none.
     pub emulator: Option<Emulator>,
-    /// The chip's name in probe-rs, for real boards.
+    /// The name of the chip in probe-rs; `None` for boards that exist only in QEMU.
     pub chip: Option<&'static str>,
-    /// The family id of the chip in UF2 files, if its boot ROM accepts such files.
+    /// The family id of the chip in UF2 files; `None` if the boot ROM does not accept such files.
     pub uf2_family: Option<u32>,
 }
 
 /// The features of a board's firmware, and the profile that it is built with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Features {
-    /// Everything.
+    /// All models and all functions of the firmware.
     Full,
-    /// Classifiers of texts with one LSTM layer, without updates and editing, for chips with 64 KB of flash.
+    /// Classifiers of texts with one LSTM layer, without updates and line editing, in 64 KB of flash.
     Minimal,
 }
 
 impl Features {
-    /// The feature of `tern-firmware`.
+    /// The name of the cargo feature of `tern-firmware`.
     pub const fn feature(self) -> &'static str {
         match self {
             Features::Full => "full",
@@ -42,7 +42,7 @@ impl Features {
         }
     }
 
-    /// The profile of cargo.
+    /// The name of the cargo profile.
     pub const fn profile(self) -> &'static str {
         match self {
             Features::Full => "release",
@@ -51,16 +51,16 @@ impl Features {
     }
 }
 
-/// A slot for a model in flash.
+/// A range of flash that stores a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// The address of its first byte.
+    /// The address of the first byte.
     pub address: u32,
-    /// Its length in bytes.
+    /// The length in bytes.
     pub bytes: u32,
 }
 
-/// A machine of QEMU.
+/// A machine that QEMU emulates.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Emulator {
     /// The QEMU program.
@@ -73,11 +73,11 @@ pub struct Emulator {
     pub arguments: &'static [&'static str],
     /// True if the machine has a second serial port, for the log.
     pub has_log: bool,
-    /// The length in bytes of the flash that stores models, if QEMU can keep it in a file (`-drive if=pflash,unit=1`).
+    /// The length in bytes of the flash that QEMU can store in a file (`-drive if=pflash,unit=1`); `None` if it cannot.
     pub flash: Option<u32>,
 }
 
-/// A machine of `qemu-system-arm`.
+/// Returns a machine of `qemu-system-arm` with a second serial port for the log and without a file for the flash.
 const fn arm(machine: &'static str) -> Option<Emulator> {
     Some(Emulator {
         program: "qemu-system-arm",
@@ -232,11 +232,11 @@ pub static BOARDS: &[Board] = &[
     },
 ];
 
-/// The board that commands use if none is named.
+/// The board that commands use without `--board`.
 pub static DEFAULT: &Board = &BOARDS[0];
 
 impl Board {
-    /// Returns the board with this name.
+    /// Returns the board with this name; `None` if there is no such board.
     pub fn named(name: &str) -> Option<&'static Board> {
         BOARDS.iter().find(|board| board.name == name)
     }

@@ -67,11 +67,11 @@ enum tern_status
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
   /**
-   * The function did what it is for.
+   * Success.
    */
   TERN_OK = 0,
   /**
-   * A pointer is NULL, and its length is not 0.
+   * The `tern_t` is NULL, or another pointer is NULL and its length is not 0.
    */
   TERN_NULL = 1,
   /**
@@ -83,7 +83,7 @@ enum tern_status
    */
   TERN_NOT_STARTED = 3,
   /**
-   * The address of the file is not a multiple of 8, or that of the scratch not a multiple of 4.
+   * The address of the file is not a multiple of 8, or that of the scratch or the values is not a multiple of 4.
    */
   TERN_MISALIGNED = 4,
   /**
@@ -147,7 +147,7 @@ enum tern_status
    */
   TERN_VOCABULARY_ORDER = 19,
   /**
-   * A number of a tensor is out of its range.
+   * A value of a tensor is out of range.
    */
   TERN_RANGE = 20,
   /**
@@ -155,7 +155,7 @@ enum tern_status
    */
   TERN_OVERFLOW = 21,
   /**
-   * The file is refused for a reason that this library is built without, or that is newer than it.
+   * The file is refused for a reason that this build or version of the library does not distinguish.
    */
   TERN_REFUSED = 22,
   /**
@@ -175,7 +175,7 @@ enum tern_status
    */
   TERN_TOO_LONG = 26,
   /**
-   * The index is not below the number of classes, channels or predicted values.
+   * The index is not less than the number of classes, channels or predicted values.
    */
   TERN_NO_SUCH_INDEX = 27,
   /**
@@ -187,15 +187,15 @@ enum tern_status
    */
   TERN_NO_STATE = 29,
   /**
-   * The saved state is of another version of this library.
+   * The state was saved by another version of this library.
    */
   TERN_STATE_VERSION = 30,
   /**
-   * The saved state is of another model.
+   * The state was saved with another model.
    */
   TERN_STATE_OF_OTHER_MODEL = 31,
   /**
-   * The saved state has another number of bytes.
+   * The number of bytes is not that of the saved state.
    */
   TERN_STATE_LENGTH = 32,
   /**
@@ -255,8 +255,8 @@ tern_status tern_load(struct tern_t *tern,
                       size_t length);
 
 /**
- * Returns the number of 32-bit words of scratch that a session needs; 0 without a model. A bidirectional model then
- * keeps up to 128 tokens.
+ * Returns the number of 32-bit words of scratch that a session needs; 0 without a model. For a bidirectional model
+ * this scratch has room for 128 tokens.
  *
  * `tern` must be NULL or point to a `tern_t`.
  */
@@ -327,10 +327,11 @@ size_t tern_macs_per_token(const struct tern_t *tern);
 uint32_t tern_fingerprint(const struct tern_t *tern);
 
 /**
- * Runs the golden examples of the file and compares their logits with those in the file. `passed` and `total`, which
- * may be NULL, get the numbers of examples. A running session ends, since its scratch is used.
+ * Runs the golden examples of the file and compares their logits with those in the file. Writes the number of examples
+ * with equal logits to `passed` and the number of all examples to `total`; both pointers may be NULL. A running
+ * session ends, even if it uses other scratch.
  *
- * Returns `TERN_OK` if all logits are equal, otherwise `TERN_SELF_TEST_FAILED`.
+ * Returns `TERN_OK` if all logits are equal, `TERN_SELF_TEST_FAILED` if one differs, and the errors of `tern_start`.
  *
  * The requirements of `tern_start`; `passed` and `total` must be NULL or point to numbers.
  */
@@ -421,8 +422,8 @@ uint32_t tern_tokens(const struct tern_t *tern);
 uint32_t tern_unknown_tokens(const struct tern_t *tern);
 
 /**
- * Returns `TERN_TOO_LONG` if a bidirectional model could not keep all tokens of the text, so that its logits are those
- * of the first tokens; otherwise `TERN_OK`.
+ * Returns `TERN_TOO_LONG` if the scratch of a bidirectional model is too short for all tokens of the text, so that the
+ * logits are those of the first tokens; `TERN_NOT_STARTED` without a session; otherwise `TERN_OK`.
  *
  * `tern` must be NULL or point to a `tern_t`.
  */
@@ -473,16 +474,17 @@ size_t tern_logits(struct tern_t *tern,
 int32_t tern_best(struct tern_t *tern);
 
 /**
- * Returns the class that the classifier answers with, or −1 if it refuses to answer because no class is probable
- * enough, or without a session. A model without a rule of refusal always answers as `tern_best`.
+ * Returns the class that the classifier answers with. Returns −1 if the classifier refuses to answer, because no class
+ * is probable enough or the most probable class is the label for inputs that fit no other label; also −1 without a
+ * session. A model without a refusal rule always answers with the class that `tern_best` returns.
  *
  * `tern` must be NULL or point to a `tern_t`.
  */
 int32_t tern_answer(struct tern_t *tern);
 
 /**
- * Fills `classes` with up to `count` classes of the largest logits, in descending order, and `logits`, which may be
- * NULL, with their logits, Q16. Returns how many it filled, at most 8.
+ * Writes up to `count` classes with the largest logits to `classes`, in descending order of the logits, and their
+ * logits, Q16, to `logits`, which may be NULL. Returns the number of classes written, at most 8; 0 without a session.
  *
  * `tern` must be NULL or point to a `tern_t`; `count` numbers at `classes`, and at `logits` unless it is NULL, must be
  * writable.
@@ -502,7 +504,8 @@ uint32_t tern_probability(struct tern_t *tern,
 
 /**
  * Writes a predicted value of a forecast to `value`: an integer of the channel that is predicted, as `tern_channel`
- * describes it.
+ * describes it. `index` is less than `tern_class_count`; for a model of another task the function returns
+ * `TERN_NO_SUCH_INDEX`.
  *
  * `tern` must be NULL or point to a `tern_t`; `value` must be NULL or point to a number.
  */

@@ -5,7 +5,7 @@ use crate::status::tern_status::{self, *};
 use core::ffi::c_char;
 use tern_runtime::{Answer, Ranked};
 
-/// The largest number of classes that `tern_top` finds.
+/// The largest number of classes that `tern_top` writes.
 const MAX_RANKS: usize = 8;
 
 /// Returns the number of classes of a classifier, of tokens of a language model or of predicted values of a forecast; 0
@@ -46,7 +46,7 @@ pub unsafe extern "C" fn tern_logit(tern: *mut tern_t, index: usize, logit: *mut
     unsafe { write_found(found, logit) }
 }
 
-/// Writes the value that was found, or returns the reason why there is none.
+/// Writes the value of an index to `to`. Returns `TERN_OK`, or the reason why there is no value.
 ///
 /// # Safety
 /// `to` must be NULL or point to a number.
@@ -85,8 +85,9 @@ pub unsafe extern "C" fn tern_best(tern: *mut tern_t) -> i32 {
     unsafe { with_session(tern, |session| session.logits().best().class as i32).unwrap_or(-1) }
 }
 
-/// Returns the class that the classifier answers with, or −1 if it refuses to answer because no class is probable
-/// enough, or without a session. A model without a rule of refusal always answers as `tern_best`.
+/// Returns the class that the classifier answers with. Returns −1 if the classifier refuses to answer, because no class
+/// is probable enough or the most probable class is the label for inputs that fit no other label; also −1 without a
+/// session. A model without a refusal rule always answers with the class that `tern_best` returns.
 ///
 /// # Safety
 /// `tern` must be NULL or point to a `tern_t`.
@@ -100,8 +101,8 @@ pub unsafe extern "C" fn tern_answer(tern: *mut tern_t) -> i32 {
     }
 }
 
-/// Fills `classes` with up to `count` classes of the largest logits, in descending order, and `logits`, which may be
-/// NULL, with their logits, Q16. Returns how many it filled, at most 8.
+/// Writes up to `count` classes with the largest logits to `classes`, in descending order of the logits, and their
+/// logits, Q16, to `logits`, which may be NULL. Returns the number of classes written, at most 8; 0 without a session.
 ///
 /// # Safety
 /// `tern` must be NULL or point to a `tern_t`; `count` numbers at `classes`, and at `logits` unless it is NULL, must be
@@ -133,7 +134,8 @@ pub unsafe extern "C" fn tern_probability(tern: *mut tern_t, index: usize) -> u3
 }
 
 /// Writes a predicted value of a forecast to `value`: an integer of the channel that is predicted, as `tern_channel`
-/// describes it.
+/// describes it. `index` is less than `tern_class_count`; for a model of another task the function returns
+/// `TERN_NO_SUCH_INDEX`.
 ///
 /// # Safety
 /// `tern` must be NULL or point to a `tern_t`; `value` must be NULL or point to a number.

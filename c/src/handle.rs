@@ -37,8 +37,10 @@ struct State {
     session: MaybeUninit<Session<'static>>,
 }
 
-/// The values of [`State::stage`] with a model, and with a session on it. Any other value is an empty state.
+/// The value of [`State::stage`] with a model but no session. Values other than this and [`STARTED`] mean an empty
+/// state. The high bytes make it unlikely that arbitrary memory counts as a loaded model.
 const LOADED: u32 = 0x7465_0001;
+/// The value of [`State::stage`] with a model and a session.
 const STARTED: u32 = 0x7465_0002;
 
 const _: () = {
@@ -51,7 +53,7 @@ const _: () = {
 pub struct Handle(*mut State);
 
 impl Handle {
-    /// The contents of `tern`; none if it is NULL.
+    /// Returns the contents of `tern`; `None` if the pointer is NULL.
     pub fn new(tern: *const tern_t) -> Option<Self> {
         if tern.is_null() { None } else { Some(Handle(tern.cast_mut().cast())) }
     }
@@ -103,7 +105,7 @@ impl Handle {
         }
     }
 
-    /// The model.
+    /// Returns the model; `None` if none is loaded.
     ///
     /// # Safety
     /// As for [`clear`](Self::clear). The model must not be used after another one is loaded.
@@ -115,7 +117,7 @@ impl Handle {
         }
     }
 
-    /// The session.
+    /// Returns the session; `None` if none has begun.
     ///
     /// # Safety
     /// As for [`clear`](Self::clear). Only one reference to the session may exist at a time.
@@ -156,7 +158,7 @@ pub unsafe fn with_session<T>(
     session.map(run).ok_or(TERN_NOT_STARTED)
 }
 
-/// The memory of a caller as a slice; none if the pointer is NULL and `len` is not 0, or if it is misaligned.
+/// Returns the memory of a caller as a slice. Fails if the pointer is NULL or misaligned, unless `len` is 0.
 ///
 /// # Safety
 /// `len` elements at `start` must be readable, and unchanged while the slice is used.
@@ -170,7 +172,7 @@ pub unsafe fn slice<'t, T>(start: *const T, len: usize) -> Result<&'t [T], tern_
     }
 }
 
-/// The memory of a caller as a slice to write to, as [`slice`].
+/// Returns the memory of a caller as a mutable slice; otherwise as [`slice`].
 ///
 /// # Safety
 /// `len` elements at `start` must be readable and writable, and used by nobody else while the slice is.
@@ -195,8 +197,8 @@ pub unsafe fn write<T>(to: *mut T, value: T) {
     }
 }
 
-/// Copies as much of a text as fits with the NUL that ends it, whole characters only, and returns the length of the
-/// whole text.
+/// Copies a text and a NUL into `size` bytes at `buffer`; a longer text is cut after a whole character. Returns the
+/// length of the whole text in bytes.
 ///
 /// # Safety
 /// `buffer` must be NULL, or `size` bytes must be writable there.

@@ -1,8 +1,8 @@
-//! The runtime of Tern as a static library with a C interface: `include/tern.h`, which is made from this crate.
+//! The runtime of Tern as a static library with a C interface: `include/tern.h`, which is generated from this crate.
 //!
 //! A `tern_t` in the caller's memory holds a model and one session on it. The library has no global state, allocates no
-//! memory and never panics. Every function that takes a `tern_t` may be called in any order: without a model or a
-//! session it returns an error or 0.
+//! memory and never panics. The functions that take a `tern_t` may be called in any order: without a model or a
+//! session, a function returns an error, 0 or −1.
 
 #![no_std]
 
@@ -10,7 +10,7 @@
 #[cfg(not(any(feature = "panic-handler", target_os = "none")))]
 extern crate std;
 
-// The order of the functions in the header.
+// The order of these modules is that of their functions in the header.
 mod status;
 
 mod handle;

@@ -30,8 +30,8 @@ pub unsafe extern "C" fn tern_load(tern: *mut tern_t, file: *const c_void, lengt
     TERN_OK
 }
 
-/// Returns the number of 32-bit words of scratch that a session needs; 0 without a model. A bidirectional model then
-/// keeps up to 128 tokens.
+/// Returns the number of 32-bit words of scratch that a session needs; 0 without a model. For a bidirectional model
+/// this scratch has room for 128 tokens.
 ///
 /// # Safety
 /// `tern` must be NULL or point to a `tern_t`.
@@ -144,10 +144,11 @@ pub unsafe extern "C" fn tern_fingerprint(tern: *const tern_t) -> u32 {
     unsafe { with_model(tern, Model::fingerprint).unwrap_or(0) }
 }
 
-/// Runs the golden examples of the file and compares their logits with those in the file. `passed` and `total`, which
-/// may be NULL, get the numbers of examples. A running session ends, since its scratch is used.
+/// Runs the golden examples of the file and compares their logits with those in the file. Writes the number of examples
+/// with equal logits to `passed` and the number of all examples to `total`; both pointers may be NULL. A running
+/// session ends, even if it uses other scratch.
 ///
-/// Returns `TERN_OK` if all logits are equal, otherwise `TERN_SELF_TEST_FAILED`.
+/// Returns `TERN_OK` if all logits are equal, `TERN_SELF_TEST_FAILED` if one differs, and the errors of `tern_start`.
 ///
 /// # Safety
 /// The requirements of `tern_start`; `passed` and `total` must be NULL or point to numbers.

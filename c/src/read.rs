@@ -71,7 +71,8 @@ pub unsafe extern "C" fn tern_feed_values(tern: *mut tern_t, values: *const i32,
     done(unsafe { with_session(tern, feed) }, TERN_READS_TEXT)
 }
 
-/// The status of a function for one kind of model; `other` if the model is of the other kind.
+/// Returns the status of a function that is for one kind of input only. `found`: `None` if the model reads the other
+/// kind; `other`: the status in this case.
 fn done(found: Result<Option<()>, tern_status>, other: tern_status) -> tern_status {
     match found {
         Ok(Some(())) => TERN_OK,
@@ -154,8 +155,8 @@ pub unsafe extern "C" fn tern_unknown_tokens(tern: *const tern_t) -> u32 {
     unsafe { with_session(tern, |session| session.unknown()).unwrap_or(0) }
 }
 
-/// Returns `TERN_TOO_LONG` if a bidirectional model could not keep all tokens of the text, so that its logits are those
-/// of the first tokens; otherwise `TERN_OK`.
+/// Returns `TERN_TOO_LONG` if the scratch of a bidirectional model is too short for all tokens of the text, so that the
+/// logits are those of the first tokens; `TERN_NOT_STARTED` without a session; otherwise `TERN_OK`.
 ///
 /// # Safety
 /// `tern` must be NULL or point to a `tern_t`.

@@ -1,4 +1,4 @@
-//! The error numbers.
+//! The status codes that the functions return, and their names.
 
 use core::ffi::c_char;
 use tern_runtime::{LoadError, SessionError, StateError};
@@ -8,15 +8,15 @@ use tern_runtime::{LoadError, SessionError, StateError};
 #[allow(non_camel_case_types)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum tern_status {
-    /// The function did what it is for.
+    /// Success.
     TERN_OK = 0,
-    /// A pointer is NULL, and its length is not 0.
+    /// The `tern_t` is NULL, or another pointer is NULL and its length is not 0.
     TERN_NULL = 1,
     /// The `tern_t` has no model: call `tern_load` or `tern_open` first.
     TERN_NOT_LOADED = 2,
     /// The `tern_t` has no session: call `tern_start` or `tern_open` first.
     TERN_NOT_STARTED = 3,
-    /// The address of the file is not a multiple of 8, or that of the scratch not a multiple of 4.
+    /// The address of the file is not a multiple of 8, or that of the scratch or the values is not a multiple of 4.
     TERN_MISALIGNED = 4,
     /// The file is shorter than its header requires.
     TERN_TRUNCATED = 5,
@@ -48,11 +48,11 @@ pub enum tern_status {
     TERN_TEXTS = 18,
     /// The tokens of the vocabulary are not in order.
     TERN_VOCABULARY_ORDER = 19,
-    /// A number of a tensor is out of its range.
+    /// A value of a tensor is out of range.
     TERN_RANGE = 20,
     /// The sum of a row could overflow 32 bits.
     TERN_OVERFLOW = 21,
-    /// The file is refused for a reason that this library is built without, or that is newer than it.
+    /// The file is refused for a reason that this build or version of the library does not distinguish.
     TERN_REFUSED = 22,
     /// The scratch has fewer words than `tern_scratch_words` returns.
     TERN_SCRATCH_TOO_SHORT = 23,
@@ -62,17 +62,17 @@ pub enum tern_status {
     TERN_READS_TEXT = 25,
     /// The text has more tokens than the scratch of a bidirectional model keeps.
     TERN_TOO_LONG = 26,
-    /// The index is not below the number of classes, channels or predicted values.
+    /// The index is not less than the number of classes, channels or predicted values.
     TERN_NO_SUCH_INDEX = 27,
     /// The buffer is too short.
     TERN_BUFFER_TOO_SHORT = 28,
     /// The bytes are not a saved state.
     TERN_NO_STATE = 29,
-    /// The saved state is of another version of this library.
+    /// The state was saved by another version of this library.
     TERN_STATE_VERSION = 30,
-    /// The saved state is of another model.
+    /// The state was saved with another model.
     TERN_STATE_OF_OTHER_MODEL = 31,
-    /// The saved state has another number of bytes.
+    /// The number of bytes is not that of the saved state.
     TERN_STATE_LENGTH = 32,
     /// The saved state is damaged.
     TERN_STATE_CORRUPT = 33,

@@ -1,4 +1,4 @@
-//! `include/tern.h` is made from the functions of the library. `TERN_BLESS=1 cargo test` writes it again.
+//! `include/tern.h` is generated from the source of the library. `TERN_BLESS=1 cargo test` writes it again.
 
 use std::path::Path;
 

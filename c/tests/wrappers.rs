@@ -1,5 +1,5 @@
-//! The library in other build systems: a CMake project is built and run; Zephyr, ESP-IDF and Arduino are not here, so
-//! their files are read by CMake and by the C++ compiler with stubs of the functions that they call.
+//! The library in other build systems: a CMake project is built and run. Zephyr, ESP-IDF and Arduino are not installed,
+//! so their files are read by CMake and by the C++ compiler with stubs of the functions that they call.
 
 mod common;
 

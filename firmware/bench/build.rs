@@ -1,4 +1,4 @@
-//! The memory map of the machine that the image is for.
+//! Build script: passes the memory map of the machine that the image is for to the linker.
 
 use std::path::PathBuf;
 use std::{env, fs, io};

@@ -1,4 +1,5 @@
-//! Writes the answers to commands, each as text for a person or as JSON for a program. The console ends the last line.
+//! Writes the answers to commands, each as text for a person or as JSON for a program, without the end of the last
+//! line, which the console adds.
 
 mod predictions;
 mod slots;
@@ -18,7 +19,7 @@ use crate::info::PROTOCOL;
 use crate::log_level::Level;
 use crate::stream::{CREDIT, Stream, WINDOW};
 
-/// The labels, in the order of their classes.
+/// Writes the labels in the order of their classes.
 pub fn labels(engine: &Engine<'_>, form: Form, out: &mut dyn Write) -> fmt::Result {
     let mut labels = engine.model().labels().iter();
     match form {
@@ -34,7 +35,7 @@ pub fn labels(engine: &Engine<'_>, form: Form, out: &mut dyn Write) -> fmt::Resu
     }
 }
 
-/// The result of the self-test.
+/// Writes the result of the self-test.
 pub fn self_test(result: &SelfTest, form: Form, out: &mut dyn Write) -> fmt::Result {
     let SelfTest { exact, total, ticks, first_failure } = *result;
     let verdict = if exact == total { "ok" } else { "FAILED" };
@@ -58,7 +59,7 @@ pub fn self_test(result: &SelfTest, form: Form, out: &mut dyn Write) -> fmt::Res
     out.write_str(if form == Form::Machine { "}" } else { "" })
 }
 
-/// The commands for a model with the task `loaded`; all commands without a model.
+/// Writes the commands for a model with the task `loaded`, or all commands if no model is loaded.
 pub fn help(loaded: Option<Task>, form: Form, out: &mut dyn Write) -> fmt::Result {
     let mut commands = COMMANDS.iter().filter(|info| info.is_for(loaded));
     match form {
@@ -108,7 +109,7 @@ pub fn log(level: Level, form: Form, out: &mut dyn Write) -> fmt::Result {
     form.write(out, format_args!("log {word}"), format_args!(r#"{{"log":"{word}"}}"#))
 }
 
-/// Answers a line `quit` if the console does not run on a computer.
+/// Answers the line `quit` on a board, which cannot close the terminal.
 pub fn quit(out: &mut dyn Write) -> fmt::Result {
     out.write_str("Ctrl-] leaves `tern console`")
 }
@@ -122,7 +123,7 @@ pub fn stream_entered(form: Form, out: &mut dyn Write) -> fmt::Result {
     )
 }
 
-/// Confirms that a streamed text of so many bytes was dropped.
+/// Confirms that a streamed text of `bytes` bytes was dropped.
 pub fn text_abandoned(bytes: u64, form: Form, out: &mut dyn Write) -> fmt::Result {
     let human = Counted(bytes, "byte");
     form.write(out, format_args!("dropped {human}"), format_args!(r#"{{"abandoned":{}}}"#, Long(bytes)))

@@ -27,7 +27,7 @@ impl Resets {
     }
 }
 
-/// Displays `3: 1 watchdog, 2 command`.
+/// Displays the sum and the counts above 0, such as `3: 1 watchdog, 2 command`.
 impl fmt::Display for Resets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sum = self.0.iter().fold(0u32, |sum, &count| sum.saturating_add(count));
@@ -41,7 +41,7 @@ impl fmt::Display for Resets {
     }
 }
 
-/// This boot of the device, and the counts of those before it.
+/// The reason of this boot of the device, and the counts of earlier boots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BootCount {
     /// The reason of the last reset.
@@ -60,9 +60,9 @@ pub struct BootCount {
 /// one another model can be loaded.
 pub const MAX_FAILED_BOOTS: u32 = 3;
 
-/// Length of the stored state in words.
+/// Length of the stored state in 32-bit words.
 pub const WORDS: usize = 9;
-/// The first word of a valid state.
+/// The first word of a valid state: an arbitrary value that memory is unlikely to hold after power-on.
 const MAGIC: u32 = 0x7465_7374;
 
 impl BootCount {
@@ -75,16 +75,17 @@ impl BootCount {
         is_ready: false,
     };
 
-    /// The boot after a reset for this reason. `kept` is the stored state of the boots before it.
-    pub fn next(kept: &[u32; WORDS], reason: ResetReason) -> BootCount {
-        let known = read(kept).filter(|_| reason != ResetReason::PowerOn);
+    /// Returns the count for a boot after a reset for this reason. `stored` is the state that the boot before it
+    /// stored; it is ignored after power-on.
+    pub fn next(stored: &[u32; WORDS], reason: ResetReason) -> BootCount {
+        let known = read(stored).filter(|_| reason != ResetReason::PowerOn);
         let mut boots = known.unwrap_or(BootCount::FIRST);
         boots.reason = reason;
         boots.resets.count(reason);
         boots
     }
 
-    /// The state to store for the next boot.
+    /// Returns the state to store for the next boot, with a checksum in its last word.
     pub fn to_words(&self) -> [u32; WORDS] {
         let Resets([pin, brownout, watchdog, command, panic]) = self.resets;
         let failed_boots = if self.is_ready { 0 } else { self.failed_boots.saturating_add(1) };
@@ -95,11 +96,11 @@ impl BootCount {
 }
 
 /// Reads a stored state; `None` if the memory holds none, as after power-on or a brownout.
-fn read(kept: &[u32; WORDS]) -> Option<BootCount> {
-    let &[magic, pin, brownout, watchdog, command, panic, failed_boots, level, check] = kept;
+fn read(raw: &[u32; WORDS]) -> Option<BootCount> {
+    let &[magic, pin, brownout, watchdog, command, panic, failed_boots, level, check] = raw;
     let level = Level::ALL.into_iter().find(|&known| known as u32 == level)?;
     let resets = Resets([pin, brownout, watchdog, command, panic]);
-    (magic == MAGIC && check == checksum(kept)).then_some(BootCount { resets, failed_boots, level, ..BootCount::FIRST })
+    (magic == MAGIC && check == checksum(raw)).then_some(BootCount { resets, failed_boots, level, ..BootCount::FIRST })
 }
 
 fn checksum(words: &[u32; WORDS]) -> u32 {
@@ -142,10 +143,10 @@ mod tests {
 
     #[test]
     fn a_state_with_a_wrong_checksum_is_ignored() {
-        let mut kept = BootCount::next(&BootCount::FIRST.to_words(), ResetReason::Panic).to_words();
-        assert_eq!(BootCount::next(&kept, ResetReason::Brownout).resets.to_string(), "2: 1 brownout, 1 panic");
-        kept[5] ^= 1;
-        let boots = BootCount::next(&kept, ResetReason::Brownout);
+        let mut stored = BootCount::next(&BootCount::FIRST.to_words(), ResetReason::Panic).to_words();
+        assert_eq!(BootCount::next(&stored, ResetReason::Brownout).resets.to_string(), "2: 1 brownout, 1 panic");
+        stored[5] ^= 1;
+        let boots = BootCount::next(&stored, ResetReason::Brownout);
         assert_eq!((boots.resets.to_string().as_str(), boots.failed_boots), ("1: 1 brownout", 0));
     }
 }

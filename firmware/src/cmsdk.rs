@@ -14,9 +14,11 @@ pub struct Uart {
 }
 
 impl Uart {
+    // Bits of `state`. `interrupt` has the bit of `RX_FULL` for the receive interrupt.
     const TX_FULL: u32 = 1 << 0;
     const RX_FULL: u32 = 1 << 1;
     const RX_OVERRUN: u32 = 1 << 3;
+    // Bits of `control`.
     const TX_ENABLE: u32 = 1 << 0;
     const RX_ENABLE: u32 = 1 << 1;
     const RX_INTERRUPT: u32 = 1 << 3;
@@ -24,7 +26,7 @@ impl Uart {
     /// The UART whose registers begin at `base`.
     ///
     /// # Safety
-    /// There is such a UART at this address, always mapped.
+    /// `base` must be the address of such a UART, which must always be mapped.
     pub const unsafe fn at(base: usize) -> Self {
         // SAFETY: the registers of a UART write no memory; see above for the rest.
         unsafe {
@@ -38,19 +40,19 @@ impl Uart {
         }
     }
 
-    /// Starts the UART as a console. `divider`: cycles of the clock for a bit.
+    /// Starts the UART as a console. `divider`: clock cycles per bit.
     pub fn start_console(&self, divider: u32) {
         self.divider.write(divider);
         self.control.write(Self::TX_ENABLE | Self::RX_ENABLE | Self::RX_INTERRUPT);
     }
 
-    /// Starts the UART to send only, at its highest rate.
+    /// Starts the UART to send only, at its highest rate: 16 is the smallest divider.
     pub fn start_log(&self) {
         self.divider.write(16);
         self.control.write(Self::TX_ENABLE);
     }
 
-    /// Sends a byte, and waits while the buffer is full.
+    /// Waits until the buffer is empty, and sends a byte.
     pub fn send(&self, byte: u8) {
         self.flush();
         self.data.write(byte.into());
@@ -61,7 +63,7 @@ impl Uart {
         while self.state.read() & Self::TX_FULL != 0 {}
     }
 
-    /// Ends the receive interrupt.
+    /// Clears the pending receive interrupt.
     pub fn clear_receive_interrupt(&self) {
         self.interrupt.write(Self::RX_FULL);
     }
@@ -81,7 +83,7 @@ impl Uart {
     }
 }
 
-/// A watchdog. It counts down twice: first to its interrupt, which is the NMI, then to the reset.
+/// The watchdog. It counts down twice: first to its interrupt, which is the NMI, then to the reset.
 pub struct Watchdog {
     load: Register<u32>,
     control: Register<u32>,
@@ -94,7 +96,7 @@ impl Watchdog {
     /// The watchdog whose registers begin at `base`.
     ///
     /// # Safety
-    /// There is such a watchdog at this address, always mapped.
+    /// `base` must be the address of such a watchdog, which must always be mapped.
     pub const unsafe fn at(base: usize) -> Self {
         // SAFETY: the registers of a watchdog write no memory; see above for the rest.
         unsafe {
@@ -102,7 +104,7 @@ impl Watchdog {
         }
     }
 
-    /// Starts the watchdog. `ticks`: the time to its interrupt.
+    /// Starts the watchdog. `ticks`: the time until its interrupt, and from there until the reset.
     pub fn start(&self, ticks: u32) {
         self.load.write(ticks);
         self.control.write(Self::INTERRUPT_AND_RESET);

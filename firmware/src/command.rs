@@ -10,7 +10,7 @@ use crate::numbers::NumberParser;
 #[cfg(feature = "updates")]
 use crate::request::Request;
 
-/// A command with its arguments. A `count` is from 1 to 9999; `None` stands for the default.
+/// A command with its arguments. A `count` is from 1 to 9999; `None` is the default count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "diagnostics"), allow(dead_code))]
 pub enum Command<'l> {
@@ -54,7 +54,7 @@ pub enum Command<'l> {
     Color(Option<bool>),
     /// Set the level of the log.
     Log(Level),
-    /// Something about the model slots.
+    /// List or change the model slots.
     #[cfg(feature = "updates")]
     Slots(Request),
     /// Restart the device.
@@ -82,7 +82,7 @@ pub enum Line<'l> {
     Command(Form, Command<'l>),
     /// `@` and a command with wrong arguments.
     WrongArguments(&'static CommandInfo),
-    /// In [`Form::Machine`]: a command for models of another task than that of the loaded model, which is given.
+    /// In [`Form::Machine`]: a command for models of another task; and the task of the loaded model.
     #[cfg(feature = "tasks")]
     WrongTask(&'static CommandInfo, Task),
     /// In machine mode: not a command.
@@ -181,12 +181,12 @@ impl CommandInfo {
         self.bare.is_none()
     }
 
-    /// The command with these arguments; `None` if they are wrong.
+    /// Returns the command with these arguments; `None` if they are wrong.
     fn parse<'l>(&self, arguments: &'l [u8]) -> Option<Command<'l>> {
         if let Some(command) = self.bare {
             return is_blank(arguments).then_some(command);
         }
-        let word = arguments.trim_ascii_end();
+        let trimmed = arguments.trim_ascii_end();
         Some(match self.word {
             "top" => {
                 let (number, text) = split_at_space(arguments);
@@ -203,7 +203,7 @@ impl CommandInfo {
                 Command::Say { count, text }
             }
             "set" if TASKS => {
-                let (name, value) = split_at_space(word);
+                let (name, value) = split_at_space(trimmed);
                 Command::Set(match name {
                     b"seed" => Setting::Seed(parse_number(value)?),
                     b"temperature" => Setting::Temperature(parse_temperature(value)?),
@@ -211,13 +211,13 @@ impl CommandInfo {
                     _ => return None,
                 })
             }
-            "echo" => Command::Echo(on_or_off(word)?),
-            "color" if COLORS && word == b"auto" => Command::Color(None),
-            "color" if COLORS => Command::Color(Some(on_or_off(word)?)),
+            "echo" => Command::Echo(on_or_off(trimmed)?),
+            "color" if COLORS && trimmed == b"auto" => Command::Color(None),
+            "color" if COLORS => Command::Color(Some(on_or_off(trimmed)?)),
             "mode" => {
-                Command::Mode([Form::Human, Form::Machine].into_iter().find(|form| form.word().as_bytes() == word)?)
+                Command::Mode([Form::Human, Form::Machine].into_iter().find(|form| form.word().as_bytes() == trimmed)?)
             }
-            "log" if LOG => Command::Log(Level::from_word(word)?),
+            "log" if LOG => Command::Log(Level::from_word(trimmed)?),
             _ => return None,
         })
     }
@@ -277,7 +277,7 @@ pub fn split_at_space(line: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// Splits off the count that may precede a text.
+/// Splits the arguments into an optional count and a text.
 fn split_count(arguments: &[u8]) -> (Option<usize>, &[u8]) {
     let (first, text) = split_at_space(arguments);
     let count = parse_count(first);
@@ -292,7 +292,7 @@ fn on_or_off(word: &[u8]) -> Option<bool> {
     }
 }
 
-/// Parses 0 to 4,294,967,295.
+/// Parses a decimal number from 0 to 4,294,967,295.
 fn parse_number(digits: &[u8]) -> Option<u32> {
     let add = |number: u32, &digit: &u8| {
         let value = char::from(digit).to_digit(10)?;
@@ -301,12 +301,12 @@ fn parse_number(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() { None } else { digits.iter().try_fold(0, add) }
 }
 
-/// Parses 1 to 9999.
+/// Parses a decimal number from 1 to 9999, of at most four digits.
 fn parse_count(digits: &[u8]) -> Option<usize> {
     parse_number(digits).map(|number| number as usize).filter(|&count| count > 0 && digits.len() <= 4)
 }
 
-/// Parses a decimal from 0 to 100; the result is in Q16.
+/// Parses a decimal from 0 to 100. Returns it in Q16.
 fn parse_temperature(decimal: &[u8]) -> Option<u32> {
     let mut numbers = NumberParser::default();
     for &byte in decimal {

@@ -15,7 +15,7 @@ pub struct Completion<'l> {
     loaded: Option<Task>,
 }
 
-/// The possible continuations of the last word of `line`. `loaded` is the task of the loaded model.
+/// Returns the possible continuations of the last word of `line`. `loaded` is the task of the loaded model.
 pub fn completion(line: &[u8], loaded: Option<Task>) -> Completion<'_> {
     let line = line.strip_prefix(b"@").unwrap_or(line);
     match (line.contains(&b' '), split_at_space(line)) {
@@ -25,7 +25,7 @@ pub fn completion(line: &[u8], loaded: Option<Task>) -> Completion<'_> {
 }
 
 impl<'l> Completion<'l> {
-    /// The words that begin with what was typed.
+    /// The commands or arguments that begin with what was typed.
     pub fn words(self) -> impl Iterator<Item = &'static str> + use<'l> {
         let commands = COMMANDS.iter().filter(move |info| info.is_for(self.loaded));
         let words = commands.flat_map(move |info| match self.command {
@@ -36,7 +36,8 @@ impl<'l> Completion<'l> {
         words.copied().filter(move |word| word.as_bytes().starts_with(self.prefix))
     }
 
-    /// The bytes that all these words continue with. Empty if there is no such word, or if the words differ at once.
+    /// The longest text by which all [`words`](Completion::words) continue what was typed. Empty if there is no word,
+    /// or if the words differ in their next byte.
     pub fn common(self) -> &'static str {
         let mut words = self.words();
         let Some(first) = words.next() else { return "" };
@@ -45,7 +46,7 @@ impl<'l> Completion<'l> {
         first.get(self.prefix.len()..length).unwrap_or("")
     }
 
-    /// Returns true if the only such word is a command that takes arguments.
+    /// Returns true if there is one word only, a command that takes arguments.
     pub fn takes_arguments(self) -> bool {
         let mut words = self.words();
         match (words.next(), words.next()) {

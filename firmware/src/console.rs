@@ -64,27 +64,30 @@ pub struct Console<'m, P> {
     prompted: bool,
     /// The form of the last answer.
     last_form: Form,
+    /// The loss of bytes in the line or text that is being received, if there was one.
     damage: Option<DamagedInput>,
-    /// A request that the console cannot fulfil by itself.
+    /// A request about the model slots, which the caller of [`run`](Console::run) fulfils.
     request: Option<PendingRequest>,
 }
 
+/// The path that received bytes take.
 #[derive(Debug)]
 enum Mode {
     Lines,
     Stream(Stream),
 }
 
-/// The line or text being received has lost bytes.
+/// A loss of bytes in the line or text that is being received.
 #[derive(Clone, Copy, Debug)]
 struct DamagedInput {
+    /// The number of lost bytes.
     lost: u32,
     /// The form of the error that replaces the answer.
     form: Form,
 }
 
 impl<'m, P: Port> Console<'m, P> {
-    /// A console that has not printed anything yet.
+    /// Makes a console, which prints nothing before [`start`](Console::start).
     pub fn new(port: P, board: Board, engine: Result<Engine<'m>, Refusal>) -> Self {
         // The memory that counts the boots also keeps the log level over a reset.
         let level = port.boot_count().map_or(Level::Info, |boots| boots.level);
@@ -109,7 +112,7 @@ impl<'m, P: Port> Console<'m, P> {
         }
     }
 
-    /// The same console with another model. The port, the settings and the counters stay.
+    /// Returns this console with another model. The port, the settings and the counters stay.
     pub fn with_model<'n>(self, engine: Result<Engine<'n>, Refusal>) -> Console<'n, P> {
         // The type changes with the model's lifetime, so each field is moved by itself.
         let Console { port, board, mode, editor, pending, frame, echo, colors, is_terminal, level, .. } = self;
@@ -135,7 +138,7 @@ impl<'m, P: Port> Console<'m, P> {
         }
     }
 
-    /// The same console without a model, which frees the scratch that the model borrowed.
+    /// Returns this console without a model, which frees the scratch that the model borrowed.
     pub fn without_model(self) -> Console<'static, P> {
         // The reason is not shown: the caller sets the next model before the console reads lines again.
         self.with_model(Err(Refusal::Empty))
@@ -170,8 +173,8 @@ impl<'m, P: Port> Console<'m, P> {
     pub fn poll(&mut self) -> Result<(), P::Error> {
         loop {
             let mut chunk = [0; CHUNK];
-            // Bytes of lines are read one by one. Bytes taken out early would make room in the queue, and more bytes
-            // could wait than the protocol states as the size of the queue.
+            // Bytes of lines are read one by one. Bytes that are read early would make room in the queue, and more
+            // bytes could wait than the queue size that the protocol states.
             let room = if matches!(self.mode, Mode::Stream(_)) { CHUNK } else { 1 };
             if self.port.read_ready()? {
                 let length = self.port.read(&mut chunk[..room]);
@@ -187,6 +190,7 @@ impl<'m, P: Port> Console<'m, P> {
         }
     }
 
+    /// Handles received bytes in the current mode.
     fn take(&mut self, bytes: &[u8]) -> Result<(), P::Error> {
         for &byte in bytes {
             match self.mode {
@@ -197,6 +201,7 @@ impl<'m, P: Port> Console<'m, P> {
         self.feed_pending()
     }
 
+    /// Logs an event if the log level includes it.
     fn log_event(&mut self, event: Event) {
         if event.level() <= self.level {
             self.port.log_event(event);

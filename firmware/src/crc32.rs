@@ -1,7 +1,9 @@
-//! CRC-32 as in zlib and Ethernet (IEEE 802.3), by which a host compares its file with the device's.
+//! CRC-32 as in zlib and Ethernet (IEEE 802.3). A host compares it to see if the device has the same file.
 
-/// The checksums of the numbers 0 to 15. A table for whole bytes would take 1 KB of flash, and none four times as long.
+/// The remainders of the 4-bit values 0 to 15. A table for whole bytes would take 1 KB of flash; without any table, a
+/// checksum would take four times as long.
 const TABLE: [u32; 16] = {
+    // The polynomial of CRC-32 with its bits reversed.
     const POLYNOMIAL: u32 = 0xedb8_8320;
     let mut table = [0; 16];
     let mut i = 0;
@@ -22,7 +24,7 @@ pub fn crc32(bytes: &[u8]) -> u32 {
     extend(0, bytes)
 }
 
-/// The CRC-32 of data whose beginning has the CRC-32 `crc` and whose rest is `bytes`.
+/// Returns the CRC-32 of data that consists of a beginning with the CRC-32 `crc`, and `bytes`.
 pub fn extend(crc: u32, bytes: &[u8]) -> u32 {
     let next = |crc: u32, half: u32| crc >> 4 ^ TABLE[((crc ^ half) & 15) as usize];
     !bytes.iter().fold(!crc, |crc, &byte| next(next(crc, byte.into()), u32::from(byte) >> 4))

@@ -98,7 +98,7 @@ fn serve_one<C: Port>(
     }
 }
 
-/// Does what `pending` requests and answers it. No model uses `scratch` meanwhile.
+/// Carries out the request `pending` and answers it. No model uses `scratch` meanwhile.
 fn fulfil<C: Port, P: Partition, S: Store>(
     pending: PendingRequest,
     console: &mut Console<'_, C>,

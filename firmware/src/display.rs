@@ -22,7 +22,7 @@ impl Form {
         }
     }
 
-    /// Writes the text that belongs to this form.
+    /// Writes the text for this form.
     pub fn write(self, out: &mut dyn Write, human: fmt::Arguments<'_>, machine: fmt::Arguments<'_>) -> fmt::Result {
         out.write_fmt(if self == Form::Human { human } else { machine })
     }
@@ -200,13 +200,14 @@ impl<T: Display> Display for Painted<T> {
     }
 }
 
-/// `fraction` (Q16, 0 to 1) times `whole`, which is at most 60,000, rounded.
+/// Returns `fraction` (Q16, 0 to 1) times `whole`, rounded. `whole` is at most 60,000, so that the product fits 32
+/// bits.
 fn scaled(fraction: u32, whole: u32) -> u32 {
     (fraction * whole + (1 << 15)) >> 16
 }
 
-/// Displays a 64-bit number. The formatting of `u64` divides 64-bit numbers, for which a small firmware would link more
-/// than 1 KB.
+/// Displays a 64-bit number. Rust's formatting of `u64` divides 64-bit numbers, which would add more than 1 KB of code
+/// to a small firmware.
 pub struct Long(pub u64);
 
 impl Display for Long {
@@ -228,7 +229,7 @@ impl Display for Long {
     }
 }
 
-/// The width of a name on the terminal, in characters, as [`Visible`] displays it.
+/// Returns the number of characters in which [`Visible`] displays a name.
 pub fn width(name: &str) -> usize {
     let width = |c: char| match c {
         '\t' | '\r' | '\n' => 2,

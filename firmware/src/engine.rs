@@ -20,6 +20,7 @@ pub struct Answer {
     pub unknown: u32,
     /// Ticks spent in the runtime.
     pub ticks: u64,
+    /// The reason why the text has no prediction, if it has none.
     pub error: Option<InputError>,
 }
 
@@ -33,14 +34,14 @@ impl Answer {
 /// The reason why a text has no prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum InputError {
-    /// The model reads in both directions, and the text has more tokens than it can keep.
+    /// The model reads in both directions, and the text has more tokens than the scratch has room for.
     #[cfg(feature = "models")]
     #[error(
         "text too long: {} tokens, a bidirectional model must keep them all and has room for {}; send it in parts, or \
          raise SCRATCH_BYTES", .0.found, .0.kept
     )]
     TooLong(TooLong),
-    /// The model reads numbers, and the input is not numbers.
+    /// The model reads numbers, and the input is not a series of numbers that form complete time steps.
     #[cfg(feature = "tasks")]
     #[error("numbers: {0}")]
     Numbers(NumberError),
@@ -69,6 +70,7 @@ pub struct Sampling {
 }
 
 impl Sampling {
+    /// The largest `top_k`. The candidates are kept on the stack.
     pub const MAX_CANDIDATES: usize = 40;
 }
 
@@ -86,7 +88,7 @@ pub struct Generated {
     pub ticks: u64,
 }
 
-/// Feeds the watchdog. Returns true: the work goes on.
+/// Feeds the watchdog. Returns true, so that the runtime continues its work.
 fn stay_alive(port: &mut impl Port) -> bool {
     port.keep_alive();
     true
@@ -97,25 +99,27 @@ fn stay_alive(port: &mut impl Port) -> bool {
 pub struct Engine<'m> {
     model: &'m Model<'m>,
     session: Session<'m>,
-    /// The logits of the last complete text: `[classes]`, Q16. Empty for a language model, which has one for each
-    /// token.
+    /// The logits of the last complete text: `[classes]`, Q16. Empty for a language model, whose logits (one for each
+    /// token of the vocabulary) stay in the session.
     logits: &'m mut [i32],
     /// The time step being filled, for models that read numbers: `[channels]`.
     row: &'m mut [i32],
     /// The number of channels of `row` that have been filled.
     filled: usize,
     numbers: NumberParser,
-    /// The first error in the numbers; nothing is read after it.
+    /// The first error in the numbers; the input after it is ignored.
     number_error: Option<NumberError>,
     file_bytes: usize,
     crc32: u32,
     /// Ticks that the current text has taken so far.
     ticks: u64,
+    /// The answer whose logits are in `logits`; `None` while a text is being read.
     last_answer: Option<Answer>,
 }
 
 impl<'m> Engine<'m> {
-    /// Prepares a model to run in `scratch`. A bidirectional model takes all of it, to keep as many tokens as possible.
+    /// Prepares a model to run in `scratch`. A bidirectional model uses all of `scratch`, to keep as many tokens as
+    /// possible.
     ///
     /// # Errors
     /// [`Refusal::Task`] if this build does not run the model's task; [`Refusal::Scratch`] if `scratch` is too short
@@ -126,12 +130,12 @@ impl<'m> Engine<'m> {
         if !TASKS && task != Task::Classify {
             return Err(Refusal::Task(task));
         }
-        let logits = if task == Task::LanguageModel { 0 } else { classes };
+        let logit_count = if task == Task::LanguageModel { 0 } else { classes };
         let channels = if input == Input::Values { embedding_dim } else { 0 };
-        let words = model.scratch_len_for(1).saturating_add(logits).saturating_add(channels);
+        let words = model.scratch_len_for(1).saturating_add(logit_count).saturating_add(channels);
         let needed = words.saturating_mul(size_of::<i32>());
         let refusal = Refusal::Scratch { needed, available: size_of_val(scratch) };
-        let (logits, scratch) = scratch.split_at_mut_checked(logits).ok_or(refusal)?;
+        let (logits, scratch) = scratch.split_at_mut_checked(logit_count).ok_or(refusal)?;
         let (row, state) = scratch.split_at_mut_checked(channels).ok_or(refusal)?;
         let session = model.session(state).map_err(|_| refusal)?;
         Ok(Engine {
@@ -179,19 +183,19 @@ impl<'m> Engine<'m> {
         self.model.scratch_len() * size_of::<i32>()
     }
 
-    /// Reads a golden example as a text of its own.
+    /// Begins a new text and reads a golden example into it.
     pub(crate) fn read_golden(&mut self, golden: &Golden<'_>, port: &mut impl Port) {
         self.begin();
         read_golden(self.model, &mut self.session, golden, &mut || stay_alive(port));
     }
 
-    /// The logits of the runtime after the steps so far.
+    /// The logits of the session after the steps so far. A bidirectional model runs its tokens for them.
     pub(crate) fn current_logits(&mut self, port: &mut impl Port) -> Logits<'_> {
         self.session.logits_while(|| stay_alive(port));
         self.session.logits()
     }
 
-    /// Begins a text.
+    /// Begins a new text: resets the session, the ticks and the last answer.
     pub(crate) fn begin(&mut self) {
         self.session.reset();
         (self.filled, self.numbers, self.number_error) = (0, NumberParser::default(), None);
@@ -220,8 +224,8 @@ impl<'m> Engine<'m> {
         self.ticks += ticks_since(start, port);
     }
 
-    /// Reads one byte of the decimal numbers; one number for each channel makes a time step. After an error, all
-    /// further bytes are ignored. `is_end` is true after the last byte of the input; `byte` is then a line end.
+    /// Reads one byte of decimal numbers, of which one for each channel makes a time step. After an error, all further
+    /// bytes are ignored. `is_end` is true after the last byte of the input; `byte` is then a line end.
     fn feed_number_byte(&mut self, byte: u8, is_end: bool) {
         if self.number_error.is_some() {
             return;
@@ -251,8 +255,8 @@ impl<'m> Engine<'m> {
         }
     }
 
-    /// As [`feed`](Engine::feed), and calls `show` with the prediction after each token; the time in `show` is not
-    /// counted.
+    /// Reads the next bytes as [`feed`](Engine::feed) does, and calls `show` with the prediction after each token, from
+    /// the first known token on. The time in `show` is not counted.
     ///
     /// Only a model that classifies texts from left to right has predictions before the end. For others `show` is never
     /// called.
@@ -284,7 +288,7 @@ impl<'m> Engine<'m> {
         self.ticks += ticks_since(start, port);
     }
 
-    /// Completes the text.
+    /// Ends the text, and stores its [`logits`](Engine::logits).
     pub(crate) fn finish(&mut self, port: &mut impl Port) -> Answer {
         let start = port.ticks();
         match &mut self.session {
@@ -315,7 +319,7 @@ impl<'m> Engine<'m> {
         self.finish(port)
     }
 
-    /// The answer to the last text, as long as its logits are kept.
+    /// The answer to the last complete text; `None` if its logits are no longer stored.
     pub(crate) fn last_answer(&self) -> Option<Answer> {
         self.last_answer
     }
@@ -325,7 +329,7 @@ impl<'m> Engine<'m> {
         self.logits
     }
 
-    /// The classes by falling logit; among equals, the lowest class comes first.
+    /// The classes in the order of decreasing logits; among equal logits, the lowest class comes first.
     pub(crate) fn ranking(&self) -> impl Iterator<Item = usize> {
         let next_class = |previous: Option<usize>| {
             // A class comes later if its logit is lower, or equal with a higher class number.
@@ -350,13 +354,13 @@ impl<'m> Engine<'m> {
         Some(self.model.refusal()?.applies(class, self.probability(class)))
     }
 
-    /// The label of a class.
+    /// The label of a class; empty if there is no such class.
     pub(crate) fn label(&self, class: usize) -> &'m str {
         self.model.labels().get(class).unwrap_or("")
     }
 
-    /// Continues the last text by `count` tokens, and calls `write` with each; the time in `write` is not counted.
-    /// Generation ends at the first error of `write`.
+    /// Continues the last text by `count` tokens, and calls `write` with the id of each; the time in `write` is not
+    /// counted. Generation ends at the first error of `write`.
     pub(crate) fn generate<P: Port, E>(
         &mut self,
         count: usize,
@@ -378,7 +382,7 @@ impl<'m> Engine<'m> {
             generated.tokens += 1;
             write(port, id)?;
         }
-        // The session has read more than the last text.
+        // The generated tokens have changed the state of the session.
         self.last_answer = None;
         Ok(generated)
     }

@@ -1,9 +1,10 @@
-//! The features of this build, as constants: code behind one that is false is not linked.
+//! The features of this build as constants. Code that needs a constant that is false is not linked.
 
-/// True if models can be changed over the serial port: two slots, their record, YMODEM and signatures. Without it the
+/// True if models can be changed over the serial port: two slots, their record, YMODEM and signatures. If false, the
 /// firmware runs the model that a flashing tool wrote into the first slot.
 pub const UPDATES: bool = cfg!(feature = "updates");
-/// True if a line can be edited at its cursor, completed, and recalled from the history. Without it there is Backspace.
+/// True if a line can be edited at its cursor, completed, and recalled from the history. If false, only Backspace edits
+/// it.
 pub const EDITING: bool = cfg!(feature = "editing");
 /// True if answers to a person have colours and bars, and a person sees the prediction while a streamed text arrives.
 pub const COLORS: bool = cfg!(feature = "colors");

@@ -14,7 +14,7 @@ use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash, check_erase, check_read, check_write,
 };
 
-/// The largest write unit of any flash, in bytes.
+/// The largest write unit that a board's flash may have, in bytes.
 pub const MAX_WRITE_UNIT: usize = 32;
 
 /// A part of the flash, with offsets from its own beginning. Nothing else writes to it.
@@ -25,7 +25,7 @@ pub trait Partition: NorFlash {
     /// The contents, at an address that is a multiple of 8.
     fn bytes(&mut self) -> &[u8];
 
-    /// Gives up writing, for contents that stay valid.
+    /// Ends writing and erasing, and returns the contents, which no longer change.
     fn freeze(self) -> Self::Frozen;
 }
 
@@ -39,17 +39,17 @@ pub struct Partitions<P> {
 }
 
 /// RAM that follows the rules of flash, with erase blocks of `ERASE` bytes and write units of `WRITE` bytes. Models
-/// outlast a reset if the RAM does.
+/// outlast a reset that does not clear the RAM.
 #[derive(Debug)]
 pub struct RamFlash<'m, const WRITE: usize, const ERASE: usize> {
     memory: &'m mut [u8],
 }
 
 impl<'m, const WRITE: usize, const ERASE: usize> RamFlash<'m, WRITE, ERASE> {
-    /// Flash in `memory`, with its contents. An incomplete erase block at the end is not used.
+    /// Makes flash of `memory`, whose contents are kept. An incomplete erase block at the end is not used.
     pub fn new(memory: &'m mut [u8]) -> Self {
-        let whole = memory.len() / ERASE * ERASE;
-        RamFlash { memory: &mut memory[..whole] }
+        let usable = memory.len() / ERASE * ERASE;
+        RamFlash { memory: &mut memory[..usable] }
     }
 }
 

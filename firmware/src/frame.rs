@@ -1,4 +1,4 @@
-//! Machine mode: each answer is framed by its number before it and two checksums after it.
+//! The frames of machine mode: each answer has its number before it and two checksums after it.
 
 use core::fmt::{self, Write};
 
@@ -8,14 +8,14 @@ use crate::port::{Port, print};
 /// The frame of the next answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
-    /// The number of answers since machine mode began.
+    /// The number of the next answer: 0 for the first one in machine mode.
     number: u32,
     /// CRC-32 of the request's bytes so far.
     request_crc: u32,
 }
 
 impl Frame {
-    /// The frame of the first answer, to the request that begins machine mode.
+    /// Returns the frame of the first answer in machine mode: the one to `request`, which begins this mode.
     pub fn of(request: &[u8]) -> Self {
         let mut frame = Frame::default();
         frame.add_request(request);
@@ -27,13 +27,13 @@ impl Frame {
         self.request_crc = crc32::extend(self.request_crc, bytes);
     }
 
-    /// Forgets the request's bytes, if they were abandoned or lost.
+    /// Resets the checksum, because the request was abandoned or damaged.
     pub fn clear_request(&mut self) {
         self.request_crc = 0;
     }
 }
 
-/// Writes an answer without its line end, in machine mode with its frame.
+/// Writes an answer without its line end. In machine mode, adds its frame and advances `frame` to the next answer.
 pub fn write_answer<P: Port>(
     port: &mut P,
     frame: &mut Option<Frame>,

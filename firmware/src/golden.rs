@@ -5,7 +5,7 @@ use tern_runtime::{Golden, Session};
 use crate::engine::Engine;
 use crate::port::{Port, ticks_since};
 
-/// A logit that differs from the one in the file; logits in Q16.
+/// A logit that differs from the one in the device file. Logits are in Q16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mismatch {
     /// Index of the golden example.
@@ -30,15 +30,15 @@ pub struct SelfTest {
 /// The time that the golden examples take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bench {
-    /// Golden examples.
+    /// Number of golden examples.
     pub texts: u32,
     /// Tokens of all examples.
     pub tokens: u64,
-    /// Ticks of the tokens. Those of a bidirectional model run at the end and include the answers.
+    /// Ticks of the tokens. For a bidirectional model, which runs its tokens at the end, this includes the answers.
     pub ticks: u64,
     /// The most ticks of one token; 0 for a bidirectional model.
     pub worst: u32,
-    /// Ticks of the answers beyond the tokens: computing the logits of each example.
+    /// Ticks of the answers, in which the logits of each example are computed; 0 for a bidirectional model.
     pub answers: u64,
 }
 
@@ -83,7 +83,7 @@ pub fn bench(engine: &mut Engine<'_>, port: &mut impl Port) -> Bench {
     result
 }
 
-/// The most ticks between two steps of one example.
+/// Returns the most ticks that one step of a golden example takes.
 fn worst_step(engine: &mut Engine<'_>, golden: &Golden<'_>, port: &mut impl Port) -> u32 {
     engine.begin();
     let channels = engine.model().config().embedding_dim;

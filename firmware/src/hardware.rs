@@ -27,7 +27,7 @@ pub trait Hardware: Sized {
     /// A free-running counter that wraps. It must not wrap before 2^31 ticks, nor within 1 s.
     fn ticks(&mut self) -> u32;
 
-    /// The number of instructions that take so many ticks; `None` if that varies, as on every real processor.
+    /// Returns the number of instructions that take `ticks`; `None` if that varies, as on every real processor.
     fn instructions(&self, _ticks: u64) -> Option<u64> {
         None
     }
@@ -55,14 +55,15 @@ pub trait Hardware: Sized {
     /// loader's checks, which read a whole slot once.
     fn feed_watchdog(&mut self) {}
 
-    /// The reason of the last reset from the board's registers; `None` if there is no such register or no flag is set.
+    /// Reads the reason of the last reset from the board's registers; `None` if there is no such register or no flag is
+    /// set.
     fn reset_cause(&mut self) -> Option<ResetReason>;
 
     /// Resets the processor and its peripherals.
     fn reset() -> !;
 }
 
-/// Why the processor was reset.
+/// The reason why the processor was reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResetReason {
     /// The power was switched on.
@@ -92,7 +93,7 @@ impl ResetReason {
         }
     }
 
-    /// The first of these reasons whose flag in the board's registers is set.
+    /// Returns the first reason whose flag is set. `flags`: the flags of the board's registers.
     pub fn first_set(flags: &[(bool, ResetReason)]) -> Option<ResetReason> {
         flags.iter().find(|(is_set, _)| *is_set).map(|&(_, reason)| reason)
     }
@@ -120,11 +121,12 @@ impl fmt::Display for ResetReason {
     }
 }
 
-/// A note that the firmware leaves in a word of memory that a reset does not clear.
+/// A note that the firmware leaves in a word of memory that a reset does not clear. The values are four ASCII letters
+/// each, which memory is unlikely to hold after power-on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Note {
-    /// The firmware is running. After a reset it means that something else caused the reset.
+    /// The firmware is running. If found after a reset, none of the other notes was the cause.
     Running = 0x7465_726e,
     /// The firmware resets because of a command.
     Command = 0x6173_6b64,
@@ -135,7 +137,7 @@ pub enum Note {
 }
 
 impl Note {
-    /// The note with the value `word`; `None` for any other value, as memory has after power-on.
+    /// Returns the note with the value `word`; `None` for any other value, as memory has after power-on.
     pub fn read(word: u32) -> Option<Note> {
         [Note::Running, Note::Command, Note::Panic, Note::Watchdog].into_iter().find(|&note| note as u32 == word)
     }

@@ -27,10 +27,10 @@ pub struct Board {
     pub scratch_bytes: usize,
 }
 
-/// The loaded model, or why none runs.
+/// The loaded model, or the reason why none runs.
 pub type Loaded<'a, 'm> = Result<&'a Engine<'m>, Refusal>;
 
-/// The three lines at the start.
+/// Writes the banner, three lines: firmware and board, model, and a hint.
 pub fn banner(board: &Board, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt::Result {
     write!(out, "\r\ntern {FIRMWARE} on {}\r\n", board.name)?;
     match loaded {
@@ -42,7 +42,7 @@ pub fn banner(board: &Board, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt
         }
         Err(refusal) => write!(out, "error: no model: {refusal}\r\n")?,
     }
-    // Without a model, the hint is that of the most common kind.
+    // Without a model, the hint is that for a classifier of texts.
     let hint = match loaded.map(|engine| (engine.task(), engine.model().config().input)) {
         Ok((Task::LanguageModel, _)) if TASKS => "a text and Enter for the next tokens",
         Ok((Task::Forecast, _)) if TASKS => "numbers and Enter for a forecast",
@@ -72,7 +72,7 @@ impl fmt::Display for Kind<'_> {
     }
 }
 
-/// The answer to `info`, without the last line's end, which the console adds.
+/// Writes the answer to `info`, without the end of its last line, which the console adds.
 pub fn info(board: &Board, loaded: Loaded<'_, '_>, form: Form, out: &mut dyn Write) -> fmt::Result {
     if form == Form::Machine {
         return machine(board, loaded, out);
@@ -100,6 +100,7 @@ pub fn info(board: &Board, loaded: Loaded<'_, '_>, form: Form, out: &mut dyn Wri
     write!(out, "queue       {} bytes, line {} bytes", queue::CAPACITY, line::LIMIT)
 }
 
+/// Writes the answer to `info` as JSON.
 fn machine(board: &Board, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt::Result {
     let Board { name, clock_hz, scratch_bytes } = *board;
     write!(out, r#"{{"protocol":{PROTOCOL},"firmware":"{FIRMWARE}","board":{},"clock_hz":{clock_hz},"#, Json(name))?;

@@ -59,7 +59,7 @@ impl Editor {
         Editor { line: Vec::new(), cursor: 0, excess: 0, keys: Keys::new(), history: History::new() }
     }
 
-    /// Takes the line, and leaves an empty one.
+    /// Takes the line, and leaves an empty one. Fails if the line was longer than [`LIMIT`].
     pub fn take(&mut self) -> Result<Vec<u8, LIMIT>, TooLong> {
         let bytes = self.line.len().saturating_add(self.excess);
         let line = self.line.clone();
@@ -82,7 +82,7 @@ impl Editor {
         self.line.split_at_checked(self.cursor).unwrap_or((&self.line, &[]))
     }
 
-    /// Empties the line. An LF still belongs to a CR before it.
+    /// Empties the line. An LF after a CR is still ignored.
     pub fn clear(&mut self) {
         self.line.clear();
         self.cursor = 0;
@@ -91,23 +91,23 @@ impl Editor {
         self.history.rewind();
     }
 
-    /// Starts over, but keeps the history.
+    /// Empties the line, and forgets an incomplete escape sequence or a CR before it. The history stays.
     pub fn restart(&mut self) {
         self.clear();
         self.keys = Keys::new();
     }
 
-    /// Returns true if the last byte was CR, to which a following LF belongs.
+    /// Returns true if the last byte was CR, so that an LF after it is ignored.
     pub fn ended_with_cr(&self) -> bool {
         self.keys.ended_with_cr()
     }
 
-    /// Returns true if `byte` ends or abandons any line, in agreement with [`push`](Editor::push).
+    /// Returns true if `byte` is one that ends or abandons a line in [`push`](Editor::push).
     pub fn ends(byte: u8) -> bool {
         matches!(byte, b'\r' | b'\n' | 0x03)
     }
 
-    /// Takes a byte.
+    /// Handles a received byte.
     pub fn push(&mut self, byte: u8) -> Edit {
         let key = self.keys.push(byte);
         // A line with bytes that are not stored cannot be edited any more; only its end matters.
@@ -143,7 +143,7 @@ impl Editor {
         }
     }
 
-    /// Takes a byte of a line without editing: all bytes but CR, LF and Ctrl-C are text.
+    /// Handles a received byte without line editing: all bytes but CR, LF and Ctrl-C are text.
     pub fn push_raw(&mut self, byte: u8) -> Edit {
         match self.keys.push_raw(byte) {
             Key::Enter => Edit::Complete,
@@ -170,12 +170,13 @@ impl Editor {
         self.cursor += 1;
         match byte {
             byte if at_end => Edit::Typed(byte),
-            // The first byte of a character; its last byte redraws the line.
+            // The first byte of a character of several bytes; the bytes after it redraw the line.
             0xc0.. => Edit::None,
             _ => Edit::Redraw,
         }
     }
 
+    /// Moves the cursor to this position.
     fn move_to(&mut self, cursor: usize) -> Edit {
         let before = core::mem::replace(&mut self.cursor, cursor);
         let passed = self.line.get(before.min(cursor)..before.max(cursor)).unwrap_or(&[]);
@@ -187,7 +188,7 @@ impl Editor {
         }
     }
 
-    /// Removes a piece of the line that begins or ends at the cursor.
+    /// Removes the bytes `from..to` of the line, which begin or end at the cursor.
     fn remove(&mut self, from: usize, to: usize) -> Edit {
         let piece = self.line.get(from..to).unwrap_or(&[]);
         let edit = match *piece {
@@ -201,7 +202,7 @@ impl Editor {
         edit
     }
 
-    /// Replaces the line with the next older line of the history, or with the next newer one.
+    /// Replaces the line with the next older or next newer line of the history.
     fn recall(&mut self, is_older: bool) -> Edit {
         let Editor { line, history, cursor, .. } = self;
         let Some(recalled) = (if is_older { history.older(line) } else { history.newer() }) else { return Edit::None };
@@ -212,8 +213,8 @@ impl Editor {
         Edit::Redraw
     }
 
-    /// The position at which the character before the cursor begins. Bytes of a character whose first byte is missing
-    /// count as a character.
+    /// The position at which the character before the cursor begins. Continuation bytes without a first byte count as
+    /// one character.
     fn previous(&self) -> usize {
         let before = self.halves().0;
         let continuations = before.iter().rev().take(3).take_while(|byte| is_continuation(**byte)).count();

@@ -18,7 +18,7 @@ pub struct LoadedModel<'f> {
 }
 
 impl<'f> LoadedModel<'f> {
-    /// Loads the device file at the beginning of a slot.
+    /// Loads the device file at the beginning of a slot. Bytes after it, such as a signature trailer, are ignored.
     pub fn from_slot(slot: &'f [u8]) -> Result<Self, Refusal> {
         if is_blank(slot) {
             return Err(Refusal::Empty);
@@ -28,19 +28,20 @@ impl<'f> LoadedModel<'f> {
     }
 }
 
-/// Returns true if a slot was never written: erased flash reads as ones, and unwritten memory as zeros.
+/// Returns true if the first 8 bytes of a slot show that it was never written: erased flash reads as ones, and
+/// unwritten memory as zeros.
 pub fn is_blank(slot: &[u8]) -> bool {
     let first = slot.get(..8).unwrap_or(&[]);
     first.iter().all(|&byte| byte == 0) || first.iter().all(|&byte| byte == 0xff)
 }
 
-/// The way to get a model into a slot.
+/// The part of a message that tells how to get a model into a slot.
 const LOAD_INTO_SLOT: &str = if UPDATES {
     "`load` a device file (`tern export`), or write it with `tern flash`"
 } else {
     "write a device file (`tern export`) with `tern flash`"
 };
-/// The way to get another model into a slot.
+/// The part of a message that tells how to run another model.
 const LOAD_ANOTHER: &str =
     if UPDATES { "`load` another model, `rollback`" } else { "write another model with `tern flash`" };
 

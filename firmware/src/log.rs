@@ -17,7 +17,7 @@ pub fn start() {
     port::start();
 }
 
-/// Logs the start.
+/// Logs the start with the version, the board and the reason of the reset.
 pub fn boot(boots: &BootCount) {
     if boots.level >= Level::Info {
         let (version, reason) = (tern_firmware::FIRMWARE, boots.reason.name());
@@ -25,14 +25,14 @@ pub fn boot(boots: &BootCount) {
     }
 }
 
-/// Logs the model that the boot found, or why none runs.
+/// Logs the model that the boot found, or the reason why none runs. `level`: the level of the log.
 pub fn model(model: &Result<Engine<'_>, Refusal>, level: Level) {
-    let least_level = match model {
+    let event_level = match model {
         Ok(_) => Level::Info,
         Err(Refusal::Empty) => Level::Warn,
         Err(_) => Level::Error,
     };
-    if level < least_level {
+    if level < event_level {
         return;
     }
     match model {
@@ -51,7 +51,7 @@ pub fn model(model: &Result<Engine<'_>, Refusal>, level: Level) {
             );
         }
         Err(Refusal::Empty) => defmt::warn!("no model: the slot is empty"),
-        // As text, since the errors would take more code in a form of their own for the log.
+        // Formatted here as text, because `defmt::Format` for all errors would take more code.
         Err(refusal) => defmt::error!("no model: {}", defmt::Display2Format(refusal)),
     }
 }

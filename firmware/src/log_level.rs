@@ -1,6 +1,6 @@
 //! The level of the log.
 
-/// The log takes events of this level and of the levels before it.
+/// The level of the log or of an event. The log takes events of its own level and of the levels before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Nothing is logged.

@@ -43,11 +43,11 @@ use tern_firmware::hardware::{Hardware, Note};
 use tern_firmware::queue::{self, Dropped, Ring, SharedWriter};
 use tern_firmware::{TrustedKey, device};
 
-/// The name of the board: its feature, from build.rs.
+/// The name of the board, which is also the name of its feature; set by build.rs.
 #[allow(dead_code, reason = "a file for one board has its name")]
 const BOARD: &str = env!("TERN_BOARD");
 
-/// The key that models must be signed with: `TERN_PUBLIC_KEY` at build time. `None` accepts unsigned models.
+/// The key that models must be signed with. build.rs reads it from `TERN_PUBLIC_KEY`. `None` accepts unsigned models.
 const TRUSTED: Option<TrustedKey> = TrustedKey::from_hex(option_env!("TERN_PUBLIC_KEY_HEX"));
 
 /// The queue for the bytes that the board's receive interrupt reads.
@@ -73,7 +73,7 @@ fn main() -> ! {
     let identity = tern_firmware::Board { name: Board::NAME, clock_hz, scratch_bytes: Board::SCRATCH_BYTES };
     let port = serial::Serial::new(board, received, boots);
     match device::serve(port, identity, partitions, TRUSTED, SCRATCH.take(), |model| log::model(model, boots.level)) {
-        // Neither happens: the device runs forever, and this port has no errors.
+        // `serve` never returns: the device runs forever, and the errors of this port are `Infallible`.
         Ok(never) => match never {},
         Err(never) => match never {},
     }
@@ -89,6 +89,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 fn stop(why: fmt::Arguments<'_>) -> ! {
     static STOPPING: AtomicBool = AtomicBool::new(false);
 
+    // Writes to the console without its queue.
     struct Plain;
     impl fmt::Write for Plain {
         fn write_str(&mut self, text: &str) -> fmt::Result {

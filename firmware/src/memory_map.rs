@@ -10,6 +10,7 @@ use embedded_storage::nor_flash::{
 };
 use tern_firmware::flash::{Partition, Partitions};
 
+// Symbols of the linker script that build.rs writes.
 unsafe extern "C" {
     static __record_start: u8;
     static __record_end: u8;
@@ -35,14 +36,14 @@ impl FlashRegion {
     fn read(self) -> &'static [u8] {
         let start = ptr::with_exposed_provenance(self.start.expose_provenance());
         // SAFETY: build.rs sets the symbols to the ends of a region of the memory map: it is mapped, and nothing is
-        // linked into it. It is written only through the partition, which stays borrowed as long as the result.
+        // linked into it. Only the partition writes it, and the partition stays borrowed as long as the result is used.
         unsafe { core::slice::from_raw_parts(start, self.bytes()) }
     }
 
-    /// The contents of a region in RAM, to write.
+    /// The contents of a region in RAM, for writing.
     ///
     /// # Safety
-    /// The region is RAM, and this is called once for it.
+    /// The region must be in RAM, and this must be called only once for it.
     pub unsafe fn memory(self) -> &'static mut [u8] {
         let start = ptr::with_exposed_provenance_mut(self.start.expose_provenance());
         // SAFETY: as for `read`; the caller promises that it is RAM and that there is no other reference to it.
@@ -50,9 +51,9 @@ impl FlashRegion {
     }
 }
 
-/// A partition that a board's memory map places.
+/// A partition whose place the board's memory map gives.
 pub trait FromRegion: Partition {
-    /// The partition in this region. Called once for each region.
+    /// Makes the partition in this region. Called once for each region.
     fn from_region(region: FlashRegion) -> Self;
 }
 

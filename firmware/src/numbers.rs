@@ -6,10 +6,10 @@ use core::num::NonZeroU32;
 use tern_runtime::Channel;
 use thiserror::Error;
 
-/// Digits that are kept of each number.
+/// The largest number of digits that are kept of a number, so that it fits `i32`.
 const DIGITS: u32 = 9;
 
-/// Why the input is not a sequence of numbers.
+/// The reason why the input is not a sequence of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NumberError {
     /// A byte that cannot be part of a number.
@@ -41,15 +41,17 @@ impl fmt::Display for Visible {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NumberParser {
     is_negative: bool,
+    /// All digits so far, including the decimal places that do not fit.
     digits: u32,
-    /// All digits so far, without the point.
+    /// The digits that are kept, without the point.
     value: i32,
     /// The number of digits after the point; `None` before the point.
     decimals: Option<u32>,
 }
 
 impl NumberParser {
-    /// Takes a byte. If it ends a number, the result is a numerator and a denominator, which is a power of ten.
+    /// Parses the next byte. If it ends a number, returns the number as a numerator and a denominator, which is a power
+    /// of ten.
     pub fn push(&mut self, byte: u8) -> Result<Option<(i32, NonZeroU32)>, NumberError> {
         match byte {
             b'0'..=b'9' => {
@@ -78,8 +80,8 @@ impl NumberParser {
         }
     }
 
-    /// Ends the number, if one has begun. A sign or a point without digits is an error, which names `byte`, the byte
-    /// that ends the number.
+    /// Ends the number and returns it as [`push`](NumberParser::push) does; `None` if no number has begun. `byte` is
+    /// the byte that ends the number: the error for a sign or a point without digits names it.
     pub fn end(&mut self, byte: u8) -> Result<Option<(i32, NonZeroU32)>, NumberError> {
         let NumberParser { is_negative, digits, value, decimals } = core::mem::take(self);
         if digits == 0 {

@@ -1,14 +1,14 @@
-//! Texts and sequences in pieces, between which the watchdog is fed.
+//! Feeds texts and sequences to the runtime in pieces, between which the watchdog is fed.
 
 use tern_runtime::{Config, Golden, Model, Session};
 
 /// The multiply-accumulates after which the watchdog is fed: about a second on a slow processor, which takes 10
-/// instructions for one, at 16 MHz.
+/// instructions for each and executes 16 million a second.
 const MACS_PER_PIECE: usize = 1_600_000;
-/// The most bytes of a text in one piece, which the runtime reads at once.
+/// The most bytes of a text in one piece.
 const MAX_PIECE: usize = 64;
 
-/// The bytes of a text that the runtime reads before the watchdog is fed. Each may be a token.
+/// Returns the number of bytes that the runtime may read before the watchdog is fed, if each byte is a token.
 pub fn piece_bytes(config: &Config) -> usize {
     let Config { layers, hidden_size, embedding_dim, .. } = *config;
     // At most four gates; a layer above the first reads at most two directions.
@@ -16,8 +16,8 @@ pub fn piece_bytes(config: &Config) -> usize {
     (MACS_PER_PIECE / hidden_size.saturating_mul(4 * widths).max(1)).clamp(1, MAX_PIECE)
 }
 
-/// Reads a golden example as a text of its own. Calls `go_on` at least once a second, and returns false as soon as
-/// `go_on` does. A bidirectional model runs its steps afterwards, in [`SessionBase::logits_while`].
+/// Resets the session and reads a golden example. Calls `go_on` at least once a second, and stops and returns false as
+/// soon as `go_on` returns false. A bidirectional model runs its steps afterwards, in [`SessionBase::logits_while`].
 ///
 /// [`SessionBase::logits_while`]: tern_runtime::SessionBase::logits_while
 pub fn read_golden(

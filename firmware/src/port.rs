@@ -6,7 +6,7 @@ use core::fmt::{self, Write};
 use crate::boot_count::BootCount;
 use crate::log_level::Level;
 
-/// Bytes that were lost because the receive queue was full.
+/// Received bytes that were lost, because the receive queue was full or the hardware overran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LostBytes {
     /// The number of bytes, from 1 to `u32::MAX`.
@@ -65,7 +65,7 @@ pub trait Port {
     /// The error of the connection; `Infallible` on a board.
     type Error: fmt::Debug;
 
-    /// Returns true if a byte can be read. It is an error if none can come any more.
+    /// Returns true if a byte can be read. Fails if the connection has ended.
     fn read_ready(&mut self) -> Result<bool, Self::Error>;
 
     /// Moves received bytes to the beginning of `to`, without waiting. Returns their number.
@@ -77,25 +77,27 @@ pub trait Port {
     /// Waits until everything has been sent.
     fn flush(&mut self) -> Result<(), Self::Error>;
 
-    /// The bytes dropped since the last call; after it, bytes are queued again. `None` as long as the queue is not
-    /// empty.
+    /// Returns the bytes dropped since the last call, after which bytes are queued again. `None` if none were dropped,
+    /// or if the queue is not empty.
     fn take_lost_bytes(&mut self) -> Option<LostBytes>;
 
     /// A free-running counter that wraps. The console measures times in which it wraps at most once.
     fn ticks(&mut self) -> u32;
 
-    /// Feeds the watchdog, if there is one. Long work calls it at least once a second; all other methods feed it too.
+    /// Feeds the watchdog, if there is one. Long work calls it at least once a second. [`read`](Port::read),
+    /// [`write_all`](Port::write_all), [`ticks`](Port::ticks) and [`wait`](Port::wait) feed the watchdog, too.
     fn keep_alive(&mut self) {}
 
     /// Sleeps until a byte arrives or is lost. May return early.
     fn wait(&mut self);
 
-    /// This boot, the counts of those before it, and the log level that the reset has kept; `None` if not known.
+    /// The reason of this boot, the counts of earlier boots, and the log level kept over the reset; `None` if not
+    /// known.
     fn boot_count(&self) -> Option<BootCount> {
         None
     }
 
-    /// Called once, after the first prompt.
+    /// Called once, after the first prompt: this boot has not failed.
     fn mark_ready(&mut self) {}
 
     /// Called when the log level changes.
@@ -106,7 +108,7 @@ pub trait Port {
         None
     }
 
-    /// The number of instructions that take so many ticks; `None` if it is not known for this processor.
+    /// Returns the number of instructions that the processor executes in `ticks`; `None` if it is not known.
     fn instructions(&self, _ticks: u64) -> Option<u64> {
         None
     }
@@ -121,12 +123,12 @@ pub trait Port {
     fn log_event(&mut self, _event: Event) {}
 }
 
-/// The ticks since the port's counter was at `start`; the counter may have wrapped once.
+/// Returns the ticks since the port's counter was at `start`; the counter may have wrapped once.
 pub fn ticks_since(start: u32, port: &mut impl Port) -> u64 {
     port.ticks().wrapping_sub(start).into()
 }
 
-/// Writes bytes of a line. A TAB is shown as a space, so that it can be erased like a letter.
+/// Writes bytes of a line. Shows a TAB as one space, so that erasing it removes one column.
 pub fn write_visible<P: Port>(port: &mut P, bytes: &[u8]) -> Result<(), P::Error> {
     bytes.split_inclusive(|&byte| byte == b'\t').try_for_each(|part| match part.split_last() {
         Some((b'\t', before)) => {

@@ -1,10 +1,10 @@
 //! The receive queue between a port's interrupt and the console.
 //!
 //! When the queue is full, the interrupt drops every byte until the console has emptied the queue and taken note of the
-//! loss. So the lost bytes are one contiguous piece, directly after the bytes in the queue.
+//! loss. So the lost bytes form one contiguous piece of the input, directly after the bytes in the queue.
 //!
-//! Neither side blocks, and each atomic is written by one side only, so that cores without compare-and-swap can run
-//! this.
+//! Neither side blocks, and each atomic is written by one side only, so that the queue works on cores without
+//! compare-and-swap.
 
 use core::cell::RefCell;
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
@@ -20,7 +20,7 @@ pub const CAPACITY: usize = 1024;
 /// The storage of the queue. One byte more than [`CAPACITY`] distinguishes a full ring from an empty one.
 pub type Ring = spsc::Queue<u8, { CAPACITY + 1 }>;
 
-/// The state of dropped bytes, shared by both sides.
+/// The counters of dropped bytes, shared by both sides.
 #[derive(Debug, Default)]
 pub struct Dropped {
     /// Bytes dropped since the start, wrapping. Written by the interrupt.
@@ -32,7 +32,7 @@ pub struct Dropped {
 }
 
 impl Dropped {
-    /// No byte dropped.
+    /// The state before any byte is dropped.
     pub const fn new() -> Self {
         Dropped { count: AtomicU32::new(0), last: AtomicU8::new(0), taken: AtomicU32::new(0) }
     }
@@ -81,6 +81,7 @@ impl QueueWriter<'_> {
         self.drop_byte(next);
     }
 
+    /// Counts a dropped byte, which begins or continues a loss.
     fn drop_byte(&mut self, byte: u8) {
         self.dropped.last.store(byte, Ordering::Relaxed);
         let count = self.dropped.count.load(Ordering::Relaxed);
@@ -107,7 +108,7 @@ impl Default for SharedWriter {
 }
 
 impl SharedWriter {
-    /// Empty, until [`open`](SharedWriter::open).
+    /// A writer without a queue, until [`open`](SharedWriter::open).
     pub const fn new() -> Self {
         SharedWriter(Mutex::new(RefCell::new(None)))
     }
@@ -123,8 +124,8 @@ impl SharedWriter {
         critical_section::with(|cs| self.0.borrow_ref(cs).as_ref().is_some_and(QueueWriter::has_room))
     }
 
-    /// Queues the bytes that `next` takes from the hardware, until there are no more. The receive interrupt calls it.
-    /// Does nothing before [`open`](SharedWriter::open).
+    /// Queues the bytes that `next` reads from the hardware, until `next` returns `None`. Called by the receive
+    /// interrupt. Does nothing before [`open`](SharedWriter::open).
     pub fn receive(&self, mut next: impl FnMut() -> Option<Received>) {
         critical_section::with(|cs| {
             let mut writer = self.0.borrow_ref_mut(cs);
@@ -137,7 +138,7 @@ impl SharedWriter {
 }
 
 impl QueueReader<'_> {
-    /// Takes the oldest byte.
+    /// Takes the oldest byte; `None` if the queue is empty.
     pub fn pop(&mut self) -> Option<u8> {
         self.ring.dequeue()
     }
@@ -158,7 +159,7 @@ impl QueueReader<'_> {
         self.is_ready() || self.dropped.count.load(Ordering::Acquire) != self.dropped.taken.load(Ordering::Relaxed)
     }
 
-    /// See [`Port::take_lost_bytes`](crate::Port::take_lost_bytes).
+    /// Returns the bytes dropped since the last call: see [`Port::take_lost_bytes`](crate::Port::take_lost_bytes).
     pub fn take_lost_bytes(&mut self) -> Option<LostBytes> {
         let taken = self.dropped.taken.load(Ordering::Relaxed);
         let mut count = self.dropped.count.load(Ordering::Acquire);
@@ -167,7 +168,7 @@ impl QueueReader<'_> {
         if count == taken || self.is_ready() {
             return None;
         }
-        // If a byte is dropped meanwhile, both are read again, so that `last` belongs to `count`.
+        // If a byte is dropped between the two loads, both are repeated, so that `last` belongs to `count`.
         let last = loop {
             let last = self.dropped.last.load(Ordering::Acquire);
             let count_before = core::mem::replace(&mut count, self.dropped.count.load(Ordering::Acquire));

@@ -44,7 +44,7 @@ impl RandomLines {
         self.random.between(0, 255) as u8
     }
 
-    /// A command with some bytes changed, added and removed.
+    /// A line of [`SEEDS`] with up to four bytes changed, added or removed.
     fn mutated(&mut self) -> Vec<u8> {
         let at = self.between(0, SEEDS.len() - 1);
         let mut line = SEEDS[at].to_vec();

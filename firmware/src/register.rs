@@ -1,4 +1,4 @@
-//! Peripheral registers, for boards that are written without a hardware abstraction library.
+//! Peripheral registers, for boards whose code uses no hardware abstraction library.
 
 use core::marker::PhantomData;
 use core::ptr;
@@ -10,8 +10,8 @@ impl<T: Copy> Register<T> {
     /// The register at `address`.
     ///
     /// # Safety
-    /// `address` is that of a peripheral register of this size that is always mapped, and no access to it makes the
-    /// peripheral write memory that Rust code uses.
+    /// `address` must be that of a peripheral register of the size of `T`, which must always be mapped. No access to it
+    /// may make the peripheral write memory that Rust code uses.
     pub const unsafe fn at(address: usize) -> Self {
         Register(address, PhantomData)
     }

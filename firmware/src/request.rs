@@ -1,5 +1,5 @@
-//! Requests about the two model slots. The console does not serve them itself but leaves them to the device's main loop
-//! (`device`), which owns the flash and the model's scratch memory.
+//! Requests about the two model slots. The console passes them to the device's main loop ([`crate::device`]), which
+//! owns the flash and the model's scratch memory.
 
 use thiserror::Error;
 
@@ -31,7 +31,7 @@ pub struct PendingRequest {
     pub form: Form,
 }
 
-/// Why a request failed.
+/// The reason why a request failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum RequestError {
     /// The model was refused, or the flash failed.

@@ -1,4 +1,4 @@
-//! Resets the device, and keeps the reason and the boot count in memory across the reset.
+//! Resets the device, and keeps the reason of the reset and the boot count in memory that a reset does not clear.
 
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -8,7 +8,7 @@ use tern_firmware::hardware::{Hardware, Note, ResetReason};
 
 use crate::board::Board;
 
-/// The note of the last run. The start-up code does not clear it.
+/// The note that the last run left. The start-up code does not clear it.
 #[unsafe(link_section = ".uninit.NOTE")]
 static NOTE: MaybeUninit<AtomicU32> = MaybeUninit::uninit();
 
@@ -17,7 +17,7 @@ static NOTE: MaybeUninit<AtomicU32> = MaybeUninit::uninit();
 static BOOT_COUNT: MaybeUninit<[AtomicU32; WORDS]> = MaybeUninit::uninit();
 
 fn note() -> &'static AtomicU32 {
-    // SAFETY: any bits are a valid u32, and the memory exists from the start, whatever it contains.
+    // SAFETY: any bits are a valid `u32`, so the value that the memory happens to have is valid too.
     unsafe { NOTE.assume_init_ref() }
 }
 
@@ -26,7 +26,7 @@ fn boot_count_words() -> &'static [AtomicU32; WORDS] {
     unsafe { BOOT_COUNT.assume_init_ref() }
 }
 
-/// Counts this boot. Called once.
+/// Counts this boot, stores the count for the next boot, and returns it. Called once.
 pub fn count_boot(board: &mut Board) -> BootCount {
     let last_note = Note::read(note().load(Ordering::Relaxed));
     leave(Note::Running);
@@ -48,7 +48,7 @@ pub fn leave(new: Note) {
     note().store(new as u32, Ordering::Relaxed);
 }
 
-/// Resets the device, and leaves the reason for the next boot.
+/// Leaves the reason for the next boot, sends the remaining bytes, and resets the device.
 pub fn reset(reason: Note) -> ! {
     leave(reason);
     Board::flush();

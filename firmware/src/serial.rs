@@ -11,7 +11,7 @@ use tern_firmware::{Event, Hardware, LostBytes, Port, Stack};
 use crate::board::Board;
 use crate::{log, reset, stack};
 
-/// The port. It cannot fail, and every use of it feeds the watchdog.
+/// The console's port on a board. It has no errors. Reading, writing, waiting and `ticks` feed the watchdog.
 pub struct Serial {
     board: Board,
     received: QueueReader<'static>,
@@ -19,7 +19,7 @@ pub struct Serial {
 }
 
 impl Serial {
-    /// The port of `board`, whose receive interrupt writes to the queue that `received` reads.
+    /// Makes the port of `board`, whose receive interrupt writes to the queue that `received` reads.
     pub fn new(board: Board, received: QueueReader<'static>, boots: BootCount) -> Self {
         Serial { board, received, boots }
     }
@@ -63,8 +63,8 @@ impl Port for Serial {
 
     fn wait(&mut self) {
         self.board.feed_watchdog();
-        // No interrupt may be handled between the check and the sleep. One that arrives meanwhile ends the sleep at
-        // once.
+        // No interrupt may be handled between the check and the sleep. An interrupt that becomes pending in between
+        // ends the sleep at once.
         critical_section::with(|_| {
             if !self.received.is_pending() {
                 self.board.sleep();

@@ -1,8 +1,9 @@
-//! The two model slots, and which of the two models runs. `docs/update.md` specifies their behaviour.
+//! The two model slots, and the choice of the model that runs. `docs/update.md` specifies their behaviour.
 //!
-//! [`Slots::boot`] finds the model to run, and [`Slots::confirm`] keeps it. A new model is [received](Slots::begin)
-//! piece by piece into the *standby* slot, which does not run, and [activated](Slots::activate). Each step commits the
-//! [`Record`] to the [`Journal`], so that after a loss of power at any moment the device still has a model to run.
+//! [`Slots::boot`] finds the model to run, and [`Slots::confirm`] records that it has passed its trial. A new model is
+//! [received](Slots::begin) piece by piece into the *standby* slot, which does not run, and
+//! [activated](Slots::activate). Each step commits the [`Record`] to the [`Journal`], so that after a loss of power at
+//! any moment the device still has a model to run.
 
 mod journal;
 mod model_checks;
@@ -30,7 +31,7 @@ pub use slot_error::SlotError;
 
 type Result<T, E = SlotError> = core::result::Result<T, E>;
 
-/// Something that a boot did with the models.
+/// An event of a boot that concerns the models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BootEvent {
     /// The new model in this slot is on trial.
@@ -49,10 +50,11 @@ pub type BootEvents = heapless::Vec<BootEvent, 3>;
 pub struct Boot<F> {
     /// The slot whose model runs, with its contents; or the reason why no model runs.
     pub serving: Result<(SlotIndex, F), Refusal>,
+    /// The events, for the lines before the banner.
     pub events: BootEvents,
 }
 
-/// The slots and the record of them.
+/// The two slots and the record about them.
 #[derive(Debug)]
 pub struct Slots<P: Partition, S = Journal<P>> {
     store: S,
@@ -66,7 +68,7 @@ pub struct Slots<P: Partition, S = Journal<P>> {
 }
 
 impl<P: Partition, S: Store> Slots<P, S> {
-    /// Reads the record from the store.
+    /// Opens the slots with the record from the store.
     fn open(mut store: S, slots: [P; 2], trusted: Option<TrustedKey>) -> Self {
         // If the store cannot be read, there may still be a model in slot A, as with an empty store.
         let record = store.read().ok().flatten().unwrap_or(Record::FACTORY);
@@ -162,8 +164,8 @@ impl<P: Partition, S: Store> Slots<P, S> {
         self.capacity
     }
 
-    /// Begins to receive a package of so many bytes into the [standby](Slots::standby) slot, whose contents are lost.
-    /// A package that is empty or longer than a slot changes nothing.
+    /// Begins to receive a package of `bytes` bytes into the [standby](Slots::standby) slot, whose contents are lost.
+    /// If the package is empty or longer than a slot, the result is an error and nothing changes.
     pub fn begin(&mut self, bytes: u32) -> Result<()> {
         let capacity = self.capacity;
         if bytes == 0 {
@@ -187,7 +189,8 @@ impl<P: Partition, S: Store> Slots<P, S> {
         receiving.write(flash, piece)
     }
 
-    /// Ends a complete transfer: checks the package and records it. If it is refused, the slot is empty.
+    /// Ends a complete transfer: checks the package, records it, and returns its slot. If the package is refused, the
+    /// slot is empty.
     pub fn finish(&mut self, keep_alive: KeepAlive<'_>) -> Result<Slot> {
         let standby = self.standby();
         let Some(receiving) = self.receiving.take() else {
@@ -204,8 +207,9 @@ impl<P: Partition, S: Store> Slots<P, S> {
         self.receiving = None;
     }
 
-    /// Confirms the model on trial: it stays, and older ones are refused. Does nothing if no model is on trial. After
-    /// an error the next boot returns to the previous model.
+    /// Confirms the model on trial and returns its slot: the model stays in use, and older versions are refused from
+    /// now on. Returns `None` and changes nothing if no model is on trial. After an error the next boot returns to the
+    /// previous model.
     pub fn confirm(&mut self) -> Result<Option<SlotIndex>> {
         let on_trial = |index: &SlotIndex| self.record.slot(*index).state == State::Trial;
         let Some(index) = self.serving().filter(on_trial) else { return Ok(None) };
@@ -219,8 +223,8 @@ impl<P: Partition, S: Store> Slots<P, S> {
         Ok(Some(index))
     }
 
-    /// Runs all checks on the model in the standby slot, and makes the next boot try it. After an error nothing has
-    /// changed. `scratch` is the memory that the model will have; its contents are lost.
+    /// Runs all checks on the model in the standby slot, makes the next boot try it, and returns the slot. After an
+    /// error nothing has changed. `scratch` is the memory that the model will have; its contents are lost.
     pub fn activate(&mut self, scratch: &mut [i32], keep_alive: KeepAlive<'_>) -> Result<SlotIndex> {
         let standby = self.standby();
         if self.record.slot(standby).state == State::Empty {
@@ -247,7 +251,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
         }
     }
 
-    /// Empties the standby slot.
+    /// Erases the standby slot and returns its index.
     pub fn erase(&mut self, keep_alive: KeepAlive<'_>) -> Result<SlotIndex> {
         self.clear()?;
         let standby = self.standby();
@@ -270,8 +274,9 @@ impl<P: Partition, S: Store> Slots<P, S> {
         Ok(())
     }
 
-    /// Records the standby slot as empty, before its contents change. It is committed even if it was recorded as empty
-    /// before: that record may not be stable, because its write may have been interrupted.
+    /// Records the standby slot as empty, before its contents change. The record is committed even if the slot was
+    /// recorded as empty before: the write of the earlier record may have been interrupted, so its bits may not be
+    /// stable.
     fn clear(&mut self) -> Result<()> {
         self.receiving = None;
         self.confirm()?;
@@ -288,15 +293,16 @@ impl<P: Partition, S: Store> Slots<P, S> {
         self.check(index, scratch, keep_alive)
     }
 
-    /// Records that the trial of a model has failed because of `error`. If that cannot be committed, the next boot
-    /// finds the same.
+    /// Records that the trial of a model has failed because of `error`. If this cannot be committed, the next boot
+    /// handles the slot again.
     fn fall_back(&mut self, index: SlotIndex, error: SlotError, events: &mut BootEvents) {
         let _ = self.change(|record| record.slot_mut(index).state = State::Failed);
         add_event(events, BootEvent::FellBack(index, error));
     }
 
-    /// Checks a confirmed model before it runs. The active one passed all checks in its trial, so its checksum
-    /// suffices. A model that a host's flashing tool wrote has no recorded checksum and gets all checks.
+    /// Checks a confirmed model before it runs, and makes its slot the active one. The model of the active slot passed
+    /// all checks in its trial, so its checksum, format and size suffice. A model that a host's flashing tool wrote has
+    /// no recorded checksum and gets all checks.
     fn check_confirmed(
         &mut self,
         index: SlotIndex,
@@ -314,7 +320,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
         if is_active { Ok(()) } else { self.change(|record| record.active = Some(index)) }
     }
 
-    /// Runs all checks on a slot's model.
+    /// Runs all checks on a slot's model. A model that was ever confirmed may be older than `min_version`.
     fn check(&mut self, index: SlotIndex, scratch: &mut [i32], keep_alive: KeepAlive<'_>) -> Result<()> {
         let (slot, min_version, trusted) = (*self.record.slot(index), self.record.min_version, self.trusted);
         let package = self.package(index, &slot)?;
@@ -330,7 +336,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
         check_golden(&model, scratch, keep_alive)
     }
 
-    /// Runs the checks on a received package that do not need scratch. Returns its version.
+    /// Runs those checks on a received package that do not need scratch. Returns the version of the package.
     fn accept(&mut self, index: SlotIndex, slot: &Slot, keep_alive: KeepAlive<'_>) -> Result<u32> {
         let (min_version, trusted) = (self.record.min_version, self.trusted);
         let package = self.package(index, slot)?;
@@ -343,7 +349,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
         Ok(package.version())
     }
 
-    /// The package in a slot, if it matches the slot's record.
+    /// Returns the package in a slot. Fails if its checksum differs from the recorded one.
     fn package(&mut self, index: SlotIndex, slot: &Slot) -> Result<Package<'_>> {
         let bytes = self.contents(index);
         if slot.is_flashed() {
@@ -357,7 +363,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
         Package::parse(bytes)
     }
 
-    /// The contents of a slot that is not frozen.
+    /// The contents of a slot; empty if the slot is frozen.
     fn contents(&mut self, index: SlotIndex) -> &[u8] {
         self.slots[index as usize].as_mut().map_or(&[], Partition::bytes)
     }

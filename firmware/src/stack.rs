@@ -7,14 +7,15 @@ use tern_firmware::Stack;
 
 /// The pattern in unused stack.
 const PATTERN: u32 = 0x7e7e_7e7e;
-/// Bytes below the stack frame of [`fill`] that are not filled.
+/// Bytes below the local variable of [`fill`] that are not filled, because its stack frame may continue there.
 const MARGIN: usize = 256;
-/// The most bytes to fill; a board may have megabytes.
+/// The most bytes to fill: a board may have megabytes of stack, and filling them takes time.
 const MAX_FILLED: usize = 64 * 1024;
 
 /// The address of the lowest word that was filled.
 static BOTTOM: AtomicUsize = AtomicUsize::new(0);
 
+// Symbols of the linker script: the top of the stack, and the end of the statics.
 unsafe extern "C" {
     static mut _stack_start: u32;
     static mut __sheap: u32;

@@ -1,4 +1,4 @@
-//! The answers to `stats`, which counts since the start, and to `bench`, which measures the golden examples.
+//! The counters since the start, and the answers to `stats` and `bench`.
 
 use core::fmt::{self, Write};
 
@@ -15,11 +15,12 @@ pub struct Stats {
     pub lines: u32,
     /// Lines and texts that were refused: too long, or with bytes lost.
     pub refused: u32,
+    /// Texts that were answered, and their tokens.
     pub texts: u32,
     pub tokens: u64,
     /// Tokens that are not in the vocabulary.
     pub unknown: u64,
-    /// Bytes that were lost because the queue was full.
+    /// Received bytes that were lost.
     pub dropped: u64,
 }
 
@@ -32,7 +33,7 @@ impl Stats {
     }
 }
 
-/// The answer to `stats`.
+/// Writes the answer to `stats`. A value that is not known on this board is `None`.
 pub fn stats(
     stats: &Stats,
     stack: Option<Stack>,
@@ -76,8 +77,8 @@ pub fn stats(
     }
 }
 
-/// The answer to `bench`. `instructions` and `worst_instructions` are those of all ticks and of the slowest token, if
-/// known.
+/// Writes the answer to `bench`. `instructions` and `worst_instructions`: the instructions of all tokens and of the
+/// slowest token, if known.
 pub fn bench(
     bench: &Bench,
     instructions: Option<u64>,
@@ -87,8 +88,8 @@ pub fn bench(
 ) -> fmt::Result {
     let Bench { texts, tokens, ticks, worst, answers } = *bench;
     let mean = |sum: u64| sum.checked_div(tokens).unwrap_or(0);
-    // A bidirectional model computes everything at the end: it has no worst token (0), and its answers are counted with
-    // the tokens.
+    // A bidirectional model computes everything at the end: it has no slowest token (0), and the ticks of its answers
+    // are among those of the tokens.
     let worst = Some(worst).filter(|&worst| worst > 0).map(u64::from);
     let worst_instructions = worst.and(worst_instructions);
     let answer = answers.checked_div(texts.into()).filter(|_| worst.is_some());
@@ -115,7 +116,7 @@ pub fn bench(
     Ok(())
 }
 
-/// Displays a number, or `null`.
+/// Displays a number, or `null` for `None`.
 struct OrNull(Option<u64>);
 
 impl fmt::Display for OrNull {

@@ -1,15 +1,15 @@
-//! The streaming mode's bytes: separates text from control bytes, and counts the bytes for flow control.
+//! Decodes the bytes of the streaming mode: separates text from control bytes, and counts the bytes for flow control.
 
 use crate::display::Form;
 
-/// Bytes that a host may send ahead of the ACKs.
+/// The most bytes that a host may send beyond those that the device has acknowledged.
 pub const WINDOW: u32 = 768;
 /// The device sends one ACK each time it has consumed this many bytes.
 pub const CREDIT: u32 = 256;
 /// The byte by which the device acknowledges [`CREDIT`] bytes.
 pub const ACK: u8 = 0x06;
 
-// A full window leaves room in the queue for a control byte, which a host may always send.
+// A full window leaves `CREDIT` bytes of room in the queue, so that a host can always send a control byte.
 const _: () = assert!(WINDOW as usize + CREDIT as usize <= crate::queue::CAPACITY);
 
 const ETX: u8 = 0x03;
@@ -17,10 +17,10 @@ const EOT: u8 = 0x04;
 const DLE: u8 = 0x10;
 const CAN: u8 = 0x18;
 
-/// The meaning of a byte.
+/// The meaning of a byte in the streaming mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Symbol {
-    /// The first half of an escaped byte, or another byte without effect.
+    /// A byte without effect: the DLE before an escaped byte, or a byte of a damaged text.
     Nothing,
     /// A byte of the text.
     Byte(u8),
@@ -39,7 +39,7 @@ pub struct Stream {
     pub form: Form,
     /// Bytes of the text so far; `None` if no text has begun.
     pub text_bytes: Option<u64>,
-    /// The class shown last for this text.
+    /// The class of the prediction that was shown last for this text.
     pub shown_class: Option<usize>,
     /// Number of texts answered.
     pub texts: u64,
@@ -47,12 +47,12 @@ pub struct Stream {
     pub consumed: u64,
     /// True if the last byte was DLE.
     escaped: bool,
-    /// True if an LF would belong to the line that entered the mode, which ended with CR.
+    /// True until the first byte if the line that entered the mode ended with CR, so that an LF belongs to that line.
     after_cr: bool,
 }
 
 impl Stream {
-    /// The state after the line that enters the mode. `after_cr`: true if that line ended with CR.
+    /// Returns the state after the line that enters the mode. `after_cr`: true if that line ended with CR.
     pub fn new(form: Form, after_cr: bool) -> Self {
         Stream { form, text_bytes: None, shown_class: None, texts: 0, consumed: 0, escaped: false, after_cr }
     }
@@ -64,7 +64,7 @@ impl Stream {
         if self.form == Form::Machine { self.consumed / u64::from(CREDIT) - before } else { 0 }
     }
 
-    /// Returns true if `byte` is the LF of the line that entered the mode. It does not count as consumed.
+    /// Returns true if `byte` is the LF of the line that entered the mode. Such an LF does not count as consumed.
     pub fn is_lf_of_command(&mut self, byte: u8) -> bool {
         core::mem::take(&mut self.after_cr) && byte == b'\n'
     }
@@ -84,15 +84,15 @@ impl Stream {
         }
     }
 
-    /// Interprets a byte of a damaged text. Hosts escape control bytes inside a text, so a plain one always acts,
-    /// whatever was lost before it.
+    /// Interprets a byte of a damaged text. Hosts escape control bytes inside a text, so a control byte that is not
+    /// escaped always has its effect, whatever was lost before it.
     pub fn decode_damaged(&mut self, byte: u8) -> Symbol {
         self.escaped = false;
         control(byte).unwrap_or(Symbol::Nothing)
     }
 }
 
-/// The meaning of a control byte that is not escaped.
+/// The meaning of a control byte that is not escaped; `None` for other bytes.
 fn control(byte: u8) -> Option<Symbol> {
     match byte {
         EOT => Some(Symbol::End),

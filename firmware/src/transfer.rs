@@ -22,7 +22,7 @@ pub fn load<C: Port, P: Partition, S: Store>(
         print(port, |out| answer::invitation(slots.standby(), out))?;
     }
     let received = receive(port, slots, clock_hz)?;
-    // The sender's last bytes must not be taken for a command.
+    // Discards the sender's last bytes, which must not be taken for a command.
     let begin = port.ticks();
     while let Some(_) = next_byte(port, ticks(clock_hz, times::END_SILENCE))?
         && ticks_since(begin, port) < ticks(clock_hz, times::MAX_END_SILENCE).into()
@@ -37,6 +37,7 @@ pub fn load<C: Port, P: Partition, S: Store>(
     Ok(received.and_then(|()| Ok(slots.finish(keep_alive)?)))
 }
 
+/// Runs the transfer, and stores its data in the standby slot. The results are those of [`load`].
 fn receive<C: Port, P: Partition, S: Store>(
     port: &mut C,
     slots: &mut Slots<P, S>,
@@ -83,12 +84,13 @@ fn receive<C: Port, P: Partition, S: Store>(
     }
 }
 
-/// The ticks of so many milliseconds.
+/// Converts milliseconds to ticks.
 fn ticks(clock_hz: u32, milliseconds: u32) -> u32 {
     (clock_hz / 1000).saturating_mul(milliseconds)
 }
 
-/// The next byte, or `None` if none arrives within this many ticks. Bytes that the queue lost show as a wrong checksum.
+/// Returns the next byte; `None` if none arrives within `ticks`. Bytes that the queue lost are ignored here, because
+/// the checksum of their block is wrong.
 fn next_byte<C: Port>(port: &mut C, ticks: u32) -> Result<Option<u8>, C::Error> {
     let begin = port.ticks();
     loop {

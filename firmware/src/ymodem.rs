@@ -1,9 +1,9 @@
 //! The receiver of a YMODEM transfer: one file in blocks of 128 or 1,024 bytes with CRC-16, as `sb` of lrzsz and
 //! terminal programs send it.
 //!
-//! [`Receiver`] does no input or output. It is called with each byte and at each silence of the line, and returns what
-//! to send and what to write. It stores one block. The protocol follows Chuck Forsberg's "XMODEM/YMODEM Protocol
-//! Reference" of 1988.
+//! [`Receiver`] does no input or output. Its caller passes each received byte and reports each silence of the line; the
+//! receiver returns the bytes to send and the data to store. It keeps one block in memory. The protocol follows Chuck
+//! Forsberg's "XMODEM/YMODEM Protocol Reference" of 1988.
 
 mod block;
 #[cfg(test)]
@@ -18,11 +18,11 @@ const NAK: u8 = 0x15;
 const WANT_CRC: u8 = b'C';
 const CTRL_C: u8 = 0x03;
 
-/// The number of failures in a row after which a transfer is given up.
+/// The number of damaged blocks and silences in a row after which a further damaged block ends the transfer.
 pub const RETRIES: u8 = 10;
 /// The number of times that a sender is invited to begin.
 pub const INVITATIONS: u8 = 30;
-/// The number of silences in a row after which the sender is considered gone.
+/// The number of damaged blocks and silences in a row after which a further silence ends the transfer.
 pub const SILENCES: u8 = 5;
 
 /// Bytes to send to the sender, at most eight.
@@ -48,7 +48,7 @@ pub enum Action<'b> {
     Failed(Reply, Failure),
 }
 
-/// Why a transfer failed.
+/// The reason why a transfer failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Failure {
     #[error("no sender began; start your terminal's YMODEM transfer, or `sb FILE`, within a minute")]
@@ -75,6 +75,7 @@ pub enum Failure {
     SecondFile,
 }
 
+/// The phase of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// Invites a sender.
@@ -96,13 +97,14 @@ pub struct Receiver {
     next: u8,
     /// The announced length of the file, in bytes.
     length: u32,
+    /// The bytes of the file that were received.
     received: u32,
     /// Damaged blocks and silences since the last good block.
     failures: u8,
     /// True after a CAN: a second one cancels the transfer.
     cancelling: bool,
-    /// True after a damaged block, also one whose first byte was damaged: bytes are ignored until the line is silent,
-    /// since those of a file can look like control bytes.
+    /// True after a damaged block or a byte that begins no block. All bytes are then ignored until the line is silent,
+    /// because the bytes of a file can look like control bytes.
     purging: bool,
 }
 
@@ -123,7 +125,7 @@ impl Default for Receiver {
 }
 
 impl Receiver {
-    /// Returns true between two blocks, and false inside a block.
+    /// Returns true between two blocks; false inside a block and after a damaged one.
     pub fn is_between_blocks(&self) -> bool {
         self.block.is_empty() && !self.purging
     }
@@ -133,7 +135,7 @@ impl Receiver {
         self.phase == Phase::Inviting
     }
 
-    /// Takes a byte.
+    /// Handles a received byte.
     pub fn take(&mut self, byte: u8) -> Action<'_> {
         if self.purging {
             return Action::Wait;
@@ -195,9 +197,9 @@ impl Receiver {
         })
     }
 
-    /// The bytes that let the sender continue after [`Action::Begin`], [`Action::Data`] or a repeated block.
+    /// Returns the bytes that let the sender continue after [`Action::Begin`], [`Action::Data`] or a repeated block.
     pub fn ready(&mut self) -> Reply {
-        // The number 0 returns after 255.
+        // Block numbers wrap, so a later block of data can have the number 0 too.
         let is_block_0 = self.block.number() == Some(0) && self.received == 0;
         self.block.clear();
         if is_block_0 { &[ACK, WANT_CRC] } else { &[ACK] }
@@ -209,11 +211,13 @@ impl Receiver {
         CANCEL
     }
 
+    /// Ends the transfer with an error.
     fn fail(&mut self, failure: Failure) -> Action<'_> {
         self.block.clear();
         Action::Failed(if failure == Failure::Cancelled { &[] } else { CANCEL }, failure)
     }
 
+    /// Handles an EOT, by which the sender ends the file.
     fn end(&mut self) -> Action<'_> {
         match self.phase {
             // A single EOT may be noise, so the sender must repeat it.
@@ -280,7 +284,7 @@ impl Receiver {
             let expected = self.length;
             return self.fail(Failure::Long { expected });
         }
-        // If an EOT has come, it was noise.
+        // An EOT before this block was noise.
         (self.phase, self.next, self.failures) = (Phase::Receiving, expected.wrapping_add(1), 0);
         let data = self.block.data();
         let data = data.get(..left as usize).unwrap_or(data);

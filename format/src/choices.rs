@@ -1,6 +1,6 @@
-//! The enums that describe a model. Each value has one name, used in recipes, in `config.json` and in device files.
+//! The enums that describe a model. Each value has one name, which recipes, `config.json` and device files share.
 
-/// Declares an enum each of whose values has a name: `ALL` values in order, their `name`, and `from_name`.
+/// Declares an enum whose values have names, with `ALL`, `NAMES`, `name`, `from_name` and `Display`.
 macro_rules! choices {
     (
         $(#[$meta:meta])*
@@ -31,7 +31,7 @@ macro_rules! choices {
             /// All values, in the order of `docs/format.md`.
             pub const ALL: &'static [Self] = &[$choice::$first, $($choice::$value),*];
 
-            /// The names of all values in that order, separated by `, `.
+            /// The names of all values in the order of [`ALL`](Self::ALL), separated by `, `.
             pub const NAMES: &'static str = concat!($first_name $(, ", ", $name)*);
 
             /// The name of this value.
@@ -42,7 +42,7 @@ macro_rules! choices {
                 }
             }
 
-            /// The value with this name, if there is one.
+            /// The value with this name; none if there is no such value.
             pub fn from_name(name: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|value| value.name() == name)
             }
@@ -93,7 +93,7 @@ choices! {
         Softmax = "softmax",
         /// One logit z for two labels; σ(z) is the probability of the second label.
         Sigmoid = "sigmoid",
-        /// Numbers, which are the predicted values once they are scaled back.
+        /// One number for each predicted value, normalised; the output scaling converts it to the unit of its channel.
         Linear = "linear",
     }
 }
@@ -133,7 +133,7 @@ impl Cell {
         }
     }
 
-    /// The number of 32-bit words that each unit's state takes beside its hidden state.
+    /// The number of 32-bit words of each unit's state, besides its 16-bit hidden state.
     pub const fn state_words(self) -> usize {
         match self {
             Cell::Lstm | Cell::Gru => 1,
@@ -195,13 +195,13 @@ choices! {
 }
 
 impl Packing {
-    /// The packings in which 8-bit weights of such cells can be exported: [`Packing::plain`] and
+    /// The packings in which `tern export` can write 8-bit weights of `cell`: [`Packing::plain`] and
     /// [`Packing::Paired16`].
     pub const fn for_8_bits(cell: Cell) -> [Self; 2] {
         [Packing::plain(cell), Packing::Paired16]
     }
 
-    /// The packing of 8-bit weights that every processor runs.
+    /// The packing of the 8-bit weights of `cell` for processors without DSP instructions.
     pub const fn plain(cell: Cell) -> Self {
         match cell {
             Cell::Lstm => Packing::Interleaved4,
@@ -210,7 +210,7 @@ impl Packing {
         }
     }
 
-    /// The number of which the input size and the hidden size of each layer must be multiples.
+    /// The input size and the hidden size of each layer must be multiples of this number.
     pub const fn size_multiple(self) -> usize {
         match self {
             Packing::Paired16 => 4,
@@ -218,7 +218,7 @@ impl Packing {
         }
     }
 
-    /// Returns true if layers of such cells can be stored in this packing.
+    /// Returns true if layers of `cell` can be stored in this packing.
     pub const fn fits(self, cell: Cell) -> bool {
         matches!(
             (self, cell),
@@ -239,7 +239,8 @@ choices! {
         /// Words and runs of punctuation: `\w+|[^\w\s]+`.
         #[default]
         Words = "words",
-        /// Words and runs of punctuation; HTML tags and entities are removed, emoticons are kept whole.
+        /// Words and runs of punctuation; HTML tags become spaces, entities become characters, and an emoticon is one
+        /// token.
         HtmlWords = "html_words",
         /// Characters, white space included.
         Chars = "chars",

@@ -3,7 +3,7 @@
 use crate::choices::choices;
 use crate::{Cell, Input, Merge, Output, Packing, Pooling, Task};
 
-/// The choices of one model, without its sizes.
+/// The choices of one model, without its sizes. The default is a classifier of tokens with LSTM cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     /// The task.
@@ -16,16 +16,16 @@ pub struct Config {
     pub cell: Cell,
     /// True if each layer also reads the sequence in reverse.
     pub bidirectional: bool,
-    /// The combination of the two directions. Must be `Concat` for one direction.
+    /// The combination of the two directions; must be `Concat` if `bidirectional` is false.
     pub merge: Merge,
-    /// The reduction over time before the head.
+    /// The reduction of the hidden states over time before the head.
     pub pooling: Pooling,
-    /// The layout of recurrent weights, if the model is a device file.
+    /// The memory layout of the recurrent weights; none for a float model.
     pub packing: Option<Packing>,
 }
 
 choices! {
-    /// A field of [`Config`] that can be in conflict with others.
+    /// A field of [`Config`] that can be in conflict with other fields.
     Field {
         /// [`Config::input`]
         Input = "input",
@@ -47,7 +47,7 @@ choices! {
 pub struct Conflict {
     /// The field that must change.
     pub field: Field,
-    /// The values that are allowed, and where.
+    /// The allowed values, and the condition under which only these are allowed: "linear for the task forecast".
     pub expected: &'static str,
 }
 
@@ -71,7 +71,7 @@ impl Conflict {
         Conflict { field, expected }
     }
 
-    /// The conflict of a packing that does not fit cells of this kind.
+    /// The conflict of a packing that does not fit `cell`.
     const fn packing_for(cell: Cell) -> Self {
         let expected = match cell {
             Cell::Lstm => "interleaved4, paired16 or rows for LSTM cells",
@@ -94,7 +94,7 @@ impl Config {
     /// Checks that the choices can be combined.
     ///
     /// # Errors
-    /// The first [`Conflict`].
+    /// The first [`Conflict`] that is found.
     #[inline(always)]
     pub const fn check(&self) -> Result<(), Conflict> {
         if let Some(packing) = self.packing
@@ -119,10 +119,11 @@ impl Config {
         }
     }
 
-    /// The number of outputs of a classifier's last layer: one for each label, or one in all for a sigmoid.
+    /// The number of outputs of the last layer of a classifier with `labels` labels: one for each label, or a single
+    /// one for a sigmoid.
     ///
     /// # Errors
-    /// The conflict of `output` if the output is a sigmoid and there are not two labels.
+    /// A [`Conflict`] of the field `output` if the output is a sigmoid and `labels` is not 2.
     pub const fn outputs(&self, labels: usize) -> Result<usize, Conflict> {
         match (self.output, labels) {
             (Output::Sigmoid, 2) => Ok(1),

@@ -1,12 +1,12 @@
-//! The vocabulary that the runtime, the training library, the trainer and the firmware share.
+//! The names, choices and limits that the runtime, the training library, the trainer and the firmware share.
 //!
 //! - [`choices`]: the enums that describe a model, with the names that recipes, `config.json` and device files use;
-//! - [`Tokenizer`]: a kind of tokenizer and its letter case;
+//! - [`Tokenizer`]: a kind of tokenizer, and true if it lowercases;
 //! - [`Config`]: the choices of one model, and [`Config::check`], which reports choices that cannot be combined;
-//! - [`Ngrams`]: the kinds of n-grams that a classifier counts;
+//! - [`Ngrams`]: the lengths of the n-grams that a classifier counts;
 //! - [`names`]: the names of tensors and of metadata keys;
-//! - [`limits`]: the sizes that a model may have;
-//! - [`times`]: the times that a device and the programs at its console allow each other.
+//! - [`limits`]: the ranges of a model's sizes;
+//! - [`times`]: the time-outs of the device and of the host at its console.
 //!
 //! `docs/format.md` specifies the device file in full.
 

@@ -1,34 +1,34 @@
 //! The names of tensors and of metadata keys.
 //!
-//! Weights have the names of PyTorch's `state_dict`, in a checkpoint as in a device file. [`LayerTensor`] puts the
-//! names of a recurrent layer's tensors together: `lstm.weight_ih_l1_reverse`.
+//! Weights have the names of PyTorch's `state_dict`, in a float model (`model.safetensors`) as in a device file.
+//! [`LayerTensor`] builds the name of a recurrent layer's tensor from its parts: `lstm.weight_ih_l1_reverse`.
 
 use core::fmt;
 
 /// Declares the tensors that are not part of a recurrent layer.
 macro_rules! tensors {
     ($($(#[$meta:meta])* $constant:ident = $name:literal)*) => {
-        /// The tensors that are not part of a recurrent layer. V: vocabulary size; E: embedding size; F: width of the
-        /// head's input; D: channels.
+        /// The tensors that are not part of a recurrent layer. V: vocabulary size; E: embedding dimension; F: width of
+        /// the head's input; K: channels. Shapes are those of a device file with 8-bit weights.
         pub mod tensor {
             $($(#[$meta])* pub const $constant: &str = $name;)*
 
-            /// All of them.
+            /// All these names.
             pub const ALL: &[&str] = &[$($constant),*];
         }
     };
 }
 
 tensors! {
-    /// The embedding of each token: `[V, E]`, also in a checkpoint.
+    /// The embedding of each token: `[V, E]`, also in a float model.
     EMBEDDING_WEIGHT = "embedding.weight"
-    /// The weights of the head's hidden layer: `[head_hidden, F]`, also in a checkpoint.
+    /// The weights of the head's hidden layer: `[head_hidden, F]`, also in a float model.
     HIDDEN_WEIGHT = "hidden.weight"
-    /// The biases of the head's hidden layer: `[head_hidden]`, also in a checkpoint.
+    /// The biases of the head's hidden layer: `[head_hidden]`, also in a float model.
     HIDDEN_BIAS = "hidden.bias"
-    /// The weights of the last layer: `[outputs, F]`, or `[outputs, head_hidden]`, also in a checkpoint.
+    /// The weights of the last layer: `[outputs, F]`, or `[outputs, head_hidden]`, also in a float model.
     FC_WEIGHT = "fc.weight"
-    /// The biases of the last layer: `[outputs]`, also in a checkpoint.
+    /// The biases of the last layer: `[outputs]`, also in a float model.
     FC_BIAS = "fc.bias"
 
     /// The model's name, UTF-8.
@@ -62,49 +62,50 @@ tensors! {
     LABELS_BYTES = "labels.bytes"
     /// The probability below which a classifier refuses to answer, Q16, and the class that is a refusal, or −1: `[2]`.
     REFUSAL = "refusal"
-    /// The start of each golden example, and the end of the last.
+    /// The start of each golden example, in `golden.bytes` or in steps of `golden.values`, and the end of the last.
     GOLDEN_OFFSETS = "golden.offsets"
     /// The texts of the golden examples, UTF-8.
     GOLDEN_BYTES = "golden.bytes"
-    /// The values of the golden examples: `[steps, D]`.
+    /// The values of the golden examples: `[steps, K]`.
     GOLDEN_VALUES = "golden.values"
-    /// The exact logits of the golden examples: `[examples, outputs]`.
+    /// The exact logits of the golden examples: `[examples, classes]`.
     GOLDEN_LOGITS = "golden.logits"
     /// The start of each channel's name in `channels.bytes`, and the end of the last.
     CHANNELS_OFFSETS = "channels.offsets"
     /// The names of the channels, UTF-8.
     CHANNELS_BYTES = "channels.bytes"
-    /// The integer that stands for each channel's mean: `[D]`.
+    /// The integer that stands for each channel's mean: `[K]`.
     INPUT_OFFSET = "input.offset"
-    /// The multiplier that normalises each channel: `[D]`.
+    /// The multiplier that normalises each channel: `[K]`.
     INPUT_MULTIPLIER = "input.multiplier"
-    /// The shift that normalises each channel: `[D]`.
+    /// The shift that normalises each channel: `[K]`.
     INPUT_SHIFT = "input.shift"
-    /// The fractional bits of each channel's integers: `[D]`.
+    /// The fractional bits of each channel's integers: `[K]`.
     INPUT_POINT = "input.point"
     /// The real value of 2^15 in a normalised input, for hosts: `[1]`.
     INPUT_SCALE = "input.scale"
-    /// The offset of each predicted value: `[outputs]`.
+    /// The integer that is added to each predicted value: `[outputs]`.
     OUTPUT_OFFSET = "output.offset"
-    /// The multiplier that scales each predicted value back: `[outputs]`.
+    /// The multiplier that converts each output to its predicted value: `[outputs]`.
     OUTPUT_MULTIPLIER = "output.multiplier"
-    /// The shift that scales each predicted value back: `[outputs]`.
+    /// The shift that converts each output to its predicted value: `[outputs]`.
     OUTPUT_SHIFT = "output.shift"
     /// The fractional bits of each predicted value: `[outputs]`.
     OUTPUT_POINT = "output.point"
     /// The channel that each output predicts: `[outputs]`.
     OUTPUT_CHANNEL = "output.channel"
-    /// 1 where an output predicts the difference from the channel's last value, else 0: `[outputs]`.
+    /// 1 if an output predicts the difference from the channel's last value, otherwise 0: `[outputs]`.
     OUTPUT_LAST = "output.last"
-    /// The number of time steps that a forecast reads: `[1]`.
+    /// The number of time steps that a forecast was trained to read: `[1]`.
     FORECAST_WINDOW = "forecast.window"
-    /// The ids of the folded tokens, ascending.
+    /// The ids of the folded tokens, ascending: `[tokens]`.
     FOLDED_IDS = "folded.ids"
-    /// The precomputed input projections of the folded tokens, forward direction.
+    /// The precomputed input projections of the folded tokens, forward direction: `[tokens, hidden_size, 4]`, of plain
+    /// cells `[tokens, hidden_size]`.
     FOLDED_SUMS = "folded.sums"
     /// The precomputed input projections of the folded tokens, reverse direction.
     FOLDED_SUMS_REVERSE = "folded.sums_reverse"
-    /// The table of the n-gram branch: `[buckets, rank]`, also in a checkpoint.
+    /// The table of the n-gram branch: `[buckets, rank]`, also in a float model.
     NGRAMS_WEIGHT = "ngrams.weight"
     /// The real value of 2^15 in the scaled sums of the n-gram branch, for hosts: `[1]`.
     NGRAMS_SCALE = "ngrams.scale"
@@ -112,13 +113,13 @@ tensors! {
 
 /// The names of a recurrent layer's parameters: the middle part of a [`LayerTensor`]'s name, with its leading dot.
 pub mod parameter {
-    /// The input weights W_ih: `[gates * hidden_size, input_size]` in a checkpoint.
+    /// The input weights W_ih: `[gates * hidden_size, input_size]` in a float model.
     pub const WEIGHT_IH: &str = ".weight_ih";
-    /// The recurrent weights W_hh: `[gates * hidden_size, hidden_size]` in a checkpoint.
+    /// The recurrent weights W_hh: `[gates * hidden_size, hidden_size]` in a float model.
     pub const WEIGHT_HH: &str = ".weight_hh";
-    /// The input bias of a checkpoint: `[gates * hidden_size]`.
+    /// The input bias of a float model: `[gates * hidden_size]`.
     pub const BIAS_IH: &str = ".bias_ih";
-    /// The recurrent bias of a checkpoint: `[gates * hidden_size]`.
+    /// The recurrent bias of a float model: `[gates * hidden_size]`.
     pub const BIAS_HH: &str = ".bias_hh";
     /// The biases of a device file.
     pub const BIAS: &str = ".bias";
@@ -135,15 +136,15 @@ pub mod parameter {
     /// The group multipliers of 4-bit weights W_hh.
     pub const GROUPS_HH: &str = ".group_multiplier_hh";
 
-    /// The parameters of a device file.
+    /// The names of the parameters that a device file can have.
     pub const DEVICE: [&str; 9] =
         [WEIGHT_IH, WEIGHT_HH, BIAS, MULTIPLIER_IH, MULTIPLIER_HH, UNITS, SCALE, GROUPS_IH, GROUPS_HH];
 }
 
-/// The end of the names of the reverse direction's tensors.
+/// The suffix of the names of the reverse direction's tensors.
 pub const REVERSE: &str = "_reverse";
 
-/// The end of the names of a layer's tensors, before [`REVERSE`]: `_l0` to `_l3`.
+/// Returns the suffix of the names of a layer's tensors, before [`REVERSE`]: `_l0` to `_l3`. `layer`: 0 to 3.
 pub const fn layer_suffix(layer: u8) -> &'static str {
     match layer {
         0 => "_l0",
@@ -153,7 +154,8 @@ pub const fn layer_suffix(layer: u8) -> &'static str {
     }
 }
 
-/// The name of a tensor of one direction of one recurrent layer. `Display` writes it: `lstm.weight_ih_l1_reverse`.
+/// The name of a tensor of one direction of one recurrent layer. `Display` writes the name:
+/// `lstm.weight_ih_l1_reverse`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LayerTensor<'a> {
     /// The name of the cell's module: [`Cell::module`](crate::Cell::module).
@@ -189,11 +191,11 @@ pub mod key {
     pub const INPUT: &str = "tern.input";
     /// A [`Tokenizer`](crate::Tokenizer).
     pub const TOKENIZER: &str = "tern.tokenizer";
-    /// The order of the vocabulary: "sorted", or "bytes" if ids are bytes.
+    /// The order of the vocabulary: `sorted`, or `bytes` for the tokenizer `bytes`.
     pub const VOCABULARY: &str = "tern.vocabulary";
     /// A [`Cell`](crate::Cell).
     pub const CELL: &str = "tern.cell";
-    /// The number of layers.
+    /// The number of recurrent layers.
     pub const LAYERS: &str = "tern.layers";
     /// The number of directions of each layer: 1 or 2.
     pub const DIRECTIONS: &str = "tern.directions";
@@ -217,10 +219,10 @@ pub mod key {
     pub const NGRAM_MAX_CHARS: &str = "tern.ngrams.max_chars";
     /// The shift of the n-gram branch.
     pub const SHIFT_NGRAMS: &str = "tern.shift.ngrams";
-    /// The shift of the hidden states beside an n-gram branch before they are pooled.
+    /// The right shift of the hidden states before they are pooled, in a model with both branches.
     pub const SHIFT_POOLED: &str = "tern.shift.pooled";
-    /// The beginning of the keys of recurrent layers' shifts, before the module's name and the suffixes of a
-    /// [`LayerTensor`](super::LayerTensor): `tern.shift.lstm_l0`.
+    /// The beginning of the keys of recurrent layers' shifts. The module's name and the suffixes of a
+    /// [`LayerTensor`](super::LayerTensor) follow: `tern.shift.lstm_l0`.
     pub const SHIFT: &str = "tern.shift.";
 }
 

@@ -4,7 +4,7 @@ use core::ops::RangeInclusive;
 
 use crate::Tokenizer;
 
-/// The kinds of n-grams that the n-gram branch of a classifier counts: `docs/arithmetic.md`, "N-gram branch".
+/// The lengths of the n-grams that the n-gram branch of a classifier counts: `docs/arithmetic.md`, "N-gram branch".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Ngrams {
@@ -17,12 +17,13 @@ pub struct Ngrams {
 }
 
 impl Ngrams {
-    /// The lengths of n-grams of words.
+    /// The range of [`words`](Ngrams::words).
     pub const WORDS: RangeInclusive<u8> = 0..=2;
-    /// The lengths of n-grams of characters. The longest has at least two characters.
+    /// The range of [`min_chars`](Ngrams::min_chars) and [`max_chars`](Ngrams::max_chars), unless both are 0.
+    /// `max_chars` must also be at least 2.
     pub const CHARS: RangeInclusive<u8> = 1..=6;
 
-    /// Checks the lengths, and that the tokens of this tokenizer have such n-grams.
+    /// Checks the lengths, and that they are possible with this tokenizer.
     ///
     /// # Errors
     /// A sentence that names what must change.

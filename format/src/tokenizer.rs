@@ -6,7 +6,7 @@ use crate::TokenizerKind;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Tokenizer {
-    /// The kind: what becomes a token.
+    /// The kind, which determines what becomes a token.
     pub kind: TokenizerKind,
     /// True if each character is lowercased first. Always false for [`TokenizerKind::Bytes`].
     pub lowercase: bool,
@@ -22,7 +22,7 @@ macro_rules! tokenizers {
                 $(Tokenizer { kind: TokenizerKind::$kind, lowercase: $case }),*
             ];
 
-            /// The names of all tokenizers in that order, separated by `, `.
+            /// The names of all tokenizers in the order of [`ALL`](Self::ALL), separated by `, `.
             pub const NAMES: &'static str = concat!($first $(, ", ", $name)*);
 
             /// The name of this tokenizer: `tokenizer` in `config.json`, `tern.tokenizer` in device files.
@@ -59,12 +59,12 @@ impl Tokenizer {
     /// Bytes.
     pub const BYTES: Tokenizer = Tokenizer { kind: TokenizerKind::Bytes, lowercase: false };
 
-    /// The tokenizer with this name, if there is one.
+    /// The tokenizer with this name; none if there is no such tokenizer.
     pub fn from_name(name: &str) -> Option<Self> {
         Tokenizer::ALL.iter().copied().find(|tokenizer| tokenizer.name() == name)
     }
 
-    /// Returns true if each id of the vocabulary is a byte, so that a device file stores no vocabulary.
+    /// Returns true for [`Tokenizer::BYTES`], whose ids are the bytes + 2, so that a device file stores no vocabulary.
     pub const fn is_bytes(self) -> bool {
         matches!(self.kind, TokenizerKind::Bytes)
     }

@@ -1,4 +1,5 @@
-//! Writes the inputs that the fuzzers begin with: `cargo run --no-default-features --example seeds`, in this folder.
+//! Writes the inputs with which the fuzzers begin, to `corpus/`: `cargo run --no-default-features --example seeds`, in
+//! this folder.
 
 use std::path::Path;
 use std::{fs, io};

@@ -1,4 +1,4 @@
-//! Reads arbitrary bytes as a choice of tokenizer and a text; see [`tern_fuzz::tokenizers`].
+//! Reads arbitrary bytes as the choice of a tokenizer and a text; see [`tern_fuzz::tokenizers`].
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| tern_fuzz::tokenizers(data));

@@ -1,7 +1,8 @@
-//! The bodies of the fuzz targets. Each function takes any bytes and must return; a panic is a fault that was found.
+//! The bodies of the fuzz targets. Each function must return for any bytes; a panic is a fault that the fuzzer has
+//! found.
 //!
-//! `fuzz_targets/` passes them to libFuzzer; `tests/replay.rs` runs the committed corpus through all of them on stable
-//! Rust. docs/safety.md says how to run them and for how long they have run.
+//! `fuzz_targets/` passes the functions to libFuzzer; `tests/replay.rs` runs all of them on the committed corpus, on
+//! stable Rust. docs/safety.md describes how to run them, and for how long they have run.
 
 mod mutant;
 mod texts;
@@ -12,19 +13,19 @@ use tern_runtime::{Flash, Model, Sampler, Session, Unpacked, file_len};
 
 pub use texts::tokenizers;
 
-/// The body of a fuzz target.
+/// The body of a fuzz target, which takes the bytes that the fuzzer has chosen.
 pub type Target = fn(&[u8]);
 
 /// The names of the targets, each with its body.
 pub const TARGETS: [(&str, Target); 5] =
     [("load", load), ("loader", loader), ("tokenizers", tokenizers), ("session", session), ("state", state)];
 
-/// Loads any bytes as a device file and does nothing else, which is the quickest way through the loader.
+/// Loads any bytes as a device file and does nothing else, so that the fuzzer tries as many files as possible.
 pub fn load(data: &[u8]) {
     let file = Aligned::new(data);
     let loaded = Model::from_bytes(&file);
     if loaded.is_ok() {
-        assert_eq!(file_len(&file), Ok(file.len()), "a model is as long as it says");
+        assert_eq!(file_len(&file), Ok(file.len()), "`file_len` is the length of a file that loads");
     }
 }
 
@@ -33,12 +34,12 @@ pub fn loader(data: &[u8]) {
     let file = Aligned::new(data);
     let length = file_len(&file);
     let Ok(model) = Model::from_bytes(&file) else { return };
-    assert_eq!(length, Ok(file.len()), "a model is as long as it says");
+    assert_eq!(length, Ok(file.len()), "`file_len` is the length of a file that loads");
     run(&model, file.len(), b"Free prize, call caller now!! \xff <b>:-)</b>");
 }
 
-/// Loads the file of a random model with some changed numbers and words, and reads any text: the result is an error, or
-/// a model that runs within its cost.
+/// Loads the file of a random model with some changes to its metadata and tensors, and reads any text: the result is an
+/// error, or a model that runs within its [`Cost`](tern_runtime::Cost).
 pub fn session(data: &[u8]) {
     let mut bytes = Unstructured::new(data);
     let Ok(file) = mutant::file(&mut bytes) else { return };
@@ -46,33 +47,34 @@ pub fn session(data: &[u8]) {
     run(&model, file.len(), bytes.take_rest());
 }
 
-/// Restores a changed state: the result is an error and a new text, or a session that continues.
+/// Saves the state of a session, restores it, and then restores a changed copy of it: the result is an error and a new
+/// text, or a session that continues.
 pub fn state(data: &[u8]) {
     let mut bytes = Unstructured::new(data);
     let Ok(file) = mutant::unchanged(&mut bytes) else { return };
     let model = Model::from_bytes(&file).expect("a random model loads");
     let mut scratch = vec![-1; model.scratch_len_for(9)];
-    let mut session = model.session(&mut scratch).expect("the scratch is as long as it should be");
+    let mut session = model.session(&mut scratch).expect("the scratch has the length that the model asks for");
     let length = bytes.int_in_range(0..=31).unwrap_or(0);
     feed(&mut session, bytes.bytes(length).unwrap_or(&[]));
     let mut saved = vec![0; session.state_len()];
-    let length = session.save(&mut saved).expect("the buffer is as long as it should be");
+    let length = session.save(&mut saved).expect("the buffer has the length of the state");
     assert_eq!(length, saved.len());
     let before = session.state_hash();
-    session.restore(&saved).expect("what was saved comes back");
-    assert_eq!(session.state_hash(), before, "what was saved comes back as it was");
+    session.restore(&saved).expect("a saved state can be restored");
+    assert_eq!(session.state_hash(), before, "a restored state equals the saved one");
 
     let Ok(changed) = mutant::state(&mut bytes, saved) else { return };
     let result = session.restore(&changed);
     if result.is_err() {
-        assert_eq!((session.tokens(), session.unknown()), (0, 0), "a refused state leaves a new text");
+        assert_eq!((session.tokens(), session.unknown()), (0, 0), "a refused state begins a new text");
     }
     feed(&mut session, bytes.take_rest());
     let again = session.save(&mut vec![0; model.state_len_for(9)]);
-    assert!(again.is_ok(), "a session that goes on can be saved: {again:?}");
+    assert!(again.is_ok(), "a session that continues can be saved: {again:?}");
 }
 
-/// Feeds the bytes as text or as values, whichever the model reads.
+/// Feeds the bytes as text or as values, depending on the model.
 fn feed(session: &mut Session<'_>, data: &[u8]) {
     match session {
         Session::Text(session) => {
@@ -87,12 +89,13 @@ fn feed(session: &mut Session<'_>, data: &[u8]) {
     }
 }
 
-/// Runs a model twice with different chunks, and checks that it stays within its cost.
+/// Runs a model on a text, on the same text in other chunks, and as an unpacked copy, and checks that all answers are
+/// equal and that the model stays within its cost. `length`: the length of its file in bytes.
 fn run(model: &Model<'_>, length: usize, text: &[u8]) {
     let cost = model.cost();
     let tokens = text.len() + text.len().div_ceil(8) + 1;
     let words = model.scratch_len_for(tokens);
-    // Rounded up to a word.
+    // The 4 allow for rounding up to a whole word.
     assert!(
         4 * words <= cost.scratch_bytes + cost.scratch_bytes_per_token * tokens + 4,
         "{words} words of scratch, {cost:?}"
@@ -102,7 +105,7 @@ fn run(model: &Model<'_>, length: usize, text: &[u8]) {
     assert_eq!(parts.iter().sum::<usize>(), length, "{cost:?}");
 
     let mut scratch = vec![-1; words];
-    let mut session = model.session(&mut scratch).expect("the scratch is as long as it should be");
+    let mut session = model.session(&mut scratch).expect("the scratch has the length that the model asks for");
     let answer = |session: &mut Session<'_>| {
         let logits: Vec<i32> = session.logits().iter().collect();
         assert_eq!(logits.len(), model.config().classes);
@@ -124,11 +127,11 @@ fn run(model: &Model<'_>, length: usize, text: &[u8]) {
         reader.finish();
         assert_eq!(answer(&mut session), whole, "a text cut into other chunks gives the same answer");
     }
-    // On a host with AVX2, an unpacked copy runs other code than the packed file.
+    // On a host with AVX2, a copy of the weights runs other code than the file.
     let copy = Unpacked::new(model);
     let copy = copy.model();
     let mut scratch = vec![-1; words];
-    let mut session = copy.session(&mut scratch).expect("the scratch is as long as it should be");
+    let mut session = copy.session(&mut scratch).expect("the scratch has the length that the model asks for");
     feed(&mut session, text);
     assert_eq!(answer(&mut session), whole, "a copy of the weights gives the same bits");
     let drawn = Sampler::new(1, Sampler::ONE).sample_all(&session.logits());
@@ -136,6 +139,6 @@ fn run(model: &Model<'_>, length: usize, text: &[u8]) {
 
     let mut scratch = vec![-1; model.scratch_len()];
     if let Err(error) = model.self_test(&mut scratch) {
-        panic!("the scratch is as long as it should be: {error}");
+        panic!("the scratch has the length that the model asks for: {error}");
     }
 }

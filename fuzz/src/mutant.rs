@@ -1,4 +1,4 @@
-//! Small models and states, written by the runtime's own writer, with changes that the fuzzer chooses.
+//! Small models and saved states with changes that the fuzzer chooses.
 
 use arbitrary::{Result, Unstructured};
 use tern_runtime::testing::{Aligned, Spec};
@@ -6,13 +6,14 @@ use tern_runtime::text::{Tokenizer, TokenizerKind};
 use tern_runtime::write::{Dtype, Metadata, Tensor, packed, to_bytes};
 use tern_runtime::{Input, Packing};
 
+/// The metadata of a device file: keys and values.
 type Entries = Vec<(String, String)>;
 
 /// The ends of the ranges of integers.
 const EDGES: [i32; 8] = [i32::MIN, -32_768, -128, -1, 0, 127, 32_767, i32::MAX];
 
-/// The metadata and tensors of a random model, in a random packing, with a random tokenizer. Every fourth model has an
-/// n-gram branch.
+/// Returns the metadata and tensors of a random model, in a plain packing or `paired16`, with a random tokenizer. Every
+/// fourth seed gives an n-gram branch.
 fn parts(bytes: &mut Unstructured<'_>) -> Result<(Entries, Vec<Tensor>)> {
     let seed = u64::from(bytes.arbitrary::<u16>()?);
     let mut spec = if seed.is_multiple_of(4) { Spec::random_ngrams(seed) } else { Spec::random(seed) };
@@ -26,7 +27,7 @@ fn parts(bytes: &mut Unstructured<'_>) -> Result<(Entries, Vec<Tensor>)> {
     if spec.input == Input::Tokens {
         tokenizer = *bytes.choose(Tokenizer::ALL)?;
     }
-    // A tokenizer into bytes has no table of tokens and a fixed number of them, so no recurrent branch here has it.
+    // With the tokenizer `bytes`, a recurrent branch has a vocabulary of 258 ids, which the random models do not have.
     if tokenizer.kind == TokenizerKind::Bytes && spec.layers > 0 {
         tokenizer = Tokenizer::WORDS;
     }
@@ -39,13 +40,14 @@ fn parts(bytes: &mut Unstructured<'_>) -> Result<(Entries, Vec<Tensor>)> {
     Ok(packed(packing, &metadata, spec.tensors(seed)))
 }
 
-/// The file of a random model.
+/// Returns the file of a random model without changes.
 pub fn unchanged(bytes: &mut Unstructured<'_>) -> Result<Aligned> {
     let (metadata, tensors) = parts(bytes)?;
     Ok(Aligned::new(&to_bytes(&metadata, tensors)))
 }
 
-/// The file of a random model with up to seven changes to its header or tensors, and up to three to its bytes.
+/// Returns the file of a random model with up to seven changes to its metadata or tensors, and up to three to its
+/// bytes.
 pub fn file(bytes: &mut Unstructured<'_>) -> Result<Aligned> {
     let (mut metadata, mut tensors) = parts(bytes)?;
     for _ in 0..bytes.int_in_range(0..=7)? {
@@ -59,6 +61,7 @@ pub fn file(bytes: &mut Unstructured<'_>) -> Result<Aligned> {
     Ok(Aligned::new(&file))
 }
 
+/// Changes one value of the metadata, or one tensor.
 fn change(bytes: &mut Unstructured<'_>, metadata: &mut Entries, tensors: &mut Vec<Tensor>) -> Result<()> {
     if bytes.ratio(1, 4)? {
         let words = ["0", "1", "2", "3", "4", "8", "lstm", "gru", "rnn", "mean", "max", "concat", "values", "tokens"];
@@ -78,7 +81,7 @@ fn change(bytes: &mut Unstructured<'_>, metadata: &mut Entries, tensors: &mut Ve
         2 => tensor.name = other.name,
         3 => tensor.shape = other.shape,
         4 => {
-            // The data change with the shape, so that the file stays well formed.
+            // The data get the length of the new shape, so that the byte range of the tensor stays valid.
             let at = bytes.choose_index(tensor.shape.len().max(1))?;
             if let Some(size) = tensor.shape.get_mut(at) {
                 *size = bytes.int_in_range(0..=9)?;
@@ -86,7 +89,7 @@ fn change(bytes: &mut Unstructured<'_>, metadata: &mut Entries, tensors: &mut Ve
             }
         }
         5 => tensor.dtype = *bytes.choose(&[Dtype::I8, Dtype::U8, Dtype::I16, Dtype::I32, Dtype::U32, Dtype::F32])?,
-        // All numbers take one value; below, a single number does.
+        // All bytes, or with 7 all numbers, get the same value; further below, a single number is changed.
         6 => tensor.data.fill(bytes.arbitrary()?),
         7 => {
             let (edge, size) = (bytes.choose(&EDGES)?.to_le_bytes(), tensor.dtype.size());
@@ -103,7 +106,7 @@ fn change(bytes: &mut Unstructured<'_>, metadata: &mut Entries, tensors: &mut Ve
     Ok(())
 }
 
-/// A saved state with changes and a correct checksum.
+/// Returns a saved state with changes and a correct checksum.
 pub fn state(bytes: &mut Unstructured<'_>, mut saved: Vec<u8>) -> Result<Vec<u8>> {
     if bytes.ratio(1, 8)? {
         saved.resize(bytes.int_in_range(0..=saved.len() + 9)?, 0);

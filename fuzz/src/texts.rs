@@ -4,17 +4,17 @@ use arbitrary::Unstructured;
 use tern_runtime::Vocabulary;
 use tern_runtime::text::{Encoder, Piece, Splitter, Tokenizer, TokenizerKind, Utf8};
 
-/// The vocabulary, sorted by bytes. `##` begins a piece that continues a word.
+/// The vocabulary, sorted by bytes. A piece that continues a word begins with `##`.
 const TOKENS: [&str; 11] = ["!", "##e", "##er", ":)", "a", "call", "caller", "grüße", "the", "w", "мир"];
 
-/// Reads any bytes with any tokenizer: the tokens do not depend on the chunks and are not longer than the text, and
+/// Reads any bytes with any tokenizer: the tokens do not depend on the chunks, there are at most as many as bytes, and
 /// their ids are those of the vocabulary.
 pub fn tokenizers(data: &[u8]) {
     let mut bytes = Unstructured::new(data);
     let (Ok(cut), Ok(&tokenizer)) = (bytes.int_in_range(1..=17), bytes.choose(Tokenizer::ALL)) else { return };
     let text = bytes.take_rest();
     let whole = split(tokenizer, [text]);
-    assert_eq!(split(tokenizer, text.chunks(cut)), whole, "{tokenizer:?} shows how the text was cut");
+    assert_eq!(split(tokenizer, text.chunks(cut)), whole, "the tokens of {tokenizer:?} depend on the chunks");
     assert!(whole.len() <= text.len());
     assert!(whole.iter().all(|token| !token.is_empty()), "{tokenizer:?} gives an empty token");
 

@@ -1,5 +1,5 @@
-//! Runs every target on its committed corpus, on stable Rust and in every run of the tests, so that a fault that was
-//! found once is found again.
+//! Runs every target on its committed corpus, on stable Rust and in every run of the tests, so that a fault that the
+//! fuzzer has found once does not return unnoticed.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::path::Path;
 #[test]
 fn the_corpus_is_replayed() {
     for (name, target) in tern_fuzz::TARGETS {
-        // Both targets read device files.
+        // `load` and `loader` both read device files.
         let corpus = if name == "load" { "loader" } else { name };
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(corpus);
         let mut count = 0;

@@ -1,8 +1,8 @@
 //! The accuracy of simple rules on the messages: the largest class, single keywords, and naive Bayes without word
 //! order.
 //!
-//! A model is useful only if it is more accurate than these rules. They must be measured on other messages than those
-//! that they are fitted to, on which they look better than they are.
+//! A model is useful only if it is more accurate than these rules. Measure them on other messages than those that they
+//! are fitted to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,9 +15,10 @@ const CLASSES: usize = Label::ALL.len();
 pub struct Baselines {
     /// Every message gets the largest class.
     pub majority: f64,
-    /// One keyword for each class, found by hill climbing; a message without a keyword gets the best class.
+    /// One keyword for each class, found by hill climbing; a message without a keyword gets the most frequent class
+    /// among such training messages.
     pub keyword_per_class: f64,
-    /// Every message gets the class of its most indicative token: the one with the largest share in one class.
+    /// Every message gets the class of its most indicative token: the token that occurs in one class most exclusively.
     pub best_token: f64,
     /// Naive Bayes over the set of tokens.
     pub naive_bayes: f64,
@@ -40,7 +41,8 @@ impl Baselines {
     }
 }
 
-/// The tokens of a text: runs of letters and digits in lower case, and every other mark by itself.
+/// Returns the distinct tokens of a text: runs of letters, digits and underscores in lower case, and each other
+/// character but white space.
 fn tokens(text: &str) -> BTreeSet<String> {
     let mut tokens = BTreeSet::new();
     let mut word = String::new();
@@ -59,7 +61,7 @@ fn tokens(text: &str) -> BTreeSet<String> {
     tokens
 }
 
-/// The number of messages of each class that contain a token.
+/// For each token, the number of messages of each class that contain it.
 type Counts = BTreeMap<String, [u32; CLASSES]>;
 
 /// The tokens and the class index of each message.
@@ -88,7 +90,7 @@ impl Corpus {
         counts
     }
 
-    /// The share of messages for which `rule` gives the class from the tokens.
+    /// Returns the share of messages for which `rule` returns the class of the message, 0 to 1.
     fn accuracy(&self, rule: impl Fn(&BTreeSet<String>) -> usize) -> f64 {
         let right = self.0.iter().filter(|(tokens, class)| rule(tokens) == *class).count();
         right as f64 / self.0.len() as f64
@@ -107,13 +109,14 @@ impl Keywords {
         self.keyword(tokens).unwrap_or(self.otherwise)
     }
 
-    /// The first class whose keyword is among the tokens.
+    /// Returns the first class whose keyword is among the tokens.
     fn keyword(&self, tokens: &BTreeSet<String>) -> Option<usize> {
         let found = |word: &Option<String>| word.as_ref().is_some_and(|word| tokens.contains(word));
         self.words.iter().position(found)
     }
 
-    /// Sets `otherwise` to the best class for `train`; returns the number of correctly classified messages.
+    /// Sets `otherwise` to the most frequent class of the messages without a keyword. Returns the number of correctly
+    /// classified messages of `train`.
     fn fit(&mut self, train: &Corpus) -> u32 {
         let (mut right, mut without_keyword) = (0, [0_u32; CLASSES]);
         for (tokens, class) in &train.0 {
@@ -127,10 +130,10 @@ impl Keywords {
     }
 }
 
-/// The number of keywords that are tried for each class: those that are best alone.
+/// The number of keywords that are tried for each class: those that separate the class best without other keywords.
 const CANDIDATES: usize = 40;
 
-/// Replaces one keyword at a time by the best other one until no replacement is better.
+/// Fits keywords by hill climbing: replaces one keyword at a time until no replacement increases the accuracy.
 fn keyword_per_class(train: &Corpus, counts: &Counts) -> Keywords {
     let mut best = Keywords::default();
     let mut best_score = 0;
@@ -138,7 +141,7 @@ fn keyword_per_class(train: &Corpus, counts: &Counts) -> Keywords {
         let before = best_score;
         for class in 0..CLASSES {
             let mut words: Vec<_> = counts.iter().collect();
-            // By the number of messages with the word in other classes, less the number in this class.
+            // The sort key is the number of messages with the word in other classes minus the number in this class.
             words.sort_by_key(|(_, by_class)| i64::from(by_class.iter().sum::<u32>()) - 2 * i64::from(by_class[class]));
             for (word, _) in words.into_iter().take(CANDIDATES) {
                 let mut rule = best.clone();
@@ -155,7 +158,8 @@ fn keyword_per_class(train: &Corpus, counts: &Counts) -> Keywords {
     }
 }
 
-/// The class of the token with the largest smoothed share in one class; `None` if all tokens are unknown.
+/// Returns the class of the token whose messages are most exclusively of one class (smoothed share); `None` if all
+/// tokens are unknown.
 fn best_token(tokens: &BTreeSet<String>, counts: &Counts) -> Option<usize> {
     let known = tokens.iter().filter_map(|token| counts.get(token));
     let shares_and_classes = known.map(|by_class| {
@@ -166,7 +170,7 @@ fn best_token(tokens: &BTreeSet<String>, counts: &Counts) -> Option<usize> {
     shares_and_classes.max_by(|(share, _), (other, _)| share.total_cmp(other)).map(|(_, class)| class)
 }
 
-/// The class with the largest product of smoothed token shares.
+/// Returns the class with the largest product of its frequency and the smoothed shares of its messages with each token.
 fn naive_bayes(tokens: &BTreeSet<String>, counts: &Counts, classes: &[u32; CLASSES]) -> usize {
     let mut scores = classes.map(|n| f64::from(n).ln());
     for by_class in tokens.iter().filter_map(|token| counts.get(token)) {
@@ -178,7 +182,7 @@ fn naive_bayes(tokens: &BTreeSet<String>, counts: &Counts, classes: &[u32; CLASS
     largest(&scores)
 }
 
-/// The index of the largest value.
+/// Returns the index of the largest value, the last of equal ones.
 fn largest(values: &[f64; CLASSES]) -> usize {
     (0..CLASSES).max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0)
 }

@@ -15,13 +15,13 @@ use crate::rng::Rng;
 /// The choices of each slot, by the name of the slot.
 pub type Slots = BTreeMap<String, Vec<String>>;
 
-/// The deepest nesting of choices and slots; deeper nesting means that a slot contains itself.
+/// The deepest nesting of choices and slots; a template that nests deeper probably has a slot that contains itself.
 const MAX_DEPTH: usize = 8;
 
-/// Returns a random text of `template`.
+/// Returns a random expansion of `template`.
 ///
 /// # Errors
-/// Fails if the template is malformed or names a slot that does not exist.
+/// Fails if the template is malformed, names a slot that does not exist, or nests too deeply.
 pub fn expand(template: &str, slots: &Slots, rng: &mut Rng) -> Result<String> {
     let mut text = String::new();
     expand_into(template, slots, rng, 0, &mut text).with_context(|| format!("in the template `{template}`"))?;
@@ -30,13 +30,13 @@ pub fn expand(template: &str, slots: &Slots, rng: &mut Rng) -> Result<String> {
 
 fn expand_into(template: &str, slots: &Slots, rng: &mut Rng, depth: usize, text: &mut String) -> Result<()> {
     if depth > MAX_DEPTH {
-        bail!("slots nest deeper than {MAX_DEPTH}: does one contain itself?");
+        bail!("choices and slots nest deeper than {MAX_DEPTH} levels; check that no slot contains itself");
     }
     let mut rest = template;
-    while let Some(at) = rest.find(['[', '{', ']', '}']) {
-        text.push_str(&rest[..at]);
-        let (inner, after) = bracketed(&rest[at..])?;
-        if rest[at..].starts_with('[') {
+    while let Some(bracket) = rest.find(['[', '{', ']', '}']) {
+        text.push_str(&rest[..bracket]);
+        let (inner, after) = bracketed(&rest[bracket..])?;
+        if rest[bracket..].starts_with('[') {
             let choices = split_choices(inner);
             let choice: &&str = rng.pick(&choices);
             expand_into(choice, slots, rng, depth + 1, text)?;
@@ -53,7 +53,8 @@ fn expand_into(template: &str, slots: &Slots, rng: &mut Rng, depth: usize, text:
     Ok(())
 }
 
-/// Splits `[inner]after` or `{inner}after` at the bracket that closes the first.
+/// Splits `[inner]after` or `{inner}after`, which begins with a bracket, and returns `inner` and `after`. Fails if the
+/// first bracket is a closing one or is never closed.
 fn bracketed(text: &str) -> Result<(&str, &str)> {
     let mut depth = 0_usize;
     for (at, c) in text.char_indices() {
@@ -70,7 +71,7 @@ fn bracketed(text: &str) -> Result<(&str, &str)> {
     bail!("`{text}` opens a bracket that is not closed")
 }
 
-/// Splits at each `|` that is outside of all brackets.
+/// Splits a text at each `|` that is outside of all brackets.
 pub fn split_choices(text: &str) -> Vec<&str> {
     let (mut choices, mut start, mut depth) = (Vec::new(), 0, 0_i32);
     for (at, c) in text.char_indices() {
@@ -88,7 +89,7 @@ pub fn split_choices(text: &str) -> Vec<&str> {
     choices
 }
 
-/// Appends a random number from `low..=high`, with one decimal if `low` has a decimal point.
+/// Appends a random number from `low` to `high`, both included, with one decimal if `low` has a decimal point.
 fn push_number(low: &str, high: &str, rng: &mut Rng, text: &mut String) -> Result<()> {
     let tenths = low.contains('.');
     let parse = |end: &str| -> Result<i64> {

@@ -6,7 +6,7 @@
 //! scene smoke
 //! alarm   smoke {spot}, please come        a message from a person
 //! status# {det} smoke {low} {place} ok     a message from a machine: no greeting, no typing errors
-//! alarm*  burning smell {spot}             held out: used for heldout.csv only
+//! alarm*  burning smell {spot}             held out: used for test messages only
 //! ```
 //!
 //! `replies.txt` has lines `reply pattern`; the pattern combines a new text, `{new}`, with a quoted one, `{old}`.
@@ -50,7 +50,7 @@ pub struct Template {
 pub struct Reply {
     /// True if the template is used for test messages only.
     pub held_out: bool,
-    /// A template with the slots `old` and `new`.
+    /// A template that contains `{old}`, the quoted text, and `{new}`, the new text, once each.
     pub pattern: &'static str,
 }
 
@@ -75,6 +75,7 @@ impl Grammar {
     }
 }
 
+/// Returns the lines of a file with their numbers from 1, without empty lines and comments.
 fn lines(text: &'static str) -> impl Iterator<Item = (usize, &'static str)> {
     (1..).zip(text.lines().map(str::trim)).filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
@@ -97,7 +98,7 @@ fn read_scenes(text: &'static str, templates: &mut Vec<Template>) -> Result<()> 
     for (number, line) in lines(text) {
         let (head, pattern) = line
             .split_once(char::is_whitespace)
-            .with_context(|| format!("line {number}: `{line}` is not `class template`"))?;
+            .with_context(|| format!("line {number}: `{line}` is not `CLASS TEMPLATE` or `scene NAME`"))?;
         let pattern = pattern.trim();
         if head == "scene" {
             scene = Some(pattern);
@@ -107,7 +108,7 @@ fn read_scenes(text: &'static str, templates: &mut Vec<Template>) -> Result<()> 
         let label = Label::ALL
             .into_iter()
             .find(|label| label.name() == name)
-            .with_context(|| format!("line {number}: `{name}` is none of the classes"))?;
+            .with_context(|| format!("line {number}: `{name}` is not a class"))?;
         templates.push(Template {
             label,
             scene: scene.with_context(|| format!("line {number}: no `scene` line before it"))?,
@@ -184,8 +185,8 @@ mod tests {
     fn an_error_names_the_line() {
         for (text, part) in [
             ("alarm smoke", "line 1: no `scene` line"),
-            ("scene a\nnews hello", "line 2: `news` is none of the classes"),
-            ("scene a\n\nalarm", "line 3: `alarm` is not `class template`"),
+            ("scene a\nnews hello", "line 2: `news` is not a class"),
+            ("scene a\n\nalarm", "line 3: `alarm` is not `CLASS TEMPLATE` or `scene NAME`"),
         ] {
             let error = read_scenes(text, &mut Vec::new()).unwrap_err();
             assert!(format!("{error:#}").contains(part), "{error:#}");

@@ -1,8 +1,8 @@
-//! Synthetic messages from people and machines in a building, generated from a grammar: the training data of the demo.
+//! A generator of synthetic messages from people and machines in a building: the training data of the demo.
 //!
 //! A template (`grammar`) is expanded to a text (`expand`); the text is then styled like the message of a person or a
-//! machine (`style`) and sometimes gets a typing error (`typos`). The same seed gives the same bytes on every
-//! machine ([`rng`]). The classes share most of their words; [`baselines`] measures the accuracy of rules that ignore
+//! machine (`style`), and texts of people may get typing errors (`typos`). The same seed gives the same bytes on every
+//! computer ([`rng`]). The classes share most of their words; [`baselines`] measures the accuracy of rules that ignore
 //! word order.
 
 pub mod baselines;
@@ -31,12 +31,13 @@ pub const HELD_OUT_LINES: usize = 1_000;
 /// The random seed of the demo's data.
 pub const SEED: u64 = 7;
 
-/// The percentage of people's messages with a typing error, and the percentage of those with a second one.
+/// The percentage of people's messages with a typing error.
 const TYPO_PERCENT: usize = 40;
+/// The percentage of messages with a typing error that get a second one.
 const SECOND_TYPO_PERCENT: usize = 33;
 /// The percentage of people's messages that quote a message of another class.
 const REPLY_PERCENT: usize = 50;
-/// The number of attempts to get a new text from a template before the generator goes on to the next template.
+/// The number of attempts to get a new text from a template; after them the generator uses the next template.
 const MAX_REPEATS: usize = 40;
 
 /// The training messages and the test messages.
@@ -48,7 +49,8 @@ pub struct Messages {
     pub held_out: Vec<Message>,
 }
 
-/// Generates [`TRAIN_LINES`] and [`HELD_OUT_LINES`] different messages in random order.
+/// Generates [`TRAIN_LINES`] training messages and [`HELD_OUT_LINES`] test messages in random order. No text occurs
+/// twice.
 ///
 /// # Errors
 ///
@@ -70,7 +72,10 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Returns `lines` messages; the templates of each class are used in turn.
+    /// Returns `lines` messages, the same number of each class, in random order. The templates of a class are used in
+    /// turn. `held_out`: selects the templates for test messages.
+    ///
+    /// Fails if the templates of a class give too few different texts.
     fn write(&mut self, held_out: bool, lines: usize) -> Result<Vec<Message>> {
         let mut messages = Vec::with_capacity(lines);
         for label in Label::ALL {

@@ -3,7 +3,7 @@
 /// The class of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Label {
-    /// Danger or damage right now: someone must act at once.
+    /// Present danger or damage: someone must act immediately.
     Alarm,
     /// Someone asks for work, an object or an answer; nobody is in danger.
     Request,
@@ -36,7 +36,7 @@ impl Label {
 pub struct Message {
     /// The text, a single line.
     pub text: String,
-    /// The class that the writer of the text meant.
+    /// The class of the template that generated the text.
     pub label: Label,
 }
 

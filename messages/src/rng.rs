@@ -1,6 +1,6 @@
 //! The random number generator SplitMix64, whose numbers depend on the seed alone, not on the version of a crate.
 
-/// SplitMix64 (Steele, Lea and Flood 2014, the mixing constants of `SplittableRandom`).
+/// SplitMix64 (Steele, Lea and Flood 2014) with the mixing constants of `java.util.SplittableRandom`.
 #[derive(Clone, Debug)]
 pub struct Rng(u64);
 
@@ -18,7 +18,7 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// Returns a number in `0..n`, the high half of a product; `n` must not be 0.
+    /// Returns a number in `0..n`, the high 64 bits of a random number times `n`. `n` must not be 0.
     pub fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.next_u64()) * n as u128) >> 64) as usize
     }

@@ -13,15 +13,15 @@ const OPENING_PERCENT: usize = 20;
 const CLOSING_PERCENT: usize = 25;
 /// The percentage of questions that lose their question mark.
 const LOST_MARK_PERCENT: usize = 30;
-/// The percentage of machines' messages with a prefix.
+/// The percentage of machines' messages with one of the [`PREFIXES`].
 const PREFIX_PERCENT: usize = 20;
 
-/// The ends of a person's message; repeated ones are more frequent.
+/// The final punctuation of a person's message, each entry with equal probability; an entry may occur several times.
 const MARKS: [&str; 10] = ["", "", "", "", ".", ".", "!", "!", "!!", " ..."];
 const PREFIXES: [&str; 5] = ["BMS: ", "[gw1] ", "msg 07: ", "auto: ", "> "];
 
 /// Rewrites `text` as a person's message, with a random greeting (slot `opening`), sign-off (slot `closing`), case and
-/// mark. Fails if one of the two slots is missing or malformed.
+/// final punctuation. Fails if one of the two slots is missing or malformed.
 pub fn person(text: &str, slots: &Slots, rng: &mut Rng) -> Result<String> {
     let mut message = text.to_owned();
     if rng.chance(OPENING_PERCENT) {

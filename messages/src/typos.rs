@@ -1,11 +1,12 @@
-//! Typing errors: swapped, dropped and doubled letters, and letters of neighbouring keys.
+//! Typing errors: swapped, dropped and doubled letters, and letters replaced by those of neighbouring keys.
 
 use crate::rng::Rng;
 
 /// The letter rows of a keyboard.
 const ROWS: [&str; 3] = ["qwertyuiop", "asdfghjkl", "zxcvbnm"];
 
-/// The shortest word that may get an error. An error in `no` or `off` could change the meaning and so the label.
+/// The length of the shortest word that may get an error. An error in `no` or `off` could change the meaning and so the
+/// label.
 const MIN_LETTERS: usize = 4;
 
 /// Puts one error into a random word of at least `MIN_LETTERS` letters; a text without such a word is returned
@@ -17,7 +18,7 @@ pub fn add_typo(text: &str, rng: &mut Rng) -> String {
     }
     let &(start, end) = rng.pick(&words);
     let mut letters: Vec<char> = text[start..end].chars().collect();
-    // The first letter stays: people rarely mistype it, and notice when they do. The last has none to swap with.
+    // Not the first letter, which people rarely mistype, and not the last one, which has no letter to swap with.
     let index = 1 + rng.below(letters.len() - 2);
     match rng.below(4) {
         0 => letters.swap(index, index + 1),
@@ -29,15 +30,15 @@ pub fn add_typo(text: &str, rng: &mut Rng) -> String {
     format!("{}{word}{}", &text[..start], &text[end..])
 }
 
-/// The start and end of each run of at least `MIN_LETTERS` ASCII letters.
+/// Returns the start and the end of each run of at least `MIN_LETTERS` ASCII letters, as byte offsets.
 fn words(text: &str) -> Vec<(usize, usize)> {
     let (mut words, mut start) = (Vec::new(), None);
-    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+    for (index, c) in text.char_indices().chain([(text.len(), ' ')]) {
         match (c.is_ascii_alphabetic(), start) {
-            (true, None) => start = Some(at),
-            (false, Some(begun)) => {
-                if at - begun >= MIN_LETTERS {
-                    words.push((begun, at));
+            (true, None) => start = Some(index),
+            (false, Some(word_start)) => {
+                if index - word_start >= MIN_LETTERS {
+                    words.push((word_start, index));
                 }
                 start = None;
             }
@@ -47,7 +48,7 @@ fn words(text: &str) -> Vec<(usize, usize)> {
     words
 }
 
-/// Returns a random neighbour of `letter` on the keyboard, in the same case.
+/// Returns a random letter beside `letter` in its row of the keyboard, in the same case.
 fn neighbour(letter: char, rng: &mut Rng) -> char {
     let lower = letter.to_ascii_lowercase();
     let place = ROWS.iter().find_map(|row| Some((row.as_bytes(), row.find(lower)?)));

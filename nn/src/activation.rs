@@ -1,13 +1,16 @@
-//! Sigmoid and tanh without branches, so that the compiler vectorises loops over them.
+//! Sigmoid and tanh without branches, so that the compiler vectorises loops that call them.
+//!
+//! `fused`: the value of [`has_fused_multiply_add`] for the instruction set of the loop.
 
 use pulp::Simd;
 
-/// Coefficients of a polynomial for 2^x on |x| <= 1/2, fitted for the relative error (at most 8e-8).
+/// Coefficients of a polynomial for 2^x on |x| <= 1/2, fitted to the smallest relative error, which is at most 8e-8.
 const EXP2: [f32; 6] = [1.0, 0.693_146_97, 0.240_221_2, 0.055_507_133, 0.009_675_541, 0.001_327_646_1];
-/// 1.5 · 2^23. Adding it to |x| < 2^22 rounds x to an integer and leaves that integer in the low bits of the sum.
+/// The number 1.5 · 2^23. Adding it to an x with |x| < 2^22 rounds x to an integer and leaves that integer in the low
+/// bits of the sum.
 const ROUND: f32 = 12_582_912.0;
 
-/// Returns true if the processor has a fused multiply-add instruction. Without one, `mul_add` calls a slow library
+/// Returns true if the instruction set `S` has a fused multiply-add. Without one, `f32::mul_add` calls a slow library
 /// function.
 #[inline(always)]
 pub fn has_fused_multiply_add<S: Simd>() -> bool {
@@ -20,13 +23,14 @@ fn mul_add(fused: bool, a: f32, b: f32, c: f32) -> f32 {
     if fused { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// 1 / (1 + e^-x). The absolute error is below 2e-7 for every x (test `sigmoid_is_close_everywhere`).
+/// Computes 1 / (1 + e^-x). The absolute error is below 2e-7 for every finite x (test `sigmoid_is_close_everywhere`).
+/// NaN gives the result of −∞.
 #[inline(always)]
 pub fn sigmoid(fused: bool, x: f32) -> f32 {
     1.0 / (1.0 + exp_of_minus(fused, x))
 }
 
-/// Computes e^-x, clamped to 2^-126 … 2^126.
+/// Computes e^-x, clamped to 2^-126 … 2^126; 2^126 for NaN.
 #[inline(always)]
 fn exp_of_minus(fused: bool, x: f32) -> f32 {
     let t = x * -std::f32::consts::LOG2_E;
@@ -43,13 +47,14 @@ fn exp_of_minus(fused: bool, x: f32) -> f32 {
     p * f32::from_bits(rounded.to_bits().wrapping_add(127) << 23)
 }
 
-/// Computes tanh(x) as 2σ(2x) - 1. The absolute error is below 4e-7 for every x (test `tanh_is_close_everywhere`).
+/// Computes tanh(x) as 2σ(2x) − 1. The absolute error is below 4e-7 for every finite x (test
+/// `tanh_is_close_everywhere`). NaN gives the result of −∞.
 #[inline(always)]
 pub fn tanh(fused: bool, x: f32) -> f32 {
     2.0 * sigmoid(fused, 2.0 * x) - 1.0
 }
 
-/// 1 − x
+/// Computes 1 − x.
 #[inline(always)]
 pub fn one_minus<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.sub_f32s(simd.splat_f32s(1.0), x)

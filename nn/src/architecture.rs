@@ -7,8 +7,8 @@ pub use tern_format::limits::MAX_LAYERS;
 use tern_format::names::{LayerTensor, parameter};
 pub use tern_format::{Cell, Merge, Pooling};
 
-/// The names of the parameters of embedding, n-gram table and head. Those of the recurrent layers come from
-/// [`Recurrent::names`].
+/// The names of the parameters of embedding, n-gram table and head. [`Recurrent::names`] returns those of the recurrent
+/// layers.
 pub mod names {
     pub use tern_format::names::tensor::{
         EMBEDDING_WEIGHT as EMBEDDING, FC_BIAS, FC_WEIGHT, HIDDEN_BIAS, HIDDEN_WEIGHT, NGRAMS_WEIGHT as NGRAMS,
@@ -34,7 +34,7 @@ impl CellBias {
         }
     }
 
-    /// The inverse of [`count`](Self::count).
+    /// The inverse of [`count`](Self::count); `None` unless `count` is 1 or 2.
     pub fn from_count(count: u8) -> Option<Self> {
         [CellBias::One, CellBias::Two].into_iter().find(|bias| bias.count() == count)
     }
@@ -42,14 +42,15 @@ impl CellBias {
 
 /// The recurrent layers of a network and the pooling of their states.
 ///
-/// Each layer reads the concatenated directions of the layer below, as in PyTorch. `merge` applies to the last layer.
+/// As in PyTorch, each layer reads the concatenated hidden states of both directions of the layer below. `merge`
+/// applies to the last layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recurrent {
     /// The kind of cell.
     pub cell: Cell,
     /// Number of stacked layers, 1 to [`MAX_LAYERS`]; 0 for a network that has only an n-gram branch.
     pub num_layers: usize,
-    /// True if each layer also reads the sequence from its end.
+    /// True if each layer has a second direction, which reads the sequence from its end.
     pub bidirectional: bool,
     /// The bias vectors of each cell.
     pub bias: CellBias,
@@ -60,7 +61,7 @@ pub struct Recurrent {
 }
 
 impl Default for Recurrent {
-    /// One LSTM layer, one direction, two biases, the final state.
+    /// One unidirectional LSTM layer with two biases, whose final state is pooled.
     fn default() -> Self {
         Recurrent {
             cell: Cell::Lstm,
@@ -79,12 +80,12 @@ impl Recurrent {
         if self.bidirectional { &[Direction::Forward, Direction::Reverse] } else { &[Direction::Forward] }
     }
 
-    /// Width of the last layer's merged states.
+    /// Width of the merged hidden states of the last layer.
     pub fn merged_width(&self, hidden_size: usize) -> usize {
         if self.bidirectional && self.merge == Merge::Concat { 2 * hidden_size } else { hidden_size }
     }
 
-    /// Width of the head's input.
+    /// Width of the pooled states, the head's input without an n-gram branch.
     pub fn head_width(&self, hidden_size: usize) -> usize {
         let merged = self.merged_width(hidden_size);
         if self.pooling == Pooling::MeanMax { 2 * merged } else { merged }
@@ -99,8 +100,8 @@ impl Recurrent {
         LayerNames { w_ih, w_hh, b_ih, b_hh }
     }
 
-    /// A description for users: "one LSTM layer of 64 cells", "2 bidirectional GRU layers of 64 cells each way, mean
-    /// over the tokens".
+    /// Returns a description for users: "one LSTM layer of 64 cells", "2 bidirectional GRU layers of 64 cells each way,
+    /// mean over the tokens".
     pub fn describe(&self, hidden_size: usize) -> String {
         let cell = match self.cell {
             Cell::Lstm => "LSTM",
@@ -181,7 +182,7 @@ pub struct NgramTable {
 /// The linear layers between pooling and outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// Units of a hidden layer with ReLU before the last layer; 0 for none.
+    /// Units of the hidden layer, which has a ReLU and precedes the last layer; 0 without a hidden layer.
     pub hidden: usize,
     /// Outputs of the last layer.
     pub outputs: usize,
@@ -209,14 +210,14 @@ pub struct Architecture {
     pub hidden_size: usize,
     /// The recurrent layers.
     pub recurrent: Recurrent,
-    /// The table of the n-gram branch, whose sums follow the pooled states in the head's input.
+    /// The n-gram branch, whose sums follow the pooled states in the head's input; `None` without one.
     pub ngrams: Option<NgramTable>,
     /// The layers after pooling.
     pub head: Head,
 }
 
 impl From<Sizes> for Architecture {
-    /// One LSTM layer of these sizes.
+    /// A network with one unidirectional LSTM layer and a linear head.
     fn from(sizes: Sizes) -> Self {
         Architecture::of_tokens(sizes, Recurrent::default())
     }
@@ -241,15 +242,16 @@ impl Architecture {
         pooled + self.ngrams.map_or(0, |table| table.rank)
     }
 
-    /// A description for users: that of the recurrent layers, "one LSTM layer of 64 cells and an n-gram branch of 4096
-    /// buckets, rank 16", or "an n-gram branch of 4096 buckets, rank 16".
+    /// Returns a description for users: "one LSTM layer of 64 cells", "an n-gram branch of 4096 buckets, rank 16", or
+    /// both joined by "and".
     pub fn describe(&self) -> String {
         let recurrent = self.is_recurrent().then(|| self.recurrent.describe(self.hidden_size));
         let table = |NgramTable { buckets, rank, .. }| format!("an n-gram branch of {buckets} buckets, rank {rank}");
         recurrent.into_iter().chain(self.ngrams.map(table)).collect::<Vec<_>>().join(" and ")
     }
 
-    /// The name and shape of every parameter, in PyTorch's order.
+    /// The name and shape of every parameter, in the order of a PyTorch `state_dict`: embedding, recurrent layers,
+    /// n-gram table, head.
     pub fn shapes(&self) -> Vec<(String, Vec<usize>)> {
         let hidden_size = self.hidden_size;
         let rows = self.recurrent.cell.gates() * hidden_size;

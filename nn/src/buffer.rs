@@ -1,7 +1,8 @@
 //! A pool of large f32 buffers, reused from batch to batch.
 //!
 //! A batch needs some kilobytes for each of its tokens. If that memory were returned to the operating system after each
-//! batch, the next batch would get new zeroed pages, which takes longer than much of the arithmetic.
+//! batch, the operating system would zero new pages for the next one, which takes longer than a large part of the
+//! arithmetic.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
@@ -22,15 +23,16 @@ impl Buffer {
     /// A buffer with unspecified values.
     pub fn any(len: usize) -> Self {
         let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
-        // The smallest that is large enough. If none is, the largest is replaced by a new one.
-        let fitting = (0..idle.len()).filter(|&at| idle[at].len() >= len).min_by_key(|&at| idle[at].len());
+        // Takes the smallest buffer that is large enough. If there is none, a new buffer replaces the largest one.
+        let fitting = (0..idle.len()).filter(|&index| idle[index].len() >= len).min_by_key(|&index| idle[index].len());
         let values = match fitting {
-            Some(at) => idle.swap_remove(at),
+            Some(index) => idle.swap_remove(index),
             None => {
-                if let Some(largest) = (0..idle.len()).max_by_key(|&at| idle[at].len()) {
+                if let Some(largest) = (0..idle.len()).max_by_key(|&index| idle[index].len()) {
                     idle.swap_remove(largest);
                 }
                 drop(idle);
+                // An eighth more than requested, so that the buffer also serves slightly larger batches.
                 vec![0.0; len + len / 8]
             }
         };

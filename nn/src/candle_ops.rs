@@ -1,7 +1,7 @@
-//! The layers written with candle's own operations and differentiated by candle, for devices other than the CPU.
+//! The layers as compositions of candle's operations, which candle differentiates, for devices other than the CPU.
 //!
-//! [`ops`](crate::ops) calls these for tensors that are not on the CPU. Their results agree with those of the CPU's
-//! loops except for rounding: a device may add in any order.
+//! [`ops`](crate::ops) calls these functions for tensors that are not on the CPU. The results agree with those of the
+//! CPU's loops except for rounding: a device may add in any order.
 
 use crate::architecture::Cell;
 use crate::packed::{Direction, PackedLayout};
@@ -65,9 +65,9 @@ pub fn recurrent(x: &Tensor, parameters: &Tensor, run: &LayerRun) -> Result<Tens
     }
 }
 
-/// Splits a packed tensor into the rows of each step, by repeated halving. The gradient of `narrow` has as many rows as
-/// the tensor it was taken from, so taking every step from the whole tensor would need time quadratic in the number of
-/// steps.
+/// Splits a packed tensor into the rows of each step, by repeated halving, and appends these tensors to `parts`. The
+/// gradient of `narrow` has as many rows as its input, so narrowing the whole tensor for every step would take time
+/// quadratic in the number of steps.
 fn split(rows: &Tensor, layout: &PackedLayout, steps: Range<usize>, parts: &mut Vec<Tensor>) -> Result<()> {
     if steps.len() <= 1 {
         parts.extend(steps.map(|_| rows.clone()));
@@ -80,7 +80,7 @@ fn split(rows: &Tensor, layout: &PackedLayout, steps: Range<usize>, parts: &mut 
     split(&rows.narrow(0, above, rows.dim(0)? - above)?, layout, middle..steps.end, parts)
 }
 
-/// Computes one time step: the next hidden state, and the next cell state of an LSTM.
+/// Computes one time step: the next hidden state and, for an LSTM, the next cell state; other cells return `c`.
 ///
 /// `x`: the input projection, and `s`: W_hh·h, both `[rows, gates * hidden_size]`; `b_hn`: `[hidden_size]`, used by a
 /// GRU only; `h`, `c`: `[rows, hidden_size]`. The formulas are those of PyTorch's `LSTM`, `GRU` and `RNN`.

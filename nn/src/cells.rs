@@ -9,18 +9,19 @@ use std::ops::Range;
 
 /// The cells of one layer for all tokens of a batch, with the activations that the backward pass needs.
 pub trait CellBatch: Send {
-    /// Copies the input projection to the rows of a step.
+    /// Copies the input projection to the rows of a step. The layer calls it before [`forward`](Self::forward).
     fn load_input(&mut self, step: &TimeStep, input: InputProjection<'_>);
 
     /// The buffer to which the layer adds W_hh·h₋₁ before [`forward`](Self::forward), and which holds the gradients of
     /// these sums after [`backward`](Self::backward): `[rows, gates * hidden_size]`.
     fn recurrent_sums(&mut self) -> &mut StridedRows;
 
-    /// Computes the hidden states of a step. `hidden`: `[rows, hidden_size]`.
+    /// Computes the hidden states of a step and writes them to `hidden`: `[rows, hidden_size]` of the whole batch.
     fn forward(&mut self, step: &TimeStep, hidden: &mut [f32]);
 
-    /// Computes the gradients of a step's recurrent sums from those of its hidden states. A GRU also adds the gradient
-    /// that does not pass through W_hh to the rows of the step before. `hidden`, `d_hidden`: `[rows, hidden_size]`.
+    /// Computes the gradients of a step's recurrent sums from the gradients of its hidden states. A GRU also adds the
+    /// gradient of h₋₁ that does not pass through W_hh to the rows of the previous step. `hidden`, `d_hidden`: `[rows,
+    /// hidden_size]` of the whole batch.
     fn backward(&mut self, step: &TimeStep, hidden: &[f32], d_hidden: &mut [f32]);
 
     /// The gradients of the input projection after [`backward`](Self::backward): `[rows, gates * hidden_size]`.
@@ -42,13 +43,13 @@ pub struct InputProjection<'a> {
     pub tokens: Option<&'a [u32]>,
 }
 
-/// A matrix with one row for each token and a gap after each row. Without the gap, rows a power of two apart would
-/// compete for the same few cache lines.
+/// A matrix with one row for each token and a gap after each row. Without the gap, rows whose distance is a power of
+/// two would compete for the same few cache lines.
 #[derive(Debug)]
 pub struct StridedRows {
     /// `[rows][stride]`
     pub values: Buffer,
-    /// Distance from one row to the next.
+    /// Distance from one row to the next, in values.
     pub stride: usize,
     /// Values per row.
     pub width: usize,
@@ -87,7 +88,7 @@ pub fn rows_mut(values: &mut [f32], rows: Range<usize>, width: usize) -> &mut [f
     &mut values[rows.start * width..rows.end * width]
 }
 
-/// The previous rows and the current rows of a step, of a `[rows, width]` matrix.
+/// Returns the previous rows and the rows of a step, from a `[rows, width]` matrix.
 pub fn previous_and_current<'a>(
     values: &'a mut [f32],
     step: &TimeStep,

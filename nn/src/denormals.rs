@@ -1,8 +1,8 @@
 //! Flushing of denormal floats to zero.
 //!
 //! Back-propagation through time multiplies many numbers below one, and an x86 core takes more than a hundred cycles
-//! for each denormal operand or result, which makes a training step up to seven times slower. The processor's mode
-//! belongs to a thread, so every thread that computes holds a [`Flush`] while it does.
+//! for each denormal operand or result, which makes a training step up to seven times slower. The mode of the processor
+//! is set for each thread separately, so every thread holds a [`Flush`] while it computes.
 
 use std::marker::PhantomData;
 
@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 #[derive(Debug)]
 pub struct Flush {
     previous: u32,
-    // The mode belongs to the thread that set it.
+    // The guard must be dropped by the thread whose mode it restores.
     not_send: PhantomData<*const ()>,
 }
 
@@ -44,8 +44,8 @@ mod mode {
     }
 
     pub fn set(mxcsr: u32) {
-        // SAFETY: `ldmxcsr` reads four bytes of a live u32. The value is one that the register held, with at most
-        // the two flush bits added: no reserved bit is set, and no exception is unmasked.
+        // SAFETY: `ldmxcsr` reads four bytes of a live u32. The register held this value before, possibly without the
+        // two flush bits: no reserved bit is set, and no exception is unmasked.
         unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const mxcsr, options(nostack, preserves_flags)) };
     }
 }

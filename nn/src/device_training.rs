@@ -1,9 +1,9 @@
-//! Training on a CUDA device: the weights, their average and the optimizer stay on the device, and so does everything
-//! between the tokens of a batch and the changed weights.
+//! Training on a CUDA device: the weights, their running average and the optimizer state stay on the device, which
+//! computes everything from the packed batch to the updated weights.
 //!
-//! A step is in three parts. [`Graph::prepare`] packs a batch on the host. [`DeviceTraining::step`] copies it to the
-//! device and launches the step without waiting for it, so that the next batch can be prepared meanwhile.
-//! [`Figures::read`] waits, and copies three numbers to the host.
+//! A training step has three parts. [`Graph::prepare`] packs a batch on the host. [`DeviceTraining::step`] copies the
+//! batch to the device and launches the step without waiting for its end, so that the host can prepare the next batch
+//! meanwhile. [`Figures::read`] waits for the step and copies three numbers to the host.
 
 use crate::architecture::{Architecture, InputLayer, names};
 use crate::gpu::batch::DeviceBatch;
@@ -24,25 +24,26 @@ use candle_core::{Device, Result, Tensor, Var};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A batch that is ready for a device.
+/// A batch that is packed on the host, for [`DeviceTraining::step`].
 #[derive(Debug)]
 pub struct Prepared {
     layout: Arc<PackedLayout>,
     input: PreparedInput,
-    /// The n-grams of each text; empty without an n-gram branch.
+    /// The n-grams of each text, in the order of the layout; empty without an n-gram branch.
     ngrams: Vec<KeptNgrams>,
     targets: Targets,
-    /// Number of targets.
+    /// Number of targets that have a loss.
     count: usize,
-    /// Selects the values that dropout zeroes.
+    /// Number of batches before this one in the training, which selects the values that dropout zeroes.
     batch: u64,
 }
 
 #[derive(Debug)]
 enum PreparedInput {
-    /// The tokens that are embedded, and for each token its index among them; `None` if each is embedded by itself.
+    /// The ids of the tokens that are embedded, and for each packed token its index among these ids; `None` if there is
+    /// one id for each packed token.
     Tokens { ids: Vec<u32>, index: Option<Vec<u32>> },
-    /// `[rows, channels]`
+    /// The packed values: `[rows, channels]`.
     Values(Vec<f32>),
     /// The network has no recurrent layers.
     None,
@@ -67,7 +68,7 @@ impl Graph<'_> {
             InputLayer::Embedding { vocab_size, .. } => {
                 let (mut ids, index) = packed_tokens(samples, &layout, dropout, vocab_size, &mut rng);
                 if ids.is_empty() {
-                    // A row that no token reads, since no device allocates an empty tensor.
+                    // A row that no token reads, because a device cannot allocate an empty tensor.
                     ids.push(0);
                 }
                 PreparedInput::Tokens { ids, index }
@@ -93,14 +94,14 @@ pub struct DeviceTraining {
     parameters: Vec<(String, DeviceParameter)>,
     steps: i32,
     lag_factor: f32,
-    /// The rows of the embedding that change, and their number; `None` for all.
+    /// The rows of the embedding that the training changes, and their number; `None` for all rows.
     trained_rows: Option<(Tensor, usize)>,
     device: Device,
 }
 
 impl DeviceTraining {
     /// Copies a training to a device. `average`: as for [`Optimizer::step`]; `trained_rows`: the rows of the embedding
-    /// that change, `None` for all.
+    /// that the training changes, `None` for all rows.
     pub fn new(
         architecture: Architecture,
         objective: &Objective,
@@ -128,7 +129,8 @@ impl DeviceTraining {
         })
     }
 
-    /// Copies the training back to the host.
+    /// Copies the training back to the host: replaces the values of all parameters in `weights` and `average`, and the
+    /// state and the progress of `optimizer`.
     pub fn read(&self, weights: &mut Weights, average: &mut Weights, optimizer: &mut Optimizer) -> Result<()> {
         let names = self.settings.method.state_names();
         let mut states = vec![Weights::default(); names.len()];
@@ -148,8 +150,9 @@ impl DeviceTraining {
         Ok(())
     }
 
-    /// Launches one step with a learning rate. The returned figures can be read once the step is done; if the loss or
-    /// the norm of the gradients is not finite, the step has changed nothing.
+    /// Launches one step with the learning rate `rate`. Returns the figures of the step, which [`Figures::read`] waits
+    /// for. If the loss or the norm of the gradients is not finite, the step does not change the weights, their average
+    /// or the optimizer state.
     pub fn step(&mut self, graph: &Graph<'_>, batch: &Prepared, rate: f64) -> Result<Figures> {
         let step = self.gradients(graph, batch)?;
         let figures = step.figures;
@@ -158,15 +161,15 @@ impl DeviceTraining {
         }
         let Settings { method, weight_decay, clip_norm, averaging } = self.settings;
         self.steps += 1;
-        let kept = decay_of_average(averaging, self.steps);
-        let settings = StepSettings { figures: &figures, clip_norm, kept };
+        let average_decay = decay_of_average(averaging, self.steps);
+        let settings = StepSettings { figures: &figures, clip_norm, kept: average_decay };
         let mut lag_factor = self.lag_factor;
         for ((name, parameter), values) in self.parameters.iter().zip(&step.gradients) {
             let decay = if values.rank() > 1 { weight_decay } else { 0.0 };
             let rule = match method {
                 Method::AdamW => {
-                    let (corrected, scale) = adam_factors(self.steps, rate);
-                    Rule::AdamW { rate: corrected, scale, shrink: 1.0 - rate as f32 * decay }
+                    let (corrected_rate, scale) = adam_factors(self.steps, rate);
+                    Rule::AdamW { rate: corrected_rate, scale, shrink: 1.0 - rate as f32 * decay }
                 }
                 Method::Sgd { momentum, nesterov } => Rule::Sgd { rate: rate as f32, decay, momentum, nesterov },
             };
@@ -181,8 +184,8 @@ impl DeviceTraining {
                 rows: rows.map(|rows| Ok::<_, candle_core::Error>((rows, values.dim(1)?))).transpose()?,
             };
             parameter.step(gradient, rule, settings, if is_table { lag_factor } else { 0.0 })?;
-            if is_table && kept > 0.0 {
-                lag_factor *= kept;
+            if is_table && average_decay > 0.0 {
+                lag_factor *= average_decay;
                 if lag_factor < LEAST_LAG_FACTOR {
                     parameter.scale_average(lag_factor)?;
                     lag_factor = 1.0;
@@ -200,7 +203,7 @@ impl DeviceTraining {
         let variables = variables.map(|(name, parameter)| Ok((name.as_str(), parameter.variable()?)));
         let variables: BTreeMap<&str, Var> = variables.collect::<Result<_>>()?;
         let variable = |name: &str| variables[name].as_tensor();
-        // Every layer of dropout of every batch zeroes other values.
+        // Each call of `drop` in each batch has a separate random stream: the batch and the number of the call.
         let mut site = 0;
         let mut drop = |x: &Tensor, probability: f64| {
             site += 1;
@@ -218,7 +221,7 @@ impl DeviceTraining {
                     let shape = (batch.layout.rows(), self.architecture.input.width());
                     (Tensor::from_slice(values, shape, device)?, None)
                 }
-                PreparedInput::None => candle_core::bail!("a batch without input for the recurrent layers"),
+                PreparedInput::None => candle_core::bail!("the batch is for a network without recurrent layers"),
             };
             let is_embedded = matches!(batch.input, PreparedInput::Tokens { .. });
             let x = drop(&x, if is_embedded { dropout.embedding_dropout } else { 0.0 })?;
@@ -277,12 +280,13 @@ impl DeviceTraining {
             }
         });
         let gradients = gradients.collect::<Result<_>>()?;
-        let Some(figures) = figures else { candle_core::bail!("a head without outputs") };
+        let Some(figures) = figures else { candle_core::bail!("the head computed no loss") };
         Ok(DeviceGradients { gradients, ngram_rows, figures })
     }
 
-    /// Computes the gradient of the n-gram table from that of the sums of the texts. Returns the rows that the batch
-    /// uses, in ascending order, and their gradients.
+    /// Computes the gradient of the n-gram table from the gradient of the sums of the texts. Returns the rows of the
+    /// table that the batch uses, in ascending order, and their gradients, `[rows, rank]`. `scales`: the factor of each
+    /// text's sum, `[texts, 1]`.
     fn table_gradient(
         &self,
         store: &GradStore,
@@ -307,16 +311,18 @@ impl DeviceTraining {
 /// The gradients of a batch on a device.
 #[derive(Debug)]
 pub struct DeviceGradients {
-    /// In the order of [`Architecture::shapes`], each with the shape of its parameter. That of the n-gram table has the
-    /// rows `ngram_rows` only, and that of an embedding the rows that change.
+    /// The gradients in the order of [`Architecture::shapes`], each with the shape of its parameter. The gradient of
+    /// the n-gram table has the rows `ngram_rows` only, and that of the embedding only the rows that the training
+    /// changes.
     pub gradients: Vec<Tensor>,
-    /// The rows of the n-gram table that the batch uses, in ascending order.
+    /// The rows of the n-gram table that the batch uses, in ascending order; `None` without an n-gram branch.
     pub ngram_rows: Option<Tensor>,
-    /// The sum of the losses and the number of correct predictions; the norm is 0.
+    /// The sum of the losses and the number of correct predictions. The norm is still 0.
     pub figures: Figures,
 }
 
-/// The first position of each part, and the number of positions at the end.
+/// The first position of each part of a concatenation, followed by the total number of positions. `lengths`: those of
+/// the parts.
 fn starts(lengths: impl Iterator<Item = usize>) -> Vec<u32> {
     let mut starts = vec![0];
     starts.extend(lengths.scan(0, |end, length| {

@@ -1,6 +1,6 @@
-//! Training on a CUDA device with the kernels of `nn/cuda`: see `docs/gpu.md`.
+//! The CUDA kernels of `nn/cuda` for training, and their launches: see `docs/gpu.md`.
 //!
-//! The same code runs on the CPU if a test has set an emulator of the kernels with [`execute::emulate_with`].
+//! For tests, the same code runs on the CPU, with an emulator of the kernels that [`execute::emulate_with`] sets.
 
 pub mod attached;
 pub mod batch;

@@ -1,7 +1,7 @@
 //! The computation graph of a training step: dropout, forward pass, loss and gradients of one batch.
 //!
-//! A batch is split into a fixed number of shards, each with a candle graph of its own that any thread of any process
-//! may compute. Their results are added in the order of the shards, so the result depends neither on the number of
+//! A batch is split into a fixed number of shards. Each shard has a separate candle graph, which any thread of its
+//! process may compute. The results are added in the order of the shards, so the sum depends neither on the number of
 //! threads nor on the number of processes. In one process with a device other than the CPU, the batch is one graph.
 
 use crate::architecture::{Architecture, InputLayer, names};
@@ -24,9 +24,10 @@ use std::sync::Arc;
 /// Dropout probabilities used during training.
 #[derive(Clone, Copy, Debug)]
 pub struct Dropout {
-    /// Probability of zeroing a value of the pooled states, the head's input.
+    /// Probability of zeroing a value of the states that the head reads: the pooled states, or the states after every
+    /// step for a language model.
     pub dropout: f64,
-    /// Probability of zeroing a value between two recurrent layers.
+    /// Probability of zeroing a value that a recurrent layer passes to the next one.
     pub layer_dropout: f64,
     /// Probability of zeroing a value of a token's embedding.
     pub embedding_dropout: f64,
@@ -39,14 +40,15 @@ pub struct Dropout {
 /// The gradients of a batch's mean loss, and its loss and accuracy.
 #[derive(Debug)]
 pub struct BatchResult {
-    /// The flattened gradient of each parameter, in the order of [`Architecture::shapes`]. That of the n-gram table has
-    /// the rows `ngram_rows` only: `[ngram_rows, rank]`.
+    /// The flattened gradient of each parameter, in the order of [`Architecture::shapes`]. The gradient of the n-gram
+    /// table has the rows `ngram_rows` only: `[ngram_rows, rank]`.
     pub gradients: Vec<Vec<f32>>,
     /// The rows of the n-gram table that the batch uses, in ascending order.
     pub ngram_rows: Vec<u32>,
-    /// Sum of the losses of all targets, with label smoothing and class weights.
+    /// Sum of the losses of all targets, with label smoothing, class weights and teachers, but without the losses of
+    /// the branches alone.
     pub loss: f64,
-    /// Number of correct predictions, made with dropout.
+    /// Number of correct predictions of the forward pass, which uses dropout.
     pub correct: usize,
     /// Number of targets: one for each sequence, or one for each step of a language model.
     pub targets: usize,
@@ -61,8 +63,8 @@ pub struct Graph<'a> {
     pub objective: &'a Objective,
     /// Dropout probabilities.
     pub dropout: Dropout,
-    /// The grid that the n-gram table is rounded to in the forward pass; its gradients are those of the rounded table
-    /// (straight-through). `None` if it is not rounded.
+    /// The grid that the n-gram table is rounded to in the forward pass; `None` if the table is not rounded. The
+    /// gradients of the rounded table are those of the table (straight-through estimator).
     pub grid: Option<Grid>,
     /// The weight s, 0 to 1, of the losses of the branches alone, for a network with recurrent layers, an n-gram branch
     /// and no hidden layer in the head. The gradients are those of (1 − s) · L(both) + s · (L(recurrent) + L(n-grams)),
@@ -70,17 +72,18 @@ pub struct Graph<'a> {
     pub branch_loss: f64,
     /// Random seed.
     pub seed: u64,
-    /// Number of shards of a batch, at least 1. More threads and processes than this make a step no faster. Another
-    /// number adds in another order, and draws other dropout masks.
+    /// Number of shards of a batch, at least 1. More threads and processes than shards do not make a step faster. The
+    /// number determines the order of additions and the dropout masks, and so the result.
     pub shards: usize,
     /// The device that computes: the CPU with the loops of this crate, any other device with candle's operations.
     pub device: &'a Device,
-    /// The processes that share the shards, each an equal part of them in their order.
+    /// The processes that share the shards. Each process computes a contiguous range of shards; the ranges are in the
+    /// order of the ranks and of nearly equal length.
     pub group: &'a dyn ProcessGroup,
 }
 
 impl Graph<'_> {
-    /// The random numbers of a shard of a batch.
+    /// Returns the random number generator for one shard of a batch.
     pub(crate) fn rng(&self, batch: u64, shard: usize) -> ChaCha8Rng {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         // Stream 0 is used for the initial weights and the order of the samples.
@@ -88,9 +91,12 @@ impl Graph<'_> {
         rng
     }
 
-    /// Computes the gradients of a batch; on the CPU, in the current thread pool. `batch` is the number of batches
-    /// before this one in the whole training, so that each has dropout masks of its own. All processes of the group
-    /// call this function with the same arguments, and get the same result.
+    /// Computes the gradients of a batch, in rayon's current thread pool. `batch`: the number of batches before this
+    /// one in the whole training, which selects the dropout masks. All processes of the group call this function with
+    /// the same arguments and get the same result.
+    ///
+    /// # Errors
+    /// Fails in every process if an operation of candle fails in one, or if a message of another process is malformed.
     pub fn gradients(&self, weights: &Weights, samples: &[&Sample], batch: u64) -> Result<BatchResult> {
         let Graph { architecture, grid, device, group, .. } = *self;
         let parameters = Parameters::new(weights, architecture, grid, device)?;
@@ -146,7 +152,7 @@ impl Graph<'_> {
 /// The parameters of a network as candle variables.
 struct Parameters<'a> {
     input: InputLayer,
-    /// Empty if the network reads values.
+    /// `[vocab_size, embedding_dim]`; empty if the network reads values or has no recurrent layers.
     embedding: &'a [f32],
     stack: Stack,
     /// False if there is only an n-gram branch.
@@ -181,7 +187,8 @@ impl<'a> Parameters<'a> {
         })
     }
 
-    /// Computes one shard forward and backward. `share`: the weight of each target in the gradient.
+    /// Computes the forward and the backward pass of one shard. `share`: the weight of each target in the gradient, 1 /
+    /// number of targets of the batch.
     fn shard(&self, samples: &[&Sample], graph: &Graph, share: f64, rng: &mut ChaCha8Rng) -> Result<ShardResult> {
         let Graph { objective, dropout, branch_loss, .. } = *graph;
         let lengths: Vec<usize> = samples.iter().map(|sample| sample.steps.len()).collect();
@@ -210,7 +217,7 @@ impl<'a> Parameters<'a> {
             first_loss.get_or_insert(loss);
             Ok(scalar)
         })?;
-        let loss = first_loss.expect("a head has outputs");
+        let loss = first_loss.expect("the head computes at least one loss");
         let store = total.backward()?;
         let mut dense = self.stack.gradients(&store)?;
         for (weight, bias) in self.head.hidden.iter().chain([&self.head.fc]) {
@@ -224,7 +231,8 @@ impl<'a> Parameters<'a> {
         Ok(ShardResult { ids, d_x, dense, kept, d_sums, loss: loss.total, correct: loss.correct })
     }
 
-    /// Computes the loss of some outputs, and a scalar whose gradient with respect to the outputs is that of the loss.
+    /// Computes the loss of `outputs` and a scalar for automatic differentiation. The gradient of the scalar with
+    /// respect to `outputs` is [`Loss::gradient`]; its value has no meaning.
     fn loss(&self, outputs: &Tensor, objective: &Objective, targets: &Targets, share: f64) -> Result<(Loss, Tensor)> {
         let mut loss = objective.loss(&outputs.flatten_all()?.to_vec1::<f32>()?, targets, share);
         let gradient = Tensor::from_vec(std::mem::take(&mut loss.gradient), outputs.shape(), self.device)?;
@@ -232,7 +240,8 @@ impl<'a> Parameters<'a> {
         Ok((loss, scalar))
     }
 
-    /// Runs the recurrent layers: the states of every step for an objective of every step, otherwise the pooled states.
+    /// Runs the recurrent layers. Returns the merged states after every step, `[rows, merged_width]`, for an objective
+    /// that has a target at every step, otherwise the pooled states, `[sequences, head_width]`.
     fn states(
         &self,
         FirstInput { ids, tokens, x }: &FirstInput,
@@ -241,7 +250,7 @@ impl<'a> Parameters<'a> {
         dropout: Dropout,
         rng: &mut ChaCha8Rng,
     ) -> Result<Tensor> {
-        // Values have no embedding to drop from.
+        // Embedding dropout does not apply to values.
         let input_dropout = if ids.is_empty() { 0.0 } else { dropout.embedding_dropout };
         let input =
             StackInput { x: &drop_values(x, input_dropout, rng)?, tokens: tokens.as_ref(), layout, on_device: None };
@@ -281,19 +290,19 @@ impl<'a> Parameters<'a> {
 
 /// The input of the first recurrent layer.
 struct FirstInput {
-    /// The tokens that are embedded; empty if the network reads values.
+    /// The ids of the tokens that are embedded; empty if the network reads values.
     ids: Vec<u32>,
-    /// The index in `ids` of each packed token; `None` if `ids` has one entry for each token.
+    /// The index in `ids` of each packed token, `[rows]`; `None` if `ids` has one entry for each packed token.
     tokens: Option<Arc<[u32]>>,
     /// The embeddings of `ids`, `[ids, width]`, or the values, `[rows, width]`.
     x: Var,
 }
 
-/// Packs the tokens of a batch, some of them replaced by UNK. Returns the tokens that are embedded and, unless every
-/// token is embedded by itself, the index among them of each packed token.
+/// Packs the tokens of a batch and replaces some of them by UNK (word dropout). Returns the ids of the tokens that are
+/// embedded and, for each packed token, its index among these ids; `None` if there is one id for each packed token.
 ///
-/// Half of all words in a text are a few hundred distinct ones, so each distinct token is embedded once. With embedding
-/// dropout every occurrence loses other values.
+/// About half of the words of a text are among a few hundred frequent ones, so each distinct token is embedded only
+/// once. With embedding dropout every occurrence is embedded separately, since each has its own dropout mask.
 pub(crate) fn packed_tokens(
     samples: &[&Sample],
     layout: &PackedLayout,

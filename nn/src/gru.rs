@@ -15,10 +15,10 @@ use pulp::{Arch, Scalar, Simd, WithSimd};
 /// The GRU cells of a batch.
 #[derive(Debug)]
 pub struct Gru {
-    /// The input projection with b_ir + b_hr, b_iz + b_hz and b_in; overwritten by activations, overwritten by
-    /// gradients of the input projection.
+    /// The input projection with b_ir + b_hr, b_iz + b_hz and b_in, `[rows, 3 * hidden_size]`. The forward pass
+    /// replaces it by the activations, the backward pass by the gradients of the input projection.
     gates: StridedRows,
-    /// The recurrent sums s, overwritten by their gradients.
+    /// The recurrent sums s, `[rows, 3 * hidden_size]`, which the backward pass replaces by their gradients.
     sums: StridedRows,
     /// `[hidden_size]`
     b_hn: Vec<f32>,
@@ -150,8 +150,8 @@ struct Backward<'a> {
     sums: &'a mut [f32],
     /// Hidden states of the previous step: `[continuing rows, hidden_size]`.
     previous: &'a [f32],
-    /// The gradients of `previous`, to which the gradient through the update gate is added: `[continuing rows,
-    /// hidden_size]`.
+    /// The gradients of `previous`, `[continuing rows, hidden_size]`. The backward pass adds the gradient through
+    /// z·h₋₁.
     d_previous: &'a mut [f32],
     /// Gradients of the hidden states: `[rows, hidden_size]`.
     d_hidden: &'a [f32],
@@ -203,7 +203,8 @@ fn backward<S: Simd>(
     units(Scalar, [r.1, z.1, n.1], [s_r.1, s_z.1, s_n.1], previous_rest, d_hidden.1);
 }
 
-/// The backward pass of some units of a row, one vector `V` at a time. See the function of this name in `lstm`.
+/// Computes the backward pass of some units of a row, one vector `V` at a time; see the function of this name in
+/// `lstm`.
 #[inline(always)]
 fn units<S: Simd<f32s = V>, V: Copy>(
     simd: S,

@@ -3,7 +3,8 @@
 use crate::ops;
 use candle_core::{Result, Tensor};
 
-/// The layers of the head, as candle tensors: weight and bias of each.
+/// The layers of the head as candle tensors: for each the weight, `[out_features, in_features]`, and the bias,
+/// `[out_features]`.
 #[derive(Clone, Debug)]
 pub struct HeadLayers {
     /// The hidden layer with ReLU, if there is one.
@@ -13,10 +14,11 @@ pub struct HeadLayers {
 }
 
 impl HeadLayers {
-    /// Computes the loss of a batch, a scalar: (1 − s) · L(both) + s · Σ L(part), with s = `branch_loss`.
+    /// Computes the loss of a batch, a scalar: (1 − s) · L(all parts) + s · Σ L(part), with s = `branch_loss`; see
+    /// [`Graph::branch_loss`](crate::graph::Graph::branch_loss).
     ///
-    /// `parts`: the parts of the head's input, `[rows, width]` each; `loss`: computes the loss of outputs with a weight
-    /// from 0 to 1. It is called first for both parts together.
+    /// `parts`: the parts of the head's input, `[rows, width]` each; `loss`: computes the loss of some outputs, `[rows,
+    /// outputs]`, multiplied by a weight from 0 to 1. The first call of `loss` is that for all parts together.
     pub fn loss(
         &self,
         parts: &[Tensor],

@@ -1,26 +1,27 @@
-//! Recurrent networks and their training on the CPU: fused layers as plain loops over slices, and candle for the
-//! gradients of whole networks and for other devices.
+//! Recurrent networks and their training: layers as plain loops over slices on the CPU, kernels for CUDA devices, and
+//! candle for the gradients of whole networks and for other devices.
 //!
 //! | module | contents |
 //! |---|---|
 //! | [`network`], [`stream`] | inference on whole sequences, and token by token |
 //! | [`device_training`] | training steps on a CUDA device |
-//! | [`graph`], [`objective`], [`sample`], [`optimizer`] | training: gradients of a batch, losses, samples, steps |
+//! | [`graph`], [`optimizer`] | training: gradients of a batch, steps of the optimizer |
 //! | [`process_group`] | the processes that share the shards of a batch |
 //! | [`stack`], [`head`], [`ops`], [`candle_ops`] | the layers of a network as operations that candle differentiates |
-//! | [`gpu`] | training on a CUDA device with kernels of our own |
+//! | [`gpu`] | layers, losses and optimizer steps as CUDA kernels |
+//! | [`objective`], [`sample`] | losses, training samples |
 //! | [`recurrent`], [`pooling`], [`linear`], [`ngrams`] | the layers and the n-gram branch, forward and backward |
 //! | [`lstm`], [`gru`], [`rnn`], [`cells`] | the element-wise arithmetic of the cells |
+//! | [`reference`](mod@reference) | plain implementations that tests compare with |
 //! | [`weights`], [`architecture`], [`packed`] | parameters with PyTorch's names, layers and sizes, packed sequences |
 //! | [`product`], [`activation`], [`buffer`], [`denormals`] | matrix product, sigmoid and tanh, memory |
-//! | [`reference`](mod@reference) | plain implementations that tests compare with |
 //!
-//! Imports run from the upper rows of this table to the lower ones. In every layer a row of the result depends on its
-//! own sequence only, to the last bit: the order of each sum depends on the sizes of the layer, not on the batch.
+//! A module imports only modules in its own row of this table and in lower rows. On the CPU, the results for a sequence
+//! have the same bits in every batch: the order of each sum depends on the sizes of the layer, not on the batch.
 //!
-//! A function that returns a candle `Result` passes on the errors of candle.
+//! A function that returns a candle `Result` fails if an operation of candle fails.
 //!
-//! This is a package of its own so that it is compiled with optimisation even in debug builds of the trainer.
+//! This is a separate package so that it is compiled with optimisation even in debug builds of the trainer.
 
 pub mod activation;
 pub mod architecture;

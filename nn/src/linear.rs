@@ -12,13 +12,13 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// `weight`: `[out_features, in_features]`, row-major; `bias`: `[out_features]`.
+    /// Packs a layer. `weight`: `[out_features, in_features]`, row-major; `bias`: `[out_features]`.
     pub fn new(weight: &[f32], bias: &[f32]) -> Self {
         let in_features = weight.len().checked_div(bias.len()).unwrap_or(0);
         Linear { weight: Panels::from_transposed(weight, bias.len(), in_features), bias: bias.to_vec(), in_features }
     }
 
-    /// Columns of the weight.
+    /// Width of the layer's input.
     pub fn in_features(&self) -> usize {
         self.in_features
     }
@@ -28,7 +28,7 @@ impl Linear {
         self.forward_into_buffer(x, rows).to_vec()
     }
 
-    /// Applies the layer like [`forward`](Self::forward), with the result in a pooled buffer.
+    /// Applies the layer like [`forward`](Self::forward), with the result in a [`Buffer`] of the pool.
     pub fn forward_into_buffer(&self, x: &[f32], rows: usize) -> Buffer {
         let mut y = Buffer::any(rows * self.bias.len());
         y.chunks_exact_mut(self.bias.len().max(1)).for_each(|row| row.copy_from_slice(&self.bias));
@@ -50,7 +50,7 @@ pub struct Gradients {
 
 /// Computes the gradients of a linear layer from the gradient of its output.
 ///
-/// `d_y`: `[rows, out_features]`, its rows `stride` values apart; `x`: `[rows, in_features]`; `weight`:
+/// `d_y`: `[rows, out_features]`, with rows `stride` values apart; `x`: `[rows, in_features]`; `weight`:
 /// `[out_features, in_features]`.
 pub fn backward(d_y: &[f32], stride: usize, x: &[f32], weight: &[f32], rows: usize, out_features: usize) -> Gradients {
     let in_features = weight.len().checked_div(out_features).unwrap_or(0);

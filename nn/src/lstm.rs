@@ -14,13 +14,15 @@ use pulp::{Arch, Scalar, Simd, WithSimd};
 /// The LSTM cells of a batch.
 #[derive(Debug)]
 pub struct Lstm {
-    /// Pre-activations, overwritten by activations, overwritten by gradients of the pre-activations.
+    /// Pre-activations, `[rows, 4 * hidden_size]`. The forward pass replaces them by the activations, the backward pass
+    /// by the gradients of the pre-activations.
     gates: StridedRows,
     /// Cell states, `[rows, hidden_size]`.
     cell: Buffer,
     /// The tanh of the cell states, `[rows, hidden_size]`.
     tanh_cell: Buffer,
-    /// Gradients of the cell states of the step that the backward pass reaches next, `[sequences, hidden_size]`.
+    /// Gradients of the cell states of the step that the backward pass computes next, `[sequences with a token,
+    /// hidden_size]`.
     d_cell: Vec<f32>,
     hidden_size: usize,
 }
@@ -165,7 +167,8 @@ struct Backward<'a> {
     tanh_cell: &'a [f32],
     /// `[rows, hidden_size]`
     d_hidden: &'a [f32],
-    /// Gradients of this step's cell states through the next step on entry; those of the previous step's on return.
+    /// On entry, the gradients of this step's cell states through the following step; on return, those of the previous
+    /// step's cell states: `[sequences with a token, hidden_size]`.
     d_cell: &'a mut [f32],
 }
 
@@ -206,8 +209,8 @@ fn backward<S: Simd>(
     units(Scalar, [i.1, f.1, g.1, o.1], previous_rest, [tanh_cell.1, d_hidden.1], d_cell.1);
 }
 
-/// The backward pass of some units of a row, one vector `V` at a time. It is written with explicit vectors because the
-/// compiler does not vectorise a loop that reads and writes this many arrays.
+/// Computes the backward pass of some units of a row, one vector `V` at a time. The code uses explicit vectors because
+/// the compiler does not vectorise a loop that reads and writes this many arrays.
 #[inline(always)]
 fn units<S: Simd<f32s = V>, V: Copy>(
     simd: S,

@@ -13,10 +13,11 @@ use crate::weights::Weights;
 
 /// A trained network with its weights packed for inference.
 ///
-/// The logits of a text have the same bits alone, in a batch, and in the training graph.
+/// The outputs have the same bits as those of the training graph on the CPU without dropout and without a grid, for any
+/// batch that contains the sequence.
 #[derive(Clone, Debug)]
 pub struct Network {
-    /// `[vocab_size, input_size]`; empty if the network reads values.
+    /// `[vocab_size, input_size]`; empty if the network reads values or has no recurrent layers.
     embedding: Vec<f32>,
     input_size: usize,
     pub(super) hidden_size: usize,
@@ -33,13 +34,13 @@ pub struct Network {
 /// One sequence as the input of a network.
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
-    /// Token ids. An n-gram branch reads no n-grams.
+    /// Token ids. The sums of an n-gram branch are 0.
     Tokens(&'a [u32]),
     /// A text for a network with an n-gram branch.
     Text {
         /// Token ids.
         ids: &'a [u32],
-        /// The buckets of its n-grams: [`Sample::ngrams`].
+        /// The buckets of the text's n-grams: [`Sample::ngrams`].
         ngrams: &'a [u32],
     },
     /// Normalised numbers, `[steps, channels]`.
@@ -103,7 +104,8 @@ impl Network {
         }
     }
 
-    /// Computes the logits of one text, `[outputs]`. For an empty text the head reads zeros.
+    /// Computes the logits of one text, `[outputs]`; the sums of an n-gram branch are 0. For an empty text the head
+    /// reads zeros.
     pub fn logits(&self, ids: &[u32]) -> Vec<f32> {
         self.outputs(Input::Tokens(ids))
     }
@@ -115,10 +117,11 @@ impl Network {
         self.head_rows(self.head_input(&slices(&states), input), 1)
     }
 
-    /// Computes the logits after each token, as if the text had ended there: `[tokens][outputs]`. An n-gram branch
-    /// reads no n-grams.
+    /// Computes the logits after each token, as if the text ended with that token: `[tokens][outputs]`. The sums of an
+    /// n-gram branch are 0.
     ///
-    /// A bidirectional network starts anew for each of them, in time quadratic in the length of the text.
+    /// A bidirectional network reads the text from its start for each token, which takes time quadratic in the length
+    /// of the text.
     pub fn logits_after_each(&self, ids: &[u32]) -> Vec<Vec<f32>> {
         if self.recurrent.bidirectional || self.layers.is_empty() {
             return (1..=ids.len()).map(|end| self.logits(&ids[..end])).collect();
@@ -141,6 +144,7 @@ impl Network {
         self.ngrams.is_some()
     }
 
+    /// Number of steps of a sequence.
     fn steps(&self, input: Input<'_>) -> usize {
         match input {
             Input::Tokens(ids) | Input::Text { ids, .. } => ids.len(),
@@ -161,9 +165,11 @@ impl Network {
         Trace { inputs, states, head_input, head_hidden }
     }
 
-    /// Runs all recurrent layers and returns the states of each direction of the last one: `[steps, hidden_size]`.
+    /// Runs all recurrent layers and returns the hidden states of the last one: `[directions][steps, hidden_size]`,
+    /// empty without recurrent layers.
     ///
-    /// `observe` is called with the input, `[steps, input_size]`, and the states of each layer.
+    /// `observe` is called for each layer with its input, `[steps, input_size]`, and its hidden states,
+    /// `[directions][steps, hidden_size]`.
     fn last_layer(&self, input: Input<'_>, mut observe: impl FnMut(&[f32], &[Vec<f32>])) -> Vec<Vec<f32>> {
         if self.layers.is_empty() {
             return Vec::new();
@@ -184,14 +190,15 @@ impl Network {
         states
     }
 
-    /// Computes the activations of the head's hidden layer, if it has one.
+    /// Computes the activations of the head's hidden layer, `[rows, head_hidden]`; `None` if the head has no hidden
+    /// layer.
     fn head_hidden(&self, head_input: &[f32], rows: usize) -> Option<Vec<f32>> {
         let mut activations = self.hidden.as_ref()?.forward(head_input, rows);
         activations.iter_mut().for_each(|value| *value = value.max(0.0));
         Some(activations)
     }
 
-    /// Computes the input of the head from the states of the last layer for one sequence: `[head_width]`.
+    /// Computes the input of the head for one sequence, `[head_width]`, from the hidden states of the last layer.
     fn head_input(&self, states: &[&[f32]], input: Input<'_>) -> Vec<f32> {
         let layout = PackedLayout::new(&[self.steps(input)]);
         let mut head_input = match states {

@@ -1,13 +1,15 @@
-//! The n-gram branch: a table with a vector for each bucket, of which those of a text's n-grams are added up.
+//! The n-gram branch: a table with a vector for each bucket, and for each text the scaled sum of the vectors of its
+//! n-grams.
 //!
 //! The result for a text of n n-grams is (1/√n) · Σ table\[bucket\], or zeros for n = 0. It equals PyTorch's
 //! `EmbeddingBag(buckets, rank, mode="sum")`, divided by √n. The time of all functions but [`Grid::fit`] depends on the
-//! number of n-grams, not on that of buckets.
+//! number of n-grams, not on the number of buckets.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// The integers of a table: multiples of one step. A table is rounded to a grid so that its export loses nothing.
+/// The values that a rounded table may have: integer multiples of a step. A table that is rounded to its grid during
+/// the training is exported without any further loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Grid {
     /// The value of the integer 1.
@@ -17,18 +19,19 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// The grid of integers with this number of bits: −7 … 7 for 4 bits, −127 … 127 for 8.
+    /// The grid of integers with this number of bits, times `step`. The integers are −7 … 7 for 4 bits and −127 … 127
+    /// for 8.
     pub fn new(step: f32, bits: u32) -> Self {
         Grid { step, largest: ((1u32 << (bits - 1)) - 1) as f32 }
     }
 
-    /// Number of values of a large table that [`fit`](Self::fit) reads.
+    /// The largest number of values that [`fit`](Self::fit) reads.
     const FITTED_VALUES: usize = 1 << 18;
     /// Number of steps that [`fit`](Self::fit) tries.
     const STEPS: usize = 64;
 
-    /// The grid whose step gives the least squared rounding error. Of a large table, it reads values at equal
-    /// distances.
+    /// Returns the grid whose step gives the smallest squared rounding error, of 64 steps up to the one that represents
+    /// the largest absolute value. From a large table only values at equal distances are read.
     pub fn fit(values: &[f32], bits: u32) -> Self {
         let stride = values.len().div_ceil(Self::FITTED_VALUES).max(1);
         // Zeros are exact with every step; they are the rows that no training text uses.
@@ -65,7 +68,7 @@ pub struct Table<'a> {
 }
 
 impl Table<'_> {
-    /// Adds up the rows of a text's n-grams in their order and multiplies by `scale`: `[rank]`.
+    /// Adds up the rows of a text's n-grams, in the order of `ngrams`, and multiplies the sum by `scale`: `[rank]`.
     pub fn sum(&self, ngrams: &[u32], scale: f32) -> Vec<f32> {
         let mut sum = vec![0.0; self.rank];
         for &bucket in ngrams {
@@ -80,7 +83,7 @@ impl Table<'_> {
     }
 }
 
-/// The factor of the sum of `count` n-grams: 1/√count.
+/// The factor of the sum of `count` n-grams: 1/√count; 1 if `count` is 0.
 pub fn scale(count: usize) -> f32 {
     1.0 / (count.max(1) as f32).sqrt()
 }
@@ -88,9 +91,9 @@ pub fn scale(count: usize) -> f32 {
 /// The n-grams of a training text that dropout has kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeptNgrams {
-    /// Their buckets, in the order of the text.
+    /// The buckets of the n-grams, in the order of the text.
     pub buckets: Vec<u32>,
-    /// The factor of their sum, which contains the 1 / (1 - probability) of dropout.
+    /// The factor of the sum: [`scale`] of all n-grams of the text, divided by 1 − probability of dropout.
     pub scale: f32,
 }
 
@@ -108,12 +111,12 @@ impl KeptNgrams {
     }
 }
 
-/// The buckets that the texts use, in ascending order, and for each use the index of its text, in order.
+/// Returns each use of a bucket as (bucket, index of the text), in ascending order.
 pub fn uses(texts: &[KeptNgrams]) -> Vec<(u32, u32)> {
     let uses =
         texts.iter().zip(0u32..).flat_map(|(text, index)| text.buckets.iter().map(move |&bucket| (bucket, index)));
     let mut uses: Vec<(u32, u32)> = uses.collect();
-    // Each row's gradient is a sum in the order of the texts.
+    // The order makes the gradient of each row a sum in the order of the texts.
     uses.sort_unstable();
     uses
 }

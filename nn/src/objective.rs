@@ -11,29 +11,31 @@ pub enum Objective {
     Classes(Classes),
     /// Cross entropy of the next token after every step.
     NextToken,
-    /// Mean squared error. Targets that are NaN do not count.
+    /// Mean squared error over the targets of a sequence. A target that is NaN contributes 0.
     Values,
 }
 
 /// Settings of [`Objective::Classes`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classes {
-    /// Label smoothing: the part of the target probability that is spread over all labels.
+    /// Label smoothing: the part of the target probability that is spread equally over all labels, 0 to 1.
     pub smoothing: f64,
-    /// The weight of an example of each label; the mean over the training set is 1.
+    /// The factor of the loss of an example, for each label. The mean over the training set is 1.
     pub weights: Vec<f64>,
-    /// The part of the target probability that the teachers' probabilities have, where a sample has them.
+    /// The weight of the teachers' probabilities in the target, 0 to 1, for samples that have such probabilities. The
+    /// weight of the smoothed label is 1 − `teacher_weight`.
     pub teacher_weight: f64,
 }
 
 impl Classes {
-    /// Equal weights for all examples.
+    /// Returns settings with equal weights for all examples and without teachers.
     pub fn plain(labels: usize, smoothing: f64) -> Self {
         Classes { smoothing, weights: vec![1.0; labels], teacher_weight: 0.0 }
     }
 
-    /// Equal total weight for all labels: an example weighs N / (labels · examples of its label), as scikit-learn's
-    /// `class_weight="balanced"`. `counts`: number of examples of each label.
+    /// Returns settings with an equal total weight for each label that has examples, without teachers: the weight of an
+    /// example is N / (labels with examples · examples of its label), as with scikit-learn's `class_weight="balanced"`.
+    /// `counts`: the number of examples of each label.
     pub fn balanced(counts: &[usize], smoothing: f64) -> Self {
         let present = counts.iter().filter(|count| **count > 0).count();
         let total: usize = counts.iter().sum();
@@ -61,15 +63,15 @@ pub enum Targets {
     },
 }
 
-/// A row without a target in [`Targets::Classes`]`::labels`.
+/// The mark of a row without a target in [`Targets::Classes`].
 const NO_CLASS: usize = NO_TOKEN as usize;
 
 /// The loss of a batch and its gradient.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loss {
-    /// Sum of the losses of all rows.
+    /// Sum of the losses of all rows that have a target.
     pub total: f64,
-    /// Number of rows whose largest output is that of the target; 0 for [`Objective::Values`].
+    /// Number of rows whose most probable class is the target; 0 for [`Objective::Values`].
     pub correct: usize,
     /// Gradient of `total` · `share` with respect to the outputs: `[rows, outputs]`.
     pub gradient: Vec<f32>,
@@ -86,8 +88,11 @@ impl Objective {
         !matches!(self, Objective::Values)
     }
 
-    /// Arranges the targets of `samples`, one for each sequence in the caller's order, in the order of the outputs'
-    /// rows.
+    /// Arranges the targets of `samples` in the order of the rows of the outputs. `samples`: one for each sequence of
+    /// `layout`, in the caller's order.
+    ///
+    /// # Panics
+    /// Panics if a sample has a target of another task.
     pub fn targets(&self, samples: &[&Sample], layout: &PackedLayout) -> Targets {
         if self.every_step() {
             let tokens: Vec<&[u32]> = samples
@@ -123,7 +128,11 @@ impl Objective {
         }
     }
 
-    /// Computes the loss of `outputs`, `[rows, outputs]`. `share`: the factor of the gradient, 1 / rows of the batch.
+    /// Computes the loss of `outputs`, `[rows, outputs]`. `share`: the factor of the gradient, 1 / number of targets
+    /// for the gradient of the mean loss. A classifier with a single output per row is binary.
+    ///
+    /// # Panics
+    /// Panics if `targets` are those of another objective.
     pub fn loss(&self, outputs: &[f32], targets: &Targets, share: f64) -> Loss {
         match (self, targets) {
             (Objective::Classes(classes), Targets::Classes { labels, teacher }) if outputs.len() == labels.len() => {
@@ -141,12 +150,13 @@ impl Objective {
     }
 }
 
-/// The loss -Σ tₖ·ln softmax(z)ₖ; its gradient is w·(softmax(z) - t). The target t is a·p + (1 - a)·s with s the
-/// smoothed label, p the probabilities of `teacher` and a the weight of the teachers, or s if `teacher` is empty.
+/// Computes the loss −w·Σ tₖ·ln softmax(z)ₖ of each row, whose gradient is w·(softmax(z) − t), for outputs z and the
+/// weight w of the row's label. The target t is (1 − a)·s + a·p with the smoothed label s, the probabilities p of
+/// `teacher` and the weight a of the teachers; t is s if `teacher` is empty.
 fn cross_entropy(outputs: &[f32], labels: &[usize], teacher: &[f32], classes: &Classes, share: f64) -> Loss {
     let width = outputs.len().checked_div(labels.len()).unwrap_or(0).max(1);
     let teacher_weight = if teacher.is_empty() { 0.0 } else { classes.teacher_weight };
-    let of_label = (1.0 - teacher_weight) * (1.0 - classes.smoothing);
+    let label_share = (1.0 - teacher_weight) * (1.0 - classes.smoothing);
     let spread = (1.0 - teacher_weight) * classes.smoothing / width as f64;
     let mut loss = Loss { total: 0.0, correct: 0, gradient: vec![0.0; outputs.len()] };
     let rows = outputs.chunks_exact(width).zip(loss.gradient.chunks_exact_mut(width));
@@ -162,7 +172,7 @@ fn cross_entropy(outputs: &[f32], labels: &[usize], teacher: &[f32], classes: &C
             sum += f64::from(*p);
         }
         let weight = classes.weights.get(label).copied().unwrap_or(1.0);
-        let mut row_loss = sum.ln() + f64::from(max) - of_label * f64::from(row[label]);
+        let mut row_loss = sum.ln() + f64::from(max) - label_share * f64::from(row[label]);
         if spread > 0.0 {
             row_loss -= spread * row.iter().map(|&z| f64::from(z)).sum::<f64>();
         }
@@ -171,7 +181,7 @@ fn cross_entropy(outputs: &[f32], labels: &[usize], teacher: &[f32], classes: &C
         for p in gradient.iter_mut() {
             *p = *p * scale - target;
         }
-        gradient[label] -= (share * weight * of_label) as f32;
+        gradient[label] -= (share * weight * label_share) as f32;
         if teacher_weight > 0.0 {
             let probabilities = &teacher[index * width..][..width];
             let scale = (share * weight * teacher_weight) as f32;
@@ -186,8 +196,8 @@ fn cross_entropy(outputs: &[f32], labels: &[usize], teacher: &[f32], classes: &C
     loss
 }
 
-/// The loss ln(1 + e^z) - t·z with t the target probability of label 1, mixed as in [`cross_entropy`]; its gradient is
-/// w·(σ(z) - t).
+/// Computes the loss w·(ln(1 + e^z) − t·z) of each row, whose gradient is w·(σ(z) − t), for the output z. The target
+/// probability t of label 1 is mixed as in [`cross_entropy`].
 fn binary(outputs: &[f32], labels: &[usize], teacher: &[f32], classes: &Classes, share: f64) -> Loss {
     let mut loss = Loss { total: 0.0, correct: 0, gradient: vec![0.0; outputs.len()] };
     for (index, ((&output, gradient), &label)) in outputs.iter().zip(&mut loss.gradient).zip(labels).enumerate() {
@@ -203,7 +213,8 @@ fn binary(outputs: &[f32], labels: &[usize], teacher: &[f32], classes: &Classes,
     loss
 }
 
-/// Σ (y - t)² / width over the targets of a row; a missing target contributes 0.
+/// Computes the loss Σ (y − t)² / width of each row, for outputs y and targets t, `[rows, width]`; a missing target
+/// contributes 0.
 fn squared(outputs: &[f32], values: &[f32], width: usize, share: f64) -> Loss {
     let mut loss = Loss { total: 0.0, correct: 0, gradient: vec![0.0; outputs.len()] };
     for ((&y, &t), gradient) in outputs.iter().zip(values).zip(&mut loss.gradient) {

@@ -1,8 +1,8 @@
 //! The layers as operations that candle can differentiate.
 //!
-//! The order of the sums in candle's own products depends on the size of the batch, and the backward pass of its LSTM
-//! takes time quadratic in the length of a text. On the CPU these operations call the loops of [`mod@linear`] and
-//! [`recurrent`](mod@crate::recurrent) instead. On other devices they call [`candle_ops`].
+//! On the CPU the operations call the loops of [`mod@linear`] and [`recurrent`](mod@crate::recurrent), because the
+//! order of the sums in candle's own matrix product depends on the size of the batch, and the backward pass of candle's
+//! LSTM takes time quadratic in the length of a text. On other devices the operations call [`candle_ops`].
 
 use crate::buffer::Buffer;
 use crate::candle_ops;
@@ -23,10 +23,11 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
     if x.device().is_cpu() { x.apply_op3(weight, bias, LinearOp) } else { candle_ops::linear(x, weight, bias) }
 }
 
-/// Runs a recurrent layer.
+/// Runs a recurrent layer and returns its [`LayerOutput`].
 ///
 /// `x`: `[rows, input_size]`, or one row for each distinct token. `parameters`: the layer's W_ih, W_hh and
-/// [`Biases`](crate::recurrent::Biases), concatenated. The result can be differentiated once.
+/// [`Biases`](crate::recurrent::Biases), concatenated; they must equal the weights in `run.layer`. The result can be
+/// differentiated once.
 ///
 /// # Errors
 /// Fails if the tensors are not contiguous F32 or have the wrong shapes.
@@ -127,7 +128,7 @@ impl CustomOp2 for RecurrentOp {
             && (tokens.len() != layout.rows() || tokens.iter().any(|&token| token as usize >= rows))
         {
             candle_core::bail!(
-                "recurrent: {} tokens, expected {} tokens with rows of x below {rows}",
+                "recurrent: {} tokens, expected {} tokens, each the index of a row of x below {rows}",
                 tokens.len(),
                 layout.rows()
             );
@@ -159,7 +160,7 @@ impl CustomOp2 for RecurrentOp {
         let activations = self.activations.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some((cells, hidden)) = activations else {
             candle_core::bail!(
-                "recurrent: differentiated twice, expected once: the activations are no longer in memory"
+                "recurrent: differentiated twice, expected once: the first backward pass consumes the activations"
             );
         };
         let n = layer.hidden_size();

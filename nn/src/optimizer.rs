@@ -3,8 +3,8 @@
 //! Their steps are those of PyTorch's optimizers of the same names (test `every_step_is_pytorchs`).
 //!
 //! The table of an n-gram branch is updated sparsely: a step changes only the rows that its batch uses, and takes time
-//! in proportion to their number. Moments and weights of the other rows do not change, as in PyTorch's `SparseAdam`.
-//! Their running average does: see [`Optimizer::averaged`].
+//! in proportion to the number of these rows. Optimizer state and weights of the other rows do not change, as in
+//! PyTorch's `SparseAdam`. The running average of the other rows does change: see [`Optimizer::averaged`].
 
 mod rules;
 
@@ -13,7 +13,7 @@ use crate::weights::Weights;
 use pulp::{Arch, NullaryFnOnce};
 use rules::{AdamFactors, AdamW, Sgd, SgdWithMomentum, Update};
 
-/// The optimizer's algorithm.
+/// The algorithm of an optimizer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Method {
     /// Adam with decoupled weight decay, as `torch.optim.AdamW` with its default betas (0.9, 0.999) and epsilon (1e-8).
@@ -44,26 +44,28 @@ impl Method {
 pub struct Settings {
     /// The algorithm.
     pub method: Method,
-    /// Weight decay of matrices; biases do not decay.
+    /// Weight decay of parameters with two dimensions; biases do not decay.
     pub weight_decay: f32,
-    /// Clip the norm of all gradients together to this value; 0 disables clipping.
+    /// The value to which the norm of all gradients together is clipped; 0 disables clipping.
     pub clip_norm: f64,
-    /// Decay of the running average of the weights for each step; 0 disables averaging.
+    /// Decay of the running average of the weights in each step, 0 to 1; 0 disables averaging, so that the average
+    /// equals the weights.
     pub averaging: f64,
 }
 
-/// The smallest [`Optimizer::lag_factor`]. At a smaller one, the differences that it multiplies are multiplied out.
+/// The smallest [`Optimizer::lag_factor`]. If a step makes the factor smaller, all differences are multiplied by the
+/// factor and the factor is set to 1, which preserves the precision of the differences.
 pub const LEAST_LAG_FACTOR: f32 = 1e-4;
 
-/// The decay of the running average in step number `steps`, counted from 1.
+/// Returns the decay of the running average in step number `steps`, counted from 1. `averaging`: the setting.
 pub fn decay_of_average(averaging: f64, steps: i32) -> f32 {
-    // A shorter average for the first steps, so that it does not include the random initial weights.
+    // The decay rises from 0, so that the average of the first steps does not include the random initial weights.
     let steps = f64::from(steps);
     averaging.min((steps - 1.0) / (steps + 9.0)) as f32
 }
 
-/// The learning rate of Adam, corrected for the bias of the mean, and the correction of the root mean square, in step
-/// number `steps`, counted from 1.
+/// Returns the factors of Adam for step number `steps`, counted from 1: the learning rate divided by the bias
+/// correction of the mean, and the factor that corrects the bias of the root mean square. `rate`: the learning rate.
 pub fn adam_factors(steps: i32, rate: f64) -> (f32, f32) {
     let AdamFactors { rate, scale } = AdamFactors::new(steps, rate);
     (rate, scale)
@@ -75,7 +77,7 @@ pub struct Optimizer {
     settings: Settings,
     parameters: Vec<Parameter>,
     steps: i32,
-    /// The factor of the differences in the running average of the n-gram table.
+    /// See `Optimizer::averaged`.
     lag_factor: f32,
 }
 
@@ -83,14 +85,14 @@ pub struct Optimizer {
 struct Parameter {
     name: String,
     decays: bool,
-    /// Width of a row if the parameter is updated sparsely.
-    row: Option<usize>,
+    /// Width of a row of a parameter that is updated sparsely; `None` for other parameters.
+    row_width: Option<usize>,
     /// The optimizer state, in the order of [`Method::state_names`].
     states: Vec<Vec<f32>>,
 }
 
 impl Optimizer {
-    /// Creates an optimizer for the parameters `names`.
+    /// Creates an optimizer with a state of zeros for the parameters `names` of `weights`.
     pub fn new<S: AsRef<str>>(names: &[S], weights: &Weights, settings: Settings) -> Self {
         let parameters = names
             .iter()
@@ -99,20 +101,21 @@ impl Optimizer {
                 let zeros = vec![0.0; weights[name].data.len()];
                 let decays = weights[name].shape.len() > 1;
                 let states = settings.method.state_names().iter().map(|_| zeros.clone()).collect();
-                let row = (name == names::NGRAMS).then(|| weights[name].shape[1]);
-                Parameter { name: name.to_owned(), decays, row, states }
+                let row_width = (name == names::NGRAMS).then(|| weights[name].shape[1]);
+                Parameter { name: name.to_owned(), decays, row_width, states }
             })
             .collect();
         Optimizer { settings, parameters, steps: 0, lag_factor: 1.0 }
     }
 
-    /// Updates `weights` by one step with `gradients`, one for each parameter, and `average` with the new weights.
-    /// The gradient of the n-gram table has the rows `ngram_rows` only.
+    /// Updates `weights` by one step with the learning rate `rate`, and `average` with the new weights. `gradients`:
+    /// the flattened gradient of each parameter, in the order of the names of [`new`](Self::new). The gradient of the
+    /// n-gram table has the rows `ngram_rows` only.
     ///
-    /// `average` begins as a copy of the weights, but for the n-gram table, of which it begins as zeros: see
-    /// [`averaged`](Self::averaged).
+    /// Before the first step, `average` must be a copy of the weights, except for the n-gram table, whose `average`
+    /// must be zeros: see [`averaged`](Self::averaged).
     ///
-    /// Returns the norm of the gradients before clipping. If it is infinite or NaN, nothing is changed.
+    /// Returns the norm of the gradients before clipping. If the norm is infinite or NaN, nothing is changed.
     pub fn step(
         &mut self,
         weights: &mut Weights,
@@ -128,7 +131,7 @@ impl Optimizer {
         }
         let clip = if clip_norm > 0.0 && norm > clip_norm { clip_norm / norm } else { 1.0 } as f32;
         self.steps += 1;
-        let kept = decay_of_average(averaging, self.steps);
+        let average_decay = decay_of_average(averaging, self.steps);
         let adam = AdamFactors::new(self.steps, rate);
         for (parameter, gradient) in self.parameters.iter_mut().zip(gradients) {
             let decay = if parameter.decays { weight_decay } else { 0.0 };
@@ -136,24 +139,25 @@ impl Optimizer {
             let weights = &mut weights.get_mut(&parameter.name).data;
             let average = &mut average.get_mut(&parameter.name).data;
             let states = parameter.states.iter_mut().map(Vec::as_mut_slice);
-            let Some(width) = parameter.row else {
-                rule.apply(Update { weights, average, gradient, clip, kept }, states.collect());
+            let Some(width) = parameter.row_width else {
+                rule.apply(Update { weights, average, gradient, clip, average_decay }, states.collect());
                 continue;
             };
             let (mut new, mut states) = (vec![0.0; width], states.collect::<Vec<_>>());
             for (&row, gradient) in ngram_rows.iter().zip(gradient.chunks_exact(width)) {
                 let range = row as usize * width..(row as usize + 1) * width;
                 let old = weights[range.clone()].to_vec();
-                let update =
-                    Update { weights: &mut weights[range.clone()], average: &mut new, gradient, clip, kept: 0.0 };
+                // With a decay of 0, the step writes the new weights to `new`.
+                let weights = &mut weights[range.clone()];
+                let update = Update { weights, average: &mut new, gradient, clip, average_decay: 0.0 };
                 rule.apply(update, states.iter_mut().map(|state| &mut state[range.clone()]).collect());
-                if kept > 0.0 {
+                if average_decay > 0.0 {
                     let lags = average[range].iter_mut().zip(old.iter().zip(&new));
                     lags.for_each(|(lag, (old, new))| *lag += (old - new) / self.lag_factor);
                 }
             }
-            if kept > 0.0 {
-                self.lag_factor *= kept;
+            if average_decay > 0.0 {
+                self.lag_factor *= average_decay;
             }
             if self.lag_factor < LEAST_LAG_FACTOR {
                 average.iter_mut().for_each(|lag| *lag *= self.lag_factor);
@@ -163,22 +167,23 @@ impl Optimizer {
         norm
     }
 
-    /// The running averages of all weights, from the `average` that the steps have updated.
+    /// Returns the running averages of all weights. `average`: the arrays that [`step`](Self::step) has updated.
     ///
-    /// For the n-gram table, `average` holds the differences between average and weights, divided by a factor. Each
-    /// step multiplies all differences by the decay of the average, d, which is done in the factor alone; a row that
-    /// the step changes from w to w' gets the difference d · (average - w + w - w'). So the average of each row is
-    /// exact, and a step takes time for the rows that it changes.
+    /// For the n-gram table, `average` has the differences between the running average and the weights, divided by
+    /// [`lag_factor`](Self::lag_factor). Each step multiplies all differences by the decay of the average, d, by
+    /// changing only the factor; the difference of a row that the step changes from w to w' becomes d · (average − w +
+    /// w − w'). So the average of each row is exact, and a step takes time only for the rows that it changes.
     pub fn averaged(&self, weights: &Weights, average: &Weights) -> Weights {
         let mut averaged = average.clone();
-        for Parameter { name, .. } in self.parameters.iter().filter(|parameter| parameter.row.is_some()) {
+        for Parameter { name, .. } in self.parameters.iter().filter(|parameter| parameter.row_width.is_some()) {
             let values = averaged.get_mut(name).data.iter_mut().zip(&weights[name].data);
             values.for_each(|(value, weight)| *value = weight + self.lag_factor * *value);
         }
         averaged
     }
 
-    /// The factor of the differences in the running average of the n-gram table, to save a training.
+    /// The factor of the differences that `average` has for the n-gram table: see [`averaged`](Self::averaged). A
+    /// checkpoint stores it.
     pub fn lag_factor(&self) -> f32 {
         self.lag_factor
     }
@@ -211,7 +216,11 @@ impl Optimizer {
         })
     }
 
-    /// Restores one state of [`Method::state_names`] for all parameters. `values`: by the names of the parameters.
+    /// Restores one state of [`Method::state_names`] for all parameters. `values`: the state of each parameter, by the
+    /// name of the parameter.
+    ///
+    /// # Panics
+    /// Panics if the state of a parameter is missing or has the wrong length.
     pub fn restore(&mut self, state: &str, values: &Weights) {
         let names = self.settings.method.state_names();
         for parameter in &mut self.parameters {
@@ -233,7 +242,8 @@ struct Rule {
 }
 
 impl Rule {
-    /// Changes a parameter or a row of it. `states`: its optimizer state, in the order of [`Method::state_names`].
+    /// Updates a parameter or one of its rows. `states`: the optimizer state of the same values, in the order of
+    /// [`Method::state_names`].
     fn apply(self, update: Update<'_>, mut states: Vec<&mut [f32]>) {
         let Rule { method, adam, rate, decay } = self;
         match (method, states.as_mut_slice()) {
@@ -253,7 +263,7 @@ fn dispatch(update: impl NullaryFnOnce) {
     Arch::new().dispatch(update);
 }
 
-/// Sum of squares, in eight independent sums that the processor computes in parallel.
+/// Returns the sum of the squares, in eight independent sums that the processor computes in parallel.
 fn square_norm(values: &[f32]) -> f64 {
     let mut sums = [0.0f64; 8];
     let (chunks, rest) = values.as_chunks::<8>();

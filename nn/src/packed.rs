@@ -20,13 +20,14 @@ pub enum Direction {
 pub struct TimeStep {
     /// The rows of this step.
     pub rows: Range<usize>,
-    /// The rows of the step read before that have a successor: row r of `previous` is continued by row r of `rows`. The
-    /// remaining rows of `rows` are the first tokens that are read of their sequences.
+    /// The rows of the step that was read before this one, without those of sequences that end there: row r of `rows`
+    /// continues row r of `previous`. The remaining rows of `rows` are the first tokens that are read of their
+    /// sequences.
     pub previous: Range<usize>,
 }
 
 impl TimeStep {
-    /// The rows of this step that continue one of `previous`.
+    /// The rows of this step that continue a row of `previous`.
     pub fn continuing(&self) -> Range<usize> {
         self.rows.start..self.rows.start + self.previous.len()
     }
@@ -64,12 +65,13 @@ impl PackedLayout {
         PackedLayout { order, batch_sizes, offsets, lengths }
     }
 
-    /// The sequences by falling length: `order()[r]` is the caller's index of the sequence in row r of every step.
+    /// The sequences in order of decreasing length: `order()[r]` is the caller's index of the sequence in row r of
+    /// every step.
     pub fn order(&self) -> &[usize] {
         &self.order
     }
 
-    /// The number of sequences that have a token at each step; never rises.
+    /// The number of sequences that have a token at each step, in non-increasing order.
     pub fn batch_sizes(&self) -> &[usize] {
         &self.batch_sizes
     }
@@ -79,14 +81,14 @@ impl PackedLayout {
         self.offsets[self.batch_sizes.len()]
     }
 
-    /// The rows of one step.
+    /// The rows of step number `step` of the sequences, counted from 0.
     pub fn step(&self, step: usize) -> Range<usize> {
         self.offsets[step]..self.offsets[step + 1]
     }
 
     /// All time steps in the order in which a layer of this direction reads them.
     ///
-    /// In reverse each sequence begins at its own last token.
+    /// In the reverse direction each sequence begins at its last token.
     pub fn time_steps(&self, direction: Direction) -> impl DoubleEndedIterator<Item = TimeStep> + '_ {
         let steps = self.batch_sizes.len();
         (0..steps).map(move |index| {
@@ -101,7 +103,8 @@ impl PackedLayout {
         })
     }
 
-    /// Packs one item for each token: `[rows()]`.
+    /// Packs one item for each token: `[rows()]`. `sequences`: the items of each sequence, in the caller's order and
+    /// with the lengths of this layout.
     pub fn pack<T: Copy>(&self, sequences: &[&[T]]) -> Vec<T> {
         let mut packed = Vec::with_capacity(self.rows());
         for (step, &active) in self.batch_sizes.iter().enumerate() {

@@ -3,7 +3,7 @@
 use crate::architecture::{Merge, Pooling, Recurrent};
 use crate::packed::{Direction, PackedLayout};
 
-/// A reduction of the vectors of a sequence's tokens to one vector.
+/// A reduction over time: one vector from the vectors of a sequence's tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reduction {
     /// The vector of the token that a layer of this direction reads last.
@@ -59,8 +59,8 @@ impl Reduction {
         reduced
     }
 
-    /// Adds the gradient of `values`, `[rows, width]`, to `d_values`. `d_reduced`: the gradient of the result,
-    /// `[sequences, width]`.
+    /// Adds the gradient of `values` to `d_values`, `[rows, width]`. `d_reduced`: the gradient of the result of
+    /// [`forward`](Self::forward), `[sequences, width]`.
     pub fn backward(
         self,
         values: &[f32],
@@ -98,14 +98,15 @@ impl Reduction {
     }
 }
 
-/// For each sequence and each element of its vectors, the index in `values` where that element is largest, the first of
-/// equal ones: `[sequences with a token, width]`. Empty sequences, which are the last, have no row.
+/// Returns the index in `values` of the maximum over time, for each sequence and each column: `[sequences with a token,
+/// width]`. Of equal values the first counts; a NaN counts as the maximum. Empty sequences, which are the last ones,
+/// have no row in the result.
 pub fn argmax_over_time(values: &[f32], layout: &PackedLayout, width: usize) -> Vec<usize> {
     let sequences = layout.batch_sizes().first().copied().unwrap_or(0);
     let mut largest: Vec<usize> = (0..sequences * width).collect();
     for step in layout.time_steps(Direction::Forward) {
         for (largest, at) in largest.iter_mut().zip(step.rows.start * width..step.rows.end * width) {
-            // NaN counts as the maximum, so that it reaches the loss.
+            // NaN must reach the loss, which stops the training.
             if values[at] > values[*largest] || values[at].is_nan() {
                 *largest = at;
             }
@@ -116,7 +117,7 @@ pub fn argmax_over_time(values: &[f32], layout: &PackedLayout, width: usize) -> 
 
 /// Computes the input of the head, `[sequences, head_width]`, in the order of the layout.
 ///
-/// `states`: the hidden states of each direction of the last layer, `[rows, hidden_size]`.
+/// `states`: the hidden states of each direction of the last layer, `[directions][rows, hidden_size]`.
 pub fn head_input(states: &[&[f32]], recurrent: &Recurrent, layout: &PackedLayout, hidden_size: usize) -> Vec<f32> {
     if recurrent.pooling == Pooling::Last {
         let last: Vec<Vec<f32>> = states
@@ -137,7 +138,8 @@ pub fn head_input(states: &[&[f32]], recurrent: &Recurrent, layout: &PackedLayou
     }
 }
 
-/// Merges the states of a layer's directions: `[rows, hidden_size]`, or `[rows, 2 * hidden_size]` if concatenated.
+/// Merges the states of a layer's directions, each `[rows, hidden_size]`. Returns `[rows, hidden_size]`, or `[rows, 2 *
+/// hidden_size]` for [`Merge::Concat`]. The states of a single direction are returned unchanged.
 pub fn merge(states: &[&[f32]], merge: Merge, hidden_size: usize) -> Vec<f32> {
     let [forward, reverse] = states else { return states.concat() };
     let pairs = forward.iter().zip(*reverse);

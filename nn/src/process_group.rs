@@ -1,12 +1,13 @@
-//! The processes of a training that runs on several computers or cores, as in `torch.distributed`.
+//! The communication of the processes of one training, on one computer or several, as in `torch.distributed`.
 
 use std::fmt::Debug;
 
-/// Processes that run the same training in step, each with a number of its own, its rank.
+/// A group of processes that run the same training in lockstep.
 ///
-/// Every process calls the collective functions in the same order.
+/// A collective function returns when all processes have called it. Every process must call the collective functions in
+/// the same order.
 pub trait ProcessGroup: Debug + Sync {
-    /// The number of this process, from 0.
+    /// The number of this process in the group, from 0.
     fn rank(&self) -> usize;
 
     /// The number of processes, at least 1.
@@ -17,12 +18,12 @@ pub trait ProcessGroup: Debug + Sync {
         0
     }
 
-    /// Collective: passes bytes to all processes and returns those of all processes, by rank.
+    /// Collective: sends `bytes` to all processes and returns the bytes of all processes, in the order of their ranks.
     fn all_gather(&self, bytes: Vec<u8>) -> Vec<Vec<u8>>;
 
-    /// Collective: adds arrays of all processes in a fixed order, and returns the sums in every process. `parts` are
-    /// those of this process, each with arrays of these `sizes`. To 0 are added the parts of rank 0 in their order,
-    /// then those of rank 1, and so on.
+    /// Collective: adds the arrays of all processes and returns the sums, which are the same in every process. `parts`:
+    /// the summands of this process, each a list of arrays with the lengths `sizes`. Each sum starts at 0; the parts of
+    /// rank 0 are added first, in their order, then those of rank 1, and so on.
     fn sum_in_order(&self, parts: Vec<Vec<Vec<f32>>>, sizes: &[usize]) -> Vec<Vec<f32>>;
 
     /// Collective: returns true if `value` is true in any process.
@@ -33,7 +34,7 @@ pub trait ProcessGroup: Debug + Sync {
         self.all_gather(vec![value.into()]).iter().any(|bytes| bytes == &[1])
     }
 
-    /// Collective: returns the bytes of the process with rank 0.
+    /// Collective: returns the bytes of the process with rank 0. Those of the other processes are ignored.
     fn broadcast(&self, bytes: Vec<u8>) -> Vec<u8> {
         if self.world_size() == 1 {
             return bytes;
@@ -43,7 +44,7 @@ pub trait ProcessGroup: Debug + Sync {
     }
 }
 
-/// The group of a process that is alone.
+/// The group of a training that runs in a single process.
 #[derive(Clone, Copy, Debug)]
 pub struct OneProcess;
 

@@ -1,18 +1,18 @@
 //! The matrix product that all layers use.
 //!
-//! One kernel computes the forward pass, the backward pass and the weight gradients. The left matrix is read through
+//! The forward pass, the backward pass and the weight gradients use the same kernel. The left matrix is read through
 //! strides, so its transpose needs no copy; the right matrix is packed beforehand into [`Panels`]. Every element of the
 //! result is one chain of multiply-adds in the order of the inner dimension, so its bits do not depend on the number of
 //! rows.
 
 use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 
-/// Columns of a panel: four vectors of the widest instruction set.
+/// Columns of a panel: four vectors of 16 values, those of AVX-512.
 const WIDTH: usize = 64;
-/// The most rows of a tile, the part of the result that stays in registers.
+/// The largest number of rows of a tile, the part of the result that stays in registers.
 const TILE: usize = 6;
-/// Steps of the inner dimension between changes of panel. A panel of this depth takes 32 KiB, the size of a first-level
-/// cache.
+/// Steps of the inner dimension that are computed for one panel before the next panel. This part of a panel has 32 KiB,
+/// the size of a first-level cache.
 const CHUNK: usize = 128;
 
 /// The right matrix of a product, `[depth, columns]`, packed in panels of 64 columns. The last panel is padded with
@@ -47,12 +47,12 @@ impl Panels {
         panels
     }
 
-    /// A matrix of zeros whose rows [`set_row`](Self::set_row) sets.
+    /// A matrix of zeros, to be filled by [`set_row`](Self::set_row).
     pub fn zeros(depth: usize, columns: usize) -> Self {
         Panels { data: vec![0.0; columns.div_ceil(WIDTH) * depth * WIDTH], depth, columns }
     }
 
-    /// Changes the number of rows to `depth`. Their values are unspecified until they are set.
+    /// Changes the number of rows to `depth`. The values of all rows are unspecified until they are set.
     pub fn resize(&mut self, depth: usize) {
         self.depth = depth;
         self.data.resize(self.columns.div_ceil(WIDTH) * depth * WIDTH, 0.0);
@@ -63,7 +63,7 @@ impl Panels {
         self.columns
     }
 
-    /// Sets row `k`, which is below `depth`. `row`: `[columns]`.
+    /// Sets row `k`, which must be less than the number of rows. `row`: `[columns]`.
     pub fn set_row(&mut self, k: usize, row: &[f32]) {
         debug_assert_eq!(row.len(), self.columns);
         for (panel, part) in row.chunks(WIDTH).enumerate() {
@@ -83,12 +83,12 @@ pub struct LeftMatrix<'a> {
 }
 
 impl<'a> LeftMatrix<'a> {
-    /// A view of `data`, `[rows, depth]`, row-major, its rows `stride` values apart.
+    /// A view of `data`: `[rows, depth]`, row-major, with rows `stride` values apart.
     pub fn rows(data: &'a [f32], stride: usize) -> Self {
         LeftMatrix { data, stride, transposed: false }
     }
 
-    /// The transpose of `data`, `[depth, rows]`, row-major, its rows `stride` values apart.
+    /// A view of the transpose of `data`: `[depth, rows]`, row-major, with rows `stride` values apart.
     pub fn transposed(data: &'a [f32], stride: usize) -> Self {
         LeftMatrix { data, stride, transposed: true }
     }
@@ -97,7 +97,7 @@ impl<'a> LeftMatrix<'a> {
 /// Computes `out += left * right`. `out`: `[rows, columns]`, row-major.
 ///
 /// # Panics
-/// Panics if `left` holds fewer than `out.len() / columns` rows of `right`'s depth.
+/// Panics if `left` has fewer than `out.len() / columns` rows, or its rows are shorter than the depth of `right`.
 pub fn add_product(out: &mut [f32], left: LeftMatrix<'_>, right: &Panels) {
     if right.columns > 0 {
         debug_assert_eq!(out.len() % right.columns, 0);
@@ -108,7 +108,7 @@ pub fn add_product(out: &mut [f32], left: LeftMatrix<'_>, right: &Panels) {
 /// Computes `out += left * right` like [`add_product`], for `rows` rows of `out` that are `stride` values apart.
 ///
 /// # Panics
-/// Panics if `out` or `left` holds fewer rows.
+/// Panics if `out` or `left` has fewer than `rows` rows.
 pub fn add_product_strided(out: &mut [f32], stride: usize, rows: usize, left: LeftMatrix<'_>, right: &Panels) {
     if right.columns > 0 && right.depth > 0 && rows > 0 {
         Arch::new().dispatch(AddProduct { out, stride, rows, left, right });
@@ -119,7 +119,7 @@ pub fn add_product_strided(out: &mut [f32], stride: usize, rows: usize, left: Le
 /// values apart.
 ///
 /// # Panics
-/// Panics if `to` has fewer rows than `row` asks for.
+/// Panics if `row` returns a row that `to` does not have.
 pub fn add_rows(to: &mut [f32], from: &[f32], stride: usize, width: usize, row: impl Fn(usize) -> usize) {
     Arch::new().dispatch(AddRows { to, from, stride, width, row });
 }
@@ -159,7 +159,7 @@ impl WithSimd for AddProduct<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // Compiled once for each layout, so that the inner loop needs neither a test nor a multiplication per element.
+        // The constant parameter compiles the loop once for each layout, so that it needs no test for each element.
         if self.left.transposed { self.add::<S, true>(simd) } else { self.add::<S, false>(simd) }
     }
 }
@@ -208,6 +208,7 @@ struct Shape {
     stride: usize,
     /// Columns of the panel without padding.
     width: usize,
+    /// Distance between rows of the left matrix.
     left_stride: usize,
     /// Steps of the inner dimension.
     steps: usize,

@@ -1,11 +1,11 @@
 //! A recurrent layer over packed sequences, forward and backward.
 //!
 //! The input projection x·W_ihᵀ + b is one matrix product. If x holds the embeddings of a batch's distinct tokens, each
-//! of them is projected once. The recurrent half of the gates is computed step by step, in either direction. The
+//! distinct token is projected once. The recurrent half of the gates is computed step by step, in either direction. The
 //! forward pass keeps the activations, and the backward pass reads each of them once, so time and memory are linear in
 //! the number of tokens.
 //!
-//! The loops over time and the gradients of the weights are the same for all cells and are written here. The
+//! This module has the loops over time and the gradients of the weights, which are the same for all cells. The
 //! element-wise arithmetic of each cell is in [`lstm`](crate::lstm), [`gru`](crate::gru) and [`rnn`](crate::rnn).
 
 use crate::architecture::{Cell, LayerNames};
@@ -21,7 +21,8 @@ use crate::rnn::{Nonlinearity, Rnn};
 use crate::weights::Weights;
 use std::sync::Arc;
 
-/// Tokens after which the gradient of W_hh is updated. Their values are then still in the cache.
+/// The backward pass updates the gradient of W_hh after this many rows or a few more, while their values are still in
+/// the cache.
 const CHUNK: usize = 96;
 
 /// The biases of a layer in the form that the arithmetic uses.
@@ -29,12 +30,12 @@ const CHUNK: usize = 96;
 pub struct Biases {
     /// The bias of the input projection, `[gates * hidden_size]`: b_ih + b_hh, but only b_in for a GRU's gate n.
     pub input: Vec<f32>,
-    /// The bias b_hn of a GRU, `[hidden_size]`, to which the reset gate applies; empty for other cells.
+    /// The bias b_hn of a GRU, `[hidden_size]`, which the reset gate multiplies; empty for other cells.
     pub b_hn: Vec<f32>,
 }
 
 impl Biases {
-    /// Combines PyTorch's `bias_ih` and `bias_hh`, each `[gates * hidden_size]`. Without `bias_hh` it counts as 0.
+    /// Combines PyTorch's `bias_ih` and `bias_hh`, each `[gates * hidden_size]`. A `bias_hh` of `None` counts as 0.
     pub fn new(cell: Cell, bias_ih: &[f32], bias_hh: Option<&[f32]>) -> Self {
         let shared = if cell == Cell::Gru { bias_ih.len() / 3 * 2 } else { bias_ih.len() };
         let Some(bias_hh) = bias_hh else {
@@ -45,7 +46,7 @@ impl Biases {
         Biases { input, b_hn: bias_hh[shared..].to_vec() }
     }
 
-    /// The biases of the layer whose parameters have these names.
+    /// Combines the biases of the layer whose parameters have these names in `weights`.
     pub fn of_layer(cell: Cell, weights: &Weights, names: &LayerNames) -> Self {
         let bias_hh = names.b_hh.as_ref().map(|name| weights[name].data.as_slice());
         Biases::new(cell, &weights[&names.b_ih].data, bias_hh)
@@ -86,7 +87,8 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// `w_ih`: `[gates * hidden_size, input_size]`; `w_hh`: `[gates * hidden_size, hidden_size]`, row-major.
+    /// Packs the weights. `w_ih`: `[gates * hidden_size, input_size]`; `w_hh`: `[gates * hidden_size, hidden_size]`;
+    /// both row-major.
     pub fn new(cell: Cell, direction: Direction, w_ih: &[f32], w_hh: &[f32], biases: &Biases) -> Self {
         let width = biases.input.len();
         let hidden_size = width / cell.gates();
@@ -100,8 +102,8 @@ impl Layer {
         }
     }
 
-    /// Computes both halves of the pre-activations of one step: the input projection and W_hh·h (+ b_hn of a GRU), each
-    /// `[rows, gates * hidden_size]`.
+    /// Computes both halves of the pre-activations of one step: the input projection and W_hh·h, to which a GRU adds
+    /// b_hn, each `[rows, gates * hidden_size]`.
     ///
     /// `x`: `[rows, input_size]`; `hidden`: `[rows, hidden_size]`.
     pub fn halves_of_step(&self, x: &[f32], hidden: &[f32]) -> (Vec<f32>, Vec<f32>) {
@@ -166,7 +168,8 @@ impl Layer {
         (self.run_cells(cells.as_mut(), x, tokens, layout), cells)
     }
 
-    /// Runs the layer as [`forward`](Self::forward) does, with cells made by the caller.
+    /// Runs the layer as [`forward`](Self::forward) does, with cells that the caller created for the same layout.
+    /// Returns the hidden states, `[rows, hidden_size]`.
     pub fn run_cells(
         &self,
         cells: &mut dyn CellBatch,
@@ -191,7 +194,7 @@ impl Layer {
     }
 }
 
-/// A run of a layer over a batch, for [`ops::recurrent`](crate::ops::recurrent).
+/// A layer, the batch that it reads and the output that it returns, for [`ops::recurrent`](crate::ops::recurrent).
 #[derive(Clone, Debug)]
 pub struct LayerRun {
     /// The layer.
@@ -200,11 +203,11 @@ pub struct LayerRun {
     pub layout: Arc<PackedLayout>,
     /// The row of x for each token, `[rows]`; `None` if x has one row for each token.
     pub tokens: Option<Arc<[u32]>>,
-    /// The part of the hidden states that the run returns.
+    /// The output that [`ops::recurrent`](crate::ops::recurrent) returns.
     pub output: LayerOutput,
 }
 
-/// The part of a layer's hidden states that a run returns.
+/// The output of a layer: its hidden states or reductions of them.
 #[derive(Clone, Debug)]
 pub enum LayerOutput {
     /// All states: `[rows, hidden_size]`.
@@ -216,7 +219,7 @@ pub enum LayerOutput {
 /// The gradients of a layer.
 #[derive(Debug)]
 pub struct Gradients {
-    /// The gradient of the `x` that [`Layer::forward`] was given.
+    /// The gradient of the `x` of [`Layer::forward`], with the same shape.
     pub x: Vec<f32>,
     /// The gradients of W_ih, W_hh, [`Biases::input`] and [`Biases::b_hn`], concatenated.
     pub parameters: Vec<f32>,
@@ -236,10 +239,10 @@ pub struct Forward<'a> {
 }
 
 impl Layer {
-    /// Back-propagation through time from the gradient of the hidden states, `d_hidden`: `[rows, hidden_size]`, which
-    /// is overwritten.
+    /// Computes the gradients by back-propagation through time.
     ///
-    /// `parameters`: the layer's W_ih, W_hh and biases, concatenated.
+    /// `cells`: those that [`forward`](Self::forward) returned; `d_hidden`: the gradient of the hidden states, `[rows,
+    /// hidden_size]`, which is overwritten; `parameters`: the layer's W_ih, W_hh and [`Biases`], concatenated.
     pub fn backward(
         &self,
         mut cells: Box<dyn CellBatch>,
@@ -280,11 +283,11 @@ impl Layer {
     }
 }
 
-/// Sums over all tokens that the backward pass updates chunk by chunk.
+/// Gradients that are sums over all tokens. The backward pass updates them after each chunk of [`CHUNK`] rows.
 struct WeightGradients {
-    /// The steps that are not yet in the sums. Their rows are contiguous.
+    /// The steps of the current chunk, which are not yet in the sums. Their rows are contiguous.
     pending: Vec<TimeStep>,
-    /// The hidden state before each token of the chunk; zero for a first token.
+    /// The hidden state before each token of the chunk, `[rows of the chunk, hidden_size]`; zero for a first token.
     previous: Panels,
     /// A row of zeros, `[hidden_size]`.
     zero: Vec<f32>,
@@ -295,6 +298,7 @@ struct WeightGradients {
 }
 
 impl WeightGradients {
+    /// Adds the pending steps to the sums.
     fn add_pending(&mut self, cells: &mut dyn CellBatch, hidden: &[f32], tokens: Option<&[u32]>) {
         let n = self.zero.len();
         let start = self.pending.iter().map(|step| step.rows.start).min().unwrap_or(0);

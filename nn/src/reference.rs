@@ -4,7 +4,7 @@ use crate::architecture::{Architecture, Cell, Merge, Pooling, names};
 use crate::packed::Direction;
 use crate::weights::{Array, Weights};
 
-/// Weights for tests: pseudo-random numbers in -0.5 … 0.5, the same in every call.
+/// Returns weights for tests: pseudo-random numbers in −0.5 … 0.5, the same in every call.
 pub fn weights(architecture: &Architecture) -> Weights {
     let mut weights = Weights::default();
     let mut state = 1u32;
@@ -23,7 +23,7 @@ pub fn weights(architecture: &Architecture) -> Weights {
 /// Computes the hidden states of one sequence, `[tokens][hidden_size]`, by the formulas in PyTorch's documentation.
 ///
 /// `gates`: the input projection, `[tokens][gates * hidden_size]`; `w_hh`: `[gates * hidden_size, hidden_size]`;
-/// `b_hn`: `[hidden_size]`, used by a GRU only.
+/// `b_hn`: `[hidden_size]`, used by a GRU only; `n`: hidden_size.
 pub fn plain(
     cell: Cell,
     gates: &[Vec<f64>],
@@ -59,9 +59,10 @@ pub fn plain(
     all
 }
 
-/// Computes the logits of a text with a whole network in f64.
+/// Computes the logits of a text, `[outputs]`, with a whole network in f64.
 ///
-/// `parameter`: returns a parameter by its PyTorch name, row-major; `ngrams`: the buckets of the text's n-grams.
+/// `parameter`: returns a parameter by its PyTorch name, row-major; `ids`: the tokens; `ngrams`: the buckets of the
+/// text's n-grams.
 pub fn logits<'a>(
     parameter: impl Fn(&str) -> &'a [f64],
     architecture: &Architecture,
@@ -79,15 +80,15 @@ pub fn logits<'a>(
     head(&parameter, architecture, [pooled(&parameter, architecture, x), sums].concat())
 }
 
-/// Computes the outputs for a sequence with a whole network in f64.
+/// Computes the outputs for a sequence, `[outputs]`, with a whole network in f64 that has no n-gram branch.
 ///
-/// `parameter`: returns a parameter by its PyTorch name, row-major; `x`: `[steps][width]`.
+/// `parameter`: returns a parameter by its PyTorch name, row-major; `x`: the input of the first layer,
+/// `[steps][width]`.
 pub fn outputs<'a>(parameter: impl Fn(&str) -> &'a [f64], architecture: &Architecture, x: Vec<Vec<f64>>) -> Vec<f64> {
     head(&parameter, architecture, pooled(&parameter, architecture, x))
 }
 
-/// Computes the pooled states of a sequence, the input of the head without an n-gram branch; nothing without recurrent
-/// layers.
+/// Computes the pooled states of a sequence, the recurrent part of the head's input; empty without recurrent layers.
 fn pooled<'a>(parameter: &impl Fn(&str) -> &'a [f64], architecture: &Architecture, mut x: Vec<Vec<f64>>) -> Vec<f64> {
     if !architecture.is_recurrent() {
         return Vec::new();

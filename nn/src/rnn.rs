@@ -59,8 +59,8 @@ impl CellBatch for Rnn {
     }
 }
 
-/// The forward pass of one time step. `sums`: rows `stride` apart, `[rows, hidden_size]`; `hidden`: output, `[rows,
-/// hidden_size]`.
+/// The forward pass of one time step. `sums`: pre-activations, `[rows, hidden_size]`, whose rows are `stride` values
+/// apart; `hidden`: output, `[rows, hidden_size]`.
 struct Forward<'a> {
     nonlinearity: Nonlinearity,
     sums: &'a [f32],
@@ -93,8 +93,8 @@ impl WithSimd for Forward<'_> {
     }
 }
 
-/// The backward pass of one time step. `d_sums`: output, rows `stride` apart; `hidden`, `d_hidden`: `[rows,
-/// hidden_size]`.
+/// The backward pass of one time step. `d_sums`: output, `[rows, hidden_size]`, whose rows are `stride` values apart;
+/// `hidden`, `d_hidden`: `[rows, hidden_size]`.
 struct Backward<'a> {
     nonlinearity: Nonlinearity,
     d_sums: &'a mut [f32],

@@ -71,10 +71,10 @@ impl Steps {
     }
 }
 
-/// The id of UNK, which replaces dropped words and words that are not in the vocabulary.
+/// The id of UNK, which replaces tokens that are not in the vocabulary and tokens that word dropout selects.
 pub const UNK: u32 = 1;
 
-/// A step without a target in [`Target::Tokens`].
+/// The mark of a step without a target in [`Target::Tokens`].
 pub const NO_TOKEN: u32 = u32::MAX;
 
 /// The target of a sequence.
@@ -89,7 +89,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// Number of targets that have a loss.
+    /// Number of targets that have a loss: one for a label or for numbers, one for each token but [`NO_TOKEN`].
     pub fn count(&self) -> usize {
         match self {
             Target::Tokens(tokens) => tokens.iter().filter(|token| **token != NO_TOKEN).count(),
@@ -103,8 +103,8 @@ impl Target {
 pub struct Sample {
     /// The input of the recurrent layers.
     pub steps: Steps,
-    /// The buckets of the text's n-grams, in the order of their ends in the text; an n-gram that occurs twice is in it
-    /// twice. Empty without an n-gram branch. Truncating `steps` does not change it.
+    /// The buckets of the text's n-grams, in the order in which the n-grams end in the text; an n-gram that occurs
+    /// twice has two entries. Empty without an n-gram branch. Truncating `steps` does not change this list.
     pub ngrams: Vec<u32>,
     /// The expected output.
     pub target: Target,

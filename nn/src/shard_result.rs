@@ -5,10 +5,10 @@ use crate::process_group::ProcessGroup;
 use bytemuck::{AnyBitPattern, NoUninit};
 use candle_core::{Error, Result};
 
-/// The gradients of one shard.
+/// The gradients and the loss of one shard.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct ShardResult {
-    /// The distinct tokens; empty if the network embeds none.
+    /// The ids of the tokens that the shard embeds; empty if the network reads values or has no recurrent layers.
     pub ids: Vec<u32>,
     /// The gradients of their embeddings: `[ids, embedding_dim]`.
     pub d_x: Vec<f32>,
@@ -17,9 +17,9 @@ pub(crate) struct ShardResult {
     pub dense: Vec<Vec<f32>>,
     /// The n-grams of each text; empty without an n-gram branch.
     pub kept: Vec<KeptNgrams>,
-    /// The gradients of their sums: `[texts, rank]`.
+    /// The gradients of the texts' n-gram sums: `[texts, rank]`.
     pub d_sums: Vec<f32>,
-    /// Sum of the losses of all targets.
+    /// Sum of the losses of all targets of the shard.
     pub loss: f64,
     /// Number of correct predictions.
     pub correct: usize,
@@ -40,7 +40,7 @@ impl ShardResult {
         }
     }
 
-    /// Takes a result from the beginning of a message. Returns `None` if the message is too short.
+    /// Takes a result from the beginning of a message. Returns `None` if the message is malformed.
     fn read(message: &mut &[u8]) -> Option<Self> {
         let loss = *take(message)?.first()?;
         let [correct, kept] = take::<u64>(message)?.try_into().ok()?;
@@ -64,7 +64,7 @@ fn put<T: NoUninit>(message: &mut Vec<u8>, values: &[T]) {
     message.extend_from_slice(bytemuck::cast_slice(values));
 }
 
-/// Takes an array from the beginning of a message.
+/// Takes an array that [`put`] wrote from the beginning of a message. Returns `None` if the message is malformed.
 fn take<T: NoUninit + AnyBitPattern>(message: &mut &[u8]) -> Option<Vec<T>> {
     let (length, rest) = message.split_first_chunk()?;
     let (values, rest) = rest.split_at_checked(usize::try_from(u64::from_ne_bytes(*length)).ok()?)?;
@@ -72,8 +72,8 @@ fn take<T: NoUninit + AnyBitPattern>(message: &mut &[u8]) -> Option<Vec<T>> {
     values.len().is_multiple_of(size_of::<T>()).then(|| bytemuck::allocation::pod_collect_to_vec(values))
 }
 
-/// Returns the shards of all processes in their order, without `dense`, and the sums of `dense`, whose arrays have
-/// these `sizes`. `own` are the shards of this process, which follow those of the processes of lower rank. Fails in
+/// Exchanges the results of the shards. Returns those of all processes in the order of the ranks, without `dense`, and
+/// the sums of `dense`. `own`: the results of this process; `sizes`: the lengths of the arrays of `dense`. Fails in
 /// every process if a shard failed in one.
 pub(crate) fn exchange(
     own: Result<Vec<ShardResult>>,
@@ -93,20 +93,20 @@ pub(crate) fn exchange(
         }
         Err(error) => put(&mut message, error.to_string().as_bytes()),
     }
-    let other_form = |rank: usize| {
-        Error::msg(format!("rank {rank} sent gradients of another form; run the same version of tern in all processes"))
+    let malformed = |rank: usize| {
+        Error::msg(format!("rank {rank} sent malformed gradients; run the same version of tern in all processes"))
     };
     let mut results = Vec::new();
     for (rank, message) in group.all_gather(message).iter().enumerate() {
         let mut message = message.as_slice();
-        let fault = take::<u8>(&mut message).ok_or_else(|| other_form(rank))?;
+        let fault = take::<u8>(&mut message).ok_or_else(|| malformed(rank))?;
         if !fault.is_empty() {
             return Err(own
                 .err()
                 .unwrap_or_else(|| Error::msg(format!("rank {rank}: {}", String::from_utf8_lossy(&fault)))));
         }
         while !message.is_empty() {
-            results.push(ShardResult::read(&mut message).ok_or_else(|| other_form(rank))?);
+            results.push(ShardResult::read(&mut message).ok_or_else(|| malformed(rank))?);
         }
     }
     let dense = own?.into_iter().map(|result| result.dense).collect();
@@ -186,7 +186,7 @@ mod tests {
         let whole = message(&[result(1.0)]);
         for end in 9..whole.len() {
             let error = exchange(Ok(Vec::new()), &[], &Second(whole[..end].to_vec())).unwrap_err().to_string();
-            assert!(error.contains("rank 0 sent gradients of another form"), "{end}: {error}");
+            assert!(error.contains("rank 0 sent malformed gradients"), "{end}: {error}");
         }
     }
 

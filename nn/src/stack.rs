@@ -23,7 +23,7 @@ pub struct Stack {
 #[derive(Debug)]
 struct Parameters {
     shape: LayerShape,
-    /// The layer for the CPU's loops and candle's operations; `None` for the kernels of [`gpu`](crate::gpu).
+    /// The layer for [`ops::recurrent`]; `None` for a stack that runs with the kernels of [`gpu`](crate::gpu).
     layer: Option<Arc<Layer>>,
     /// W_ih, W_hh and the [`Biases`], concatenated.
     flat: Tensor,
@@ -34,11 +34,12 @@ struct Parameters {
 pub struct StackInput<'a> {
     /// `[rows, input_size]`: one row for each step of the packed batch, or one for each distinct token.
     pub x: &'a Tensor,
-    /// For each step of the packed batch, the index of its row of x; `None` if x has one row for each step.
+    /// For each step of the packed batch, the index of its row of x; `None` if x has one row for each step. Unused with
+    /// `on_device`, which has this index itself.
     pub tokens: Option<&'a Arc<[u32]>>,
     /// The layout of the batch.
     pub layout: &'a Arc<PackedLayout>,
-    /// The layout on the device, for a stack of [`Stack::on_device`].
+    /// The layout on the device; required by a stack that [`Stack::on_device`] created.
     pub on_device: Option<&'a Arc<DeviceBatch>>,
 }
 
@@ -63,8 +64,8 @@ impl Stack {
         Ok(Stack { recurrent, layers: layers.collect::<Result<_>>()? })
     }
 
-    /// The layers of parameters on a device, to which candle passes the gradients. They run with the kernels of
-    /// [`gpu`](mod@crate::gpu). `parameter`: returns a parameter by its PyTorch name.
+    /// Creates the layers from tensors that are on a device; candle computes the gradients of these tensors. The layers
+    /// run with the kernels of [`gpu`](mod@crate::gpu). `parameter`: returns a parameter by its PyTorch name.
     pub fn on_device<'a>(recurrent: Recurrent, parameter: impl Fn(&str) -> &'a Tensor) -> Result<Self> {
         let cell = recurrent.cell;
         let layers = (0..recurrent.num_layers).map(|layer| {
@@ -100,7 +101,7 @@ impl Stack {
 
     /// Computes the hidden states of every layer and direction: `[layer][direction]`, each `[rows, hidden_size]`.
     ///
-    /// `between` is applied to the output of every layer but the last; it is where dropout goes.
+    /// `between` is applied to the output of every layer but the last, for dropout.
     pub fn forward(
         &self,
         input: StackInput<'_>,
@@ -139,14 +140,16 @@ impl Stack {
         if pooling == Pooling::Last || reductions.len() == 1 || !bidirectional {
             return merge(&parts, how);
         }
-        // Each direction has given its means and maxima; the head expects the means of both, then the maxima of both.
+        // `parts` has the means and maxima of each direction; the head expects the means of both directions, then the
+        // maxima of both.
         let n = parts[0].dim(1)? / reductions.len();
         let columns =
             (0..reductions.len()).flat_map(|index| parts.iter().map(move |part| part.narrow(1, index * n, n)));
         Tensor::cat(&columns.collect::<Result<Vec<_>>>()?, 1)?.contiguous()
     }
 
-    /// Runs all layers. `last_output` selects the output of each direction of the last layer.
+    /// Runs all layers and returns their outputs, `[layer][direction]`. `last_output` selects the output of each
+    /// direction of the last layer; all other layers return their hidden states.
     fn run(
         &self,
         input: StackInput<'_>,
@@ -177,8 +180,9 @@ impl Stack {
         Ok(outputs)
     }
 
-    /// Merges and pools the states of the last layer: the input of the head, `[sequences, head_width]` in the order of
-    /// the layout.
+    /// Merges and pools the states of the last layer. Returns the input of the head, `[sequences, head_width]` in the
+    /// order of the layout. `states`: those of each direction, `[rows, hidden_size]`; `on_device`: as in
+    /// [`StackInput`].
     pub fn head_input(
         &self,
         states: &[Tensor],
@@ -200,8 +204,8 @@ impl Stack {
         merge(&parts.collect::<Result<Vec<_>>>()?, Merge::Concat)
     }
 
-    /// Returns the gradients of PyTorch's parameters: weight_ih, weight_hh, bias_ih and, with two biases, bias_hh of
-    /// each layer and direction. A parameter that the loss does not depend on has a gradient of zero.
+    /// Returns the flattened gradients of PyTorch's parameters: weight_ih, weight_hh, bias_ih and, with two biases,
+    /// bias_hh of each layer and direction. A parameter that the loss does not depend on has a gradient of zero.
     pub fn gradients(&self, store: &GradStore) -> Result<Vec<Vec<f32>>> {
         let mut gradients = Vec::new();
         for Parameters { shape, flat, .. } in self.layers.iter().flatten() {

@@ -1,7 +1,7 @@
-//! Stepwise inference: a network that reads one token at a time and keeps its state in between.
+//! Stepwise inference: a network reads one token at a time, and a [`State`] holds the hidden states between steps.
 //!
-//! It serves texts without an end and texts that are being generated. Several texts can be read in parallel, one row
-//! each. The outputs agree with those of [`Network::logits`] except for rounding (test
+//! It is used for text generation and for texts that are too long to read at once. Several texts can be read in
+//! parallel, one in each row. The outputs agree with those of [`Network::logits`] except for rounding (test
 //! `steps_agree_with_the_whole_text`).
 
 use crate::activation::{sigmoid, tanh};
@@ -14,7 +14,7 @@ use crate::network::Network;
 pub struct State {
     /// `[layer][rows, hidden_size]`
     hidden: Vec<Vec<f32>>,
-    /// The cell states of an LSTM: `[layer][rows, hidden_size]`.
+    /// The cell states of an LSTM, zeros for other cells: `[layer][rows, hidden_size]`.
     cell: Vec<Vec<f32>>,
     rows: usize,
 }
@@ -32,8 +32,8 @@ impl Network {
         State { hidden: zeros.clone(), cell: zeros, rows }
     }
 
-    /// Reads one token of each text. Returns the last layer's states, `[rows, hidden_size]`, the input of
-    /// [`outputs_of_states`](Self::outputs_of_states).
+    /// Reads one token of each text and updates `state`. `ids`: `[rows]`. Returns the last layer's hidden states,
+    /// `[rows, hidden_size]`, which [`outputs_of_states`](Self::outputs_of_states) takes.
     pub fn step<'s>(&self, state: &'s mut State, ids: &[u32]) -> &'s [f32] {
         let _flush = Flush::denormals();
         debug_assert_eq!(ids.len(), state.rows);
@@ -60,7 +60,7 @@ impl Network {
 }
 
 /// Computes one step of one row. `x`, `s`: the input and the recurrent half of the pre-activations, `[gates * n]`; `h`,
-/// `c`: hidden and cell state, `[n]`, which are updated.
+/// `c`: the hidden and the cell state, `[n]`, which this function updates.
 fn step_row(cell: Cell, x: &[f32], s: &[f32], h: &mut [f32], c: &mut [f32]) {
     let n = h.len();
     let z = |gate: usize, u: usize| x[gate * n + u] + s[gate * n + u];

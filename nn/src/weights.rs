@@ -12,7 +12,7 @@ pub struct Array {
     pub data: Vec<f32>,
 }
 
-/// Why a set of weights does not fit an architecture.
+/// The reason why a set of weights does not fit an architecture.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum WeightsError {
     /// A parameter is missing.
@@ -20,7 +20,7 @@ pub enum WeightsError {
     Missing {
         /// Name of the parameter.
         name: String,
-        /// Its shape in the architecture.
+        /// The shape that the architecture requires.
         expected: Vec<usize>,
     },
     /// A parameter has the wrong shape.
@@ -28,13 +28,13 @@ pub enum WeightsError {
     Shape {
         /// Name of the parameter.
         name: String,
-        /// Its shape in the file.
+        /// The shape of the array.
         found: Vec<usize>,
-        /// Its shape in the architecture.
+        /// The shape that the architecture requires.
         expected: Vec<usize>,
     },
     /// The architecture has no parameter of this name.
-    #[error("tensor `{name}` has no place in this model; expected only {}", expected.join(", "))]
+    #[error("tensor `{name}` is not a parameter of this model; expected only {}", expected.join(", "))]
     Unknown {
         /// Name of the tensor.
         name: String,
@@ -48,7 +48,7 @@ pub enum WeightsError {
     NotFinite {
         /// Name of the tensor.
         name: String,
-        /// Index of the value.
+        /// Index of the value in the flattened array.
         index: usize,
         /// The value.
         value: f32,

@@ -1,17 +1,17 @@
-//! Errors and notes of the crates as Python gets them.
+//! The conversion of errors to Python exceptions, and of notes and warnings to Python's `logging`.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use tern_trainer::{api, cli};
 
-pyo3::create_exception!(tern, TernError, PyValueError, "A file, a value or data that Tern refuses.");
+pyo3::create_exception!(tern, TernError, PyValueError, "A file, an argument or data that Tern does not accept.");
 
-/// The Python exception for an error, with the text that the command `tern` prints.
+/// Returns the Python exception for an error, with the text that the command `tern` prints.
 pub fn failed(error: impl Into<anyhow::Error>) -> PyErr {
     TernError::new_err(cli::with_causes(&error.into()))
 }
 
-/// Passes notes and warnings to Python's `logging`, in place of stderr.
+/// Passes notes and warnings to the logger `tern` of Python's `logging` instead of stderr.
 pub fn log_to_python() {
     api::log_to(|line| {
         let (method, text) = match line.strip_prefix("warning: ") {

@@ -1,7 +1,7 @@
 //! The extension module of the Python package `tern`: a thin layer on `tern_trainer` and `tern_runtime`.
 //!
-//! `work` trains and writes files, `models` runs loaded models, `session` runs a device file step by step. Objects
-//! cross the border as JSON, arrays as the bytes of their 64-bit floats; `tern/*.py` makes dictionaries and arrays.
+//! `work` trains and writes files, `models` runs loaded models, `session` runs a device file step by step. Objects are
+//! passed as JSON, arrays as the bytes of 64-bit floats; `tern/*.py` converts them to dictionaries and arrays.
 
 mod errors;
 mod models;
@@ -20,7 +20,7 @@ use tern_trainer::cli;
 fn main(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
     py.detach(|| {
         let status = cli::run_from(arguments);
-        // The interpreter ends the process without the work that Rust does at its end.
+        // The interpreter ends the process without the clean-up of Rust, which would flush stdout.
         let _ = stdout().flush();
         status
     })

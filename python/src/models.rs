@@ -1,4 +1,4 @@
-//! Loaded models: a model directory, which runs in floats, or a device file, which runs in integers.
+//! The Python class `Model`: a model directory, which runs in floating point, or a device file, which runs in integers.
 
 use crate::errors::{TernError, failed, log_to_python};
 use crate::rows::rows_of;
@@ -27,8 +27,8 @@ pub struct Model {
     kind: Kind,
 }
 
-/// Logits in nats as the bytes of 64-bit floats, `[inputs, labels]`, and for each input true if the model answers: it
-/// knows a token of the text, and does not refuse.
+/// Logits in nats as the bytes of 64-bit floats, `[inputs, labels]`, and for each input true if the model answers: a
+/// text has a token of the vocabulary, and the model does not refuse to answer.
 type Answers<'py> = (Bound<'py, PyBytes>, Vec<bool>);
 
 #[pymethods]
@@ -46,13 +46,13 @@ impl Model {
         Ok(Model { kind: py.detach(|| open(&path)).map_err(failed)? })
     }
 
-    /// The content of `config.json`; for a device file, as far as the file holds it.
+    /// The content of `config.json`. For a device file, settings that the file does not store have their defaults.
     #[getter]
     fn config(&self) -> String {
         self.model().config().to_json()
     }
 
-    /// The bytes of scratch memory that a session on the device needs; none for a model directory.
+    /// The bytes of scratch memory that a session on the device needs; `None` for a model directory.
     #[getter]
     fn scratch_bytes(&self) -> Option<usize> {
         match &self.kind {
@@ -73,7 +73,7 @@ impl Model {
         Ok((self.model().vocabulary().encode(text), self.model().config().ngram_buckets(text)))
     }
 
-    /// Classifies texts.
+    /// Classifies texts. Returns their logits and, for each text, true if the model answers.
     fn classify<'py>(&self, py: Python<'py>, texts: Vec<String>) -> PyResult<Answers<'py>> {
         self.check_input(Input::Tokens)?;
         self.check_task(Task::Classify)?;
@@ -83,8 +83,9 @@ impl Model {
         Ok(answers(py, model.config(), known.zip(predictions.iter().map(|prediction| &prediction.logits))))
     }
 
-    /// Classifies sequences of numbers. `values`: the 64-bit floats of all sequences one after the other,
-    /// `[steps, channels]` each; NaN for a missing number. `lengths`: the steps of each sequence.
+    /// Classifies sequences of numbers; returns the same as `classify`. `values`: the bytes of the 64-bit floats of all
+    /// sequences, concatenated, `[steps, channels]` each; NaN for a missing number. `lengths`: the number of steps of
+    /// each sequence.
     fn classify_values<'py>(&self, py: Python<'py>, values: &[u8], lengths: Vec<usize>) -> PyResult<Answers<'py>> {
         self.check_input(Input::Values)?;
         self.check_task(Task::Classify)?;
@@ -138,7 +139,8 @@ impl Model {
         py.detach(evaluate).map(|output| output.json.to_string()).map_err(failed)
     }
 
-    /// Begins a session of a device file. A bidirectional model keeps at most `steps` tokens of a text.
+    /// Begins a session of a device file. `steps`: the number of tokens or steps that a bidirectional model has room
+    /// for. Fails for a model directory.
     fn session(&self, steps: usize) -> PyResult<Session> {
         match &self.kind {
             Kind::Device(file) => Ok(Session::new(Arc::clone(file), steps)),
@@ -173,7 +175,7 @@ impl Model {
     }
 }
 
-/// The answers for logits, each with true if the model knows anything of its input.
+/// Returns the answers for logits. The flag of each input: false if it is a text without a token of the vocabulary.
 fn answers<'py, 'l>(
     py: Python<'py>,
     config: &Config,

@@ -1,4 +1,4 @@
-//! A session of a device file: one text or one sequence of numbers, read in pieces.
+//! The Python class `Session`: a session of a device file, which reads one text or one sequence of numbers in pieces.
 
 use crate::errors::TernError;
 use crate::rows::rows_of;
@@ -31,7 +31,7 @@ type RuntimeSession<'s> = runtime::Session<'s>;
 pub struct Session(Running);
 
 impl Session {
-    /// Begins a session. A bidirectional model keeps at most `steps` tokens of a text.
+    /// Begins a session. `steps`: the number of tokens or steps that a bidirectional model has room for.
     pub fn new(file: Arc<DeviceFile>, steps: usize) -> Self {
         let scratch = MutBorrow::new(vec![0; file.scratch_len_for(steps)]);
         let memory = Memory { file, scratch };
@@ -41,7 +41,7 @@ impl Session {
 
 #[pymethods]
 impl Session {
-    /// Reads bytes of a text. A piece may end within a word or a character.
+    /// Reads a piece of a text in UTF-8. It may end within a word or a character.
     fn feed(&mut self, text: &[u8]) -> PyResult<()> {
         self.0.with_dependent_mut(|_, session| match session {
             runtime::Session::Text(session) => {
@@ -54,14 +54,14 @@ impl Session {
         })
     }
 
-    /// Reads steps of a sequence, as the 64-bit floats of `[steps, channels]`.
+    /// Reads steps of a sequence. `values`: the bytes of 64-bit floats, `[steps, channels]`, which must be finite.
     fn feed_values(&mut self, values: &[u8]) -> PyResult<()> {
         self.0.with_dependent_mut(|memory, session| match session {
             runtime::Session::Values(session) => {
                 let config = api::Model::config(&*memory.file);
                 let rows = rows_of(config, values);
                 if rows.iter().flatten().any(|number| !number.is_finite()) {
-                    let problem = "a number is missing or infinite; a session reads known numbers";
+                    let problem = "a number is missing or infinite, expected finite numbers";
                     return Err(TernError::new_err(problem));
                 }
                 let rows = normalise::normalise(&config.channels, rows.iter());
@@ -72,7 +72,7 @@ impl Session {
         })
     }
 
-    /// Ends a text: its last word is read.
+    /// Ends a text, which completes its last token. Does nothing for a model that reads numbers.
     fn finish(&mut self) {
         self.0.with_dependent_mut(|_, session| {
             if let runtime::Session::Text(session) = session {
@@ -81,7 +81,7 @@ impl Session {
         });
     }
 
-    /// The logits after the steps so far, in units of 2^-16 nats.
+    /// The logits after the tokens or steps so far, in Q16 (units of 2^-16 nats).
     fn logits(&mut self) -> Vec<i32> {
         self.0.with_dependent_mut(|_, session| session.logits().iter().collect())
     }
@@ -97,7 +97,7 @@ impl Session {
         self.0.with_dependent(|_, session| session.tokens())
     }
 
-    /// The number of these tokens that are not in the vocabulary.
+    /// The number of tokens so far that are not in the vocabulary; 0 for a model that reads numbers.
     #[getter]
     fn unknown(&self) -> u32 {
         self.0.with_dependent(|_, session| session.unknown())

@@ -1,4 +1,5 @@
-//! Trains, searches, exports, imports and reports by the functions of the commands.
+//! The Python functions that train, search, export, import and write reports: each calls the function behind the
+//! command of `tern` with the same purpose.
 
 use crate::errors::{failed, log_to_python};
 use pyo3::exceptions::PyRuntimeError;
@@ -17,15 +18,15 @@ use tern_trainer::api::{
 };
 use tern_trainer::recipe::Bits;
 
-/// The time between two looks for a signal.
+/// The time between two checks for a signal.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The JSON of the result, and the exception that a callback or Ctrl-C raised, which stopped the work. The exception
-/// comes with a result if a model was written all the same.
+/// The JSON of the result, and the exception that a callback or Ctrl-C raised, which stopped the work. Both are present
+/// if a model was written nevertheless.
 type Outcome = (Option<String>, Option<PyErr>);
 
-/// Runs `work` on a thread of its own. Meanwhile this thread calls `callback` with the JSON of each epoch or trial, and
-/// looks for Ctrl-C; either may raise an exception, which stops the work after the running batch.
+/// Runs `work` on a new thread. Meanwhile the calling thread calls `callback` with the JSON of each epoch or trial and
+/// checks for Ctrl-C. Both may raise an exception, which stops the work after the current batch.
 fn supervise(
     py: Python<'_>,
     callback: &Bound<'_, PyAny>,
@@ -66,24 +67,24 @@ fn supervise(
         // A stopped search may have no model to write.
         (Ok(Err(_)), Some(raised)) => Ok((None, Some(raised))),
         (Ok(Err(error)), None) => Err(failed(error)),
-        (Err(_), _) => Err(PyRuntimeError::new_err("a fault in Tern, printed above; please report it")),
+        (Err(_), _) => Err(PyRuntimeError::new_err("an internal error of Tern, printed above; please report it")),
     }
 }
 
-/// The settings of a recipe from the JSON of keyword arguments.
+/// Returns the settings of a recipe from keyword arguments, a JSON object.
 fn settings(json: &str) -> anyhow::Result<RecipeOptions> {
     let keys: Map<String, Value> = serde_json::from_str(json)?;
     Ok(RecipeOptions::from_keys(&keys)?)
 }
 
-/// The packing of a name.
+/// Returns the packing with a name.
 fn packing_named(name: &str) -> anyhow::Result<Packing> {
     Packing::from_name(name).ok_or_else(|| {
-        anyhow::anyhow!("packing is {name:?}, expected paired16 or interleaved4; leave it out for the best")
+        anyhow::anyhow!("packing is {name:?}, expected paired16 or interleaved4; leave it out for the default")
     })
 }
 
-/// Parses an argument in the form of the command line.
+/// Parses an argument with the parser of the command line. `name`: that of the argument, for the error.
 fn parsed<T>(name: &str, text: Option<String>, parse: impl Fn(&str) -> Result<T, String>) -> anyhow::Result<Option<T>> {
     text.map(|text| parse(&text).map_err(|expected| anyhow::anyhow!("{name} is {text:?}, {expected}"))).transpose()
 }
@@ -107,7 +108,7 @@ pub fn train(
     supervise(py, callback, |hooks| Ok(Training::prepare(&args, &OneProcess)?.run(hooks)?.figures.to_string()))
 }
 
-/// Searches the most accurate classifier that fits. Returns the JSON of the search.
+/// Searches for the most accurate classifier within a budget. Returns the JSON that `tern fit --json` prints.
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "the options of `tern fit`")]
 pub fn fit(
@@ -135,7 +136,7 @@ pub fn fit(
     supervise(py, callback, |hooks| Ok(Fitting::prepare(&args, &OneProcess)?.run(hooks)?.to_string()))
 }
 
-/// Quantises a model directory. Returns the JSON of the export's figures.
+/// Quantises a model directory and writes a device file. Returns the JSON that `tern export --json` prints.
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "the options of `tern export`")]
 pub fn export(
@@ -201,7 +202,7 @@ pub fn import_model(
     py.detach(|| Ok(api::write_model(&args)?.json(&args.output)?.to_string())).map_err(failed_any)
 }
 
-/// [`failed`] for closures whose error type is not known otherwise.
+/// Calls [`failed`] with a fixed error type, which closures without a type annotation need.
 fn failed_any(error: anyhow::Error) -> PyErr {
     failed(error)
 }

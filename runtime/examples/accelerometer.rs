@@ -1,8 +1,8 @@
-//! Classifies a stream of an accelerometer in overlapping windows: `cargo run -p tern-runtime --example accelerometer`
-//! with the synthetic stream beside this file, or `… < stream.csv` with lines `x,y,z` of whole numbers.
+//! Classifies the stream of an accelerometer in overlapping windows: `cargo run -p tern-runtime --example
+//! accelerometer` with the synthetic stream beside this file, or `… < stream.csv` with lines `x,y,z` of whole numbers.
 //!
-//! `tern new NAME --input values` makes the recordings and the recipe that the model here was trained with, and
-//! firmware that does the same on a microcontroller.
+//! `tern new NAME --input values` writes the recordings and the recipe with which the model here was trained, and
+//! firmware that classifies such a stream on a microcontroller.
 
 use std::error::Error;
 use std::io::{IsTerminal, read_to_string, stdin};
@@ -13,19 +13,21 @@ use tern_runtime::{Channel, Model, include_model};
 static MODEL: &[u8] = include_model!("motion.safetensors");
 static STREAM: &str = include_str!("motion.csv");
 
-/// Time steps of a window, as in the training.
+/// The number of time steps of a window, as in the training.
 const WINDOW: usize = 64;
-/// Time steps in a second.
+/// The number of time steps per second.
 const RATE: f64 = 50.0;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let model = Model::from_bytes(MODEL)?;
-    // Two sessions, half a window apart: each half window brings an answer for the last whole window.
+    // Two sessions that begin half a window apart: every half window, one of them has read a whole window. The number
+    // is the step after which a session begins.
     let mut scratch = [vec![0; model.scratch_len()], vec![0; model.scratch_len()]];
     let [first, second] = &mut scratch;
     let mut sessions = [(model.value_session(first)?, 0), (model.value_session(second)?, WINDOW / 2)];
 
-    // Each channel has a unit of its own; the numbers have the unit of the training data.
+    // Each channel has its own scale. `encode` converts the numbers of the stream, which have the unit of the training
+    // data.
     let channels: Vec<_> = (0..).map_while(|index| model.channel(index)).collect();
     let stream = if stdin().is_terminal() { STREAM.to_owned() } else { read_to_string(stdin())? };
     let steps = stream.lines().filter_map(|line| {

@@ -10,8 +10,8 @@ static SAMPLE: &[u8] = include_model!("../tests/golden/lstm.safetensors");
 
 fn main() -> Result<(), Box<dyn Error>> {
     // A file that is read at run time must be copied to an aligned address.
-    let (mut words, length) = (Vec::new(), std::env::args_os().nth(1).map(std::fs::read).transpose()?);
-    let bytes = match &length {
+    let (mut words, file) = (Vec::new(), std::env::args_os().nth(1).map(std::fs::read).transpose()?);
+    let bytes = match &file {
         Some(file) => {
             words.resize(file.len().div_ceil(8), 0u64);
             let aligned: &mut [u8] = bytemuck::cast_slice_mut(&mut words);

@@ -1,6 +1,8 @@
-//! The model in a `StaticCell`, as tasks of an async executor such as embassy need it: they take `'static` references.
+//! Keeps the model and the scratch in `StaticCell`s, because tasks of an async executor such as embassy take only
+//! `'static` references.
 //!
-//! In a firmware, `classify` is marked `#[embassy_executor::task]`, reads its text from a UART, and `main` spawns it.
+//! In firmware, `classify` would be marked `#[embassy_executor::task]` and read its text from a UART, and `main` would
+//! spawn it.
 
 use static_cell::StaticCell;
 use tern_runtime::{Model, TextSession, include_model};

@@ -5,7 +5,7 @@ use crate::fixed::round_shift;
 /// The table of the sigmoid: 256 intervals of width 1/16 from −8, input Q19. The upper half of an entry is the value in
 /// the middle of its interval, the lower half the slope; see docs/arithmetic.md.
 pub(crate) static SIGMOID: [i32; 256] = include!("tables/sigmoid.in");
-/// The table of tanh: 256 intervals of width 1/32 from −4, input Q20.
+/// The table of tanh: 256 intervals of width 1/32 from −4, input Q20. Entries are as in [`SIGMOID`].
 pub(crate) static TANH: [i32; 256] = include!("tables/tanh.in");
 
 /// Computes σ(z): any z in Q19; result Q15, 0 … 32,767. The error is below 2.1e-4, and largest just inside ±8 (test
@@ -24,7 +24,7 @@ pub(crate) fn tanh(z: i32) -> i32 {
 /// Computes max(0, z), saturating: any z in Q20; result Q15, 0 to 32,767.
 #[inline(always)]
 pub(crate) fn relu(z: i32) -> i32 {
-    // In two steps, so that the rounding cannot overflow; the result is the same.
+    // The shift by 5 is done in two steps, so that the rounding cannot overflow; the result is the same.
     round_shift(z >> 4, 1).clamp(0, 32_767)
 }
 

@@ -1,5 +1,5 @@
-//! The configuration of a model: its choices and its sizes. A method that asks for a part which is not built in returns
-//! a constant, so that the compiler drops the code for that part.
+//! The configuration of a model: its choices and its sizes. If the Cargo feature of a part is off, the methods that ask
+//! for that part return a constant, so that the compiler drops the code for it.
 
 use tern_format::limits::MAX_LAYERS;
 use tern_format::{Cell, Input, Merge, Ngrams, Output, Pooling, Task, Tokenizer};
@@ -14,12 +14,11 @@ pub struct Config {
     pub task: Task,
     /// The input of each time step.
     pub input: Input,
-    /// The tokenizer. Unused if the model reads values.
+    /// The tokenizer; unused if the model reads values.
     pub tokenizer: Tokenizer,
     /// V: the number of token ids, PAD and UNK included; 2 if the model reads values or has no recurrent branch.
     pub vocab_size: usize,
-    /// E: the size of an embedded token; the number of channels if the model reads values; 0 without a recurrent
-    /// branch.
+    /// E: the embedding dimension; the number of channels if the model reads values; 0 without a recurrent branch.
     pub embedding_dim: usize,
     /// The kind of recurrent cell.
     pub cell: Cell,
@@ -28,7 +27,7 @@ pub struct Config {
     pub layers: usize,
     /// True if each layer also reads the sequence in reverse.
     pub bidirectional: bool,
-    /// The combination of the last layer's two directions.
+    /// The combination of the last layer's two directions; `Concat` if the model is not bidirectional.
     pub merge: Merge,
     /// The reduction of the last layer's hidden states over time.
     pub pooling: Pooling,
@@ -38,7 +37,7 @@ pub struct Config {
     pub ngrams: Option<Ngrams>,
     /// R: the rank of the n-gram table; 0 without an n-gram branch.
     pub ngram_rank: usize,
-    /// The shift of the hidden states before they are pooled: 0 to 8; 0 unless the model has both branches.
+    /// The right shift of the hidden states before they are pooled: 0 to 8; 0 unless the model has both branches.
     pub pooled_shift: u32,
     /// The number of units of the head's hidden layer; 0 if it has none.
     pub head_hidden: usize,
@@ -68,42 +67,42 @@ impl Config {
         usize::from(direction.layer) < self.layers && (self.reads_both_ways() || !direction.reverse)
     }
 
-    /// Returns true if the model is bidirectional. Always false if that is not built in.
+    /// Returns true if the model is bidirectional. Always false if the feature `bidirectional` is off.
     pub(crate) fn reads_both_ways(&self) -> bool {
         BIDIRECTIONAL && self.bidirectional
     }
 
-    /// Returns true if the model reads values. Always false if that is not built in.
+    /// Returns true if the model reads values. Always false if the feature `values` is off.
     pub(crate) fn reads_values(&self) -> bool {
         VALUES && self.input == Input::Values
     }
 
-    /// F: the width of the head's input.
+    /// F: the width of the head's input: the pooled hidden states, then the R sums of the n-gram branch.
     pub fn head_width(&self) -> usize {
         self.pooled_width() + if NGRAMS { self.ngram_rank } else { 0 }
     }
 
-    /// The width of the pooled hidden states, the first part of the head's input.
+    /// The width of the pooled hidden states: the merged width, or twice that for the mean and the maximum.
     pub(crate) fn pooled_width(&self) -> usize {
         if self.pools_mean() && self.pools_max() { 2 * self.merged_width() } else { self.merged_width() }
     }
 
-    /// The shift of the hidden states before they are pooled. Always 0 if the n-gram branch is not built in.
+    /// The right shift of the hidden states before they are pooled. Always 0 if the feature `ngrams` is off.
     pub(crate) fn pooled_shift(&self) -> u32 {
         if NGRAMS { self.pooled_shift } else { 0 }
     }
 
-    /// Returns true if the model has a recurrent branch, as it always does where the n-gram branch is not built in.
+    /// Returns true if the model has a recurrent branch. Always true if the feature `ngrams` is off.
     pub(crate) fn is_recurrent(&self) -> bool {
         !NGRAMS || self.layers > 0
     }
 
-    /// Returns true if the model has an n-gram branch. Always false if that is not built in.
+    /// Returns true if the model has an n-gram branch. Always false if the feature `ngrams` is off.
     pub(crate) fn counts_ngrams(&self) -> bool {
         NGRAMS && self.ngrams.is_some()
     }
 
-    /// Returns true if the head reads the last hidden state, as it always does where pooling is not built in.
+    /// Returns true if the head reads the last hidden state. Always true if the feature `pooling` is off.
     pub(crate) fn pools_last(&self) -> bool {
         !POOLING || self.pooling == Pooling::Last
     }

@@ -1,4 +1,4 @@
-//! The cost of a model, computed from its file: multiply-accumulates, RAM and flash.
+//! The cost of a model: multiply-accumulates, RAM and flash, computed from its file.
 
 use crate::layers::linear::Linear;
 use crate::model::Model;
@@ -10,7 +10,7 @@ pub struct Cost {
     /// The multiply-accumulates of the recurrent layers for one token, in both directions. A bidirectional model runs
     /// all tokens when its logits are asked for, and all of them again if it has read more since.
     pub macs_per_token: usize,
-    /// The same for a folded token, whose input projection is precomputed.
+    /// [`macs_per_token`](Cost::macs_per_token) for a folded token, whose input projection is precomputed.
     pub macs_per_folded_token: usize,
     /// The number of folded tokens.
     pub folded_tokens: usize,
@@ -20,15 +20,15 @@ pub struct Cost {
     pub scratch_bytes: usize,
     /// The bytes of scratch for each token that a bidirectional model keeps; 0 for other models.
     pub scratch_bytes_per_token: usize,
-    /// The largest stack of a step, with all functions that it calls, in bytes: [`Cost::STACK_BYTES`].
+    /// The largest stack of a step and of all functions that it calls, in bytes: [`Cost::STACK_BYTES`].
     pub stack_bytes: usize,
     /// The bytes of flash, by content.
     pub flash: Flash,
 }
 
 impl Cost {
-    /// The largest stack of a step, for any model on any core. `cargo xtask bench device` measures it on the targets
-    /// and fails if a step takes more.
+    /// The largest stack of a step for any model on any core, in bytes. `cargo xtask bench device` measures it on the
+    /// targets and fails if a step takes more.
     pub const STACK_BYTES: usize = 640;
 }
 
@@ -39,13 +39,13 @@ pub struct Flash {
     pub header: usize,
     /// Weights, biases and multipliers of the recurrent layers.
     pub recurrent: usize,
-    /// Weights, biases and multipliers of the head.
+    /// Weights, biases and multipliers of the head: of the last layer and of the hidden layer.
     pub head: usize,
-    /// The embedding, with its multipliers.
+    /// The weights, multipliers and scale of the embedding.
     pub embedding: usize,
     /// The table of the n-gram branch, with its scale.
     pub ngrams: usize,
-    /// Precomputed input projections of folded tokens.
+    /// The ids and the precomputed input projections of the folded tokens.
     pub folded: usize,
     /// Tokens and their offsets.
     pub vocabulary: usize,
@@ -53,7 +53,7 @@ pub struct Flash {
     pub labels: usize,
     /// The golden examples and their logits.
     pub golden: usize,
-    /// The name, the channels, the scales and the statistics of the calibration.
+    /// Everything else: the name, the channels, the scaling of values, the statistics of the calibration.
     pub other: usize,
 }
 
@@ -63,7 +63,7 @@ impl Model<'_> {
         self.config.directions() * self.config.cell.gates() * self.config.hidden_size * self.config.embedding_dim
     }
 
-    /// The bytes of the n-gram branch in the file.
+    /// The bytes of the n-gram branch in the file: the table, and 4 bytes for its scale.
     fn ngram_bytes(&self) -> usize {
         #[cfg(feature = "ngrams")]
         return self.ngrams.as_ref().map_or(0, |table| table.rows.byte_len() + 4);
@@ -75,7 +75,7 @@ impl Model<'_> {
     pub fn cost(&self) -> Cost {
         let head_macs = |layer: &Linear<'_>| layer.weight.macs();
         let scratch = |tokens: usize| 4 * self.scratch_len_for(tokens);
-        // Over many tokens, so that rounding up to whole words does not change the quotient.
+        // The difference is taken over 1,000 tokens, so that rounding up to whole words does not change the quotient.
         let per_token = (scratch(1_000) - scratch(0)) / 1_000;
         let values = self.value_parts();
         let mut flash = Flash {

@@ -107,7 +107,7 @@ pub enum LoadError {
     TrailingBytes {
         /// Length of the bytes given.
         found: usize,
-        /// Length by the header.
+        /// Length according to the header.
         expected: usize,
     },
     /// The header is not the strict JSON of docs/format.md.
@@ -117,13 +117,13 @@ pub enum LoadError {
         /// The text that was expected there.
         expected: &'static str,
     },
-    /// A metadata key has a value that this version does not support.
+    /// A metadata key has a value that this version does not support, or that the values of other keys do not allow.
     Unsupported {
         /// The key.
         key: Name,
         /// Its value in the file.
         found: Name,
-        /// The supported values.
+        /// The values that are allowed.
         expected: &'static str,
     },
     /// The file needs a feature of this crate that is not built in.
@@ -162,31 +162,32 @@ pub enum LoadError {
     /// A tensor's byte range (`data_offsets`) does not match its shape, does not follow the previous tensor, or is not
     /// aligned to its element size.
     ByteRange(Name),
-    /// The offsets of a text table decrease, do not begin at 0 or do not end at the length of its bytes; or a text is
-    /// not UTF-8.
+    /// The offsets of a table decrease, do not begin at 0 or do not end at the length of its contents; or a text is not
+    /// UTF-8; or the name of the model is longer than 64 bytes.
     Texts {
-        /// The table: `labels`, `vocab`, …
+        /// The table: `labels`, `vocab`, …; `name` for the name of the model.
         table: &'static str,
-        /// The index of the text.
+        /// The index of the text, or of the golden sequence.
         index: usize,
     },
     /// A token of the vocabulary is empty or not greater than the one before.
     VocabularyOrder {
-        /// Index among the tokens, from 0.
+        /// The index among the stored tokens, from 0: the id less 2.
         index: usize,
     },
-    /// A weight is −128 or a multiplier is negative.
+    /// A number is outside the range that the format allows: for example a weight of −128, or a negative multiplier.
     Range {
         /// The tensor.
         tensor: Name,
-        /// The index of the element.
+        /// The index of the element; in a layer in the packing `paired16`, the index of the record.
         index: usize,
     },
     /// The sum of a row could overflow 32 bits.
     Overflow {
         /// The tensor.
         tensor: Name,
-        /// The index of the row.
+        /// The index of the row; in a layer in the packing `paired16`, 4 times the index of the record plus the row in
+        /// it.
         row: usize,
     },
 }
@@ -231,11 +232,11 @@ messages! {
     LoadError::ByteRange(name) =>
         "tensor `{name}` has a byte range that does not fit its shape or its neighbours; export the model again";
     LoadError::Texts { table, index } =>
-        "text {index} of `{table}` has wrong offsets or is not UTF-8; export the model again";
+        "text {index} of `{table}` has wrong offsets, is too long or not UTF-8; export the model again";
     LoadError::VocabularyOrder { index } =>
         "token {index} of the vocabulary is empty or out of order; export the model again";
     LoadError::Range { tensor, index } =>
-        "element {index} of `{tensor}` is out of range (weights −127…127, multipliers from 0)";
+        "element {index} of `{tensor}` is out of range; export the model again";
     LoadError::Overflow { tensor, row } => "row {row} of `{tensor}` could overflow 32 bits; export the model again";
 }
 
@@ -272,18 +273,18 @@ pub enum StateError {
     },
     /// The bytes are not a saved state.
     NoState,
-    /// The state is of another version.
+    /// The state has another version of the format.
     Version {
         /// The version of the state.
         found: u16,
         /// The version that this crate reads.
         expected: u16,
     },
-    /// The state is of another model: [`Model::fingerprint`](crate::Model::fingerprint).
+    /// The state belongs to another model: its [`fingerprint`](crate::Model::fingerprint) differs.
     Model {
-        /// The hash of the state's model.
+        /// The fingerprint of the state's model.
         found: u32,
-        /// The hash of this session's model.
+        /// The fingerprint of this session's model.
         expected: u32,
     },
     /// The number of bytes differs from the length in the state; lengths in bytes.
@@ -321,7 +322,7 @@ messages! {
 pub struct ScratchError {
     /// Length given.
     pub found: usize,
-    /// Length needed, at least.
+    /// The shortest length that is enough.
     pub expected: usize,
 }
 

@@ -5,8 +5,8 @@
 //! off, the wrapper has no values, so the compiler knows that the option is `None` and drops the code for it. The
 //! constants below do the same for conditions.
 
-/// Declares a wrapper type for each feature, or for several of which one must be on. If it is on, the type holds a `T`;
-/// if it is off, the type has no values and takes no space.
+/// Declares a wrapper type for one feature, or for several. If one of them is on, the type holds a `T`; if all are off,
+/// the type has no values and takes no space.
 macro_rules! features {
     ($($(#[$doc:meta])* $feature_type:ident = $($feature:literal)|+)*) => { $(
         #[cfg(any($(feature = $feature),+))]
@@ -23,8 +23,8 @@ macro_rules! features {
             #[allow(dead_code)] // Not every feature uses it.
             pub(crate) const IS_BUILT: bool = cfg!(any($(feature = $feature),+));
 
-            /// A value; none if the feature is off.
-            #[allow(dead_code)] // A feature whose only constructor is compiled with it.
+            /// Wraps a value; returns none if the feature is off.
+            #[allow(dead_code)] // Some calls are compiled only if the feature is on.
             #[cfg_attr(not(any($(feature = $feature),+)), allow(unused_variables))]
             pub(crate) fn new(value: T) -> Option<Self> {
                 #[cfg(any($(feature = $feature),+))]
@@ -61,7 +61,7 @@ macro_rules! features {
 features! {
     /// LSTM cells in the packing `interleaved4`.
     Interleaved4 = "interleaved4"
-    /// LSTM cells in the packing `paired16`.
+    /// Layers in the packing `paired16`.
     Paired16 = "paired16"
     /// GRU cells.
     Gru = "gru"
@@ -106,9 +106,9 @@ pub(crate) const NGRAMS: bool = Ngrams::<()>::IS_BUILT;
 pub(crate) const REFUSAL: bool = Refusal::<()>::IS_BUILT;
 /// True if the head may have a hidden layer.
 pub(crate) const HIDDEN: bool = Hidden::<()>::IS_BUILT;
-/// True if the tokenizers `html_words` are built in.
+/// True if the tokenizers `html_words` and `html_words_cased` are built in.
 pub(crate) const HTML_WORDS: bool = cfg!(feature = "html_words");
-/// True if the tokenizers `wordpiece` are built in.
+/// True if the tokenizers `wordpiece` and `wordpiece_cased` are built in.
 pub(crate) const WORDPIECE: bool = cfg!(feature = "wordpiece");
 /// True if [`LoadError`](crate::LoadError) names the fault of a file.
 pub(crate) const ERRORS: bool = cfg!(feature = "errors");
@@ -124,6 +124,6 @@ pub(crate) const WIDTHS: bool = cfg!(feature = "widths");
     feature = "ngrams"
 )))]
 compile_error!(
-    "tern-runtime is built without any layer: turn on what the device file needs among the features interleaved4, paired16 (LSTM), gru, \
-    rnn, widths and ngrams"
+    "tern-runtime is built without any layer: turn on what the device file needs among the features interleaved4 \
+    (LSTM), paired16, gru, rnn, widths and ngrams"
 );

@@ -1,19 +1,20 @@
-//! The fixed-point operations of `docs/arithmetic.md`. Kernels in assembly and for wide instructions implement the same
-//! operations.
+//! The fixed-point operations of `docs/arithmetic.md`. The kernels in assembly and in vector instructions implement the
+//! same operations.
 
-/// `(acc · m) >> 16`, rounded down. `m`: 0 … 32,767.
+/// Returns `(acc · multiplier) >> 16`, rounded down. `multiplier`: 0 … 32,767.
 #[inline(always)]
 pub(crate) const fn requantize(acc: i32, multiplier: i16) -> i32 {
     if cfg!(thumb1) { requantize_by_halves(acc, multiplier) } else { requantize_by_long_product(acc, multiplier) }
 }
 
-/// An embedded value, Q15: `requantize(w · 2^9, m)`, which fits 16 bits. `m`: 0 … 32,767.
+/// Returns an embedded value, Q15: `requantize(weight · 2^9, multiplier)`, which fits 16 bits. `multiplier`: 0 …
+/// 32,767.
 #[inline(always)]
 pub(crate) const fn embedded(weight: i8, multiplier: i16) -> i16 {
     ((weight as i32 * multiplier as i32) >> 7) as i16
 }
 
-/// [`embedded`] for a 16-bit weight in units of 1/256. `m`: 0 … 32,767.
+/// [`embedded`] for a 16-bit weight, in units of 1/256 of an 8-bit weight. `multiplier`: 0 … 32,767.
 #[cfg(feature = "widths")]
 #[inline(always)]
 pub(crate) const fn embedded_wide(weight: i16, multiplier: i16) -> i16 {
@@ -26,21 +27,21 @@ const fn requantize_by_long_product(acc: i32, multiplier: i16) -> i32 {
     ((acc as i64 * ((multiplier as i32) << 16) as i64) >> 32) as i32
 }
 
-/// [`requantize`] for cores that multiply 32 bits only. With `acc = 2^16·high + low`, neither `high · m` nor `low · m`
-/// overflows.
+/// [`requantize`] for cores that multiply 32 bits only. With `acc = 2^16·high + low` and the multiplier m, neither
+/// `high · m` nor `low · m` overflows.
 #[inline(always)]
 const fn requantize_by_halves(acc: i32, multiplier: i16) -> i32 {
     let (high, low, m) = (acc >> 16, acc & 0xffff, multiplier as i32);
     high * m + ((low * m) >> 16)
 }
 
-/// `v / 2^n`, rounded to the nearest, half up. |v| + 2^(n−1) < 2^31, 0 < n < 31.
+/// Returns `v / 2^n`, rounded to the nearest, half up. |v| + 2^(n−1) < 2^31, 0 < n < 31.
 #[inline(always)]
 pub(crate) const fn round_shift(v: i32, n: u32) -> i32 {
     (v + (1 << (n - 1))) >> n
 }
 
-/// `v` within the range of `i16`.
+/// Returns `v`, clamped to the range of `i16`.
 #[inline(always)]
 pub(crate) const fn saturate_16(v: i32) -> i16 {
     if v > i16::MAX as i32 {
@@ -52,7 +53,7 @@ pub(crate) const fn saturate_16(v: i32) -> i16 {
     }
 }
 
-/// `2v`, saturating at the ends of `i32`.
+/// Returns `2v`, saturating at the ends of `i32`.
 #[inline(always)]
 pub(crate) const fn saturating_double(v: i32) -> i32 {
     v.saturating_add(v)

@@ -1,14 +1,15 @@
-//! The kernels: dot products and whole steps, with variants for processors. All variants give the same bits.
+//! The kernels: dot products and whole steps, with variants for different processors. All variants give the same bits.
 //!
-//! Dot products: [`dot4`] computes four rows in the packing `interleaved4`; `plain` defines the result, and `walk`
-//! computes it on small cores, where the compiler must be told the order. [`dot_pairs`] does the same for `paired16`.
-//! `x86` is for hosts with SSE2.
+//! Dot products: [`dot4`] computes four rows in the packing `interleaved4`, [`dot_pairs`] four rows in `paired16`,
+//! [`dot`] and [`dot_each`] rows one after the other. `plain` defines the results. `walk` computes `dot4` on Arm cores
+//! without a whole step for `interleaved4`, `x86` is for hosts with SSE2, and `dsp::dot` and `rows` compute rows on
+//! microcontrollers.
 //!
 //! Whole steps, gates included: `thumb1`, `armv7m` and `rv32` for `interleaved4` and `interleaved3`, `dsp` for LSTM in
 //! `paired16`, and `x86::lanes` for copies of the weights on hosts with AVX2. `dsp::four_rows` computes both
 //! projections of GRU and plain cells in `paired16`. The plain step of the layer defines the result. `cargo xtask bench
-//! device` compares the states after every step with those of the host, also with all operands at the ends of their
-//! ranges.
+//! device` compares the states after every step with those of the host, for random weights and for operands at the ends
+//! of their ranges.
 
 pub(crate) mod arguments;
 #[cfg(armv7m)]
@@ -55,9 +56,9 @@ pub(crate) use x86::Lanes;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::dot_pairs;
 
-/// Adds to each of four accumulators the dot product of one interleaved row with `v`.
+/// Adds the dot products of four interleaved rows with `v` to four accumulators.
 ///
-/// weights: `[columns][4]`; v: `[columns]`, Q15. No sum overflows, in any order: `docs/arithmetic.md`, checked at load.
+/// `weights`: `[columns][4]`; `v`: `[columns]`, Q15. The loader has checked that no sum overflows, in any order.
 #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 #[inline(always)]
 pub(crate) fn dot4(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
@@ -69,7 +70,7 @@ pub(crate) fn dot4(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
     return plain_dot4(weights, v, acc);
 }
 
-/// [`dot_rows`] of three.
+/// [`dot_rows`] for three rows.
 #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 #[inline]
 pub(crate) fn dot3(weights: &[[i8; 3]], v: &[i16], acc: [i32; 3]) -> [i32; 3] {
@@ -80,7 +81,7 @@ pub(crate) fn dot3(weights: &[[i8; 3]], v: &[i16], acc: [i32; 3]) -> [i32; 3] {
     dot_rows(weights, v, acc)
 }
 
-/// Adds to an accumulator the dot product of one row with `v`. weights: `[columns]`; v: `[columns]`, Q15.
+/// Adds the dot product of one row with `v` to an accumulator. `weights`: `[columns]`; `v`: `[columns]`, Q15.
 #[cfg_attr(any(armv7m, rv32), inline(never))]
 #[cfg_attr(not(any(armv7m, rv32)), inline)]
 pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> i32 {
@@ -88,7 +89,7 @@ pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> i32 {
     if let Some(sum) = dsp::dot::dot(weights, v, acc) {
         return sum;
     }
-    // Four columns in each turn of the loop, because its own instructions cost as much as a column.
+    // Each turn of the loop computes four columns, because the loop's own instructions cost as much as a column.
     #[cfg(any(armv7m, thumb1, rv32))]
     let (weights, v, acc) = {
         let columns = weights.len().min(v.len());
@@ -103,7 +104,7 @@ pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> i32 {
     weights.iter().zip(v).fold(acc, |acc, (&w, &v)| acc + i32::from(w) * i32::from(v))
 }
 
-/// [`dot`] of some rows, one behind the other. weights: `[rows · columns]`; v: `[columns]`, Q15; acc: `[rows]`.
+/// [`dot`] for each of some consecutive rows. `weights`: `[rows * columns]`; `v`: `[columns]`, Q15; `acc`: `[rows]`.
 #[inline]
 pub(crate) fn dot_each(weights: &[i8], v: &[i16], acc: &mut [i32]) {
     #[cfg(any(dsp, armv7m, thumb1, rv32))]

@@ -1,8 +1,8 @@
 //! The layers of a network: embedding, recurrent cells, n-gram branch, pooling and head.
 //!
 //! [`Cell`] is one direction of a recurrent layer and computes its steps. It has a variant for each kind of cell and
-//! memory layout (packing), with a module each. The plain code of a layer defines its result; on some processors a
-//! kernel from `kernel/` replaces it.
+//! packing, each in its own module. The plain code of a layer defines its result; on some processors a kernel from
+//! `kernel/` replaces that code.
 
 pub(crate) mod embedding;
 pub(crate) mod folded;
@@ -45,8 +45,8 @@ use tern_format::Cell as CellKind;
 #[cfg(any(test, feature = "unpacked"))]
 use unpacked_layer::UnpackedLayer;
 
-/// The parameters of one direction of a layer, borrowed from the file. `repr(u8)` gives the enum a tag of its own,
-/// which makes the `match` of every step two instructions instead of six.
+/// The parameters of one direction of a layer, borrowed from the file. `repr(u8)` gives the enum a separate tag, with
+/// which the `match` of every step takes two instructions instead of six.
 #[derive(Clone, Copy, Debug)]
 #[repr(u8)]
 pub(crate) enum Cell<'a> {
@@ -56,21 +56,22 @@ pub(crate) enum Cell<'a> {
     Paired(features::Paired16<Paired<'a>>),
     /// GRU and plain cells in the packing `paired16`.
     PairedGroups(features::Paired16<features::OtherCells<PairedGroups<'a>>>),
+    /// GRU in the packing `interleaved3`.
     Gru(features::Gru<Gru<'a>>),
+    /// Plain cells in the packing `interleaved1`.
     Rnn(features::Rnn<Rnn<'a>>),
     /// Any cell, in the packing `rows`.
     #[cfg(feature = "widths")]
     Rows(RowLayer<'a>),
-    /// Any cell, on a copy of the weights made for a host.
+    /// Any cell, with a copy of the weights for a host.
     #[cfg(any(test, feature = "unpacked"))]
     Unpacked(&'a UnpackedLayer),
-    /// No cell: the model has an n-gram branch alone.
+    /// No cell: the model has only an n-gram branch.
     #[cfg(feature = "ngrams")]
     None,
 }
 
-/// Passes the state of one layer through the codec: the hidden state, then the cell state of an LSTM or the finer
-/// hidden state of a GRU.
+/// Passes the state of one layer through the codec: the hidden state, then the finer state.
 pub(crate) fn visit_state(state: &mut State<'_>, kind: CellKind, codec: &mut StateCodec<'_>) {
     codec.halves(state.h.iter_mut());
     codec.words(state.c.iter_mut());
@@ -140,7 +141,8 @@ impl Cell<'_> {
         }
     }
 
-    /// The input projection W_ih·x + b as a folded token stores it: `[hidden_size * sums_of_unit]`.
+    /// The input projection W_ih·x + b as a folded token stores it, `[hidden_size * sums_of_unit]`. Panics for a copy
+    /// of the weights.
     #[cfg(any(test, feature = "write"))]
     pub(crate) fn sums(&self, x: &[i16]) -> alloc::vec::Vec<i32> {
         match self {
@@ -168,14 +170,14 @@ impl Cell<'_> {
                 units.collect()
             }
             #[cfg(any(test, feature = "unpacked"))]
-            Cell::Unpacked(_) => panic!("tokens are folded from the layers of a file"),
+            Cell::Unpacked(_) => panic!("tokens are folded with the layers of a file, not with a copy"),
             #[cfg(feature = "ngrams")]
             Cell::None => alloc::vec::Vec::new(),
         }
     }
 }
 
-/// The input projection of a layer whose biases are all added to it.
+/// The input projection of a layer without recurrent biases.
 #[cfg(any(test, feature = "write"))]
 fn input_sums<const GATES: usize>(layer: &Interleaved<'_, GATES, GATES>, x: &[i16]) -> alloc::vec::Vec<i32> {
     let units = rows(layer.weight_ih, layer.input_size).zip(layer.bias);

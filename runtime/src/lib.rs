@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
-// Allowed in `kernel/` alone: assembly for single cores, and wide instructions on hosts.
+// Only `kernel/` allows unsafe code: assembly for single cores, and vector instructions of hosts.
 #![deny(unsafe_code)]
 
 #[cfg(target_endian = "big")]
@@ -56,7 +56,7 @@ pub use text::vocabulary::{PAD, UNK, Vocabulary};
 pub use unpacked::Unpacked;
 
 /// Includes a device file as `&'static [u8]` at an address that is a multiple of 8, as [`Model::from_bytes`] requires.
-/// The path is that of [`include_bytes!`].
+/// The path is relative to the current source file, as in [`include_bytes!`].
 ///
 /// ```
 /// static FILE: &[u8] = tern_runtime::include_model!("../tests/golden/lstm.safetensors");

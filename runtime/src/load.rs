@@ -4,9 +4,9 @@
 //! [`inputs`], [`recurrent`], [`ngrams`], [`folded_tokens`] and [`outputs`] read one part of the model each.
 //! [`file`](mod@file) explains how faults are recorded, [`bounds`] proves that no sum overflows.
 //!
-//! Loading is done once, so its code shall be small even in a program whose steps are optimised for speed. Functions
-//! that are marked `inline` are compiled with the crate that calls them: in Tern's firmware at `opt-level` "z", while
-//! this crate has 3. An image without the feature `errors`, which is small as a whole, leaves this to the compiler.
+//! Loading is done once, so its code should be small even in a program whose steps are optimised for speed. Functions
+//! marked `inline` are compiled with the settings of the crate that calls them: Tern's firmware has `opt-level` "z",
+//! this crate 3. An image without the feature `errors`, which is small as a whole, leaves this to the compiler.
 
 mod bounds;
 pub(crate) mod dtype;
@@ -35,11 +35,12 @@ use scanner::{Scanner, read_header};
 use tensor_names::Tensor;
 use tern_format::limits::NAME_BYTES;
 
-/// The length of the device file at the beginning of `bytes`, according to its header. More bytes may follow it, for
-/// example in a flash slot that is larger than the model.
+/// Returns the length in bytes of the device file at the beginning of `bytes`, according to its header. More bytes may
+/// follow it, for example in a flash slot that is larger than the model.
 ///
 /// # Errors
-/// [`LoadError::Truncated`] if `bytes` is shorter than that; [`LoadError::Header`] if there is no header.
+/// [`LoadError::Truncated`] if `bytes` is shorter than the file; [`LoadError::Header`] or [`LoadError::ByteRange`] if
+/// the header is malformed.
 #[cfg_attr(feature = "errors", inline)]
 pub fn file_len(bytes: &[u8]) -> Result<usize, LoadError> {
     let mut file = File::new(bytes);
@@ -47,8 +48,8 @@ pub fn file_len(bytes: &[u8]) -> Result<usize, LoadError> {
     if file.is_refused() { Err(explain(&file)) } else { Ok(length) }
 }
 
-/// Reads the whole header once, and indexes its entries. Returns the length of the file in bytes. Records a fault if
-/// the header is malformed or if the file is shorter than it requires.
+/// Reads the whole header once, indexes its entries and returns the length of the file in bytes. Records a fault if the
+/// header is malformed, or if the file is shorter than the header requires.
 #[cfg_attr(feature = "errors", inline)]
 fn length(file: &mut File<'_>) -> usize {
     read_header(file);
@@ -66,10 +67,10 @@ fn length(file: &mut File<'_>) -> usize {
 }
 
 impl<'a> Model<'a> {
-    /// Checks a whole device file and borrows it. Its address must be a multiple of 8: see
-    /// [`include_model!`](crate::include_model).
+    /// Checks a whole device file and borrows it. `bytes` must end with the file, and its address must be a multiple of
+    /// 8: see [`file_len`] and [`include_model!`](crate::include_model).
     ///
-    /// Reads every byte of the weights and of the vocabulary once.
+    /// Reads every weight and every text at least once.
     ///
     /// # Errors
     /// The first fault of the file: [`LoadError`].

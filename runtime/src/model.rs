@@ -1,7 +1,7 @@
 //! A model: the checked view of a device file.
 //!
-//! [`Model::from_bytes`] checks everything that `docs/format.md` and `docs/arithmetic.md` require, so no method of a
-//! model can fail later.
+//! [`Model::from_bytes`] checks everything that `docs/format.md` and `docs/arithmetic.md` require of a file, so running
+//! a model cannot fail.
 
 use core::num::NonZeroUsize;
 
@@ -21,8 +21,8 @@ use crate::text::texts::Texts;
 use crate::text::vocabulary::Vocabulary;
 use tern_format::Packing;
 
-/// Statistics of the calibration: during the export, the float model ran over training texts to find the ranges of its
-/// activations.
+/// Statistics of the calibration set: the training texts or sequences that the float model ran over during the export
+/// to find the ranges of its activations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Calibration {
@@ -58,7 +58,8 @@ pub struct SelfTest {
     pub total: usize,
 }
 
-/// A model, borrowed from the bytes of its file. It is `Copy` and takes about half a kilobyte, so pass it by reference.
+/// A model, borrowed from the bytes of its file. It is `Copy`, but takes about half a kilobyte, so pass it by
+/// reference.
 #[derive(Clone, Copy, Debug)]
 pub struct Model<'a> {
     pub(crate) config: Config,
@@ -71,18 +72,19 @@ pub struct Model<'a> {
     pub(crate) ngrams: Option<features::Ngrams<NgramTable<'a>>>,
     /// The channels, if the model reads values.
     pub(crate) value_parts: Option<features::Values<ValueParts<'a>>>,
-    /// Layer by layer, forward before reverse. Entries beyond [`cells`](Model::cells) are unused.
+    /// The recurrent layers, layer by layer, forward before reverse. Only the entries in [`cells`](Model::cells) are
+    /// used.
     pub(crate) cells: [Cell<'a>; LayerDirection::COUNT],
     pub(crate) packing: Packing,
     /// The hidden layer of the head, if it has one.
     pub(crate) hidden: Option<features::Hidden<Linear<'a>>>,
     pub(crate) head: Head<'a>,
-    /// UTF-8
+    /// UTF-8, at most 64 bytes.
     pub(crate) name: &'a [u8],
     pub(crate) labels: Texts<'a>,
     /// The golden texts; empty if the model reads values.
     pub(crate) golden: Texts<'a>,
-    /// The logits of all golden examples, `[golden · classes]`, Q16
+    /// The logits of all golden examples, `[examples * classes]`, Q16.
     pub(crate) golden_logits: &'a [i32],
     pub(crate) calibration: Calibration,
     pub(crate) embedding_scale_bits: u32,
@@ -116,15 +118,16 @@ impl<'a> Model<'a> {
         self.head.refusal.as_deref().copied()
     }
 
-    /// A channel of the input; none beyond the last channel, and none if the model reads text.
+    /// The name and the scale of a channel of the input; none beyond the last channel, and none if the model reads
+    /// text.
     pub fn channel(&self, index: usize) -> Option<Channel<'a>> {
         let ValueParts { channels, input, .. } = self.value_parts();
         Some(Channel { name: channels.get(index)?, point: *input.point.get(index)? })
     }
 
-    /// One predicted value of a [`Forecast`](tern_format::Task::Forecast): its channel's name and the scale of its
-    /// integers. Values are ordered by time step, then by channel; none beyond the last.
-    /// [`ValueSession::predicted`](crate::ValueSession::predicted) gives the integers.
+    /// The name of the channel and the scale of one predicted value of a [`Forecast`](tern_format::Task::Forecast);
+    /// none beyond the last value. Values are ordered by time step, then by channel.
+    /// [`ValueSession::predicted`](crate::ValueSession::predicted) gives the value itself.
     pub fn forecast_channel(&self, index: usize) -> Option<Channel<'a>> {
         let ValueParts { channels, output, .. } = self.value_parts();
         let name = output.channel_of(index).and_then(|channel| channels.get(channel));
@@ -142,7 +145,7 @@ impl<'a> Model<'a> {
     }
 
     /// The real number that 2^15 stands for in an embedded token, or in a normalised input value, as the bits of an
-    /// IEEE 754 single, because this crate uses no floats.
+    /// IEEE 754 single, because this crate uses no floats. 0 if the model has no recurrent branch.
     pub fn embedding_scale_bits(&self) -> u32 {
         self.embedding_scale_bits
     }
@@ -151,7 +154,7 @@ impl<'a> Model<'a> {
     pub fn golden(&self) -> impl Iterator<Item = Golden<'a>> + use<'a> {
         let model = *self;
         let classes = NonZeroUsize::new(self.config.classes).guaranteed_or(NonZeroUsize::MIN);
-        // A range, because `enumerate` can panic in a caller that checks for overflow.
+        // A range instead of `enumerate`, which can panic in a caller that is built with overflow checks.
         let all = (0..self.golden_logits.len() / classes).zip(rows(self.golden_logits, classes));
         all.map(move |(index, logits)| {
             let text = model.golden.get(index).unwrap_or("");
@@ -174,7 +177,7 @@ impl<'a> Model<'a> {
         self.folded.as_ref()?.find(id, reverse)
     }
 
-    /// The multiply-accumulates of the recurrent layers for one token.
+    /// The multiply-accumulates of the recurrent layers, in all directions, for one token.
     pub fn macs_per_token(&self) -> usize {
         self.cells().iter().map(|cell| cell.summary().macs).sum()
     }
@@ -192,7 +195,7 @@ impl<'a> Model<'a> {
         first
     }
 
-    /// The same model with other cells, which run from a copy of the weights.
+    /// Replaces the cells, so that the model runs from a copy of the weights.
     #[cfg(any(test, feature = "unpacked"))]
     pub(crate) fn with_cells(mut self, cells: impl Iterator<Item = Cell<'a>>) -> Self {
         self.cells.iter_mut().zip(cells).for_each(|(place, cell)| *place = cell);

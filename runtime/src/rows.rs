@@ -1,14 +1,14 @@
-//! Iterators over the rows of a matrix. They replace methods of slices, such as `chunks_exact`, for which the compiler
-//! links a panic where it cannot see that the length of a row is not zero.
+//! Iterators over the rows of a matrix. They replace methods of slices such as `chunks_exact`, which panic for rows of
+//! length zero: the compiler links the code of that panic unless it can prove that the length is not zero.
 
 use core::num::NonZeroUsize;
 
-/// The rows of `elements`, of `columns` elements each, like `chunks_exact`.
+/// Iterates over the rows of `elements`, of `columns` elements each, like `chunks_exact`.
 pub(crate) fn rows<T>(elements: &[T], columns: NonZeroUsize) -> Rows<'_, T> {
     Rows { rest: elements, columns }
 }
 
-/// One row of `elements`; none beyond the last.
+/// Returns one row of `elements`; none beyond the last.
 #[inline]
 pub(crate) fn row<T>(elements: &[T], columns: NonZeroUsize, index: usize) -> Option<&[T]> {
     // If the product overflows, no such row fits the address space.
@@ -34,8 +34,8 @@ impl<'a, T> Iterator for Rows<'a, T> {
     }
 }
 
-/// The same as [`rows`], but followed by empty rows without end. A step with a precomputed input projection has no
-/// input weights, so it gets empty rows only.
+/// [`rows`], followed by empty rows without end. A step with a precomputed input projection has no input weights, so
+/// all its rows are empty.
 #[inline]
 pub(crate) fn rows_or_empty<T>(elements: &[T], columns: NonZeroUsize) -> impl Iterator<Item = &[T]> {
     let mut rest = elements;

@@ -27,15 +27,15 @@ impl<'a> Model<'a> {
 
     /// The length of the scratch that a session needs, in words of 32 bits.
     ///
-    /// For one LSTM layer that reads forwards: 8·H + 2·E bytes, rounded up to words, and the buffer of the tokenizer
-    /// ([`text::buffer_len`]). A bidirectional model keeps the tokens, here up to [`KEPT_TOKENS`](Model::KEPT_TOKENS)
-    /// of them.
+    /// For one forward LSTM layer whose last hidden state goes to a head of one layer: 8·H + 2·E bytes, rounded up to
+    /// words, and the buffer of the tokenizer ([`text::buffer_len`]). The scratch of a bidirectional model also holds
+    /// [`KEPT_TOKENS`](Model::KEPT_TOKENS) tokens.
     pub fn scratch_len(&self) -> usize {
         self.scratch_len_for(Self::KEPT_TOKENS)
     }
 
-    /// The length of the scratch for texts of up to `tokens` tokens, in words of 32 bits. The number of tokens matters
-    /// to bidirectional models only, which keep from 1 to 65,534 of them.
+    /// The length of the scratch for texts of up to `tokens` tokens, or sequences of so many steps, in words of 32
+    /// bits. Only bidirectional models keep tokens, from 1 to 65,534; other models ignore `tokens`.
     pub fn scratch_len_for(&self, tokens: usize) -> usize {
         Layout::of(self).len(tokens) + text::buffer_len(self.config.tokenizer)
     }
@@ -78,7 +78,8 @@ impl<'a> Model<'a> {
     /// Runs the golden examples and compares their logits with those in the file.
     ///
     /// # Errors
-    /// [`ScratchError`] if `scratch` is shorter than [`scratch_len`](Model::scratch_len).
+    /// [`ScratchError`] if `scratch` is shorter than [`scratch_len_for`](Model::scratch_len_for) one token. In a
+    /// bidirectional model, a golden example that is too long for the scratch counts as failed.
     pub fn self_test(&self, scratch: &mut [i32]) -> Result<SelfTest, ScratchError> {
         let mut session = SessionBase::new(self, scratch)?;
         let mut result = SelfTest { passed: 0, total: 0 };
@@ -102,7 +103,7 @@ pub enum Session<'s> {
 }
 
 impl<'s> Session<'s> {
-    /// The session of a model that reads text; none of a model that reads values.
+    /// Returns the session of a model that reads text; none if the model reads values.
     pub fn text(&mut self) -> Option<&mut TextSession<'s>> {
         match self {
             Session::Text(session) => Some(session),
@@ -110,7 +111,7 @@ impl<'s> Session<'s> {
         }
     }
 
-    /// The session of a model that reads values; none of a model that reads text.
+    /// Returns the session of a model that reads values; none if the model reads text.
     pub fn values(&mut self) -> Option<&mut ValueSession<'s>> {
         match self {
             Session::Text(_) => None,
@@ -144,7 +145,7 @@ impl<'s> DerefMut for Session<'s> {
 #[derive(Debug)]
 pub struct TextSession<'s>(SessionBase<'s>);
 
-/// A token that a [`TextSession`] has read, with the logits after it.
+/// A token that a [`TextSession`] has read, and the logits after it.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Step<'s> {
@@ -167,8 +168,9 @@ impl TextSession<'_> {
         encoder.feed_tokens(&forward.model.vocabulary, bytes, &mut ShownSteps { forward, on_step: &mut on_step });
     }
 
-    /// Reads one token by its id, without the tokenizer. An id beyond the vocabulary counts as [`UNK`]. A token whose
-    /// bytes are still arriving goes on afterwards, and the n-gram branch does not read the id.
+    /// Reads one token by its id, without the tokenizer. An id beyond the vocabulary counts as [`UNK`]. A token that
+    /// [`feed`](TextSession::feed) has begun is neither completed nor discarded. The n-gram branch does not read the
+    /// id.
     pub fn feed_id(&mut self, id: u32) {
         let forward = &mut self.0.forward;
         forward.take_id(if (id as usize) < forward.model.config().vocab_size { id } else { UNK });
@@ -194,8 +196,8 @@ impl TextSession<'_> {
         forward.end_text();
     }
 
-    /// Reads one whole text: [`reset`](SessionBase::reset), [`feed`](TextSession::feed),
-    /// [`finish`](TextSession::finish).
+    /// Reads one whole text and returns its logits: [`reset`](SessionBase::reset), [`feed`](TextSession::feed),
+    /// [`finish`](TextSession::finish), [`logits`](SessionBase::logits).
     pub fn classify(&mut self, text: &[u8]) -> Logits<'_> {
         self.reset();
         self.feed(text);
@@ -204,7 +206,7 @@ impl TextSession<'_> {
     }
 }
 
-/// A receiver of tokens that runs a step for each and passes the step to `on_step`.
+/// A receiver of tokens that runs a step for each token, and passes the token and its logits to `on_step`.
 struct ShownSteps<'f, 's> {
     forward: &'f mut Forward<'s>,
     on_step: &'f mut dyn FnMut(Step<'_>),
@@ -234,13 +236,13 @@ pub struct ValueSession<'s>(SessionBase<'s>);
 
 impl ValueSession<'_> {
     /// Reads one time step: one integer for each channel, as [`Model::channel`](crate::Model::channel) describes them.
-    /// A missing value counts as the mean of its channel.
+    /// A missing value counts as the mean of its channel; values beyond the last channel are ignored.
     pub fn feed(&mut self, values: &[i32]) {
         self.0.forward.take_values(values);
     }
 
-    /// One predicted value of a forecast, as [`Model::forecast_channel`](crate::Model::forecast_channel) describes it;
-    /// none beyond the last value, and none of a classifier.
+    /// Returns one predicted value of a forecast, as [`Model::forecast_channel`](crate::Model::forecast_channel)
+    /// describes it; none beyond the last value, and none if the model is a classifier.
     pub fn predicted(&mut self, index: usize) -> Option<i32> {
         let output = self.0.forward.model.value_parts().output;
         let value = self.0.logits().get(index)?;

@@ -1,4 +1,4 @@
-//! Softmax in integers, for probabilities that are shown.
+//! Softmax in integers, for probabilities that are displayed or compared with a threshold.
 
 use crate::invariant::Guaranteed;
 
@@ -8,7 +8,7 @@ static POW2: [u32; 65] = include!("tables/pow2.in");
 /// The number log2(e) in Q30.
 const LOG2_E: u64 = 1_549_082_005;
 
-/// The probability of one class by softmax, Q16, from a slice of logits, Q16; 0 beyond the last class.
+/// Returns the softmax probability of one class, Q16, from the logits of all classes, Q16; 0 beyond the last class.
 /// [`Logits::probability`](crate::Logits::probability) computes the same without a slice.
 pub fn softmax(logits: &[i32], class: usize) -> u32 {
     match (logits.get(class), logits.iter().max()) {
@@ -31,18 +31,19 @@ pub(crate) fn exp_neg(d: u32) -> u32 {
     from.saturating_sub(step as u32) >> whole
 }
 
-/// The softmax of `logit`, Q16. `logits`: all logits, Q16; `largest`: the largest of them.
+/// Returns the softmax probability of the class with the logit `logit`, Q16. `logits`: all logits, Q16; `largest`: the
+/// largest of them.
 pub(crate) fn probability(logit: i32, largest: i32, logits: impl Iterator<Item = i32>) -> u32 {
     // The exponential of a logit relative to the largest one, Q30.
     let weight = |logit: i32| exp_neg(largest.abs_diff(logit));
-    let sum: u64 = logits.map(|l| u64::from(weight(l))).sum();
-    // The largest logit is among `logits`, so the sum is at least 2^30, and no weight is larger. With `max` the loop of
-    // the division ends for any arguments.
+    let sum: u64 = logits.map(|logit| u64::from(weight(logit))).sum();
+    // The largest logit is among `logits`, so the sum is at least 2^30, and no weight is larger. `max(1)` makes the
+    // loop of the division end even for other arguments.
     quotient((u64::from(weight(logit)) << 16) + sum / 2, sum.max(1))
 }
 
-/// Divides bit by bit and rounds down. The quotient must be at most 2^17 − 1, the divisor below 2^47 and not 0. It
-/// replaces the operator `/`, for which small cores link a function of 900 bytes.
+/// Divides bit by bit and rounds down. The quotient must be at most 2^17 − 1, the divisor below 2^47 and not 0. The
+/// function replaces the operator `/`, for which small cores link 900 bytes of code.
 fn quotient(mut dividend: u64, divisor: u64) -> u32 {
     let (mut quotient, mut part) = (0, divisor << 16);
     while part >= divisor {

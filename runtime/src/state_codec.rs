@@ -1,7 +1,7 @@
-//! The codec of saved states. A part of a session has one method, `visit_state`, which passes each of its numbers to
-//! the codec; depending on the codec's direction, this counts the bytes, saves the state or restores it.
+//! The codec of saved states. Each part of a session has one method, `visit_state`, which passes all its numbers to the
+//! codec. The codec counts their bytes, writes them or replaces them by saved ones.
 
-/// The task of a traversal, with the source or the destination of the numbers.
+/// The direction of a codec, with the bytes that it writes or reads.
 #[derive(Debug)]
 enum Direction<'a> {
     Count,
@@ -10,8 +10,8 @@ enum Direction<'a> {
 }
 
 /// Counts, writes or reads the numbers of a state, little-endian, in the order of docs/format.md, "The state of a
-/// session". The methods for numbers take the current number; they return it unchanged while counting and writing, and
-/// return the saved number while reading.
+/// session". The methods for numbers take the current number. While the codec counts or writes, they return it
+/// unchanged; while it reads, they return the saved number.
 #[derive(Debug)]
 pub(crate) struct StateCodec<'a> {
     direction: Direction<'a>,
@@ -47,12 +47,12 @@ impl<'a> StateCodec<'a> {
         self.valid
     }
 
-    /// Records the result of a check of the numbers that were read. While writing, all checks pass.
+    /// Records the result of a check of the numbers. Numbers that a session has computed itself pass all checks.
     pub(crate) fn check(&mut self, valid: bool) {
         self.valid &= valid;
     }
 
-    /// A number of any size, little-endian.
+    /// Passes a number of any size, little-endian, and advances.
     fn number<const BYTES: usize>(&mut self, number: [u8; BYTES]) -> [u8; BYTES] {
         let begin = self.at;
         self.at = begin.saturating_add(BYTES);
@@ -70,33 +70,33 @@ impl<'a> StateCodec<'a> {
         }
     }
 
-    /// An unsigned 8-bit number.
+    /// Passes an unsigned 8-bit number.
     pub(crate) fn byte(&mut self, number: u8) -> u8 {
         let [byte] = self.number([number]);
         byte
     }
 
-    /// A signed 16-bit number.
+    /// Passes a signed 16-bit number.
     pub(crate) fn half(&mut self, number: i16) -> i16 {
         i16::from_le_bytes(self.number(number.to_le_bytes()))
     }
 
-    /// A signed 32-bit number.
+    /// Passes a signed 32-bit number.
     pub(crate) fn word(&mut self, number: i32) -> i32 {
         i32::from_le_bytes(self.number(number.to_le_bytes()))
     }
 
-    /// An unsigned 32-bit number.
+    /// Passes an unsigned 32-bit number.
     pub(crate) fn unsigned(&mut self, number: u32) -> u32 {
         u32::from_le_bytes(self.number(number.to_le_bytes()))
     }
 
-    /// Signed 16-bit numbers.
+    /// Passes signed 16-bit numbers.
     pub(crate) fn halves<'v>(&mut self, numbers: impl Iterator<Item = &'v mut i16>) {
         numbers.for_each(|number| *number = self.half(*number));
     }
 
-    /// Signed 32-bit numbers.
+    /// Passes signed 32-bit numbers.
     pub(crate) fn words<'v>(&mut self, numbers: impl Iterator<Item = &'v mut i32>) {
         numbers.for_each(|number| *number = self.word(*number));
     }

@@ -1,4 +1,4 @@
-//! Small random models to test with, on the host (feature `testing`).
+//! Small random models for tests on a host (feature `testing`).
 
 mod random;
 mod tensors;
@@ -30,7 +30,7 @@ pub struct Sizes {
     pub classes: usize,
 }
 
-/// The kind of a random model. The default is a classifier with one LSTM layer and its last hidden state.
+/// The kind of a random model. `Spec::from(sizes)` is a classifier of tokens with one LSTM layer and `last` pooling.
 #[derive(Clone, Copy, Debug)]
 pub struct Spec {
     /// The sizes. If the model reads values, the embedding size is the number of channels.
@@ -41,13 +41,13 @@ pub struct Spec {
     pub input: Input,
     /// The kind of recurrent cell.
     pub cell: CellKind,
-    /// The number of layers: 1 to 4; 0 for none, which needs an n-gram branch.
+    /// The number of recurrent layers: 1 to 4; 0 for a model that has only an n-gram branch.
     pub layers: usize,
     /// The n-gram branch, if there is one.
     pub ngrams: Option<NgramSpec>,
     /// True if each layer also reads the sequence in reverse.
     pub bidirectional: bool,
-    /// The combination of the two directions.
+    /// The combination of the two directions; `Concat` for one direction.
     pub merge: Merge,
     /// The reduction of the hidden states over time.
     pub pooling: Pooling,
@@ -86,7 +86,7 @@ impl From<Sizes> for Spec {
 }
 
 impl Spec {
-    /// A random kind of model: cells, layers, directions, merges, poolings, heads and tasks.
+    /// Returns a random kind of model without an n-gram branch, with 8-bit weights.
     pub fn random(seed: u64) -> Self {
         let mut random = Random(seed ^ 0x5eed);
         let mut below = |n: i64| random.between(0, n - 1) as usize;
@@ -118,7 +118,7 @@ impl Spec {
         spec
     }
 
-    /// [`random`](Spec::random) with weights of random widths.
+    /// [`random`](Spec::random) with weights of random widths, and even sizes.
     #[cfg(feature = "widths")]
     pub fn random_widths(seed: u64) -> Self {
         let mut random = Random(seed ^ 0xb175);
@@ -131,7 +131,7 @@ impl Spec {
         Spec { sizes, head_hidden, bits: [0; 4].map(|_| [4, 8, 16][below(3)]), ..spec }
     }
 
-    /// [`random`](Spec::random), a classifier of text with an n-gram branch; every third one without a recurrent
+    /// [`random`](Spec::random) for a classifier of text with an n-gram branch; about a third of them have no recurrent
     /// branch.
     #[cfg(feature = "ngrams")]
     pub fn random_ngrams(seed: u64) -> Self {
@@ -168,7 +168,7 @@ impl Spec {
         pooled + self.ngrams.map_or(0, |ngrams| ngrams.rank)
     }
 
-    /// The number of outputs of the last layer, and of logits.
+    /// The number of outputs of the last layer, and the number of logits.
     fn outputs(&self) -> [usize; 2] {
         match (self.task, self.output) {
             (Task::LanguageModel, _) => [TOKENS.len() + 2; 2],
@@ -203,7 +203,8 @@ impl Spec {
         self.fields().entries()
     }
 
-    /// The tensors of a random model. The golden logits are zeros; [`Spec::file`] computes them.
+    /// The tensors of a random model in the plain packing of its cell; with weights of 4 or 16 bits in `rows`. The
+    /// golden logits are zeros; [`Spec::file`] computes them.
     pub fn tensors(&self, seed: u64) -> Vec<Tensor> {
         let Sizes { embedding_dim: e, hidden_size: h, .. } = self.sizes;
         let ([outputs, logits], f) = (self.outputs(), self.head_width());
@@ -222,13 +223,13 @@ impl Spec {
         if let Some(spec) = self.ngrams {
             tensors.extend(ngram_tensors(random, spec));
         }
-        let mut read = f;
+        let mut last_width = f;
         if self.head_hidden > 0 {
             tensors.extend(linear(random, "hidden", self.head_hidden, f, 30_000));
             tensors.push(Tensor::new("hidden.scale", Dtype::F32, &[1], &[0x3f80_0000u32]));
-            read = self.head_hidden;
+            last_width = self.head_hidden;
         }
-        tensors.extend(linear(random, "fc", outputs, read, 2_000));
+        tensors.extend(linear(random, "fc", outputs, last_width, 2_000));
         if self.task == Task::Forecast {
             tensors.extend(forecast_tensors(random, e, outputs));
         }
@@ -247,18 +248,18 @@ impl Spec {
         tensors
     }
 
-    /// Converts the weights to their widths; 16-bit weights get random lower bits.
+    /// Converts the weights to the widths of [`Spec::bits`]; 16-bit weights get random lower bits.
     #[cfg(feature = "widths")]
     fn with_widths(&self, random: &mut Random, tensors: Vec<Tensor>) -> Vec<Tensor> {
         let (_, tensors) = packed(self.fields().packing, &[], tensors);
-        let of = |tensor: &Tensor| match tensor.name.split_once('.') {
+        let width_of = |tensor: &Tensor| match tensor.name.split_once('.') {
             Some(("embedding", "weight")) => self.bits[0],
             Some(("hidden" | "fc", "weight")) => self.bits[3],
             Some((_, parameter)) if parameter.starts_with("weight_ih_") => self.bits[1],
             Some((_, parameter)) if parameter.starts_with("weight_hh_") => self.bits[2],
             _ => 8,
         };
-        let mut widened = |tensor: Tensor| match of(&tensor) {
+        let mut widened = |tensor: Tensor| match width_of(&tensor) {
             4 => in_4_bits(&tensor).to_vec(),
             16 => {
                 let fine = |&byte: &u8| 256 * i16::from(byte as i8) + random.between(-255, 255) as i16;
@@ -270,7 +271,7 @@ impl Spec {
         tensors.into_iter().flat_map(&mut widened).collect()
     }
 
-    /// The tensors of one direction of a layer.
+    /// The tensors of one direction of a layer. `place`: the suffix of their names; `inputs`: the input size.
     fn layer(&self, random: &mut Random, place: &str, inputs: usize) -> Vec<Tensor> {
         let (h, module, gates) = (self.sizes.hidden_size, self.cell.module(), self.cell.gates());
         let name = |parameter: &str| format!("{module}.{parameter}_{place}");
@@ -293,12 +294,12 @@ impl Spec {
     /// The file of a random model, with the golden logits that this crate computes.
     ///
     /// # Panics
-    /// If the crate refuses the file, which makes a test fail.
+    /// If the loader refuses the file.
     pub fn file(&self, seed: u64) -> Aligned {
         with_golden(&self.metadata(), self.tensors(seed))
     }
 
-    /// [`file`](Spec::file) with some folded tokens, in a packing of its cells.
+    /// [`file`](Spec::file) with the folded tokens `ids`, in a packing of the model's cells.
     ///
     /// # Panics
     /// As [`file`](Spec::file), and if the packing does not allow the sizes.
@@ -310,24 +311,24 @@ impl Spec {
     }
 }
 
-/// A file with the golden logits that this crate computes.
+/// Returns a file whose golden logits are those that this crate computes.
 fn with_golden(metadata: &[(String, String)], mut all: Vec<Tensor>) -> Aligned {
     let draft = Aligned::new(&to_bytes(metadata, all.clone()));
     let model = crate::Model::from_bytes(&draft).expect("a random model loads");
     let mut scratch = vec![0; model.scratch_len()];
-    let mut session = model.session(&mut scratch).expect("the scratch has the length asked for");
+    let mut session = model.session(&mut scratch).expect("the scratch has the length that the model asks for");
     let logits: Vec<i32> = model.golden().flat_map(|g| session.run_golden(&g).iter().collect::<Vec<_>>()).collect();
     let golden = all.iter_mut().find(|t| t.name == "golden.logits").expect("there are golden logits");
     golden.data = bytemuck::cast_slice(&logits).to_vec();
     Aligned::new(&to_bytes(metadata, all))
 }
 
-/// The metadata of a random LSTM classifier. `shift`: of the recurrent layer, `"0"` … `"8"`.
+/// The metadata of a random LSTM classifier. `shift`: the shift of the recurrent layer, `"0"` … `"8"`.
 pub fn metadata(shift: &str) -> Vec<(String, String)> {
     of_shift(Sizes { embedding_dim: 1, hidden_size: 1, classes: 1 }, shift).metadata()
 }
 
-/// The tensors of a random classifier, an LSTM if the sizes are given: see [`Spec::tensors`].
+/// The tensors of a random model: see [`Spec::tensors`]. [`Sizes`] as `spec` give an LSTM classifier.
 pub fn tensors(seed: u64, spec: impl Into<Spec>) -> Vec<Tensor> {
     spec.into().tensors(seed)
 }
@@ -342,8 +343,8 @@ fn of_shift(spec: impl Into<Spec>, shift: &str) -> Spec {
     Spec { shift: shift.parse().expect("a shift is a number"), ..spec.into() }
 }
 
-/// The tensors of a model with all operands at an end of their range: `sign` · 127 for every weight, the largest
-/// multipliers, no biases. It loads with shift 0 for E + H up to about 500.
+/// The tensors of a model whose operands are at an end of their range: `sign` · 127 for every weight, the largest
+/// multipliers, no biases. The model loads with the shift 0 if E, H and the width of the head's input are at most 500.
 pub fn extreme_tensors(sign: i8, spec: impl Into<Spec>) -> Vec<Tensor> {
     let mut all = tensors(1, spec);
     for t in &mut all {
@@ -357,8 +358,8 @@ pub fn extreme_tensors(sign: i8, spec: impl Into<Spec>) -> Vec<Tensor> {
     all
 }
 
-/// [`random_file`] in a packing: the same `seed`, sizes and `shift`. `spec`: the kind of the model; sizes stand for an
-/// LSTM.
+/// [`random_file`] in a packing, with the same arguments. `spec`: the kind of the model; [`Sizes`] give an LSTM
+/// classifier.
 ///
 /// # Panics
 /// As [`Spec::file`], and if the packing does not allow the sizes.

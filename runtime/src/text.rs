@@ -1,11 +1,11 @@
-//! Tokenizers: from bytes of text to token ids, one byte at a time, in constant memory.
+//! Tokenizers: turn the bytes of a text into token ids, one byte at a time, in constant memory.
 //!
 //! [`Utf8`] turns bytes into characters, [`Splitter`] turns characters into pieces of tokens, and [`Encoder`] turns
-//! these into ids. The result does not depend on how the text is cut into chunks. Most tokenizers store nothing of the
-//! text, so a token may have any length. Two store a bounded part of it in a buffer of the caller: an HTML tag until it
-//! closes, and a word until it is cut into pieces.
+//! pieces into ids. The result does not depend on how the text is cut into chunks. Most tokenizers store nothing of the
+//! text, so a token may have any length. Two store a bounded part of it in a buffer of the caller: `html_words` a tag
+//! until it closes, `wordpiece` a word until it is cut into pieces.
 //!
-//! [`Detokenizer`] is the way back, for language models: it joins tokens into text.
+//! [`Detokenizer`] is the inverse, for language models: it joins tokens into text.
 //!
 //! [`NgramHasher`] turns the pieces into hashes of n-grams, for the n-gram branch of a classifier.
 //!

@@ -1,8 +1,8 @@
-//! A model whose recurrent weights are copied for the wide instructions of a host (feature `unpacked`).
+//! A model with a copy of its recurrent weights for the vector instructions of a host (feature `unpacked`).
 //!
-//! A device executes its file in place. A host has memory to spare, and its vector instructions compute eight units at
-//! a time, which needs the weights in another order. The results have the same bits (tests of this module).
-//! `kernel::unpacked_weights` describes the order.
+//! A device executes its file in place. A host has enough memory for a copy in another order, in which its vector
+//! instructions compute eight units at a time: see `kernel::unpacked_weights`. The results have the same bits (tests of
+//! this module).
 
 mod unit;
 
@@ -18,7 +18,8 @@ use tern_format::Cell as CellKind;
 use unit::{Half, unit};
 
 /// A model and a copy of its recurrent weights. A host with AVX2 computes its steps several times as fast as with the
-/// weights in the file. On other hosts, and for 16-bit weights, there is no copy, and the model runs from the file.
+/// weights in the file. On other hosts, and if any recurrent weights have 16 bits, there is no copy, and the model runs
+/// from the file.
 #[derive(Debug)]
 pub struct Unpacked<'a> {
     model: Model<'a>,
@@ -27,7 +28,7 @@ pub struct Unpacked<'a> {
 }
 
 impl<'a> Unpacked<'a> {
-    /// Copies the weights, two bytes for each.
+    /// Copies the weights, each to two bytes.
     pub fn new(model: &Model<'a>) -> Self {
         let layers = Lanes::detect().and_then(|lanes| {
             let layer = |cell: &Cell<'a>| unpacked_layer(cell, model.config().cell, lanes);
@@ -41,13 +42,13 @@ impl<'a> Unpacked<'a> {
         &self.model
     }
 
-    /// The model that runs from the copy.
+    /// The model that runs from the copy, or from the file if there is no copy.
     pub fn model(&self) -> Model<'_> {
         self.model.with_cells(self.layers.iter().map(Cell::Unpacked))
     }
 }
 
-/// Copies the weights of a layer; none if they are wider than 8 bits.
+/// Copies the weights of a layer; none if they have 16 bits.
 fn unpacked_layer(cell: &Cell<'_>, kind: CellKind, lanes: Lanes) -> Option<UnpackedLayer> {
     let [input, recurrent] = [Half::Input, Half::Recurrent].map(|half| unpacked_half(cell, kind, half));
     let summary = cell.summary();
@@ -55,21 +56,22 @@ fn unpacked_layer(cell: &Cell<'_>, kind: CellKind, lanes: Lanes) -> Option<Unpac
     Some(UnpackedLayer { weights, lanes, summary })
 }
 
-/// Copies one projection of a layer: for each block of units and each pair of columns, the weights of each gate, a unit
-/// in each lane. Lanes beyond the last unit are 0.
+/// Copies one projection of a layer: for each block of units and each pair of columns, the weights of each gate, one
+/// unit in each lane. Lanes beyond the last unit are 0.
 fn unpacked_half(cell: &Cell<'_>, kind: CellKind, half: Half) -> Option<UnpackedHalf> {
     let (hidden_size, gates) = (cell.summary().hidden_size, kind.gates());
     let units: Option<Vec<_>> = (0..hidden_size).map(|index| unit(cell, half, index)).collect();
     let units = units?;
     let pairs = NonZeroUsize::new(units.first()?.weights.len().div_ceil(2))?;
     let mut all = UnpackedHalf { pairs, weights: Vec::new(), bias: Vec::new(), multipliers: Vec::new() };
-    let rows: Vec<(usize, usize)> = (0..sides(kind)).flat_map(|s| (0..gates).map(move |gate| (s, gate))).collect();
+    let rows: Vec<(usize, usize)> =
+        (0..sides(kind)).flat_map(|side| (0..gates).map(move |gate| (side, gate))).collect();
     for block in units.chunks(sides(kind) * LANES) {
         let side = |side: usize| block.iter().skip(side * LANES).take(LANES);
         for pair in 0..pairs.get() {
-            for &(at, gate) in &rows {
+            for &(side_index, gate) in &rows {
                 let mut both = [[0; 2]; LANES];
-                for (both, unit) in both.iter_mut().zip(side(at)) {
+                for (both, unit) in both.iter_mut().zip(side(side_index)) {
                     for (weight, column) in both.iter_mut().zip(unit.weights.iter().skip(2 * pair)) {
                         *weight = column[gate];
                     }
@@ -77,9 +79,9 @@ fn unpacked_half(cell: &Cell<'_>, kind: CellKind, half: Half) -> Option<Unpacked
                 all.weights.push(Columns(both));
             }
         }
-        for &(at, gate) in &rows {
+        for &(side_index, gate) in &rows {
             let (mut bias, mut multiplier) = ([0; LANES], [0; LANES]);
-            for ((bias, multiplier), unit) in bias.iter_mut().zip(&mut multiplier).zip(side(at)) {
+            for ((bias, multiplier), unit) in bias.iter_mut().zip(&mut multiplier).zip(side(side_index)) {
                 (*bias, *multiplier) = (unit.bias[gate], i32::from(unit.multipliers[gate]));
             }
             all.bias.push(Words(bias));

@@ -1,8 +1,8 @@
-//! Writes device files, on a host (feature `write`, which needs an allocator).
+//! Writes device files on a host (feature `write`, which needs an allocator).
 //!
-//! [`to_bytes`] writes a file from [`Metadata`] and [`Tensor`]s. The same input always gives the same bytes; the writer
-//! of the safetensors library stores metadata in random order. Nothing here checks that the result is a model:
-//! [`Model::from_bytes`](crate::Model::from_bytes) does.
+//! [`to_bytes`] writes a file from [`Metadata`] and [`Tensor`]s. The same input always gives the same bytes, unlike
+//! with the writer of the safetensors library, which stores metadata in random order. This module does not check that
+//! the result is a model: [`Model::from_bytes`](crate::Model::from_bytes) does.
 
 mod fold;
 mod packing;
@@ -36,40 +36,42 @@ pub struct Metadata {
     pub cell: CellKind,
     /// The memory layout of the recurrent weights.
     pub packing: Packing,
-    /// The number of layers: 1 to 4; 0 if the model has no recurrent branch, whose keys are then left out.
+    /// The number of recurrent layers: 1 to 4; 0 if the model has no recurrent branch. The keys of that branch are then
+    /// left out.
     pub layers: usize,
     /// True if each layer also reads the sequence in reverse.
     pub bidirectional: bool,
-    /// The combination of the two directions.
+    /// The combination of the two directions; unused if the model is not bidirectional.
     pub merge: Merge,
     /// The reduction of the hidden states over time.
     pub pooling: Pooling,
     /// The meaning of the outputs.
     pub output: Output,
-    /// The shift of each layer, forward before reverse: 0 to 8.
+    /// The shift of each direction of each layer, layer by layer, forward before reverse: 0 to 8.
     pub shifts: Vec<u32>,
-    /// The n-gram branch and its shift, if there is one.
+    /// The n-grams of the n-gram branch and the shift of the branch, 0 to 8, if there is one.
     pub ngrams: Option<(Ngrams, u32)>,
-    /// The shift of the hidden states before they are pooled; 0 unless the model has both branches.
+    /// The right shift of the hidden states before they are pooled: 0 to 8; 0 unless the model has both branches.
     pub pooled_shift: u32,
-    /// The shift of the head's hidden layer, if it has one.
+    /// The shift of the head's hidden layer, if it has one: 0 to 8.
     pub hidden_shift: Option<u32>,
-    /// The shift of the last layer.
+    /// The shift of the last layer: 0 to 8.
     pub fc_shift: u32,
 }
 
 impl Metadata {
-    /// The suffixes in the names of the layers' tensors, forward before reverse: `l0`, `l0_reverse`, `l1`, …
+    /// Returns the suffixes in the names of the layers' tensors, layer by layer, forward before reverse: `l0`,
+    /// `l0_reverse`, `l1`, …
     pub fn layer_suffixes(layers: usize, bidirectional: bool) -> Vec<String> {
         let directions: &[&str] = if bidirectional { &["", "_reverse"] } else { &[""] };
         let suffix = |layer| directions.iter().map(move |direction| format!("l{layer}{direction}"));
         (0..layers).flat_map(suffix).collect()
     }
 
-    /// The keys and their values, in the order of the keys.
+    /// The keys of the header's metadata and their values, sorted by key.
     pub fn entries(&self) -> Vec<(String, String)> {
         let mut all: Vec<(String, String)> = Vec::new();
-        let mut add = |key: &str, word: &str| all.push((format!("tern.{key}"), word.into()));
+        let mut add = |key: &str, value: &str| all.push((format!("tern.{key}"), value.into()));
         add("version", tern_format::VERSION);
         add("task", self.task.name());
         match self.input {
@@ -113,7 +115,8 @@ impl Metadata {
     }
 }
 
-/// The bytes of a device file: the metadata as given, the tensors by descending element size, then by name.
+/// Returns the bytes of a device file. The metadata keep their order; the tensors are sorted by descending element
+/// size, then by name.
 pub fn to_bytes(metadata: &[(impl AsRef<str>, impl AsRef<str>)], mut tensors: Vec<Tensor>) -> Vec<u8> {
     tensors.sort_by(|a, b| (b.dtype.size(), &a.name).cmp(&(a.dtype.size(), &b.name)));
     let mut header = String::from("{\"__metadata__\":{");
@@ -135,7 +138,7 @@ pub fn to_bytes(metadata: &[(impl AsRef<str>, impl AsRef<str>)], mut tensors: Ve
     header.extend(core::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
     bytes.extend_from_slice(header.as_bytes());
-    bytes.extend(tensors.into_iter().flat_map(|t| t.data));
+    bytes.extend(tensors.into_iter().flat_map(|tensor| tensor.data));
     bytes
 }
 

@@ -1,4 +1,4 @@
-//! A headless Chromium, controlled by the DevTools protocol over two pipes.
+//! A headless Chromium, which the tests control over two pipes by the DevTools protocol.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -20,7 +20,7 @@ pub struct Browser {
     commands: ChildStdin,
     /// The answers and events of the browser.
     messages: Receiver<Value>,
-    /// The id of the protocol's session with the page; none before the page is attached.
+    /// The id of the protocol's session with the page; `None` before the session is attached.
     session: Option<String>,
     /// The id of the last command.
     last_id: u64,
@@ -65,8 +65,9 @@ impl Browser {
         browser
     }
 
-    /// Opens a file in a window of `width` by `height` CSS pixels, in the colour scheme `light` or `dark`, and waits
-    /// until it is loaded. Panics if the browser does not answer.
+    /// Opens a file in a window of `width` by `height` CSS pixels and waits until the page is loaded. `scheme`: the
+    /// colour scheme, `light` or `dark`. A window narrower than 600 pixels emulates a phone. Panics if the browser does
+    /// not answer.
     pub fn open(&mut self, file: &Path, width: u32, height: u32, scheme: &str) {
         let is_phone = width < 600;
         let scale = if is_phone { 2 } else { 1 };
@@ -82,7 +83,7 @@ impl Browser {
         }
     }
 
-    /// Returns the value of a JavaScript expression in the page. Panics if the expression throws.
+    /// Evaluates a JavaScript expression in the page and returns its value. Panics if the expression throws.
     pub fn eval(&mut self, expression: &str) -> Value {
         let answer = self.ask("Runtime.evaluate", json!({ "expression": expression, "returnByValue": true }));
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
@@ -94,8 +95,8 @@ impl Browser {
         &self.events
     }
 
-    /// Writes a PNG of the first `height` CSS pixels of the page; 0: the whole page. Panics if the picture cannot be
-    /// taken or written.
+    /// Writes a PNG of the uppermost `height` CSS pixels of the page to `path`; a `height` of 0 means the whole page.
+    /// Panics if the picture cannot be taken or written.
     pub fn picture(&mut self, path: &Path, height: u32) {
         let metrics = self.ask("Page.getLayoutMetrics", json!({}));
         let size = |key: &str| metrics["cssContentSize"][key].as_f64().expect("a page has a size");
@@ -108,7 +109,8 @@ impl Browser {
         fs::write(path, bytes).expect("the picture can be written");
     }
 
-    /// Sends a command and waits for its answer; events before the answer are stored.
+    /// Sends a command and returns its result. Stores the events that arrive before the answer. Panics if the answer is
+    /// an error.
     fn ask(&mut self, method: &str, parameters: Value) -> Value {
         self.last_id += 1;
         let mut command = json!({ "id": self.last_id, "method": method, "params": parameters });
@@ -137,7 +139,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The browser ends when its pipe closes; otherwise it is killed after five seconds.
+        // The command ends the browser; a browser that still runs after five seconds is killed.
         let _ = self.commands.write_all(b"{\"id\":0,\"method\":\"Browser.close\"}\0");
         for _ in 0..50 {
             if !matches!(self.process.try_wait(), Ok(None)) {

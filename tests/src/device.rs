@@ -1,4 +1,4 @@
-//! An emulated device with its console at a TCP port.
+//! A board that QEMU emulates, with its console at a TCP port.
 
 mod debugger;
 
@@ -18,9 +18,9 @@ use crate::model::argument;
 /// The timeout for an expected output of the device.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Options of QEMU with which each instruction takes 64 ns of emulated time, so that timings do not depend on the host,
-/// and time skips ahead while the device sleeps. Without them time is that of the host, and bytes arrive while the
-/// device computes, as on hardware.
+/// Options of QEMU with which each instruction takes 2^6 = 64 ns of emulated time, so that the duration of a
+/// computation does not depend on the host. Without these options emulated time is the time of the host, and bytes
+/// arrive while the device computes, as on hardware.
 pub const COUNTED: [&str; 2] = ["-icount", "shift=6"];
 
 /// Returns the value of QEMU's option `-device` that loads a device file into the first slot of the default board.
@@ -44,8 +44,8 @@ impl Drop for Device {
 }
 
 impl Device {
-    /// Emulates `board` with this firmware, which starts once the console is connected. `options` are passed to QEMU.
-    /// Panics if QEMU does not start.
+    /// Emulates `board` with this firmware, which starts once the console is connected. `options`: further options of
+    /// QEMU. Panics if the board has no emulator or QEMU does not start.
     pub fn start(board: &Board, firmware: &Path, options: &[&str]) -> Self {
         Device::run(board, &[&["-kernel", argument(firmware)], options].concat())
     }
@@ -72,13 +72,13 @@ impl Device {
 
     /// Does the same as [`start`](Device::start), and connects the console and a debugger.
     pub fn with_debugger(board: &Board, firmware: &Path, options: &[&str]) -> (Self, Console, Debugger) {
-        let gdb = free_port();
-        let port = format!("tcp:127.0.0.1:{gdb}");
-        let options = [&["-gdb", &port], options].concat();
+        let gdb_port = free_port();
+        let gdb_address = format!("tcp:127.0.0.1:{gdb_port}");
+        let options = [&["-gdb", &gdb_address], options].concat();
         let mut device = Device::start(board, firmware, &options);
         // QEMU accepts the debugger only after the console is connected.
         let console = device.connect();
-        (device, console, Debugger::connect(gdb, TIMEOUT))
+        (device, console, Debugger::connect(gdb_port, TIMEOUT))
     }
 
     /// Waits until the console accepts a connection and returns its address for `tern … --tcp`.
@@ -106,8 +106,9 @@ pub(crate) fn address(emulator: &mut Child, port: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
-/// Returns true if a program listens on a port. A connection would be the only one that QEMU accepts, and binding the
-/// port could keep QEMU from it, so `/proc` is read. Systems without `/proc` bind the port.
+/// Returns true if a program listens on a port. The function reads `/proc`: a trial connection would be the only one
+/// that QEMU accepts, and binding the port could prevent QEMU from binding it. On systems without `/proc` the function
+/// binds the port.
 fn is_listened_on(port: u16) -> bool {
     let Ok(sockets) = std::fs::read_to_string("/proc/net/tcp") else {
         return TcpListener::bind(("127.0.0.1", port)).is_err();
@@ -141,19 +142,19 @@ impl Console {
         self.stream.write_all(bytes).expect("the device runs");
     }
 
-    /// The connection, for other programs.
+    /// The connection to the console.
     pub fn stream(&self) -> &TcpStream {
         &self.stream
     }
 
-    /// Drops all output of the device that has not been read yet.
+    /// Reads and drops the output of the device until it is silent for 200 ms.
     pub fn discard(&mut self) {
         self.stream.set_read_timeout(Some(Duration::from_millis(200))).expect("a socket has options");
         while self.stream.read(&mut [0; 256]).is_ok_and(|count| count > 0) {}
         self.stream.set_read_timeout(Some(TIMEOUT)).expect("a socket has options");
     }
 
-    /// Reads up to and including `end`, and returns what was read. Panics if `end` does not arrive in time.
+    /// Reads up to and including `end`, and returns this output. Panics if `end` does not arrive in time.
     pub fn until(&mut self, end: &str) -> String {
         let mut received = Vec::new();
         while !received.ends_with(end.as_bytes()) {
@@ -191,7 +192,7 @@ pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port is free").port()
 }
 
-/// Returns bytes as text.
+/// Returns bytes as text, with U+FFFD in place of bytes that are not UTF-8.
 pub(crate) fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

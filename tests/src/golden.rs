@@ -4,8 +4,8 @@ use std::{env, fs};
 
 use crate::programs::root;
 
-/// Compares `output` with the golden file `tests/tests/golden/NAME`, byte for byte; with `TERN_BLESS` set, writes the
-/// file instead. Panics at the first different line, with its number and the command that writes the file again.
+/// Compares `output` with the golden file `tests/tests/golden/NAME`, byte for byte. If `TERN_BLESS` is set, writes the
+/// file instead. Panics at the first line that differs, with its number and the command that writes the file again.
 pub fn assert_golden(name: &str, output: &str) {
     let path = root().join("tests/tests/golden").join(name);
     if env::var_os("TERN_BLESS").is_some() {
@@ -17,5 +17,5 @@ pub fn assert_golden(name: &str, output: &str) {
     for (number, (found, expected)) in (1..).zip(output.split('\n').zip(golden.split('\n'))) {
         assert_eq!(found, expected, "{}:{number}; {hint}", path.display());
     }
-    assert_eq!(output.len(), golden.len(), "{}: found {output}, which has another length; {hint}", path.display());
+    assert_eq!(output.len(), golden.len(), "{}: other number of lines in {output}; {hint}", path.display());
 }

@@ -9,7 +9,7 @@ use tern_messages::{SEED, generate, to_csv};
 
 use crate::programs::{root, stdout_of, tern};
 
-/// The number of messages that the model is trained on.
+/// The number of messages in the table that the model is trained on.
 const MESSAGES: usize = 1500;
 
 /// A trained model, its device file, and the output of the export.
@@ -25,7 +25,7 @@ pub struct Trained {
     pub export: Value,
 }
 
-/// Returns an empty folder for a test, below the target folder. Panics if the folder cannot be emptied or created.
+/// Returns an empty folder `target/path-tests/NAME` for a test. Panics if the folder cannot be emptied or created.
 pub fn folder(name: &str) -> PathBuf {
     let folder = root().join("target/path-tests").join(name);
     if folder.exists() {
@@ -35,7 +35,7 @@ pub fn folder(name: &str) -> PathBuf {
     folder
 }
 
-/// Returns the path of a committed device file, 2,306 bytes with the CRC-32 7cc8eafe.
+/// Returns the path of a committed device file, an LSTM; the file has 2,306 bytes and the CRC-32 7cc8eafe.
 pub fn committed() -> PathBuf {
     root().join("runtime/tests/golden/lstm.safetensors")
 }
@@ -53,8 +53,8 @@ pub fn json(arguments: &[&str]) -> Value {
     serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("tern {arguments:?}: {error}\n{stdout}"))
 }
 
-/// Checks the output of `tern classify --json`: the device has answered every text, and with the logits of the host.
-/// Panics if an answer differs or a text was refused.
+/// Checks the output of `tern classify --json`. Panics unless the device has answered every text with the logits of the
+/// host.
 #[track_caller]
 pub fn assert_same_logits(output: &Value) {
     assert!(output["disagreements"] == 0 && output["refused"] == 0, "{output}");

@@ -1,4 +1,4 @@
-//! An emulated Raspberry Pi Pico with its UART or its USB serial port at a TCP port.
+//! A Raspberry Pi Pico that rp2040js emulates, with its UART or its USB serial port at a TCP port.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -9,12 +9,12 @@ use crate::device::{address, free_port};
 use crate::programs::root;
 use crate::tools::skip;
 
-/// The port of a Pico that its console is reached by.
+/// The serial port of a Pico that the emulator connects to the TCP port.
 #[derive(Clone, Copy, Debug)]
 pub enum Connection {
     /// UART0.
     Uart,
-    /// The serial port at USB, of which the emulator has the host's side.
+    /// The USB serial port; the emulator plays the USB host.
     Usb,
 }
 
@@ -34,8 +34,9 @@ impl Drop for Pico {
 }
 
 impl Pico {
-    /// Starts a Pico whose flash begins with the bytes of the file `flash`; `None` if the calling test is to be
-    /// skipped. The chip starts once its port is connected. Panics if the emulator does not start.
+    /// Starts a Pico whose flash begins with the bytes of the file `flash`. The chip starts once its port is connected.
+    /// Returns `None` if the emulator is not installed and the calling test is to be skipped. Panics if the emulator
+    /// does not start.
     pub fn start(flash: &Path, connection: Connection) -> Option<Self> {
         if let Err(error) = programs::ensure_rp2040js() {
             skip(&format!("{error:#}"));

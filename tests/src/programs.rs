@@ -14,7 +14,8 @@ pub fn root() -> PathBuf {
     package.parent().unwrap_or(package).to_owned()
 }
 
-/// Returns the `tern` command of this build, at the root of the repository and without stdin.
+/// Returns the command `tern` of this build, with the root of the repository as working directory and without stdin.
+/// Panics if `tern` cannot be built.
 pub fn tern() -> Command {
     static TERN: OnceLock<PathBuf> = OnceLock::new();
     let path = TERN.get_or_init(|| {
@@ -32,7 +33,7 @@ pub fn tern() -> Command {
     command
 }
 
-/// Returns the ELF file of the release firmware for the default board.
+/// Returns the ELF file of the release firmware for the default board. Panics if the firmware cannot be built.
 pub fn firmware() -> &'static Path {
     static FIRMWARE: OnceLock<PathBuf> = OnceLock::new();
     FIRMWARE.get_or_init(|| firmware_of(tern_boards::DEFAULT))
@@ -44,10 +45,10 @@ pub fn firmware_of(board: &Board) -> PathBuf {
         .unwrap_or_else(|error| panic!("`cargo xtask setup` installs what the build needs: {error:#}"))
 }
 
-/// Returns the release firmware that accepts only signed models, and the private key.
+/// Returns the ELF file of the release firmware that accepts only signed models, and the file of the private key.
 ///
-/// The key is created once and kept, because another key would make another firmware. Panics if key or firmware cannot
-/// be created.
+/// The key is created once and reused by later runs, because a new key would require a new build of the firmware.
+/// Panics if key or firmware cannot be created.
 pub fn signed_firmware() -> &'static (PathBuf, PathBuf) {
     static SIGNED: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
     SIGNED.get_or_init(|| {
@@ -62,8 +63,8 @@ pub fn signed_firmware() -> &'static (PathBuf, PathBuf) {
     })
 }
 
-/// Runs `tern console FILE --qemu` with these options and input lines, and returns its stdout. Panics with all output
-/// if it does not start or fails.
+/// Runs `tern console FILE --qemu` with these options and input lines, and returns its stdout. Panics if the command
+/// does not start or fails.
 pub fn console_session(file: &Path, options: &[&str], lines: &str) -> String {
     let mut command = tern();
     command.arg("console").arg(file).arg("--qemu").arg("--firmware").arg(firmware()).args(options);
@@ -87,7 +88,7 @@ pub fn text_of(command: &mut Command) -> (Option<i32>, String, String) {
     texts(command.output().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}")))
 }
 
-/// The exit status, stdout and stderr of a process.
+/// Returns the exit status, stdout and stderr of a process.
 fn texts(Output { status, stdout, stderr }: Output) -> (Option<i32>, String, String) {
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     (status.code(), text(stdout), text(stderr))

@@ -17,9 +17,9 @@ pub enum Side {
     Device,
 }
 
-/// Changes an item of a transfer by YMODEM: a block or EOT of the host, or an ACK, NAK, CAN or `C` of the device. An
-/// item that is made empty is lost. The arguments are the sender, the item's number among those of this sender, from 0,
-/// and its bytes.
+/// A function that changes an item of a YMODEM transfer: a block or EOT of the host, or an ACK, NAK, CAN or `C` of the
+/// device. The arguments are the sender, the number of the item among those of the sender, from 0, and the bytes of the
+/// item. To lose an item, the function clears the bytes.
 pub type Damage<'d> = &'d mut (dyn FnMut(Side, usize, &mut Vec<u8>) + Send);
 
 const ACK: u8 = 0x06;
@@ -30,11 +30,11 @@ const STX: u8 = 0x02;
 const EOT: u8 = 0x04;
 /// The line by which a host asks for a transfer.
 const LOAD: &[u8] = b"load\n";
-/// The time after which a direction without bytes checks if the command has ended.
+/// The time that a direction waits for bytes before it checks whether the command has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Runs a command with `--tcp` and the address of the relay to `device`, and returns its output. `damage` gets each
-/// item of a transfer before it is passed on. Panics if the command does not start or does not connect.
+/// Runs a command with `--tcp` and the address of a relay to `device`, and returns its output. The relay calls `damage`
+/// with each item of a transfer before it passes the item on. Panics if the command does not start or does not connect.
 pub fn run(command: &mut Command, device: &TcpStream, damage: Damage<'_>) -> Output {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("a bound port has an address").to_string();
@@ -65,12 +65,12 @@ struct Direction<'r, 'd> {
     damage: &'r Mutex<Damage<'d>>,
     /// The number of items so far.
     count: usize,
-    /// The bytes of an incomplete item; outside of a transfer the host's bytes so far, in which [`LOAD`] is looked for.
+    /// The bytes of an incomplete item; outside of a transfer, the bytes of the host, which may end with [`LOAD`].
     pending: Vec<u8>,
 }
 
 impl Direction<'_, '_> {
-    /// Passes bytes on until the end.
+    /// Passes bytes on until `is_over` is set or the sender closes the connection.
     fn pass(mut self, mut from: &TcpStream, mut to: &TcpStream, is_over: &AtomicBool) {
         from.set_read_timeout(Some(POLL_INTERVAL)).expect("a socket has options");
         let mut buffer = [0; 4096];
@@ -82,13 +82,13 @@ impl Direction<'_, '_> {
                     // An error means that the other side has ended.
                     drop(to.write_all(&bytes));
                 }
-                // The time-out.
+                // A time-out: no bytes within the polling interval.
                 Err(_) => (),
             }
         }
     }
 
-    /// Takes a byte and returns the bytes to pass on, which are none while an item is incomplete.
+    /// Takes a byte and returns the bytes to pass on; none while an item is incomplete.
     fn take(&mut self, byte: u8) -> Vec<u8> {
         if !self.is_transfer.load(Ordering::Relaxed) {
             if self.side == Side::Host {
@@ -113,6 +113,7 @@ impl Direction<'_, '_> {
         }
         self.pending.push(byte);
         let length = match self.pending[0] {
+            // Header, number, complement, 128 or 1024 bytes of data, CRC.
             SOH => 133,
             STX => 1029,
             _ => 1,

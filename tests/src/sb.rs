@@ -1,4 +1,4 @@
-//! Transfers by `sb` of lrzsz to a device's console.
+//! Transfers of files to a device's console by `sb`, the YMODEM sender of lrzsz.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -26,21 +26,21 @@ pub struct Sent {
 /// The fate of a piece of data that `sb` sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It arrives at the device.
+    /// The piece arrives at the device.
     Passes,
-    /// It is lost: `sb` is killed.
+    /// The piece is lost and `sb` is killed.
     SenderDies,
-    /// It is lost: `sb` is killed, and the caller cuts the power of the device, so no answer is awaited.
+    /// The piece is lost and `sb` is killed. The caller cuts the power of the device, so no answer is awaited.
     DeviceDies,
 }
 
-/// Sends `load` and then `file` by `sb`, undisturbed: see [`send`].
+/// Sends `load` and then `file` by `sb`, without any disturbance: see [`send`].
 pub fn send_all(console: &mut Console, file: &Path) -> Sent {
     send(console, file, |_| Fate::Passes)
 }
 
-/// Sends `load` and then `file` by `sb`. `relay` gets every piece that `sb` sends before the device does, and may
-/// change it. Panics if `sb` is not installed or the device does not return to its prompt.
+/// Sends `load` and then `file` by `sb`. `relay`: is called with every piece of data that `sb` sends, may change it,
+/// and returns its fate. Panics if `sb` is not installed or the device does not return to its prompt.
 pub fn send(console: &mut Console, file: &Path, mut relay: impl FnMut(&mut [u8]) -> Fate) -> Sent {
     console.send(b"load\r");
     console.until("Ctrl-C cancels\r\n");
@@ -74,9 +74,9 @@ pub fn send(console: &mut Console, file: &Path, mut relay: impl FnMut(&mut [u8])
     Sent { status, output: without_speed(&shown(&output)), answer }
 }
 
-/// Passes bytes on in both directions until `sb` has ended, and returns what the device sent.
+/// Passes bytes on in both directions until `sb` has ended, and returns the bytes that the device sent.
 fn pass_on(device: &TcpStream, line: &UnixStream, sb: &mut Child, mut relay: impl FnMut(&mut [u8]) -> Fate) -> Vec<u8> {
-    // The time after which the thread that listens to the device checks if `sb` has ended.
+    // The time that the listening thread waits for the device before it checks whether `sb` has ended.
     const POLL_INTERVAL: Duration = Duration::from_millis(20);
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -107,8 +107,8 @@ fn pass_on(device: &TcpStream, line: &UnixStream, sb: &mut Child, mut relay: imp
     })
 }
 
-/// Returns the output of `sb` with `N` in place of its speed, which varies from run to run, and with the last state of
-/// each line.
+/// Returns the output of `sb` with `N` in place of the speed, which varies from run to run, and only the last state of
+/// each line that `sb` redraws.
 fn without_speed(output: &str) -> String {
     let mut settled = String::new();
     for line in output.lines() {

@@ -1,4 +1,5 @@
-//! Small data sets for language models, forecasts and sequences.
+//! Small data sets for language models, forecasts and classifiers of sequences. Each function writes a file into a
+//! folder and returns its path.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,7 @@ pub fn months(folder: &Path) -> PathBuf {
     write(folder, "months.csv", &table)
 }
 
-/// Writes `ramps.csv`, labelled sequences of four numbers that rise or stay the same.
+/// Writes `ramps.csv`, sequences of four numbers with the label `up` if the numbers rise and `flat` otherwise.
 pub fn ramps(folder: &Path) -> PathBuf {
     let mut table = "sequence,label,level\n".to_owned();
     for index in 0..200 {

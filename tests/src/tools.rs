@@ -1,6 +1,6 @@
 //! Programs that only some tests need: Python with packages of PyPI, and Chromium.
 //!
-//! `cargo xtask setup` installs them. A test whose program is missing fails under `CI=true` and is skipped elsewhere.
+//! `cargo xtask setup` installs them. A test whose program is missing fails if `CI` is set and is skipped otherwise.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use xtask::setup::programs;
 
 use crate::programs::stdout_of;
 
-/// Reports that a test cannot run because of `reason`. Panics under `CI=true`, where every test must run.
+/// Reports that a test cannot run because of `reason`. Panics if `CI` is set, because every test must run there.
 pub fn skip(reason: &str) {
     let hint = "`cargo xtask setup` installs what tests need";
     assert!(std::env::var_os("CI").is_none(), "{reason}; under CI no test may be skipped; {hint}");
@@ -26,7 +26,7 @@ pub fn python(script: &str, arguments: &[&Path]) -> Option<String> {
     match installed {
         Ok(()) => {
             let mut command = Command::new(programs::python());
-            // The library of the Hub must not use the network.
+            // The library huggingface_hub must not use the network.
             Some(stdout_of(command.args(["-c", script]).args(arguments).env("HF_HUB_OFFLINE", "1")))
         }
         Err(error) => {
@@ -36,8 +36,8 @@ pub fn python(script: &str, arguments: &[&Path]) -> Option<String> {
     }
 }
 
-/// Returns the program of Chromium, `TERN_CHROMIUM` or one of the usual names; `None` if the calling test is to be
-/// skipped.
+/// Returns the path or name of a Chromium that starts: `TERN_CHROMIUM` or one of the usual names. Returns `None` if
+/// there is none and the calling test is to be skipped.
 pub fn chromium() -> Option<PathBuf> {
     let named = std::env::var_os("TERN_CHROMIUM").map(PathBuf::from);
     let usual = ["chromium", "chromium-browser", "google-chrome"].map(PathBuf::from);

@@ -1,4 +1,5 @@
-//! The work of the commands for programs that embed the trainer, such as the Python package.
+//! The functions behind the commands `train`, `fit`, `import`, `export` and `report`, and the trait of models, for
+//! programs that embed the trainer, such as the Python package.
 
 pub use crate::commands::Hooks;
 pub use crate::commands::export::{Args as ExportArgs, size, write_device_file};

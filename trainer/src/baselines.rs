@@ -1,8 +1,8 @@
 //! Baselines for text classifiers: simpler models, trained on the same rows, for comparison with the network.
 //!
 //! `ngrams` is a linear support vector machine on tf-idf of n-grams; `bag` is a linear layer on the mean of a text's
-//! embedded tokens, with the network's vocabulary. Both take seconds and give the same figures with any number of
-//! threads.
+//! embedded tokens, with the network's vocabulary. Both are trained in seconds and give the same figures with any
+//! number of threads.
 
 mod bag;
 mod features;
@@ -23,11 +23,12 @@ use serde_json::{Map, Value, json};
 #[cfg(test)]
 mod tests;
 
-/// The largest number of training rows of a baseline. Larger data is sampled, which bounds time and memory.
+/// The largest number of training rows of a baseline. Larger training sets are sampled, which bounds time and memory.
 const MAX_ROWS: usize = 200_000;
 
-/// Trains the baselines on the training rows and evaluates them on the validation rows, on the threads of the current
-/// pool. `metric` chooses the epoch of the bag of embeddings, as it does for the network.
+/// Trains the baselines on the training rows and evaluates them on the validation rows, in the threads of the current
+/// pool. Returns the linear model and the bag of embeddings. `metric` chooses the best epoch of the bag of embeddings,
+/// as it does for the network.
 pub fn measure(data: &Prepared, metric: Metric, seed: u64) -> Vec<Baseline> {
     let _stage = Stage::new("training the baselines", 0);
     let train = sample_indices(&data.train, data.labels.len(), MAX_ROWS, seed);
@@ -46,7 +47,7 @@ pub fn measure(data: &Prepared, metric: Metric, seed: u64) -> Vec<Baseline> {
     vec![linear, bag]
 }
 
-/// Adds the figures of the same baselines on another fold of a cross-validation.
+/// Returns `baselines` with the figures of the same baselines on another fold of a cross-validation, `more`, added.
 pub fn pooled(mut baselines: Vec<Baseline>, more: Vec<Baseline>) -> Vec<Baseline> {
     baselines.iter_mut().zip(&more).for_each(|(baseline, more)| baseline.evaluation.merge(&more.evaluation));
     baselines
@@ -65,7 +66,8 @@ pub fn to_json(baselines: &[Baseline]) -> Value {
     baselines.iter().map(|baseline| (baseline.name.to_owned(), figures(baseline))).collect::<Map<_, _>>().into()
 }
 
-/// The lines of a table of the baselines and the model, with accuracy, macro F1 and parameters; none without baselines.
+/// Returns the lines of a table that compares the most frequent label, the baselines and the model by accuracy, macro
+/// F1 and number of parameters; no lines without baselines.
 pub fn to_text(baselines: &[Baseline], model: &Evaluation, model_parameters: usize) -> Vec<String> {
     if baselines.is_empty() {
         return Vec::new();

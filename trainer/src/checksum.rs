@@ -1,11 +1,12 @@
-//! Checksums of the console's protocol, signed files, checkpoints and TensorBoard's event files.
+//! The CRC-32 of the console's protocol, of signed files and of checkpoints, and the CRC-32C of TensorBoard's event
+//! files.
 
 use crc::{CRC_32_ISCSI, CRC_32_ISO_HDLC, Crc, Table};
 
 /// CRC-32 of IEEE 802.3, as zlib and the console compute it. `Table<16>` is the crate's fastest variant, for whole
 /// files.
 pub const CRC32: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISO_HDLC);
-/// CRC-32C, as TensorBoard's event files have it.
+/// CRC-32C, the checksum in TensorBoard's event files.
 pub const CRC32C: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 
 /// The CRC-32 of `bytes`.

@@ -19,6 +19,7 @@ Exit codes:
   0    done
   1    the work failed
   2    the command line was wrong
+  129  ended by SIGHUP; as 130
   130  interrupted by Ctrl-C; after `tern train` and `tern fit` the model is usable
        and the work can be resumed
   138  ended by SIGUSR1, which mpirun passes on; as 130
@@ -94,18 +95,18 @@ Examples:
     },
 }
 
-/// Runs the command of the process's command line.
+/// Runs the command that the arguments of this process name, and returns its exit status.
 pub fn run() -> ExitCode {
     ExitCode::from(run_from(std::env::args_os()))
 }
 
-/// Parses a command line, which begins with the program's name, and runs its command. Errors go to stderr. Returns the
-/// exit status, one of those in the help.
+/// Parses a command line, whose first argument is the program's name, and runs its command. Prints errors on stderr.
+/// Returns the exit status, one of those that `tern --help` lists.
 pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            // A closed stdout or stderr is no other error.
+            // If stdout or stderr is closed, the exit status is still that of the parse error.
             let _ = error.print();
             return u8::try_from(error.exit_code()).unwrap_or(2);
         }
@@ -157,14 +158,15 @@ fn completions(shell: Shell) -> anyhow::Result<()> {
 
 /// Writes a manual page for `tern` and for each of its commands.
 fn manual_pages(folder: &Path) -> anyhow::Result<()> {
-    let shown = || folder.display().to_string();
-    std::fs::create_dir_all(folder).with_context(shown)?;
-    clap_mangen::generate_to(Cli::command(), folder).with_context(shown)?;
+    let folder_name = || folder.display().to_string();
+    std::fs::create_dir_all(folder).with_context(folder_name)?;
+    clap_mangen::generate_to(Cli::command(), folder).with_context(folder_name)?;
     note(format_args!("wrote the pages of tern(1) to {}", folder.display()));
     Ok(())
 }
 
-/// The message of an error and of its causes. Some errors end with the message of their cause, which is not repeated.
+/// Returns the messages of an error and of its causes, joined by colons. The message of a cause with which the text so
+/// far already ends is left out.
 pub fn with_causes(error: &anyhow::Error) -> String {
     let mut message = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {

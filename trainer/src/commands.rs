@@ -38,13 +38,13 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-/// Errors with an exit status of their own. Every other error of a command means that the work failed: status 1.
+/// The errors of a command whose exit status is not 1. Every other error means that the work failed: status 1.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The command line was wrong: status 2.
     #[error("{0}")]
     Usage(String),
-    /// A signal ended the work early: status 128 plus the signal's number.
+    /// A signal ended the work early. The field is the exit status: 128 plus the signal's number.
     #[error("interrupted")]
     Interrupted(u8),
 }
@@ -62,26 +62,28 @@ impl Failure {
 
 /// The connection of a training or a search to the program that runs it.
 pub struct Hooks<'a> {
-    /// The processes that share the work: [`OneProcess`](tern_nn::process_group::OneProcess) for this one alone.
+    /// The processes that share the work: [`OneProcess`](tern_nn::process_group::OneProcess) if there is only this one.
     pub processes: &'a dyn Processes,
-    /// Ends the work after the running batch.
+    /// The caller sets it to true to end the work after the running batch.
     pub stop: &'a AtomicBool,
-    /// Called with the figures of each epoch of a training, and of each trial of a search.
+    /// Called after each epoch of a training and after each trial of a search, with its figures as a JSON object.
     pub on_figures: &'a mut (dyn FnMut(Value) + Send),
 }
 
-/// Runs a command in all processes that were started together with this one, and waits until all have ended it.
+/// Runs the command `work` in this process, which may be one of several that a launcher such as `mpirun` started, and
+/// waits until all processes have ended it. Returns the result in the process of rank 0, and `Ok` in the others.
 fn in_all_processes(work: impl FnOnce(&dyn Processes) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let processes = distributed::join()?;
     let result = work(processes.as_ref());
     let (error, status) = match &result {
         Ok(()) => (None, 0),
-        // A signal ends all processes after the same batch.
+        // A signal ends all processes after the same batch, so that no process needs the message.
         Err(error) if matches!(error.downcast_ref(), Some(Failure::Interrupted(_))) => (None, Failure::status(error)),
         Err(error) => (Some(format!("{error:#}")), Failure::status(error)),
     };
     distributed::leave(processes.as_ref(), error.as_deref(), status);
-    // All have the same result, and the process of rank 0 prints it. A launcher kills it when another one fails first.
+    // All processes have the same result, and rank 0 prints it. The others succeed, since a launcher kills all
+    // processes, rank 0 among them, once one exits with an error.
     if processes.rank() == 0 { result } else { Ok(()) }
 }
 
@@ -105,7 +107,7 @@ fn print(line: impl std::fmt::Display) -> anyhow::Result<()> {
     Ok(writeln!(io::stdout(), "{line}")?)
 }
 
-/// Writes the output of a task to stdout: its JSON object, or else its lines.
+/// Writes the output of a task to stdout: its JSON object if `json` is true, otherwise its lines.
 fn print_output(output: &CommandOutput, json: bool) -> anyhow::Result<()> {
     if json { print(&output.json) } else { output.lines.iter().try_for_each(print) }
 }

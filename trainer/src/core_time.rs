@@ -1,11 +1,12 @@
-//! Estimates the instructions and the time of a token on each core from the counts of `cargo xtask bench device`.
+//! Estimates of the instructions and the time of a token on each core, from the instruction counts of
+//! `cargo xtask bench device`.
 
 use serde_json::{Value, json};
 use tern_runtime::Model;
 
-/// The committed counts of `cargo xtask bench device`: a row for each core, cell, packing and size, and a row for each
+/// The output of `cargo xtask bench device`, in JSON: a row for each core, cell, packing and size, and a row for each
 /// core and number of columns of an n-gram table.
-const COUNTED: &str = include_str!("bench_device.json");
+const COUNTS: &str = include_str!("bench_device.json");
 
 /// The estimated instructions of a token on one core.
 #[derive(Clone, Debug)]
@@ -25,16 +26,17 @@ impl CoreInstructions {
     }
 }
 
-/// Estimates the instructions of a token for each core that was measured.
+/// Estimates the instructions of a token for each core that was measured. A core is left out if no measured model has
+/// the cell and the packing of `model`.
 ///
 /// For the recurrent layers, it multiplies the model's multiply-accumulates by the instructions per multiply-accumulate
 /// of the measured model with the same cell and packing and the nearest size. For the n-gram branch, it takes the
 /// measured table with the nearest number of columns.
 pub fn instructions(model: &Model<'_>) -> Vec<CoreInstructions> {
-    let counted: Value = serde_json::from_str(COUNTED).unwrap_or_default();
+    let counted: Value = serde_json::from_str(COUNTS).unwrap_or_default();
     let rows = counted["rows"].as_array().map_or(&[][..], Vec::as_slice);
     let config = model.config();
-    // `rnn` also for cells with ReLU, which take as long as those with tanh and are not measured by themselves.
+    // `rnn` for both plain cells: the one with ReLU takes as long as the measured one with tanh.
     let cell = config.cell.module();
     let size = (config.embedding_dim + config.hidden_size) as u64;
     let size_distance = |row: &&Value| {
@@ -64,8 +66,9 @@ pub fn instructions(model: &Model<'_>) -> Vec<CoreInstructions> {
     cores.into_iter().filter_map(estimate).collect()
 }
 
-/// The instructions and the milliseconds of a token in the recurrent layers for each core, at a clock of `hertz` and
-/// one instruction a cycle; flash with wait states takes longer. Empty without recurrent layers.
+/// Returns a JSON array of the instructions and the milliseconds that the recurrent layers take for a token on each
+/// core, at a clock of `hertz` and one instruction per cycle. Flash with wait states takes longer. Empty without
+/// recurrent layers.
 pub fn by_core(model: &Model<'_>, hertz: f64) -> Value {
     let cores = instructions(model).into_iter().filter(|_| model.config().layers > 0);
     let times = cores.map(|CoreInstructions { core, recurrent, .. }| {
@@ -90,7 +93,7 @@ mod tests {
         let cores = by_core(&model, 1e6);
         let cores = cores.as_array().unwrap();
         assert!(cores.len() >= 4, "{cores:?}");
-        let counted: Value = serde_json::from_str(COUNTED).unwrap();
+        let counted: Value = serde_json::from_str(COUNTS).unwrap();
         for core in cores {
             // Only LSTMs have the packing of this model, so the cell need not be compared.
             let is_of_this_model = |row: &&Value| {

@@ -56,7 +56,8 @@ pub struct FileBytes {
     pub labels: usize,
     /// Golden examples and their logits.
     pub golden: usize,
-    /// The model's name and the figures of the calibration.
+    /// All other tensors: the model's name, the figures of the calibration, the refusal rule, the outputs of a
+    /// forecast.
     pub other: usize,
 }
 
@@ -76,7 +77,7 @@ impl DeviceFile {
         self.signed
     }
 
-    /// Checks the bytes of a file. Fails if the runtime refuses the bytes.
+    /// Copies and checks the bytes of a device file without a signature trailer. Fails if the runtime refuses them.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoadError> {
         let loaded =
             Loaded::try_new(Aligned::new(bytes), |bytes| Model::from_bytes(bytes).map(|model| Unpacked::new(&model)))?;
@@ -126,7 +127,8 @@ impl DeviceFile {
         let tensors = SafeTensors::deserialize(self.bytes()).expect(VALID);
         let copy = |(name, tensor): (&str, TensorView<'_>)| Tensor {
             name: name.to_owned(),
-            dtype: Dtype::from_name(&tensor.dtype().to_string()).expect("a device file has types of its format"),
+            dtype: Dtype::from_name(&tensor.dtype().to_string())
+                .expect("the runtime accepts only the types of the format"),
             shape: tensor.shape().to_vec(),
             data: tensor.data().to_vec(),
         };
@@ -169,7 +171,8 @@ impl DeviceFile {
         })
     }
 
-    /// Converts normalised values to the integers that the device reads: `[steps * channels]`.
+    /// Converts normalised values, `[steps * channels]`, to the integers that the device reads, in the Q-format of each
+    /// channel.
     pub fn device_integers(&self, values: &[f32]) -> Vec<i32> {
         let channels = &self.config.channels;
         let integer = |(index, &value): (usize, &f32)| {
@@ -179,7 +182,7 @@ impl DeviceFile {
         values.iter().enumerate().map(integer).collect()
     }
 
-    /// The integer that represents 1.0 in a channel: 2^`point`.
+    /// The integer that represents 1.0 in the Q-format of a channel: 2^`point`.
     fn integer_of_one(&self, channel: usize) -> f64 {
         2f64.powi(self.model().channel(channel).map_or(0, |channel| channel.point))
     }
@@ -189,6 +192,7 @@ impl DeviceFile {
     pub(crate) fn forecast(&self, session: &mut ValueSession<'_>, last_row: &[i32]) -> Vec<f32> {
         let Some(forecast) = &self.config.forecast else { return Vec::new() };
         let channels = &self.config.channels;
+        // The device returns numbers in the units of the data, in the Q-format of the target's channel.
         let normalised = |(output, integer): (usize, i32)| {
             let target = &forecast.targets[output % forecast.targets.len()];
             let channel = channels.iter().position(|channel| channel.name == *target).unwrap_or(0);
@@ -273,13 +277,13 @@ fn channels_of(model: &Model<'_>, file: &SafeTensors<'_>) -> Vec<Channel> {
     (0..offset.len()).map(channel).collect()
 }
 
-/// The elements of an I32 tensor. Empty if the file has no such tensor.
+/// Returns the elements of an I32 tensor; none if the file has no such tensor.
 fn i32_tensor(file: &SafeTensors<'_>, name: &str) -> Vec<i32> {
     let bytes = file.tensor(name).map_or(&[][..], |tensor| tensor.data());
     bytes.as_chunks::<4>().0.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect()
 }
 
-/// The vocabulary of the file, in the order of the device's ids.
+/// The vocabulary of the file, in the order of the device ids; [`Vocabulary::none`] for a model that reads values.
 fn vocabulary_of(model: &Model<'_>) -> Vocabulary {
     if model.config().input != Input::Tokens {
         return Vocabulary::none();
@@ -292,5 +296,6 @@ fn vocabulary_of(model: &Model<'_>) -> Vocabulary {
     let ids = RESERVED_IDS as u32..model.config().vocab_size as u32;
     let tokens = ids.map(|id| stored.token(id).unwrap_or_default());
     let tokens = [PAD_TOKEN, UNK_TOKEN].into_iter().chain(tokens).map(str::to_owned).collect();
-    Vocabulary::from_tokens(tokenizer, tokens).expect("tokens of a device file differ")
+    Vocabulary::from_tokens(tokenizer, tokens)
+        .expect("the runtime has checked that the tokens of a device file are distinct")
 }

@@ -1,17 +1,17 @@
-//! Functions that make text from files of unknown origin safe and short for display.
+//! Functions that make text from untrusted files safe and short for display.
 
-/// Returns true for characters that control a terminal or change the direction of the text after them.
+/// Returns true for characters that control a terminal or change the writing direction of the text after them.
 pub fn is_control(c: char) -> bool {
-    // U+202A … U+202E and U+2066 … U+2069 change the direction.
+    // U+202A … U+202E and U+2066 … U+2069 change the writing direction.
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A text with its control characters escaped.
+/// Returns a text with its control characters escaped, such as `\u{1b}`.
 pub fn visible(text: &str) -> String {
     text.chars().map(|c| if is_control(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
-/// A text cut to at most `characters` characters, including the `…` at its end if it was longer.
+/// Returns a text cut to at most `characters` characters. The last one is `…` if the text was longer.
 pub fn shorten(text: &str, characters: usize) -> String {
     if text.chars().count() <= characters {
         return text.to_owned();
@@ -19,7 +19,7 @@ pub fn shorten(text: &str, characters: usize) -> String {
     text.chars().take(characters.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// The first `characters` characters of a text, followed by `…` if there are more.
+/// Returns the first `characters` characters of a text, followed by `…` if the text is longer.
 pub fn excerpt(text: &str, characters: usize) -> String {
     let mut cut: String = text.chars().take(characters).collect();
     if cut.len() < text.len() {
@@ -28,7 +28,7 @@ pub fn excerpt(text: &str, characters: usize) -> String {
     cut
 }
 
-/// Returns up to ten names in quotation marks, separated by commas.
+/// Returns the first ten names in quotation marks, separated by commas, and the number of the others.
 pub(crate) fn quoted(names: &[String]) -> String {
     let mut list: Vec<String> = names.iter().take(10).map(|name| format!("{name:?}")).collect();
     if names.len() > list.len() {

@@ -1,4 +1,4 @@
-//! Work that several processes share, which `mpirun` or `srun` starts: docs/mpi.md.
+//! Work that several processes share, as `docs/mpi.md` describes. `mpirun` or `srun` starts the processes.
 
 mod launcher;
 #[cfg(feature = "mpi")]
@@ -14,11 +14,13 @@ use tern_nn::process_group::OneProcess;
 
 /// The time that rank 0 waits after an error for the other processes to end with the same error.
 const PATIENCE_OF_FIRST: Duration = Duration::from_secs(5);
-/// The time that another process waits. It is longer, since rank 0 may write the model of the best epoch meanwhile.
+/// The time that any other process waits after an error. It is longer, since rank 0 may be writing the model of the
+/// best epoch.
 const PATIENCE_OF_OTHERS: Duration = Duration::from_secs(60);
 
-/// Joins the processes that were started together with this one. Alone, this process is the only one of its group. A
-/// process with another rank than 0 prints no notes. Fails if this program was built without the feature `mpi`.
+/// Joins the processes that were started together with this one. A process that was started alone is the only one of
+/// its group. A process with another rank than 0 prints no notes from now on. Fails if several processes were started
+/// and this program was built without the feature `mpi`, or if MPI joins another number of processes.
 pub fn join() -> anyhow::Result<Box<dyn Processes>> {
     let Some(launcher) = Launcher::from_environment(|name| std::env::var(name).ok()) else {
         return Ok(Box::new(OneProcess));
@@ -30,6 +32,7 @@ pub fn join() -> anyhow::Result<Box<dyn Processes>> {
     Ok(processes)
 }
 
+/// Starts MPI, and checks that it joins as many processes as `launcher` started.
 #[cfg(feature = "mpi")]
 fn start(launcher: &Launcher) -> anyhow::Result<Box<dyn Processes>> {
     let world = mpi::World::start(launcher.local_rank)?;
@@ -38,14 +41,16 @@ fn start(launcher: &Launcher) -> anyhow::Result<Box<dyn Processes>> {
     Ok(world)
 }
 
+/// Returns this process alone. Fails if `launcher` started several.
 #[cfg(not(feature = "mpi"))]
 fn start(launcher: &Launcher) -> anyhow::Result<Box<dyn Processes>> {
     launcher.check(1)?;
     Ok(Box::new(OneProcess))
 }
 
-/// Ends the work of a command. `error` is the message of an error that no other process may have, and `status` the exit
-/// status.
+/// Waits until every process has ended its part of a command. `error`: the message of the error that ended this
+/// process's part; `None` if all processes end in the same way. After an error the others may never end, so that the
+/// wait has a limit; past it, this process prints `error` and ends all processes with the exit status `status`.
 pub fn leave(processes: &dyn Processes, error: Option<&str>, status: u8) {
     let patience = match (error, processes.rank()) {
         (None, _) => None,
@@ -62,8 +67,8 @@ pub fn leave(processes: &dyn Processes, error: Option<&str>, status: u8) {
     }
 }
 
-/// Collective: returns the result of this process if all processes succeeded. If one failed, fails in all: with the
-/// error of this process, or else with that of the first other one.
+/// Collective: returns the result of this process if all processes succeeded. If one failed, fails in every process:
+/// with the error of this process, or else with that of the failed process of the lowest rank.
 pub fn agree<T>(processes: &dyn Processes, result: anyhow::Result<T>) -> anyhow::Result<T> {
     if processes.world_size() == 1 {
         return result;

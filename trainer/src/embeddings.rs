@@ -1,10 +1,10 @@
 //! Pretrained embeddings from text files in the formats of GloVe and word2vec, or from a NumPy array with a list of
 //! words.
 //!
-//! A token gets the vector of the same word; if the file does not have it, of the token in lower case; and else of the
-//! first word that differs only in case. Tokens without a vector are initialised at random, with the standard deviation
-//! of the vectors found. If the recipe freezes embeddings, the vectors found stay unchanged, and the other rows, UNK
-//! among them, are trained.
+//! A token gets the vector of the same word. If the file lacks that word, the token gets the vector of the token in
+//! lower case, or else that of the first word that differs from the token only in case. The rows of tokens without a
+//! vector are initialised at random, with the standard deviation of the vectors found. If the recipe freezes
+//! embeddings, the vectors found stay unchanged, and the other rows, that of UNK among them, are trained.
 
 mod glove;
 mod npy;
@@ -26,13 +26,14 @@ pub struct Embeddings {
     width: usize,
     /// True if the vectors must not change in training.
     frozen: bool,
-    /// The vector of each token id that has one, and how well its word matches the token.
+    /// The vector of each token id that has one, with the way in which its word matches the token.
     rows: BTreeMap<u32, (Fit, Vec<f32>)>,
 }
 
-/// Reads the embeddings of a recipe; `None` if it has none. Vectors wider than the recipe's embedding are reduced to
-/// its width by principal component analysis. Fails if the file cannot be read, has no vector for the vocabulary, or
-/// has narrower vectors than the recipe's embedding.
+/// Reads the pretrained embeddings that a recipe names; `None` if it names none. Vectors longer than the recipe's
+/// `embedding_dim` are reduced to it by principal component analysis; an `embedding_dim` of 0 stands for the length of
+/// the vectors. Fails if the file cannot be read, has no vector for the vocabulary, or has vectors shorter than
+/// `embedding_dim`.
 pub fn of_recipe(recipe: &Recipe, vocabulary: &Vocabulary) -> anyhow::Result<Option<Embeddings>> {
     let Some(path) = &recipe.model.embeddings else { return Ok(None) };
     let mut embeddings = Embeddings { frozen: recipe.model.freeze_embeddings, ..read(path, vocabulary)? };
@@ -50,7 +51,7 @@ pub fn of_recipe(recipe: &Recipe, vocabulary: &Vocabulary) -> anyhow::Result<Opt
     Ok(Some(embeddings))
 }
 
-/// Reads the vectors of a vocabulary's tokens.
+/// Reads the vectors of a vocabulary's tokens; they are not frozen.
 ///
 /// `path` is a NumPy array (`.npy`), whose words are in a file of the same name that ends in `.txt`, one on each line;
 /// or a text file with a word and its numbers on each line, and an optional first line of two integers.
@@ -84,7 +85,8 @@ impl Embeddings {
         self.rows.iter().map(|(&id, (_, vector))| (id, vector.as_slice()))
     }
 
-    /// Describes how many tokens of the vocabulary and of a text, given as `ids`, have a vector.
+    /// Describes for the user how many tokens of the vocabulary and of the training text have a vector. `ids`: the
+    /// tokens of the text.
     pub fn coverage<'i>(&self, vocabulary: &Vocabulary, ids: impl Iterator<Item = &'i u32>) -> String {
         let (mut covered, mut total) = (0usize, 0usize);
         for id in ids {
@@ -102,8 +104,9 @@ impl Embeddings {
         )
     }
 
-    /// Writes the vectors to their rows of `table`, `[vocab_size, width]`, and scales the other rows, except PAD, to
-    /// the standard deviation of the vectors. The rows of `table` are random, with mean 0 and standard deviation `std`.
+    /// Writes the vectors to their rows of `table`, `[vocab_size, width]`, and scales the other rows, except that of
+    /// PAD, to the standard deviation of the vectors. `table` must hold random numbers with mean 0 and standard
+    /// deviation `std`.
     pub fn initialise(&self, table: &mut Array, std: f32) {
         let values = || self.rows.values().flat_map(|(_, row)| row).map(|&value| f64::from(value));
         let count = values().count().max(1) as f64;
@@ -119,14 +122,16 @@ impl Embeddings {
         }
     }
 
-    /// Sets the gradients of frozen rows to zero, so that they do not contribute to the gradient norm.
+    /// Sets the gradients of frozen rows to zero, so that they do not contribute to the gradient norm. `gradients`:
+    /// `[vocab_size * width]`. Does nothing if the vectors are not frozen.
     pub fn zero_frozen_gradients(&self, gradients: &mut [f32]) {
         for &id in self.rows.keys().filter(|_| self.frozen) {
             gradients[id as usize * self.width..][..self.width].fill(0.0);
         }
     }
 
-    /// Resets frozen rows to their vectors after a step, weight decay or averaging.
+    /// Resets frozen rows of `table`, `[vocab_size, width]`, to their vectors: a step, weight decay and averaging
+    /// change them. Does nothing if the vectors are not frozen.
     pub fn reset_frozen(&self, table: &mut Array) {
         for (&id, (_, vector)) in self.rows.iter().filter(|_| self.frozen) {
             table.data[id as usize * self.width..][..self.width].copy_from_slice(vector);

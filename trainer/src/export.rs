@@ -1,8 +1,9 @@
 //! Exports a model directory to a device file, and measures what quantisation costs.
 //!
 //! [`export`] calls `quantize` for the integers, `golden` for the golden examples and `folding` for folded tokens. The
-//! rest are figures: `figures` compares the float model with the device file, `parts` quantises each part of the
-//! network alone, and `signal` measures the pre-activations of each gate.
+//! other modules compute the figures of the [`Report`]: `figures` compares the float model with the device file,
+//! `parts` measures the cost of quantising each part of the network alone, and `signal` measures the pre-activations of
+//! each gate. `c_array` writes a device file as a C header.
 
 mod c_array;
 mod export_data;
@@ -39,8 +40,8 @@ use tern_runtime::write::Tensor;
 
 /// The largest number of validation steps on which the cost of quantising each part is measured.
 const MEASURED_STEPS: usize = 40_000;
-/// The largest number of outputs in that measurement: a language model has one for each token of the vocabulary at each
-/// step.
+/// The largest number of outputs in the measurement of [`MEASURED_STEPS`]: a language model has one for each token of
+/// the vocabulary at each step.
 const MEASURED_OUTPUTS: usize = 4_000_000;
 
 /// The figures of an export, and the keys of `tern export --json`.
@@ -48,36 +49,38 @@ const MEASURED_OUTPUTS: usize = 4_000_000;
 pub struct Report {
     /// The name of the task.
     pub task: &'static str,
-    /// The accuracy and the loss of both models on the validation rows.
+    /// The accuracy and the loss of the float model and of the device file on the validation rows.
     #[serde(flatten)]
     pub figures: Figures,
-    /// True if these rows are training rows, on which both models are more accurate than on new data.
+    /// True if `figures` were measured on training rows, on which both models are more accurate than on new data: see
+    /// [`ExportData::on_training_rows`].
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub on_training_rows: bool,
-    /// The number of answers that the device file refuses; `None` for a model that always answers.
+    /// The number of validation rows that the device file refuses to answer; `None` without validation rows, and for a
+    /// model that always answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<RefusalFigures>,
-    /// The memory layout of the recurrent weights: `tern.packing`.
+    /// The packing of the recurrent weights, as in the metadata key `tern.packing`.
     pub packing: &'static str,
     /// The length of the file in bytes.
     pub file_bytes: usize,
     /// The bytes of the file, by content.
     pub parts: FileBytes,
-    /// The bytes of RAM that a session needs: 4 · `Model::scratch_len`, the scratch that the caller provides.
+    /// The scratch of a session in bytes: 4 · `Model::scratch_len`.
     pub scratch_bytes: usize,
-    /// The multiply-accumulates of the recurrent layers for one token.
+    /// The multiply-accumulates of the recurrent layers for one step.
     pub macs_per_token: usize,
-    /// The number of texts or sequences in the calibration.
+    /// The number of calibration samples: texts, sequences, windows, or parts of a language model's text.
     pub calibration_texts: usize,
-    /// The number of tokens or steps in the calibration.
+    /// The number of steps in the calibration samples.
     pub calibration_tokens: usize,
-    /// The largest |pre-activation| in the calibration.
+    /// The largest |pre-activation| on the calibration samples.
     pub largest_pre_activation: f64,
-    /// The largest |cell state| in the calibration.
+    /// The largest |cell state| on the calibration samples; 0 without LSTM cells.
     pub largest_cell_state: f64,
     /// The number of golden examples in the file.
     pub golden_texts: usize,
-    /// The folded tokens; `None` without `--fold`.
+    /// The effect of folding tokens; `None` without `--fold`.
     #[serde(flatten)]
     pub folding: Option<Folding>,
     /// The range, the saturation and the signal-to-noise ratio of each gate.
@@ -89,32 +92,35 @@ pub struct Report {
 /// The options of an export.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// The memory layout of the recurrent weights.
+    /// The packing of the recurrent weights.
     pub packing: Packing,
-    /// The number of bits of the weights.
+    /// The number of bits of the embedding and of the recurrent weights.
     pub widths: Widths,
     /// The largest number of bytes for folded tokens; 0 for none.
     pub fold: usize,
 }
 
 impl From<Packing> for Options {
+    /// The options with the default bits and without folded tokens.
     fn from(packing: Packing) -> Self {
         Options { packing, widths: Widths::default(), fold: 0 }
     }
 }
 
 impl Report {
-    /// The part whose quantisation costs the most.
+    /// The part whose quantisation costs the most; `None` without validation rows.
     pub fn weakest(&self) -> Option<&PartCost> {
         self.quantised_alone.first()
     }
 }
 
-/// Quantises `model`, loads the result, and compares both on the validation rows. If the model can refuse to answer,
-/// the device file's threshold is fitted to its own predictions, so that it refuses the same share of the rows.
+/// Quantises `model`, loads the device file, and compares both models on the validation rows. If the float model can
+/// refuse to answer, the threshold of the device file is fitted to the device file's own predictions, so that it
+/// refuses the same share of the rows.
 ///
-/// `golden`: texts for golden examples; if empty, short texts of the calibration set are used. `progress` is called
-/// with the name of each stage.
+/// `golden`: texts for golden examples; if it is empty, golden examples are chosen from the calibration set. `progress`
+/// is called with the name of each stage. Fails if the model does not fit the format, for example because of large
+/// weights or an empty vocabulary.
 pub fn export(
     model: &FloatModel,
     data: &ExportData,
@@ -179,16 +185,16 @@ fn with_refusal(device: &DeviceFile, refusal: &Refusal) -> Result<DeviceFile, Qu
     DeviceFile::from_bytes(&device.with_tensors(vec![tensor])).map_err(QuantizeError::Refused)
 }
 
-/// The refusal rule with which the device file refuses the share of rows that the model's rule names. `None` without
-/// such a rule, and without validation rows to fit it to.
+/// Returns a refusal rule fitted to the device file's predictions, which refuses the share of rows that the float
+/// model's rule names. `None`, so that the device file keeps the rule of the float model, if that names no share, or
+/// without validation rows to fit to.
 fn fitted_refusal(device: &DeviceFile, model: &FloatModel, data: &ExportData) -> Option<Refusal> {
     let Refusal { share, label, .. } = model.config().refusal.as_ref()?;
     let rows = data.own_validation.predictions(device).into_iter();
     Refusal::fit(*share, label.as_ref(), model.labels(), rows).filter(|_| *share > 0.0)
 }
 
-/// The number of answers that the device file refuses on the rows on which it is compared with the float model; `None`
-/// without rows, or if it always answers.
+/// Counts the validation rows that the device file refuses to answer; `None` without rows, or if it always answers.
 fn refusal_figures(device: &DeviceFile, data: &ExportData) -> Option<RefusalFigures> {
     device.config.refusal.as_ref()?;
     let rows = data.validation.predictions(device);
@@ -210,8 +216,8 @@ fn quantise(
     Ok((statistics, quantized, device))
 }
 
-/// Quantises a classifier as [`export`] does, without the figures. It is calibrated with the model's calibration texts,
-/// or with `sequences` if it reads numbers. It has the refusal rule of the float model.
+/// Quantises a classifier as [`export`] does, but without folded tokens and figures. The calibration set is that of the
+/// model, or `sequences` if the model reads values. The device file has the refusal rule of the float model.
 pub fn device_file(model: &FloatModel, sequences: &[Sample], options: Options) -> Result<DeviceFile, QuantizeError> {
     let texts = Data::Texts(model.calibration().to_vec());
     let (_, _, device) = if model.config().input == Input::Values {
@@ -227,11 +233,11 @@ pub fn device_file(model: &FloatModel, sequences: &[Sample], options: Options) -
     }
 }
 
-/// Checks that a device file may be written at `path`: the path does not exist, or is a device file.
+/// Checks that a device file may be written at `path`: that the path does not exist, or is an older device file.
 ///
 /// # Errors
 ///
-/// Returns an error that names the path.
+/// Fails if the path is a directory or any other file, or cannot be read. The error names the path.
 pub fn check_output(path: &Path) -> anyhow::Result<()> {
     if path.is_dir() {
         anyhow::bail!("{}: a directory, expected the name of a file such as device.safetensors", path.display());

@@ -14,12 +14,12 @@ pub struct FileError {
 }
 
 impl FileError {
-    /// An error at `path`.
+    /// Creates an error for the file or folder `path`.
     pub fn new(path: &Path, problem: impl ToString) -> Self {
         FileError { path: path.to_owned(), problem: problem.to_string() }
     }
 
-    /// A problem in a line of a file. Lines count from 1.
+    /// Creates an error for a line of a file. Lines count from 1.
     pub fn in_line(path: &Path, line: u64, problem: impl Display) -> Self {
         FileError::new(path, format!("line {line}: {problem}"))
     }

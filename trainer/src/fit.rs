@@ -1,9 +1,9 @@
 //! The search of `tern fit`: finds the most accurate classifier whose device file fits a budget.
 //!
-//! A [`Profile`] describes the data. From it and the [`Budget`], `candidates` makes recipes. `search` trains them by
-//! successive halving: all of them for a quarter of the epochs, the best third for half, the best few for all. From the
-//! second round on they are quantised, and their device files are measured. Several processes share the candidates
-//! through a `queue`. docs/fit.md describes the rules.
+//! A [`Profile`] describes the data. From the profile and the [`Budget`], `candidates` makes candidates: settings of
+//! recipes. `search` trains them by successive halving: all of them for a quarter of the epochs, the best third for
+//! half, the best eighth for all. From the second round on, or in the last round of a cross-validation, the accuracy is
+//! that of the device file. Several processes share the candidates through a `queue`. docs/fit.md describes the rules.
 
 mod candidates;
 mod fitting;

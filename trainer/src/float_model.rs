@@ -1,5 +1,5 @@
-//! A trained model in floats, and the model directory that stores it. [`files`] lists the files of the directory,
-//! [`Config`] is its `config.json`, and [`Staged`] replaces a directory in one step.
+//! [`FloatModel`], a trained model in floats, and the model directory that stores it. [`files`] lists the files of the
+//! directory, [`Config`] is its `config.json`, and [`Staged`] replaces a directory in one step.
 
 mod config;
 mod directory;
@@ -36,8 +36,8 @@ pub struct FloatModel {
 }
 
 impl FloatModel {
-    /// Builds a model. The tokenizer of the vocabulary replaces that of `config`. Fails if the shapes of the weights do
-    /// not match `config`.
+    /// Builds a model. `calibration` and `validation`: the rows that are stored with it. If the model reads tokens, the
+    /// tokenizer of the vocabulary replaces that of `config`. Fails if the shapes of the weights do not match `config`.
     pub fn new(
         mut config: Config,
         vocabulary: Vocabulary,
@@ -58,7 +58,7 @@ impl FloatModel {
         &self.config
     }
 
-    /// Replaces the rule by which the model refuses to answer.
+    /// Replaces the rule by which the model refuses to answer; `None` for a model that always answers.
     pub fn set_refusal(&mut self, refusal: Option<Refusal>) {
         self.config.refusal = refusal;
     }
@@ -78,23 +78,23 @@ impl FloatModel {
         &self.weights
     }
 
-    /// At most 512 training rows for calibration. Empty if the directory has none, and for other tasks than text
-    /// classification.
+    /// The calibration set: at most 512 training rows. Empty if the model directory has none, and for tasks other than
+    /// text classification.
     pub fn calibration(&self) -> &[Example] {
         &self.calibration
     }
 
-    /// The validation rows. Empty if the directory has none, and for other tasks than text classification.
+    /// The validation rows. Empty if the model directory has none, and for tasks other than text classification.
     pub fn validation(&self) -> &[Example] {
         &self.validation
     }
 
-    /// The forward pass.
+    /// The network, which computes the forward pass.
     pub fn network(&self) -> &Network {
         &self.network
     }
 
-    /// The logits of a text, one for each label.
+    /// Computes the logits of a text with a text classifier, one for each label.
     pub fn logits(&self, text: &str) -> Vec<f32> {
         let (ids, ngrams) = (self.vocabulary.encode(text), self.config.ngram_buckets(text));
         class_logits(&self.network.outputs(network::Input::Text { ids: &ids, ngrams: &ngrams }))
@@ -117,8 +117,8 @@ impl FloatModel {
         Ok(FloatModel::new(config, vocabulary, weights, calibration, validation).map_err(FileError::at(&path))?)
     }
 
-    /// Writes the weights, the configuration, the vocabulary and the stored rows into `dir`, which must exist. Fails if
-    /// a file cannot be written.
+    /// Writes the weights, the configuration, the tokenizer and the stored rows as files into `dir`, which must exist.
+    /// A model that reads values has no tokenizer files. Fails if a file cannot be written.
     pub fn save(&self, dir: &Path) -> Result<(), FileError> {
         let write = |name: &str, bytes: &[u8]| {
             let path = dir.join(name);
@@ -169,7 +169,7 @@ pub(crate) fn f32_tensors<'a>(
     safetensors::serialize(views, Some(HashMap::from([(key.to_owned(), value.to_owned())])))
 }
 
-/// The array of a tensor, or `None` if its type is not F32.
+/// Returns the shape and the values of a tensor; `None` if its type is not F32.
 pub(crate) fn f32_array(tensor: &TensorView<'_>) -> Option<Array> {
     let (values, _) = tensor.data().as_chunks::<4>();
     let data = values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
@@ -180,7 +180,7 @@ fn read_text(path: &Path) -> Result<String, FileError> {
     std::fs::read_to_string(path).map_err(FileError::at(path))
 }
 
-/// Loads the vocabulary; an empty one for a model that reads values.
+/// Loads the vocabulary; [`Vocabulary::none`] for a model that reads values.
 fn load_vocabulary(dir: &Path, config: &Config) -> Result<Vocabulary, FileError> {
     if config.input == Input::Values {
         return Ok(Vocabulary::none());

@@ -1,7 +1,7 @@
-//! Models on the Hugging Face hub: downloads and uploads them over the hub's HTTP interface.
+//! Downloads and uploads of models on the Hugging Face hub, over the hub's HTTP interface.
 //!
-//! A file is kept only if its length and its checksum are those that the hub states. The token is sent to the hub
-//! alone, not to the servers that it redirects to.
+//! A downloaded file is kept only if its length and its checksum are those that the hub states. The access token is
+//! sent to the hub alone, not to servers that the hub redirects to.
 
 mod client;
 mod pull;

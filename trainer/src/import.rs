@@ -1,10 +1,11 @@
-//! Import of a model that PyTorch trained: a `state_dict` in safetensors, a small settings file and, for a network that
-//! reads tokens, their list.
+//! Import of a classifier that PyTorch trained, from a `state_dict` in safetensors, a settings file and, for a network
+//! that reads tokens, the list of tokens.
 //!
-//! `tensors` reads the file. `names` finds embedding, recurrent layers and head by the names and shapes that PyTorch's
-//! modules give them. `tokens` reads the vocabulary and moves the rows of padding and unknown token to ids 0 and 1.
-//! `settings` holds what the tensors do not determine. `forward_pass` describes the network that is assumed, and
-//! `check` compares it with logits that PyTorch computed.
+//! `tensors` reads the safetensors file. `names` finds the embedding, the recurrent layers and the head by the names
+//! and shapes of their tensors. `tokens` reads the list of tokens and moves the embedding's rows of the padding and of
+//! the unknown token to the ids 0 and 1. `settings` reads the properties of the network that the tensors do not
+//! determine. `forward_pass` describes the network that Tern assumes, and `check` compares it with logits that PyTorch
+//! computed.
 
 mod check;
 mod forward_pass;
@@ -19,7 +20,7 @@ pub use imported::Imported;
 pub use names::Recognised;
 pub use settings::{Settings, Token};
 
-use crate::architecture::{Architecture, Head, InputLayer, names as ours};
+use crate::architecture::{Architecture, Head, InputLayer, names as tern_names};
 use crate::file_error::FileError;
 use crate::float_model::{Channel, Config, FloatModel};
 use crate::vocabulary::Vocabulary;
@@ -29,26 +30,26 @@ use tern_format::Output;
 #[cfg(test)]
 mod tests;
 
-/// Imports `weights` (safetensors) with `settings` (TOML or JSON) and, for a network that reads tokens, `vocab` (one
-/// token a line, or a `tokenizer.json`). Fails if a file cannot be read, or its content does not form a network that
-/// Tern runs. The error names what was found, what was expected and what to do.
+/// Imports the safetensors file `weights` with the settings in `settings_path` (TOML or JSON) and, for a network that
+/// reads tokens, the list `vocab` (one token on each line, or a `tokenizer.json`). Fails if a file cannot be read, or
+/// if its content does not form a network that Tern runs; the error names the fault, the expected content and a remedy.
 pub fn import(weights: &Path, settings_path: &Path, vocab: Option<&Path>) -> Result<Imported, FileError> {
     let settings = Settings::read(settings_path)?;
     let mut notes = Vec::new();
     let tensors = tensors::read(weights, &mut notes)?;
     let (recognised, mut parts) = names::recognise(weights, tensors, &settings, &mut notes)?;
     let (input, vocabulary, ids) = match (&parts.embedding, vocab) {
-        (Some(theirs), Some(vocab)) => {
-            let tokens = tokens::read(vocab, &settings, theirs.shape[0], weights, &mut notes)?;
-            let embedding = tokens.rows(theirs);
+        (Some(imported), Some(vocab)) => {
+            let tokens = tokens::read(vocab, &settings, imported.shape[0], weights, &mut notes)?;
+            let embedding = tokens.rows(imported);
             let input = InputLayer::Embedding { vocab_size: embedding.shape[0], embedding_dim: embedding.shape[1] };
-            parts.weights.insert(ours::EMBEDDING, embedding);
+            parts.weights.insert(tern_names::EMBEDDING, embedding);
             let ids = tokens.ids();
             (input, tokens.vocabulary, ids)
         }
         (None, None) => (InputLayer::Values { channels: settings.channels.len() }, Vocabulary::none(), Vec::new()),
         (Some(_), None) => {
-            let problem = "no [[channels]], so the network reads tokens: name their list with --vocab";
+            let problem = "no [[channels]], so the network reads tokens: name the list of tokens with --vocab";
             return Err(FileError::new(settings_path, problem));
         }
         (None, Some(vocab)) => {

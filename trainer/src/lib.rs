@@ -1,9 +1,10 @@
 //! Trains small recurrent models and exports them for microcontrollers: the library behind the `tern` command.
 //!
-//! A [`recipe`] names the data and every setting. `tasks` prepares the data of each task, [`train`] trains the
-//! network of [`nn`], and the result is a model directory ([`float_model`]) with a `report`. [`export`] quantises it
-//! to a [`device_file`]. Both are a `model`, which the `commands` evaluate, compare and run. A device is reached over
-//! a `link`.
+//! A [`recipe`] names the data and every setting of a training. `tasks` prepares the data of each task, [`train`]
+//! trains the network of [`nn`], and the result is a model directory ([`float_model`]) with a `report`. [`export`]
+//! quantises the model directory to a [`device_file`]. Model directories and device files implement the trait
+//! `model::Model`, by which the `commands` evaluate, compare and run them. A `link` connects to the console of a
+//! device.
 
 pub mod api;
 mod baselines;

@@ -1,9 +1,9 @@
 //! Connections to a device: over a serial port, over TCP, or to a board that QEMU emulates.
 //!
-//! [`LinkArgs`] are the command line options that name a device; they give a [`Target`], and [`Target::open`] a
-//! [`Connection`] to it. [`Client`] speaks the console's machine mode (`docs/console.md`) over any [`Link`], and
-//! [`Streaming`](stream::Streaming) its streaming mode, in which each text gets a [`Reply`]: its [`Classification`], or
-//! an error.
+//! [`LinkArgs`] are the command line options that name a device. [`LinkArgs::target`] returns the [`Target`] that they
+//! name, and [`Target::open`] opens a [`Connection`] to it. [`Client`] uses the console's machine mode
+//! (`docs/console.md`) over any [`Link`]. [`Streaming`](stream::Streaming) uses the console's streaming mode, in which
+//! each text gets a [`Reply`]: its [`Classification`], or an error.
 
 mod client;
 mod connection;

@@ -1,23 +1,23 @@
-//! The outputs of a model: floats of a float model, or integers of a device file.
+//! The outputs of a model: floats, or the integers of a device file.
 
 use crate::metrics::{argmax, log_softmax};
 
 /// The outputs of a model: logits in nats, or the normalised values of a forecast.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Logits {
-    /// The outputs of a float model.
+    /// The outputs of a float model, or the normalised values of a forecast by a device file.
     Float(Vec<f32>),
-    /// The outputs of a device file.
+    /// The logits of a device file.
     Integer {
         /// The integers, as the device computes them.
         values: Vec<i32>,
-        /// The nats, or the normalised value of a forecast, that one unit of the integers stands for.
+        /// The number of nats that the integer 1 stands for.
         scale: f64,
     },
 }
 
 impl Logits {
-    /// The index of the largest logit, the first one if several are equal.
+    /// The index of the largest logit: the predicted label. The first index if several logits are equal.
     pub fn label(&self) -> usize {
         match self {
             Logits::Float(values) => argmax(values),
@@ -38,7 +38,7 @@ impl Logits {
         log_softmax(self.nats().into_iter())
     }
 
-    /// The numbers for JSON: floats or integers as the model computed them.
+    /// The outputs as a JSON array: floats or integers, as the model computed them.
     pub fn to_json(&self) -> serde_json::Value {
         match self {
             Logits::Float(values) => values.as_slice().into(),
@@ -47,8 +47,8 @@ impl Logits {
     }
 }
 
-/// A logit for each label from the outputs of a classifier. A single output z is the logit of the second of two labels;
-/// the first then has logit 0.
+/// Returns a logit for each label from the outputs of a classifier. A single output z (sigmoid) is the logit of the
+/// second of two labels; the first label then has the logit 0.
 pub fn class_logits(outputs: &[f32]) -> Vec<f32> {
     match outputs {
         [z] => vec![0.0, *z],

@@ -1,10 +1,10 @@
-//! The metrics of a classifier: accuracy, loss, precision, recall and F1, all computed from a confusion matrix.
+//! The metrics of a classifier: accuracy, precision, recall and F1 from a confusion matrix, and the mean loss.
 
 pub use tern_nn::objective::argmax;
 
 use serde::Serialize;
 
-/// The logarithm of the softmax of `logits`.
+/// Computes the natural logarithm of the softmax of `logits`.
 pub fn log_softmax(logits: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
     let max = logits.clone().fold(f64::NEG_INFINITY, f64::max);
     let total: f64 = logits.clone().map(|logit| (logit - max).exp()).sum();
@@ -16,36 +16,36 @@ pub fn log_softmax(logits: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
 pub struct Evaluation {
     /// `confusion[label][predicted]`: number of examples.
     confusion: Vec<Vec<usize>>,
-    /// The sum of -ln p(label) over the examples.
+    /// The sum of -ln p(label) over the examples, in nats.
     total_loss: f64,
 }
 
 /// The metrics of one class.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassFigures {
-    /// The share of correct ones among the predictions of this class. 0 without predictions.
+    /// The share of correct predictions among the predictions of this class. 0 without predictions.
     pub precision: f64,
     /// The share of correct predictions among the examples of this class. 0 without examples.
     pub recall: f64,
-    /// The harmonic mean of precision and recall.
+    /// The harmonic mean of precision and recall. 0 without correct predictions.
     pub f1: f64,
     /// Number of examples in the class.
     pub support: usize,
 }
 
 impl Evaluation {
-    /// An empty confusion matrix for this number of labels.
+    /// Creates an evaluation without examples, for `labels` labels.
     pub fn new(labels: usize) -> Self {
         Evaluation { confusion: vec![vec![0; labels]; labels], total_loss: 0.0 }
     }
 
-    /// Adds an example. `loss`: -ln of the predicted probability of its label.
+    /// Adds an example with its label and the predicted label. `loss`: -ln of the predicted probability of its label.
     pub fn add(&mut self, label: usize, predicted: usize, loss: f64) {
         self.confusion[label][predicted] += 1;
         self.total_loss += loss;
     }
 
-    /// Adds the counts of other examples of the same labels.
+    /// Adds the examples of another evaluation with the same labels.
     pub fn merge(&mut self, other: &Evaluation) {
         for (row, more) in self.confusion.iter_mut().zip(&other.confusion) {
             row.iter_mut().zip(more).for_each(|(count, more)| *count += more);
@@ -53,7 +53,7 @@ impl Evaluation {
         self.total_loss += other.total_loss;
     }
 
-    /// `[label][predicted]`: number of examples.
+    /// The confusion matrix, `[label][predicted]`: number of examples.
     pub fn confusion(&self) -> &[Vec<usize>] {
         &self.confusion
     }
@@ -68,22 +68,22 @@ impl Evaluation {
         (0..self.confusion.len()).map(|label| self.confusion[label][label]).sum()
     }
 
-    /// The share of correct predictions.
+    /// The share of correct predictions. 0 without examples.
     pub fn accuracy(&self) -> f64 {
         share(self.correct(), self.examples())
     }
 
-    /// The accuracy of always predicting the most frequent label.
+    /// The accuracy of always predicting the most frequent label of the examples. 0 without examples.
     pub fn majority_accuracy(&self) -> f64 {
         share(self.confusion.iter().map(|row| row.iter().sum()).max().unwrap_or(0), self.examples())
     }
 
-    /// Mean cross entropy in nats.
+    /// The mean cross-entropy in nats. 0 without examples.
     pub fn loss(&self) -> f64 {
         self.total_loss / self.examples().max(1) as f64
     }
 
-    /// The metrics of each class.
+    /// The metrics of each class, in the order of the labels.
     pub fn per_class(&self) -> Vec<ClassFigures> {
         (0..self.confusion.len())
             .map(|label| {
@@ -107,8 +107,8 @@ impl Evaluation {
     }
 }
 
-/// The wrong predictions of a confusion matrix, `[label][predicted]`: their count, the label and the predicted label,
-/// the most frequent first.
+/// Returns the wrong predictions in a confusion matrix, `[label][predicted]`, as (count, label, predicted label), the
+/// most frequent first.
 pub fn confused_pairs(confusion: &[Vec<usize>]) -> Vec<(usize, usize, usize)> {
     let mut pairs = Vec::new();
     for (label, row) in confusion.iter().enumerate() {
@@ -119,7 +119,7 @@ pub fn confused_pairs(confusion: &[Vec<usize>]) -> Vec<(usize, usize, usize)> {
     pairs
 }
 
-/// The part divided by the whole, or 0 where `whole` is 0.
+/// Returns `part / whole`, or 0 if `whole` is 0.
 fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

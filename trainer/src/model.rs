@@ -12,28 +12,30 @@ use crate::vocabulary::{UNK, Vocabulary};
 use std::path::Path;
 
 /// A trained model of any task: a [`FloatModel`](crate::float_model::FloatModel), or a
-/// [`DeviceFile`](crate::device_file::DeviceFile) in the device's integers. No input can make it fail.
+/// [`DeviceFile`](crate::device_file::DeviceFile) in the device's integers. Token ids are those of
+/// [`vocabulary`](Self::vocabulary), so a device file takes and returns device ids.
 pub trait Model: Sync {
     /// The configuration: task, sizes, labels, channels.
     fn config(&self) -> &Config;
 
-    /// The tokens and their ids. Holds only PAD and UNK for a model that reads numbers.
+    /// The tokens and their ids: device ids for a device file. Holds only PAD and UNK for a model that reads values.
     fn vocabulary(&self) -> &Vocabulary;
 
-    /// Runs the model over a whole sequence. Returns a logit for each label or token, or the normalised values of a
-    /// [`Forecast`](crate::float_model::Forecast). Values of the input must be normalised by the channels of
-    /// [`config`](Self::config).
+    /// Runs the model over a whole sequence. Returns a logit for each label, a logit for each token as the next one, or
+    /// the normalised outputs of a [`Forecast`](crate::float_model::Forecast). Values of the input must be normalised
+    /// by the channels of [`config`](Self::config). Panics if the model reads values and the input is tokens, or the
+    /// reverse.
     fn outputs(&self, input: Input<'_>) -> Logits;
 
-    /// The tokens of a text, each with the logits after it.
+    /// Returns the tokens of a text, each with the logits that a classifier computes for the text up to it.
     fn trace(&self, text: &str) -> Vec<TraceStep>;
 
-    /// Calls `run` with a `Reader` in the initial state. Panics if the model is bidirectional: it cannot read token
-    /// by token.
+    /// Calls `run` with a [`Reader`] in the initial state. Only for language models: panics if the model is
+    /// bidirectional, since its reverse direction begins at the end of the text.
     fn with_reader(&self, run: &mut dyn FnMut(&mut dyn Reader));
 
-    /// Generates tokens after `prompt` (ids; an empty prompt is read as one UNK) and passes each to `sink`, until that
-    /// returns false. PAD and UNK are never drawn. Panics if the model is bidirectional.
+    /// Generates tokens after `prompt` with a language model, and passes the id of each to `sink` until `sink` returns
+    /// false. `prompt`: token ids; an empty prompt is read as one UNK. PAD and UNK are never generated.
     fn generate(&self, prompt: &[u32], sampling: Sampling, sink: &mut dyn FnMut(u32) -> bool);
 
     /// The labels, in the order of the logits.
@@ -41,19 +43,20 @@ pub trait Model: Sync {
         &self.config().labels
     }
 
-    /// Classifies a text.
+    /// Classifies a text. Only for text classifiers.
     fn classify(&self, text: &str) -> Prediction {
         let (ids, ngrams) = (self.vocabulary().encode(text), self.config().ngram_buckets(text));
         let unknown = ids.iter().filter(|id| **id == UNK).count();
         Prediction {
             logits: self.outputs(Input::Text { ids: &ids, ngrams: &ngrams }),
             tokens: ids.len(),
-            // Without recurrent layers there is no vocabulary, and every token is known.
+            // Without recurrent layers the model does not look tokens up, so that none counts as unknown.
             unknown: if self.config().num_layers > 0 { unknown } else { 0 },
         }
     }
 
-    /// The loss and rank of each token of a text under a language model: see [`guesses`](crate::train::guesses).
+    /// Returns the loss and the rank of each token of a text, given as ids, under a language model. The first token of
+    /// each part of the text has none: see [`guesses`](crate::train::guesses).
     fn guesses(&self, ids: &[u32]) -> Vec<Guess> {
         guesses_with(ids, |start, ids| {
             let mut guesses = Vec::with_capacity(ids.len());
@@ -70,9 +73,9 @@ pub trait Model: Sync {
     }
 }
 
-/// A language model that reads a text token by token.
+/// A session of a language model, which reads a text token by token.
 pub trait Reader {
-    /// Reads a token.
+    /// Reads the token with this id.
     fn read(&mut self, id: u32);
 
     /// The logits of the next token, in nats: `[vocab_size]`.
@@ -86,7 +89,7 @@ pub struct Prediction {
     pub logits: Logits,
     /// Number of tokens in the text.
     pub tokens: usize,
-    /// Number of tokens that are not in the vocabulary.
+    /// Number of tokens that are not in the vocabulary. 0 for a model without recurrent layers.
     pub unknown: usize,
 }
 
@@ -95,7 +98,7 @@ pub struct Prediction {
 pub struct TraceStep {
     /// The token, in lower case if the tokenizer lower-cases.
     pub token: String,
-    /// True if the token is in the vocabulary.
+    /// True if the token is in the vocabulary, or the model has no recurrent layers.
     pub known: bool,
     /// The logits for the text up to and including this token.
     pub logits: Logits,
@@ -104,15 +107,15 @@ pub struct TraceStep {
 /// The settings with which [`Model::generate`] draws tokens.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sampling {
-    /// The logits are divided by this. 0 takes the most probable token each time.
+    /// The number by which the logits are divided. 0 takes the most probable token each time.
     pub temperature: f64,
-    /// Number of most probable tokens to draw from. 0 draws from all.
+    /// The number of the most probable tokens from which one is drawn. 0 draws from all tokens.
     pub top_k: usize,
     /// Random seed.
     pub seed: u64,
 }
 
-/// A data file, and the layout of its table.
+/// A data file or folder, and the layout of its table.
 #[derive(Clone, Debug)]
 pub struct DataFile<'a> {
     /// The file or folder.

@@ -1,7 +1,8 @@
-//! Signed device files: a device file with a trailer that holds its version, its signer and an Ed25519 signature.
+//! Packages: a device file alone, or with a signature trailer that holds its version, its signer and an Ed25519
+//! signature.
 //!
-//! `tern sign` writes them with [`sign`]; every command that reads a device file takes the trailer off with
-//! [`Package::read`]. `docs/update.md` lists the bytes of a trailer.
+//! `tern sign` writes signed packages with [`sign`]; every command that reads a device file separates it from the
+//! trailer with [`Package::read`]. `docs/update.md` lists the bytes of a trailer.
 
 use crate::checksum::crc32;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
@@ -15,7 +16,7 @@ const SIGNATURE_BYTES: usize = 64;
 /// Length of the key id: the first bytes of the public key.
 const KEY_ID_BYTES: usize = 8;
 
-/// Signs a device file. Returns the file followed by its trailer.
+/// Signs a device file with its `version`, at least 1. Returns the file followed by its trailer.
 pub fn sign(file: &[u8], version: u32, key: &SigningKey) -> Vec<u8> {
     let mut package = Vec::with_capacity(file.len() + TRAILER_BYTES);
     package.extend_from_slice(file);
@@ -33,11 +34,11 @@ pub fn sign(file: &[u8], version: u32, key: &SigningKey) -> Vec<u8> {
 /// The bytes of a file split into the device file and its trailer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Package<'a> {
-    /// The device file: what the runtime reads.
+    /// The device file, which the runtime reads.
     pub device_file: &'a [u8],
     /// The fields of the trailer; `None` for a file without a signature.
     pub signed: Option<Signed>,
-    /// The device file and the trailer.
+    /// All bytes: the device file and the trailer, if there is one.
     all: &'a [u8],
 }
 
@@ -50,7 +51,7 @@ pub struct Signed {
     pub key_id: [u8; KEY_ID_BYTES],
 }
 
-/// Errors of a trailer.
+/// Errors of a trailer. The messages are displayed after the path of the file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PackageError {
     #[error(
@@ -70,7 +71,7 @@ pub enum PackageError {
 }
 
 impl<'a> Package<'a> {
-    /// Finds the trailer in the bytes of a file. A file without one is a package that is not signed. Fails with
+    /// Finds the trailer in the bytes of a file. A file without a trailer is an unsigned package. Fails with
     /// [`PackageError::Length`] or [`PackageError::Checksum`] if the trailer does not fit the bytes before it.
     pub fn read(bytes: &'a [u8]) -> Result<Self, PackageError> {
         let split = bytes.len().checked_sub(TRAILER_BYTES).map(|length| bytes.split_at(length));
@@ -92,8 +93,8 @@ impl<'a> Package<'a> {
         Ok(Package { device_file, signed: Some(Signed { version: field(12), key_id }), all: bytes })
     }
 
-    /// Checks that the owner of `key` signed the file. Fails with [`PackageError`] if the file is not signed, signed
-    /// with another key, or changed after signing.
+    /// Checks that the owner of `key` signed the file. Fails with [`PackageError::Unsigned`],
+    /// [`PackageError::OtherKey`] or, if the file was changed after signing, [`PackageError::Signature`].
     pub fn check_signature(&self, key: &VerifyingKey) -> Result<(), PackageError> {
         let found = self.signed.ok_or(PackageError::Unsigned)?.key_id;
         let mut expected = [0; KEY_ID_BYTES];
@@ -120,7 +121,7 @@ impl std::fmt::Display for Signed {
     }
 }
 
-/// Lower-case hexadecimal digits of some bytes.
+/// Returns the lower-case hexadecimal digits of `bytes`, two for each byte.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

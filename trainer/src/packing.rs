@@ -1,4 +1,4 @@
-//! The choice of the packing: the order of the recurrent weights in a device file.
+//! The choice of the packing: the order in which a device file stores the recurrent weights.
 
 use crate::float_model::Config;
 use crate::recipe::Bits;
@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use tern_format::Packing;
 
-/// Parses the option `--packing` of `tern export`.
+/// Returns the parser of the option `--packing` of `tern export`.
 pub fn value_parser() -> impl TypedValueParser<Value = Packing> {
     let value = |packing: Packing, help: &'static str| PossibleValue::new(packing.name()).help(help);
     PossibleValuesParser::new([
@@ -17,13 +17,16 @@ pub fn value_parser() -> impl TypedValueParser<Value = Packing> {
         )
         .aliases([Packing::Interleaved3.name(), Packing::Interleaved1.name()]),
     ])
-    .map(|name| Packing::from_name(&name).expect("each possible value is a packing"))
+    .map(|name| Packing::from_name(&name).expect("each possible value is the name of a packing"))
 }
 
-/// Chooses the packing of a model: `requested`, else `paired16` if it fits, else the plain packing of its cells. A
-/// request for any plain packing gets the one of the model's cells. A Cortex-M4 runs `paired16` in about half of the
-/// instructions of a plain packing; other cores need up to twice as many. Fails if the requested packing does not
-/// support the model's layers, its sizes, or the bits of its recurrent weights.
+/// Chooses the packing of a model whose recurrent weights have `recurrent` bits: with 8 bits `requested`, else
+/// `paired16` if it fits, else the plain packing of the cell. A request for any plain packing gives that of the model's
+/// cell. Weights of 4 and 16 bits always have the packing `rows`.
+///
+/// A Cortex-M4 runs `paired16` in about half of the instructions of a plain packing; cores without DSP instructions
+/// need up to twice as many. Fails if a packing is requested and the recurrent weights do not have 8 bits, or if
+/// `paired16` is requested and does not support the model's layers or sizes.
 pub fn choose(requested: Option<Packing>, config: &Config, recurrent: Bits) -> anyhow::Result<Packing> {
     if recurrent != Bits::Eight {
         let Some(packing) = requested else { return Ok(Packing::Rows) };

@@ -1,4 +1,4 @@
-//! Progress and warnings of long work, on stderr or in the log of the program that calls this library.
+//! Progress bars, notes and warnings, on stderr or in the log of the program that calls this library.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Display;
@@ -8,13 +8,14 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-/// Time after which a stage is shown. A shorter stage shows nothing.
+/// Time after which a stage is shown. A shorter stage is not shown.
 const DELAY: Duration = Duration::from_millis(700);
 
 /// The function that receives notes in place of stderr.
 static LOG: OnceLock<fn(&str)> = OnceLock::new();
 
-/// Passes all further notes to `log` in place of stderr, and shows no progress bars. The first call wins.
+/// Passes all further notes and warnings to `log` in place of stderr, and shows no progress bars. Only the first call
+/// has an effect.
 pub fn log_to(log: fn(&str)) {
     let _ = LOG.set(log);
 }
@@ -24,17 +25,17 @@ pub fn shows_bars() -> bool {
     LOG.get().is_none() && stderr().is_terminal()
 }
 
-/// A stage of the work, such as reading a file. On a terminal it shows a bar until it is dropped; elsewhere it prints
-/// one line.
+/// A stage of the work, such as reading a file. If it takes longer than 0.7 s, a terminal shows a progress bar until
+/// the stage is dropped, and any other output gets a note of one line.
 #[derive(Debug)]
 pub struct Stage {
     bar: ProgressBar,
-    /// The thread that shows the stage ends when this is dropped.
+    /// Dropping it ends the thread that waits to show the stage.
     _running: Sender<()>,
 }
 
 impl Stage {
-    /// Begins a stage with `total` units of work, 0 if the number is unknown.
+    /// Begins a stage with `total` units of work; 0 if the number is unknown.
     pub fn new(name: impl Into<String>, total: usize) -> Self {
         let bar = ProgressBar::with_draw_target((total > 0).then_some(total as u64), ProgressDrawTarget::hidden());
         let template = if total > 0 { "{bar:24} {percent:>3}% {msg}" } else { "{spinner} {msg} {elapsed}" };
@@ -53,7 +54,7 @@ impl Stage {
         Stage { bar, _running: running }
     }
 
-    /// Reports that `done` units of work are done.
+    /// Reports that `done` of the stage's units of work are done.
     pub fn at(&self, done: usize) {
         self.bar.set_position(done as u64);
     }
@@ -65,12 +66,12 @@ impl Drop for Stage {
     }
 }
 
-/// Prints a warning.
+/// Writes a warning, as [`note`] writes a line.
 pub fn warn(message: impl Display) {
     note(format_args!("warning: {message}"));
 }
 
-/// Writes a line to the log or to stderr. If stderr is closed, the work goes on without the line.
+/// Writes a line to the log of [`log_to`], or to stderr. An error of stderr is ignored.
 pub fn note(line: impl Display) {
     match LOG.get() {
         Some(log) => log(&line.to_string()),

@@ -1,9 +1,9 @@
 //! Post-training quantisation: converts a float model to the bytes of a device file.
 //!
 //! [`calibrate`](calibrate::calibrate) runs the float model over training rows, to find the ranges and the means of its
-//! activations. [`layers`] then quantises each row of weights by itself ([`row`]). Rounding the weights changes the
-//! mean of each sum, which the biases correct. [`to_file`] writes the tensors, and `tern_runtime` loads the result and
-//! computes the golden logits. `docs/arithmetic.md` defines the integers, `docs/format.md` their place in the file.
+//! activations. [`layers`] then quantises each row of weights separately ([`row`]). Rounding the weights changes the
+//! mean of each sum; the biases correct this change. [`to_file`] returns the bytes of the file, with the golden logits
+//! that `tern_runtime` computes. `docs/arithmetic.md` defines the integers, `docs/format.md` their place in the file.
 
 pub mod calibrate;
 mod device_tensors;

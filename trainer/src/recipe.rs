@@ -8,8 +8,9 @@
 //! hidden_size = 32
 //! ```
 //!
-//! A recipe is made of layers: the defaults of the task, the recipe file, and the options of the command line; later
-//! layers win. All keys are described in `sections.rs`. The recipe that a model directory keeps holds every key.
+//! A recipe is merged from layers: the defaults of the task, the recipe file, and the options of the command line;
+//! later layers win. All keys are described in `sections.rs`. The recipe in a model directory contains every key that
+//! has a value.
 
 mod check;
 mod choices;

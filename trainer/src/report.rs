@@ -1,10 +1,10 @@
 //! The files of a model directory that describe the training and the export: `metrics.json`, `export.json`,
 //! `recipe.toml`, `README.md` (the model card), and `report.html` (the page).
 //!
-//! Page and card are made from the two JSON files, the configuration, the recipe and the validation split or the
-//! predictions of a cross-validation. [`ReportInputs::read`] reads them all, so that both can be made again at any
-//! time. Each task gives the words for its models in [`TaskWording`] and adds its sections to the page by
-//! [`TaskReport`].
+//! [`ReportInputs`] holds everything that the page and the card are generated from: the two JSON files, the
+//! configuration, the recipe, and the results on the validation split or of a cross-validation. [`ReportInputs::read`]
+//! reads them from a model directory, so that both can be generated again at any time. Each task gives the words for
+//! its models in [`TaskWording`] and adds its sections to the page by [`TaskReport`].
 
 mod card;
 pub(crate) mod chart;
@@ -25,7 +25,8 @@ use std::fmt::Debug;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Writes the files of a training into `folder`, which will be renamed to `target`. Fails if a file cannot be written.
+/// Writes recipe, metrics, card and page of a training into `folder`, which will be renamed to `target`; paths in the
+/// recipe are relative to `target`. Fails if a file cannot be written.
 pub fn write(
     folder: &Path,
     target: &Path,
@@ -46,8 +47,9 @@ pub fn write(
     Ok(())
 }
 
-/// Writes `export.json` into a model directory, and the page and the card again. A card that was changed by hand is
-/// kept. Returns true if the card was written. Fails if a file cannot be read or written.
+/// Writes `export`, the figures of an export, to `export.json` in the model directory `dir`, and writes the page and
+/// the card again. A card that was changed by hand is kept. Returns true if the card was written. Fails if a file
+/// cannot be read or written.
 pub fn add_export(
     dir: &Path,
     model: &FloatModel,
@@ -70,7 +72,7 @@ pub fn add_export(
     Ok(is_generated)
 }
 
-/// A figure: its JSON pointer, its name, and how it is written. A pointer that begins with `/export` leads into
+/// A figure: its JSON pointer, its name, and its number format. A pointer that begins with `/export` points into
 /// `export.json`, any other one into `metrics.json`.
 pub type SummaryFigure = (&'static str, &'static str, Format);
 
@@ -85,7 +87,7 @@ pub struct TaskWording {
     pub figures: &'static [SummaryFigure],
     /// The name of the loss in the learning curves.
     pub loss: &'static str,
-    /// The plural noun for what the float model and the device file are compared on.
+    /// The plural noun for the examples on which the float model and the device file are compared.
     pub compared: &'static str,
     /// The plural noun for the validation examples, and the JSON pointer of their number.
     pub validation: (&'static str, &'static str),
@@ -97,18 +99,19 @@ pub struct TaskWording {
     pub files: [&'static str; 2],
     /// The Hugging Face Hub's identifier of the task, and its name.
     pub hub_task: (&'static str, &'static str),
-    /// The plural noun for the inputs, and the limits of the model.
+    /// The plural noun for the inputs of the model, and sentences on the limits of its use.
     pub intended_use: (&'static str, &'static str),
-    /// Example commands, given the model directory and the validation file.
+    /// Returns example commands, given the model directory and the name of a file with example rows in it.
     pub commands: fn(&str, &str) -> String,
 }
 
 /// The part of a report that depends on the task.
 pub trait TaskReport: Debug + Send + Sync {
-    /// The words for models of this task.
+    /// Returns the words for models of this task.
     fn wording(&self) -> &'static TaskWording;
 
-    /// The sections of the page between the learning curves and the export. Empty ones are left out.
+    /// Returns the sections of the page between the learning curves and the search. A section without content is left
+    /// out of the page.
     fn sections(&self, page: &ReportInputs) -> Vec<Section>;
 }
 
@@ -123,7 +126,7 @@ pub struct Measurements {
     pub baselines: Option<Value>,
     /// The metrics as lines for a person.
     pub lines: Vec<String>,
-    /// The sections of the report.
+    /// The words and sections of the report.
     pub report: Arc<dyn TaskReport>,
 }
 
@@ -139,8 +142,8 @@ pub struct TrainingMetrics {
 }
 
 impl TrainingMetrics {
-    /// The metrics of the training that resulted in `model`. `measured`: the metrics of the weights that were kept.
-    /// `train_examples`: the number of texts, sequences or windows that were trained on. `metric`: the metric by which
+    /// The metrics of the training that resulted in `model`. `measured`: the metrics of the weights of the best epoch.
+    /// `train_examples`: the number of texts, sequences or windows in the training set. `metric`: the metric by which
     /// the best epoch was chosen.
     pub fn new(
         model: &FloatModel,
@@ -152,7 +155,7 @@ impl TrainingMetrics {
         let Measurements { validation, train, baselines, lines, report } = measured;
         let Outcome { best_epoch, history, stop_reason, .. } = outcome;
         let (epochs, parameters) = (history.len(), model.weights().count());
-        // After a cross-validation, the first line of the measurements names it.
+        // After a cross-validation, `lines` begins with its name.
         let split = if validation["folds"].is_null() { "; on the validation split:" } else { "" };
         let by = metric.title();
         let first_line = format!("best epoch {best_epoch} of {epochs} by {by}, {parameters} parameters{split}");
@@ -179,7 +182,7 @@ impl TrainingMetrics {
 pub struct ReportInputs {
     /// The configuration of the model.
     pub config: Config,
-    /// The recipe of the training; `None` for an imported model.
+    /// The recipe of the training; `None` for an imported model, and if `recipe.toml` cannot be read.
     pub recipe: Option<Recipe>,
     /// The content of `metrics.json`.
     pub metrics: Value,
@@ -198,14 +201,14 @@ pub struct ValidationResult {
 }
 
 impl ValidationResult {
-    /// The result without a validation split. `report` has the words of the task but no sections.
+    /// The result for a model directory without a validation split. `report` has the words of the task but no sections.
     pub fn none(report: impl TaskReport + 'static) -> Self {
         ValidationResult { metrics: Value::Null, report: Arc::new(report) }
     }
 }
 
 impl ReportInputs {
-    /// The inputs after a training of `model`.
+    /// The inputs after the training of `model`, before the first export.
     pub fn new(model: &FloatModel, recipe: &Recipe, metrics: &TrainingMetrics) -> Self {
         ReportInputs {
             config: model.config().clone(),
@@ -216,9 +219,9 @@ impl ReportInputs {
         }
     }
 
-    /// Reads the inputs from the directory of a loaded model. An imported model has no `recipe.toml` and no
-    /// `metrics.json`; it gets the metrics of `validation`, which are those of its validation split. Fails if a file
-    /// cannot be read or is not JSON.
+    /// Reads the inputs from the directory `dir` of `model`. An imported model has no `metrics.json`: the metrics in
+    /// `validation` take their place. Fails if `metrics.json` or `export.json` exists but cannot be read or is not
+    /// JSON.
     pub fn read(dir: &Path, model: &FloatModel, validation: ValidationResult) -> anyhow::Result<Self> {
         let ValidationResult { metrics: computed, report } = validation;
         let mut metrics = json(&dir.join(files::METRICS))?.unwrap_or_else(|| json!({}));

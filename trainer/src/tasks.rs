@@ -1,8 +1,9 @@
-//! The tasks that a model can be trained for. Each task has a folder with everything that depends on it: preparing the
-//! training data, evaluating, predicting, comparing, and its part of the report.
+//! The tasks that a model can be trained for. Each task has a folder with everything that depends on the task:
+//! preparing the training data, evaluating, predicting, comparing, and its part of the report. Classification has a
+//! folder for texts and one for sequences of numbers; `classification` has their common parts.
 //!
-//! A new task is a variant of [`Task`], a folder here that implements [`TaskHandler`] and [`TaskData`], and a line in
-//! [`handler`].
+//! To add a task, add a variant of [`Task`], a folder here that implements [`TaskHandler`] and [`TaskData`], and a line
+//! in [`handler`].
 
 pub mod classification;
 mod descriptions;
@@ -21,7 +22,7 @@ use crate::recipe::{InputKind, Recipe};
 use crate::train;
 use tern_format::{Input, Task};
 
-/// The handler of a task.
+/// Returns the handler of a task. `input`: the model's input, which distinguishes the two handlers of classification.
 pub fn handler(task: Task, input: Input) -> &'static dyn TaskHandler {
     match (task, input) {
         (Task::Classify, Input::Tokens) => &text_classification::TextClassification,
@@ -31,13 +32,14 @@ pub fn handler(task: Task, input: Input) -> &'static dyn TaskHandler {
     }
 }
 
-/// The handler of a model's task.
+/// Returns the handler of a model's task.
 pub fn handler_of(model: &dyn Model) -> &'static dyn TaskHandler {
     handler(model.config().task, model.config().input)
 }
 
-/// Reads the data of a recipe and, if `baselines` is true, trains the baselines. Sets those settings of the recipe that
-/// depend on the data: the width of the embedding and the batch size. Fails as [`TaskHandler::prepare`] does.
+/// Reads the data of a recipe and, if `baselines` is true, trains the baselines. Fills in those settings of the recipe
+/// that depend on the data, such as the width of the embedding and the batch size. Fails as [`TaskHandler::prepare`]
+/// does.
 pub fn read_data(recipe: &mut Recipe, baselines: bool) -> anyhow::Result<Box<dyn TaskData>> {
     let input = if recipe.data.input == InputKind::Values { Input::Values } else { Input::Tokens };
     let data = handler(recipe.task, input).prepare(recipe, baselines)?;
@@ -48,13 +50,14 @@ pub fn read_data(recipe: &mut Recipe, baselines: bool) -> anyhow::Result<Box<dyn
     Ok(data)
 }
 
-/// The message for a failed training. If it diverged, the message names rows of the batch that caused it.
+/// Returns the message for a failed training. If the training diverged, the message names at most three examples of the
+/// batch that may be the cause.
 pub fn describe_divergence(error: &train::TrainError, data: &dyn TaskData) -> String {
     let train::TrainError::Diverged { samples, .. } = error else { return error.to_string() };
     let shown: Vec<String> = samples.iter().take(3).map(|&sample| data.place(sample)).collect();
     match samples.len() {
         0 => error.to_string(),
-        count => format!("{error}; {count} of the batch's examples give no number, such as {}", shown.join("; ")),
+        count => format!("{error}; the cause may be in {count} examples of the batch, such as {}", shown.join("; ")),
     }
 }
 
@@ -63,8 +66,8 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    /// Number of lines outside of `tasks/` that name a task. Lower it when such a line is removed. A line that needs a
-    /// higher number may belong to the handler of the task.
+    /// Largest number of lines outside of `tasks/` that name a task. Lower it when such a line is removed. If a new
+    /// line exceeds it, the line may belong into the handler of the task.
     const LINES: usize = 53;
 
     /// Counts the lines of the sources in a folder that name a task, except tests and `tasks/`.

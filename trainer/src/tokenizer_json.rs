@@ -1,7 +1,7 @@
-//! Writes and reads `tokenizer.json`, the vocabulary in the format of the `tokenizers` library.
+//! Writing and reading of `tokenizer.json`, the vocabulary in the format of the `tokenizers` library.
 //!
-//! For each tokenizer of the device, components of the library are combined so that they give the same ids for every
-//! text, in Rust and in Python.
+//! For each tokenizer of the device, `parts` combines components of the library that give the same ids for every text,
+//! in Rust and in Python.
 
 mod parts;
 
@@ -11,8 +11,8 @@ use tern_runtime::text::{Tokenizer as TokenizerConfig, TokenizerKind};
 use tokenizers::{PaddingParams, Tokenizer};
 
 /// Builds the library's tokenizer for a vocabulary. It gives the same ids as [`Vocabulary::encode`]. PAD and UNK are
-/// not registered as special tokens. The library matches special tokens before it normalises the text, so a literal
-/// `[UNK]` in a text would get other ids than on the device.
+/// not registered as special tokens: the library matches these before it normalises the text, so that a literal `[UNK]`
+/// in a text would get other ids than on the device.
 pub fn tokenizer(vocabulary: &Vocabulary) -> tokenizers::Result<Tokenizer> {
     let kind = vocabulary.tokenizer();
     let mut tokenizer = Tokenizer::new(parts::model(vocabulary)?);
@@ -27,13 +27,13 @@ pub fn tokenizer(vocabulary: &Vocabulary) -> tokenizers::Result<Tokenizer> {
     Ok(tokenizer)
 }
 
-/// Returns the text of `tokenizer.json`.
+/// Returns the text of `tokenizer.json` for a vocabulary.
 pub fn write(vocabulary: &Vocabulary) -> tokenizers::Result<String> {
     tokenizer(vocabulary)?.to_string(true)
 }
 
-/// Reads the vocabulary from the text of a `tokenizer.json` that was written for `tokenizer`. The error is a sentence
-/// with what was found and what was expected.
+/// Reads the vocabulary from the text of a `tokenizer.json`. Fails if it is not one that [`write()`] wrote for
+/// `tokenizer`; the error describes the expected and the found text.
 pub fn read(json: &str, tokenizer: TokenizerConfig) -> Result<Vocabulary, String> {
     let root: Value = serde_json::from_str(json).map_err(|error| format!("not JSON: {error}"))?;
     let components = || -> tokenizers::Result<[Value; 2]> {
@@ -63,7 +63,8 @@ pub fn read(json: &str, tokenizer: TokenizerConfig) -> Result<Vocabulary, String
     Vocabulary::from_tokens(tokenizer, in_order_of_ids(vocab)?)
 }
 
-/// The tokens of an object of tokens and ids, in the order of their ids.
+/// Returns the tokens of `vocab`, a JSON object of tokens and ids, in the order of their ids. Fails if the ids are not
+/// 0, 1, … without gaps.
 pub fn in_order_of_ids(vocab: &Map<String, Value>) -> Result<Vec<String>, String> {
     let mut tokens: Vec<Option<String>> = vec![None; vocab.len()];
     for (token, id) in vocab {

@@ -1,13 +1,13 @@
 //! Training: from a recipe and its data to a model.
 //!
 //! [`prepare`] reads labelled texts, makes the validation split and builds the vocabulary; the other tasks do the same
-//! in their folders. The result is a [`Problem`]: training samples, validation samples and an [`Objective`], without
-//! anything else of the task. [`run`] trains a network on it, epoch by epoch: `batches` groups sequences of similar
-//! length, [`graph`](tern_nn::graph) computes the gradients of a batch, and the [`optimizer`] applies them with the
-//! learning rate of the `schedule`. After each epoch the moving average of the weights is validated, and the best one
-//! is kept.
+//! in their modules of `tasks`. Each task turns its data into a [`Problem`]: the architecture of the network, the
+//! training and validation samples as numbers, and the [`Objective`]. [`run`] trains a network on it, epoch by epoch:
+//! `batches` groups sequences of similar length, [`graph`](tern_nn::graph) computes the gradients of a batch, and the
+//! [`optimizer`] applies them with the learning rate of the `schedule`. After each epoch the moving average of the
+//! weights is validated; the average of the best epoch becomes the model.
 //!
-//! The order of every sum is independent of the number of threads: the same recipe gives the same bytes.
+//! On the CPU the order of every sum is independent of the number of threads: the same recipe gives the same bytes.
 
 mod augment;
 mod batches;

@@ -1,6 +1,7 @@
 //! Vocabularies: the tokens of a model and their ids.
 //!
-//! Text is split into tokens by `tern_runtime::text`, as on the device.
+//! `tern_runtime::text` splits texts into tokens here and on the device. `tokens` and `pieces` call it, `ngrams` lists
+//! the n-grams of a text, and `surface` finds the spelling of each token.
 
 mod ngrams;
 mod pieces;
@@ -24,7 +25,7 @@ pub use tern_runtime::{PAD, UNK};
 
 const _: () = assert!(UNK == tern_nn::sample::UNK);
 
-/// Counts the tokens of all texts, on all threads of the current pool.
+/// Counts the tokens of all texts, on all threads of the current rayon pool. For WordPiece these are whole words.
 pub fn count_tokens(tokenizer: Tokenizer, texts: &[&str]) -> HashMap<String, usize> {
     let stage = Stage::new("counting tokens", texts.len());
     let done = AtomicUsize::new(0);
@@ -47,8 +48,8 @@ pub fn count_tokens(tokenizer: Tokenizer, texts: &[&str]) -> HashMap<String, usi
     texts.par_chunks(4096).map(count).reduce(HashMap::new, merge)
 }
 
-/// Returns the tokenizer that suits the script and the length of texts: characters for scripts without spaces between
-/// words and for single words such as names, else words.
+/// Returns the tokenizer that suits the script and the length of `texts`: `chars` for scripts without spaces between
+/// words and for single words such as names, else `words`.
 pub fn suggested_tokenizer<'a>(texts: impl Iterator<Item = &'a str>) -> TokenizerKind {
     let (mut letters, mut without_spaces, mut words, mut texts_with_words) = (0, 0, 0, 0);
     for text in texts {
@@ -60,14 +61,15 @@ pub fn suggested_tokenizer<'a>(texts: impl Iterator<Item = &'a str>) -> Tokenize
             without_spaces += usize::from(is_of_script_without_spaces(c));
         }
     }
-    // True for more than three letters in ten, since texts of these scripts also have Latin words.
+    // True if more than three letters in ten belong to these scripts, since such texts also have Latin words.
     let has_no_spaces = without_spaces * 10 > letters * 3;
-    // True for fewer than 1.5 words in a text.
+    // True if a text has fewer than 1.5 words on average.
     let are_single_words = words * 2 < texts_with_words * 3;
     if has_no_spaces || are_single_words { TokenizerKind::Chars } else { TokenizerKind::Words }
 }
 
-/// Returns true for letters of Thai, Lao, Tibetan, Myanmar, Khmer, Tai, Chinese and Japanese.
+/// Returns true for letters of the scripts without spaces between words: Thai, Lao, Tibetan, Myanmar, Khmer, Tai,
+/// Chinese and Japanese.
 fn is_of_script_without_spaces(c: char) -> bool {
     matches!(c,
         '\u{e00}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{1950}'..='\u{19df}' | '\u{1a20}'..='\u{1aaf}'
@@ -75,8 +77,9 @@ fn is_of_script_without_spaces(c: char) -> bool {
         | '\u{aa60}'..='\u{aadf}' | '\u{f900}'..='\u{faff}' | '\u{ff66}'..='\u{ff9d}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// A tokenizer and its tokens by id: PAD = 0, UNK = 1, then the others by falling frequency, or all bytes in their
-/// order.
+/// A tokenizer and its tokens by id: PAD = 0, UNK = 1, then the other tokens. A vocabulary that is built from texts has
+/// them from the most frequent to the rarest; one of bytes has all bytes in their order, and one of a device file is
+/// sorted by the tokens' bytes.
 #[derive(Clone, Debug)]
 pub struct Vocabulary {
     tokenizer: Tokenizer,
@@ -84,7 +87,7 @@ pub struct Vocabulary {
     tokens: Vec<String>,
     /// The id of each token except PAD and UNK.
     ids: HashMap<String, u32>,
-    /// The pieces of a WordPiece vocabulary.
+    /// The pieces of a WordPiece vocabulary; `None` for other tokenizers.
     pieces: Option<Pieces>,
 }
 
@@ -102,9 +105,9 @@ impl Vocabulary {
         Vocabulary::build_for(Tokenizer::WORDS, texts, min_count, max_size)
     }
 
-    /// Builds the vocabulary of the tokens that occur at least `min_count` times in `texts`. Of these it keeps the most
-    /// frequent, at most `max_size` ids including PAD and UNK. Tokens of the same frequency are ordered by their bytes.
-    /// The pieces of WordPiece are learnt by the `tokenizers` library. A vocabulary of bytes always has all 256 bytes.
+    /// Builds the vocabulary of the most frequent tokens that occur at least `min_count` times in `texts`. It has at
+    /// most `max_size` ids including PAD and UNK. Tokens of the same frequency are ordered by their bytes. The
+    /// `tokenizers` library chooses the pieces of WordPiece. A vocabulary of bytes always has all 256 bytes.
     pub fn build_for<'a>(
         tokenizer: Tokenizer,
         texts: impl Iterator<Item = &'a str>,
@@ -117,33 +120,35 @@ impl Vocabulary {
         let mut counts = count_tokens(tokenizer, &texts.collect::<Vec<_>>());
         let room = max_size.map_or(usize::MAX, |size| size.saturating_sub(RESERVED_IDS));
         if tokenizer.kind == TokenizerKind::WordPiece {
-            counts = pieces::learn(&counts, min_count, room);
+            counts = pieces::train(&counts, min_count, room);
         }
         for special in [PAD_TOKEN, UNK_TOKEN] {
             counts.remove(special);
         }
-        // Learnt pieces are kept even if they are rare: a piece that only occurs within larger ones is a letter, which
-        // unknown words need.
+        // Pieces of WordPiece are kept even if they are rare: a piece that only occurs within larger ones is a letter,
+        // from which words that are not in the texts are composed.
         let is_rare = |count: usize| tokenizer.kind != TokenizerKind::WordPiece && count < min_count;
-        let mut kept: Vec<(String, usize)> = counts.into_iter().filter(|(_, count)| !is_rare(*count)).collect();
-        kept.sort_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then_with(|| a.cmp(b)));
-        kept.truncate(room);
-        Vocabulary::with_special(tokenizer, kept.into_iter().map(|(token, _)| token))
+        let mut frequent: Vec<(String, usize)> = counts.into_iter().filter(|(_, count)| !is_rare(*count)).collect();
+        frequent.sort_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then_with(|| a.cmp(b)));
+        frequent.truncate(room);
+        Vocabulary::with_special(tokenizer, frequent.into_iter().map(|(token, _)| token))
     }
 
-    /// The vocabulary of PAD, UNK and the given tokens, which must be distinct.
+    /// Returns the vocabulary of PAD, UNK and the given tokens. Panics if a token is empty or occurs twice.
     fn with_special(tokenizer: Tokenizer, tokens: impl Iterator<Item = String>) -> Self {
         let special = [PAD_TOKEN, UNK_TOKEN].map(str::to_owned);
-        Vocabulary::index(tokenizer, special.into_iter().chain(tokens).collect()).expect("counted tokens are distinct")
+        Vocabulary::index(tokenizer, special.into_iter().chain(tokens).collect())
+            .expect("the keys of a map and the names of bytes are distinct and not empty")
     }
 
-    /// Returns the vocabulary of a model that reads numbers: PAD and UNK only.
+    /// Returns the vocabulary of a model that reads values: PAD and UNK only.
     pub fn none() -> Self {
         Vocabulary::build([].into_iter(), 1, None)
     }
 
-    /// Makes a vocabulary of a list of tokens, of which PAD and UNK are the first two. The error is a sentence about
-    /// the list.
+    /// Creates a vocabulary from its tokens in the order of their ids. Fails if PAD and UNK are not the first two, a
+    /// token is empty or occurs twice, or a vocabulary of bytes is not all bytes in their order. The error describes
+    /// the fault.
     pub fn from_tokens(tokenizer: Tokenizer, tokens: Vec<String>) -> Result<Self, String> {
         for (id, expected) in [PAD_TOKEN, UNK_TOKEN].into_iter().enumerate() {
             match tokens.get(id) {
@@ -159,7 +164,8 @@ impl Vocabulary {
         Vocabulary::index(tokenizer, tokens)
     }
 
-    /// Makes the index of a list of tokens. Fails if a token is empty or occurs twice.
+    /// Creates a vocabulary from a list of tokens that begins with PAD and UNK. Fails if a token is empty or occurs
+    /// twice.
     fn index(tokenizer: Tokenizer, tokens: Vec<String>) -> Result<Self, String> {
         let mut ids = HashMap::with_capacity(tokens.len());
         for (id, token) in tokens.iter().enumerate() {
@@ -170,7 +176,7 @@ impl Vocabulary {
                 return Err(format!("token {id} is empty"));
             }
         }
-        // A text cannot contain the special tokens.
+        // The words `[PAD]` and `[UNK]` in a text are unknown tokens.
         for special in [PAD_TOKEN, UNK_TOKEN] {
             ids.remove(special);
         }
@@ -217,7 +223,8 @@ impl Vocabulary {
         ids.as_slice().to_vec()
     }
 
-    /// Returns the ids in the order of a device file: PAD, UNK, then by the tokens' bytes. Bytes keep their order.
+    /// Returns the id in this vocabulary for each device id. A device file sorts its tokens by their bytes, after PAD
+    /// and UNK; a vocabulary of bytes keeps its order.
     pub fn device_order(&self) -> Vec<u32> {
         match self.tokenizer.kind {
             TokenizerKind::Bytes => (0..self.len() as u32).collect(),
@@ -225,8 +232,9 @@ impl Vocabulary {
         }
     }
 
-    /// Returns a text with these ids. There are spaces between words, but none between characters, bytes or the pieces
-    /// of a word. PAD and ids outside of the vocabulary are left out; UNK becomes `[UNK]`.
+    /// Returns the text of token ids. There are spaces between words, but none between characters, bytes or the pieces
+    /// of a word. PAD and ids outside of the vocabulary are left out. UNK becomes `[UNK]`, but is left out among bytes.
+    /// Bytes that are not UTF-8 become U+FFFD.
     pub fn decode(&self, ids: &[u32]) -> String {
         let tokens = ids.iter().filter(|&&id| id != PAD).filter_map(|&id| self.tokens.get(id as usize));
         match self.tokenizer.kind {
@@ -240,7 +248,7 @@ impl Vocabulary {
                 let mut text = String::new();
                 for token in tokens {
                     match token.strip_prefix("##") {
-                        Some(rest) if kind == TokenizerKind::WordPiece && !text.is_empty() => text.push_str(rest),
+                        Some(end) if kind == TokenizerKind::WordPiece && !text.is_empty() => text.push_str(end),
                         _ => {
                             text.push_str(if text.is_empty() { "" } else { " " });
                             text.push_str(token);

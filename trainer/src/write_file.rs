@@ -1,10 +1,10 @@
-//! Writing a file so that it is never half written.
+//! Writing a file completely or not at all.
 
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes a file completely or not at all: to a temporary file in the same folder, which is flushed to the disk and
-/// then renamed.
+/// Writes `bytes` to a temporary file in the same folder, flushes it to the disk, and renames it to `path`. So `path`
+/// holds either its old content or all of `bytes`, even after a crash.
 pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();

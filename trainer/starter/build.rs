@@ -1,4 +1,5 @@
-//! Build script: gives the linker the memory map, and the program the length of the model's scratch.
+//! Build script: passes the memory map `memory.x` to the linker, and the number of scratch words that the model needs
+//! to the program.
 
 use std::path::PathBuf;
 use std::{env, fs};
@@ -18,7 +19,7 @@ fn main() {
         );
         return;
     };
-    // A model is read at an address that is a multiple of 8.
+    // `Model::from_bytes` needs an address that is a multiple of 8.
     let mut words = vec![0u64; file.len().div_ceil(8)];
     let aligned = &mut bytemuck::cast_slice_mut(&mut words)[..file.len()];
     aligned.copy_from_slice(&file);

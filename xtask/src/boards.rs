@@ -1,5 +1,5 @@
-//! `cargo xtask boards`: tables of the flash and RAM that the firmware of each board takes, and of the flash that each
-//! feature of the console takes, from the ELF files.
+//! `cargo xtask boards`: prints two tables from the ELF files: the flash and RAM that the firmware of each board takes,
+//! and the flash that each feature of the console takes.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,9 +13,9 @@ use crate::{firmware, repo};
 
 /// The line before a table in `docs/boards.md`.
 const BEGIN: &str = "<!-- cargo xtask boards --write -->\n";
-/// The line after it.
+/// The line after a table.
 const END: &str = "<!-- end -->\n";
-/// The board that the tests run in the emulator rp2040js.
+/// The name of the board that the tests run in the emulator rp2040js.
 const RP2040JS_BOARD: &str = "pico";
 
 /// Builds the firmware of all boards and prints the tables. With `write` they are also written into `docs/boards.md`.
@@ -43,7 +43,7 @@ fn page() -> PathBuf {
     repo::root().join("docs/boards.md")
 }
 
-/// The place of the first table of the page after the byte `from`.
+/// Returns the byte range of the first table in the page after the byte `from`.
 fn place(text: &str, from: usize) -> Result<std::ops::Range<usize>> {
     let find = |mark: &str, from: usize| {
         let found = text[from..].find(mark).with_context(|| format!("docs/boards.md: expected a line {mark}"));
@@ -53,6 +53,7 @@ fn place(text: &str, from: usize) -> Result<std::ops::Range<usize>> {
     Ok(begin..find(END, begin)?)
 }
 
+/// Returns the table of boards.
 fn table() -> Result<String> {
     let mut table = String::from(
         "| board | processor | program / its flash | reserved RAM / RAM | scratch | model slot | run |\n\
@@ -64,8 +65,8 @@ fn table() -> Result<String> {
     Ok(table)
 }
 
-/// The table of the console's features: the flash of the firmware for the default board with all of them, and the flash
-/// that it saves without each one.
+/// Returns the table of the console's features: the flash of the firmware for the default board with all features but
+/// `signed`, and the flash that leaving out each feature saves.
 fn features() -> Result<String> {
     let features = firmware::features()?;
     let names: Vec<_> =
@@ -85,7 +86,7 @@ fn features() -> Result<String> {
             continue;
         }
         let others: Vec<_> = names.iter().copied().filter(|other| other != name).collect();
-        // A build without cells of its own takes those of the minimal console.
+        // The recurrent cells belong to `models`; without it, the build needs the cell of `minimal`.
         let others = if name == "models" { [&others[..], &["minimal"]].concat() } else { others };
         let without = firmware::size_with(DEFAULT, &others)?.flash_bytes;
         table += &format!("| `{name}` | {purpose} | {} less without it |\n", grouped(full.saturating_sub(without)));
@@ -97,6 +98,7 @@ fn features() -> Result<String> {
     Ok(table)
 }
 
+/// Returns the row of a board.
 fn row(board: &Board, image: &Image) -> Result<String> {
     let Board { name, processor, slot, .. } = *board;
     let (flash, ram) = (kb(image.symbol("__flash_bytes")?), kb(image.symbol("__ram_bytes")?));

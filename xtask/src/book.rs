@@ -17,10 +17,10 @@ use crate::setup::programs;
 /// The list of pages, below the root of the repository.
 const SUMMARY: &str = "docs/SUMMARY.md";
 
-/// Endings of linked files that are copied to the site.
+/// Endings of those linked files that are copied to the site.
 const COPIED: [&str; 3] = ["png", "svg", "html"];
 
-/// Builds the site and checks it. Prints its path.
+/// Builds the site, checks its links, and prints its path. Fails if a link is broken.
 pub fn run() -> Result<()> {
     let mdbook = programs::ensure_mdbook()?;
     let folder = repo::root().join("target").join("book");
@@ -38,12 +38,12 @@ pub fn run() -> Result<()> {
     if !faults.is_empty() {
         bail!("{}\n{} broken links", faults.join("\n"), faults.len());
     }
-    println!("{}: {pages} pages, every link and anchor leads somewhere", repo::shown(&site.join("index.html")));
+    println!("{}: {pages} pages, no broken link or anchor", repo::shown(&site.join("index.html")));
     Ok(())
 }
 
-/// Copies the pages of the summary, and the pictures that they show, from the repository at `root` to `folder`. Returns
-/// the number of pages.
+/// Copies the pages of the summary, and the linked files with an ending of [`COPIED`], from the repository at `root` to
+/// `folder`. Returns the number of pages.
 fn stage(root: &Path, folder: &Path) -> Result<usize> {
     let summary = repo::read(&root.join(SUMMARY))?;
     let docs = Path::new("docs");
@@ -86,7 +86,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     repo::write(path, bytes)
 }
 
-/// A path with `/` between its parts, as links have.
+/// Returns a path with `/` between its parts, as links have.
 fn shown(path: &Path) -> String {
     path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
@@ -106,7 +106,7 @@ fn resolve(base: &Path, link: &str) -> PathBuf {
 
 /// A relative link of a page.
 struct Link {
-    /// The place of the whole link in the page, from the bracket or, of a picture, the exclamation mark.
+    /// The byte range of the whole link in the page, from its bracket, or from the exclamation mark of a picture.
     place: std::ops::Range<usize>,
     /// The path; empty for a place on the same page.
     path: String,
@@ -120,7 +120,7 @@ impl Link {
     }
 }
 
-/// The relative links and pictures of a page, in their order; a picture within a link follows it.
+/// Returns the relative links and pictures of a page in their order; a picture within a link follows the link.
 fn links(text: &str) -> Vec<Link> {
     let link = |(event, place)| {
         let (Event::Start(Tag::Link { dest_url, .. }) | Event::Start(Tag::Image { dest_url, .. })) = event else {
@@ -133,14 +133,14 @@ fn links(text: &str) -> Vec<Link> {
     Parser::new_ext(text, pulldown_cmark::Options::ENABLE_TABLES).into_offset_iter().filter_map(link).collect()
 }
 
-/// Changes the target of every relative link to what `target` returns. If that is `None`, the text of the link remains
-/// without a link.
+/// Replaces the target of every relative link by the result of `target`. If the result is `None`, only the text of the
+/// link remains.
 fn rewrite(text: &str, mut target: impl FnMut(&Link) -> Option<String>) -> String {
     let mut changed = text.to_owned();
-    // From the end, so that the places of the links before it stay right.
+    // Links are replaced from the last to the first, so that the places of the others stay right.
     for link in links(text).iter().rev() {
         let source = &text[link.place.clone()];
-        // A link such as `<https://…>` or `[x][y]` has no target of its own here.
+        // A link such as `<https://…>` or `[x][y]` has no target at this place.
         let Some(middle) = source.rfind("](") else { continue };
         let replacement = match target(link) {
             Some(target) => format!("{}]({target})", &source[..middle]),
@@ -176,7 +176,8 @@ fn check(site: &Path) -> Result<Vec<String>> {
     Ok(faults)
 }
 
-/// Reads the HTML pages below a folder. The page for missing pages has links from the root of a server.
+/// Reads the HTML pages below a folder into `pages`. The page 404.html is left out: its links begin at the root of a
+/// server.
 fn read_pages(folder: &Path, pages: &mut BTreeMap<PathBuf, String>) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
         let path = entry?.path();
@@ -190,7 +191,7 @@ fn read_pages(folder: &Path, pages: &mut BTreeMap<PathBuf, String>) -> Result<()
     Ok(())
 }
 
-/// The values of an attribute in a page.
+/// Returns the values of an attribute in a page.
 fn values<'a>(html: &'a str, attribute: &str) -> impl Iterator<Item = &'a str> {
     let start = format!(" {attribute}=\"");
     html.match_indices(&start)

@@ -75,7 +75,7 @@ pub fn run(as_json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Makes the library for Arduino from the libraries in `folder`.
+/// Writes the library for Arduino from the libraries in `folder`.
 fn arduino(folder: &Path) -> Result<()> {
     let library = folder.join("arduino").join("Tern");
     let copy = |from: PathBuf, to: PathBuf| -> Result<()> {

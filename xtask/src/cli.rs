@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line of `cargo xtask`, with its help.
 
 use std::path::PathBuf;
 
@@ -45,7 +45,7 @@ pub enum Command {
     Test,
     /// Check formatting, clippy, comments, imports, code size, dependencies and docs.
     ///
-    /// All checks run, also after one has failed. Installs what is missing first.
+    /// All checks run, even after one has failed. Installs what is missing first.
     #[command(after_help = "Example:\n  cargo xtask lint")]
     Lint,
     /// Check the form of comments in all Rust files.
@@ -74,7 +74,7 @@ pub enum Command {
     /// Check licences, versions, sources and advisories of all dependencies against deny.toml.
     ///
     /// Runs cargo-deny on the workspaces of the root, firmware/ and c/. If the database of advisories cannot be
-    /// reached, that part is skipped and the last line says so. Installs cargo-deny first.
+    /// reached, advisories are skipped, and the last line reports that. Installs cargo-deny first.
     #[command(after_help = "Example:\n  cargo xtask deny")]
     Deny,
     /// Build a board's firmware in two target folders and compare the ELF files.
@@ -82,7 +82,7 @@ pub enum Command {
     Reproducible(BoardOption),
     /// Build the firmware of every board and print a table of flash and RAM.
     ///
-    /// The figures come from the ELF files. docs/boards.md contains the table.
+    /// The figures come from the ELF files. docs/boards.md contains the table, and one of the firmware's features.
     #[command(after_help = "Examples:\n  cargo xtask boards\n  cargo xtask boards --write")]
     Boards {
         /// Write the table into docs/boards.md.
@@ -157,13 +157,13 @@ pub enum Command {
     Book,
     /// Check the workflows of GitHub Actions by actionlint.
     ///
-    /// They run on GitHub only. Part of `cargo xtask lint`. Installs actionlint first.
+    /// The workflows run on GitHub only. Part of `cargo xtask lint`. Installs actionlint first.
     #[command(after_help = "Example:\n  cargo xtask workflows")]
     Workflows,
     /// Run tests of the runtime in Miri, which detects undefined behaviour.
     ///
-    /// Runs the tests that reach every `unsafe` block of a host, on the nightly compiler, for some minutes. Installs
-    /// nothing: if Miri is missing, the command to install it is printed.
+    /// Runs the tests that reach every `unsafe` block that runs on a host, on the nightly compiler, for some minutes.
+    /// Installs nothing: if Miri is missing, the command to install it is printed.
     #[command(after_help = "Example:\n  cargo xtask miri")]
     Miri,
     /// Compile the training path for NVIDIA GPUs, and run its tests if there is one.
@@ -180,7 +180,7 @@ pub enum Command {
     ///
     /// Writes target/gpu/tern-gpu.tar.gz with the tests, `tern`, data, libraries of CUDA and the script run.sh, which
     /// runs all tests on the GPU, trains to the accuracy of the CPU, and prints tokens per second beside PyTorch if
-    /// python3 has it there. Purpose the toolkit, as `cargo xtask cuda` does, and a C compiler. Not yet run on a card.
+    /// python3 has it there. Needs the toolkit, as `cargo xtask cuda` does, and a C compiler. Not yet run on a card.
     #[command(after_help = "Example:\n  cargo xtask gpu, then on the other machine:\n  \
         tar xf tern-gpu.tar.gz && tern-gpu/run.sh")]
     Gpu,
@@ -202,7 +202,7 @@ pub enum Command {
     /// Write the demo's data: train.csv and heldout.csv, generated from a grammar.
     ///
     /// The same seed gives the same bytes on every machine. The templates of heldout.csv are not used in train.csv, so
-    /// it measures the accuracy on sentences of a new form.
+    /// heldout.csv measures the accuracy on sentences of a new form.
     #[command(after_help = "Examples:\n  cargo xtask data\n  cargo xtask data -o /tmp/messages --seed 8\n  \
         cargo xtask data --baselines     the accuracy of simple rules")]
     Data(DataOptions),
@@ -238,7 +238,7 @@ pub enum Bench {
     Device(device::DeviceOptions),
     /// Run the texts of a table through a model on every emulated core and compare all bits with the host.
     ///
-    /// Compares the state after every token and the logits after every text, on Cortex-M4, M3, M0+ and RISC-V.
+    /// Compares the state after every token and the logits after every text, on the cores of `bench device`.
     /// Installs what is missing first.
     #[command(after_help = "Example:\n  cargo xtask bench splits sms.safetensors sms/validation.csv")]
     Splits(splits::Options),

@@ -1,8 +1,8 @@
-//! `cargo xtask comments`: the form of comments in all Rust files.
+//! `cargo xtask comments`: checks the form of comments in all Rust files.
 //!
 //! A comment is at most 120 columns wide. A documentation comment begins with a capital letter, a digit or a mark such
-//! as that of a code span, and not with one of `FORBIDDEN`, which begin a clause that is neither a sentence nor a
-//! noun phrase.
+//! as that of a code span, and not with one of `FORBIDDEN`, which usually begin a clause that is neither a sentence nor
+//! a noun phrase.
 
 use anyhow::{Context, Result, bail};
 

@@ -17,7 +17,8 @@ pub struct Core {
     pub packing: Packing,
     /// The program of QEMU.
     pub emulator: &'static str,
-    /// The machine and the time that one instruction takes, by which `firmware/bench` counts instructions.
+    /// The arguments of QEMU: the machine, and the time that one instruction takes, from which `firmware/bench`
+    /// computes the number of instructions.
     pub arguments: &'static [&'static str],
     /// The address of the model, as in the linker scripts of `firmware/bench`.
     pub model_address: u32,
@@ -25,6 +26,7 @@ pub struct Core {
     pub ids_address: u32,
 }
 
+/// A core of Arm, with the addresses of the MPS2 boards.
 const fn arm(name: &'static str, target: &'static str, packing: Packing, arguments: &'static [&'static str]) -> Core {
     let emulator = "qemu-system-arm";
     Core { name, target, feature: "", packing, emulator, arguments, model_address: 0x20_0000, ids_address: 0x38_0000 }
@@ -36,7 +38,7 @@ const M7: &[&str] = &["-M", "mps2-an500", "-icount", "shift=6"];
 const M55: &[&str] = &["-M", "mps3-an547", "-icount", "shift=0"];
 const M33: &[&str] = &["-M", "mps2-an505", "-icount", "shift=6"];
 
-/// The core of the firmware in the demo and the tests.
+/// Cortex-M4F, the core of the firmware in the demo and the tests.
 pub const CORTEX_M4: Core = arm("cortex-m4", repo::FIRMWARE_TARGET, Packing::Paired16, M4);
 
 /// Cortex-M33 with the DSP extension.

@@ -1,5 +1,5 @@
 //! `cargo xtask cuda`: compiles the training path for NVIDIA GPUs and, if there is a GPU, compares its gradients with
-//! the CPU's; and prints the registers and the shared memory of the kernels.
+//! the CPU's. With `--figures`, prints the registers of the kernels instead.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -24,11 +24,11 @@ const WHEELS: [&str; 6] = [
 const HEADERS: [&str; 2] = ["nvidia-curand", "nvidia-cublas"];
 /// The compute capability to compile for without a GPU: Ampere, which newer GPUs support too.
 const COMPUTE_CAPABILITY: &str = "80";
-/// The flag of nvcc that compiles candle's kernels some thirty times faster, for kernels that will not run.
+/// The flag of nvcc that compiles candle's kernels about thirty times faster. It is used only for kernels that will not
+/// run.
 const FAST_COMPILE: &str = "-Ofc=max";
 
-/// Finds or installs the toolkit, checks every target with the feature `cuda`, and runs the GPU tests if there is a
-/// GPU.
+/// Finds or installs the toolkit, runs `cargo check` with the feature `cuda`, and runs the GPU tests if there is a GPU.
 pub fn run_cuda() -> Result<()> {
     let toolkit = toolkit()?;
     let features = ["--features", "cuda"];
@@ -45,11 +45,11 @@ pub fn run_cuda() -> Result<()> {
     run(with_toolkit(cargo(&repo::root()).args(test).args(features).args(["--", "--nocapture"]), &toolkit))
 }
 
-/// The GPUs that `nn/build.rs` compiles machine code for.
+/// The compute capabilities for which `nn/build.rs` compiles machine code.
 const CAPABILITIES: [&str; 5] = ["75", "80", "86", "89", "90"];
 
-/// Compiles the kernels for every GPU and prints a table of their registers. Fails if a kernel spills registers to
-/// memory.
+/// Compiles the kernels for every compute capability that `nn/build.rs` supports, and prints a table of their
+/// registers. Fails if a kernel spills registers to memory.
 pub fn print_figures() -> Result<()> {
     let toolkit = toolkit()?;
     let folder = repo::root().join("target").join("cuda-figures");
@@ -93,7 +93,7 @@ struct Usage {
     spilled_bytes: usize,
 }
 
-/// Reads the messages of `ptxas -v`.
+/// Parses the messages of `ptxas -v`. Returns the resources of each kernel by its name.
 fn usages(messages: &str) -> BTreeMap<String, Usage> {
     let mut usages: BTreeMap<String, Usage> = BTreeMap::new();
     let mut kernel = String::new();
@@ -115,8 +115,8 @@ fn usages(messages: &str) -> BTreeMap<String, Usage> {
     usages
 }
 
-/// Lets a command that compiles find the toolkit. Without a GPU the kernels are compiled for [`COMPUTE_CAPABILITY`],
-/// and fast.
+/// Sets the environment in which a build finds the toolkit. If there is no GPU, the kernels are compiled for
+/// [`COMPUTE_CAPABILITY`] and with [`FAST_COMPILE`].
 fn with_toolkit<'c>(command: &'c mut Command, toolkit: &Path) -> &'c mut Command {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(toolkit.join("bin")).chain(std::env::split_paths(&path));
@@ -136,12 +136,13 @@ fn with_toolkit<'c>(command: &'c mut Command, toolkit: &Path) -> &'c mut Command
     command.env("CUDA_PATH", toolkit).env("CUDA_HOME", toolkit)
 }
 
-/// Lets a command find the toolkit to build programs for another machine, whose GPU is Ampere or newer.
+/// Sets the environment for a build of programs that run on another machine, whose GPU is Ampere or newer.
 pub fn for_another_machine<'c>(command: &'c mut Command, toolkit: &Path) -> &'c mut Command {
     with_toolkit(command, toolkit).env("CUDA_COMPUTE_CAP", COMPUTE_CAPABILITY).env_remove("NVCC_APPEND_FLAGS")
 }
 
-/// Returns the toolkit of `CUDA_PATH`, of `nvcc` on the PATH, or one installed from PyPI into target/cuda.
+/// Returns the folder of the toolkit: that of `CUDA_PATH`, that of `nvcc` on the PATH, or one that is installed from
+/// PyPI into target/cuda.
 pub fn toolkit() -> Result<PathBuf> {
     let named = std::env::var_os("CUDA_PATH").map(PathBuf::from).filter(|path| path.join("bin/nvcc").is_file());
     if let Some(toolkit) = named.or_else(on_path) {
@@ -159,6 +160,7 @@ pub fn toolkit() -> Result<PathBuf> {
     }
 }
 
+/// Returns the folder of the toolkit whose `nvcc` is on the PATH.
 fn on_path() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let nvcc = std::env::split_paths(&path).map(|folder| folder.join("nvcc")).find(|nvcc| nvcc.is_file())?;

@@ -34,7 +34,7 @@ pub fn run(options: &DataOptions) -> Result<()> {
     Ok(())
 }
 
-/// Writes `train.csv` and `heldout.csv` into `folder` and prints one line for each.
+/// Writes `train.csv` and `heldout.csv` into `folder`, prints one line for each, and returns their messages.
 pub fn write(folder: &Path, seed: u64) -> Result<Messages> {
     let all = generate(seed)?;
     fs::create_dir_all(folder).with_context(|| format!("cannot create the folder {}", folder.display()))?;
@@ -48,7 +48,7 @@ pub fn write(folder: &Path, seed: u64) -> Result<Messages> {
     Ok(all)
 }
 
-/// The name of a rule and its accuracy.
+/// The name of a rule, and the function that returns its accuracy, 0 to 1.
 type Row = (&'static str, fn(&Baselines) -> f64);
 
 /// Prints the accuracy of simple rules that were fitted to `train.csv`.

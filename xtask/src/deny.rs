@@ -8,14 +8,14 @@ use crate::process::{Command, probe, program, run as run_command};
 use crate::repo;
 use crate::setup::programs;
 
-/// Warnings about unused entries of deny.toml; an entry that one workspace does not use may be used by the other.
+/// Warnings about unused entries of deny.toml; an entry that one workspace does not use may be used by another.
 const UNUSED: [&str; 4] =
     ["license-exception-not-encountered", "unmatched-skip", "unmatched-skip-root", "unnecessary-skip"];
 /// The database of security advisories.
 const DATABASE: &str = "https://github.com/RustSec/advisory-db";
 
-/// Checks the three workspaces. If the database of advisories cannot be reached, everything else is checked and the
-/// last line says so.
+/// Checks the three workspaces. If the database of advisories cannot be reached, everything else is checked, and the
+/// last line reports that advisories were left out.
 pub fn run() -> Result<()> {
     let deny = programs::ensure_cargo_deny()?;
     let deny = deny.to_string_lossy();
@@ -44,6 +44,7 @@ fn outcome(can_check_advisories: bool) -> String {
     }
 }
 
+/// Returns the command that checks the workspace in `folder`.
 fn command(deny: &str, folder: &Path, can_check_advisories: bool) -> Command {
     let mut command = program(deny);
     command.arg("--manifest-path").arg(folder.join("Cargo.toml"));

@@ -1,5 +1,5 @@
-//! `cargo xtask dist`: makes the archive of `tern` that needs no checkout: the command, its completions and manual
-//! pages, the firmware of the emulated boards, and the models of the repository.
+//! `cargo xtask dist`: makes the archive with which `tern` runs without a checkout: the command, its completions and
+//! manual pages, the firmware of the emulated boards, and some models of the repository.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -87,14 +87,14 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Copies a program for a device without the debugger's information, most of its file. The symbols remain, which
-/// `defmt-print` needs.
+/// Copies the program of a device without its debug information, which is most of the file. The symbols, which
+/// `defmt-print` needs, remain.
 fn strip(elf: &Path, to: &Path) -> Result<()> {
     let sysroot = probe(program("rustc").args(["--print", "sysroot"])).context("`rustc --print sysroot` fails")?;
     let tools = Path::new(&sysroot).join("lib/rustlib").join(toolchain::host()?).join("bin");
     let objcopy = tools.join(format!("rust-objcopy{}", std::env::consts::EXE_SUFFIX));
     ensure!(objcopy.is_file(), "{} is missing; install Rust 1.90 or newer by rustup", objcopy.display());
-    // The tool is for the compiler's own use: it does not find the compiler's libraries by itself.
+    // This `rust-objcopy` is for the compiler's own use: it does not find the compiler's libraries by itself.
     let libraries = Path::new(&sysroot).join("lib");
     let mut command = program(&objcopy.to_string_lossy());
     command.env("LD_LIBRARY_PATH", &libraries).env("DYLD_FALLBACK_LIBRARY_PATH", &libraries);

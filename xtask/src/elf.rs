@@ -1,4 +1,4 @@
-//! Sections and symbols of a firmware's ELF file.
+//! Reads the sections and symbols of an ELF file.
 
 use std::path::Path;
 
@@ -24,13 +24,14 @@ pub struct Image {
 pub struct Symbol {
     /// The name.
     pub name: String,
+    /// The address; the value of a symbol that is only a number.
     address: u64,
     /// The length in bytes.
     pub bytes: u64,
 }
 
 impl Image {
-    /// Reads the file.
+    /// Reads an ELF file.
     pub fn read(path: &Path) -> Result<Image> {
         let name = repo::shown(path);
         let bytes = std::fs::read(path).with_context(|| name.clone())?;
@@ -65,7 +66,7 @@ impl Image {
     /// Returns all symbols with a length, the largest first, with demangled names.
     pub fn demangled(&self) -> Vec<Symbol> {
         let mut symbols: Vec<_> = self.symbols.iter().filter(|symbol| symbol.bytes > 0).cloned().collect();
-        // An address can have several names; the alphabetically first one stays.
+        // An address can have several names; only the alphabetically first one is kept.
         symbols.sort_by(|a, b| (a.address, &a.name).cmp(&(b.address, &b.name)));
         symbols.dedup_by_key(|symbol| symbol.address);
         symbols.iter_mut().for_each(|symbol| symbol.name = format!("{:#}", rustc_demangle::demangle(&symbol.name)));

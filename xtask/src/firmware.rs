@@ -1,4 +1,4 @@
-//! Builds the firmware, which is a workspace of its own, for a board.
+//! Builds the firmware, which is a separate workspace, for a board.
 
 use std::env;
 use std::ffi::OsStr;
@@ -18,8 +18,8 @@ pub const PUBLIC_KEY: &str = "TERN_PUBLIC_KEY";
 
 /// The feature of firmware that runs only signed models.
 pub const SIGNED: &str = "signed";
-/// A public key whose private key is in RFC 8032, to measure sizes.
-const KEY_OF_NOBODY: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+/// The public key of a test vector of RFC 8032, with which sizes are measured.
+const TEST_KEY: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
 
 /// Builds the firmware without a key, and returns the path of its ELF file, [`Board::firmware`].
 pub fn build(board: &Board) -> Result<PathBuf> {
@@ -49,13 +49,13 @@ pub fn build_from_environment(board: &Board) -> Result<PathBuf> {
 /// Runs the build and copies the program to `elf`.
 ///
 /// Boards with the same compiler target, and firmware with and without a key, share the place where cargo puts the
-/// program. A lock keeps it until it is copied.
+/// program. A lock prevents another build from replacing the program before it is copied.
 fn build_with(board: &Board, mut build: Command, elf: &Path) -> Result<PathBuf> {
     let folder = elf.parent().context("the ELF file is in a folder")?;
     fs::create_dir_all(folder)?;
     let lock = File::create(folder.join("lock"))?;
     lock.lock()?;
-    // Given here, the folder is the same whatever CARGO_TARGET_DIR or the user's cargo configuration says.
+    // The folder is an argument, which overrides CARGO_TARGET_DIR and the user's cargo configuration.
     let target_folder = repo::firmware().join("target");
     run(build.arg("--target-dir").arg(&target_folder))?;
     let built = built(board, &target_folder);
@@ -72,12 +72,12 @@ fn build_with(board: &Board, mut build: Command, elf: &Path) -> Result<PathBuf> 
     Ok(elf.to_owned())
 }
 
-/// The command `cargo SUBCOMMAND` for the firmware of `board`, in the workspace at `folder`.
+/// Returns the command `cargo SUBCOMMAND` for the firmware of `board`, in the workspace at `folder`.
 pub fn command(board: &Board, folder: &Path, subcommand: &str) -> Command {
     command_with(board, folder, subcommand, &[board.features.feature()])
 }
 
-/// As [`command`], with other features of the console than those of the board.
+/// Returns the same as [`command`], with these features of the console instead of those of the board.
 fn command_with(board: &Board, folder: &Path, subcommand: &str, features: &[&str]) -> Command {
     let mut command = cargo(folder);
     let features = [&[board.name], features].concat().join(",");
@@ -90,12 +90,12 @@ fn command_with(board: &Board, folder: &Path, subcommand: &str, features: &[&str
 pub fn size_with(board: &Board, features: &[&str]) -> Result<Image> {
     let target_folder = repo::firmware().join("target");
     let mut command = command_with(board, &repo::firmware(), "build", features);
-    let key = if features.contains(&SIGNED) { KEY_OF_NOBODY } else { "" };
+    let key = if features.contains(&SIGNED) { TEST_KEY } else { "" };
     run(command.env(PUBLIC_KEY, key).arg("--quiet").arg("--target-dir").arg(&target_folder))?;
     Image::read(&built(board, &target_folder))
 }
 
-/// The features of the console and what each is for, from the comments of firmware/Cargo.toml.
+/// Returns the features of the console, each with its purpose, which is the comment above it in firmware/Cargo.toml.
 pub fn features() -> Result<Vec<(String, String)>> {
     let manifest = repo::read(&repo::firmware().join("Cargo.toml"))?;
     let names = manifest.lines().find_map(|line| line.strip_prefix("full = [")?.strip_suffix(']'));
@@ -109,7 +109,7 @@ pub fn features() -> Result<Vec<(String, String)>> {
     names.map(|name| described(name).with_context(|| format!("firmware/Cargo.toml: no feature {name}"))).collect()
 }
 
-/// The path at which cargo puts the program below a target folder.
+/// Returns the path at which cargo puts the program below a target folder.
 pub fn built(board: &Board, target_folder: &Path) -> PathBuf {
     target_folder.join(board.target).join(board.features.profile()).join("tern-firmware")
 }

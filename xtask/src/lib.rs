@@ -1,4 +1,4 @@
-//! The commands `cargo xtask …`: set-up, demo, tests, checks and benchmarks of the repository.
+//! The commands of `cargo xtask`: set-up, demo, tests, checks and benchmarks of the repository.
 //!
 //! | module | purpose |
 //! |---|---|
@@ -13,6 +13,7 @@
 //! | [`mod@miri`] | runs tests of the runtime in Miri |
 //! | [`cuda`], [`gpu`] | compiles the training path for NVIDIA GPUs; an archive of tests for a machine with a GPU |
 //! | [`deny`], [`reproducible`] | checks dependencies; builds the firmware twice and compares the results |
+//! | [`c_library`], [`python`], [`web`] | the static library for C; the Python package; the page for browsers |
 //! | [`package`], [`dist`] | the packages for the registry; an archive of `tern` with its firmware |
 //! | [`book`], [`workflows`] | the site of the documentation; the check of the workflows of GitHub Actions |
 //! | [`data`] | writes the demo's data |

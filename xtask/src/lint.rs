@@ -1,4 +1,4 @@
-//! `cargo xtask lint`: formatting, clippy for every target, comments, imports, docs, dependencies and code size.
+//! `cargo xtask lint`: checks formatting, clippy for every target, comments, imports, docs, dependencies and code size.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use crate::{
     workflows,
 };
 
-/// Runs `cargo xtask lint`. All checks run, also after one has failed.
+/// Runs `cargo xtask lint`. All checks run, even after one has failed.
 pub fn run_lint() -> Result<()> {
     let mut stages = Stages::default();
     stages.run("set-up", || setup::run(Purpose::Lint))?;
@@ -96,8 +96,9 @@ fn clippy(stages: &mut Stages, name: &str, folder: &Path, arguments: &[&str]) {
     stages.check(name, || run(cargo(folder).arg("clippy").args(arguments).args(["--", "-D", "warnings"])));
 }
 
-/// Checks the runtime with each of its features and `interleaved4`, since a build needs at least one recurrent layer.
-/// `paired16`, a packing of LSTM layers too, takes the place of `interleaved4`. Prints a line for each.
+/// Checks the runtime with each of its features, together with `interleaved4`, since a build needs at least one
+/// recurrent layer. `paired16` is checked without `interleaved4`: it is a packing of LSTM layers, too. Prints a line
+/// for each feature.
 fn each_feature() -> Result<()> {
     for feature in size::default_features()?.iter().map(String::as_str).chain(["defmt", "write", "unpacked", "testing"])
     {

@@ -1,7 +1,7 @@
-//! The minimum Rust version that `Cargo.toml` states: the runtime is checked with exactly this version.
+//! Checks the runtime with the minimum Rust version that `Cargo.toml` states.
 //!
-//! The programs are built by the compiler that runs the checks. The runtime is what other projects depend on, and
-//! checking it with an older compiler takes seconds.
+//! Only the runtime is checked: other projects depend on it, and the check takes seconds. The programs need only
+//! compile with the compiler that runs the checks.
 
 use std::fs;
 

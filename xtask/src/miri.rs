@@ -7,8 +7,8 @@ use anyhow::{Result, bail};
 use crate::process::{cargo_of, probe, run};
 use crate::repo;
 
-/// Filters for tests that reach every `unsafe` block of a host: kernels and steps of every cell. Loading files would
-/// take hours.
+/// Filters of the tests to run. These reach every `unsafe` block that runs on a host: kernels and steps of every cell.
+/// Tests that load files would take hours.
 const TESTS: [&str; 2] = ["kernel::", "unpacked::"];
 
 /// The command that installs Miri.
@@ -26,9 +26,9 @@ pub fn run_miri() -> Result<()> {
     let start = Instant::now();
     let mut command = cargo_of("nightly");
     command.args(["miri", "test", "-p", "tern-runtime", "--lib", "--"]).args(TESTS);
-    // Miri has no `cpuid`, so it would not run the AVX2 code otherwise.
+    // Miri does not support `cpuid`, so the runtime would not detect AVX2 without this flag.
     command.env("RUSTFLAGS", "-Ctarget-feature=+avx2");
-    // These flags change all dependencies, so they get a target folder of their own.
+    // The flag changes how all dependencies are compiled, so this build has its own target folder.
     command.env("CARGO_TARGET_DIR", repo::root().join("target").join("miri"));
     run(&mut command)?;
     println!("Miri found no undefined behaviour in {} ({:.0} s)", TESTS.join(", "), start.elapsed().as_secs_f64());

@@ -9,7 +9,7 @@ use clap::Args;
 use crate::process::{cargo, program, run as run_command, run_quietly};
 use crate::repo;
 
-/// The published packages, each after those that it depends on.
+/// The published packages; each comes after those that it depends on.
 const PACKAGES: [&str; 5] = ["tern-format", "tern-boards", "tern-runtime", "tern-nn", "tern-trainer"];
 
 /// The files that every package contains.
@@ -63,14 +63,14 @@ fn manifest() -> Result<String> {
     repo::read(&repo::root().join("Cargo.toml"))
 }
 
-/// The value of a key of `[workspace.package]`.
+/// Returns the value of the first line `KEY = "…"` of the manifest, which is in `[workspace.package]`.
 fn value<'a>(manifest: &'a str, key: &str) -> Result<&'a str> {
     let start = format!("{key} = \"");
     let line = manifest.lines().find_map(|line| line.strip_prefix(&start)?.strip_suffix('"'));
     line.with_context(|| format!("Cargo.toml: expected a line `{key} = \"…\"`"))
 }
 
-/// The version of all packages.
+/// Returns the version of all packages.
 pub fn version(manifest: &str) -> Result<&str> {
     value(manifest, "version")
 }
@@ -117,9 +117,9 @@ fn check_files(name: &str, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Compiles each package from the unpacked files, where no other file of the repository is in reach. The packages take
-/// the place of those that the registry would have. With the profiles of the workspace, dependencies that another check
-/// has compiled are not compiled again.
+/// Compiles each package from its unpacked files only. Dependencies between the packages are replaced by the unpacked
+/// packages, since the registry may not have this version. The profiles of the workspace are used, so that dependencies
+/// that another check has compiled are not compiled again.
 fn compile(folder: &Path, version: &str) -> Result<()> {
     let manifest = manifest()?;
     let profiles = manifest.find("[profile.").map_or("", |start| &manifest[start..]);
@@ -141,7 +141,7 @@ fn compile(folder: &Path, version: &str) -> Result<()> {
     Ok(())
 }
 
-/// True for the profile of a package of the repository that is not published.
+/// Returns true for the profile of a package of the repository that is not published.
 fn is_of_another_package(profile: &str) -> bool {
     ["tern-messages", "tern-tests", "xtask"].iter().any(|name| profile.contains(&format!("package.{name}]")))
 }

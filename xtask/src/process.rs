@@ -1,4 +1,4 @@
-//! Child processes. Each command is printed as one would type it, and an error names it.
+//! Runs child processes. Prints each command as one would type it, and names it in errors.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -17,8 +17,8 @@ pub fn cargo(folder: &Path) -> Command {
     command
 }
 
-/// Returns the command `cargo +TOOLCHAIN` as one types it at the root of the repository, not the cargo that runs this
-/// program.
+/// Returns the command `cargo +TOOLCHAIN` at the root of the repository, which runs the cargo of that toolchain and not
+/// the one that runs this program.
 pub fn cargo_of(toolchain: &str) -> Command {
     let mut command = program("cargo");
     command.arg(format!("+{toolchain}")).env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
@@ -37,7 +37,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     run_quietly(command, true)
 }
 
-/// As [`run`], but prints the command only if `verbose` is true.
+/// Runs `command` as [`run`] does, but prints the command only if `verbose` is true.
 pub fn run_quietly(command: &mut Command, verbose: bool) -> Result<()> {
     announce(command, verbose);
     let status = command.status().with_context(|| cannot_start(command))?;
@@ -49,7 +49,7 @@ pub fn capture(command: &mut Command) -> Result<String> {
     capture_quietly(command, true)
 }
 
-/// As [`capture`], but prints the command only if `verbose` is true.
+/// Runs `command` as [`capture`] does, but prints the command only if `verbose` is true.
 pub fn capture_quietly(command: &mut Command, verbose: bool) -> Result<String> {
     announce(command, verbose);
     let output = command.stderr(Stdio::inherit()).output().with_context(|| cannot_start(command))?;

@@ -1,8 +1,8 @@
 //! `cargo xtask proof`: shows by linking that the runtime neither panics nor allocates.
 //!
-//! `firmware/proof` calls every public function. Its panic handler calls a function that is defined nowhere, so an
-//! image in which a panic can be reached is not linked, and without an allocator the compiler refuses one that
-//! allocates.
+//! `firmware/proof` calls every public function. Its panic handler calls a function that is defined nowhere, so the
+//! linker rejects an image in which a panic can be reached. There is no allocator, so the compiler rejects an image
+//! that allocates.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::process::{self, Command, cargo, line};
 use crate::repo;
 use crate::setup::{self, Purpose, RUNTIME_TARGETS};
 
-/// The symbol that only the panic handler needs, in `firmware/proof/src/bare.rs`.
+/// The undefined symbol that the panic handler in `firmware/proof/src/bare.rs` calls.
 const PANIC: &str = "a_panic_path_remains";
 /// The error of the compiler if there is no allocator.
 const NO_ALLOCATOR: &str = "no global memory allocator found";
@@ -21,6 +21,7 @@ fn target_folder() -> PathBuf {
     repo::firmware().join("target")
 }
 
+/// Returns the command that builds the image `everything` for a target with one of its features.
 fn build(target: &str, feature: &str) -> Command {
     let mut command = cargo(&repo::firmware());
     command.args(["build", "--quiet", "--release", "-p", "tern-proof", "--bin", "everything", "--target", target]);
@@ -28,7 +29,8 @@ fn build(target: &str, feature: &str) -> Command {
     command
 }
 
-/// Links the runtime for every target, and checks that an image with a panic or an allocation fails.
+/// Runs `cargo xtask proof`: links the runtime for every target, and checks that an image with a panic or an allocation
+/// is rejected.
 pub fn run() -> Result<()> {
     setup::run(Purpose::Lint)?;
     RUNTIME_TARGETS.iter().try_for_each(|target| check(target))?;
@@ -47,11 +49,11 @@ pub fn check(target: &str) -> Result<()> {
     Ok(())
 }
 
-/// Returns true if the image of a target is a WebAssembly module that imports [`PANIC`]: the linker of WebAssembly
-/// makes undefined symbols imports.
+/// Returns true if the image of a target is a WebAssembly module that imports [`PANIC`]. The linker of WebAssembly does
+/// not reject undefined symbols but makes them imports.
 fn imports_panic(target: &str) -> Result<bool> {
     let module = target_folder().join(target).join("release/everything.wasm");
-    // Only WebAssembly gives such a file; the linkers of other targets have failed before.
+    // Only targets of WebAssembly have such a file; the linkers of the others reject a panic.
     if !module.is_file() {
         return Ok(false);
     }
@@ -61,7 +63,7 @@ fn imports_panic(target: &str) -> Result<bool> {
     Ok(bytes.windows(import.len()).any(|window| window == import))
 }
 
-/// Checks that an image with a panic, and one with an allocation, fail to link.
+/// Checks that the proof rejects an image with a panic, and one with an allocation.
 pub fn can_fail() -> Result<()> {
     for target in [repo::FIRMWARE_TARGET, "riscv32imc-unknown-none-elf"] {
         must_fail(target, "panics", PANIC)?;
@@ -76,6 +78,7 @@ pub fn can_fail() -> Result<()> {
     Ok(())
 }
 
+/// Checks that a build fails with an error that contains `because`.
 fn must_fail(target: &str, feature: &str, because: &str) -> Result<()> {
     let mut command = build(target, feature);
     let line = line(&command);

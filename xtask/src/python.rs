@@ -21,7 +21,7 @@ pub struct Options {
     pub wheel: bool,
 }
 
-/// Builds the release wheel, prints its size and path, and runs the tests on it.
+/// Runs `cargo xtask python`: builds the release wheel, prints its path and size, and runs the tests on it.
 pub fn run_python(options: &Options) -> Result<()> {
     packages::ensure(&PYTHON)?;
     ensure_requirements()?;
@@ -45,12 +45,12 @@ pub fn test_quickly(on_line: impl FnMut(&str)) -> Result<()> {
     test(&build("dev")?, &[], on_line)
 }
 
-/// The environment for tests, which `cargo xtask setup` fills, too.
+/// Returns the folder of the Python environment for tests; `cargo xtask setup` installs packages into it, too.
 fn environment() -> PathBuf {
     repo::root().join("target").join("python")
 }
 
-/// The command for a program of the environment, in the folder of the package.
+/// Returns the command for a program of the environment, in the folder of the package.
 fn tool(name: &str) -> Command {
     let mut command = program(&environment().join("bin").join(name).to_string_lossy());
     command.current_dir(repo::root().join("python"));

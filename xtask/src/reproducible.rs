@@ -1,7 +1,7 @@
 //! `cargo xtask reproducible`: builds the firmware in two target folders and compares the ELF files.
 //!
-//! Both builds are of this checkout. A checkout in another folder gives other bytes: cargo derives the name of a crate
-//! outside of the workspace, such as the runtime, from its path, and the compiler orders functions by name.
+//! Both builds are of this checkout. Checkouts in different folders give different bytes: cargo derives the name of a
+//! crate outside of the workspace, such as the runtime, from its path, and the compiler orders functions by name.
 
 use std::fs;
 
@@ -11,7 +11,8 @@ use tern_boards::Board;
 use crate::process::run as run_command;
 use crate::{firmware, repo};
 
-/// Compares the firmware of the usual target folder with one that is built from scratch in another folder.
+/// Runs `cargo xtask reproducible`: compares the firmware of the usual target folder with firmware that is built from
+/// scratch in another folder.
 pub fn run(board: &Board) -> Result<()> {
     let first = fs::read(firmware::build(board)?)?;
     let second = build_from_scratch(board)?;

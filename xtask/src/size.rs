@@ -1,5 +1,5 @@
-//! `cargo xtask size`: the flash that the code of a small classifier takes, from the ELF file of `firmware/proof`'s
-//! image `classifier`.
+//! `cargo xtask size`: measures the flash that the code of a small classifier takes, in the ELF file of the image
+//! `classifier` of `firmware/proof`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,19 +14,20 @@ use crate::setup::{self, Purpose, RUNTIME_TARGETS};
 
 /// The limit in bytes for the image on [`FIRMWARE_TARGET`].
 const IMAGE_LIMIT: u64 = 12 * 1024;
-/// The limit in bytes for the recurrent layer, its step and its tables.
+/// The limit in bytes for the LSTM path: the symbols of [`LSTM_PATH`].
 const LSTM_LIMIT: u64 = 3 * 1024;
 
-/// The modules of the recurrent layer.
+/// The modules of the runtime that an LSTM step uses.
 const LSTM_PATH: [&str; 4] = ["layers::lstm", "kernel", "activation", "fixed"];
 
-/// The number of symbols that are shown.
+/// The number of symbols that the listing shows.
 const SHOWN: usize = 20;
 
-/// The size of one image.
+/// The sizes of one image in bytes, and its symbols.
 struct Size {
     text: u64,
     rodata: u64,
+    /// The LSTM path, a part of `text` and `rodata`.
     lstm: u64,
     symbols: Vec<Symbol>,
 }
@@ -88,7 +89,7 @@ fn features_of(target: &str) -> Vec<String> {
     vec![if target.starts_with("thumbv7em") { "paired16" } else { "interleaved4" }.to_owned()]
 }
 
-/// Prints the bytes that each feature of the runtime adds to the image.
+/// Prints the bytes that each feature of the runtime adds to the image. `without`: the image without these features.
 fn by_feature(json: bool, without: &Size) -> Result<()> {
     if !json {
         println!("\n{:<16}{:>14}", "feature", "bytes more");
@@ -114,6 +115,7 @@ pub fn default_features() -> Result<Vec<String>> {
     Ok(list.split('"').skip(1).step_by(2).map(str::to_owned).collect())
 }
 
+/// Builds the image for a target with these features of the runtime, and measures it.
 fn measure(target: &str, features: &[String]) -> Result<Size> {
     let image = Image::read(&build(target, features)?)?;
     let (text, rodata) = (image.section(".text"), image.section(".rodata"));
@@ -136,13 +138,15 @@ fn build(target: &str, features: &[String]) -> Result<PathBuf> {
     Ok(folder.join(target).join("small").join("classifier"))
 }
 
-/// Returns true for a symbol of the recurrent layer, `tern_runtime::lstm::…` or a method of a type in it.
+/// Returns true for a symbol in a module of [`LSTM_PATH`], such as `tern_runtime::layers::lstm::…`, or a method of a
+/// type in such a module.
 fn is_of_lstm(name: &str) -> bool {
     let path = name.trim_start_matches('<').strip_prefix("tern_runtime::");
     let is_in = |path: &str, module: &str| path.strip_prefix(module).is_some_and(|rest| rest.starts_with("::"));
     path.is_some_and(|path| LSTM_PATH.iter().any(|module| is_in(path, module)))
 }
 
+/// Returns a list of the largest symbols.
 fn listing(size: &Size) -> String {
     let mut text = format!("{FIRMWARE_TARGET}: the largest of {} symbols; * LSTM path\n", size.symbols.len());
     for symbol in size.symbols.iter().take(SHOWN) {

@@ -13,6 +13,7 @@ pub struct Stages {
     done: Vec<Stage>,
 }
 
+/// A stage that has run.
 struct Stage {
     name: String,
     time: Duration,
@@ -47,12 +48,12 @@ impl Stages {
         self.done.iter().filter(|stage| stage.failed).map(|stage| stage.name.as_str()).collect()
     }
 
-    /// Returns the seconds since the first stage.
+    /// Returns the seconds since this list was created.
     pub fn seconds(&self) -> f64 {
         self.start.elapsed().as_secs_f64()
     }
 
-    /// Returns one line for each stage, and a last line with the overall result and the time since the first stage.
+    /// Returns one line for each stage, and a last line with the overall result and [`seconds`](Stages::seconds).
     pub fn table(&self) -> String {
         let width = self.done.iter().map(|stage| stage.name.len()).fold(TABLE_WIDTH, usize::max);
         let line = |name: &str, failed: bool, seconds: f64| {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::process::{Command, capture, cargo, program, run};
 use crate::repo;
 
-/// The path of the built command.
+/// The `tern` command of this checkout, by the path of its executable.
 pub struct Tern(PathBuf);
 
 impl Tern {
@@ -32,7 +32,7 @@ impl Tern {
         &self.0
     }
 
-    /// Returns the command without arguments.
+    /// Returns a command that runs `tern` without arguments.
     pub fn command(&self) -> Command {
         program(&self.0.to_string_lossy())
     }

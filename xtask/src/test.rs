@@ -9,7 +9,8 @@ use crate::setup::{self, Purpose, toolchain};
 use crate::stage::Stages;
 use crate::{firmware, process, proof, python};
 
-/// Runs `cargo xtask test`. The last line sums up all suites in the form of Rust's test harness.
+/// Runs `cargo xtask test`. The last line of its output gives the counts of all suites in the form of Rust's test
+/// harness.
 pub fn run() -> Result<()> {
     let mut stages = Stages::default();
     let mut tally = Tally::default();
@@ -36,7 +37,8 @@ pub fn run() -> Result<()> {
         let features = "errors,interleaved4,html_words,wordpiece";
         let mut command = cargo(&repo::root());
         command.args(["test", "-p", "tern-runtime", "--lib", "--no-default-features", "--features", features]);
-        // These features change the dependencies, so all are compiled again: without optimisation, for few short tests.
+        // These features change the dependencies, so all are compiled again, without optimisation, which suits a few
+        // short tests.
         command.args(["--config", "profile.dev.opt-level=0"]);
         command.args(["--config", "profile.dev.package.tern-runtime.opt-level=0", "missing_features"]);
         let passed_before = tally.passed;
@@ -71,15 +73,17 @@ struct Tally {
     passed: u32,
     failed: u32,
     ignored: u32,
+    /// The names of the failed Rust tests.
     failures: Vec<String>,
 }
 
 impl Tally {
+    /// Runs a command and adds the counts in its output.
     fn add(&mut self, command: &mut process::Command) -> Result<()> {
         tee(command, |line| self.read(line))
     }
 
-    /// Reads a line `test NAME ... FAILED` and `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+    /// Adds the contents of a line `test NAME ... FAILED` or `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
     fn read(&mut self, line: &str) {
         let Some(rest) = line.strip_prefix("test ") else { return };
         if let Some(name) = rest.strip_suffix(" ... FAILED") {
@@ -90,7 +94,7 @@ impl Tally {
         self.count(counts.split("; "));
     }
 
-    /// Reads the last line of pytest: `3 passed, 1 failed in 0.50s`.
+    /// Adds the counts in the last line of pytest, such as `3 passed, 1 failed in 0.50s`.
     fn read_pytest(&mut self, line: &str) {
         let is_time = |text: &str| text.split_once('s').is_some_and(|(seconds, _)| seconds.parse::<f64>().is_ok());
         let Some((counts, _)) = line.split_once(" in ").filter(|(_, time)| is_time(time)) else { return };

@@ -1,5 +1,5 @@
 //! `cargo xtask web`: builds the page that runs device files in a browser: one file with the library in WebAssembly,
-//! the scripts and the models of the repository.
+//! the scripts of `web/`, and some models of the repository.
 
 use std::fs;
 use std::path::PathBuf;

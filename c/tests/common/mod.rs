@@ -1,4 +1,4 @@
-//! The parts that the tests of C programs and of build systems share.
+//! Helpers that the tests of C programs and of build systems share.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +8,7 @@ pub fn folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// True if a program is there. Fails without it under `CI=true`.
+/// Returns true if a program is installed. Panics if it is missing and `CI` is set.
 pub fn has(program: &str) -> bool {
     let is_there = Command::new(program).arg("--version").output().is_ok();
     assert!(is_there || std::env::var_os("CI").is_none(), "{program} is missing");
@@ -18,7 +18,7 @@ pub fn has(program: &str) -> bool {
     is_there
 }
 
-/// Builds the library for a target, or for this computer, and returns its path.
+/// Builds the library for a target, or for this computer if `target` is `None`, and returns its path.
 pub fn library(target: Option<&str>) -> PathBuf {
     let target_folder = folder().join("target");
     let mut command = Command::new(env!("CARGO"));

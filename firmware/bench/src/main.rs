@@ -27,7 +27,7 @@ use tern_runtime::{Model, TextSession, file_len};
 
 /// A bit of an id: the text ends after this token.
 const TEXT_ENDS: u32 = 1 << 31;
-/// A bit of an id: it is a byte of a text, not a token.
+/// A bit of an id: the id is a byte of a text, not a token.
 const BYTE: u32 = 1 << 30;
 
 /// The cost of one run over all ids.
@@ -37,7 +37,7 @@ struct Cost {
     stack_bytes: usize,
 }
 
-/// Called by the machine's start code.
+/// The program; called by the machine's start code.
 fn main() -> ! {
     let slot = memory::model_slot();
     let length = file_len(slot).unwrap_or_else(|error| panic!("no model: {error}"));
@@ -60,7 +60,7 @@ fn main() -> ! {
     exit(true)
 }
 
-/// Steps through all ids between two readings of the counter.
+/// Runs all ids as one text between two readings of the counter.
 #[inline(never)]
 fn measure(session: &mut TextSession<'_>, ids: &[u32]) -> Cost {
     session.reset();
@@ -78,6 +78,7 @@ fn step_all(session: &mut TextSession<'_>, ids: &[u32]) {
     }
 }
 
+/// Runs one id. Does nothing in a build without the feature `steps`.
 fn step(session: &mut TextSession<'_>, id: u32) {
     if !cfg!(feature = "steps") {
         return;
@@ -89,14 +90,15 @@ fn step(session: &mut TextSession<'_>, id: u32) {
     }
 }
 
-/// A hash of all states, and of the logits at the end of each text.
+/// Returns a hash of all states, and of the logits at the end of each text.
 #[inline(never)]
 fn hash(session: &mut TextSession<'_>, ids: &[u32]) -> u32 {
     session.reset();
     ids.iter().fold(0, |hash: u32, &id| {
         step(session, id & !TEXT_ENDS);
         let hash = hash.rotate_left(1) ^ session.state_hash();
-        // The head runs a bidirectional model's steps: without steps there is none.
+        // A build without the feature `steps` has no head either, because the head runs the steps of a bidirectional
+        // model.
         if !cfg!(feature = "steps") || id & TEXT_ENDS == 0 {
             return hash;
         }

@@ -1,4 +1,4 @@
-//! The memory that the emulator has filled, and the sections of the linker script.
+//! The memory into which the emulator loads model and token ids, and the sections of the linker script.
 
 /// The number of words of scratch, enough for a hidden size of 1,024.
 const SCRATCH_LEN: usize = 4_096;
@@ -11,21 +11,21 @@ unsafe extern "C" {
     static __image_end: u8;
 }
 
-/// The memory that begins with the device file; other bytes follow it.
+/// Returns the memory that begins with the device file; other bytes follow the file.
 pub fn model_slot() -> &'static [u8] {
     let length = (&raw const __slot_bytes).addr();
     // SAFETY: the linker script sets the symbols to a mapped region that the program never writes.
     unsafe { core::slice::from_raw_parts((&raw const __model).cast(), length) }
 }
 
-/// The token ids: their number, then the ids.
+/// Returns the token ids. In memory, their number precedes them.
 pub fn ids() -> &'static [u32] {
     let start = &raw const __ids;
     // SAFETY: the emulator has loaded a count and that number of words there; the program never writes to them.
     unsafe { core::slice::from_raw_parts(start.add(1), start.read_volatile() as usize) }
 }
 
-/// The scratch of the model. It must be called once only, because a second call would return the same memory.
+/// Returns the scratch of the model. Must be called only once, because a second call would return the same memory.
 pub fn scratch() -> &'static mut [i32] {
     static mut SCRATCH: [i32; SCRATCH_LEN] = [0; SCRATCH_LEN];
     let scratch = &raw mut SCRATCH;
@@ -33,7 +33,7 @@ pub fn scratch() -> &'static mut [i32] {
     unsafe { &mut *scratch }
 }
 
-/// The bytes of the program's code and constants.
+/// Returns the size of the program's code and constants in bytes.
 pub fn image_bytes() -> usize {
     (&raw const __image_end).addr() - (&raw const __image_start).addr()
 }

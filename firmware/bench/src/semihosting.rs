@@ -1,14 +1,15 @@
-//! Standard output and exit status of the emulator.
+//! Standard output and exit status of the emulator, by Arm's semihosting calls.
 
 use core::arch::asm;
 use core::fmt;
 
+// The operations, and the reasons of `EXIT`, of the semihosting specification.
 const WRITE_BYTE: usize = 0x03;
 const EXIT: usize = 0x18;
 const SUCCESS: usize = 0x2_0026;
 const FAILURE: usize = 0x2_0023;
 
-/// Calls the emulator. `argument`: an address or a reason, depending on the operation.
+/// Calls the emulator. `argument`: the address of a byte for `WRITE_BYTE`, a reason for `EXIT`.
 fn call(operation: usize, argument: usize) {
     // SAFETY: the two operations used read at most one byte at the address given, and change nothing but the register.
     unsafe {
@@ -40,7 +41,7 @@ impl fmt::Write for Output {
     }
 }
 
-/// Ends the emulator with status 0 or 1.
+/// Ends the emulator, with status 0 for success and 1 otherwise.
 pub fn exit(success: bool) -> ! {
     call(EXIT, if success { SUCCESS } else { FAILURE });
     loop {

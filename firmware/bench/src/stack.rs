@@ -1,12 +1,13 @@
-//! Measures the stack: it is filled with a pattern, and later searched for the first changed word.
+//! Measures the stack: fills it with a pattern, and later searches it for the deepest changed word.
 
 use core::arch::asm;
 use core::ptr::with_exposed_provenance_mut;
 
-/// The depth that is filled; the RAM below the stack is far larger.
+/// The number of bytes below the caller that are filled; the RAM below the stack is far larger.
 const DEPTH: usize = 16 * 1024;
-/// The bytes above it that are not filled: this module's own frames, which are gone when the measured code runs.
+/// The bytes directly below the caller that are not filled, because the frames of this module's functions are there.
 const MARGIN: usize = 64;
+/// The pattern.
 const PAINT: u32 = 0xa5c3_96e1;
 
 /// A filled stack.
@@ -44,7 +45,7 @@ fn paint_below(top: usize) {
 }
 
 impl Paint {
-    /// The bytes of stack that were used since, below the caller's frame; at least the bytes that were not filled.
+    /// Returns the bytes of stack that were used since [`paint`], below the caller's frame; at least [`MARGIN`].
     #[inline(never)]
     pub fn used(&self) -> usize {
         let painted = |address: &usize| {

@@ -9,12 +9,12 @@ use tern_firmware::boot_count::BootCount;
 use tern_firmware::queue::QueueReader;
 use tern_firmware::{LostBytes, Port};
 
-/// Ticks a second.
+/// Ticks per second.
 pub const CLOCK_HZ: u32 = 10_000_000;
 /// The time between two checks of a full queue.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Why the console stopped.
+/// The reason why the console stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// The command `reset`.
@@ -34,17 +34,18 @@ pub struct Connection {
     pub has_ended: &'static AtomicBool,
 }
 
-/// The port from one reset to the next.
+/// The console's port between two resets.
 pub struct HostPort<'c> {
     connection: &'c mut Connection,
+    /// The time at which the ticks are 0.
     start: Instant,
-    /// Set by `reset` and `quit`: why the next access ends the console.
+    /// The reason that the next write returns as an error; set by `reset` and `quit`.
     stop: Option<Ended>,
     boots: &'c mut BootCount,
 }
 
 impl<'c> HostPort<'c> {
-    /// The port after the reset that `boots` describes.
+    /// Makes the port after the reset that `boots` describes.
     pub fn new(connection: &'c mut Connection, boots: &'c mut BootCount) -> Self {
         HostPort { connection, start: Instant::now(), stop: None, boots }
     }

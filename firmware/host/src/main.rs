@@ -60,9 +60,10 @@ fn main() -> ExitCode {
     }
 }
 
+/// Serves the console with the model in `file` until the connection ends.
 fn serve(file: &str, on_stdio: bool) -> io::Result<()> {
     let memory = memory(&fs::read(file).map_err(|error| io::Error::new(error.kind(), format!("{file}: {error}")))?)?;
-    // Keys are read as they are typed until this is dropped.
+    // The terminal is in raw mode until `raw` is dropped.
     let raw = if on_stdio { pseudo_terminal::RawTerminal::of_stdin()? } else { None };
     let (reader, writer): (Box<dyn Read + Send>, Box<dyn Write + Send>) = if let Some(raw) = &raw {
         eprintln!("Ctrl-] or `quit` leaves");
@@ -74,7 +75,7 @@ fn serve(file: &str, on_stdio: bool) -> io::Result<()> {
         println!("the console is at {}", terminal.path);
         (Box::new(terminal.reader), Box::new(terminal.writer))
     };
-    // Leaked, because the reading thread runs as long as the process.
+    // The queue is leaked, because the reading thread uses it until the process ends.
     let (ring, dropped) = (Box::leak(Box::new(Ring::new())), Box::leak(Box::new(Dropped::new())));
     let (queue, received) = split(ring, dropped);
     let has_ended: &AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
@@ -102,8 +103,8 @@ fn partitions(memory: &mut [u8]) -> Partitions<RamFlash<'_, 4, ERASE_BYTES>> {
     Partitions { record: RamFlash::new(record), slots: [RamFlash::new(first), RamFlash::new(second)] }
 }
 
-/// Reads bytes into the queue, as the receive interrupt of a board does. If the queue is full it waits, and so does the
-/// sender.
+/// Reads bytes into the queue, as the receive interrupt of a board does. Waits while the queue is full, so that the
+/// sender must wait too.
 fn receive(mut reader: impl Read, mut queue: QueueWriter<'_>, has_ended: &AtomicBool, console: &thread::Thread) {
     let mut buffer = [0; 256];
     while let Ok(count @ 1..) = reader.read(&mut buffer) {
@@ -119,7 +120,8 @@ fn receive(mut reader: impl Read, mut queue: QueueWriter<'_>, has_ended: &Atomic
     console.unpark();
 }
 
-/// Erased flash at an address that is a multiple of 8, with the file in the first slot, as after `tern flash`.
+/// Returns erased flash at an address that is a multiple of 8, with the file in the first slot, as after `tern flash`.
+/// Fails if the file is longer than a slot.
 fn memory(file: &[u8]) -> io::Result<&'static mut [u8]> {
     let memory: &'static mut [u8] = Box::leak(vec![0xff; RECORD_BYTES + 2 * SLOT_BYTES + 8].into_boxed_slice());
     let start = memory.as_ptr().align_offset(8);

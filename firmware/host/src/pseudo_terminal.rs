@@ -8,11 +8,13 @@ use rustix::fs::{Mode, OFlags, open as open_file};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
-/// A pseudo-terminal, seen from the device's side.
+/// The device's side of a pseudo-terminal.
 pub struct PseudoTerminal {
     /// The path that terminal programs open.
     pub path: String,
+    /// Reads the bytes that the terminal program sends.
     pub reader: File,
+    /// Writes bytes to the terminal program.
     pub writer: File,
 }
 
@@ -29,7 +31,7 @@ pub fn open() -> io::Result<PseudoTerminal> {
     let mut settings = tcgetattr(&terminal_side)?;
     settings.make_raw();
     tcsetattr(&terminal_side, OptionalActions::Now, &settings)?;
-    // This side stays open, or the connection would end when a terminal program closes it.
+    // This descriptor stays open, because otherwise the connection would end when a terminal program closes its own.
     std::mem::forget(terminal_side);
     let reader = File::from(device_side);
     let writer = reader.try_clone()?;
@@ -57,7 +59,7 @@ impl RawTerminal {
         Ok(Some(RawTerminal { before }))
     }
 
-    /// The keys typed, up to Ctrl-].
+    /// Returns a reader of the keys typed, which ends at Ctrl-].
     pub fn keys(&self) -> impl Read + Send + use<> {
         Keys { stdin: io::stdin(), has_left: false }
     }
@@ -65,11 +67,12 @@ impl RawTerminal {
 
 impl Drop for RawTerminal {
     fn drop(&mut self) {
-        // This fails only if the terminal has gone.
+        // This fails only if the terminal is closed.
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
     }
 }
 
+/// Reads stdin up to Ctrl-].
 struct Keys {
     stdin: io::Stdin,
     has_left: bool,
@@ -77,6 +80,7 @@ struct Keys {
 
 impl Read for Keys {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        /// Ctrl-].
         const LEAVE: u8 = 0x1d;
         if self.has_left {
             return Ok(0);

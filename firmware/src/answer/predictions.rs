@@ -12,13 +12,13 @@ use crate::engine::{Answer, Engine, Generated, Sampling, StepAnswer};
 use crate::features::COLORS;
 use crate::numbers::Value;
 
-/// Labels or next tokens that a person sees if no number is given.
+/// The number of labels or next tokens that are shown if no number is given.
 const DEFAULT_SHOWN: usize = 5;
-/// Tokens that `next` lists at most.
+/// The most tokens that `next` lists.
 const MAX_NEXT_TOKENS: usize = 20;
 
-/// The prediction for a text: the most probable labels for a person, label and logits for a program. Where the model
-/// refuses to answer, a program gets no label.
+/// Writes the prediction for a text: the most probable labels for a person; label and logits for a program. If the
+/// model refuses to answer, a program gets no label.
 pub fn classification(
     engine: &Engine<'_>,
     answer: Answer,
@@ -50,7 +50,7 @@ pub fn classification(
     json_costs(answer, out)
 }
 
-/// The `count` most probable labels of a text.
+/// Writes the `count` most probable labels of a text; none if no token is known.
 pub fn top(
     engine: &Engine<'_>,
     answer: Answer,
@@ -73,8 +73,8 @@ pub fn top(
     json_costs(answer, out)
 }
 
-/// One line with a bar for each of the `count` most probable labels, and a line with the cost. Where the model refuses
-/// to answer, another line comes first.
+/// Writes a line with a bar for each of the `count` most probable labels, and a line with the costs. If the model
+/// refuses to answer, a line with this result precedes them. If no token is known, there are no labels.
 fn ranking(engine: &Engine<'_>, answer: Answer, count: usize, terminal: Terminal, out: &mut dyn Write) -> fmt::Result {
     if !answer.is_known() {
         write!(out, "unknown input   ")?;
@@ -94,7 +94,7 @@ fn ranking(engine: &Engine<'_>, answer: Answer, count: usize, terminal: Terminal
     costs(answer, out)
 }
 
-/// A line with a name, padded to `columns`, its probability (Q16) and a bar. The name of the first rank is bold.
+/// Writes a line with a name, padded to `columns`, its probability (Q16) and a bar. The name of the first rank is bold.
 fn row(
     rank: usize,
     name: &str,
@@ -114,7 +114,7 @@ fn row(
     out.write_str("\r\n")
 }
 
-/// The prediction after one token of a streamed text.
+/// Writes the prediction after one token of a streamed text.
 pub fn step(step: &StepAnswer<'_>, label: &str, terminal: Terminal, out: &mut dyn Write) -> fmt::Result {
     const TOKEN_COLUMNS: usize = 16;
     let padding = TOKEN_COLUMNS.saturating_sub(width(step.token));
@@ -123,6 +123,7 @@ pub fn step(step: &StepAnswer<'_>, label: &str, terminal: Terminal, out: &mut dy
     row(rank, label, label_columns, step.probability, terminal, out)
 }
 
+/// Writes the costs of an answer: tokens, unknown tokens and ticks.
 fn costs(answer: Answer, out: &mut dyn Write) -> fmt::Result {
     let Answer { tokens, unknown, ticks, .. } = answer;
     write!(out, "{}, {unknown} unknown, {}", Counted(tokens.into(), "token"), Counted(ticks, "tick"))
@@ -134,7 +135,8 @@ fn json_costs(answer: Answer, out: &mut dyn Write) -> fmt::Result {
     write!(out, r#"],"tokens":{tokens},"unknown":{unknown},"ticks":{ticks}}}"#)
 }
 
-/// The name of a token. A byte that is not printable is shown as `\x0a`, written into `escape`.
+/// Returns the name of a token. A model of bytes has no names in its vocabulary: a printable byte is its own name, and
+/// another byte has a name such as `\x0a`; both are written into `escape`.
 fn token_name<'m>(model: &Model<'m>, id: usize, escape: &'m mut [u8; 4]) -> &'m str {
     if model.config().tokenizer.kind != TokenizerKind::Bytes {
         return model.vocabulary().token(id as u32).unwrap_or("?");
@@ -151,7 +153,7 @@ fn token_name<'m>(model: &Model<'m>, id: usize, escape: &'m mut [u8; 4]) -> &'m 
     }
 }
 
-/// The `count` most probable next tokens.
+/// Writes the `count` most probable next tokens.
 pub fn next(
     engine: &mut Engine<'_>,
     answer: Answer,
@@ -184,7 +186,7 @@ pub fn next(
     costs(answer, out)
 }
 
-/// The text of the generated tokens `ids` after `text`, for a program.
+/// Writes the text of the generated tokens `ids` for a program. `text` is the text before them, which is not written.
 pub fn generated(model: &Model<'_>, text: &[u8], ids: &[u32], cost: Generated, out: &mut dyn Write) -> fmt::Result {
     write!(out, r#"{{"text":""#)?;
     let mut detokenizer = Detokenizer::new(model.config().tokenizer.kind, text);
@@ -194,7 +196,7 @@ pub fn generated(model: &Model<'_>, text: &[u8], ids: &[u32], cost: Generated, o
     write!(out, r#"","tokens":{},"ticks":{}}}"#, cost.tokens, cost.ticks)
 }
 
-/// The cost of generated text, for a person.
+/// Writes the cost of generated text for a person.
 pub fn generation_cost(cost: Generated, out: &mut dyn Write) -> fmt::Result {
     write!(out, "\r\n{}, {}", Counted(cost.tokens.into(), "token"), Counted(cost.ticks, "tick"))
 }
@@ -212,7 +214,7 @@ pub fn sampling(sampling: Sampling, form: Form, out: &mut dyn Write) -> fmt::Res
     )
 }
 
-/// The forecast, in the scale of the training data.
+/// Writes the forecast, in the scale of the training data.
 pub fn forecast(engine: &mut Engine<'_>, answer: Answer, form: Form, out: &mut dyn Write) -> fmt::Result {
     let model = engine.model();
     let mut values = (0..).map_while(|index| {

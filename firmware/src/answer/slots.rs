@@ -9,7 +9,7 @@ use crate::slots::{BootEvent, Slot, SlotIndex, Slots, State, Store};
 
 const UNSIGNED: &str = "this firmware has no key: models need no signature";
 
-/// The lines before the banner: a note if models need no signature, and what the boot did with the models.
+/// Writes the lines before the banner: a note if models need no signature, and the events of the boot.
 pub fn boot_events(events: &[BootEvent], wants_signature: bool, out: &mut dyn Write) -> fmt::Result {
     // Each line begins with CR LF, since the cursor may be anywhere; the banner begins with one too.
     if !wants_signature {
@@ -82,7 +82,7 @@ pub fn loaded(index: SlotIndex, slot: &Slot, form: Form, out: &mut dyn Write) ->
     )
 }
 
-/// Confirms that the next boot tries a model.
+/// Confirms that the next boot tries the model in this slot.
 pub fn activated(index: SlotIndex, form: Form, out: &mut dyn Write) -> fmt::Result {
     form.write(
         out,

@@ -30,7 +30,7 @@
 //! }
 //! ```
 //!
-//! AN505: 20 MHz, with the memory of the first three.
+//! AN505: 20 MHz, with memories of the same sizes as AN385, AN386 and AN500, at other addresses.
 //!
 //! ```memory.x mps2-an505
 //! MEMORY
@@ -58,8 +58,8 @@
 //! ```
 //!
 //! * UART0 is the console, and UART1 carries the log.
-//! * A counter of 32 bits is the clock; it wraps after 134 s or more. It has no interrupt, which would disturb the
-//!   measurements.
+//! * A counter of 32 bits is the clock; it wraps after 134 s or more. Its interrupt is not used, since it would disturb
+//!   the measurements.
 //! * The watchdog first raises the NMI, whose handler resets the device.
 
 use cortex_m_rt::exception;
@@ -77,17 +77,19 @@ const WATCHDOG_SECONDS: u32 = 8;
 
 // ---- what differs between the boards ----
 
+/// The clock, the addresses of the peripherals, and the interrupt of a board.
 struct Parts {
     clock_hz: u32,
-    /// The addresses of the peripherals.
+    /// Address of UART0.
     console: usize,
+    /// Address of UART1.
     log: usize,
     watchdog: usize,
     watchdog_hz: u32,
     counter: usize,
     /// True if the counter is the system counter, which counts up; false if it is TIMER0, which counts down.
     counts_up: bool,
-    /// The interrupt of UART0's receiver.
+    /// The number of the interrupt of UART0's receiver.
     receive: u16,
 }
 
@@ -162,7 +164,7 @@ extern "C" fn uart0_receive() {
     RECEIVE_QUEUE.receive(|| CONSOLE.receive());
 }
 
-// SAFETY: it uses nothing that the interrupted code may have left inconsistent, and never returns.
+// SAFETY: the handler uses nothing that the interrupted code may have left inconsistent, and never returns.
 #[exception]
 unsafe fn NonMaskableInt() -> ! {
     reset::reset(Note::Watchdog)
@@ -175,7 +177,7 @@ type Flash = RamFlash<'static, 4, 4096>;
 
 impl FromRegion for Flash {
     fn from_region(region: FlashRegion) -> Self {
-        // SAFETY: on this board the region is RAM, and this is called once for it.
+        // SAFETY: on this board the region is RAM, and `from_region` is called once for each region.
         RamFlash::new(unsafe { region.memory() })
     }
 }
@@ -197,7 +199,8 @@ impl Hardware for Board {
         }
         COUNTER_CONTROL.write(1);
 
-        // Interrupts are off while a log frame is sent, and the console must not lose a byte meanwhile.
+        // The log has the highest rate: interrupts are off while a log frame is sent, and the console must not lose a
+        // byte meanwhile.
         LOG.start_log();
         CONSOLE.start_console(Self::CLOCK_HZ / BAUD);
         processor::unmask(UART0_RECEIVE);
@@ -213,6 +216,7 @@ impl Hardware for Board {
 
     /// In QEMU with `-icount shift=6` an instruction takes 64 ns.
     fn instructions(&self, ticks: u64) -> Option<u64> {
+        // The length of a tick in units of 0.25 ns: at 32 MHz a tick takes 31.25 ns.
         const QUARTERS_OF_NS: u64 = 4_000_000_000 / PARTS.clock_hz as u64;
         Some(ticks * QUARTERS_OF_NS / (4 * 64))
     }
@@ -237,7 +241,7 @@ impl Hardware for Board {
         WATCHDOG.feed();
     }
 
-    /// The board has no such register; the note in memory is used instead.
+    /// The board has no register for the reason; the note in memory is used instead.
     fn reset_cause(&mut self) -> Option<ResetReason> {
         None
     }

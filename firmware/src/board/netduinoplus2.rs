@@ -16,8 +16,8 @@
 //! * The independent watchdog resets after 8 s.
 //!
 //! In the emulator the flash cannot be written, the timers count nanoseconds, and the clock control, the watchdog and
-//! the pins are missing. The clock control then reads as zero, which never happens on the chip; the firmware detects
-//! the emulator by that.
+//! the pins are missing. The clock control then reads as zero, which never happens on the chip; by this value the
+//! firmware detects the emulator.
 
 use embedded_storage::nor_flash::NorFlashErrorKind;
 use tern_firmware::Hardware;
@@ -33,6 +33,7 @@ const BAUD: u32 = 115_200;
 const APB2_HZ: u32 = 84_000_000;
 /// The clock of APB1, which USART2 is on; the timers of APB1 count twice as fast.
 const APB1_HZ: u32 = 42_000_000;
+/// The rate of the timers in the emulator.
 const EMULATED_TIMER_HZ: u32 = 1_000_000_000;
 
 // ---- registers; names and bits are those of ST's reference manual RM0090 ----
@@ -105,6 +106,7 @@ const LOG: Usart = Usart::at(0x4000_4400);
 
 /// Five wait states, with prefetch.
 const WAIT_STATES: u32 = 0x105;
+/// The instruction cache and the data cache.
 const CACHES: u32 = 0b11 << 9;
 const CLEAR_CACHES: u32 = 0b11 << 11;
 
@@ -122,6 +124,7 @@ fn start_clocks() {
     while RCC_CFGR.read() & 0b1100 != 0b1000 {}
 }
 
+/// Connects the pins of the two serial ports.
 fn start_pins() {
     // Alternate function 7 of PA2 is USART2, of PB6 and PB7 USART1.
     GPIOA_AFRL.set(7 << 8);
@@ -147,7 +150,9 @@ fn start_watchdog() {
 pub struct Sectors;
 
 impl Sectors {
+    /// The number of the first of these sectors.
     const FIRST: usize = 5;
+    /// The address of the first of these sectors.
     const START: usize = 0x0802_0000;
     const PG: u32 = 1 << 0;
     const SER: u32 = 1 << 1;
@@ -157,7 +162,8 @@ impl Sectors {
     const BSY: u32 = 1 << 16;
     const ERRORS: u32 = 0b1111_0010;
 
-    /// Unlocks the flash, does `work`, waits for its end and locks the flash.
+    /// Unlocks the flash with the two keys of the reference manual, calls `work` to start an operation, waits for its
+    /// end, and locks the flash. Fails if the flash reports an error.
     fn with(work: impl FnOnce()) -> Result<(), NorFlashErrorKind> {
         FLASH_KEYR.write(0x4567_0123);
         FLASH_KEYR.write(0xcdef_89ab);

@@ -11,8 +11,9 @@
 //! }
 //! ```
 //!
-//! * UART0 is the console, with TX on P0.06 and RX on P0.08: the debugger's serial port over USB. It is the UART with a
-//!   buffer of six bytes and an interrupt for each byte. The one with DMA has an interrupt only when a buffer is full.
+//! * UART0 is the console, with TX on P0.06 and RX on P0.08: the debugger's serial port over USB. The firmware uses the
+//!   UART without DMA, which has a buffer of six bytes and an interrupt for each byte. The UART with DMA has an
+//!   interrupt only when a buffer is full.
 //! * The processor's cycle counter is the clock.
 //! * The watchdog resets after 8 s. It does not count during sleep.
 //! * The log goes to the debugger (RTT).
@@ -40,7 +41,7 @@ const RX_PIN: u8 = 8;
 
 #[interrupt]
 fn UARTE0() {
-    // The position of the overrun among the bytes is not known, so it counts as before the first of them.
+    // The position of the overrun among the received bytes is not known; it is reported before the first of them.
     let mut is_overrun = CONSOLE.errorsrc().read().overrun();
     if CONSOLE.events_error().read() != 0 {
         CONSOLE.events_error().write_value(0);
@@ -56,6 +57,7 @@ fn UARTE0() {
     });
 }
 
+/// Starts the console's UART and its receive interrupt.
 fn start_uart() {
     CONSOLE.psel().txd().write(|pin| pin.set_pin(TX_PIN));
     CONSOLE.psel().rxd().write(|pin| pin.set_pin(RX_PIN));
@@ -73,6 +75,7 @@ fn start_uart() {
 /// The flash, which is erased in pages.
 pub struct Pages;
 
+/// The driver of the flash.
 fn flash() -> Nvmc<'static> {
     // SAFETY: nothing else uses the flash: there is one thread, and it accesses the flash only here.
     Nvmc::new(unsafe { NVMC::steal() })

@@ -1,5 +1,5 @@
-//! ST's NUCLEO-F072RB: an STM32F072, a Cortex-M0 at 48 MHz with 16 KB of RAM. The firmware is the one without updates
-//! and uses 64 KB of the flash, as much as an STM32F072C8 has.
+//! ST's NUCLEO-F072RB: an STM32F072, a Cortex-M0 at 48 MHz with 16 KB of RAM. It runs the firmware without updates, in
+//! 64 KB of the flash, as much as an STM32F072C8 has.
 //!
 //! ```memory.x
 //! MEMORY
@@ -13,7 +13,7 @@
 //! ```
 //!
 //! * USART2 is the console, with TX on PA2 and RX on PA3: the ST-LINK's serial port over USB.
-//! * TIM2 is the clock: 32 bits, which wrap after 89 s. A Cortex-M0 has no cycle counter.
+//! * TIM2 is the clock: 32 bits, wrapping after 89 s. A Cortex-M0 has no cycle counter.
 //! * The independent watchdog resets after 8 s.
 
 mod stm32_flash;
@@ -77,7 +77,7 @@ impl Hardware for Board {
         let Ok(uart) = Uart::new_blocking(chip.USART2, chip.PA3, chip.PA2, config) else {
             panic!("USART2 has no such rate")
         };
-        // Dropping it would switch the port off.
+        // Dropping the driver would switch the port off.
         core::mem::forget(uart);
         CONSOLE.cr1().modify(|control| control.set_rxneie(true));
         processor::unmask(pac::Interrupt::USART2);

@@ -11,7 +11,8 @@
 //! }
 //! ```
 //!
-//! Record and slots use the sectors of 128 KB. The sectors before and between them are smaller.
+//! The record and the slots use sectors of 128 KB. The sectors at the beginning of each of the two banks of the flash
+//! are smaller.
 //!
 //! * USART3 is the console, with TX on PD8 and RX on PD9: the ST-LINK's serial port over USB.
 //! * The processor's cycle counter is the clock.
@@ -41,7 +42,7 @@ use crate::{RECEIVE_QUEUE, processor};
 const WATCHDOG_MICROSECONDS: u32 = 8_000_000;
 const CONSOLE: pac::usart::Usart = pac::USART3;
 
-/// 168 MHz: the 8 MHz from the ST-LINK, / 4 · 168 / 2.
+/// Returns the configuration of the clocks: 168 MHz, from the 8 MHz of the ST-LINK, / 4 · 168 / 2.
 fn clocks() -> embassy_stm32::Config {
     let mut config = embassy_stm32::Config::default();
     config.rcc.hse = Some(Hse { freq: Hertz(8_000_000), mode: HseMode::Bypass });
@@ -92,7 +93,7 @@ impl Hardware for Board {
         let Ok(uart) = Uart::new_blocking(chip.USART3, chip.PD9, chip.PD8, config) else {
             panic!("USART3 has no such rate")
         };
-        // Dropping it would switch the port off.
+        // Dropping the driver would switch the port off.
         core::mem::forget(uart);
         CONSOLE.cr1().modify(|control| control.set_rxneie(true));
         processor::unmask(pac::Interrupt::USART3);

@@ -19,9 +19,9 @@
 //!
 //! * The 16550 UART is the console; its receive interrupt has number 10 at the PLIC. There is no second port, so the
 //!   log is dropped.
-//! * The machine timer counts the clock, 10 MHz.
+//! * The machine timer is the clock, at 10 MHz.
 //! * The program is in RAM. Models are in the second bank of flash, which the emulator can keep in a file (`-drive
-//!   if=pflash,unit=1,…`). The machine would boot from the first bank.
+//!   if=pflash,unit=1,…`). The first bank is not used: the machine would boot from it.
 //! * There is no watchdog, and no register with the reason of a reset.
 
 use embedded_storage::nor_flash::NorFlashErrorKind;
@@ -58,7 +58,7 @@ const RX_OVERRUN: u8 = 1 << 1;
 const TX_READY: u8 = 1 << 5;
 const TX_EMPTY: u8 = 1 << 6;
 
-/// The interrupt controller: the UART's source, and this processor's context in machine mode.
+/// The interrupt controller (PLIC): the UART's source, and the registers of this processor in machine mode.
 const UART_SOURCE: u32 = 10;
 const PRIORITY: Register<u32> = word(0x0c00_0000 + 4 * UART_SOURCE as usize);
 const ENABLE: Register<u32> = word(0x0c00_2000);
@@ -71,6 +71,7 @@ const TIME: Register<u32> = word(0x0200_bff8);
 const TEST_DEVICE: Register<u32> = word(0x0010_0000);
 const TEST_DEVICE_RESET: u32 = 0x7777;
 
+/// Reads a byte from the UART; `None` if there is none.
 fn receive() -> Option<Received> {
     let status = LINE_STATUS.read();
     (status & RX_READY != 0).then(|| Received { byte: DATA.read(), is_overrun: status & RX_OVERRUN != 0 })
@@ -106,7 +107,7 @@ impl Bank {
         word(address).write(value << 16 | value);
     }
 
-    /// Waits until both chips are ready, and returns their errors.
+    /// Waits until both chips are ready. Fails if one of them reports an error.
     fn wait(address: usize) -> Result<(), NorFlashErrorKind> {
         let both = |bits: u32| bits << 16 | bits;
         loop {
@@ -117,7 +118,7 @@ impl Bank {
         }
     }
 
-    /// Does `work`, and then returns the chips to reading.
+    /// Clears the chips' errors, calls `work`, and then returns the chips to reading.
     fn with(address: usize, work: impl FnOnce() -> Result<(), NorFlashErrorKind>) -> Result<(), NorFlashErrorKind> {
         Self::command(address, Self::CLEAR);
         let result = work();
@@ -171,6 +172,7 @@ impl Hardware for Board {
     type Flash = ChipFlash<Bank>;
 
     fn start() -> Self {
+        // Eight data bits, no parity, one stop bit. The emulator ignores the rate.
         const EIGHT_BITS: u8 = 0b11;
         LINE_CONTROL.write(EIGHT_BITS);
         FIFO_CONTROL.write(1);

@@ -38,8 +38,8 @@
 //! _stext = ADDR(.start_block) + SIZEOF(.start_block);
 //! ```
 //!
-//! * UART0 is the console, with TX on GP0 and RX on GP1. So is the USB port: what is sent goes to USB while a program
-//!   of the host has the port open, otherwise to the UART.
+//! * UART0 and the USB port are the console. UART0 has TX on GP0 and RX on GP1. Output goes to USB while a program of
+//!   the host has the port open, otherwise to UART0; input is read from both.
 //! * The clock of `pico` is its timer, which counts microseconds; that of `pico2` is the processor's cycle counter.
 //! * The watchdog resets after 8 s.
 //! * The log goes to the debugger (RTT).
@@ -78,8 +78,8 @@ fn UART0_IRQ() {
     });
 }
 
-/// The flash chip. It cannot be read while it is erased or written, so the code that does this runs from RAM with
-/// interrupts masked.
+/// The flash chip. It cannot be read while it is erased or written, so the code for this runs from RAM with interrupts
+/// masked.
 pub struct Sectors;
 
 fn flash() -> Flash<'static, FLASH, Blocking, FLASH_BYTES> {

@@ -1,7 +1,7 @@
 //! The USB port of the chips RP2040 and RP2350, as a serial port (CDC-ACM).
 //!
-//! The USB stack is embassy's. It runs in an executor of its own, in a software interrupt, so that the console needs
-//! none: bytes from the host go to the receive queue, and bytes for the host come from a pipe.
+//! The USB stack is embassy's. It runs in an executor in a software interrupt, so that the console needs no executor:
+//! bytes from the host go to the receive queue, and bytes for the host come from a pipe.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,14 +20,14 @@ use tern_firmware::queue::Received;
 
 use crate::{RECEIVE_QUEUE, processor};
 
-/// The vendor and the product of the serial port of Raspberry Pi's own software, which hosts know.
+/// The vendor id and product id of the serial port of Raspberry Pi's own software, which hosts recognise.
 const VENDOR: u16 = 0x2e8a;
 const PRODUCT: u16 = if cfg!(feature = "pico2") { 0x0009 } else { 0x000a };
 /// The largest packet of a full-speed device.
 const PACKET: usize = 64;
 /// The time after which a host that reads nothing counts as gone.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// The time in which the last packet reaches the host.
+/// The time allowed for the last packet to reach the host.
 const LAST_PACKET: Duration = Duration::from_millis(5);
 
 type Usb<'d> = Driver<'d, USB>;
@@ -52,12 +52,12 @@ fn SWI_IRQ_0() {
 pub fn start(usb: Peri<'static, USB>) {
     match run(usb) {
         Ok(task) => EXECUTOR.start(pac::Interrupt::SWI_IRQ_0).spawn(task),
-        // The task is started once.
+        // Cannot happen: the task is started only once.
         Err(_) => unreachable!(),
     }
 }
 
-/// Sends a byte. Returns false if no program of the host has the port open, or if it reads nothing.
+/// Sends a byte. Returns false if no program of the host has the port open, or if the program does not read.
 pub fn send_byte(byte: u8) -> bool {
     // With interrupts masked, as in the panic handler, nothing takes bytes out of the pipe.
     if !IS_OPEN.load(Ordering::Relaxed) || processor::are_interrupts_masked() {
@@ -82,11 +82,13 @@ pub fn flush() {
     }
 }
 
+/// Marks the port as closed and drops the bytes that have not been sent.
 fn close() {
     IS_OPEN.store(false, Ordering::Relaxed);
     TO_HOST.clear();
 }
 
+/// Runs the USB device.
 #[embassy_executor::task]
 async fn run(usb: Peri<'static, USB>) {
     let (mut descriptors, mut capabilities, mut control_bytes) = ([0; 128], [0; 16], [0; PACKET]);
@@ -102,7 +104,7 @@ async fn run(usb: Peri<'static, USB>) {
     join4(device.run(), send(sender), receive(receiver), watch(control)).await;
 }
 
-/// Sends what is in the pipe.
+/// Sends the bytes of [`TO_HOST`] to the host.
 async fn send<'d>(mut sender: Sender<'d, Usb<'d>>) {
     loop {
         sender.wait_connection().await;
@@ -110,7 +112,7 @@ async fn send<'d>(mut sender: Sender<'d, Usb<'d>>) {
         loop {
             let length = TO_HOST.read(&mut packet).await;
             let mut sent = sender.write_packet(&packet[..length]).await;
-            // The host waits for more after a full packet; an empty one tells it that no more follows.
+            // After a full packet the host waits for more; an empty packet tells it that no more follows.
             if length == PACKET && TO_HOST.is_empty() {
                 sent = sent.and(sender.write_packet(&[]).await);
             }
@@ -121,14 +123,14 @@ async fn send<'d>(mut sender: Sender<'d, Usb<'d>>) {
     }
 }
 
-/// Queues what the host sends. A packet is taken from the hardware when the one before it is in the queue, so that the
-/// host waits while the queue is full.
+/// Queues the bytes that the host sends. Takes a packet from the hardware only when the packet before it is in the
+/// queue, so that the host waits while the queue is full.
 async fn receive<'d>(mut receiver: Receiver<'d, Usb<'d>>) {
     loop {
         receiver.wait_connection().await;
         let mut packet = [0; PACKET];
         while let Ok(length) = receiver.read_packet(&mut packet).await {
-            // A program that sends also reads, even if it does not set the line that says so.
+            // A program that sends also reads, even if it does not set the line Data Terminal Ready.
             IS_OPEN.store(true, Ordering::Relaxed);
             for &byte in &packet[..length] {
                 while !RECEIVE_QUEUE.has_room() {
@@ -141,7 +143,8 @@ async fn receive<'d>(mut receiver: Receiver<'d, Usb<'d>>) {
     }
 }
 
-/// Notes when a program of the host opens or closes the port, by the line Data Terminal Ready.
+/// Updates [`IS_OPEN`] when a program of the host opens or closes the port, which sets or clears the line Data Terminal
+/// Ready.
 async fn watch(control: ControlChanged<'_>) {
     loop {
         control.control_changed().await;

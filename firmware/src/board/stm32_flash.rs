@@ -1,4 +1,4 @@
-//! The flash of an STM32, for the boards of this family.
+//! The flash driver of the boards with an STM32.
 
 use embassy_stm32::flash::{Blocking, FLASH_BASE, Flash};
 use embassy_stm32::peripherals::FLASH;
@@ -6,7 +6,7 @@ use embedded_storage::nor_flash::{NorFlashError, NorFlashErrorKind};
 
 use crate::memory_map::FlashDriver;
 
-/// The flash, of which pages or sectors of `ERASE_BYTES` are used.
+/// The flash. All partitions are in pages or sectors of `ERASE_BYTES` bytes.
 pub struct Stm32Flash<const ERASE_BYTES: usize>;
 
 fn flash() -> Flash<'static, Blocking> {

@@ -1,4 +1,4 @@
-//! Carries out the command of a complete line and answers it.
+//! Carries out and answers the command in a complete line.
 
 use heapless::Vec;
 use tern_runtime::Task;
@@ -20,12 +20,13 @@ use crate::request::PendingRequest;
 use crate::stats;
 use crate::stream::Stream;
 
-/// Tokens that `say` generates if no number is given.
+/// The number of tokens that `say` generates if no number is given.
 const DEFAULT_GENERATED: usize = 20;
-/// Tokens that `say` generates at most.
+/// The most tokens that `say` generates.
 const MAX_GENERATED: usize = 256;
 
 impl<P: Port> Console<'_, P> {
+    /// Interprets a complete line, carries out its command, and answers it.
     pub(super) fn answer_line(&mut self, line: &[u8]) -> Result<(), P::Error> {
         self.stats.lines = self.stats.lines.wrapping_add(u32::from(!line.is_empty()));
         let task = self.task();
@@ -45,7 +46,8 @@ impl<P: Port> Console<'_, P> {
         }
     }
 
-    /// Carries out a command of the device, and passes commands of the model on.
+    /// Carries out and answers a command about the device, and passes other commands to
+    /// [`dispatch_to_model`](Console::dispatch_to_model).
     fn dispatch(&mut self, command: Command<'_>, form: Form) -> Result<(), P::Error> {
         match command {
             Command::Help | Command::Info | Command::Stats => (),
@@ -86,7 +88,7 @@ impl<P: Port> Console<'_, P> {
         self.end_answer(form)
     }
 
-    /// Enters machine mode, whose first frame [`answer_line`](Console::answer_line) has begun, or leaves it.
+    /// Enters or leaves machine mode. [`answer_line`](Console::answer_line) has already begun its first frame.
     fn change_mode(&mut self, mode: Form, form: Form) -> Result<(), P::Error> {
         let Console { port, frame, .. } = self;
         let was_framed = frame.is_some();
@@ -97,6 +99,7 @@ impl<P: Port> Console<'_, P> {
         self.end_answer(if was_framed { mode } else { form })
     }
 
+    /// Carries out and answers a command that needs a model.
     fn dispatch_to_model(&mut self, command: Command<'_>, form: Form) -> Result<(), P::Error> {
         let terminal = self.terminal();
         let Console { port, engine, frame, stats, sampling, .. } = self;
@@ -157,7 +160,8 @@ impl<P: Port> Console<'_, P> {
         self.end_answer(form)
     }
 
-    /// Shows the prediction for a complete text: labels, the `count` most probable next tokens, or a forecast.
+    /// Counts a complete text and answers it with its prediction (labels, the `count` most probable next tokens, or a
+    /// forecast) or with its error.
     pub(super) fn show_prediction(&mut self, answer: Answer, count: Option<usize>, form: Form) -> Result<(), P::Error> {
         let terminal = self.terminal();
         let Console { port, engine: Ok(engine), frame, stats, .. } = self else { return Ok(()) };

@@ -1,4 +1,5 @@
-//! Lines: passes typed bytes to the editor, shows what it changed, and places the answer behind the line.
+//! Handles lines: passes received bytes to the editor, shows the change of the line, and begins each answer on a new
+//! line.
 
 use core::mem;
 
@@ -15,9 +16,11 @@ use crate::frame;
 use crate::line::{ASK_TERMINAL, Edit};
 use crate::port::{Event, Port, print, write_visible};
 
+/// The prompt before each line of a person.
 const PROMPT: &[u8] = b"> ";
 
 impl<P: Port> Console<'_, P> {
+    /// Handles a byte that was received outside the streaming mode.
     pub(super) fn take_line_byte(&mut self, byte: u8) -> Result<(), P::Error> {
         if self.damage.is_some() {
             return self.discard(byte);
@@ -55,6 +58,7 @@ impl<P: Port> Console<'_, P> {
         }
     }
 
+    /// Answers the complete line in the editor.
     fn end_line(&mut self) -> Result<(), P::Error> {
         self.end_prompt()?;
         let form = self.line_form();
@@ -86,7 +90,8 @@ impl<P: Port> Console<'_, P> {
         self.show(&[byte])
     }
 
-    /// TAB at the end of the line completes a command or lists its possible continuations; in a text it is inserted.
+    /// Handles a TAB at the end of the line: completes a command or lists its possible continuations. Inserts the TAB
+    /// if there are none.
     fn complete(&mut self) -> Result<(), P::Error> {
         if !EDITING {
             return match self.editor.insert(b'\t') {
@@ -159,8 +164,8 @@ impl<P: Port> Console<'_, P> {
         if form == Form::Human && matches!(self.mode, Mode::Lines) { self.prompt() } else { Ok(()) }
     }
 
-    /// Asks the terminal what it is, unless that is known, and prints a prompt. Programs and simple terminals ignore
-    /// the question.
+    /// Asks the terminal what it is, unless a terminal has answered or colours are set, and prints a prompt. Programs
+    /// and simple terminals ignore the question.
     pub(super) fn ask_terminal_and_prompt(&mut self) -> Result<(), P::Error> {
         if COLORS && self.colors.is_none() && !self.is_terminal {
             self.port.write_all(ASK_TERMINAL)?;
@@ -173,11 +178,12 @@ impl<P: Port> Console<'_, P> {
         self.engine.as_ref().ok().map(Engine::task)
     }
 
-    /// The abilities of the person's terminal.
+    /// The capabilities of the terminal.
     pub(super) fn terminal(&self) -> Terminal {
         Terminal { has_colors: COLORS && self.colors.unwrap_or(self.is_terminal) }
     }
 
+    /// Prints a prompt.
     pub(super) fn prompt(&mut self) -> Result<(), P::Error> {
         self.prompted = true;
         self.port.write_all(PROMPT)

@@ -1,4 +1,4 @@
-//! Lost bytes: the line or text that they belonged to is refused.
+//! Handles lost bytes: refuses the line or text that they belonged to.
 
 use super::{Console, DamagedInput, Mode};
 use crate::console_error::ConsoleError;
@@ -30,7 +30,7 @@ impl<P: Port> Console<'_, P> {
         self.discard(lost.last)
     }
 
-    /// Drops a byte of a damaged line or text. If the byte ends it, the error is reported.
+    /// Drops a byte of a damaged line or text. If the byte ends the line or text, answers with the error.
     pub(super) fn discard(&mut self, byte: u8) -> Result<(), P::Error> {
         let symbol = match &mut self.mode {
             Mode::Stream(stream) => stream.decode_damaged(byte),

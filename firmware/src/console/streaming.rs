@@ -1,4 +1,4 @@
-//! The streaming mode: bytes of a text go to the runtime as they arrive.
+//! Handles the streaming mode, in which the bytes of a text go to the runtime as they arrive.
 
 use core::mem;
 
@@ -14,6 +14,7 @@ use crate::stream::{ACK, Symbol};
 const MAX_TYPED_BYTES: usize = 8;
 
 impl<P: Port> Console<'_, P> {
+    /// Handles a byte that was received in the streaming mode.
     pub(super) fn take_stream_byte(&mut self, byte: u8) -> Result<(), P::Error> {
         let Mode::Stream(stream) = &mut self.mode else { return Ok(()) };
         // The line that entered the mode may have ended with CR LF; its LF is not a byte of the text.
@@ -84,6 +85,7 @@ impl<P: Port> Console<'_, P> {
         result
     }
 
+    /// Ends the text and answers it.
     fn end_text(&mut self) -> Result<(), P::Error> {
         self.feed_pending()?;
         let Console { port, engine: Ok(engine), mode: Mode::Stream(stream), .. } = self else { return Ok(()) };
@@ -99,6 +101,7 @@ impl<P: Port> Console<'_, P> {
         self.show_prediction(answer, count, form)
     }
 
+    /// Drops the text, and answers with the number of its bytes.
     fn abandon_text(&mut self) -> Result<(), P::Error> {
         self.feed_pending()?;
         let Console { port, mode: Mode::Stream(stream), frame, .. } = self else { return Ok(()) };
@@ -107,6 +110,7 @@ impl<P: Port> Console<'_, P> {
         self.end_answer(form)
     }
 
+    /// Drops an unfinished text and leaves the streaming mode.
     pub(super) fn leave_stream(&mut self) -> Result<(), P::Error> {
         // Feeds the unfinished text: otherwise the command `top` would list the classes of the previous text.
         self.feed_pending()?;
@@ -116,6 +120,7 @@ impl<P: Port> Console<'_, P> {
         self.end_answer(stream.form)
     }
 
+    /// Sends this many ACKs.
     pub(super) fn acknowledge(&mut self, acks: u64) -> Result<(), P::Error> {
         (0..acks).try_for_each(|_| self.port.write_all(&[ACK]))
     }

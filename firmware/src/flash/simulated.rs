@@ -17,7 +17,7 @@ use tern_runtime::testing::{Aligned, Random};
 use super::Partition;
 
 /// The number of ways in which an operation can be interrupted; the `way` of [`Power::cut`] is taken modulo this. A
-/// write is cut in five manners at each of four places, or at its end; an erase has seven ways.
+/// write is cut in five manners at each of four places, or after its last unit; an erase has seven ways.
 pub(crate) const CUT_WAYS: u32 = 21;
 
 /// The power supply of a device: counts the operations of the flash, and fails in the one that `cut` names.
@@ -27,6 +27,7 @@ pub(crate) struct Power {
     pub(crate) operations: u32,
     /// The operation in which the power fails, counted from 1, and the way in which that operation is interrupted.
     pub(crate) cut: Option<(u32, u32)>,
+    /// True after the failure, until the power is switched on.
     pub(crate) is_gone: bool,
     /// Write units that were written twice without an erase, which flash with error correction does not allow.
     pub(crate) overwritten: u32,
@@ -41,12 +42,12 @@ impl Power {
         Rc::new(RefCell::new(power))
     }
 
-    /// Switches the power on. It fails again as `cut` says.
+    /// Switches the power on. It fails again in the operation that `cut` names.
     pub(crate) fn switch_on(&mut self, cut: Option<(u32, u32)>) {
         (self.operations, self.cut, self.is_gone) = (0, cut, false);
     }
 
-    /// Counts an operation, and returns the way in which it is interrupted, if it is.
+    /// Counts an operation. Returns the way in which it is interrupted; `None` if it is not.
     fn operate(&mut self) -> Result<Option<u32>, NorFlashErrorKind> {
         if self.is_gone {
             return Err(NO_POWER);
@@ -84,7 +85,7 @@ pub(crate) struct Simulated<const WRITE: usize, const ERASE: usize> {
 }
 
 impl<const WRITE: usize, const ERASE: usize> Simulated<WRITE, ERASE> {
-    /// The state of an erased flash of so many blocks, with `content` at its beginning.
+    /// The state of a flash of `blocks` erase blocks, with `content` at its beginning and the rest erased.
     pub(crate) fn cells(blocks: usize, content: &[u8]) -> Shared<Cells> {
         let mut bits = vec![0xff; blocks * ERASE];
         bits[..content.len()].copy_from_slice(content);

@@ -6,7 +6,7 @@ use crate::features::EDITING;
 
 /// The longest line, in bytes.
 pub const LIMIT: usize = 256;
-/// Bytes of storage, including one end byte for each line. Without the feature `editing` nothing is stored.
+/// Bytes of storage for the lines and one end byte for each. Without the feature `editing` nothing is stored.
 const CAPACITY: usize = if EDITING { STORED } else { 0 };
 const STORED: usize = 512;
 /// Bytes of storage for the line being typed.
@@ -40,21 +40,21 @@ impl History {
         while self.lines.capacity() - self.lines.len() <= line.len() {
             let oldest_len = self.lines.iter().position(|&byte| byte == b'\n').map_or(self.lines.len(), |end| end + 1);
             if oldest_len == 0 {
-                // Nothing is left to drop: the line is longer than the storage.
+                // No line is left to drop: the new line is longer than the storage.
                 return;
             }
             let left = self.lines.len() - oldest_len;
             self.lines.copy_within(oldest_len.., 0);
             self.lines.truncate(left);
         }
-        // The loop above has made room for both.
+        // The loop above has made room for the line and its end byte.
         let stored = self.lines.extend_from_slice(line);
         debug_assert!(stored.is_ok());
         let _ = self.lines.push(b'\n');
     }
 
-    /// The line before the one being shown, if there is one. `current` is the line as it stands in the editor; it is
-    /// kept as the draft only if no older line is shown yet.
+    /// Returns the line before the one being shown; `None` if there is none. `current` is the line in the editor; it is
+    /// kept as the draft only if no older line is being shown.
     pub fn older(&mut self, current: &[u8]) -> Option<&[u8]> {
         let next = self.shown.map_or(0, |shown| shown + 1);
         self.line(next)?;
@@ -66,7 +66,8 @@ impl History {
         self.line(next)
     }
 
-    /// The line after the one being shown, and finally the line being typed; `None` if that is shown already.
+    /// Returns the line after the one being shown, or the draft after the newest line; `None` if the draft is being
+    /// shown.
     pub fn newer(&mut self) -> Option<&[u8]> {
         let shown = self.shown?;
         self.shown = shown.checked_sub(1);
@@ -81,7 +82,7 @@ impl History {
         self.shown = None;
     }
 
-    /// The line with this index, 0 for the newest.
+    /// The line with this index, 0 for the newest; `None` if there is no such line.
     fn line(&self, index: usize) -> Option<&[u8]> {
         self.lines.strip_suffix(b"\n")?.rsplit(|&byte| byte == b'\n').nth(index)
     }

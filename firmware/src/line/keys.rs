@@ -39,6 +39,7 @@ pub const ASK_TERMINAL: &[u8] = b"\x1b[c";
 
 const ESC: u8 = 0x1b;
 
+/// The state of the decoder in an escape sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Outside,
@@ -46,18 +47,18 @@ enum State {
     Begun,
     /// After ESC O: one byte follows.
     Single,
-    /// After ESC [: ends with a byte from 0x40 to 0x7e.
+    /// After ESC [: the sequence ends with a byte from 0x40 to 0x7e.
     Sequence {
-        /// The first number.
+        /// The first number in the sequence.
         number: u8,
-        /// True before the first `;`.
+        /// True until the first `;`: digits belong to the first number.
         is_first: bool,
         /// True if the sequence has a `?`.
         is_private: bool,
     },
 }
 
-/// Separates text from control bytes and escape sequences.
+/// A decoder that separates text from control bytes and escape sequences.
 #[derive(Debug)]
 pub struct Keys {
     state: State,
@@ -66,12 +67,12 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// A decoder outside any sequence.
+    /// Makes a decoder outside any sequence.
     pub const fn new() -> Self {
         Keys { state: State::Outside, after_cr: false }
     }
 
-    /// Drops an incomplete sequence. A following LF still belongs to a CR before it.
+    /// Drops an incomplete sequence. An LF after a CR is still ignored.
     pub fn leave_sequence(&mut self) {
         self.state = State::Outside;
     }
@@ -81,7 +82,7 @@ impl Keys {
         self.after_cr
     }
 
-    /// Takes a byte.
+    /// Decodes a byte.
     pub fn push(&mut self, byte: u8) -> Key {
         let after_cr = core::mem::replace(&mut self.after_cr, byte == b'\r');
         // A control byte ends a sequence and keeps its own meaning.
@@ -107,7 +108,7 @@ impl Keys {
         }
     }
 
-    /// Takes a byte of input in which only Enter and Ctrl-C are keys.
+    /// Decodes a byte of input in which only Enter and Ctrl-C are keys.
     pub fn push_raw(&mut self, byte: u8) -> Key {
         let after_cr = core::mem::replace(&mut self.after_cr, byte == b'\r');
         self.state = State::Outside;
@@ -119,6 +120,7 @@ impl Keys {
         }
     }
 
+    /// Decodes a byte of a sequence that began with ESC [.
     fn sequence(&mut self, byte: u8, number: u8, is_first: bool, is_private: bool) -> Key {
         self.state = match byte {
             0x40..=0x7e => State::Outside,
@@ -143,7 +145,7 @@ impl Keys {
     }
 }
 
-/// The key of a byte outside a sequence.
+/// The key of a byte outside a sequence. `after_cr`: true if the byte before was CR.
 fn control(byte: u8, after_cr: bool) -> Key {
     match byte {
         b'\n' if after_cr => Key::None,

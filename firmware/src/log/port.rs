@@ -8,6 +8,7 @@ use tern_firmware::Hardware;
 
 use crate::board::Board;
 
+/// The board's log port as a writer.
 struct LogPort;
 
 impl ErrorType for LogPort {

@@ -13,7 +13,7 @@ use cortex_m::peripheral::{NVIC, SCB};
 pub use cortex_m_rt::entry;
 use cortex_m_rt::{ExceptionFrame, exception};
 
-/// The longest time of SysTick, which has 24 bits, in cycles.
+/// The longest time that SysTick can measure, in cycles: the timer has 24 bits.
 const MAX_SYSTICK: u32 = (1 << 24) - 1;
 
 /// Returns true after [`mask_interrupts`], and in a critical section.
@@ -24,7 +24,7 @@ pub fn are_interrupts_masked() -> bool {
 
 /// Sleeps as [`sleep`] does, but for at most 2^24 cycles, in time for a watchdog that runs during sleep.
 ///
-/// The timer runs only here, since its interrupt elsewhere would be measured as part of a model's time.
+/// The timer runs only during the sleep: at other times its interrupt would count as part of a model's time.
 #[allow(dead_code, reason = "only boards with such a watchdog use it")]
 pub fn sleep_for_a_while() {
     // SAFETY: nothing else uses this timer.
@@ -39,7 +39,7 @@ pub fn sleep_for_a_while() {
     timer.disable_interrupt();
 }
 
-/// Starts the cycle counter for [`cycles`]. A Cortex-M0+ has none.
+/// Starts the cycle counter for [`cycles`]. Cortex-M0 and M0+ have none.
 #[cfg(not(armv6m))]
 #[allow(dead_code, reason = "QEMU has no such counter")]
 pub fn start_cycle_counter() {
@@ -49,7 +49,7 @@ pub fn start_cycle_counter() {
     core.DWT.enable_cycle_counter();
 }
 
-/// The processor's cycles, without those during sleep.
+/// The count of the processor's cycles, without those during sleep.
 #[cfg(not(armv6m))]
 #[allow(dead_code, reason = "QEMU has no such counter")]
 pub fn cycles() -> u32 {
@@ -77,7 +77,7 @@ impl Interrupt {
         self.0 as usize + 1
     }
 
-    /// The vectors of the peripherals' interrupts if this is the only one that is unmasked. `N`:
+    /// Returns the vectors of the peripherals' interrupts for a board that unmasks only this one. `N`:
     /// [`vectors`](Self::vectors).
     pub const fn handled_by<const N: usize>(self, handler: Handler) -> [Handler; N] {
         let mut vectors = [masked as Handler; N];
@@ -86,11 +86,12 @@ impl Interrupt {
     }
 }
 
+/// The handler of the interrupts that are never unmasked.
 extern "C" fn masked() {
     panic!("an interrupt that is masked")
 }
 
-// SAFETY: the number stays the same.
+// SAFETY: the number of an `Interrupt` never changes.
 unsafe impl InterruptNumber for Interrupt {
     fn number(self) -> u16 {
         self.0
@@ -99,14 +100,15 @@ unsafe impl InterruptNumber for Interrupt {
 
 /// Unmasks a peripheral's interrupt, whose handler is in the vector table.
 pub fn unmask(interrupt: impl InterruptNumber) {
-    // SAFETY: no critical section relies on a single masked interrupt; they mask all of them.
+    // SAFETY: no critical section relies on a single masked interrupt; critical sections mask all interrupts.
     unsafe { NVIC::unmask(interrupt) }
 }
 
 #[exception]
 fn SysTick() {}
 
-// SAFETY: it uses only the serial ports of what the faulting code may have left inconsistent, and never returns.
+// SAFETY: of all that the faulting code may have left inconsistent, the handler uses only the serial ports. It never
+// returns.
 #[exception]
 unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
     crate::stop(format_args!("hard fault at {:#010x}", frame.pc()))

@@ -1,7 +1,7 @@
 //! Copies and fills memory: the functions that the compiler calls for `memcpy`, `memmove` and `memset`, in 120 bytes.
 //! Those of `compiler_builtins` are unrolled for speed and take 3 KB, and the firmware copies little.
 //!
-//! They use only instructions that every Cortex-M has.
+//! The functions use only instructions that every Cortex-M has.
 
 core::arch::global_asm!(
     ".section .text.memory, \"ax\", %progbits",
@@ -22,7 +22,8 @@ core::arch::global_asm!(
     "\\name:",
     ".endr",
     "mov ip, r0",
-    // If `to` is inside the piece to copy, it is copied from its end.
+    // If `to` is inside the piece to copy, the piece is copied backwards, so that no byte is overwritten before it is
+    // copied.
     "subs r3, r0, r1",
     "cmp r3, r2",
     "blo 5f",

@@ -22,6 +22,7 @@ use embedded_storage::nor_flash::{NorFlash, NorFlashError};
 use super::record::{RECORD_BYTES, Record};
 use crate::flash::MAX_WRITE_UNIT;
 
+/// Length of a seal. It is a multiple of every write unit, so that it is written without touching the record.
 const SEAL_BYTES: usize = MAX_WRITE_UNIT;
 const FRAME_BYTES: usize = RECORD_BYTES + SEAL_BYTES;
 const PAGES: u32 = 2;
@@ -34,7 +35,7 @@ struct StoredRecord {
     record: Record,
 }
 
-/// The place of the next frame.
+/// The place and the sequence number of the next frame.
 #[derive(Clone, Copy, Debug)]
 struct NextFrame {
     page: u32,
@@ -42,7 +43,7 @@ struct NextFrame {
     sequence: u32,
 }
 
-/// A store for the record. The firmware uses [`Journal`]; tests try others too.
+/// A store for the record. The firmware uses [`Journal`]; tests use others too.
 pub trait Store {
     type Error: NorFlashError;
 
@@ -76,14 +77,14 @@ impl<F: NorFlash> Journal<F> {
         Journal { flash, next: None }
     }
 
-    /// Erases a page. The record with this sequence number will be its first.
+    /// Erases a page, and returns the place of its first frame, which will have this sequence number.
     fn erase_page(&mut self, page: u32, sequence: u32) -> Result<NextFrame, F::Error> {
         let size = F::ERASE_SIZE as u32;
         self.flash.erase(page * size, (page + 1) * size)?;
         Ok(NextFrame { page, offset: 0, sequence })
     }
 
-    /// The record with the highest sequence number, and the sealed record with the highest one.
+    /// Returns the record with the highest sequence number of all, and the one with the highest of all sealed records.
     fn scan(&mut self) -> Result<(Option<StoredRecord>, Option<StoredRecord>), F::Error> {
         let (mut highest, mut sealed) = (None, None);
         for page in 0..PAGES {
@@ -129,10 +130,10 @@ impl<F: NorFlash> Store for Journal<F> {
                 self.erase_page(page, highest.map_or(1, |seen| seen.sequence.saturating_add(2)))?
             }
         };
-        let at = next.page * F::ERASE_SIZE as u32 + next.offset;
+        let address = next.page * F::ERASE_SIZE as u32 + next.offset;
         let body = record.encode(next.sequence);
-        self.flash.write(at, &body)?;
-        self.flash.write(at + RECORD_BYTES as u32, &seal(&body))?;
+        self.flash.write(address, &body)?;
+        self.flash.write(address + RECORD_BYTES as u32, &seal(&body))?;
         let (offset, sequence) = (next.offset + FRAME_BYTES as u32, next.sequence.saturating_add(1));
         self.next = Some(NextFrame { offset, sequence, ..next });
         Ok(())
@@ -145,7 +146,7 @@ fn keep_higher(kept: &mut Option<StoredRecord>, seen: StoredRecord) {
     }
 }
 
-/// The seal of a record: a mark and the record's checksum.
+/// The seal of a record: `SEAL`, the record's checksum, and zeros.
 fn seal(body: &[u8; RECORD_BYTES]) -> [u8; SEAL_BYTES] {
     let mut seal = [0; SEAL_BYTES];
     seal[..4].copy_from_slice(b"SEAL");

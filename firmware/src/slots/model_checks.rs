@@ -11,7 +11,7 @@ use crate::pieces::read_golden;
 /// The time limit of the checks of a model, in seconds.
 pub const MAX_SELF_TEST_SECONDS: u32 = tern_format::times::CHECKS / 1000;
 
-/// Refuses a signed model that is older than `min_version`. The version of an unsigned model means nothing.
+/// Refuses a signed model that is older than `min_version`. The version of an unsigned model is ignored.
 pub fn check_version(package: &Package<'_>, min_version: u32, is_signed: bool) -> Result<(), SlotError> {
     let found = package.version();
     if is_signed && found < min_version { Err(SlotError::Downgrade { found, min_version }) } else { Ok(()) }
@@ -19,7 +19,7 @@ pub fn check_version(package: &Package<'_>, min_version: u32, is_signed: bool) -
 
 /// Refuses the model of a package if the engine cannot run it in `scratch`.
 pub fn check_fit(package: &Package<'_>, model: &Model<'_>, scratch: &mut [i32]) -> Result<(), SlotError> {
-    // The checksum makes no difference.
+    // The engine does not use the checksum.
     let loaded = LoadedModel { model: *model, file: package.file, crc32: 0 };
     Engine::new(&loaded, scratch).map(drop).map_err(SlotError::Unfit)
 }

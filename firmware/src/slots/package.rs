@@ -25,10 +25,11 @@ pub type KeepAlive<'a> = &'a mut dyn FnMut() -> bool;
 /// Length of a trailer in bytes.
 pub const TRAILER_BYTES: usize = 96;
 
+/// The first bytes of a trailer.
 const MAGIC: &[u8; 8] = b"TERNSIG1";
 /// Offset in the trailer of the checksum, which covers the device file and all bytes of the trailer before this one.
 const CHECKSUM_AT: usize = 16;
-/// The bytes that are hashed before the watchdog is fed again: some 330,000 instructions.
+/// The bytes that are hashed before the watchdog is fed again: about 330,000 instructions.
 const HASHED_AT_ONCE: usize = 4096;
 /// Length of the part of the public key that a trailer holds.
 const KEY_PREFIX_BYTES: usize = 8;
@@ -43,12 +44,12 @@ pub struct TrustedKey {
 }
 
 impl TrustedKey {
-    /// An Ed25519 key.
+    /// Makes a trusted key from the bytes of an Ed25519 public key.
     pub const fn new(key: [u8; PUBLIC_KEY_LENGTH]) -> Self {
         TrustedKey { key, verify }
     }
 
-    /// Parses 64 hexadecimal digits. Without text there is no key, and firmware without a key accepts unsigned models.
+    /// Parses 64 hexadecimal digits. `None` gives no key, and firmware without a key accepts unsigned models.
     ///
     /// # Panics
     /// If the text is not 64 hexadecimal digits. For a constant, this is a compile error.
@@ -74,11 +75,11 @@ impl TrustedKey {
     }
 }
 
-/// Verifies the signature. The hash of all signed bytes takes nearly all of the time, so `keep_alive` is called after
-/// each piece of them.
+/// Verifies the signature of a trailer. Hashing the signed bytes takes nearly all of the time, so they are hashed in
+/// pieces, and `keep_alive` is called after each.
 fn verify(key: &[u8; PUBLIC_KEY_LENGTH], trailer: &Trailer<'_>, keep_alive: KeepAlive<'_>) -> Result<(), SlotError> {
     let verifier = VerifyingKey::from_bytes(key).map_err(|_| SlotError::BadKey)?;
-    // Some signature of everybody's would be valid for such a key.
+    // With a key of small order, anybody can make a valid signature.
     if verifier.is_weak() {
         return Err(SlotError::BadKey);
     }
@@ -119,8 +120,8 @@ fn take<'p, const N: usize>(bytes: &mut &'p [u8]) -> Result<&'p [u8; N], SlotErr
 }
 
 impl<'p> Package<'p> {
-    /// Splits the bytes of a package into its parts. It is an error if a length or a checksum is wrong, or if the bytes
-    /// after the device file are not a trailer.
+    /// Splits the bytes of a package into its parts. Fails if a length or a checksum is wrong, or if the bytes after
+    /// the device file are not a trailer.
     pub fn parse(bytes: &'p [u8]) -> Result<Self, SlotError> {
         // Fails if `bytes` ends before the device file does.
         let length = file_len(bytes)?;
@@ -165,7 +166,8 @@ impl<'p> Package<'p> {
         Package::parse(slot.get(..if is_signed { length + TRAILER_BYTES } else { length }).unwrap_or(slot))
     }
 
-    /// Verifies the signature, and calls `keep_alive` meanwhile. Without a trusted key every package is accepted.
+    /// Verifies the signature with the trusted key, and calls `keep_alive` meanwhile. Without a trusted key every
+    /// package is accepted.
     pub fn verify(&self, trusted: Option<&TrustedKey>, keep_alive: KeepAlive<'_>) -> Result<(), SlotError> {
         let Some(TrustedKey { key, verify }) = trusted else { return Ok(()) };
         let trailer = self.trailer.ok_or(SlotError::Unsigned)?;
@@ -175,6 +177,7 @@ impl<'p> Package<'p> {
         verify(key, &trailer, keep_alive)
     }
 
+    /// Loads the model from the device file.
     pub fn model(&self) -> Result<Model<'p>, SlotError> {
         Ok(Model::from_bytes(self.file)?)
     }

@@ -12,6 +12,7 @@ use crate::flash::{MAX_WRITE_UNIT, Partition};
 pub struct Receiving {
     /// The announced length of the package.
     bytes: u32,
+    /// The bytes erased so far, from the beginning of the slot.
     erased: u32,
     written: u32,
     /// CRC-32 of the bytes written.
@@ -19,13 +20,13 @@ pub struct Receiving {
 }
 
 impl Receiving {
-    /// The transfer of a package of so many bytes, before its first piece.
+    /// Begins the transfer of a package of `bytes` bytes.
     pub fn new(bytes: u32) -> Self {
         Receiving { bytes, erased: 0, written: 0, crc: 0 }
     }
 
-    /// Writes the next piece. All pieces but the last have a multiple of [`MAX_WRITE_UNIT`] bytes. Bytes beyond the
-    /// announced length are ignored.
+    /// Writes the next piece, after erasing the blocks that it needs. All pieces but the last have a multiple of
+    /// [`MAX_WRITE_UNIT`] bytes. Bytes beyond the announced length are ignored.
     pub fn write<P: Partition>(&mut self, flash: &mut P, piece: &[u8]) -> Result<(), SlotError> {
         let flash_error = |error: P::Error| SlotError::Flash(error.kind());
         let left = (self.bytes - self.written) as usize;
@@ -36,11 +37,11 @@ impl Receiving {
             flash.erase(self.erased, next).map_err(flash_error)?;
             self.erased = next;
         }
-        let (whole_units, rest) = piece.split_at(piece.len() / P::WRITE_SIZE * P::WRITE_SIZE);
+        let (whole_units, partial_unit) = piece.split_at(piece.len() / P::WRITE_SIZE * P::WRITE_SIZE);
         flash.write(self.written, whole_units).map_err(flash_error)?;
-        if !rest.is_empty() {
+        if !partial_unit.is_empty() {
             let mut last_unit = [0xff; MAX_WRITE_UNIT];
-            last_unit[..rest.len()].copy_from_slice(rest);
+            last_unit[..partial_unit.len()].copy_from_slice(partial_unit);
             let offset = self.written + whole_units.len() as u32;
             flash.write(offset, &last_unit[..P::WRITE_SIZE]).map_err(flash_error)?;
         }
@@ -49,7 +50,7 @@ impl Receiving {
         Ok(())
     }
 
-    /// The record of the received package, still without its version. It is an error if bytes are missing.
+    /// Returns the record of the received slot, still without its version. Fails if bytes are missing.
     pub fn finish(self) -> Result<Slot, SlotError> {
         let Receiving { bytes, written, crc, .. } = self;
         if written != bytes {

@@ -8,7 +8,9 @@ use crate::crc32::crc32;
 pub const RECORD_BYTES: usize = 64;
 
 const MAGIC: [u8; 4] = *b"TREC";
+/// The version of the layout.
 const VERSION: u8 = 1;
+/// The byte for [`Record::active`] if no slot is active.
 const NONE: u8 = 0xff;
 
 /// One of the two model slots.
@@ -73,7 +75,7 @@ impl State {
     }
 }
 
-/// The contents of a slot.
+/// The record about one slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
     pub state: State,
@@ -94,8 +96,9 @@ impl Slot {
     /// The contents that a host's flashing tool wrote.
     const FLASHED: Slot = Slot { state: State::Confirmed, proven: true, ..Slot::EMPTY };
 
-    /// Returns true if a host's flashing tool wrote the contents, so that length and checksum are unknown. This holds
-    /// for slot A alone, and until its first transfer: [`Record::decode`] reads no other record without a length.
+    /// Returns true if a host's flashing tool wrote the contents, so that length and checksum are unknown. Only slot A
+    /// can be in this state, until its first transfer: [`Record::decode`] reads any other slot without a length as
+    /// empty.
     pub fn is_flashed(&self) -> bool {
         self.state != State::Empty && self.bytes == 0
     }
@@ -104,9 +107,9 @@ impl Slot {
 /// The record about both slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// A first.
+    /// Slot A, then slot B.
     pub slots: [Slot; 2],
-    /// The slot whose model runs.
+    /// The slot whose confirmed model runs, unless another one is on trial; `None` if there is none.
     pub active: Option<SlotIndex>,
     /// The highest version that was ever confirmed. A newly received model with a lower version is refused.
     pub min_version: u32,
@@ -125,7 +128,7 @@ impl Record {
         &mut self.slots[index as usize]
     }
 
-    /// The bytes of this record. `sequence` is its sequence number: later records have higher ones.
+    /// Returns the bytes of this record. `sequence` is its sequence number, higher than that of every earlier record.
     pub fn encode(&self, sequence: u32) -> [u8; RECORD_BYTES] {
         let mut bytes = [0; RECORD_BYTES];
         bytes[..4].copy_from_slice(&MAGIC);
@@ -147,8 +150,9 @@ impl Record {
 
     /// Parses a record and its sequence number; `None` if the bytes are not a record or its checksum is wrong.
     ///
-    /// A slot without a length holds what a host's flashing tool wrote only if it is A and has run. Earlier firmware
-    /// recorded other slots so after the transfer of an empty file; they are read as empty.
+    /// A slot of length 0 is valid only if it is slot A and marked as proven, as for a model that a host's flashing
+    /// tool wrote. Earlier firmware also recorded a length of 0 after the transfer of an empty file; such slots are
+    /// read as empty.
     pub fn decode(bytes: &[u8; RECORD_BYTES]) -> Option<(u32, Record)> {
         let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
         if bytes[..4] != MAGIC || bytes[4] != VERSION || word(60)? != crc32(&bytes[..60]) {

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::loaded_model::Refusal;
 
-/// Why a model is refused or given up.
+/// The reason why a model is refused or given up, or a command about the slots fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SlotError {
     #[error("the slot is empty; `load` a model first")]
@@ -35,7 +35,7 @@ pub enum SlotError {
     Checksum { found: u32, expected: u32 },
     #[error("the model is not signed, and this firmware has a key; sign it with `tern sign`")]
     Unsigned,
-    /// `found`: the first bytes of the key that the trailer names.
+    /// `found`: the first bytes of the signer's key, from the trailer; `expected`: the firmware's key.
     #[error(
         "the model is signed with the key {}…, this firmware trusts {}; sign it with that one's private key",
         Hex(found),
@@ -74,7 +74,7 @@ pub enum SlotError {
 }
 
 impl SlotError {
-    /// The reason that a console without a model prints.
+    /// The refusal that a console without a model prints because of this error.
     pub fn refusal(&self) -> Refusal {
         match *self {
             SlotError::File(error) => Refusal::File(error),

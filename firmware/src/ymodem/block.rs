@@ -61,10 +61,11 @@ impl Block {
         (is_intact && !self.is_empty()).then_some(number)
     }
 
+    /// The data of the block.
     pub(super) fn data(&self) -> &[u8] {
         self.bytes.get(2..2 + self.length).unwrap_or(&[])
     }
 }
 
-/// Computed without a table, which would cost flash; blocks are small.
+/// The checksum of a block. It is computed without a table, which would take flash; blocks are small.
 pub(super) const CRC16: Crc<u16, NoTable> = Crc::<u16, NoTable>::new(&CRC_16_XMODEM);

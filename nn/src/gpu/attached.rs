@@ -1,8 +1,9 @@
-//! Results with a gradient of our own: an operation computes its result, and candle later asks for the gradient.
+//! Tensors with a custom gradient: the result of an operation that candle does not know, and its backward function.
 
 use candle_core::{CpuStorage, CudaStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Storage, Tensor};
 
-/// Returns a copy of `result` whose gradient with respect to `x` is `backward(gradient of the result)`.
+/// Returns a copy of `result` that candle treats as a function of `x`. `backward`: computes the gradient of `x` from
+/// the gradient of the result.
 pub fn attach1(
     x: &Tensor,
     result: &Tensor,
@@ -11,7 +12,7 @@ pub fn attach1(
     x.apply_op1(Attached { result: result.force_contiguous()?, backward })
 }
 
-/// As [`attach1`], with two inputs.
+/// Does the same as [`attach1`] for a function of two tensors.
 pub fn attach2(
     x: &Tensor,
     y: &Tensor,
@@ -22,7 +23,7 @@ pub fn attach2(
 }
 
 struct Attached<F> {
-    /// Contiguous, with a memory of its own.
+    /// Contiguous; does not share its memory with a larger tensor.
     result: Tensor,
     backward: F,
 }
@@ -31,7 +32,7 @@ impl<F> Attached<F> {
     fn cpu(&self) -> Result<(CpuStorage, Shape)> {
         match &*self.result.storage_and_layout().0 {
             Storage::Cpu(storage) => Ok((storage.clone(), self.result.shape().clone())),
-            _ => candle_core::bail!("tern-attached: expected a tensor on the CPU"),
+            _ => candle_core::bail!("tern-attached: the input is on the CPU, the result is not"),
         }
     }
 
@@ -42,7 +43,7 @@ impl<F> Attached<F> {
                 let copy = candle_core::backend::BackendStorage::try_clone(storage, layout)?;
                 Ok((copy, self.result.shape().clone()))
             }
-            _ => candle_core::bail!("tern-attached: expected a tensor on a CUDA device"),
+            _ => candle_core::bail!("tern-attached: the input is on a CUDA device, the result is not"),
         }
     }
 }

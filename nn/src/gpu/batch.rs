@@ -10,9 +10,9 @@ use std::sync::Arc;
 pub struct DeviceBatch {
     /// The layout.
     pub layout: Arc<PackedLayout>,
-    /// The row of the first layer's input for each token; `None` if each token has a row of its own.
+    /// The row of the first layer's input for each token; `None` if the input has one row for each token.
     pub tokens: Option<Arc<Rows>>,
-    /// First row of each time step, and the number of rows: `[steps + 1]`.
+    /// The first row of each time step, followed by the total number of rows: `[steps + 1]`.
     pub(super) offsets: Tensor,
     /// Lengths of the sequences, longest first: `[sequences]`.
     pub(super) lengths: Tensor,
@@ -20,8 +20,8 @@ pub struct DeviceBatch {
 }
 
 impl DeviceBatch {
-    /// Copies a layout to a device. `tokens`: for each token the row of the first layer's input, and the number of
-    /// these rows.
+    /// Copies a layout to a device. `tokens`: for each token the row of the first layer's input, and the number of rows
+    /// of that input; `None` if the input has one row for each token.
     pub fn new(layout: Arc<PackedLayout>, tokens: Option<(&[u32], usize)>, device: &Device) -> Result<Self> {
         let numbers = |values: &[usize]| values.iter().map(|&value| value as u32).collect::<Vec<_>>();
         Ok(DeviceBatch {
@@ -38,7 +38,8 @@ impl DeviceBatch {
         &self.device
     }
 
-    /// The row of the state before each token, [`NO_ROW`] for a first token: `[rows]`.
+    /// The row of the hidden state before each token, `[rows]`; [`NO_ROW`] for the first token that a layer of this
+    /// direction reads of a sequence.
     pub(super) fn previous_rows(&self, direction: Direction) -> Result<Tensor> {
         let mut previous = vec![NO_ROW; self.layout.rows()];
         for step in self.layout.time_steps(direction) {
@@ -49,7 +50,7 @@ impl DeviceBatch {
         upload(&previous, &self.device)
     }
 
-    /// The sequence of each token: `[rows]`.
+    /// The sequence of each token, in the order of the layout: `[rows]`.
     pub(super) fn sequences(&self) -> Vec<u32> {
         self.layout.batch_sizes().iter().flat_map(|&active| 0..active as u32).collect()
     }

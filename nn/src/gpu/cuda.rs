@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The kernels for all supported GPUs, compiled by the build script.
 static KERNELS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kernels.fatbin"));
 
-/// The loaded kernels of each GPU, by its number.
+/// The loaded kernels of each GPU, by the ordinal of the GPU.
 static MODULES: Mutex<Option<HashMap<usize, Arc<CudaModule>>>> = Mutex::new(None);
 
 /// Opens the GPU with this number, with one stream for all work.
@@ -29,8 +29,8 @@ pub fn open(number: usize) -> Result<Device> {
 
 /// Runs `launches`, which only allocates, launches and frees on the device's stream, as one CUDA graph.
 ///
-/// The graph is recorded anew for each batch, because every batch has other lengths. If it cannot be recorded, nothing has run
-/// yet, and `launches` runs launch by launch.
+/// The graph is recorded anew for each batch, because every batch has other lengths. If it cannot be recorded,
+/// nothing has run yet, and `launches` runs launch by launch.
 pub fn launch_together(device: &CudaDevice, launches: impl Fn() -> Result<()>) -> Result<()> {
     let stream = device.cuda_stream();
     // The modes other than `RELAXED` forbid that a library loads a kernel while a graph is recorded.
@@ -42,7 +42,7 @@ pub fn launch_together(device: &CudaDevice, launches: impl Fn() -> Result<()>) -
     }
 }
 
-/// Number of multiprocessors of a GPU, and the largest shared memory of a block in bytes.
+/// Returns the number of multiprocessors of a GPU and the largest shared memory of a block in bytes.
 pub fn size(device: &CudaDevice) -> Result<(usize, usize)> {
     let stream = device.cuda_stream();
     let attribute = |attribute| Ok::<_, candle_core::Error>(stream.context().attribute(attribute).w()? as usize);
@@ -52,6 +52,7 @@ pub fn size(device: &CudaDevice) -> Result<(usize, usize)> {
     ))
 }
 
+/// Returns the kernels for the GPU of a stream, which are loaded at the first call.
 fn module(stream: &CudaStream) -> Result<Arc<CudaModule>> {
     let context = stream.context();
     let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,6 +69,7 @@ fn module(stream: &CudaStream) -> Result<Arc<CudaModule>> {
 pub fn launch(launch: &Launch<'_>, written: &mut CudaStorage) -> Result<()> {
     let stream = written.device.cuda_stream();
     let function = module(&stream)?.load_function(&launch.kernel).w()?;
+    // CUDA allows more than 48 KiB of dynamic shared memory only if this attribute is set.
     if launch.shared_bytes > 48 << 10 {
         let attribute = CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
         function.set_attribute(attribute, launch.shared_bytes as i32).w()?;
@@ -75,9 +77,9 @@ pub fn launch(launch: &Launch<'_>, written: &mut CudaStorage) -> Result<()> {
     let (written, size) = match &mut written.slice {
         CudaStorageSlice::F32(slice) => (slice.device_ptr_mut(&stream).0, 4),
         CudaStorageSlice::F64(slice) => (slice.device_ptr_mut(&stream).0, 8),
-        _ => candle_core::bail!("a kernel writes F32 or F64"),
+        _ => candle_core::bail!("kernel {}: the written tensor is neither F32 nor F64", launch.kernel),
     };
-    // Each argument's value, at most eight bytes, in the byte order of the host.
+    // The value of each argument in eight bytes, in the byte order of the host.
     let mut values = Vec::with_capacity(launch.arguments.len());
     for argument in &launch.arguments {
         values.push(match *argument {
@@ -85,10 +87,10 @@ pub fn launch(launch: &Launch<'_>, written: &mut CudaStorage) -> Result<()> {
                 let (storage, layout) = tensor.storage_and_layout();
                 let Storage::Cuda(storage) = &*storage else { candle_core::bail!("a tensor is not on the GPU") };
                 let (pointer, size) = match &storage.slice {
-                    CudaStorageSlice::F32(slice) => (pointer(slice, &stream), 4),
-                    CudaStorageSlice::F64(slice) => (pointer(slice, &stream), 8),
-                    CudaStorageSlice::U32(slice) => (pointer(slice, &stream), 4),
-                    _ => candle_core::bail!("a kernel takes F32, F64 and U32"),
+                    CudaStorageSlice::F32(slice) => (device_address(slice, &stream), 4),
+                    CudaStorageSlice::F64(slice) => (device_address(slice, &stream), 8),
+                    CudaStorageSlice::U32(slice) => (device_address(slice, &stream), 4),
+                    _ => candle_core::bail!("kernel {}: an argument is not F32, F64 or U32", launch.kernel),
                 };
                 (pointer + ((start(layout)? + element) * size) as u64).to_ne_bytes()
             }
@@ -101,7 +103,7 @@ pub fn launch(launch: &Launch<'_>, written: &mut CudaStorage) -> Result<()> {
     let mut pointers: Vec<*mut c_void> = values.iter_mut().map(|value| value.as_mut_ptr().cast()).collect();
     let (blocks, threads) = (launch.blocks as u32, launch.threads as u32);
     stream.context().bind_to_thread().w()?;
-    // SAFETY: the kernels keep to the memory of their arguments, which `nn/tests/kernels` checks with an address
+    // SAFETY: the kernels access only the memory of their arguments, which `nn/tests/kernels` checks with an address
     // sanitizer for the same calls. The tensors outlive the launch: their memory is freed in the order of the stream.
     unsafe {
         result::launch_kernel(
@@ -116,11 +118,11 @@ pub fn launch(launch: &Launch<'_>, written: &mut CudaStorage) -> Result<()> {
     .w()
 }
 
-fn pointer<T>(slice: &CudaSlice<T>, stream: &CudaStream) -> u64 {
+fn device_address<T>(slice: &CudaSlice<T>, stream: &CudaStream) -> u64 {
     slice.device_ptr(stream).0
 }
 
-/// Pads a value of four bytes. The kernel reads as many bytes as its parameter has.
+/// Pads a value of four bytes with zeros. The kernel reads only the size of its parameter.
 fn four_bytes([a, b, c, d]: [u8; 4]) -> [u8; 8] {
     [a, b, c, d, 0, 0, 0, 0]
 }

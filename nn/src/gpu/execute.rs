@@ -1,4 +1,4 @@
-//! The execution of a launch: on a CUDA device, or for tensors on the CPU in an emulator of the tests.
+//! The execution of a launch as an in-place operation of candle: on a CUDA device, or in an emulator that tests set.
 
 #[cfg(feature = "cuda")]
 use super::cuda;
@@ -15,7 +15,7 @@ impl InplaceOp1 for Launch<'_> {
         let Some(emulator) = EMULATOR.get() else {
             candle_core::bail!("kernel {}: found tensors on the CPU, expected a CUDA device", self.kernel);
         };
-        let size = bytes(written, 0)?.len() / written_len(written);
+        let value_size = bytes(written, 0)?.len() / written_len(written);
         let arguments = self.arguments.iter().map(|argument| {
             Ok(match *argument {
                 Argument::Read(tensor, element) => {
@@ -24,17 +24,17 @@ impl InplaceOp1 for Launch<'_> {
                     Emulated::Bytes(bytes(storage, start(layout)? + element)?)
                 }
                 Argument::Null => Emulated::Null,
-                Argument::Write(element) => Emulated::Offset((element * size) as u32),
+                Argument::Write(element) => Emulated::Offset((element * value_size) as u32),
                 Argument::Int(value) => Emulated::Int(value),
                 Argument::Float(value) => Emulated::Float(value),
             })
         });
         let arguments = arguments.collect::<Result<Vec<_>>>()?;
-        let found = emulator(self, &arguments, bytes(written, 0)?).map_err(candle_core::Error::msg)?;
+        let result = emulator(self, &arguments, bytes(written, 0)?).map_err(candle_core::Error::msg)?;
         match written {
-            CpuStorage::F32(values) => read_values(&found, values, f32::from_le_bytes),
-            CpuStorage::F64(values) => read_values(&found, values, f64::from_le_bytes),
-            other => candle_core::bail!("a kernel writes F32 or F64, not {:?}", dtype(other)),
+            CpuStorage::F32(values) => read_values(&result, values, f32::from_le_bytes),
+            CpuStorage::F64(values) => read_values(&result, values, f64::from_le_bytes),
+            other => candle_core::bail!("a kernel writes a tensor of {:?}, expected F32 or F64", dtype(other)),
         }
         Ok(())
     }
@@ -64,11 +64,11 @@ pub(super) fn launch_together(device: &Device, launches: impl Fn() -> Result<()>
 /// An argument for an emulator.
 #[derive(Clone, Debug)]
 pub enum Emulated {
-    /// A pointer to these bytes, which the kernel reads.
+    /// A pointer to a copy of the memory that the kernel reads.
     Bytes(Vec<u8>),
     /// A null pointer.
     Null,
-    /// A pointer to the byte at this offset of the written memory.
+    /// A pointer into the written tensor, as an offset in bytes.
     Offset(u32),
     /// An integer.
     Int(u32),
@@ -76,24 +76,25 @@ pub enum Emulated {
     Float(f32),
 }
 
-/// Runs a launch on the host. Takes the bytes of the written memory before the launch and returns those after it.
+/// Runs a launch on the host: takes the launch, its arguments and the bytes of the written tensor, and returns the
+/// bytes of that tensor after the launch.
 pub type Emulator = dyn Fn(&Launch<'_>, &[Emulated], Vec<u8>) -> std::result::Result<Vec<u8>, String> + Send + Sync;
 
 static EMULATOR: OnceLock<Box<Emulator>> = OnceLock::new();
 
-/// Sets the emulator that runs kernels for tensors on the CPU; it serves tests. The first call counts.
+/// Sets the emulator that runs the kernels for tensors on the CPU, for tests. Only the first call has an effect.
 pub fn emulate_with(emulator: Box<Emulator>) {
     // A second emulator is dropped.
     let _ = EMULATOR.set(emulator);
 }
 
-/// The bytes of all elements from `start` on.
+/// Returns the little-endian bytes of all elements from index `start` on.
 fn bytes(storage: &CpuStorage, start: usize) -> Result<Vec<u8>> {
     Ok(match storage {
         CpuStorage::F32(values) => values[start..].iter().flat_map(|value| value.to_le_bytes()).collect(),
         CpuStorage::F64(values) => values[start..].iter().flat_map(|value| value.to_le_bytes()).collect(),
         CpuStorage::U32(values) => values[start..].iter().flat_map(|value| value.to_le_bytes()).collect(),
-        other => candle_core::bail!("a kernel takes F32, F64 and U32, not {:?}", dtype(other)),
+        other => candle_core::bail!("a tensor of a kernel is {:?}, expected F32, F64 or U32", dtype(other)),
     })
 }
 
@@ -101,6 +102,7 @@ fn dtype(storage: &CpuStorage) -> candle_core::DType {
     candle_core::backend::BackendStorage::dtype(storage)
 }
 
+/// Returns the number of elements; 1 for an empty or unsupported tensor, so that a division by it is defined.
 fn written_len(storage: &CpuStorage) -> usize {
     match storage {
         CpuStorage::F32(values) => values.len(),

@@ -1,16 +1,16 @@
-//! The launch of a kernel on tensors.
+//! A kernel launch: the kernel, its arguments and its grid.
 
 use candle_core::{Device, Layout, Result, Shape, Tensor};
 
 /// One argument of a kernel.
 #[derive(Clone, Copy, Debug)]
 pub enum Argument<'a> {
-    /// A pointer to this element of a contiguous tensor, which the kernel reads. It must not share its memory with the
-    /// written tensor.
+    /// A pointer to the element with this index of a contiguous tensor, which the kernel reads. The tensor must not
+    /// share its memory with the written tensor.
     Read(&'a Tensor, usize),
     /// A null pointer.
     Null,
-    /// A pointer to this element of the tensor that the kernel writes.
+    /// A pointer to the element with this index of the tensor that the kernel writes.
     Write(usize),
     /// An integer.
     Int(u32),
@@ -19,14 +19,14 @@ pub enum Argument<'a> {
 }
 
 impl<'a> Argument<'a> {
-    /// A pointer to the first element of a tensor, or a null pointer.
+    /// A pointer to the first element of a tensor, or a null pointer for `None`.
     pub fn read_or_null(tensor: Option<&'a Tensor>) -> Self {
         tensor.map_or(Argument::Null, |tensor| Argument::Read(tensor, 0))
     }
 
-    /// An integer.
+    /// An integer. Panics if `value` does not fit 32 bits.
     pub fn int(value: usize) -> Self {
-        Argument::Int(u32::try_from(value).expect("a batch has fewer than 2^32 values"))
+        Argument::Int(u32::try_from(value).expect("the sizes of a batch are below 2^32"))
     }
 }
 
@@ -39,17 +39,17 @@ pub struct Launch<'a> {
     pub blocks: usize,
     /// Threads of a block.
     pub threads: usize,
-    /// Dynamic shared memory of a block.
+    /// Dynamic shared memory of a block, in bytes.
     pub shared_bytes: usize,
-    /// The arguments in the order of the kernel.
+    /// The arguments, in the order of the kernel's parameters.
     pub arguments: Vec<Argument<'a>>,
 }
 
-/// Threads of a block of a kernel that computes one value in each thread.
+/// Threads of a block for the launches below; a power of 2, which `combine_block` in `training.cuh` requires.
 const THREADS: usize = 256;
 
 impl<'a> Launch<'a> {
-    /// A launch with at least `values` threads.
+    /// A launch of a kernel that computes one value in each thread: at least `values` threads in whole blocks.
     pub fn one_thread_each(kernel: &str, values: usize, arguments: Vec<Argument<'a>>) -> Self {
         Launch {
             kernel: kernel.to_owned(),
@@ -60,12 +60,13 @@ impl<'a> Launch<'a> {
         }
     }
 
-    /// A launch with blocks that combine one value of eight bytes of each of their threads.
+    /// A launch of a kernel that reduces the values of a block's threads, such as a sum. The shared memory has eight
+    /// bytes for each thread.
     pub fn combining(kernel: &str, blocks: usize, arguments: Vec<Argument<'a>>) -> Self {
         Launch { kernel: kernel.to_owned(), blocks, threads: THREADS, shared_bytes: 8 * THREADS, arguments }
     }
 
-    /// Runs the kernel, which writes to `tensor`, a contiguous tensor with a memory of its own.
+    /// Runs the kernel, which writes to `tensor`. The tensor must be contiguous and be the only user of its memory.
     pub fn write(&self, tensor: &Tensor) -> Result<()> {
         if self.blocks == 0 {
             return Ok(());
@@ -73,7 +74,7 @@ impl<'a> Launch<'a> {
         tensor.inplace_op1(self)
     }
 
-    /// Runs the kernel, which writes to a new tensor of zeros.
+    /// Runs the kernel, which writes to a new F32 tensor of zeros, and returns that tensor.
     pub fn write_new(&self, shape: impl Into<Shape>, device: &Device) -> Result<Tensor> {
         let tensor = Tensor::zeros(shape, candle_core::DType::F32, device)?;
         self.write(&tensor)?;
@@ -81,7 +82,7 @@ impl<'a> Launch<'a> {
     }
 }
 
-/// The first element of a contiguous tensor in its memory.
+/// Returns the index of the first element of a contiguous tensor in the tensor's storage.
 pub(super) fn start(layout: &Layout) -> Result<usize> {
     let (start, _) = layout.contiguous_offsets().ok_or(candle_core::Error::RequiresContiguous { op: "tern-kernel" })?;
     Ok(start)

@@ -1,8 +1,9 @@
 //! A recurrent layer on a device, forward and backward.
 //!
-//! The input projection is one matrix product before, and the gradients of the weights are a few products after the
-//! time steps. Between them a layer of up to 128 units is one launch that walks through all time steps (`walk.cuh`). A
-//! larger one takes a matrix product and a launch for each step (`step.cuh`), recorded in a CUDA graph.
+//! The input projection is one matrix product before the time steps; the gradients of the weights are a few products
+//! after them. All time steps of a layer of up to 128 units are one launch (`walk.cuh`), if a block has enough shared
+//! memory. Other layers take a matrix product and a launch for each time step (`step.cuh`), which
+//! are recorded in one CUDA graph.
 
 use super::attached::attach2;
 use super::batch::DeviceBatch;
@@ -17,9 +18,11 @@ use crate::recurrent::{LayerOutput, LayerShape};
 use candle_core::{DType, Result, Tensor};
 use std::sync::Arc;
 
-/// Runs a recurrent layer, as [`ops::recurrent`](crate::ops::recurrent) does on the CPU.
+/// Runs a recurrent layer and returns its [`LayerOutput`], as [`ops::recurrent`](crate::ops::recurrent) does on the
+/// CPU.
 ///
-/// `x`: `[rows, input_size]`; `tokens`: true if x has the rows that [`DeviceBatch::tokens`] selects.
+/// `x`: `[rows, input_size]`, or one row for each distinct token if `tokens` is true; [`DeviceBatch::tokens`] then has
+/// the row of each token. `parameters`: W_ih, W_hh and [`Biases`](crate::recurrent::Biases), concatenated.
 pub fn recurrent(
     x: &Tensor,
     parameters: &Tensor,
@@ -50,6 +53,7 @@ pub fn recurrent(
     }
 }
 
+/// A layer and the batch that it reads.
 struct Run {
     shape: LayerShape,
     tokens: bool,
@@ -63,11 +67,12 @@ struct Parts {
     w_ih: Tensor,
     w_hh: Tensor,
     bias: Tensor,
-    /// Empty unless the cell is a GRU.
+    /// `None` unless the cell is a GRU.
     b_hn: Option<Tensor>,
 }
 
 impl Run {
+    /// Splits the parameters.
     fn parts(&self, x: &Tensor, parameters: &Tensor) -> Result<Parts> {
         let LayerShape { input_size, hidden_size: n, .. } = self.shape;
         let width = self.shape.width();
@@ -98,8 +103,8 @@ impl Run {
         }
     }
 
-    /// Pointers into a tensor that has these parts one after the other. An empty part, whose pointer no kernel uses,
-    /// points to the first.
+    /// Returns a pointer to each part of a tensor that consists of parts with these `sizes`. An empty part has the
+    /// pointer of the first part: a kernel ignores it, or writes the values of both parts to the first one.
     fn pointers<const N: usize>(
         sizes: [usize; N],
         pointer: impl Fn(usize) -> Argument<'static>,
@@ -111,7 +116,8 @@ impl Run {
         })
     }
 
-    /// Computes the hidden states and what the backward pass needs: the buffers `hidden`, `gates` and `kept`.
+    /// Computes the hidden states and the values that the backward pass needs. Returns the buffers `hidden`, `gates`
+    /// and `kept` of `cells.cuh` in one tensor.
     fn forward(&self, parts: &Parts) -> Result<Tensor> {
         let table = parts.x.matmul(&parts.w_ih.t()?)?.broadcast_add(&parts.bias)?;
         let activations = Tensor::zeros(self.sizes().iter().sum::<usize>(), DType::F32, table.device())?;
@@ -150,20 +156,20 @@ impl Run {
         Ok(activations)
     }
 
-    /// Returns the gradients of the input and of the parameters.
+    /// Returns the gradients of the input and of the parameters, each with the shape of its tensor.
     fn backward(&self, parts: &Parts, activations: &Tensor, d_hidden: &Tensor) -> Result<(Tensor, Tensor)> {
         let LayerShape { cell, hidden_size: n, direction, .. } = self.shape;
         let (rows, width, device) = (self.rows(), self.shape.width(), d_hidden.device());
         let saved = Self::activation_pointers(self.sizes(), activations);
-        // The gradients of the input projection, of the recurrent sums if they differ, and the gradients that a step
-        // passes on by itself.
-        let own_sums = if cell == Cell::Gru { rows * width } else { 0 };
+        // Three parts: the gradients of the input projection; those of the recurrent sums, which differ for a GRU only;
+        // and, without a walk, the gradients that a step passes to the previous step without W_hh.
+        let separate_sums = if cell == Cell::Gru { rows * width } else { 0 };
         let carried = if self.walk().is_some() { 0 } else { self.batch.layout.lengths().len() * n };
-        let sizes = [rows * width, own_sums, carried];
+        let sizes = [rows * width, separate_sums, carried];
         let gradients = Tensor::zeros(sizes.iter().sum::<usize>(), DType::F32, device)?;
         let [d_gates, d_sums, carried] = Self::pointers(sizes, Argument::Write);
         let part = |start: usize| gradients.narrow(0, start, rows * width)?.reshape((rows, width));
-        let sums_start = if own_sums > 0 { rows * width } else { 0 };
+        let sums_start = if separate_sums > 0 { rows * width } else { 0 };
         match self.walk() {
             Some(walk) => {
                 let [hidden, gates, kept] = saved;
@@ -171,6 +177,7 @@ impl Run {
                 walk.launch("backward", self.shape, &self.batch, &inputs, &[d_gates, d_sums]).write(&gradients)?;
             }
             None => launch_together(device, || {
+                // The gradient that the step above passes to the hidden states of this step through W_hh.
                 let mut through: Option<Tensor> = None;
                 for step in self.batch.layout.time_steps(direction).rev() {
                     let [hidden, gates, kept] = saved;
@@ -212,15 +219,18 @@ impl Run {
         Ok((d_table.matmul(&parts.w_ih)?, Tensor::cat(&d_parameters, 0)?))
     }
 
+    /// The kernel that runs all time steps in one launch; `None` if the layer is too large for it.
     fn walk(&self) -> Option<Walk> {
         walk::choose(self.shape, self.batch.layout.lengths().len(), self.machine)
     }
 
+    /// The row of the input for each token; `None` if the input has one row for each token.
     fn token_rows(&self) -> Option<&Tensor> {
         self.batch.tokens.as_ref().filter(|_| self.tokens).map(|rows| rows.index())
     }
 
-    /// Launches one time step of `rows` rows.
+    /// Launches one time step of `rows` rows. `pass`: `forward` or `backward`; `arguments`: those before the sizes;
+    /// `written`: pointers into `to`.
     fn step<'a>(
         &self,
         pass: &str,
@@ -236,7 +246,7 @@ impl Run {
         Launch::one_thread_each(&kernel, rows * n, arguments).write(to)
     }
 
-    /// Pointers for reading the parts of the activations.
+    /// Returns pointers for reading the parts of the activations, whose sizes are `sizes`.
     fn activation_pointers(sizes: [usize; 3], activations: &Tensor) -> [Argument<'_>; 3] {
         let starts = Self::pointers(sizes, Argument::Write);
         starts.map(|start| match start {
@@ -245,7 +255,7 @@ impl Run {
         })
     }
 
-    /// The hidden states: `[rows, hidden_size]`.
+    /// Returns the hidden states, a part of the activations: `[rows, hidden_size]`.
     fn hidden(&self, activations: &Tensor) -> Result<Tensor> {
         let n = self.shape.hidden_size;
         activations.narrow(0, 0, self.rows() * n)?.reshape((self.rows(), n))

@@ -1,4 +1,4 @@
-//! Losses on a device, with their gradients: see [`Objective`].
+//! The losses of [`Objective`] and their gradients on a device.
 
 use super::launch::{Argument, Launch};
 use super::rows::upload;
@@ -10,7 +10,7 @@ use candle_core::{DType, Device, Result, Tensor};
 pub enum DeviceTargets {
     /// Labels or tokens.
     Classes {
-        /// One label or token for each row of the outputs.
+        /// The index of a label or token for each row of the outputs, in u32; `u32::MAX` for a row without a target.
         labels: Tensor,
         /// The probabilities that teachers predict, `[rows, labels]`; `None` without teachers.
         teacher: Option<Tensor>,
@@ -24,7 +24,7 @@ impl DeviceTargets {
     pub fn new(targets: &Targets, device: &Device) -> Result<Self> {
         Ok(match targets {
             Targets::Classes { labels, teacher } => DeviceTargets::Classes {
-                // A row without a target keeps its mark, `u32::MAX`.
+                // The mark of a row without a target is `u32::MAX` in both types.
                 labels: upload(&labels.iter().map(|&label| label as u32).collect::<Vec<_>>(), device)?,
                 teacher: match teacher.as_slice() {
                     [] => None,
@@ -41,7 +41,7 @@ impl DeviceTargets {
 pub struct DeviceObjective {
     smoothing: f32,
     teacher_weight: f32,
-    /// The class weights, `[labels]`; `None` if every weight is 1.
+    /// The class weights, `[labels]`; `None` for an objective without class weights.
     weights: Option<Tensor>,
 }
 
@@ -49,7 +49,7 @@ pub struct DeviceObjective {
 #[derive(Clone, Debug)]
 pub struct DeviceLoss {
     /// Three arrays in one buffer: the gradient with respect to the outputs, `[rows, outputs]`; the loss of each row,
-    /// `[rows]`; and 1 for each correctly predicted row, 0 for the others, `[rows]`.
+    /// `[rows]`; and, for each row, 1 if the prediction is correct, otherwise 0, `[rows]`.
     buffer: Tensor,
     rows: usize,
 }
@@ -117,7 +117,7 @@ impl DeviceLoss {
         (outputs * gradient)?.sum_all()
     }
 
-    /// The figures of a step, without the gradients: see [`Figures`].
+    /// Computes the figures of a step. The norm of the gradients starts at 0: see [`Figures::add_gradient`].
     pub fn figures(&self) -> Result<Figures> {
         let start = self.buffer.elem_count() - 2 * self.rows;
         let arguments = vec![
@@ -138,13 +138,13 @@ impl DeviceLoss {
 pub struct Figures(Tensor);
 
 impl Figures {
-    /// Adds the squared norm of a gradient.
+    /// Adds the squared norm of the gradient of one parameter.
     pub fn add_gradient(&self, gradient: &Tensor) -> Result<()> {
         let arguments = vec![Argument::Read(gradient, 0), Argument::int(gradient.elem_count()), Argument::Write(0)];
         Launch::combining("add_square_norm", 1, arguments).write(&self.0)
     }
 
-    /// The figures on the device, for a kernel.
+    /// The figures on the device, as the argument of a kernel.
     pub(super) fn tensor(&self) -> &Tensor {
         &self.0
     }

@@ -1,4 +1,5 @@
-//! A CUDA device: opening it, and its size.
+//! A CUDA device: opening it, and the number of multiprocessors and the shared memory, which determine the choice of
+//! kernels.
 
 #[cfg(feature = "cuda")]
 use super::cuda;
@@ -12,7 +13,7 @@ pub fn open_cuda(number: usize) -> Result<Device> {
     Device::new_cuda(number)
 }
 
-/// The size of a device.
+/// The size of a device, for the choice of kernels.
 #[derive(Clone, Copy, Debug)]
 pub struct Machine {
     /// Number of multiprocessors.
@@ -22,10 +23,10 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// The emulated device.
+    /// The device that the emulator of the tests stands for: two multiprocessors with the shared memory of Hopper.
     const EMULATED: Machine = Machine { multiprocessors: 2, shared_bytes: 227 << 10 };
 
-    /// The size of a device.
+    /// Reads the size of a CUDA device. For other devices, returns the size of the emulated device.
     pub fn of(device: &Device) -> Result<Self> {
         match device {
             #[cfg(feature = "cuda")]

@@ -1,35 +1,36 @@
-//! A parameter on a device, with its running average and the state of its optimizer.
+//! A parameter on a device, with its running average and its optimizer state.
 
 use super::launch::{Argument, Launch};
 use super::losses::Figures;
 use candle_core::{Device, Result, Tensor, Var};
 
-/// A parameter with its running average and the states of its optimizer, `[2 + states, count]`.
+/// A parameter with its running average and its optimizer state.
 #[derive(Debug)]
 pub struct DeviceParameter {
     shape: Vec<usize>,
+    /// The weights, their average and the optimizer states: `[(2 + states) * count]`.
     values: Tensor,
 }
 
 /// The gradient of a parameter.
 #[derive(Clone, Copy, Debug)]
 pub struct Gradient<'a> {
-    /// `[rows, width]`, or all values of the parameter.
+    /// The gradient of some rows, `[rows, width]`, or of the whole parameter.
     pub values: &'a Tensor,
-    /// The rows of the parameter that `values` holds, and their width; `None` if it holds all.
+    /// The indices of the rows whose gradient `values` is, and the width of a row; `None` for the whole parameter.
     pub rows: Option<(&'a Tensor, usize)>,
 }
 
 /// The rule of the optimizer for one parameter and step.
 #[derive(Clone, Copy, Debug)]
 pub enum Rule {
-    /// AdamW: the corrected learning rate, the correction of the root mean square, and the factor of the weights.
+    /// AdamW.
     AdamW {
         /// The learning rate divided by the bias correction of the mean.
         rate: f32,
-        /// The bias correction of the root mean square.
+        /// The factor that corrects the bias of the root mean square.
         scale: f32,
-        /// Factor of the weights, from weight decay.
+        /// Factor of the weights: 1 − learning rate · weight decay.
         shrink: f32,
     },
     /// Stochastic gradient descent.
@@ -38,7 +39,7 @@ pub enum Rule {
         rate: f32,
         /// Weight decay.
         decay: f32,
-        /// Momentum; 0 for none.
+        /// Momentum; 0 disables it.
         momentum: f32,
         /// True for Nesterov momentum.
         nesterov: bool,
@@ -48,16 +49,17 @@ pub enum Rule {
 /// The settings that all parameters share in a step.
 #[derive(Clone, Copy, Debug)]
 pub struct StepSettings<'a> {
-    /// The figures of the step. If its loss or norm is not finite, nothing changes.
+    /// The figures of the step. If the loss or the norm of the gradients is not finite, the step changes nothing.
     pub figures: &'a Figures,
-    /// Clip the norm of all gradients to this value; 0 for no clipping.
+    /// The value to which the norm of all gradients together is clipped; 0 disables clipping.
     pub clip_norm: f64,
-    /// Decay of the running average.
+    /// Decay of the running average in this step.
     pub kept: f32,
 }
 
 impl DeviceParameter {
-    /// Copies a parameter to a device. `arrays`: the weights, the average, and the states of the optimizer.
+    /// Copies a parameter to a device. `arrays`: the weights, the average and the optimizer states, each with as many
+    /// values as `shape` has.
     pub fn new<'a>(shape: &[usize], arrays: impl Iterator<Item = &'a [f32]>, device: &Device) -> Result<Self> {
         let values: Vec<f32> = arrays.flatten().copied().collect();
         Ok(DeviceParameter { shape: shape.to_vec(), values: Tensor::new(values.as_slice(), device)? })
@@ -67,22 +69,23 @@ impl DeviceParameter {
         self.shape.iter().product()
     }
 
-    /// A copy of the weights as a variable, whose gradient candle computes.
+    /// Returns the weights as a variable, whose gradient candle computes.
     pub fn variable(&self) -> Result<Var> {
         Var::from_tensor(&self.weights()?)
     }
 
-    /// The weights, which share the memory of the parameter.
+    /// Returns the weights as a view of the parameter's memory.
     pub fn weights(&self) -> Result<Tensor> {
         self.values.narrow(0, 0, self.count())?.reshape(self.shape.as_slice())
     }
 
-    /// Copies the weights, the average and the states of the optimizer to the host.
+    /// Copies the weights, the average and the optimizer states to the host, in this order.
     pub fn read(&self) -> Result<Vec<Vec<f32>>> {
         Ok(self.values.to_vec1::<f32>()?.chunks_exact(self.count()).map(<[f32]>::to_vec).collect())
     }
 
-    /// Changes the parameter by one step. `lag_factor`: that of the average of an n-gram table, otherwise 0.
+    /// Launches one step of the optimizer for this parameter. `lag_factor`: that of the n-gram table, see
+    /// [`Optimizer::lag_factor`](crate::optimizer::Optimizer::lag_factor); 0 for other parameters.
     pub fn step(&self, gradient: Gradient<'_>, rule: Rule, settings: StepSettings<'_>, lag_factor: f32) -> Result<()> {
         let StepSettings { figures, clip_norm, kept } = settings;
         let (index, width) = gradient.rows.unzip();
@@ -112,7 +115,7 @@ impl DeviceParameter {
         Launch::one_thread_each(kernel, gradient.values.elem_count(), arguments).write(&self.values)
     }
 
-    /// Multiplies the average by a factor.
+    /// Multiplies the running average by a factor.
     pub fn scale_average(&self, factor: f32) -> Result<()> {
         let count = self.count();
         let arguments = vec![Argument::Float(factor), Argument::int(count), Argument::Write(count)];

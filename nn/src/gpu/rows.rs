@@ -1,6 +1,6 @@
-//! Selecting and adding rows on a device: embeddings, n-grams, pooling, and their gradients.
+//! Selection and addition of rows on a device, for embeddings, n-grams, pooling and their gradients.
 //!
-//! Every sum has an order that depends on the indices alone, so a result is the same on every run.
+//! The order of each sum depends only on the indices, so the results are the same in every run.
 
 use super::attached::attach1;
 use super::launch::{Argument, Launch};
@@ -8,35 +8,38 @@ use crate::ngrams::Grid;
 use candle_core::{Device, Result, Tensor};
 use std::sync::Arc;
 
-/// A row of zeros in the index of [`gather`].
+/// The index that selects a row of zeros in [`gather`] and [`select`].
 pub const NO_ROW: u32 = u32::MAX;
 
-/// Largest number of rows that one thread adds up. Longer sums are made of sums of this many.
+/// The largest number of rows that one thread adds up. A longer sum is computed in two passes: sums of this many rows,
+/// then the sum of these sums.
 const PIECE: usize = 128;
 
-/// Copies an index to a device. An empty one has an entry that is never read, since no device allocates nothing.
+/// Copies an index to a device. For an empty index, the tensor has one entry that is never read, because a device
+/// cannot allocate an empty tensor.
 pub fn upload(index: &[u32], device: &Device) -> Result<Tensor> {
     if index.is_empty() { Tensor::new(&[0u32], device) } else { Tensor::new(index, device) }
 }
 
-/// Sums of rows: for each of them, the rows that it adds up.
+/// A list of sums, each with the rows that it adds up.
 #[derive(Clone, Debug)]
 pub struct Sums {
-    /// The row of each summand; `None` if they are all rows in order. The sums are added in a second pass if some are
-    /// longer than [`PIECE`].
-    index: Option<Tensor>,
+    /// The row of each summand of the first pass. A second pass adds the results of the first one in order.
+    index: Tensor,
+    /// One pass, or two if a sum has more than [`PIECE`] summands.
     passes: Vec<Pass>,
 }
 
+/// One launch that computes `sums` sums of successive summands.
 #[derive(Clone, Debug)]
 struct Pass {
-    /// The first summand of each sum, and the number of summands at the end.
+    /// The first summand of each sum, followed by the total number of summands.
     starts: Tensor,
     sums: usize,
 }
 
 impl Sums {
-    /// Sum i adds up the rows `index[starts[i]] .. index[starts[i + 1]]`.
+    /// Copies sums to a device: sum i adds up the rows `index[starts[i]..starts[i + 1]]`, in this order.
     pub fn new(index: &[u32], starts: &[u32], device: &Device) -> Result<Self> {
         let lengths = starts.windows(2).map(|pair| (pair[1] - pair[0]) as usize);
         let mut passes = Vec::new();
@@ -53,10 +56,11 @@ impl Sums {
         } else {
             passes.push(Pass { starts: upload(starts, device)?, sums: starts.len() - 1 });
         }
-        Ok(Sums { index: Some(upload(index, device)?), passes })
+        Ok(Sums { index: upload(index, device)?, passes })
     }
 
-    /// The sums of the gradient of [`gather`]: sum i adds up the positions of i in `index`, in order.
+    /// Copies the sums of the gradient of [`gather`] to a device: sum i adds up the rows whose number is a position of
+    /// i in `index`, in order. `rows`: number of sums.
     pub fn of_positions(index: &[u32], rows: usize, device: &Device) -> Result<Self> {
         let mut starts = vec![0u32; rows + 1];
         for &row in index.iter().filter(|row| **row != NO_ROW) {
@@ -74,11 +78,12 @@ impl Sums {
         Sums::new(&positions, &starts, device)
     }
 
-    /// Adds up the rows of `source`, `[rows, width]`, rounded to a grid if there is one: `[sums, width]`.
+    /// Computes the sums of rows of `source`, `[rows, width]`. Returns `[sums, width]`. With a grid, the values of
+    /// `source` are rounded to it first.
     pub fn add(&self, source: &Tensor, grid: Option<Grid>) -> Result<Tensor> {
         let (width, device) = (source.dim(1)?, source.device());
         let mut source = source.contiguous()?;
-        let (mut index, mut grid) = (self.index.as_ref(), grid);
+        let (mut index, mut grid) = (Some(&self.index), grid);
         for Pass { starts, sums } in &self.passes {
             let Grid { step, largest } = grid.take().unwrap_or(Grid { step: 0.0, largest: 0.0 });
             let arguments = vec![
@@ -98,7 +103,7 @@ impl Sums {
     }
 }
 
-/// An index of rows on a device.
+/// An index of rows on a device, for [`gather`] and its gradient.
 #[derive(Clone, Debug)]
 pub struct Rows {
     index: Tensor,
@@ -107,7 +112,7 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// Copies an index to a device. `rows`: number of rows that it selects from.
+    /// Copies an index to a device. `rows`: number of rows that the index selects from.
     pub fn new(index: &[u32], rows: usize, device: &Device) -> Result<Self> {
         let positions = Sums::of_positions(index, rows, device)?;
         Ok(Rows { index: upload(index, device)?, count: index.len(), positions })
@@ -118,13 +123,14 @@ impl Rows {
         &self.index
     }
 
-    /// Adds up the gradients of all selections of each row: `[count, width]` → `[rows, width]`.
+    /// Adds up the gradients of the selected rows for each row of the source: `[count, width]` → `[rows, width]`.
     pub fn add_gradients(&self, gradient: &Tensor) -> Result<Tensor> {
         self.positions.add(gradient, None)
     }
 }
 
-/// Selects `count` rows of `source`, `[rows, width]`; [`NO_ROW`] selects zeros. Without a gradient.
+/// Selects `count` rows of `source`: `[rows, width]` → `[count, width]`; [`NO_ROW`] selects zeros. The result has no
+/// gradient.
 pub fn select(source: &Tensor, index: &Tensor, count: usize) -> Result<Tensor> {
     let (width, source) = (source.dim(1)?, source.contiguous()?);
     let arguments = vec![
@@ -137,15 +143,15 @@ pub fn select(source: &Tensor, index: &Tensor, count: usize) -> Result<Tensor> {
     Launch::one_thread_each("gather_rows", count * width, arguments).write_new((count, width), source.device())
 }
 
-/// Selects rows of `source`: `[rows, width]` → `[count, width]`.
+/// Selects rows of `source`, with a gradient: `[rows, width]` → `[count, width]`.
 pub fn gather(source: &Tensor, rows: &Arc<Rows>) -> Result<Tensor> {
     let selected = select(&source.detach(), rows.index(), rows.count)?;
     let rows = rows.clone();
     attach1(source, &selected, move |gradient| rows.add_gradients(gradient))
 }
 
-/// Zeroes values with the given probability and scales the others by 1 / (1 - probability). `seed`, `stream`: they
-/// select the values.
+/// Zeroes values with the given probability and scales the others by 1 / (1 − probability). The same `seed` and
+/// `stream` zero the same values.
 pub fn drop_values(x: &Tensor, probability: f64, seed: u64, stream: u64) -> Result<Tensor> {
     if probability == 0.0 {
         return Ok(x.clone());

@@ -1,4 +1,4 @@
-//! The instances of the kernels that walk through all time steps of a layer in one launch.
+//! The choice and the launch of the kernels that compute all time steps of a layer in one launch.
 
 use super::batch::DeviceBatch;
 use super::launch::{Argument, Launch};
@@ -7,16 +7,16 @@ use crate::architecture::Cell;
 use crate::packed::Direction;
 use crate::recurrent::LayerShape;
 
-/// An instance of the kernels in `walk.cuh`.
+/// An instance of the kernel templates in `walk.cuh`, for a cell and a largest size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Walk {
-    /// The cell, as [`cell_name`] names it.
+    /// The name of the cell: see [`cell_name`].
     pub cell: &'static str,
     /// Largest hidden size.
     pub padded: usize,
-    /// Weights of a thread that are in registers.
+    /// Number of weights that each thread holds in registers; the others are in shared memory.
     pub in_registers: usize,
-    /// Sequences of a block.
+    /// Number of sequences that a block computes.
     pub sequences: usize,
 }
 
@@ -24,7 +24,8 @@ const fn walk(cell: &'static str, padded: usize, in_registers: usize, sequences:
     Walk { cell, padded, in_registers, sequences }
 }
 
-/// All instances, as `kernels.cu` lists them (test `kernels_are_those_of_the_source`).
+/// All instances, as `kernels.cu` lists them (test `kernels_are_those_of_the_source`). The numbers of weights in
+/// registers are such that no kernel spills registers (`cargo xtask cuda --figures`).
 pub const WALKS: [Walk; 18] = [
     walk("Lstm", 32, 32, 1),
     walk("Lstm", 32, 32, 4),
@@ -46,7 +47,7 @@ pub const WALKS: [Walk; 18] = [
     walk("Rnn", 128, 128, 4),
 ];
 
-/// The name of a cell in the kernels. The kind of plain cell is an argument.
+/// The name of a cell in the names of the kernels. Both plain cells have the same kernels; an argument selects ReLU.
 pub fn cell_name(cell: Cell) -> &'static str {
     match cell {
         Cell::Lstm => "Lstm",
@@ -55,9 +56,9 @@ pub fn cell_name(cell: Cell) -> &'static str {
     }
 }
 
-/// Chooses the instance for a layer and a number of sequences; `None` if the layer is too large for all of them.
+/// Chooses the instance for a layer and a number of sequences; `None` if the layer is too large for every instance.
 ///
-/// A block takes as many sequences as possible while there is a block for each multiprocessor.
+/// The chosen instance has the most sequences in a block for which there is still a block for each multiprocessor.
 pub fn choose(shape: LayerShape, sequences: usize, machine: Machine) -> Option<Walk> {
     let fits = |walk: &&Walk| {
         walk.cell == cell_name(shape.cell)
@@ -76,18 +77,20 @@ impl Walk {
         shape.width().next_multiple_of(32)
     }
 
-    /// Shared memory of a block, of the pass that needs more of it.
+    /// Shared memory of a block in bytes, for the pass that needs more of it.
     fn shared_bytes(self, shape: LayerShape) -> usize {
         let (gates, n) = (shape.cell.gates(), shape.hidden_size);
-        let others = (self.padded - self.in_registers) * self.threads(shape);
+        let shared_weights = (self.padded - self.in_registers) * self.threads(shape);
         let slots = if self.cell == "Rnn" { 1 } else { 4 };
-        // The states and the slots; the gradients of the recurrent sums and the parts of the product.
+        // Forward: the hidden states and the slots of `cells.cuh`. Backward: the gradients of the recurrent sums and
+        // the parts of the product.
         let forward = self.sequences * (self.padded + slots * n);
         let backward = self.sequences * gates * (self.padded + n);
-        4 * (others + forward.max(backward))
+        4 * (shared_weights + forward.max(backward))
     }
 
-    /// The launch for a batch. `inputs`: the arguments before the layout; `written`: those after the numbers.
+    /// Returns the launch for a batch. `pass`: `forward` or `backward`; `inputs`: the arguments before the layout;
+    /// `written`: the arguments after the sizes.
     pub fn launch<'a>(
         self,
         pass: &str,

@@ -294,7 +294,7 @@ fn errors_name_the_shapes() {
         (zeros(3, 6), parameters.len(), None, "x is [3, 6], expected [2, 6]"),
         (zeros(2, 5), parameters.len(), None, "x is [2, 5], expected [2, 6]"),
         (zeros(2, 6), 9, None, "9 parameters, expected 56"),
-        (zeros(1, 6), parameters.len(), Some(vec![0, 1]), "expected 2 tokens with rows of x below 1"),
+        (zeros(1, 6), parameters.len(), Some(vec![0, 1]), "expected 2 tokens, each the index of a row of x below 1"),
     ] {
         let parameters = Tensor::zeros(count, DType::F32, &CPU).unwrap();
         let layout = Arc::new(case.layout());

@@ -3,31 +3,32 @@
 
 use pulp::NullaryFnOnce;
 
-/// The values of one parameter during a step. All slices have its length.
+/// The values of one parameter, or of one of its rows, in a step. All slices have the same length.
 pub struct Update<'a> {
     pub weights: &'a mut [f32],
     pub average: &'a mut [f32],
     pub gradient: &'a [f32],
-    /// Factor of the gradient, from clipping.
+    /// Factor that clips the gradient; 1 without clipping.
     pub clip: f32,
-    /// Decay of the running average for this step.
-    pub kept: f32,
+    /// Decay of the running average in this step.
+    pub average_decay: f32,
 }
 
 impl Update<'_> {
     /// Clips the gradient, replaces each weight by `rule(index, weight, gradient)` and updates the average.
     #[inline(always)]
     pub fn apply(self, mut rule: impl FnMut(usize, f32, f32) -> f32) {
-        let Update { weights, average, gradient, clip, kept } = self;
+        let Update { weights, average, gradient, clip, average_decay } = self;
         let n = weights.len();
         let (average, gradient) = (&mut average[..n], &gradient[..n]);
         for i in 0..n {
             weights[i] = rule(i, weights[i], gradient[i] * clip);
-            average[i] = kept * average[i] + (1.0 - kept) * weights[i];
+            average[i] = average_decay * average[i] + (1.0 - average_decay) * weights[i];
         }
     }
 }
 
+// The defaults of `torch.optim.AdamW`.
 const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
@@ -37,12 +38,12 @@ const EPSILON: f32 = 1e-8;
 pub struct AdamFactors {
     /// The learning rate divided by the bias correction of the mean.
     pub rate: f32,
-    /// The bias correction of the root mean square.
+    /// The factor that corrects the bias of the root mean square.
     pub scale: f32,
 }
 
 impl AdamFactors {
-    /// The factors of step number `steps`, counted from 1.
+    /// The factors of step number `steps`, counted from 1. `rate`: the learning rate.
     pub fn new(steps: i32, rate: f64) -> Self {
         let correction_1 = 1.0 - f64::from(BETA_1).powi(steps);
         let correction_2 = 1.0 - f64::from(BETA_2).powi(steps);
@@ -58,7 +59,7 @@ pub struct AdamW<'a> {
     /// Running mean of the squared gradients.
     pub square: &'a mut [f32],
     pub factors: AdamFactors,
-    /// Factor of the weights, from weight decay.
+    /// Factor of the weights: 1 − learning rate · weight decay.
     pub shrink: f32,
 }
 

@@ -1,4 +1,4 @@
-//! The tables against their sources, and the functions against f64 over all inputs.
+//! Tests of the tables against their sources, and of the functions against f64 over all inputs.
 
 use super::*;
 use crate::golden::assert_golden;

@@ -1,4 +1,4 @@
-//! The arguments of the kernels that compute whole steps: the parameters of a layer and its state, as plain slices.
+//! The arguments of the kernels that compute whole steps: the parameters and the state of a layer, as plain slices.
 
 use core::num::NonZeroUsize;
 
@@ -7,7 +7,7 @@ use core::num::NonZeroUsize;
 pub(crate) struct State<'s> {
     /// The hidden state, `[hidden_size]`, Q15.
     pub h: &'s mut [i16],
-    /// Memory for the next hidden state, `[hidden_size]`.
+    /// Memory for the next hidden state, `[hidden_size]`, Q15; the step swaps it with `h`.
     pub next_h: &'s mut [i16],
     /// The finer state, `[hidden_size]`: the cell state of an LSTM in Q20, the hidden state of a GRU in Q30; empty for
     /// plain cells.
@@ -22,8 +22,8 @@ impl State<'_> {
     }
 }
 
-/// The parameters of one direction of a layer in a plain packing, borrowed from the file. The gates of a unit are side
-/// by side, column by column; so are its biases, in the units of accumulators.
+/// The parameters of one direction of a layer in a plain packing, borrowed from the file. The weights of a unit's gates
+/// are adjacent, column by column. Biases are in the units of accumulators.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Interleaved<'a, const GATES: usize, const BIASES: usize> {
     /// The input size E.
@@ -38,18 +38,18 @@ pub(crate) struct Interleaved<'a, const GATES: usize, const BIASES: usize> {
     pub multiplier_ih: &'a [[i16; GATES]],
     /// `[hidden_size][GATES]`
     pub multiplier_hh: &'a [[i16; GATES]],
-    /// 0 … 8
+    /// The left shift of the pre-activations: 0 to 8.
     pub shift: u32,
 }
 
-/// An LSTM layer: gates `i f g o`; one bias for each, added to the input projection.
+/// An LSTM layer: gates `i f g o`, each with one bias, which belongs to the input projection.
 pub(crate) type Lstm<'a> = Interleaved<'a, 4, 4>;
 
 /// A GRU layer: gates `r z n`; biases b_r, b_z and b_n of the input projection, then b_hn of the recurrent projection.
 pub(crate) type Gru<'a> = Interleaved<'a, 3, 4>;
 
 impl<'a, const GATES: usize, const BIASES: usize> Interleaved<'a, GATES, BIASES> {
-    /// A layer from the elements of its tensors. `[weight_ih, weight_hh]`, `[multiplier_ih, multiplier_hh]`.
+    /// A layer from the elements of its tensors, of which those of the input projection come first.
     pub(crate) fn new(
         input_size: NonZeroUsize,
         [weight_ih, weight_hh]: [&'a [i8]; 2],
@@ -68,8 +68,8 @@ impl<'a, const GATES: usize, const BIASES: usize> Interleaved<'a, GATES, BIASES>
         }
     }
 
-    /// The layer of a step with a precomputed input projection, `[hidden_size * BIASES]`: a layer without input columns
-    /// that has these sums in place of its biases.
+    /// Returns the layer for a step with a precomputed input projection, `[hidden_size * BIASES]`: it has no input
+    /// weights, and these sums in place of its biases.
     #[inline(always)]
     pub(crate) fn with_input_sums<'s>(&'s self, sums: &'s [i32]) -> Interleaved<'s, GATES, BIASES> {
         Interleaved { weight_ih: &[], bias: sums.as_chunks().0, ..*self }
@@ -94,14 +94,14 @@ pub(crate) struct Summary {
     /// The shift of the pre-activations: 0 to 8.
     #[allow(dead_code)] // Only copies of the weights for hosts read it.
     pub shift: u32,
-    /// The multiply-accumulates of a step: gates · H · (E + H).
+    /// The multiply-accumulates of a step: gates · H · (input size + H).
     pub macs: usize,
     /// The bytes of flash: weights, biases, multipliers.
     pub bytes: usize,
 }
 
 impl Summary {
-    /// The summary of no layer.
+    /// The summary of a model without recurrent layers.
     #[cfg(feature = "ngrams")]
     pub(crate) const NONE: Summary = Summary { hidden_size: 0, sums_of_unit: 0, shift: 0, macs: 0, bytes: 0 };
 }
@@ -113,35 +113,39 @@ pub(crate) struct Paired<'a> {
     pub input_size: NonZeroUsize,
     /// The hidden size H, a multiple of 4.
     pub hidden_size: NonZeroUsize,
-    /// `[hidden_size][H + 10 + E]`, one record for each unit, in the order in which a step reads it
+    /// `[H][H + 10 + E]`: one record for each unit, in the order in which a step reads it.
     pub units: &'a [i32],
-    /// 0 … 8
+    /// The left shift of the pre-activations: 0 to 8.
     pub shift: u32,
+    /// The arguments of the kernel that depend on the layer only.
     #[cfg(dsp)]
     pub plan: Plan,
 }
 
-/// The parts of a step that depend on the layer only, computed once. Distances are in bytes of code, plus 1 for Thumb.
+/// The arguments of the kernel `dsp` that depend on the layer only, computed at load. Distances are in bytes of code,
+/// plus 1 for Thumb.
 #[cfg(dsp)]
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Plan {
-    /// The initial value of the upper half of a sum's upper word in the recurrent projection. It is negative until the
-    /// last turn of the loop; half a turn is added so that a carry of the sum does not matter.
+    /// The initial upper word of a sum in the recurrent projection: −2^16 for each turn of the loop, plus 2^15. Each
+    /// turn adds 2^16, and the loop ends when the word is positive. The 2^15 keeps the sum's own bits from changing the
+    /// number of turns. 0 for Helium.
     pub turns_hh: usize,
     /// The negative number of units, −H.
     pub units: isize,
     /// The number of bytes of the step's input `x`.
     pub x_bytes: usize,
-    /// The distance into the loop of the input projection at which to enter.
+    /// The distance from the beginning of the input projection's loop to its entry point.
     pub enter_ih: usize,
-    /// 0 … 8
+    /// The left shift of the pre-activations: 0 to 8.
     pub shift: u32,
-    /// The distance into the loop of the recurrent projection at which to enter.
+    /// The distance from the beginning of the recurrent projection's loop to its entry point.
     pub enter_hh: usize,
-    /// The distance from the gates at which to continue.
+    /// The distance from the code of the gates to the code that follows the sums: 1, or a negative one if
+    /// pre-activations are shifted first.
     pub gates: usize,
-    /// The numbers of whole vectors in the input and in the hidden state.
+    /// The numbers of whole Helium vectors in the input and in the hidden state.
     #[cfg(helium)]
     pub vectors: [u16; 2],
 }

@@ -2,9 +2,9 @@
 //! DSP instructions.
 //!
 //! A column takes nine instructions: one loads its activation, and each of four rows loads a weight and
-//! multiply-accumulates. Compiled code takes nine, too, but its start and end of a unit are half as long again, because
-//! it moves registers to the stack and back.
-//! `Lstm::plain_step` and `Gru::plain_step` define the results.
+//! multiply-accumulates. Compiled code takes nine, too, but needs 1.5 times as many instructions at the start and the
+//! end of a unit, because it moves registers to the stack and back. `Lstm::plain_step` and `Gru::plain_step` define the
+//! results.
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;
@@ -12,23 +12,23 @@ use core::arch::naked_asm;
 use super::arguments::{Gru, Lstm, State};
 use super::frame::{Frame, sizes_match};
 
-/// The columns of one turn of the loop.
+/// The number of columns of one turn, which is an iteration of the unrolled loop.
 const TURN: usize = 16;
 
-/// Computes one step: see `Lstm::step`. It does not exchange `h` and `next_h`.
+/// Computes one step: see `Lstm::step`. It does not swap `h` and `next_h`.
 #[inline]
 pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     if !sizes_match(layer, x, state) {
         return;
     }
-    // The tables are indexed from -128.
+    // The indices into the tables begin at −128.
     let frame = Frame::new::<TURN, _>(layer, x, state, 128);
     // SAFETY: by `sizes_match`, every parameter and the state have the same number of units, at least 1, and the
     // weights have one column for each value of `x` and of `h`.
     unsafe { run(&frame) };
 }
 
-/// Computes one step: see `Gru::step`. It does not exchange `h` and `next_h`.
+/// Computes one step: see `Gru::step`. It does not swap `h` and `next_h`.
 #[inline]
 pub(crate) fn gru_step(layer: &Gru<'_>, x: &[i16], state: &mut State<'_>) {
     if !sizes_match(layer, x, state) {
@@ -62,8 +62,8 @@ macro_rules! columns_of_three {
         )*)
     };
 }
-/// The sums of one projection: from r1 to r2 by turns, then by columns to the end in `$end`. `$turn_bytes` and
-/// `$column_bytes`: the weights of each.
+/// The sums of one projection: whole turns from r1 to r2, then single columns to the end, which is at `$end` on the
+/// stack. `$turn_bytes`, `$column_bytes`: the bytes of weights of a turn and of a column.
 macro_rules! sums {
     ($end:literal, $turn:expr, $turn_bytes:literal, $column:expr, $column_bytes:literal) => {
         concat!(
@@ -113,7 +113,8 @@ macro_rules! sums_of_three {
         )
     };
 }
-/// Completes the first rows of pairs, then multiplies by the multipliers at `$m`. r1-r3 are clobbered.
+/// Adds 1/256 of the second row of each pair to the first, then multiplies by the multipliers at `$m`. r1-r3 are
+/// clobbered.
 #[rustfmt::skip]
 macro_rules! requantize {
     ($m:literal) => { concat!(
@@ -124,7 +125,7 @@ macro_rules! requantize {
         "smull r3, r6, r2, r6\n smull r3, r7, r1, r7\n",
     ) };
 }
-/// The same for the rows of a GRU, of which the first two are a pair.
+/// `requantize` for the rows of a GRU, of which the first two are a pair.
 #[rustfmt::skip]
 macro_rules! requantize_three {
     ($m:literal) => { concat!(
@@ -146,12 +147,12 @@ macro_rules! activate {
 /// Computes all units of a step.
 ///
 /// # Safety
-/// `frame` is as [`step`] makes it.
+/// `frame` must be one that [`step`] has built.
 #[unsafe(naked)]
 unsafe extern "C" fn run(frame: *const Frame) {
     naked_asm!(
         "push {{r4-r11, lr}}",
-        // All but the parameters' pointers to the stack, from the end.
+        // Copies the frame to the stack, from its end, except for the pointers to the parameters.
         "add r0, #48",
         "ldm r0, {{r9-r12, lr}}",
         "ldmdb r0!, {{r2-r7}}",
@@ -209,7 +210,7 @@ unsafe extern "C" fn run(frame: *const Frame) {
         "bne 2b",
         "add sp, #48",
         "pop {{r4-r11, pc}}",
-        // Doubling has overflowed: to the end of the range on the side of the sum, the opposite of the result's.
+        // Doubling has overflowed: saturates on the side of the sum, whose sign is the opposite of the result's.
         "8:",
         "asrs r6, r6, #31",
         "eor r6, r6, #0x80000000",
@@ -217,10 +218,10 @@ unsafe extern "C" fn run(frame: *const Frame) {
     )
 }
 
-/// Computes all units of a GRU's step, in the registers of [`run`].
+/// Computes all units of a GRU's step, with the same registers as [`run`].
 ///
 /// # Safety
-/// `frame` is as [`gru_step`] makes it.
+/// `frame` must be one that [`gru_step`] has built.
 #[unsafe(naked)]
 unsafe extern "C" fn run_gru(frame: *const Frame) {
     naked_asm!(
@@ -249,7 +250,7 @@ unsafe extern "C" fn run_gru(frame: *const Frame) {
         requantize_three!("lr"),
         "pop {{r0, r1, r7}}",
         "add r4, r0\n add r5, r1",
-        // The gates, the state in r7, n in Q30 in r6.
+        // The gates: the state in r7, n in Q30 in r6.
         "ldr r2, [sp, #36]",
         "ldrd r0, r1, [sp, #40]",
         "lsls r4, r2\n lsls r5, r2",
@@ -281,8 +282,8 @@ unsafe extern "C" fn run_gru(frame: *const Frame) {
     )
 }
 
-/// Sixteen columns of some rows. If the columns are not a multiple of 16, the first turn is entered in the middle, at
-/// `$bytes` for each column that it skips. r2: the columns; r3 is clobbered.
+/// All columns of some rows, in turns of sixteen. If the number of columns, in r2, is not a multiple of 16, the first
+/// turn is entered in the middle: `$bytes` of code are skipped for each missing column. r3 and r12 are clobbered.
 #[rustfmt::skip]
 macro_rules! turns {
     ($column:expr, $bytes:literal) => { concat!(
@@ -296,7 +297,7 @@ macro_rules! turns {
     ) };
 }
 
-/// Adds to four sums the dot products of rows one behind the other.
+/// Adds the dot products of four consecutive rows to four sums.
 ///
 /// # Safety
 /// There is at least one column; `v` has `columns`, and so has each of the four rows of `weights`.

@@ -1,8 +1,8 @@
-//! The buckets of a hash table.
+//! The buckets of the n-gram table, looked up without a bounds check.
 #![allow(unsafe_code)]
 
-/// The rows of a hash table, one after the other. Their size and their number are powers of 2, so that a mask turns a
-/// hash into an index.
+/// The rows of the n-gram table, one after the other. Their size and their number are powers of 2, so that a mask turns
+/// a hash into an index.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)] // One instruction reads the mask and the address.
 pub(crate) struct Buckets<'a> {
@@ -12,7 +12,7 @@ pub(crate) struct Buckets<'a> {
 }
 
 impl<'a> Buckets<'a> {
-    /// The rows with these bytes; none if there are no bytes.
+    /// The rows that these bytes hold; none if there are no bytes.
     pub(crate) fn new(bytes: &'a [u8]) -> Option<Self> {
         Some(Buckets { mask: bytes.len().checked_sub(1)?, bytes })
     }
@@ -22,12 +22,12 @@ impl<'a> Buckets<'a> {
         self.bytes.len()
     }
 
-    /// The bytes from the beginning of the row of a hash on. `row_shift`: a row has 2 to this power bytes.
+    /// The bytes from the beginning of the row of a hash to the end of the table. A row has 2^`row_shift` bytes.
     #[inline(always)]
     pub(crate) fn row(self, hash: u32, row_shift: u32) -> &'a [u8] {
         let begin = (hash << row_shift) as usize & self.mask;
         // SAFETY: `begin` is at most the mask, which is less than the number of bytes. A comparison for every n-gram
-        // would take a tenth of the time of the branch.
+        // would take a tenth of the time of the n-gram branch.
         unsafe { self.bytes.get_unchecked(begin..) }
     }
 

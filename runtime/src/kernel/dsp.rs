@@ -1,12 +1,13 @@
 //! An LSTM step over `paired16` records, for cores with the DSP instructions of Armv7E-M: Cortex-M4, M7, and M33
 //! with the DSP extension.
 //!
-//! A word of weights holds two columns of a pair of rows, 256·a + b each. Three instructions do four
+//! A word of weights holds two columns of a pair of rows, each as 256·a + b. Three instructions do four
 //! multiply-accumulates: SMLALD adds both columns of 256·a + b to a 64-bit sum, SXTB16 extracts b, and SMLAD adds b to
-//! a 32-bit sum. Sixteen columns make a turn of the loop. If the columns are not a multiple of 16, the first turn is
-//! entered in the middle. All registers are in use: the values that the unit needs before and after its sums are on the
-//! stack and are loaded by one LDM, together with the address at which to continue. The turns of the recurrent
-//! projection are counted in the upper half of a sum's upper word, which the sum, below 2^40, does not use.
+//! a 32-bit sum. Sixteen columns make a turn, which is an iteration of the unrolled loop. If the columns are not a
+//! multiple of 16, the first turn is entered in the middle. All registers are in use, so the values that a unit needs
+//! before and after its sums are on the stack. One LDM loads them together with the address at which to continue. The
+//! turns of the recurrent projection are counted in the upper half of the upper word of a sum, which a sum below 2^40
+//! does not use.
 //!
 //! `Paired::plain_step` defines the result.
 #![allow(unsafe_code)]
@@ -28,25 +29,26 @@ use super::arguments::{Paired, Plan, State};
 use crate::activation::{SIGMOID, TANH};
 use turns::{BLOCK, BLOCK_BYTES, TURN};
 
-/// The distance from the loop of the input projection to the code for precomputed sums, and from the gates to the code
-/// that shifts their pre-activations; both come before, and 1 is added for Thumb.
+/// The distance from the loop of the input projection to the code for precomputed sums, the 24 bytes before it; plus 1
+/// for Thumb.
 const FOLDED: usize = 1usize.wrapping_sub(24);
+/// The distance from the gates to the code that shifts the pre-activations, the 20 bytes before them; plus 1 for Thumb.
 const SHIFTED: usize = 1usize.wrapping_sub(20);
 
-/// The initial count of turns, see [`Plan::turns_hh`]. Helium counts vectors instead.
+/// Returns the initial count of turns: see [`Plan::turns_hh`]. Helium counts vectors instead.
 fn turns_hh(hidden_size: usize) -> usize {
     if cfg!(helium) { 0 } else { 0x8000usize.wrapping_sub((hidden_size / BLOCK).div_ceil(TURN) << 16) }
 }
 
-/// The distance into a loop at which to enter it: behind the blocks that the first turn does not need, or for Helium
-/// behind the block if there are only whole vectors.
+/// Returns the distance from the beginning of a loop to its entry point: after the blocks that the first turn does not
+/// need, or for Helium after the single block if there are only whole vectors.
 fn enter(columns: usize) -> usize {
     let blocks = columns / BLOCK;
     let skipped = if cfg!(helium) { usize::from(blocks.is_multiple_of(2)) } else { blocks.wrapping_neg() % TURN };
     skipped * BLOCK_BYTES + 1
 }
 
-/// The plan of a layer. input_size, hidden_size: multiples of [`BLOCK`].
+/// Returns the plan of a layer. `input_size`, `hidden_size`: multiples of [`BLOCK`].
 pub(crate) fn plan(input_size: usize, hidden_size: usize, shift: u32) -> Plan {
     Plan {
         turns_hh: turns_hh(hidden_size),
@@ -73,25 +75,26 @@ pub(crate) fn step(layer: &Paired<'_>, x: &[i16], state: &mut State<'_>) {
 /// Computes one step with a precomputed input projection: see `Paired::step_folded`.
 pub(crate) fn step_folded(layer: &Paired<'_>, sums: &[i32], state: &mut State<'_>) {
     if cfg!(feature = "folding") && sums.len() == 4 * layer.hidden_size.get() {
-        // In place of the end of `x`, the plan holds the bytes of a unit's input weights, which are skipped.
+        // The kernel adds the address of `x` to `x_bytes`. Here the sum is the bytes of a unit's input weights, which
+        // the kernel skips.
         let x_bytes = (4 * layer.input_size.get()).wrapping_sub(sums.as_ptr().addr());
         step_by(&Plan { x_bytes, enter_ih: FOLDED, ..layer.plan }, layer, sums.as_ptr().cast(), state);
     }
 }
 
-/// A step whose input projection reads from `x` as the plan requires.
+/// Computes a step. The input projection reads `x` as the plan requires: as inputs or as precomputed sums.
 #[inline(always)]
 fn step_by(plan: &Plan, layer: &Paired<'_>, x: *const i16, state: &mut State<'_>) {
     let units = layer.hidden_size.get();
-    // Zero only if all lengths are equal.
+    // Zero only if all lengths equal the number of units.
     let lens = (state.h.len() ^ units) | (state.next_h.len() ^ units) | (state.c.len() ^ units);
     // The scratch of a session is always aligned; the block below relies on it.
-    let together = x.addr() | state.h.as_ptr().addr();
-    if !together.is_multiple_of(4) || lens != 0 {
+    let addresses = x.addr() | state.h.as_ptr().addr();
+    if !addresses.is_multiple_of(4) || lens != 0 {
         debug_assert!(false, "the sizes of a layer and its state always match after load");
         return;
     }
-    // Before the step, so that nothing needs to be kept for afterwards.
+    // The swap comes before the step, so that no register must be saved for it.
     core::mem::swap(&mut state.h, &mut state.next_h);
     let (h, c, next_h) = (state.next_h.as_ptr(), state.c.as_mut_ptr(), state.h.as_mut_ptr());
     // SAFETY: by `Paired::new`, `units` holds one whole record for each unit, and both sizes are multiples of a block
@@ -101,15 +104,15 @@ fn step_by(plan: &Plan, layer: &Paired<'_>, x: *const i16, state: &mut State<'_>
     unsafe { run(plan, x, h, layer.units.as_ptr(), c, next_h) };
 }
 
-/// See [`Embedding::embed`](crate::layers::embedding::Embedding::embed). Returns false and does nothing unless whole
-/// words can be written. With m · 2^9, `(w · m) >> 7` is the upper part of a product of 32 and 16 bits: one
-/// instruction.
+/// Embeds one token: see [`Embedding::embed`](crate::layers::embedding::Embedding::embed). Returns false and does
+/// nothing unless whole words can be written. With the multiplier m · 2^9, one instruction computes `(w · m) >> 7`: it
+/// is the upper part of a product of 32 and 16 bits.
 #[inline(always)]
 pub(crate) fn embed(weights: &[i8], multiplier: i16, x: &mut [i16]) -> bool {
     let end = x.as_ptr_range().end;
-    // LDR reads weights from any address; STRD asks for whole words.
-    let together = weights.len() | x.as_ptr().addr();
-    if weights.len() != x.len() || x.is_empty() || !together.is_multiple_of(4) {
+    // LDR reads weights from any address; STRD writes only to word boundaries.
+    let length_and_address = weights.len() | x.as_ptr().addr();
+    if weights.len() != x.len() || x.is_empty() || !length_and_address.is_multiple_of(4) {
         return false;
     }
     // SAFETY: reads all of `weights` and writes all of `x`, four values at a time. Both have the same length, a
@@ -151,27 +154,28 @@ macro_rules! sums {
         "r2-r7"
     };
 }
-/// The columns of the recurrent projection, and those of the input projection.
+/// The loop over the columns of the recurrent projection.
 #[cfg(not(helium))]
 macro_rules! recurrent_columns {
     () => {
         concat!("3:\n", turn!(), "adds r3, r3, #0x10000\n bmi 3b\n")
     };
 }
+/// The loop over the columns of the input projection.
 #[cfg(not(helium))]
 macro_rules! input_columns {
     () => {
         concat!("4:\n", turn!(), "ldr r8, [sp, #96]\n cmp r1, r8\n bne 4b\n")
     };
 }
-/// The sums of the first rows.
+/// Computes the sums of the first rows from the 64-bit sums.
 #[cfg(not(helium))]
 macro_rules! lstm_first_rows {
     () => {
         first_rows!()
     };
 }
-/// Moves the numbers of vectors of the plan at r0 to the stack, above everything else.
+/// Pushes the numbers of vectors of the plan at r0; only Helium needs them.
 #[cfg(not(helium))]
 macro_rules! push_vectors {
     () => {
@@ -186,7 +190,7 @@ macro_rules! pop_vectors {
 }
 /// Loads a precomputed input projection: 24 bytes of code, as `FOLDED` requires.
 #[cfg(feature = "folding")]
-macro_rules! ready_made {
+macro_rules! precomputed_sums {
     () => {
         concat!(
             "ldmia r1!, {{r2, r4, r5, r7}}\n str r1, [sp, #92]\n ldr.w r8, [sp, #96]\n add r0, r8\n nop\n",
@@ -195,7 +199,7 @@ macro_rules! ready_made {
     };
 }
 #[cfg(not(feature = "folding"))]
-macro_rules! ready_made {
+macro_rules! precomputed_sums {
     () => {
         ""
     };
@@ -209,13 +213,13 @@ macro_rules! activate {
     ) };
 }
 
-/// Computes all units of a step. Its values are at the stack pointer, in the order in which they are loaded:
+/// Computes all units of a step. These values are on the stack, in the order in which they are loaded:
 ///
-/// - from 0, for the gates, in r1, r3, r6, r8-r12 and pc: half of `h`'s unit in the last place, `sp + 36`, units left
-///   (negative), sigmoid, tanh, ends of `c` and `next_h`, half of `t`'s unit, where to go on;
-/// - from 36, for the recurrent half, in r1-r7 and pc: `h`, sums of zero, of which the second counts turns, where to
-///   enter;
-/// - from 68, for the input half: `x`, its end, where to enter, the shift.
+/// - from 0, for the gates, in r1, r3, r6, r8-r12 and pc: the constant that rounds `h`, `sp + 36`, the remaining units
+///   (negative), sigmoid, tanh, ends of `c` and `next_h`, the constant that rounds `t`, where to continue;
+/// - from 36, for the recurrent half, in r1-r7 and pc: `h`, sums of zero, of which the second counts turns, the entry
+///   point of the loop;
+/// - from 68, for the input half: `x`, its end, the entry point of the loop, the shift.
 ///
 /// # Safety
 /// `plan` and `records` belong to one layer, `x` is its input, and `h`, `c` and `next_h` have one value for each unit.
@@ -269,7 +273,7 @@ unsafe extern "C" fn run(
         concat!("ldmia r0!, {{", sums!(), "}}"),
         "ldr pc, [sp, #100]",
         ".p2align 2",
-        ready_made!(),
+        precomputed_sums!(),
         input_columns!(),
         lstm_first_rows!(),
         "8:",

@@ -1,4 +1,4 @@
-//! The arguments of the assembly steps of LSTM and GRU (`armv7m`, `thumb1`, `rv32`), in memory.
+//! The memory in which the assembly steps of LSTM and GRU (`armv7m`, `thumb1`, `rv32`) get their arguments.
 
 use super::arguments::{Interleaved, State};
 use crate::activation::{SIGMOID, TANH};
@@ -8,7 +8,7 @@ use crate::activation::{SIGMOID, TANH};
 /// `multiplier_hh` 64.
 #[repr(C)]
 pub(super) struct Frame {
-    /// The addresses of the first value, of the end of the last whole turn, and of the end.
+    /// The addresses of the first value, of the end of the whole turns, and of the end.
     x: [*const i16; 3],
     h: [*const i16; 3],
     c: *mut i32,
@@ -17,7 +17,7 @@ pub(super) struct Frame {
     shift: u32,
     sigmoid: *const i32,
     tanh: *const i32,
-    /// The parameters, ordered by unit.
+    /// The addresses of the parameters of the first unit; those of the other units follow.
     weight_hh: *const i8,
     weight_ih: *const i8,
     bias: *const [i32; 4],
@@ -26,8 +26,8 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// The frame of a step. `TURN`: the columns of one turn of the loop. `base`: the entry of the tables from which an
-    /// index is counted.
+    /// The frame of a step. `TURN`: the columns of one turn of the loop. `base`: the entry of the activation tables to
+    /// which `sigmoid` and `tanh` point.
     #[inline(always)]
     pub(super) fn new<const TURN: usize, const GATES: usize>(
         layer: &Interleaved<'_, GATES, 4>,

@@ -13,7 +13,7 @@ pub(crate) fn plain_dot4(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32;
     weights.iter().zip(v).fold(acc, |acc, (w, &v)| column(w, v, acc))
 }
 
-/// Adds the part of one column to four rows.
+/// Adds the products of one column to the sums of four rows.
 #[allow(dead_code)]
 #[inline(always)]
 pub(crate) fn column(w: &[i8; 4], v: i16, [a, b, c, d]: [i32; 4]) -> [i32; 4] {
@@ -21,7 +21,7 @@ pub(crate) fn column(w: &[i8; 4], v: i16, [a, b, c, d]: [i32; 4]) -> [i32; 4] {
     [a + i32::from(w[0]) * v, b + i32::from(w[1]) * v, c + i32::from(w[2]) * v, d + i32::from(w[3]) * v]
 }
 
-/// Adds to each of a few accumulators the dot product of one interleaved row with `v`. weights: `[columns][rows]`; v:
+/// Adds the dot products of interleaved rows with `v` to `ROWS` accumulators. `weights`: `[columns][ROWS]`; `v`:
 /// `[columns]`, Q15.
 #[cfg(any(test, feature = "write", not(any(armv7m, thumb1, rv32))))]
 #[inline]
@@ -34,8 +34,9 @@ pub(crate) fn dot_rows<const ROWS: usize>(weights: &[[i8; ROWS]], v: &[i16], acc
     })
 }
 
-/// The two columns of four rows in a word of rows `i f` and a word of rows `g o`. Each half of a word is 256·a + b, the
-/// lower half for the first column. `a` can only exceed an i8 in a file that is not checked yet.
+/// Returns the weights of two columns, `[2][4]`, from a word of the rows `i f` and a word of the rows `g o`. Each half
+/// of a word is 256·a + b, the lower half for the first column. `a` can exceed an i8 only in a file that is not checked
+/// yet.
 #[cfg(any(test, feature = "write", feature = "unpacked", not(dsp)))]
 #[inline(always)]
 pub(crate) fn columns([first, second]: [i32; 2]) -> [[i32; 4]; 2] {
@@ -43,7 +44,8 @@ pub(crate) fn columns([first, second]: [i32; 2]) -> [[i32; 4]; 2] {
     [column(i32::from(first as i16), i32::from(second as i16)), column(first >> 16, second >> 16)]
 }
 
-/// `dot4` over two columns at a time. weights: `[columns / 2][2]`, see [`columns`].
+/// Adds the dot products of four rows in `paired16` with `v` to four accumulators. `weights`: `[columns / 2][2]`, see
+/// [`columns`]; `v`: `[columns]`, Q15.
 #[cfg(any(test, feature = "write", not(dsp)))]
 #[inline]
 pub(crate) fn dot_pairs(weights: &[[i32; 2]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
@@ -57,19 +59,19 @@ pub(crate) fn dot_pairs(weights: &[[i32; 2]], v: &[i16], acc: [i32; 4]) -> [i32;
     })
 }
 
-/// The columns of a group of 4-bit weights, which share a multiplier.
+/// The number of columns of a group of 4-bit weights, which share a multiplier.
 #[cfg(feature = "widths")]
 pub(crate) const GROUP: usize = 16;
 
-/// The two weights in a byte, before they are multiplied.
+/// Returns the two 4-bit weights in a byte, −8 to 7, without the multiplier of their group.
 #[cfg(feature = "widths")]
 #[inline(always)]
 pub(crate) fn pair(byte: u8) -> [i8; 2] {
     [(byte as i8) << 4 >> 4, (byte as i8) >> 4]
 }
 
-/// Adds to `acc` the dot product of one row of 4-bit weights with `v`. pairs: `[columns / 2]`; multipliers: `[⌈columns
-/// / 16⌉]`; v: `[columns]`, Q15.
+/// Returns `acc` plus the dot product of one row of 4-bit weights with `v`. `pairs`: `[columns / 2]`; `multipliers`:
+/// `[⌈columns / 16⌉]`; `v`: `[columns]`, Q15.
 #[cfg(feature = "widths")]
 #[inline]
 pub(crate) fn dot_groups(pairs: &[u8], multipliers: &[u8], v: &[i16], acc: i32) -> i32 {
@@ -83,8 +85,8 @@ pub(crate) fn dot_groups(pairs: &[u8], multipliers: &[u8], v: &[i16], acc: i32) 
     })
 }
 
-/// The dot product of one row of 16-bit weights, 256ths, with `v`, rounded down. weights: `[columns]`; v: `[columns]`,
-/// Q15.
+/// Returns 1/256 of the dot product of one row of 16-bit weights with `v`, rounded down. `weights`: `[columns]`; `v`:
+/// `[columns]`, Q15.
 #[cfg(feature = "widths")]
 #[inline]
 pub(crate) fn dot_wide(weights: &[i16], v: &[i16]) -> i32 {

@@ -13,10 +13,10 @@ use core::arch::naked_asm;
 use super::arguments::{Gru, Lstm, State};
 use super::frame::{Frame, sizes_match};
 
-/// The columns of one turn of the loop.
+/// The number of columns of one turn, which is an iteration of the unrolled loop.
 const TURN: usize = 8;
 
-/// Computes one step: see `Lstm::step`. It does not exchange `h` and `next_h`.
+/// Computes one step: see `Lstm::step`. It does not swap `h` and `next_h`.
 #[inline]
 pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     if !sizes_match(layer, x, state) {
@@ -28,7 +28,7 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     unsafe { run(&mut frame) };
 }
 
-/// Computes one step: see `Gru::step`. It does not exchange `h` and `next_h`.
+/// Computes one step: see `Gru::step`. It does not swap `h` and `next_h`.
 #[inline]
 pub(crate) fn gru_step(layer: &Gru<'_>, x: &[i16], state: &mut State<'_>) {
     if !sizes_match(layer, x, state) {
@@ -51,7 +51,7 @@ macro_rules! columns {
         )*)
     };
 }
-/// The columns of three rows, whose sums are in t0-t2.
+/// The columns of three rows, whose sums are in t0-t2; the rest as in `columns`.
 macro_rules! columns_of_three {
     ($([$v:literal $a:literal $b:literal $c:literal])*) => {
         concat!($(
@@ -60,7 +60,8 @@ macro_rules! columns_of_three {
         )*)
     };
 }
-/// The sums of one projection. The arguments are the offsets in the frame of the weights and of the activations.
+/// The sums of one projection. The arguments are offsets in the frame: of the weights, and of the three addresses of
+/// the activations.
 #[rustfmt::skip]
 macro_rules! sums {
     ($weights:literal, $begin:literal, $turns_end:literal, $end:literal) => { concat!(
@@ -69,8 +70,8 @@ macro_rules! sums {
         "jal 6f\n sw a1, ", $weights, "(a0)\n",
     ) };
 }
-/// Completes the first rows of pairs, then multiplies t0-t3 by the multipliers at `$m`. a1-a4 are clobbered; a5 is left
-/// as 0xffff0000, which the gates use.
+/// Adds 1/256 of the second row of each pair to the first, then multiplies t0-t3 by the multipliers at `$m`. a1-a4 are
+/// clobbered; a5 is left as 0xffff0000, which the gates use.
 #[rustfmt::skip]
 macro_rules! requantize {
     ($m:literal, $i:literal, $f:literal, $g:literal, $o:literal) => { concat!(
@@ -80,7 +81,7 @@ macro_rules! requantize {
         "mulh ", $i, ", t0, a3\n mulh ", $f, ", t1, a1\n mulh ", $g, ", t2, a4\n mulh ", $o, ", t3, a2\n",
     ) };
 }
-/// The same for the rows of a GRU, of which the first two are a pair. a1-a3 are clobbered.
+/// `requantize` for the rows of a GRU, of which the first two are a pair. a1-a3 are clobbered.
 #[rustfmt::skip]
 macro_rules! requantize_three {
     ($m:literal, $r:literal, $z:literal, $n:literal) => { concat!(
@@ -95,7 +96,7 @@ macro_rules! requantize_three {
 macro_rules! activate {
     ($z:literal, $table:literal) => { concat!(
         "srai a1, ", $z, ", 15\n addi a1, a1, 128\n bltu a1, a3, 3f\n",
-        // Beyond the table: its first or last cell.
+        // Beyond the table: its first or last entry.
         "srai a1, a1, 31\n not a1, a1\n zext.b a1, a1\n",
         "3: slli a1, a1, 2\n add a1, a1, ", $table, "\n lw a1, 0(a1)\n",
         "slli ", $z, ", ", $z, ", 16\n slli a2, a1, 16\n",
@@ -117,7 +118,7 @@ macro_rules! saved_registers {
 #[rustfmt::skip]
 macro_rules! enter {
     () => { concat!(
-        // With link-time optimisation the assembler accepts rv32i only.
+        // Without these options, the assembler accepts only rv32i in a build with link-time optimisation.
         ".option push\n .option arch, +m, +c\n addi sp, sp, -64\n", saved_registers!("sw"),
         "lw s7, 24(a0)\n lw s8, 28(a0)\n lw s9, 32(a0)\n lw s4, 36(a0)\n lw s5, 40(a0)\n lw s6, 44(a0)\n",
         "lw s10, 56(a0)\n lw s11, 60(a0)\n lw a6, 64(a0)\n",
@@ -128,7 +129,7 @@ macro_rules! enter {
 /// `c`; s8: `next_h`; s9: end of `c`; s10: biases; s11 and a6: multipliers of the input and the recurrent projection.
 ///
 /// # Safety
-/// `frame` is as [`step`] makes it.
+/// `frame` must be one that [`step`] has built.
 #[unsafe(naked)]
 unsafe extern "C" fn run(frame: *mut Frame) {
     naked_asm!(
@@ -179,14 +180,14 @@ unsafe extern "C" fn run(frame: *mut Frame) {
         saved_registers!("lw"),
         "addi sp, sp, 64",
         "ret",
-        // Doubling has overflowed: to the end of the range on the side of the sum.
+        // Doubling has overflowed: saturates on the side of the sum.
         "8:",
         "srai a1, a1, 31",
         "lui t0, 0x80000",
         "not t0, t0",
         "xor t0, t0, a1",
         "j 7b",
-        // The sums of a projection: from a2 to a3 by turns, then by columns to a4.
+        // The sums of a projection: whole turns from a2 to a3, then single columns to a4.
         "6:",
         "beq a2, a3, 4f",
         "3:",
@@ -208,10 +209,10 @@ unsafe extern "C" fn run(frame: *mut Frame) {
     )
 }
 
-/// Computes all units of a GRU's step, in the registers of [`run`].
+/// Computes all units of a GRU's step, with the same registers as [`run`].
 ///
 /// # Safety
-/// `frame` is as [`gru_step`] makes it.
+/// `frame` must be one that [`gru_step`] has built.
 #[unsafe(naked)]
 unsafe extern "C" fn run_gru(frame: *mut Frame) {
     naked_asm!(
@@ -257,7 +258,7 @@ unsafe extern "C" fn run_gru(frame: *mut Frame) {
         saved_registers!("lw"),
         "addi sp, sp, 64",
         "ret",
-        // The sums of a projection: from a2 to a3 by turns, then by columns to a4.
+        // The sums of a projection: whole turns from a2 to a3, then single columns to a4.
         "6:",
         "beq a2, a3, 4f",
         "3:",
@@ -278,18 +279,19 @@ unsafe extern "C" fn run_gru(frame: *mut Frame) {
     )
 }
 
-/// Enters the loop over turns of eight columns. If the columns are not a multiple of 8, it skips some of the first
-/// turn, each of `$bytes`. t4: their number; t5 and t6 are clobbered.
+/// Enters the loop over turns of eight columns. If the number of columns is not a multiple of 8, the first turn is
+/// entered in the middle: `$bytes` of code are skipped for each missing column. t4: the number of missing columns; t5
+/// and t6 are clobbered.
 #[rustfmt::skip]
 macro_rules! enter_turn {
     ($bytes:literal) => { concat!(
         "li t5, ", $bytes, "\n mul t5, t5, t4\n lla t6, 3f\n add t5, t5, t6\n jr t5\n",
-        // All instructions have four bytes.
+        // From here on all instructions have four bytes.
         ".option norvc\n 3:\n",
     ) };
 }
 
-/// Adds to four sums the dot products of rows one behind the other.
+/// Adds the dot products of four consecutive rows to four sums.
 ///
 /// # Safety
 /// There is at least one column; `v` has `columns`, and so has each of the four rows of `weights`.

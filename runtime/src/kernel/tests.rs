@@ -1,4 +1,4 @@
-//! Every kernel against the plain one, on the same cases.
+//! Tests of every kernel against the plain one, on the same cases.
 
 use super::*;
 use crate::testing::Random;

@@ -1,10 +1,10 @@
 //! Steps of LSTM over `interleaved4` and of GRU over `interleaved3`, and dot products, for Cortex-M0, M0+ and M23.
 //!
-//! These cores multiply in eight registers and can only add to eight others. They load signed bytes only at the sum of
-//! two registers, and have no multiply-accumulate and no long product, so compiled code spills. Here, while a
-//! projection is summed, the four sums are in `r8`-`r11` and the four offsets of a column's weights in `r4`-`r7`;
-//! everything else is on the stack. A column takes 14.75 instructions.
-//! `Lstm::plain_step` and `Gru::plain_step` define the results.
+//! On these cores, only eight registers can be multiplied; the others can only be added to and moved. They load signed
+//! bytes only at the sum of two registers, and have no multiply-accumulate and no long product, so compiled code
+//! spills. Here, while a projection is summed, the four sums are in `r8`-`r11` and the four offsets of a column's
+//! weights in `r4`-`r7`; everything else is on the stack. A column takes 14.75 instructions. `Lstm::plain_step` and
+//! `Gru::plain_step` define the results.
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;
@@ -12,7 +12,7 @@ use core::arch::naked_asm;
 use super::arguments::{Gru, Lstm, State};
 use super::frame::{Frame, sizes_match};
 
-/// The columns of one turn of the loop.
+/// The number of columns of one turn, which is an iteration of the unrolled loop.
 const TURN: usize = 8;
 
 /// The arguments of a step, at the stack pointer while it runs. Above them, from 76, are four words for the input
@@ -26,7 +26,7 @@ struct Work {
     half_of_h: i32,
 }
 
-/// Computes one step: see `Lstm::step`. It does not exchange `h` and `next_h`.
+/// Computes one step: see `Lstm::step`. It does not swap `h` and `next_h`.
 #[inline]
 pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     if !sizes_match(layer, x, state) {
@@ -38,7 +38,7 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     unsafe { run(&work) };
 }
 
-/// Computes one step: see `Gru::step`. It does not exchange `h` and `next_h`.
+/// Computes one step: see `Gru::step`. It does not swap `h` and `next_h`.
 #[inline]
 pub(crate) fn gru_step(layer: &Gru<'_>, x: &[i16], state: &mut State<'_>) {
     if !sizes_match(layer, x, state) {
@@ -54,8 +54,8 @@ pub(crate) fn gru_step(layer: &Gru<'_>, x: &[i16], state: &mut State<'_>) {
 macro_rules! row {
     ($at:literal, $acc:literal) => { concat!("ldrsb r2, [r0, ", $at, "]\n muls r2, r3, r2\n add ", $acc, ", r2\n") };
 }
-/// One column of four rows. r0: weights, r1: activations, at the offset `$at`; sums of i f g o in r8-r11. r2 and r3 are
-/// clobbered.
+/// One column of four rows. r0: weights; r1: activations, of which this one is at the offset `$at`; sums of i f g o in
+/// r8-r11. r2 and r3 are clobbered.
 #[rustfmt::skip]
 macro_rules! one_column {
     ($at:literal) => { concat!(
@@ -75,7 +75,8 @@ macro_rules! two_columns {
         concat!($one_column!("r4"), $one_column!("r6"), "adds r1, #4\n")
     };
 }
-/// The sums of one projection: by turns to `$turns_end`, then by columns to `$end`. Weights begin at `$weights`.
+/// The sums of one projection: whole turns to `$turns_end`, then single columns to `$end`. All arguments but the first
+/// are offsets on the stack.
 #[rustfmt::skip]
 macro_rules! sums {
     ($one_column:ident, $weights:literal, $begin:literal, $turns_end:literal, $end:literal) => { concat!(
@@ -88,7 +89,7 @@ macro_rules! sums {
         "6:\n str r0, [sp, #", $weights, "]\n",
     ) };
 }
-/// Multiplies one sum, by halves, by the multiplier at r1 + `$at`. r2 and r3 are clobbered.
+/// Multiplies one sum, in two halves, by the multiplier at r1 + `$at`, and drops 16 bits. r2 and r3 are clobbered.
 #[rustfmt::skip]
 macro_rules! product {
     ($acc:literal, $at:literal) => { concat!(
@@ -97,8 +98,8 @@ macro_rules! product {
         "adds ", $acc, ", ", $acc, ", r3\n",
     ) };
 }
-/// Completes the first rows of pairs, then multiplies by the multipliers at `$m`: from r8-r11 to r4-r7. r1-r3 are
-/// clobbered.
+/// Adds 1/256 of the second row of each pair to the first, then multiplies by the multipliers at `$m`: from r8-r11 to
+/// r4-r7. r1-r3 are clobbered.
 #[rustfmt::skip]
 macro_rules! requantize {
     ($m:literal) => { concat!(
@@ -109,7 +110,7 @@ macro_rules! requantize {
         "adds r1, #8\n str r1, [sp, #", $m, "]\n",
     ) };
 }
-/// The same for the rows of a GRU, of which the first two are a pair: from r8-r10 to r4-r6.
+/// `requantize` for the rows of a GRU, of which the first two are a pair: from r8-r10 to r4-r6.
 #[rustfmt::skip]
 macro_rules! requantize_three {
     ($m:literal) => { concat!(
@@ -117,7 +118,7 @@ macro_rules! requantize_three {
         product!("r4", "0"), product!("r5", "2"), product!("r6", "4"), "adds r1, #6\n str r1, [sp, #", $m, "]\n",
     ) };
 }
-/// The upper 32 bits of `$v` times the activation `$gate`, 0 … 32,767, times 2^16. r2 is clobbered.
+/// Replaces `$v` by `($v · $gate) >> 16`. `$gate`: an activation, 0 … 32,767. r2 is clobbered.
 #[rustfmt::skip]
 macro_rules! gated {
     ($v:literal, $gate:literal) => { concat!(
@@ -130,7 +131,7 @@ macro_rules! gated {
 macro_rules! activate {
     ($z:literal) => { concat!(
         "asrs r2, ", $z, ", #15\n adds r2, #128\n cmp r2, #255\n bls 1f\n",
-        // Beyond the table: its first or last cell.
+        // Beyond the table: its first or last entry.
         "asrs r2, r2, #31\n mvns r2, r2\n uxtb r2, r2\n",
         "1:\n lsls r2, r2, #2\n ldr r2, [r0, r2]\n",
         "sxth ", $z, ", ", $z, "\n sxth r3, r2\n muls ", $z, ", r3, ", $z, "\n adds ", $z, ", ", $z, ", r2\n",
@@ -157,7 +158,7 @@ macro_rules! leave {
 /// Computes all units of a step.
 ///
 /// # Safety
-/// `frame` is as [`step`] makes it.
+/// `work` must be one that [`step`] has built.
 #[unsafe(naked)]
 unsafe extern "C" fn run(work: *const Work) {
     naked_asm!(
@@ -186,7 +187,7 @@ unsafe extern "C" fn run(work: *const Work) {
         "beq 7f",
         "lsls r4, r2\n lsls r5, r2\n lsls r6, r2\n lsls r7, r2",
         "7:",
-        // The gates, the cell state in r6, the hidden state in r7.
+        // The gates: the cell state in r6, the hidden state in r7.
         "ldr r0, [sp, #40]",
         activate!("r4"),
         activate!("r5"),
@@ -224,7 +225,7 @@ unsafe extern "C" fn run(work: *const Work) {
         "cmp r1, r2",
         "beq 9f",
         "b 2b",
-        // Doubling has overflowed: to the end of the range on the side of the sum, the opposite of the result's.
+        // Doubling has overflowed: saturates on the side of the sum, whose sign is the opposite of the result's.
         "8:",
         "asrs r6, r6, #31",
         "movs r2, #1",
@@ -239,7 +240,7 @@ unsafe extern "C" fn run(work: *const Work) {
 /// Computes all units of a GRU's step.
 ///
 /// # Safety
-/// `work` is as [`gru_step`] makes it.
+/// `work` must be one that [`gru_step`] has built.
 #[unsafe(naked)]
 unsafe extern "C" fn run_gru(work: *const Work) {
     naked_asm!(
@@ -264,7 +265,7 @@ unsafe extern "C" fn run_gru(work: *const Work) {
         "adds r4, r4, r0\n adds r5, r5, r1",
         "ldr r2, [sp, #36]",
         "lsls r4, r2\n lsls r5, r2",
-        // The gates, the state in r7, n in Q30 in r6.
+        // The gates: the state in r7, n in Q30 in r6.
         "ldr r0, [sp, #40]",
         activate!("r4"),
         activate!("r5"),
@@ -302,9 +303,9 @@ unsafe extern "C" fn run_gru(work: *const Work) {
     )
 }
 
-/// Eight columns of some rows, whose sums are in r8-r11. If the columns are not a multiple of 8, the first turn is
-/// entered in the middle, at `$bytes` for each column that it skips. `$setup` sets r5-r7, the offsets of the rows but
-/// the first, from r2, the columns. r4: 0; r2 and r3 are clobbered.
+/// All columns of four rows, whose sums are in r8-r11, in turns of eight. If the number of columns, in r2, is not a
+/// multiple of 8, the first turn is entered in the middle: `$bytes` of code are skipped for each missing column.
+/// `$setup` computes the offsets of the second to the fourth row, r5-r7, from r2. r4: 0; r2 and r3 are clobbered.
 #[rustfmt::skip]
 macro_rules! turns {
     ($setup:literal, $column:expr, $bytes:literal) => { concat!(
@@ -319,7 +320,7 @@ macro_rules! turns {
         "ldr r3, [sp, #16]\n mov r4, r8\n mov r5, r9\n mov r6, r10\n mov r7, r11\n",
     ) };
 }
-/// Adds to four sums the dot products of rows one behind the other.
+/// Adds the dot products of four consecutive rows to four sums.
 ///
 /// # Safety
 /// There is at least one column; `v` has `columns`, and so has each of the four rows of `weights`.

@@ -1,4 +1,4 @@
-//! Recurrent weights in the order of the wide instructions of hosts.
+//! The weights of recurrent layers in the order that the vector instructions of hosts need.
 #![cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 
 use alloc::vec::Vec;
@@ -8,7 +8,8 @@ use tern_format::Cell;
 /// The number of units that a step computes at once.
 pub(crate) const LANES: usize = 8;
 
-/// The weights of two columns of one row for [`LANES`] units, as wide as `v`.
+/// The weights of two columns of one gate for [`LANES`] units, in 16 bits as the vector `v` by which they are
+/// multiplied.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(32))]
 pub(crate) struct Columns(pub [[i16; 2]; LANES]);
@@ -18,21 +19,22 @@ pub(crate) struct Columns(pub [[i16; 2]; LANES]);
 #[repr(align(32))]
 pub(crate) struct Words(pub [i32; LANES]);
 
-/// One projection of a layer, in blocks of units; the last block is filled up with zeros. A block has `sides` times
-/// [`LANES`] units, see [`sides`]. Its rows are the gates of the first [`LANES`] units, then of the next.
+/// One projection of a layer, in blocks of units; the last block is padded with zeros. A block has [`sides`] groups of
+/// [`LANES`] units. Its rows are the gates of the first group, then those of the next.
 #[derive(Debug)]
 pub(crate) struct UnpackedHalf {
     /// The number of pairs of columns, ⌈columns / 2⌉.
     pub pairs: NonZeroUsize,
     /// `[blocks][pairs][sides · gates]`
     pub weights: Vec<Columns>,
-    /// The initial sums, `[blocks][sides * gates]`.
+    /// The biases, which are the initial sums, `[blocks][sides * gates]`.
     pub bias: Vec<Words>,
-    /// 0 … 32,767. `[blocks][sides · gates]`
+    /// The row multipliers, 0 to 32,767, `[blocks][sides * gates]`.
     pub multipliers: Vec<Words>,
 }
 
-/// The number of times [`LANES`] units that a block has. It makes about four rows, which share each load of `v`.
+/// Returns the number of groups of [`LANES`] units in a block. It is chosen so that three or four rows share each load
+/// of `v`.
 pub(crate) const fn sides(kind: Cell) -> usize {
     if kind.gates() == 1 { 4 } else { 1 }
 }
@@ -43,7 +45,7 @@ pub(crate) struct UnpackedWeights {
     pub kind: Cell,
     pub input: UnpackedHalf,
     pub recurrent: UnpackedHalf,
-    /// 0 … 8
+    /// The left shift of the pre-activations: 0 to 8.
     pub shift: u32,
 }
 

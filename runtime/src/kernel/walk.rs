@@ -1,23 +1,23 @@
-//! The dot products of four rows, with two pointers that advance.
+//! The dot products of four interleaved rows, with two advancing pointers.
 //!
 //! LLVM tends to sum one row after the other over several columns, and to address weights and activations from several
-//! bases. On cores with 16 registers or fewer it then spills half of them. Here [`compiler_barrier`] makes it finish
-//! each column in turn, and the two pointers are the only addresses.
+//! base registers. On cores with 16 registers or fewer it then spills half of them. Here [`compiler_barrier`] makes
+//! LLVM finish one column after the other, and the two pointers are the only addresses.
 #![allow(unsafe_code)]
 
 use super::compiler_barrier::compiler_barrier;
 use super::plain::column;
 
-/// The columns of one turn of the loop.
+/// The number of columns of one turn, which is an iteration of the unrolled loop.
 const TURN: usize = 16;
 
-/// See [`super::dot4`].
+/// Computes [`super::dot4`].
 #[inline(always)]
 pub(super) fn dot4(weights: &[[i8; 4]], v: &[i16], mut acc: [i32; 4]) -> [i32; 4] {
     let columns = weights.len().min(v.len());
     let turns = columns / TURN * TURN;
     let (mut w, mut x) = (weights.as_ptr(), v.as_ptr());
-    // SAFETY: neither is beyond `v`.
+    // SAFETY: neither is beyond the end of `v`.
     let (turns_end, end) = unsafe { (x.add(turns), x.add(columns)) };
     while x != turns_end {
         // SAFETY: at least `TURN` columns are left: `x` has advanced by a multiple of `TURN` and is not at `turns_end`,

@@ -20,14 +20,14 @@ use crate::invariant::Guaranteed;
 #[cfg(any(test, feature = "unpacked"))]
 pub(crate) use lanes::Lanes;
 
-/// See [`super::dot4`].
+/// Computes [`super::dot4`].
 #[inline]
 pub(super) fn dot4(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
     // SAFETY: SSE2 is part of x86-64.
     unsafe { dot4_sse2(weights, v, acc) }
 }
 
-/// See [`plain::dot_pairs`].
+/// Computes [`plain::dot_pairs`].
 #[inline]
 pub(crate) fn dot_pairs(weights: &[[i32; 2]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
     // SAFETY: SSE2 is part of x86-64.

@@ -30,7 +30,7 @@ pub(crate) struct Embedding<'a> {
 #[cfg_attr(dsp, inline(never))]
 #[cfg_attr(not(dsp), inline(always))]
 fn embed_8_bit(weights: &[i8], multiplier: i16, x: &mut [i16]) {
-    // Four values in each turn of the loop, because the instructions of the loop itself cost half as much as a value.
+    // Each turn of the loop computes four values, because the loop's own instructions cost half as much as a value.
     #[cfg(not(dsp))]
     let (x, weights) = {
         let ((fours, x), (weights_of_fours, weights)) = (x.as_chunks_mut::<4>(), weights.as_chunks::<4>());
@@ -45,7 +45,8 @@ fn embed_8_bit(weights: &[i8], multiplier: i16, x: &mut [i16]) {
 }
 
 impl Embedding<'_> {
-    /// Writes the vector of a token to `x`, `[embedding_dim]`, Q15; |x| ≤ 32,766.
+    /// Writes the vector of a token to `x`, `[embedding_dim]`, Q15; |x| ≤ 32,766. The id must be below the vocabulary
+    /// size.
     #[inline]
     pub(crate) fn embed(&self, id: u32, x: &mut [i16]) {
         let index = id as usize;

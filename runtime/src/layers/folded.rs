@@ -1,4 +1,4 @@
-//! Folded tokens: precomputed input projections of frequent tokens. docs/arithmetic.md, "Folding".
+//! Folded tokens: frequent tokens with precomputed input projections. docs/arithmetic.md, "Folding".
 
 use core::num::NonZeroUsize;
 
@@ -20,8 +20,8 @@ impl<'a> Folded<'a> {
     /// No folded tokens.
     pub(crate) const NONE: Folded<'static> = Folded { ids: &[], sums: [&[]; 2], width: NonZeroUsize::MIN };
 
-    /// The input projection of a token in one direction, `[hidden_size * sums_of_unit]`; none if it is not folded. It
-    /// is not inlined, so that models without folded tokens pay for one check only.
+    /// Returns the input projection of a token in one direction, `[hidden_size * sums_of_unit]`; none if the token is
+    /// not folded. The function is not inlined, so that models without folded tokens pay for one check only.
     #[inline(never)]
     pub(crate) fn find(&self, id: u32, reverse: bool) -> Option<&'a [i32]> {
         let [forward, back] = self.sums;

@@ -24,20 +24,20 @@ pub(crate) struct RowLayer<'a> {
     pub multiplier_ih: &'a [i16],
     /// `[hidden_size · gates]`
     pub multiplier_hh: &'a [i16],
-    /// 0 … 8
+    /// The left shift of the pre-activations: 0 to 8.
     pub shift: u32,
 }
 
-/// The elements of a unit, `width` of them, padded with 0 to four.
+/// Returns the `width` elements of a unit, padded with zeros to four.
 fn padded_to_four<T: Copy + Default>(all: &[T], width: usize, unit: usize) -> [T; 4] {
     let mut four = [T::default(); 4];
-    let of_unit = NonZeroUsize::new(width).and_then(|width| row(all, width, unit)).unwrap_or_default();
-    four.iter_mut().zip(of_unit).for_each(|(to, &from)| *to = from);
+    let elements = NonZeroUsize::new(width).and_then(|width| row(all, width, unit)).unwrap_or_default();
+    four.iter_mut().zip(elements).for_each(|(to, &from)| *to = from);
     four
 }
 
 impl RowLayer<'_> {
-    /// The number of biases of a unit.
+    /// The number of biases of a unit: 4, or 1 in plain cells. A folded token has as many sums for each unit.
     pub(crate) fn sums_of_unit(&self) -> usize {
         if self.kind.gates() > 1 { 4 } else { 1 }
     }
@@ -78,7 +78,7 @@ impl RowLayer<'_> {
         }
     }
 
-    /// The dot products of a unit's rows with `v`, added to `sums`.
+    /// Returns `sums` plus the dot products of a unit's rows with `v`.
     fn sums(&self, matrix: &Matrix<'_>, unit: usize, v: &[i16], mut sums: [i32; 4]) -> [i32; 4] {
         let gates = self.kind.gates();
         for (gate, sum) in sums.iter_mut().enumerate().take(gates) {

@@ -1,6 +1,6 @@
 //! The GRU layer in the packing `interleaved3`, and the arithmetic of its units for all packings.
 //!
-//! It has PyTorch's form: the reset gate r acts on W_hn·h + b_hn; z is the update gate, n the new state.
+//! The GRU has PyTorch's form: the reset gate r multiplies W_hn·h + b_hn; z is the update gate, n the new gate.
 
 #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 use core::num::NonZeroUsize;
@@ -40,7 +40,7 @@ impl Gru<'_> {
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
-    /// The definition of a step: writes `c` and `next_h`; the caller then swaps `h` and `next_h`.
+    /// The definition of a step. Writes `c` and `next_h`; the caller then swaps `h` and `next_h`.
     #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
     #[inline(always)]
     fn plain_step(&self, x: &[i16], state: &mut State<'_>) {
@@ -66,8 +66,9 @@ fn requantize_rows([r, z, n]: [i32; 3], m: &[i16; 3]) -> [i32; 3] {
     [requantize(r + (z >> 8), m[0]), requantize(z, m[1]), requantize(n, m[2])]
 }
 
-/// Computes the new state of a unit, in Q30 and rounded to Q15. `x`, `h`: the requantised input and recurrent halves of
-/// its pre-activations r, z and n; `state`: its old state, Q30.
+/// Returns the new hidden state of a unit in Q30, and the same rounded to Q15. `x`, `h`: the requantised input and
+/// recurrent halves of the pre-activations r, z and n; `shift`: the shift of the layer; `state`: the old hidden state,
+/// Q30.
 #[inline(always)]
 pub(crate) fn unit(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> (i32, i16) {
     #[cfg(dsp)]
@@ -84,6 +85,6 @@ fn plain_state(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> i32 {
     let r = sigmoid((x[0] + h[0]) << shift);
     let z = sigmoid((x[1] + h[1]) << shift);
     let n = tanh((x[2] + requantize(h[2], r as i16)) << shift) << 15;
-    // n + z · (state - n): a product with Q15 has half the scale, Q30 · Q15 >> 16 = Q29.
+    // n + z · (state − n). The product is Q30 · Q15 >> 16 = Q29, so it is doubled.
     n + 2 * requantize(state - n, z as i16)
 }

@@ -1,4 +1,4 @@
-//! The head of a network, and its logits.
+//! The last layer of a network, its logits, and the answers of a classifier.
 
 use crate::features;
 use crate::layers::linear::Linear;
@@ -6,10 +6,11 @@ use crate::softmax;
 use crate::text::vocabulary::UNK;
 use tern_format::Output;
 
-/// The last layer of a network.
+/// The last layer of the head, which computes the logits. The hidden layer of the head is in [`Model`](crate::Model).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Head<'a> {
     pub linear: Linear<'a>,
+    /// The meaning of the outputs.
     pub output: Output,
     pub refusal: Option<features::Refusal<Refusal>>,
 }
@@ -20,7 +21,8 @@ impl Head<'_> {
         self.linear.len() + self.implied()
     }
 
-    /// The number of logits that are 0 and not computed: 1 for a sigmoid, that of the first class; otherwise 0.
+    /// The number of logits that are 0 and not computed: 1 for a sigmoid, where it is the logit of class 0; otherwise
+    /// 0.
     fn implied(&self) -> usize {
         usize::from(self.output == Output::Sigmoid)
     }
@@ -29,7 +31,7 @@ impl Head<'_> {
 /// A class and its logit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ranked {
-    /// The index of the class among the labels.
+    /// The index of the label, of the predicted value, or in a language model the token id.
     pub class: usize,
     /// The logit, Q16.
     pub logit: i32,
@@ -52,30 +54,30 @@ impl Refusal {
     }
 }
 
-/// The answer of a classifier: [`Logits::answer`].
+/// The answer of a classifier, which [`Logits::answer`] returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The most probable class, as an index of the labels.
+    /// The most probable class, as an index among the labels.
     Class(usize),
-    /// None of the labels: the probability of the best class is too low, or the best class is the one that stands for
-    /// none of the others.
+    /// The model refuses to answer: see [`Refusal`].
     Refused,
 }
 
-/// The logits after the tokens or values read so far. Each is computed when it is asked for, so they take no memory.
+/// The logits after the tokens or values read so far. Each logit is computed when it is read, so the logits take no
+/// memory.
 ///
 /// A model with the output [`Sigmoid`](Output::Sigmoid) has a logit of 0 for class 0 and the logit of the network for
 /// class 1, so that the softmax of the two is the sigmoid. The classes of a language model are token ids, those of a
 /// forecast are its predicted values, normalised.
 ///
-/// A logit costs F multiply-accumulates, for F inputs of the head. [`best`](Logits::best) and [`top`](Logits::top)
-/// compute all logits once, [`probability`](Logits::probability) twice, [`answer`](Logits::answer) twice if the model
-/// can refuse. To show several probabilities, copy the logits with [`logits_into`](crate::SessionBase::logits_into) and
-/// use [`softmax`](crate::softmax).
+/// Each computation of a logit takes one multiply-accumulate for each input of the last layer. [`best`](Logits::best)
+/// and [`top`](Logits::top) compute all logits once, [`probability`](Logits::probability) twice,
+/// [`answer`](Logits::answer) twice if the model can refuse. To show several probabilities, copy the logits with
+/// [`logits_into`](crate::SessionBase::logits_into) and use [`softmax`](crate::softmax).
 #[derive(Clone, Copy, Debug)]
 pub struct Logits<'s> {
     pub(crate) head: &'s Head<'s>,
-    /// The input of the head, `[width]`, Q15
+    /// The input of the last layer: that of the head, or the activations of the hidden layer. `[width]`, Q15.
     pub(crate) features: &'s [i16],
 }
 
@@ -116,19 +118,20 @@ impl<'s> Logits<'s> {
         best
     }
 
-    /// Fills `ranks` with the classes of the largest logits, in descending order, the first of equal ones first.
-    /// Returns how many it filled.
+    /// Writes the classes with the largest logits to `ranks`, in descending order; among equal logits the lower class
+    /// comes first. Returns the number of elements written: the length of `ranks`, or the number of classes if that is
+    /// less.
     pub fn top(&self, ranks: &mut [Ranked]) -> usize {
         top_of(self.iter().enumerate(), ranks)
     }
 
-    /// Fills `ranks` with the most probable next tokens of a language model, as [`top`](Logits::top) does, without PAD
-    /// and UNK.
+    /// Writes the most probable next tokens of a language model, without PAD and UNK, to `ranks`, as
+    /// [`top`](Logits::top) does. Returns the number of elements written.
     pub fn next_tokens(&self, ranks: &mut [Ranked]) -> usize {
         top_of(self.iter().enumerate().skip(UNK as usize + 1), ranks)
     }
 
-    /// The probability of one class by softmax, Q16: 0 to 65,536; 0 beyond the last class. Error at most 1e-4.
+    /// The softmax probability of one class, Q16: 0 to 65,536; 0 beyond the last class. The error is at most 1e-4.
     pub fn probability(&self, class: usize) -> u32 {
         match self.get(class) {
             Some(logit) => softmax::probability(logit, self.best().logit, self.iter()),
@@ -136,10 +139,10 @@ impl<'s> Logits<'s> {
         }
     }
 
-    /// The answer of a classifier by its [`Refusal`](crate::Model::refusal). A model without such a rule always answers
-    /// with the [`best`](Logits::best) class.
+    /// Applies the rule of [`Model::refusal`](crate::Model::refusal) to the most probable class. A model without such a
+    /// rule always answers with the [`best`](Logits::best) class.
     ///
-    /// The number of known tokens plays no role here: see [`SessionBase::unknown`](crate::SessionBase::unknown).
+    /// A text without a known token is not refused here: see [`SessionBase::unknown`](crate::SessionBase::unknown).
     pub fn answer(&self) -> Answer {
         let Ranked { class, logit } = self.best();
         match &self.head.refusal {
@@ -149,8 +152,7 @@ impl<'s> Logits<'s> {
     }
 }
 
-/// Writes the `(class, logit)` pairs with the largest logits to `ranks`, in descending order. Returns how many it
-/// wrote.
+/// Writes the `(class, logit)` pairs with the largest logits to `ranks`, in descending order. Returns their number.
 fn top_of(all: impl Iterator<Item = (usize, i32)>, ranks: &mut [Ranked]) -> usize {
     let mut filled = 0;
     for (class, logit) in all {

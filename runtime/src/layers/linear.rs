@@ -1,4 +1,4 @@
-//! A linear layer: the last layer of a network, or the hidden layer of the head.
+//! A linear layer: the last layer of the head, or the head's hidden layer.
 
 use crate::activation::relu;
 use crate::fixed::requantize;
@@ -14,7 +14,7 @@ pub(crate) struct Linear<'a> {
     pub bias: &'a [i32],
     /// `[outputs]`
     pub multiplier: &'a [i16],
-    /// 0 … 8
+    /// The left shift of the outputs: 0 to 8.
     pub shift: u32,
 }
 
@@ -24,14 +24,14 @@ impl<'a> Linear<'a> {
         self.bias.len()
     }
 
-    /// The output of one row: Q16 for logits, Q20 for a hidden layer; none beyond the last row. `features`: `[width]`,
-    /// Q15.
+    /// Returns the output of one row: Q16 for logits, Q20 for a hidden layer; none beyond the last row. `features`:
+    /// `[width]`, Q15.
     pub(crate) fn get(&self, features: &[i16], index: usize) -> Option<i32> {
         let (&bias, &multiplier) = (self.bias.get(index)?, self.multiplier.get(index)?);
         Some(requantize(self.weight.dot(index, features, bias)?, multiplier) << self.shift)
     }
 
-    /// The outputs of all rows.
+    /// The outputs of all rows, in order, as [`get`](Linear::get) returns them.
     pub(crate) fn outputs<'s>(&self, features: &'s [i16]) -> impl Iterator<Item = i32> + use<'a, 's> {
         let linear = *self;
         (0..self.len()).map_while(move |index| linear.get(features, index))

@@ -39,7 +39,7 @@ impl Lstm<'_> {
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
-    /// The definition of a step: writes `c` and `next_h`; the caller then swaps `h` and `next_h`.
+    /// The definition of a step. Writes `c` and `next_h`; the caller then swaps `h` and `next_h`.
     #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
     #[inline(always)]
     fn plain_step(&self, x: &[i16], state: &mut State<'_>) {
@@ -49,8 +49,8 @@ impl Lstm<'_> {
         let rows = weights.zip(self.bias).zip(self.multiplier_ih.iter().zip(self.multiplier_hh));
         let units = rows.zip(state.c.iter_mut().zip(state.next_h.iter_mut()));
         for ((((weight_ih, weight_hh), bias), (multiplier_ih, multiplier_hh)), (c, h)) in units {
-            // The barrier makes the compiler finish the first product before it begins the second; otherwise it delays
-            // results and spills their operands on cores with few registers.
+            // The barrier makes the compiler finish the input half before it begins the recurrent half. Without it, the
+            // compiler delays results and spills their operands on cores with few registers.
             let from_x = compiler_barrier(requantize_rows(dot4(weight_ih, x, *bias), multiplier_ih));
             let from_h = requantize_rows(dot4(weight_hh, state.h, [0; 4]), multiplier_hh);
             // The shift scales to the formats that `unit` expects: Q19, and Q20 for the gate `g`.
@@ -63,7 +63,7 @@ impl Lstm<'_> {
 /// Requantises the accumulators of a unit's four rows. The rows form the pairs `i f` and `g o`.
 ///
 /// In `paired16` the weights a and b of a pair share the 16-bit number `256·a + b`, which a kernel multiplies as a
-/// whole. The first row therefore has the weights `a + b/256`, by definition in every packing, and 1/256 of the second
+/// whole. The first row is therefore defined, in every packing, to have the weights `a + b/256`: 1/256 of the second
 /// accumulator is added to the first.
 #[inline(always)]
 pub(super) fn requantize_rows([i, f, g, o]: [i32; 4], m: &[i16; 4]) -> [i32; 4] {

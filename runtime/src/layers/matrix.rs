@@ -14,8 +14,8 @@ use crate::rows::row;
 pub(crate) enum Weights<'a> {
     /// `[rows · columns]`
     Bits8(&'a [i8]),
-    /// 4-bit weights, −7 to 7, two columns in each byte, the even column in the lower half. Each is multiplied by the
-    /// multiplier of its group of 16 columns, 1 to 18.
+    /// 4-bit weights, −7 to 7, two columns in each byte, the even column in the lower half. The multiplier of a group
+    /// of 16 columns, 1 to 18, turns a 4-bit weight into an 8-bit weight.
     #[cfg(feature = "widths")]
     Bits4 {
         /// `[rows · columns / 2]`
@@ -39,7 +39,7 @@ impl<'a> Matrix<'a> {
     /// A matrix without rows.
     pub(crate) const EMPTY: Matrix<'static> = Matrix { columns: NonZeroUsize::MIN, weights: Weights::Bits8(&[]) };
 
-    /// The dot product of one row with `v`, `[columns]`, Q15, plus its bias; none beyond the last row.
+    /// Returns the dot product of one row with `v`, `[columns]`, Q15, plus `bias`; none beyond the last row.
     #[cfg_attr(feature = "widths", inline(never))]
     pub(crate) fn dot(&self, index: usize, v: &[i16], bias: i32) -> Option<i32> {
         match self.weights {
@@ -54,7 +54,8 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// One row of 4-bit weights and the multipliers of its groups; none for other widths or beyond the last row.
+    /// Returns one row of 4-bit weights and the multipliers of its groups; none for other widths or beyond the last
+    /// row.
     #[cfg(feature = "widths")]
     pub(crate) fn row_of_groups(&self, index: usize) -> Option<(&'a [u8], &'a [u8])> {
         let Weights::Bits4 { pairs, groups } = self.weights else { return None };
@@ -74,8 +75,7 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// The sum of |w| over one row, saturating. For 16-bit weights ([`is_16_bit`](Matrix::is_16_bit)) in units of
-    /// 1/256.
+    /// Returns the sum of |w| over one row, saturating; of 16-bit weights in units of 1/256.
     pub(crate) fn absolute_sum_of_row(&self, index: usize) -> u32 {
         fn sum(absolutes: impl Iterator<Item = u32>) -> u32 {
             absolutes.fold(0, u32::saturating_add)
@@ -90,7 +90,7 @@ impl<'a> Matrix<'a> {
                 let (pairs, groups) = self.row_of_groups(index).unwrap_or_default();
                 let absolutes = pieces::<{ GROUP / 2 }, _>(pairs).zip(groups).map(|(pairs, &multiplier)| {
                     let weights = pairs.iter().flat_map(|&byte| pair(byte));
-                    // At most 16 weights of 8, times 18.
+                    // At most 16 · 8 · 255, even in a file that is refused already.
                     weights.map(|w| u32::from(w.unsigned_abs())).sum::<u32>() * u32::from(multiplier)
                 });
                 sum(absolutes)

@@ -17,11 +17,11 @@ pub(crate) struct NgramTable<'a> {
     pub ngrams: Ngrams,
     /// The rows, one for each bucket.
     pub rows: Buckets<'a>,
-    /// The logarithm, base 2, of the number of bytes of a row.
+    /// The base-2 logarithm of the number of bytes of a row.
     pub row_shift: u32,
     /// True if a byte holds two weights.
     pub in_4_bits: bool,
-    /// The shift of the scaled sums: 0 to 8.
+    /// The additional right shift of the scaled sums: 0 to 8.
     pub shift: u32,
 }
 
@@ -37,7 +37,7 @@ impl NgramTable<'_> {
 #[derive(Debug)]
 pub(crate) struct NgramSums<'s> {
     columns: Columns<'s>,
-    /// The number of n-grams in the sums: below [`FULL`] + 8, because at most 8 end with one character.
+    /// The number of n-grams in the sums: below [`FULL`] + 8, because at most 8 n-grams end with one character.
     count: u32,
     hasher: NgramHasher,
     /// The value of `count` when the sums were last scaled. It differs from `count` if the sums have changed since.
@@ -45,14 +45,14 @@ pub(crate) struct NgramSums<'s> {
     table: &'s NgramTable<'s>,
 }
 
-/// The sums of the table's columns. `repr(u32)` gives the enum a tag of its own, so that one comparison tells the
-/// variants apart.
+/// The sums of the table's columns. `repr(u32)` gives the enum a separate tag, so that one comparison distinguishes the
+/// variants.
 #[derive(Debug)]
 #[repr(u32)]
 enum Columns<'s> {
-    /// The sums of the two columns of a [common](NgramTable::is_common) table, which are in `rows`.
+    /// The two sums of a [common](NgramTable::is_common) table, and its rows.
     Two { rows: Buckets<'s>, sums: [i32; 2] },
-    /// The sums, `[rank]`, in the caller's scratch.
+    /// The sums of any other table, `[rank]`, in the caller's scratch.
     Any(&'s mut [i32]),
 }
 
@@ -70,8 +70,9 @@ impl<'s> NgramSums<'s> {
         (self.count, self.scaled_count) = (0, 0);
     }
 
-    /// Counts the n-grams that end with a character, for a [common](NgramTable::is_common) table. Returns false if the
-    /// caller must call [`take_char`](NgramSums::take_char) instead, which is slower.
+    /// Counts the n-grams that end with a character, for a [common](NgramTable::is_common) table. For another table, or
+    /// if the sums must be halved, it only returns false; the caller must then call the slower
+    /// [`take_char`](NgramSums::take_char).
     #[inline(always)]
     pub(crate) fn take_common_char(&mut self, c: char) -> bool {
         let Columns::Two { rows, sums: [even, odd] } = &mut self.columns else { return false };
@@ -101,7 +102,8 @@ impl<'s> NgramSums<'s> {
     }
 
     /// Counts the n-grams of words that end with a word, after its last n-grams of characters. `word`: the hash of the
-    /// word. Returns false if the caller must call [`take_word`](NgramSums::take_word) instead, which is slower.
+    /// word. For a table that is not common it only returns false; the caller must then call the slower
+    /// [`take_word`](NgramSums::take_word).
     #[inline(always)]
     pub(crate) fn take_common_word(&mut self, word: u32) -> bool {
         let Columns::Two { rows, sums: [even, odd] } = &mut self.columns else { return false };
@@ -126,7 +128,7 @@ impl<'s> NgramSums<'s> {
         add(&mut self.columns, &mut self.count, self.table, hash);
     }
 
-    /// Makes room for the n-grams that end with the next character: see [`FULL`].
+    /// Halves the sums if they have reached the limit [`FULL`].
     #[inline(always)]
     fn make_room(&mut self) {
         if self.count & FULL != 0 {
@@ -134,7 +136,8 @@ impl<'s> NgramSums<'s> {
         }
     }
 
-    /// Halves the sums and the number of n-grams. The number is rounded up, so that |sum| ≤ 127 · count still holds.
+    /// Halves the sums and the number of n-grams. The number is rounded up, so that |sum| ≤ 127 · count still holds,
+    /// and the sums count as changed.
     #[cold]
     #[inline(never)]
     fn halve(&mut self) {
@@ -143,7 +146,7 @@ impl<'s> NgramSums<'s> {
         self.scaled_count = u32::MAX;
     }
 
-    /// Returns true if the sums have changed since [`scale`](NgramSums::scale).
+    /// Returns true if the sums have changed since the last call of [`scale`](NgramSums::scale).
     pub(crate) fn have_changed(&self) -> bool {
         self.count != self.scaled_count
     }
@@ -197,7 +200,7 @@ impl Columns<'_> {
     }
 }
 
-/// Adds the row of an n-gram to the sums of any table.
+/// Adds the row of an n-gram to the sums of any table, and counts the n-gram.
 #[inline(always)]
 fn add(columns: &mut Columns<'_>, count: &mut u32, table: &NgramTable<'_>, hash: u32) {
     *count += 1;
@@ -221,7 +224,7 @@ fn add_row(table: &NgramTable<'_>, hash: u32, sums: &mut [i32]) {
     if !table.in_4_bits {
         return sums.iter_mut().zip(row).for_each(|(sum, &weight)| *sum += i32::from(weight as i8));
     }
-    // The number of columns is a power of 2: below 8, or a multiple of 8, after which none are left.
+    // The number of columns is a power of 2. If it is 8 or more, `fewer` is empty.
     let (eights, fewer) = sums.as_chunks_mut::<8>();
     for (sums, &bytes) in eights.iter_mut().zip(row.as_chunks().0) {
         let mut weights = u32::from_le_bytes(bytes);
@@ -233,19 +236,19 @@ fn add_row(table: &NgramTable<'_>, hash: u32, sums: &mut [i32]) {
     fewer.as_chunks_mut().0.iter_mut().zip(row).for_each(|(sums, &pair)| add_pair(sums, pair));
 }
 
-/// The multiplier and the right shift that divide a sum by the square root of `count`, below [`FULL`] + 8, and by
-/// 2^`shift`. The multiplier is 0 if `count` is 0.
+/// Returns the multiplier and the right shift that divide a sum by √`count` and by 2^`shift`: docs/arithmetic.md,
+/// "Scaling". `count`: below [`FULL`] + 8; if it is 0, so is the multiplier.
 fn reciprocal_root(count: u32, shift: u32) -> (u32, u32) {
     if count == 0 {
         return (0, 0);
     }
-    // 2k in docs/arithmetic.md: the even number of bits by which the count is shifted to have 29 or 30 bits.
+    // 2k in docs/arithmetic.md: the even left shift after which the count has 29 or 30 bits.
     let even_bits = (count.leading_zeros() - 2) & !1;
     let root = square_root(count << even_bits);
     ((1u32 << 31).checked_div(root).unwrap_or(0), (19 + shift).saturating_sub(even_bits / 2))
 }
 
-/// The square root of a number below 2^30, rounded down, bit by bit.
+/// Returns the square root of a number below 2^30, rounded down, computed bit by bit.
 fn square_root(number: u32) -> u32 {
     let mut root = 0;
     for bit in (0..15).rev() {
@@ -338,7 +341,7 @@ mod tests {
         }
     }
 
-    /// The common table has a path of its own.
+    /// The common table has its own code.
     #[test]
     fn two_columns_of_4_bits_are_summed_as_in_any_table() {
         let mut random = Random(9);

@@ -1,5 +1,5 @@
-//! The packing `paired16`: records of four rows, whose numbers are in the order in which a step reads them. The rows of
-//! an LSTM unit are one record, [`Paired`]; [`paired_groups`](super::paired_groups) has the other cells.
+//! The packing `paired16`: records of four rows, whose numbers are in the order in which a step reads them. An LSTM
+//! layer, [`Paired`], has one record for each unit; [`paired_groups`](super::paired_groups) has the other cells.
 //!
 //! The rows of a record form two pairs. A 16-bit number holds a weight of both rows of a pair, a 32-bit word two
 //! columns. A kernel multiplies whole words; `docs/format.md`, "Packings", specifies the layout.
@@ -20,7 +20,7 @@ use crate::kernel::dsp;
 use crate::kernel::{compiler_barrier, dot_pairs};
 use crate::rows::rows;
 
-/// The record of four rows. Its fields name them `i f g o`, as in an LSTM.
+/// The parameters of four rows, which are called `i f g o` here for every cell.
 pub(crate) struct Record<'a> {
     /// Recurrent weights, `[H / 2][2]`: two columns of rows `i f`, two of rows `g o`; see
     /// [`columns`](crate::kernel::columns).
@@ -34,15 +34,15 @@ pub(crate) struct Record<'a> {
     pub weight_ih: &'a [[i32; 2]],
 }
 
-/// The biases of rows `i f g o` in [`Record::initial_sums`]; none if its parts contradict each other.
+/// Returns the biases of the rows `i f g o` from [`Record::initial_sums`]; none if these contradict each other.
 pub(crate) fn biases(initial_sums: [i32; 6]) -> Option<[i32; 4]> {
     let [low_if, high_if, f, low_go, high_go, o] = initial_sums;
     let ([i, f], [g, o]) = (pair_biases([low_if, high_if, f])?, pair_biases([low_go, high_go, o])?);
     Some([i, f, g, o])
 }
 
-/// The biases of one pair of rows, `[first, second]`, from its three initial sums; none if these contradict each other.
-/// `low` and `high` are the two words of 256 times the first bias plus the second.
+/// Returns the biases of one pair of rows, `[first, second]`, from its three initial sums; none if these contradict
+/// each other. `low` and `high` are the two words of 256 times the first bias plus the second.
 #[inline(always)]
 pub(crate) fn pair_biases([low, high, second]: [i32; 3]) -> Option<[i32; 2]> {
     let sum = (i64::from(high) << 32 | i64::from(low as u32)) - i64::from(second);
@@ -51,7 +51,7 @@ pub(crate) fn pair_biases([low, high, second]: [i32; 3]) -> Option<[i32; 2]> {
 }
 
 impl<'a> Record<'a> {
-    /// The record that consists of these words; none if there are too few.
+    /// Returns the record that consists of these words; none if there are too few.
     #[inline(always)]
     pub(crate) fn new(words: &'a [i32], hidden_size: NonZeroUsize) -> Option<Self> {
         let (weight_hh, rest) = words.split_at_checked(hidden_size.get())?;
@@ -67,15 +67,15 @@ impl<'a> Record<'a> {
     }
 }
 
-/// The two vectors that the rows are multiplied with in a step. The kernel in `kernel::dsp` has a type with the same
-/// name and methods.
+/// The two vectors by which the rows are multiplied in a step. `kernel::dsp` has a type with the same name and methods,
+/// which replaces this one.
 #[cfg(any(test, not(dsp)))]
 pub(crate) struct Vectors<'v> {
     x: &'v [i16],
     h: &'v [i16],
 }
 
-/// The kind of a record's four rows, and memory for the parts of their pre-activations.
+/// The kind of a record's four rows, and memory for both halves of their pre-activations.
 #[cfg(any(test, not(dsp)))]
 pub(crate) struct FourRows {
     /// True if 1/256 of the second row of each pair is added to the first; false if all rows are independent.
@@ -83,7 +83,7 @@ pub(crate) struct FourRows {
     parts: Parts,
 }
 
-/// The parts of the pre-activations of four rows: from `h` and from `x`.
+/// The requantised recurrent and input halves of the pre-activations of four rows.
 #[cfg(any(test, not(dsp)))]
 #[derive(Default)]
 pub(crate) struct Parts {
@@ -98,7 +98,7 @@ impl FourRows {
         FourRows { in_pairs: true, parts: Parts::default() }
     }
 
-    /// Independent rows.
+    /// Independent rows, which form no pairs.
     pub(crate) fn ordinary() -> Self {
         FourRows { in_pairs: false, parts: Parts::default() }
     }
@@ -121,7 +121,7 @@ impl<'v> Vectors<'v> {
         Vectors { x, h }
     }
 
-    /// Computes both parts of the pre-activations of four rows; none if the record has too few words.
+    /// Computes both halves of the pre-activations of four rows. Returns none if the record has too few words.
     ///
     /// `recurrent_sums`: the initial sums of the recurrent projection. `sums`: a precomputed input projection, which
     /// replaces `x`.
@@ -147,11 +147,11 @@ impl<'a> Paired<'a> {
     /// The words of a record other than weights.
     pub(crate) const EXTRA_WORDS: usize = 10;
 
-    /// The number of which the input size and the hidden size must be multiples.
+    /// The input size and the hidden size must be multiples of this number.
     pub(crate) const COLUMNS: usize = 4;
 
-    /// A layer; none if the sizes are not multiples of 4 or do not match the number of words in `units`. The kernels
-    /// rely on these checks.
+    /// A layer; none if the sizes are not multiples of 4 or do not match the length of `units`. The kernels rely on
+    /// these checks.
     pub(crate) fn new(
         input_size: NonZeroUsize,
         hidden_size: NonZeroUsize,
@@ -196,7 +196,7 @@ impl<'a> Paired<'a> {
             let precomputed = sums.and_then(|sums| sums.as_chunks().0.get(index).copied());
             let input_sums =
                 precomputed.unwrap_or_else(|| dot_pairs(record.weight_ih, x, biases(record.initial_sums).guaranteed()));
-            // Finished before the other product begins: see `Lstm::plain_step`.
+            // For the barrier see `Lstm::plain_step`.
             let from_h =
                 compiler_barrier(requantize_rows(dot_pairs(record.weight_hh, state.h, [0; 4]), &record.multiplier_hh));
             let from_x = requantize_rows(input_sums, &record.multiplier_ih);

@@ -22,7 +22,7 @@ use tern_format::Cell as CellKind;
 /// The initial sums of four rows, as a record stores them: [`Record::initial_sums`].
 type InitialSums = [i32; 6];
 
-/// The initial sums of rows without biases.
+/// The initial sums of four rows without biases.
 const NO_BIASES: InitialSums = [0; 6];
 
 /// The parameters of one direction of a layer, borrowed from the file.
@@ -33,12 +33,12 @@ pub(crate) struct PairedGroups<'a> {
     pub input_size: NonZeroUsize,
     /// The hidden size H, a multiple of 4.
     pub hidden_size: NonZeroUsize,
-    /// The groups of four units, `[H / 4][words of a group]`: a record for plain cells; for GRU the initial sums of the
-    /// recurrent projection of the rows `n`, and three records.
+    /// The groups of four units, `[H / 4][words of a group]`. A group of plain cells is one record; a group of GRU
+    /// units has the initial sums of the recurrent projection of its rows `n`, then three records.
     pub groups: &'a [i32],
     /// 0 … 8
     pub shift: u32,
-    /// The numbers of turns of the kernel's loops over x and over h.
+    /// The turns of the kernel's loops over `x` and over `h`.
     #[cfg(dsp)]
     turns: [Turns; 2],
 }
@@ -48,7 +48,7 @@ pub(crate) struct RecordRow<'a> {
     pub record: Record<'a>,
     /// The index of the row in the record, 0 to 3.
     pub index: usize,
-    /// The bias of the recurrent projection.
+    /// The bias of the recurrent projection, which only the row n of a GRU has; otherwise 0.
     pub recurrent_bias: i32,
 }
 
@@ -64,7 +64,7 @@ impl<'a> PairedGroups<'a> {
         Self::words_of_record(input_size, hidden_size).saturating_mul(kind.gates() as u32).saturating_add(sums)
     }
 
-    /// A layer; none if the sizes are not multiples of 4 or do not match the number of words.
+    /// A layer; none if the sizes are not multiples of 4 or do not match the length of `groups`.
     pub(crate) fn new(
         kind: CellKind,
         input_size: NonZeroUsize,
@@ -98,8 +98,8 @@ impl<'a> PairedGroups<'a> {
         }
     }
 
-    /// Returns true for GRU. In an image with one kind of cells the result is a constant, so that no code for the other
-    /// kind is linked.
+    /// Returns true for GRU. If only one of the features `gru` and `rnn` is on, the result is a constant, so that no
+    /// code for the other cells is linked.
     fn is_gru(&self) -> bool {
         match (features::Gru::<()>::IS_BUILT, features::Rnn::<()>::IS_BUILT) {
             (true, true) => self.kind == CellKind::Gru,
@@ -107,7 +107,8 @@ impl<'a> PairedGroups<'a> {
         }
     }
 
-    /// The number of words of a record, and of a group of GRU units. They cannot wrap, since the layer has that many.
+    /// Returns the number of words of a record, and of a group of GRU units. They cannot wrap, since the layer is in
+    /// memory.
     #[inline(always)]
     fn words(&self) -> [NonZeroUsize; 2] {
         let record = self.input_size.get().wrapping_add(self.hidden_size.get()).wrapping_add(Paired::EXTRA_WORDS);
@@ -128,7 +129,7 @@ impl<'a> PairedGroups<'a> {
         })
     }
 
-    /// A row of a unit; none beyond the last unit.
+    /// Returns a row of a unit; none beyond the last unit.
     pub(crate) fn row(&self, unit: usize, gate: usize) -> Option<RecordRow<'a>> {
         let in_group = unit % 4;
         // The index of the record in the group, and of the row in the record.
@@ -175,7 +176,7 @@ impl<'a> PairedGroups<'a> {
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
-    /// The vectors that the rows are multiplied with. `x`: none if the input projection is precomputed.
+    /// The vectors by which the rows are multiplied. `x`: none if the input projection is precomputed.
     #[inline(always)]
     fn vectors<'v>(&self, x: Option<&'v [i16]>, h: &'v [i16]) -> Vectors<'v> {
         #[cfg(dsp)]
@@ -184,7 +185,7 @@ impl<'a> PairedGroups<'a> {
         Vectors::new(x.unwrap_or_default(), h)
     }
 
-    /// Computes `next_h` of plain cells.
+    /// Computes `next_h` of plain cells. Arguments as for [`step`](PairedGroups::step).
     fn rnn_step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
         let (mut vectors, mut four) = (self.vectors(sums.is_none().then_some(x), state.h), FourRows::ordinary());
         let [words, _] = self.words();
@@ -198,7 +199,7 @@ impl<'a> PairedGroups<'a> {
         }
     }
 
-    /// Computes `c` and `next_h` of GRU cells.
+    /// Computes `c` and `next_h` of GRU cells. Arguments as for [`step`](PairedGroups::step).
     #[cfg_attr(dsp, inline(never))]
     fn gru_step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
         let mut vectors = self.vectors(sums.is_none().then_some(x), state.h);
@@ -228,8 +229,8 @@ impl<'a> PairedGroups<'a> {
     }
 }
 
-/// Calls [`Vectors::parts`]. On cores without DSP instructions it is a function of its own, because inlined it would
-/// enlarge the stack of its caller.
+/// Calls [`Vectors::parts`]. On cores without DSP instructions this function is not inlined, because that would enlarge
+/// the stack of the caller.
 #[cfg_attr(dsp, inline(always))]
 #[cfg_attr(not(dsp), inline(never))]
 fn parts<'r>(
@@ -251,7 +252,7 @@ fn gru_unit(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> (i32, i16) {
 
 #[cfg(any(test, feature = "write", feature = "unpacked"))]
 impl RecordRow<'_> {
-    /// The weights of one projection.
+    /// The weights of the row in the input projection, or in the recurrent projection if `recurrent` is true.
     pub(crate) fn weights(&self, recurrent: bool) -> impl Iterator<Item = i8> {
         let words = if recurrent { self.record.weight_hh } else { self.record.weight_ih };
         // Checked at load: within ±127.

@@ -7,16 +7,17 @@ use crate::fixed::{round_shift, saturate_16};
 use crate::state_codec::StateCodec;
 use tern_format::Merge;
 
-/// The most steps whose sum fits an `i32`: 2^15 · 65,534 < 2^31. Before one more step, [`Pool::make_room`] halves the
-/// sums and the count. The count is even, so half of it is exact, and a halved sum is at most 2^15 times that half.
+/// The largest even number of steps whose sum fits an `i32`: 2^15 · 65,534 < 2^31. Before one more step,
+/// [`Pool::make_room`] halves the sums and the count. Half of an even count is exact, and a halved sum is at most 2^15
+/// times the halved count.
 pub(crate) const EXACT_STEPS: u32 = 65_534;
 
-/// Merges one hidden value of each direction, Q15. `Sum` gives half the sum.
+/// Merges one hidden value of each direction, Q15, into one. [`Merge::Sum`] gives half the sum.
 #[inline]
 pub(crate) fn merge(how: Merge, forward: i16, reverse: i16) -> i16 {
     let (forward, reverse) = (i32::from(forward), i32::from(reverse));
     match how {
-        // Half the sum fits Q15; `tern export` makes up for it in the multipliers of the head.
+        // Half the sum fits Q15; `tern export` scales the head so that the logits are those of the sum.
         Merge::Sum | Merge::Mean => round_shift(forward + reverse, 1) as i16,
         Merge::Product => saturate_16(round_shift(forward * reverse, 15)),
         // Not called: concatenated values are not merged.
@@ -29,16 +30,17 @@ pub(crate) fn merge(how: Merge, forward: i16, reverse: i16) -> i16 {
 pub(crate) struct Pool<'s> {
     /// True if the head reads the maximum.
     pub has_max: bool,
-    /// Sums for the mean, `[width]`; empty if the mean is not needed.
+    /// Sums for the mean, `[merged_width]`; empty if the mean is not needed.
     pub sum: &'s mut [i32],
-    /// The input of the head: the pooled states, `[width]` or `[2 * width]` for mean and maximum, and then the scaled
-    /// sums of the n-gram branch.
+    /// The input of the head, `[head_width]`: the means, the maxima, both in this order, or the last state; then the
+    /// scaled sums of the n-gram branch.
     pub features: &'s mut [i16],
     /// The width of the pooled states in `features`.
     pub pooled_width: usize,
-    /// The right shift of the states before they are pooled: 0 to 8. It brings them to the scale of the n-gram branch.
+    /// The right shift of the states before they are pooled: 0 to 8. It brings them closer to the scale of the n-gram
+    /// branch.
     pub shift: u32,
-    /// The number of steps in `sum`: 0 to [`EXACT_STEPS`].
+    /// The number of steps pooled so far, halved with the sums: 0 to [`EXACT_STEPS`].
     pub count: u32,
 }
 
@@ -49,8 +51,8 @@ impl Pool<'_> {
         self.count = 0;
     }
 
-    /// Adds the hidden states of one step. `at`: the column of the first value, which is 0, or H for the reverse
-    /// direction if directions are concatenated. `first`: true for the first step.
+    /// Adds the hidden states of one step to the sums and the maxima. `at`: the column of the first value: H for the
+    /// reverse direction if directions are concatenated, otherwise 0. `first`: true for the first step.
     pub(crate) fn add(&mut self, at: usize, first: bool, values: impl Iterator<Item = i16> + Clone) {
         let shift = if NGRAMS { self.shift } else { 0 };
         let values = values.map(|v| v >> shift);
@@ -85,19 +87,19 @@ impl Pool<'_> {
         codec.halves(self.features.iter_mut().take(self.pooled_width).skip(self.sum.len()));
     }
 
-    /// The maxima so far, `[width]`.
+    /// The maxima so far, `[merged_width]`; empty if there is no maximum.
     pub(crate) fn maxima(&self) -> impl Iterator<Item = &i16> {
         self.features.iter().take(self.pooled_width).skip(self.sum.len())
     }
 
-    /// Shifts the states of the last step, which are in `features`.
+    /// Shifts the pooled states in `features`, which are those of the last step.
     #[cfg(feature = "ngrams")]
     pub(crate) fn shift_last(&mut self) {
         let shift = self.shift;
         self.features.iter_mut().take(self.pooled_width).for_each(|state| *state >>= shift);
     }
 
-    /// Writes the means of the steps so far to `features`.
+    /// Writes the means of the steps so far to `features`, if the head reads them.
     pub(crate) fn finish(&mut self) {
         if !POOLING {
             return;
@@ -109,7 +111,7 @@ impl Pool<'_> {
     }
 }
 
-/// `sum / count`, rounded to the nearest, half up. |sum| ≤ 2^15 · count; count ≤ [`EXACT_STEPS`].
+/// Returns `sum / count`, rounded to the nearest, half up. |sum| ≤ 2^15 · count; count ≤ [`EXACT_STEPS`].
 fn rounded_mean(sum: i32, count: NonZeroU32) -> i16 {
     // 2^15 · count is added so that the number is not negative and the division rounds down. It stays below 2^32.
     let from_zero = sum.wrapping_add_unsigned(count.get() << 15) as u32;

@@ -48,7 +48,7 @@ impl Rnn<'_> {
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
-    /// Computes the last units, fewer than four, that are in no group of four.
+    /// Computes the last units, at most three, that are in no group of four.
     #[inline(never)]
     fn last_units(&self, x: &[i16], h: &[i16], last_h: &mut [i16]) {
         let Interleaved { input_size, weight_ih, weight_hh, bias, multiplier_ih, multiplier_hh, .. } = &self.layer;

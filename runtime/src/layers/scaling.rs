@@ -6,11 +6,13 @@ use core::num::NonZeroU32;
 use crate::fixed::saturate_16;
 use crate::text::texts::Texts;
 
-/// The scaling of input channels or of predicted values, borrowed from the file. An integer `v` of channel `k` stands
-/// for the real number `v / 2^point[k]`; its normalised value is `(v - offset[k]) * multiplier[k] / 2^shift[k]`.
+/// The scaling of the input channels or of the predicted values, borrowed from the file. An integer `v` with the index
+/// `k` stands for the real number `v / 2^point[k]`. The network reads the normalised value `(v - offset[k]) *
+/// multiplier[k] / 2^shift[k]`, Q15. An output `y` of the network, Q16, becomes the predicted value `offset[k] + y *
+/// multiplier[k] / 2^shift[k]`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scaling<'a> {
-    /// The integer of each channel's mean, `[channels]`.
+    /// The integer that stands for the mean of the channel, `[channels]`.
     pub offset: &'a [i32],
     /// `[channels]`, 1 … 2^30
     pub multiplier: &'a [i32],
@@ -20,8 +22,8 @@ pub(crate) struct Scaling<'a> {
     pub point: &'a [i32],
     /// The input channel that each predicted value continues; empty for input channels.
     pub channel: &'a [i32],
-    /// For each predicted value: 1 if the network predicts its difference from the channel's last value, 0 if from
-    /// `offset`; empty for input channels.
+    /// For each predicted value: 1 if the network predicts the difference from the last value of the channel, 0 if the
+    /// difference from `offset`; empty for input channels.
     pub last: &'a [i32],
 }
 
@@ -30,13 +32,13 @@ pub(crate) struct Scaling<'a> {
 pub(crate) struct ValueParts<'a> {
     /// The scaling of the channels.
     pub input: Scaling<'a>,
-    /// The scaling of the predicted values; empty for other tasks.
+    /// The scaling of the predicted values; empty if the model is not a forecast.
     pub output: Scaling<'a>,
     /// The names of the channels.
     pub channels: Texts<'a>,
-    /// The start of each golden sequence, in steps, and the end of the last: `[golden + 1]`
+    /// The start of each golden sequence, in steps, and the end of the last: `[examples + 1]`.
     pub golden_offsets: &'a [u32],
-    /// The values of all golden sequences: `[steps · channels]`
+    /// The values of all golden sequences: `[steps * channels]`.
     pub golden_values: &'a [i32],
 }
 
@@ -50,7 +52,7 @@ impl<'a> ValueParts<'a> {
         golden_values: &[],
     };
 
-    /// The values of a golden sequence, `[steps · channels]`.
+    /// The values of a golden sequence, `[steps * channels]`; none beyond the last.
     pub(crate) fn golden(&self, index: usize) -> Option<&'a [i32]> {
         let start_of =
             |index: usize| Some((*self.golden_offsets.get(index)? as usize).saturating_mul(self.input.len()));
@@ -63,18 +65,21 @@ impl<'a> ValueParts<'a> {
 pub struct Channel<'a> {
     /// The name.
     pub name: &'a str,
-    /// An integer `v` stands for the real number `v / 2^point`. −16 … 30.
+    /// The number of fractional bits, −16 to 30: an integer `v` stands for the real number `v / 2^point`.
     pub point: i32,
 }
 
-/// The smallest and largest numbers in the fields of [`Scaling`], checked at load.
+/// The smallest and largest [`Scaling::multiplier`], checked at load.
 pub(crate) const MULTIPLIERS: [i32; 2] = [1, 1 << 30];
+/// The smallest and largest [`Scaling::shift`], checked at load.
 pub(crate) const SHIFTS: [i32; 2] = [1, 46];
+/// The smallest and largest [`Scaling::point`], checked at load.
 pub(crate) const POINTS: [i32; 2] = [-16, 30];
 /// The smallest and largest window of a forecast.
 pub(crate) const WINDOWS: [i32; 2] = [1, 1 << 16];
 
-/// `v · multiplier / 2^shift`, rounded half up. |v| ≤ 2^32, multiplier ≤ 2^30, 0 < shift ≤ 46, so nothing overflows.
+/// Returns `v · multiplier / 2^shift`, rounded half up. |v| ≤ 2^32, multiplier ≤ 2^30, 0 < shift ≤ 46, so nothing
+/// overflows.
 fn scale(v: i64, multiplier: i32, shift: i32) -> i64 {
     // The range is checked at load; `clamp` lets the compiler rely on it.
     let shift = shift.clamp(SHIFTS[0], SHIFTS[1]) as u32;
@@ -82,8 +87,8 @@ fn scale(v: i64, multiplier: i32, shift: i32) -> i64 {
 }
 
 impl Channel<'_> {
-    /// The integer that stands for `numerator / denominator`, rounded to the nearest, half up, saturating. 21.37 °C is
-    /// `encode(2_137, 100)`, a number in Q16 is `encode(number, 1 << 16)`.
+    /// Returns the integer that stands for `numerator / denominator`, rounded to the nearest, half up, saturating.
+    /// 21.37 °C is `encode(2_137, 100)`, a number in Q16 is `encode(number, 1 << 16)`.
     pub fn encode(&self, numerator: i32, denominator: NonZeroU32) -> i32 {
         // |numerator| · 2^30 < 2^62, 2^16 · denominator < 2^49.
         let up = 1i64 << self.point.clamp(0, POINTS[1]);
@@ -92,8 +97,8 @@ impl Channel<'_> {
         nearest.clamp(i32::MIN.into(), i32::MAX.into()) as i32
     }
 
-    /// The number of units of `1 / denominator` that an integer of the channel stands for, rounded to the nearest, half
-    /// up, saturating. With `decode(value, 100)`, a forecast of 21.37 °C is 2,137.
+    /// Converts an integer of the channel back to a multiple of `1 / denominator`, rounded to the nearest, half up,
+    /// saturating. For a forecast of 21.37 °C, `decode(value, 100)` returns 2,137.
     pub fn decode(&self, value: i32, denominator: NonZeroU32) -> i32 {
         // |value| · denominator < 2^63.
         let product = i64::from(value) * i64::from(denominator.get());
@@ -110,11 +115,12 @@ impl Scaling<'_> {
     pub(crate) const NONE: Scaling<'static> =
         Scaling { offset: &[], multiplier: &[], shift: &[], point: &[], channel: &[], last: &[] };
 
-    /// The number of channels.
+    /// The number of channels, or of predicted values.
     pub(crate) fn len(&self) -> usize {
         self.offset.len()
     }
 
+    /// The offset, the multiplier and the shift of each channel or predicted value.
     fn channels(&self) -> impl Iterator<Item = (i32, i32, i32)> {
         let numbers = self.offset.iter().zip(self.multiplier).zip(self.shift);
         numbers.map(|((&offset, &multiplier), &shift)| (offset, multiplier, shift))
@@ -126,7 +132,7 @@ impl Scaling<'_> {
         let values = values.iter().map(Some).chain(core::iter::repeat(None));
         for ((x, (offset, multiplier, shift)), value) in x.iter_mut().zip(self.channels()).zip(values) {
             let difference = value.map_or(0, |&value| i64::from(value) - i64::from(offset));
-            // Clamped so that it fits an `i32`, to limits beyond those of `i16`.
+            // The result is clamped to fit an `i32`; the limits are beyond those of `i16`.
             *x = saturate_16(scale(difference, multiplier, shift).clamp(-65_536, 65_536) as i32);
         }
     }
@@ -140,7 +146,7 @@ impl Scaling<'_> {
         }
     }
 
-    /// The index of the input channel that a predicted value continues.
+    /// The index of the input channel that a predicted value continues; none beyond the last value.
     pub(crate) fn channel_of(&self, index: usize) -> Option<usize> {
         self.channel.get(index).map(|&channel| channel as usize)
     }

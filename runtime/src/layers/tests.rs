@@ -1,5 +1,5 @@
-//! Every cell against the same network in f64, on the weights that the integers stand for: docs/arithmetic.md, "What
-//! the exporter does".
+//! Tests of every cell against the same network in f64, with the weights that the integers stand for:
+//! docs/arithmetic.md, "What the exporter does".
 
 use crate::model::Model;
 use crate::session::forward::Forward;

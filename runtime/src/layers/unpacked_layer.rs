@@ -1,11 +1,11 @@
-//! One direction of a recurrent layer that runs from a copy of its weights, which is arranged for the wide instructions
+//! One direction of a recurrent layer that runs from a copy of its weights, whose order suits the vector instructions
 //! of a host. `crate::unpacked` makes the copy.
 
 use crate::kernel::Lanes;
 use crate::kernel::arguments::{State, Summary};
 use crate::kernel::unpacked_weights::UnpackedWeights;
 
-/// A layer's copied weights, and the sizes and costs of the layer in the file.
+/// The copied weights of a layer, the kernel that runs them, and the sizes and costs of the layer in the file.
 #[derive(Debug)]
 pub(crate) struct UnpackedLayer {
     pub weights: UnpackedWeights,
@@ -14,7 +14,7 @@ pub(crate) struct UnpackedLayer {
 }
 
 impl UnpackedLayer {
-    /// Computes one step: see [`Lanes::step`].
+    /// Computes one step: see [`Lanes::step`]. Then swaps `h` and `next_h`.
     #[inline]
     pub(crate) fn step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
         self.lanes.step(&self.weights, x, sums, state);

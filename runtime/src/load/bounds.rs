@@ -1,49 +1,50 @@
 //! Checks, from the weights, that no accumulator can overflow.
 //!
-//! The conditions are numbered as in `docs/arithmetic.md`, "No accumulator overflows". A row is a gate of a unit; in
-//! some pairs of rows, 1/256 of the second row's sum is added to the first: see `layers::lstm::requantize_rows`.
+//! The conditions are numbered as in `docs/arithmetic.md`, "No accumulator overflows". A row is one gate of one unit.
+//! In pairs of rows, 1/256 of the second row's sum is added to the first row's: see `layers::lstm::requantize_rows`.
 
 use crate::layers::linear::Linear;
 use crate::layers::matrix::Matrix;
 use tern_format::Cell as CellKind;
 use tern_format::names::parameter;
 
-/// An upper bound on the absolute value of a sum, saturating. It must be below [`LIMIT`].
+/// An upper bound on the absolute value of a sum, saturating. The file is refused unless it is below [`LIMIT`].
 pub(super) type Bound = u32;
 
-/// A row whose sums can overflow: the tensor's parameter, and the index of the row. The sum of both projections is
-/// named after the multipliers of the input projection.
+/// A row whose sums can overflow: a name from [`parameter`], and the index of the row. The name is that of the weights
+/// of one projection, or `MULTIPLIER_IH` if only the sum of both projections can overflow.
 pub(super) type Overflow = (&'static str, usize);
 
-/// The bound that an `i32` cannot hold.
+/// The smallest bound that an `i32` cannot hold.
 pub(super) const LIMIT: Bound = 1 << 31;
 
-/// The largest absolute value of `weights · v + bias` for any |v| ≤ 2^15, in any order of summation. `sum`: the sum of
-/// |weights|, saturating.
+/// Returns the largest absolute value of `Σ weights · v + bias` for any |v| ≤ 2^15, in any order of summation. `sum`:
+/// the sum of |weights|, saturating.
 #[inline(never)]
 pub(super) fn row_bound(sum: u32, bias: i32) -> Bound {
     let sums = if sum < 1 << 16 { sum << 15 } else { LIMIT };
     sums.saturating_add(bias.unsigned_abs())
 }
 
-/// The bound of the first row of a pair, to which the sum of the second row, divided by 256, is added.
+/// Returns the bound of the first row of a pair after 1/256 of the second row's sum is added: condition 2.
 pub(super) fn add_second_row(first: Bound, second: Bound) -> Bound {
     first.saturating_add((second >> 8) + 1)
 }
 
-/// The bound after `requantize`, for a bound below the limit; 1 is added for rounding down.
+/// Returns the bound after `requantize`, for a bound below the limit. 1 is added because `requantize` rounds down.
 #[inline(never)]
 fn requantized(bound: Bound, multiplier: i16) -> Bound {
     ((u64::from(bound) * u64::from(multiplier.unsigned_abs())) >> 16) as u32 + 1
 }
 
-/// Condition 3: returns true if both projections of a row, requantised, added and shifted, stay below the limit. Their
-/// bounds are below the limit.
+/// Condition 3: returns true if the sum of both projections of a row, requantised, added and shifted, stays below the
+/// limit. `x`, `h`: the bound, which is below the limit, and the multiplier of each projection.
 pub(super) fn fits(x: (Bound, i16), h: (Bound, i16), shift: u32) -> bool {
     requantized(x.0, x.1) + requantized(h.0, h.1) < LIMIT >> shift
 }
 
-/// The bound of one row of a plain packing, by its unit and its gate. `columns`: those of its projection.
+/// Returns the bound of one row, given by its unit and its gate, of a projection in a plain packing with `columns`
+/// columns.
 pub(super) fn plain_bound(weights: &[i8], gates: usize, columns: usize, [unit, gate]: [usize; 2], bias: i32) -> Bound {
     // The weights of the gates of a unit are side by side, column by column.
     let first = unit.wrapping_mul(columns).wrapping_mul(gates).wrapping_add(gate);
@@ -57,28 +58,29 @@ pub(super) fn plain_bound(weights: &[i8], gates: usize, columns: usize, [unit, g
     row_bound(sum, bias)
 }
 
-/// The numbers of a layer in a plain packing or in the packing `rows` but for its weights.
+/// The parameters of a layer in a plain packing or in the packing `rows`, without its weights.
 pub(super) struct Units<'a> {
     pub kind: CellKind,
     /// `[hidden_size][biases of a unit]`
     pub bias: &'a [i32],
-    /// Those of the input projection and of the recurrent projection, `[hidden_size][gates]`.
+    /// The multipliers of the input projection and of the recurrent projection, `[hidden_size][gates]`.
     pub multipliers: [&'a [i16]; 2],
     pub shift: u32,
 }
 
 impl Units<'_> {
-    /// Conditions 1 to 3 for a layer in a plain packing. `weights`: those of both projections; `columns`: the sizes of
-    /// the vectors that they read.
+    /// Checks conditions 1 to 3 for a layer in a plain packing. `[ih, hh]`: the weights of both projections; `columns`:
+    /// the numbers of columns of both.
     #[cfg_attr(feature = "errors", inline)]
     pub(super) fn check_plain(&self, [ih, hh]: [&[i8]; 2], columns: [usize; 2]) -> Result<(), Overflow> {
         let gates = self.kind.gates();
-        let bound_of_x = |direction, bias| plain_bound(ih, gates, columns[0], direction, bias);
-        let bound_of_h = |direction, bias| plain_bound(hh, gates, columns[1], direction, bias);
+        let bound_of_x = |row, bias| plain_bound(ih, gates, columns[0], row, bias);
+        let bound_of_h = |row, bias| plain_bound(hh, gates, columns[1], row, bias);
         self.check([&bound_of_x, &bound_of_h], [true; 2])
     }
 
-    /// [`check_plain`](Units::check_plain) for a layer in the packing `rows`, by its matrices.
+    /// [`check_plain`](Units::check_plain) for a layer in the packing `rows`. `[ih, hh]`: the matrices of both
+    /// projections.
     #[cfg(feature = "widths")]
     #[cfg_attr(feature = "errors", inline)]
     pub(super) fn check_rows(&self, [ih, hh]: [&Matrix<'_>; 2]) -> Result<(), Overflow> {
@@ -88,8 +90,8 @@ impl Units<'_> {
         self.check([&bound_of_x, &bound_of_h], [!ih.is_16_bit(), !hh.is_16_bit()])
     }
 
-    /// `bounds_of`: the bounds of the rows of both projections by unit and gate, and by bias. `in_pairs`: true for
-    /// projections whose rows are in the pairs of the cell.
+    /// Checks conditions 1 to 3. `bounds_of`: for each projection a function that returns the bound of a row from
+    /// `[unit, gate]` and the row's bias. `in_pairs`: true for projections whose rows form the pairs of the cell.
     #[cfg_attr(not(feature = "errors"), inline(always))]
     fn check(&self, bounds_of: [&dyn Fn([usize; 2], i32) -> Bound; 2], in_pairs: [bool; 2]) -> Result<(), Overflow> {
         let (gates, biases) = (self.kind.gates(), if self.kind.gates() > 1 { 4 } else { 1 });
@@ -99,7 +101,7 @@ impl Units<'_> {
             let projections = bounds.iter_mut().zip(bounds_of).zip(in_pairs);
             for (projection, ((bounds, bound_of), in_pairs)) in projections.enumerate() {
                 for (gate, bound) in bounds.iter_mut().enumerate().take(gates) {
-                    // Only the row n of a GRU has a recurrent bias, the last one.
+                    // Only the row n of a GRU has a recurrent bias: the fourth bias of its unit.
                     let bias = match (projection, self.kind, gate) {
                         (0, ..) => bias(gate),
                         (_, CellKind::Gru, 2) => bias(3),
@@ -139,19 +141,19 @@ impl Units<'_> {
     }
 }
 
-/// The largest absolute sum of one row of a matrix.
+/// Returns the largest absolute sum of one row of a matrix: condition 1.
 #[cfg_attr(feature = "errors", inline)]
 pub(super) fn matrix_bound(matrix: &Matrix<'_>, index: usize, bias: i32) -> Bound {
     let sum = matrix.absolute_sum_of_row(index);
     if !matrix.is_16_bit() {
         return row_bound(sum, bias);
     }
-    // 1 is added for rounding down.
+    // A sum of 16-bit weights is shifted right by 8: 2^15 · sum / 2^8. 1 is added for rounding down.
     let sums = if sum < 1 << 24 { (sum << 7) + 1 } else { LIMIT };
     sums.saturating_add(bias.unsigned_abs())
 }
 
-/// Conditions 1 and 4. The error is the index of a row.
+/// Checks conditions 1 and 4. The error is the index of the first row that breaks them.
 #[cfg_attr(feature = "errors", inline)]
 pub(super) fn check_linear(linear: &Linear<'_>) -> Result<(), usize> {
     for (row, (&bias, &multiplier)) in linear.bias.iter().zip(linear.multiplier).enumerate() {

@@ -5,7 +5,7 @@ use super::name_hash::NameHash;
 /// Declares the element types: `VARIANT = size in bytes`. The name in safetensors is that of the variant.
 macro_rules! dtypes {
     ($($(#[$doc:meta])* $dtype:ident = $size:literal,)*) => {
-        /// An element type of safetensors; device files use these six.
+        /// An element type of a tensor: the types of safetensors that device files use.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Dtype {
             $($(#[$doc])* $dtype,)*
@@ -29,7 +29,7 @@ macro_rules! dtypes {
                 }
             }
 
-            /// The hash of its name.
+            /// The hash of the name.
             pub(crate) const fn name_hash(self) -> NameHash {
                 match self {
                     $(Dtype::$dtype => const { NameHash::of(stringify!($dtype)) },)*
@@ -40,15 +40,15 @@ macro_rules! dtypes {
 }
 
 dtypes! {
-    /// Bytes of texts.
+    /// Bytes of texts, pairs of 4-bit weights, and group multipliers.
     U8 = 1,
-    /// Weights.
+    /// 8-bit weights.
     I8 = 1,
-    /// Multipliers.
+    /// Row multipliers and 16-bit weights.
     I16 = 2,
     /// Offsets and ids.
     U32 = 4,
-    /// Biases and logits.
+    /// Biases, logits, records of the packing `paired16`, and all other integers.
     I32 = 4,
     /// Scales, for hosts.
     F32 = 4,

@@ -1,4 +1,4 @@
-//! Turns the recorded fault of a file into a [`LoadError`], with the names of keys and tensors in words.
+//! Turns the recorded fault of a file into a [`LoadError`], which has names of keys and tensors instead of hashes.
 
 use super::metadata::explained;
 use crate::error::{LoadError, Name};
@@ -17,7 +17,7 @@ pub(super) fn explain(file: &File<'_>) -> LoadError {
 #[cfg_attr(feature = "errors", inline)]
 fn full_error(file: &File<'_>) -> LoadError {
     let found = file.bytes.len();
-    // The scanner stops as soon as its file has a fault, so names are looked up in a second view of the same bytes.
+    // The scanner stops as soon as its `File` has a fault, so names are looked up in a second `File` of the same bytes.
     let mut readable = File::new(file.bytes);
     read_header(&mut readable);
     match file.fault() {
@@ -55,8 +55,8 @@ fn full_error(file: &File<'_>) -> LoadError {
     }
 }
 
-/// The error for the first entry of the header that the loader has not read. `readable`: the same bytes without a
-/// recorded fault.
+/// Returns the error for the first entry of the header that the loader has not read. `readable`: a [`File`] of the same
+/// bytes without a recorded fault.
 #[cfg_attr(feature = "errors", inline)]
 fn unused_entry(file: &File<'_>, readable: &File<'_>) -> LoadError {
     let mut scanner = Scanner::new(readable);
@@ -78,7 +78,7 @@ fn unsupported(key: Name, found: &[u8], expected: &'static str) -> LoadError {
     LoadError::Unsupported { key, found: Name::of_bytes(found), expected }
 }
 
-/// The missing feature that a key or a tensor belongs to, if there is one.
+/// Returns the feature of a key or a tensor, if it is off.
 fn feature_of(name: &[u8]) -> Option<&'static str> {
     if !FOLDING && name.starts_with(b"folded.") {
         Some("folding")
@@ -93,7 +93,7 @@ fn feature_of(name: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// The words for the text that was expected in the header.
+/// Describes the text that was expected in the header.
 fn header_text(expected: Expected) -> &'static str {
     match expected {
         Expected::Literal(literal) => literal,

@@ -1,9 +1,8 @@
 //! A file that is being read, and the first fault found in it.
 //!
 //! The functions that read a file do not return errors: they record the fault in the [`File`] and return an empty
-//! value. The loader checks once, at the end, if there was a fault, and turns it into a
-//! [`LoadError`](crate::LoadError). This keeps the loader small. A build without the feature `errors` records only that
-//! there is a fault.
+//! value. At the end the loader checks once if there was a fault, and turns it into a [`LoadError`](crate::LoadError).
+//! This keeps the code of the loader small. A build without the feature `errors` records only that there is a fault.
 //!
 //! Entries that were read are marked, so that the loader can refuse a file with entries that it does not know.
 
@@ -14,16 +13,17 @@ use crate::features::ERRORS;
 use crate::load::dtype::Dtype;
 use crate::load::name_hash::NameHash;
 
-/// A key of the metadata, by its index in the list of keys.
+/// A key of the metadata, as its index in the list of keys in `metadata`.
 pub(crate) type Key = u8;
 
 /// The number of 32-bit words of [`File::marks`].
 const MARKS: usize = if ERRORS { 8 } else { 0 };
 
-/// The number of entries that the [`Index`] holds at most. The smallest images search the header instead.
+/// The number of entries that the [`Index`] holds at most. Without the feature `errors` it holds none, and the loader
+/// searches the header instead.
 const INDEXED: usize = if ERRORS { 64 } else { 0 };
 
-/// The places of the entries of a header, so that it is not searched from its beginning for each name.
+/// The names and places of the entries of a header, so that a look-up does not search the header from its beginning.
 struct Index {
     names: [Cell<NameHash>; INDEXED],
     places: [Cell<EntryPlace>; INDEXED],
@@ -39,14 +39,14 @@ pub(crate) struct EntryPlace {
 }
 
 /// A file that is being read.
-// In this order, because the field that is set most often takes the fewest bytes of code at the beginning.
+// `is_refused` is the first field, because it is set most often, and access to the first field takes the least code.
 #[repr(C)]
 pub(crate) struct File<'a> {
     is_refused: Cell<bool>,
     pub bytes: &'a [u8],
     /// The header, including its length field. Empty until [`read_header`](crate::load::scanner::read_header).
     pub header: &'a [u8],
-    /// The bytes of the tensors, which follow the header. Empty until then, too.
+    /// The bytes of the tensors, which follow the header. Empty until `read_header`.
     pub data: &'a [u8],
     /// The first fault, if the feature `errors` is on.
     fault: Cell<Fault>,
@@ -78,7 +78,7 @@ impl<'a> File<'a> {
         }
     }
 
-    /// Records the name and the place of an entry.
+    /// Records the name and the place of the entry with the index `number`, unless the index is full.
     pub(crate) fn add_entry(&self, number: usize, name: NameHash, place: EntryPlace) {
         if let (Some(names), Some(places)) = (self.index.names.get(number), self.index.places.get(number)) {
             names.set(name);
@@ -86,7 +86,7 @@ impl<'a> File<'a> {
         }
     }
 
-    /// The number and the place of the first entry of a name among those that are recorded.
+    /// Returns the index and the place of the first recorded entry with this name.
     pub(crate) fn place_of(&self, name: NameHash) -> Option<(usize, EntryPlace)> {
         let number = self.index.names.iter().take(self.entries).position(|known| known.get() == name)?;
         Some((number, self.index.places.get(number)?.get()))
@@ -101,12 +101,12 @@ impl<'a> File<'a> {
         self.is_refused.get()
     }
 
-    /// The first fault. Any fault if the file is not refused.
+    /// The first fault; meaningless if the file is not refused.
     pub(crate) fn fault(&self) -> Fault {
         self.fault.get()
     }
 
-    /// Records a fault. The first one is kept.
+    /// Records a fault, unless there is one already.
     #[cfg_attr(feature = "errors", inline(never))]
     #[cfg_attr(not(feature = "errors"), inline(always))]
     pub(crate) fn refuse(&self, fault: Fault) {
@@ -116,7 +116,7 @@ impl<'a> File<'a> {
         self.is_refused.set(true);
     }
 
-    /// Marks an entry as read, by its index.
+    /// Marks the entry with this index as read.
     pub(crate) fn mark(&self, entry: usize) {
         self.entries_read.set(self.entries_read.get().wrapping_add(1));
         if let Some(marks) = self.marks.get(entry / 32) {
@@ -129,13 +129,13 @@ impl<'a> File<'a> {
         self.entries_read.get()
     }
 
-    /// Returns true if an entry was read, by its index.
+    /// Returns true if the entry with this index was read.
     pub(crate) fn is_marked(&self, entry: usize) -> bool {
         self.marks.get(entry / 32).is_some_and(|marks| marks.get() >> (entry % 32) & 1 != 0)
     }
 }
 
-/// The text that is expected in a header.
+/// The text that was expected in a header: see `explain::header_text`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
     Literal(&'static str),
@@ -146,8 +146,8 @@ pub(crate) enum Expected {
     Spaces,
 }
 
-/// A fault in the form that the loader records: with hashes and indices in place of names. Each becomes a variant of
-/// [`LoadError`](crate::LoadError), which documents it. `at`: the offset of the entry in the file.
+/// A fault as the loader records it, with hashes and indices in place of names. `explain` turns each variant into one
+/// of [`LoadError`](crate::LoadError), which documents it. `at`: the offset of the entry in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Misaligned,

@@ -1,4 +1,4 @@
-//! Reads the folded tokens of a file: their precomputed input projections.
+//! Reads the folded tokens of a file: their ids and their precomputed input projections.
 
 use core::num::NonZeroUsize;
 use core::ops::RangeInclusive;
@@ -55,8 +55,8 @@ pub(super) fn read<'a>(
     features::Folding::new(folded)
 }
 
-/// The allowed range of one input sum. `sum_index`: the index of the sum in the layer, which has `sums_of_unit` sums
-/// for each hidden unit: 4 in an LSTM or GRU, 1 in a plain cell.
+/// Returns the allowed range of one input sum. `sum_index`: the index of the sum in the layer, which has `sums_of_unit`
+/// sums for each hidden unit: 4 in an LSTM or GRU, 1 in a plain cell.
 #[cfg_attr(feature = "errors", inline)]
 fn limits(cell: &Cell<'_>, sum_index: usize, sums_of_unit: usize) -> RangeInclusive<i64> {
     let unit = sum_index.checked_div(sums_of_unit).unwrap_or(0);
@@ -84,8 +84,8 @@ fn limits(cell: &Cell<'_>, sum_index: usize, sums_of_unit: usize) -> RangeInclus
     }
 }
 
-/// The bound on the absolute value of an input sum: condition 1 of docs/arithmetic.md. `gate`: the index of the row in
-/// its unit.
+/// Returns the bound on the absolute value of an input sum: condition 1 of docs/arithmetic.md. `gate`: the index of the
+/// row in its unit.
 #[cfg_attr(feature = "errors", inline)]
 fn input_bound(cell: &Cell<'_>, unit: usize, gate: usize) -> u32 {
     let (weights, columns, bias, gates) = match cell {

@@ -28,7 +28,7 @@ pub(super) struct Inputs<'a> {
     pub goldens: usize,
 }
 
-/// Reads the input and writes its sizes to `config`.
+/// Reads the input and writes its sizes, and the window of a forecast, to `config`.
 #[cfg_attr(feature = "errors", inline)]
 pub(super) fn read<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     let inputs = if config.reads_values() { read_values(file, config) } else { read_tokens(file, config) };
@@ -74,7 +74,7 @@ fn read_values<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     }
 }
 
-/// A size as a number that is not zero. A size of 0 is a fault that has been recorded already; it becomes 1.
+/// Returns a size as a number that is not zero. A size of 0, a fault that has been recorded already, becomes 1.
 pub(super) fn dimension(size: usize) -> NonZeroUsize {
     NonZeroUsize::new(size).unwrap_or(NonZeroUsize::MIN)
 }
@@ -113,10 +113,10 @@ fn forecast<'a>(file: &File<'a>, input: &Scaling<'_>) -> (Scaling<'a>, usize) {
         last: file.numbers(Tensor::OUTPUT_LAST, count, [0, 1]),
         ..output
     };
-    // A prediction relative to the last value of a channel must have the channel's scale.
+    // A prediction relative to the last value of a channel must have the same point as the channel.
     let differs = |(index, &point): (usize, &i32)| {
-        let read = output.channel_of(index).and_then(|channel| input.point.get(channel));
-        output.last.get(index) == Some(&1) && read != Some(&point)
+        let channel_point = output.channel_of(index).and_then(|channel| input.point.get(channel));
+        output.last.get(index) == Some(&1) && channel_point != Some(&point)
     };
     if let Some(index) = output.point.iter().enumerate().position(differs) {
         file.refuse(Fault::Range { tensor: Tensor::OUTPUT_POINT, index });

@@ -1,8 +1,9 @@
 //! Reads the metadata of a device file: keys, each with a fixed list of possible values.
 //!
-//! The loader compares hashes of names (`name_hash`) and works with the index of a value in its key's list, which is
-//! its index in the enum's `ALL`. The names themselves are needed for errors only, in [`explained`]. A build in which
-//! only the first values of a list are supported stores only those; a file with another value is then refused.
+//! The loader compares hashes of names (`name_hash`). It represents a value by its index in the list of its key, which
+//! is also its index in the enum's `ALL`. The names themselves are needed for errors only, in [`explained`]. A build
+//! without the feature `errors` that supports only the first values of a list stores only those, and refuses a file
+//! with another value.
 
 #[cfg(feature = "ngrams")]
 use super::ngrams;
@@ -22,7 +23,7 @@ use tern_format::names::key;
 use tern_format::{Cell, Field, Input, Merge, Ngrams, Output, Packing, Pooling, Task, Tokenizer};
 
 /// Declares the keys of the metadata. Each line has a constant for the key, the key's name, the names of the values
-/// that this build knows, in the order of the enum's `ALL`, and a bit mask of the values that it supports.
+/// that this build stores, in the order of the enum's `ALL`, and a bit mask of the values that it supports.
 macro_rules! keys {
     ($($key:ident = $name:expr, $values:expr, $built:expr;)*) => {
         #[allow(clippy::upper_case_acronyms)]
@@ -65,8 +66,8 @@ const KEY_HASHES: &[NameHash] = &NameHash::of_lists::<COUNT>(&KEYS);
 /// The hashes of the numbers 0 to 8.
 const SHIFT_HASHES: &[NameHash] = &NameHash::of_lists::<{ name_list::count(SHIFTS) }>(&[SHIFTS]);
 
-/// The names that this build knows: the first `count`, or all of them if `is_built` (the others are built in), or if
-/// errors are to name the feature that a file needs.
+/// Returns the names that this build stores: all `names` if those beyond the first `count` are built in (`is_built`) or
+/// if an error must name the feature that a file needs; otherwise the first `count`.
 const fn known(is_built: bool, names: &'static str, count: usize) -> &'static str {
     if is_built || ERRORS { names } else { name_list::first(names, count) }
 }
@@ -85,7 +86,7 @@ const CELLS: u16 =
 const PACKINGS: u16 =
     INTERLEAVED4 as u16 | (PAIRED16 as u16) << 1 | (GRU as u16) << 2 | (RNN as u16) << 3 | (WIDTHS as u16) << 4;
 
-/// The bit mask of all values if the feature is on, otherwise of the first `count`.
+/// Returns the bit mask of all values if the feature is on, otherwise of the first `count`.
 const fn first_values(count: u32, is_built: bool) -> u16 {
     if is_built { ALL } else { (1 << count) - 1 }
 }
@@ -94,7 +95,7 @@ const SHIFTS: &str = "0, 1, 2, 3, 4, 5, 6, 7, 8";
 
 /// The metadata of a file, checked.
 pub(super) struct Metadata {
-    /// The choices. The sizes are still 0; the tensors' shapes give them.
+    /// The choices. The sizes are still 0; they are read from the shapes of the tensors.
     pub config: Config,
     pub packing: Packing,
     /// The shift of the head's hidden layer; none if there is no such layer.
@@ -104,8 +105,8 @@ pub(super) struct Metadata {
     pub ngram_shift: u32,
 }
 
-/// The index of the value of a key; none if the key is missing. Records a fault if the value is unknown or not built
-/// in.
+/// Returns the index of the value of a key; none if the key is missing or its value is unknown. Records a fault if the
+/// value is unknown or not built in.
 #[inline(never)]
 fn optional(file: &File<'_>, key: Key) -> Option<u8> {
     let at = usize::from(key);
@@ -116,7 +117,7 @@ fn optional(file: &File<'_>, key: Key) -> Option<u8> {
     Some(value)
 }
 
-/// The index of the value of a required key; 0 if the key is missing.
+/// Returns the index of the value of a required key. If the key is missing, records a fault and returns 0.
 #[inline(never)]
 fn required(file: &File<'_>, key: Key) -> u8 {
     optional(file, key).unwrap_or_else(|| {
@@ -142,7 +143,7 @@ impl Metadata {
     pub(super) fn read(file: &File<'_>) -> Self {
         required(file, VERSION);
         let ngrams = ngrams_of(file);
-        // A model has a recurrent branch unless it has an n-gram branch alone.
+        // A model has a recurrent branch unless it has only an n-gram branch.
         let is_recurrent = !NGRAMS || ngrams.is_none() || file.has(key_hash(CELL));
         let [cell, layers, directions, pooling, packing] =
             [CELL, LAYERS, DIRECTIONS, POOL, PACKING].map(|key| if is_recurrent { required(file, key) } else { 0 });
@@ -194,7 +195,7 @@ impl Metadata {
         #[cfg(feature = "ngrams")]
         {
             ngrams::check(file, &config);
-            // Without both branches the key is refused, since nothing reads it.
+            // In other models the key is refused as an unused entry.
             if is_recurrent && config.ngrams.is_some() {
                 config.pooled_shift = optional_shift(file, shift::POOLED).unwrap_or(0);
             }
@@ -209,13 +210,13 @@ impl Metadata {
     }
 }
 
-/// The n-grams that the file's n-gram branch counts, if it has one.
+/// Reads the n-grams that the file's n-gram branch counts; none if it has no such branch.
 #[cfg(feature = "ngrams")]
 fn ngrams_of(file: &File<'_>) -> Option<Ngrams> {
     ngrams::read_lengths(file, SHIFT_HASHES)
 }
 
-/// None; a file with an n-gram branch is refused.
+/// Returns none, and refuses a file with an n-gram branch.
 #[cfg(not(feature = "ngrams"))]
 fn ngrams_of(file: &File<'_>) -> Option<Ngrams> {
     if ERRORS && file.has(NameHash::of(key::NGRAM_WORDS)) {
@@ -224,7 +225,7 @@ fn ngrams_of(file: &File<'_>) -> Option<Ngrams> {
     None
 }
 
-/// The choices in the form whose combinations `tern_format` checks.
+/// Returns the choices as the type of `tern_format` that checks their combinations.
 #[cfg_attr(feature = "errors", inline)]
 fn choices(config: &Config, packing: Packing) -> tern_format::Config {
     tern_format::Config {
@@ -239,7 +240,7 @@ fn choices(config: &Config, packing: Packing) -> tern_format::Config {
     }
 }
 
-/// The key that holds a field.
+/// Returns the key that stores a field.
 fn key_of(field: Field) -> Key {
     match field {
         Field::Input => INPUT,
@@ -256,17 +257,17 @@ pub(super) fn module(config: &Config) -> &'static str {
     if OTHER_CELLS { config.cell.module() } else { Cell::Lstm.module() }
 }
 
-/// The shift of one direction of a layer.
+/// Reads the shift of one direction of a layer.
 pub(super) fn shift(file: &File<'_>, config: &Config, direction: LayerDirection) -> u32 {
     required_shift(file, shift::of_layer(module(config), direction))
 }
 
-/// A shift; none if the key is missing.
+/// Reads a shift; none if the key is missing or its value is not a shift.
 fn optional_shift(file: &File<'_>, key: NameHash) -> Option<u32> {
     file.value_index(key, SHIFT_HASHES).map(u32::from)
 }
 
-/// A required shift.
+/// Reads a required shift. If the key is missing, records a fault and returns 0.
 #[inline(never)]
 pub(super) fn required_shift(file: &File<'_>, key: NameHash) -> u32 {
     optional_shift(file, key).unwrap_or_else(|| {
@@ -275,7 +276,8 @@ pub(super) fn required_shift(file: &File<'_>, key: NameHash) -> u32 {
     })
 }
 
-/// The value at an index of an enum's `ALL`; always the first if `is_built` is false, so that the compiler knows it.
+/// Returns the value at an index of an enum's `ALL`. Returns the first if `is_built` is false, so that the compiler
+/// sees a constant.
 fn value_at<T: Copy>(all: &'static [T], position: u8, is_built: bool) -> T {
     let position = if is_built { position.into() } else { 0 };
     all.get(position).copied().unwrap_or(all[0])
@@ -309,7 +311,7 @@ mod name_list {
 
     /// The names of a list.
     pub(super) fn each(list: &'static str) -> impl Iterator<Item = &'static str> {
-        // Splits bytes: `str::split` would add code that can panic, which the firmware excludes.
+        // Bytes are split, because `str::split` would add code that can panic, which the firmware excludes.
         let names = list.as_bytes().split(|&byte| byte == b',');
         names.map(|name| core::str::from_utf8(name.strip_prefix(b" ").unwrap_or(name)).unwrap_or(""))
     }
@@ -324,7 +326,7 @@ mod name_list {
 pub(super) mod explained {
     use super::*;
 
-    /// The name of the key with this hash: of the list above, of a shift, or of a length of n-grams.
+    /// The name of the key with this hash: a key of the list above, of a shift, or of a length of n-grams.
     #[cfg_attr(feature = "errors", inline)]
     pub(crate) fn name(key: NameHash) -> Name {
         let keys = KEYS.into_iter().find(|name| NameHash::of(name) == key);
@@ -359,7 +361,7 @@ pub(super) mod explained {
         [key, string_at(file, at + key.len() + "\"\":".len())]
     }
 
-    /// The feature that a value needs.
+    /// The feature that a value of a key needs. `found`: the index of the value.
     #[cfg_attr(feature = "errors", inline)]
     pub(crate) fn feature(key: Key, found: u8) -> &'static str {
         match (key, name_list::nth(list_of(key.into()), found.into())) {

@@ -1,7 +1,8 @@
 //! Hashes of the names of keys, values and tensors.
 
 /// The 32-bit FNV-1a hash of a name. The loader compares hashes instead of letters, so an image stores four bytes for
-/// each name. No two names of the format have the same hash (tests); docs/format.md, "Header", allows this.
+/// each name. No two names of the format have the same hash, as tests check; docs/format.md, "Header", allows this
+/// comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NameHash(u32);
 
@@ -31,7 +32,7 @@ impl NameHash {
         self
     }
 
-    /// The hash of each name in lists of names that are separated by `, `. `COUNT`: the number of all names.
+    /// The hashes of all names in `lists`, whose names are separated by `, `. `COUNT`: the number of all names.
     pub(crate) const fn of_lists<const COUNT: usize>(lists: &[&str]) -> [Self; COUNT] {
         let mut each = [NameHash::EMPTY; COUNT];
         let (mut lists, mut at) = (lists, 0);
@@ -51,7 +52,7 @@ impl NameHash {
         each
     }
 
-    /// The index of this hash in a list.
+    /// The index of this hash in the list `among`; none if it does not occur there.
     #[cfg_attr(feature = "errors", inline(never))]
     pub(crate) fn position(self, among: &[Self]) -> Option<u8> {
         among.iter().position(|&other| other == self).map(|position| position as u8)

@@ -15,8 +15,8 @@ use tern_format::{Input, Ngrams, Task};
 pub(super) const KEYS: [NameHash; 3] =
     [NameHash::of(key::NGRAM_WORDS), NameHash::of(key::NGRAM_MIN_CHARS), NameHash::of(key::NGRAM_MAX_CHARS)];
 
-/// The lengths of n-grams that the file's branch counts; none if it has no n-gram branch. `numbers`: the hashes of the
-/// strings `0`, `1`, …
+/// Reads the lengths of the n-grams that the file's n-gram branch counts; none if it has no such branch. `numbers`: the
+/// hashes of the strings `0`, `1`, …
 #[cfg_attr(feature = "errors", inline)]
 pub(super) fn read_lengths(file: &File<'_>, numbers: &[NameHash]) -> Option<Ngrams> {
     let [words, ..] = KEYS;
@@ -34,7 +34,7 @@ pub(super) fn read_lengths(file: &File<'_>, numbers: &[NameHash]) -> Option<Ngra
     Some(Ngrams { words, min_chars, max_chars })
 }
 
-/// Refuses n-grams that the rest of the model does not allow.
+/// Refuses the file if its n-grams are not valid, or if the rest of the model does not allow them.
 #[cfg_attr(feature = "errors", inline)]
 pub(super) fn check(file: &File<'_>, config: &Config) {
     let Some(ngrams) = config.ngrams else { return };
@@ -46,7 +46,8 @@ pub(super) fn check(file: &File<'_>, config: &Config) {
     }
 }
 
-/// Reads the table, if the file has one, and writes its rank to `config`. `shift`: the shift of the scaled sums.
+/// Reads the table and writes its rank to `config`. Returns none if the model has no n-gram branch or the table is
+/// empty. `shift`: the shift of the scaled sums.
 #[cfg_attr(feature = "errors", inline)]
 pub(super) fn read<'a>(file: &File<'a>, config: &mut Config, shift: u32) -> Option<features::Ngrams<NgramTable<'a>>> {
     let ngrams = config.ngrams?;

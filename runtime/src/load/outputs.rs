@@ -16,6 +16,7 @@ use tern_format::{Output, Task};
 
 /// The head and the labels.
 pub(super) struct Outputs<'a> {
+    /// The hidden layer of the head, if it has one.
     pub hidden: Option<features::Hidden<Linear<'a>>>,
     pub head: Head<'a>,
     /// Empty if the model is not a classifier.
@@ -61,7 +62,8 @@ pub(super) fn read<'a>(
     Outputs { hidden, head, labels }
 }
 
-/// The number of outputs of the last layer of a classifier with so many labels.
+/// Returns the number of outputs of the last layer of a classifier with `labels` labels. Refuses the file if a sigmoid
+/// does not have two.
 fn rows_for(file: &File<'_>, output: Output, labels: usize) -> usize {
     if output != Output::Sigmoid {
         return labels;
@@ -73,7 +75,7 @@ fn rows_for(file: &File<'_>, output: Output, labels: usize) -> usize {
     1
 }
 
-/// Reads the rule by which a classifier of so many classes refuses to answer.
+/// Reads the rule by which a classifier with `classes` classes refuses to answer.
 #[cfg_attr(feature = "errors", inline)]
 fn refusal(file: &File<'_>, classes: usize) -> Refusal {
     let tensor = Tensor::REFUSAL;
@@ -90,7 +92,7 @@ fn refusal(file: &File<'_>, classes: usize) -> Refusal {
     Refusal { below: below.max(1) as u32, class }
 }
 
-/// Reads a linear layer, `[outputs, width]`.
+/// Reads a linear layer, whose weights are `[outputs, width]`, and checks that its sums cannot overflow.
 #[cfg_attr(feature = "errors", inline)]
 fn linear<'a>(
     file: &File<'a>,

@@ -1,4 +1,4 @@
-//! Checks that layers in the packing `paired16` have numbers in range and sums that cannot overflow.
+//! Checks that the numbers of layers in the packing `paired16` are in range and that their sums cannot overflow.
 //!
 //! `docs/format.md`, "Packings", defines the records, and `docs/arithmetic.md`, "No accumulator overflows", the
 //! conditions. `bounds` checks the other packings.
@@ -14,8 +14,8 @@ use tern_format::Cell as CellKind;
 /// True if cells other than LSTM are built in. Their rows need not form pairs, and may have recurrent biases.
 pub(super) const OTHER_CELLS: bool = features::OtherCells::<()>::IS_BUILT;
 
-/// The shape of a layer's tensor `units`: the number of groups, and the number of words of a group; it has no third
-/// dimension. A group is a record of an LSTM unit, or the records of four units of other cells.
+/// The shape of a layer's tensor `units`, `[groups, words of a group]`; the third dimension is 0. A group is the record
+/// of one LSTM unit, or the records of four units of other cells.
 pub(super) fn shape(kind: CellKind, input_size: u32, hidden_size: u32) -> [u32; 3] {
     if !OTHER_CELLS || kind == CellKind::Lstm {
         return [hidden_size, PairedGroups::words_of_record(input_size, hidden_size), 0];
@@ -23,7 +23,8 @@ pub(super) fn shape(kind: CellKind, input_size: u32, hidden_size: u32) -> [u32; 
     [hidden_size / 4, PairedGroups::words_of_group(kind, input_size, hidden_size), 0]
 }
 
-/// The fault for an input size or a hidden size that is not a multiple of 4. The expected shape has the next multiples.
+/// Returns the fault for an input size or a hidden size that is not a multiple of 4. The expected shape has the next
+/// multiples of 4.
 pub(super) fn unaligned_sizes(kind: CellKind, tensor: Tensor, input_size: u32, hidden_size: u32) -> Fault {
     let up = |n: u32| n.saturating_add(Paired::COLUMNS as u32 - 1) & !(Paired::COLUMNS as u32 - 1);
     let (found, expected) = (shape(kind, input_size, hidden_size), shape(kind, up(input_size), up(hidden_size)));
@@ -47,7 +48,8 @@ pub(super) fn check_groups(layer: &PairedGroups<'_>, tensor: Tensor, file: &File
     }
 }
 
-/// Checks one record. `index`: the index of the record in the layer; `in_pairs`: true if its rows form pairs.
+/// Checks one record. `index`: the index of the record in the layer; `recurrent_sums`: the initial sums of its rows'
+/// recurrent projections; `in_pairs`: true if its rows form pairs.
 #[cfg_attr(feature = "errors", inline)]
 fn check_record(
     record: &Record<'_>,
@@ -59,8 +61,7 @@ fn check_record(
     file: &File<'_>,
 ) {
     for pair in 0..2 {
-        let rows = check_pair(record, recurrent_sums, pair, in_pairs, shift);
-        match rows {
+        match check_pair(record, recurrent_sums, pair, in_pairs, shift) {
             Some([true, true]) => {}
             // If the first row fits, the second is the one that does not.
             Some([first_fits, _]) => {
@@ -71,8 +72,8 @@ fn check_record(
     }
 }
 
-/// Checks the two rows of a pair: of an LSTM, gates i and f are pair 0, gates g and o pair 1. The result has true for
-/// each row whose sums cannot overflow; none if a number is out of range.
+/// Checks the two rows of a pair: of an LSTM, gates i and f are pair 0, gates g and o pair 1. Returns true for each row
+/// whose sums cannot overflow; none if a number is out of range.
 fn check_pair(
     record: &Record<'_>,
     recurrent_sums: [i32; 6],
@@ -97,16 +98,17 @@ fn check_pair(
     Some(fitting)
 }
 
-/// The bound of a row alone, 0 to 3, over the input weights, which [`check_record`] has accepted.
+/// Returns the bound of the input projection of row `row` of a record, 0 to 3, without the second row of its pair.
+/// [`check_record`] must have accepted the record.
 pub(super) fn input_bound(record: &Record<'_>, row: usize) -> Bound {
     let biases = record.initial_sums.as_chunks().0.get(row / 2).and_then(|&sums| pair_biases(sums));
     let bounds = bounds(record.weight_ih, row / 2, biases.unwrap_or_default(), false).unwrap_or_default();
     bounds.get(row % 2).copied().unwrap_or(0)
 }
 
-/// The bounds of a pair's two rows in one projection; none if a weight is out of range. `[first, second]`: their
-/// biases. `in_pairs`: true if 1/256 of the second row's sum is added to the first.
-// Not inlined: one copy in the firmware serves both calls.
+/// Returns the bounds of the two rows of a pair in one projection; none if a weight is out of range. `[first, second]`:
+/// the biases of the rows. `in_pairs`: true if 1/256 of the second row's sum is added to the first.
+// Not inlined, so that the firmware has one copy of the function for all calls.
 #[inline(never)]
 fn bounds(weights: &[[i32; 2]], pair: usize, [first, second]: [i32; 2], in_pairs: bool) -> Option<[Bound; 2]> {
     let (mut firsts, mut seconds) = (0u32, 0u32);

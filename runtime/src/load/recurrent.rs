@@ -21,7 +21,8 @@ use tern_format::Cell as CellKind;
 use tern_format::Packing;
 use tern_format::names::parameter;
 
-/// All layers, forward before reverse; none if their cells are not built in, or if the sizes are wrong.
+/// Reads all layers, forward before reverse. Returns none, with a recorded fault, if their cells are not built in or
+/// the sizes are wrong.
 #[cfg_attr(feature = "errors", inline)]
 pub(super) fn read<'a>(
     file: &File<'a>,
@@ -36,8 +37,8 @@ pub(super) fn read<'a>(
     let units = if packing == Packing::Paired16 { parameter::UNITS } else { parameter::BIAS };
     let [h, ..] = file.shape(Tensor::of_layer(metadata::module(config), units, LayerDirection::FIRST));
     // In `paired16`, cells other than LSTM are in groups of four.
-    let of_four = OTHER_CELLS && packing == Packing::Paired16 && config.cell != CellKind::Lstm;
-    let hidden_size = NonZeroUsize::new(if of_four { h.saturating_mul(4) } else { h } as usize)?;
+    let in_groups_of_four = OTHER_CELLS && packing == Packing::Paired16 && config.cell != CellKind::Lstm;
+    let hidden_size = NonZeroUsize::new(if in_groups_of_four { h.saturating_mul(4) } else { h } as usize)?;
     let both = hidden_size.checked_mul(NonZeroUsize::new(config.directions())?)?;
     let mut cells =
         [layer(file, config, packing, LayerDirection::FIRST, input_size, hidden_size)?; LayerDirection::COUNT];
@@ -52,8 +53,8 @@ pub(super) fn read<'a>(
     Some(cells)
 }
 
-/// Reads one direction of a layer and checks its sums. Cells that are not built in never get here, because the metadata
-/// refuses their names.
+/// Reads one direction of a layer and checks its sums. A file whose cells are not built in is refused already when its
+/// metadata is read.
 #[cfg_attr(feature = "errors", inline)]
 fn layer<'a>(
     file: &File<'a>,
@@ -112,22 +113,22 @@ fn unpaired<'a>(
     direction: LayerDirection,
     [input_size, hidden_size]: [NonZeroUsize; 2],
 ) -> Option<Cell<'a>> {
-    let of = |parameter| Tensor::of_layer(metadata::module(config), parameter, direction);
+    let tensor = |parameter| Tensor::of_layer(metadata::module(config), parameter, direction);
     let kind = config.cell;
     let h = hidden_size.get() as u32;
     // The tensors of plain cells have no dimension for the gate.
     let (gates, biases) = if kind.gates() > 1 { (kind.gates() as u32, 4) } else { (0, 0) };
     if kind == CellKind::RnnRelu {
-        file.real(of(parameter::SCALE));
+        file.real(tensor(parameter::SCALE));
     }
-    let multipliers = |name| file.multipliers(of(name), [h, gates, 0]);
+    let multipliers = |name| file.multipliers(tensor(name), [h, gates, 0]);
     let multipliers = [multipliers(parameter::MULTIPLIER_IH), multipliers(parameter::MULTIPLIER_HH)];
-    let bias = file.words(of(parameter::BIAS), [h, biases, 0]);
+    let bias = file.words(tensor(parameter::BIAS), [h, biases, 0]);
     let shift = metadata::shift(file, config, direction);
     let units = Units { kind, bias, multipliers, shift };
     #[cfg(feature = "widths")]
     if packing == Packing::Rows {
-        let matrix = |weight, groups, columns| file.matrix([of(weight), of(groups)], [h, gates], columns);
+        let matrix = |weight, groups, columns| file.matrix([tensor(weight), tensor(groups)], [h, gates], columns);
         let weight_ih = matrix(parameter::WEIGHT_IH, parameter::GROUPS_IH, input_size);
         let weight_hh = matrix(parameter::WEIGHT_HH, parameter::GROUPS_HH, hidden_size);
         check(file, config, direction, units.check_rows([&weight_ih, &weight_hh]));
@@ -135,7 +136,7 @@ fn unpaired<'a>(
         return Some(Cell::Rows(RowLayer { kind, weight_ih, weight_hh, bias, multiplier_ih, multiplier_hh, shift }));
     }
     _ = packing;
-    let weights = |name, columns: NonZeroUsize| file.weights(of(name), [h, columns.get() as u32, gates]);
+    let weights = |name, columns: NonZeroUsize| file.weights(tensor(name), [h, columns.get() as u32, gates]);
     let weights = [weights(parameter::WEIGHT_IH, input_size), weights(parameter::WEIGHT_HH, hidden_size)];
     check(file, config, direction, units.check_plain(weights, [input_size.get(), hidden_size.get()]));
     match kind {
@@ -152,7 +153,7 @@ fn unpaired<'a>(
     }
 }
 
-/// Refuses a layer whose sums can overflow.
+/// Refuses the file if `checked` is an error.
 #[cfg_attr(feature = "errors", inline)]
 fn check(file: &File<'_>, config: &Config, direction: LayerDirection, checked: Result<(), Overflow>) {
     if let Err((parameter, row)) = checked {

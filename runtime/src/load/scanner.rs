@@ -1,7 +1,7 @@
 //! The strict scanner of a device file's safetensors header.
 //!
-//! It walks through the JSON entry by entry, and stores only the current entry. `docs/format.md` specifies the JSON
-//! that it accepts; tests compare it with the safetensors library.
+//! It reads the JSON entry by entry, and stores only the current entry. `docs/format.md` specifies the JSON that it
+//! accepts; tests compare it with the safetensors library.
 //!
 //! ```text
 //! {"__metadata__":{"tern.cell":"lstm",…},"fc.weight":{"dtype":"I8","shape":[5,64],"data_offsets":[0,320]},…}
@@ -14,7 +14,7 @@ use tern_format::limits::HEADER_BYTES;
 /// An entry of the header: a key of the metadata, or a tensor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
-    /// The offset of the entry's name in the file, with its quote.
+    /// The offset in the file of the quote before the entry's name.
     pub at: usize,
     /// The index of the entry among all keys and tensors.
     pub number: usize,
@@ -25,12 +25,13 @@ pub(crate) struct Entry {
     pub value: NameHash,
     /// The shape of a tensor. Dimensions beyond its rank are 0; a rank above 3 is refused.
     pub shape: [u32; 3],
-    /// The byte range of a tensor, from the end of the header. It must begin where the previous one ends.
+    /// The byte range of a tensor, counted from the end of the header. It must begin where that of the previous tensor
+    /// ends.
     pub begin: usize,
     pub end: usize,
 }
 
-/// Splits the file into its header and its data.
+/// Splits the file into its header and its data, and stores both in `file`.
 pub(crate) fn read_header(file: &mut File<'_>) {
     let Some(field) = file.bytes.first_chunk::<8>() else {
         return file.refuse(Fault::Truncated { expected: 8 });
@@ -47,14 +48,14 @@ pub(crate) fn read_header(file: &mut File<'_>) {
     }
 }
 
-/// A position in the header, and the entry before it.
+/// A position in the header, and the entry that ends there.
 pub(crate) struct Scanner<'f, 'a> {
     file: &'f File<'a>,
     /// The offset in the file of the next byte to read.
     at: usize,
     /// True before the first entry of a JSON object, so that no comma is expected.
     is_first: bool,
-    /// True behind [`read_at`](Scanner::read_at).
+    /// True after [`read_at`](Scanner::read_at): the end of the previous tensor is unknown.
     has_jumped: bool,
     /// The current entry.
     pub entry: Entry,
@@ -76,7 +77,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
         EntryPlace { at: self.entry.at as u16, is_key: self.entry.is_key }
     }
 
-    /// Reads the entry at a place that a scanner has read before.
+    /// Reads the entry with the index `number` at its place, which an earlier scan has found.
     pub(crate) fn read_at(&mut self, number: usize, place: EntryPlace) {
         (self.at, self.is_first, self.has_jumped) = (place.at.into(), true, true);
         (self.entry.number, self.entry.is_key) = (number.wrapping_sub(1), place.is_key);
@@ -145,8 +146,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
         self.expect(",");
         let end = self.number() as usize;
         self.expect("]}");
-        // `entry.end` is still the end of the previous tensor, or 0.
-        // The end of the tensor before it is only known if that one was read too.
+        // `entry.end` is still the end of the previous tensor, or 0 at the first; after `read_at` it is unknown.
         let has_gap = self.entry.begin != self.entry.end && !self.has_jumped;
         if has_gap || end < self.entry.begin {
             self.file.refuse(Fault::ByteRange { at: self.entry.at });
@@ -158,12 +158,12 @@ impl<'f, 'a> Scanner<'f, 'a> {
         self.file.refuse(Fault::Header { at, expected });
     }
 
-    /// Skips a byte if it is the next one. Returns true if it was.
+    /// Skips `byte` if it is the next one. Returns true if it was.
     #[inline(never)]
     fn take(&mut self, byte: u8) -> bool {
-        let here = self.file.header.get(self.at) == Some(&byte);
-        self.at += usize::from(here);
-        here
+        let is_next = self.file.header.get(self.at) == Some(&byte);
+        self.at += usize::from(is_next);
+        is_next
     }
 
     /// Skips a literal, or records the fault that it is missing.
@@ -191,7 +191,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
         name_hash
     }
 
-    /// Reads a decimal number below 2^31 without leading zeros.
+    /// Reads a decimal number below 2^31 without leading zeros. Records a fault and returns 0 if there is none.
     #[inline(never)]
     fn number(&mut self) -> u32 {
         let at = self.at;
@@ -219,7 +219,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
     }
 }
 
-/// The bytes of the string whose opening quote is at an offset of the header.
+/// The bytes of the string whose opening quote is at the offset `at` of the file.
 pub(crate) fn string_at<'a>(file: &File<'a>, at: usize) -> &'a [u8] {
     let rest = file.header.get(at + 1..).unwrap_or(&[]);
     rest.get(..rest.iter().position(|&byte| byte == b'"').unwrap_or(rest.len())).unwrap_or(&[])

@@ -1,4 +1,4 @@
-//! The tensors of the format, by the hashes of their names.
+//! The tensors of the format, identified by the hashes of their names.
 //!
 //! The loader compares hashes of names; the letters are only needed for errors. The hashes of fixed names are computed
 //! at compile time, those of a layer's tensors (`gru.weight_ih_l1_reverse`) from their parts.
@@ -26,12 +26,12 @@ impl LayerDirection {
     }
 }
 
-/// A tensor of the format, by the hash of its name.
+/// A tensor of the format, identified by the hash of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tensor(NameHash);
 
-/// Declares the tensors that are not part of a recurrent layer. Each constant has the name of the one in
-/// [`tern_format::names::tensor`] with the tensor's name.
+/// Declares the tensors that are not part of a recurrent layer. Each constant has the same name as that in
+/// [`tern_format::names::tensor`].
 macro_rules! fixed_tensors {
     ($($name:ident)*) => {
         impl Tensor {
@@ -51,7 +51,8 @@ fixed_tensors! {
 }
 
 impl Tensor {
-    /// A tensor of one direction of a layer. `module`: the module name of its cells.
+    /// A tensor of one direction of a layer. `module`: the module name of its cells, `parameter`: a name from
+    /// [`parameter`].
     #[cfg_attr(feature = "errors", inline(never))]
     #[cfg_attr(not(feature = "errors"), inline(always))]
     pub(super) fn of_layer(module: &str, parameter: &str, direction: LayerDirection) -> Self {
@@ -62,15 +63,16 @@ impl Tensor {
         self.0
     }
 
-    /// The name of the tensor, found by hashing all names of the format until one has this hash.
+    /// The name of the tensor, found by comparing the hashes of all names of the format; empty if there is none.
     #[cfg_attr(feature = "errors", inline)]
     pub(super) fn name(self) -> Name {
         if let Some(name) = self.fixed_name() {
             return Name::new(name);
         }
         for module in CellKind::ALL.iter().map(|cell| cell.module()) {
-            for (parameter, direction) in
-                parameter::DEVICE.into_iter().flat_map(|name| LayerDirection::all().map(move |at| (name, at)))
+            for (parameter, direction) in parameter::DEVICE
+                .into_iter()
+                .flat_map(|name| LayerDirection::all().map(move |direction| (name, direction)))
             {
                 if self == Tensor::of_layer(module, parameter, direction) {
                     let [layer, reverse] = direction.suffix();
@@ -81,18 +83,18 @@ impl Tensor {
         Name::new("")
     }
 
-    /// The name of the text table whose offsets this tensor holds.
+    /// The name of the text table whose offsets this tensor stores; for any other tensor its own name.
     pub(super) fn table(self) -> &'static str {
         let name = self.fixed_name().unwrap_or("");
         name.strip_suffix(".offsets").unwrap_or(name)
     }
 
-    /// Returns true if its weights may have 4 or 16 bits whatever the packing is.
+    /// Returns true if the tensor's weights may have 4 or 16 bits in every packing.
     pub(super) fn can_be_wide(self) -> bool {
         [Tensor::EMBEDDING_WEIGHT, Tensor::HIDDEN_WEIGHT, Tensor::FC_WEIGHT].contains(&self)
     }
 
-    /// The name of a tensor that is not part of a recurrent layer.
+    /// The name of a tensor that is not part of a recurrent layer; none if it is part of one.
     fn fixed_name(self) -> Option<&'static str> {
         tensor::ALL.iter().copied().find(|name| Tensor(NameHash::of(name)) == self)
     }

@@ -13,14 +13,14 @@ use crate::load::name_hash::NameHash;
 use crate::load::scanner::Scanner;
 use crate::text::texts::Texts;
 
-/// In the first dimension of an expected shape: any size is accepted.
+/// The first dimension of an expected shape that accepts any size.
 pub(super) const ANY: u32 = u32::MAX;
 
 /// Reads entries by name. A missing or malformed entry reads as empty or 0 and is recorded in the [`File`]; the loader
 /// reports the first one.
 impl<'a> File<'a> {
-    /// A scanner at the entry with this name, or at the last entry if there is none; the caller must compare the name.
-    /// It returns the scanner and not the entry, because that would copy the entry.
+    /// Returns a scanner at the entry with this name. If there is none, the scanner has another entry or none, so the
+    /// caller must compare the name. The entry itself is not returned, because that would copy it.
     #[inline(never)]
     pub(super) fn find(&self, name: NameHash) -> Scanner<'_, 'a> {
         let mut scanner = Scanner::new(self);
@@ -32,12 +32,13 @@ impl<'a> File<'a> {
         scanner
     }
 
+    /// Returns true if the header has an entry with this name.
     pub(super) fn has(&self, name: NameHash) -> bool {
         self.find(name).entry.name == name
     }
 
-    /// The index of a key's value in the list `values`; none if the key is missing or, which is a fault, has another
-    /// value.
+    /// Returns the index of a key's value in the list `values`; none if the key is missing, or if it has another value,
+    /// which is a fault.
     #[inline(never)]
     pub(super) fn value_index(&self, key: NameHash, values: &[NameHash]) -> Option<u8> {
         let Scanner { entry, .. } = &self.find(key);
@@ -61,6 +62,7 @@ impl<'a> File<'a> {
         scanner
     }
 
+    /// The shape of a required tensor.
     #[inline(always)]
     pub(super) fn shape(&self, tensor: Tensor) -> [u32; 3] {
         self.tensor(tensor).entry.shape
@@ -98,7 +100,7 @@ impl<'a> File<'a> {
         bytes
     }
 
-    /// A tensor of bytes with one dimension of any length.
+    /// A tensor of bytes, `[length]`, of any length.
     pub(super) fn text(&self, tensor: Tensor) -> &'a [u8] {
         self.bytes(tensor, Dtype::U8, [ANY, 0, 0])
     }
@@ -108,7 +110,7 @@ impl<'a> File<'a> {
         words(self.bytes(tensor, Dtype::I32, shape))
     }
 
-    /// A tensor of offsets or ids with one dimension of any length.
+    /// A tensor of offsets or ids, `[length]`, of any length.
     pub(super) fn list(&self, tensor: Tensor) -> &'a [u32] {
         bytemuck::try_cast_slice(words(self.bytes(tensor, Dtype::U32, [ANY, 0, 0]))).unwrap_or(&[])
     }
@@ -125,7 +127,7 @@ impl<'a> File<'a> {
         }
     }
 
-    /// The bytes of a tensor whose elements must be in a range, `low` to `high`.
+    /// The bytes of a tensor whose elements must be in the range from `low` to `high`.
     #[inline(never)]
     fn in_range(&self, tensor: Tensor, dtype: Dtype, shape: [u32; 3], [low, high]: [i32; 2]) -> &'a [u8] {
         let bytes = self.bytes(tensor, dtype, shape);
@@ -161,13 +163,13 @@ impl<'a> File<'a> {
         pairs
     }
 
-    /// A tensor of multipliers, which must not be negative.
+    /// A tensor of row multipliers, which must not be negative.
     #[inline(never)]
     pub(super) fn multipliers(&self, tensor: Tensor, shape: [u32; 3]) -> &'a [i16] {
         halves(self.in_range(tensor, Dtype::I16, shape, [0, i32::MAX]))
     }
 
-    /// A tensor of integers that must be in a range.
+    /// A tensor of 32-bit integers, `[length]`, which must be in the range `[low, high]`.
     pub(super) fn numbers(&self, tensor: Tensor, length: u32, range: [i32; 2]) -> &'a [i32] {
         words(self.in_range(tensor, Dtype::I32, [length, 0, 0], range))
     }
@@ -186,7 +188,7 @@ impl<'a> File<'a> {
     }
 
     /// A matrix of 8-bit weights, or of 4-bit or 16-bit weights if they are built in. Its shape is `[rows, gates,
-    /// columns]`, or `[rows, columns]` if `gates` is 0. `groups`: the tensor of the multipliers of 4-bit weights.
+    /// columns]`, or `[rows, columns]` if `gates` is 0. `groups`: the tensor of the group multipliers of 4-bit weights.
     #[inline(always)]
     pub(super) fn matrix(
         &self,
@@ -203,8 +205,8 @@ impl<'a> File<'a> {
         Matrix { columns, weights: Weights::Bits8(self.weights(weight, shape(columns.get()))) }
     }
 
-    /// The weights of a tensor of 4-bit or 16-bit weights; none for 8-bit weights. `shape`: gives the expected shape
-    /// for a last dimension.
+    /// The weights of a tensor of 4-bit or 16-bit weights; none for 8-bit weights. `shape`: a function that returns the
+    /// expected shape from its last dimension.
     #[cfg(feature = "widths")]
     fn weights_of_4_or_16_bits(
         &self,

@@ -1,4 +1,4 @@
-//! The loader against hostile bytes, and the runtime against its own definition.
+//! Tests of the loader with malformed files, and of the runtime against its plain definition.
 
 mod folded_files;
 mod kinds;

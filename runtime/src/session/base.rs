@@ -10,7 +10,7 @@ use crate::text::{self, Encoder};
 
 /// The part that [`TextSession`](crate::TextSession) and [`ValueSession`](crate::ValueSession) share.
 ///
-/// Its memory does not grow with the length of the text. A bidirectional model keeps the tokens, as many as the scratch
+/// A session takes the same memory for a text of any length. A bidirectional model keeps as many tokens as its scratch
 /// has room for.
 #[derive(Debug)]
 pub struct SessionBase<'s> {
@@ -20,7 +20,7 @@ pub struct SessionBase<'s> {
 
 impl<'s> SessionBase<'s> {
     pub(super) fn new(model: &'s Model<'s>, scratch: &'s mut [i32]) -> Result<Self, ScratchError> {
-        // Reset inside the `Result`, because wrapping a session in `Ok` afterwards would copy 88 bytes.
+        // The session is reset inside the `Result`, because wrapping it in `Ok` afterwards would copy 88 bytes.
         let mut session = SessionBase::before_reset(model, scratch);
         if let Ok(session) = &mut session {
             #[cfg(feature = "ngrams")]
@@ -43,13 +43,13 @@ impl<'s> SessionBase<'s> {
         Ok(SessionBase { encoder: Encoder::new(tokenizer, buffer), forward: Forward::new(model, scratch) })
     }
 
-    /// Begins a new text or sequence. Without it, a second text continues the first one.
+    /// Begins a new text or sequence. Without a call of `reset`, a second text continues the first one.
     pub fn reset(&mut self) {
         self.encoder.reset();
         self.forward.reset();
     }
 
-    /// Runs a golden example as a new text or sequence.
+    /// Runs a golden example as a new text or sequence, and returns its logits.
     pub fn run_golden(&mut self, golden: &Golden<'_>) -> Logits<'_> {
         // A model that reads text has no channels, but `chunks` needs a size of at least 1.
         let channels = self.forward.model.value_parts().input.len().max(1);
@@ -71,8 +71,8 @@ impl<'s> SessionBase<'s> {
         self.forward.logits()
     }
 
-    /// The same as [`logits`](SessionBase::logits), with a call of `go_on` after each step, for example to feed a
-    /// watchdog: a bidirectional model runs each kept step once for each layer and direction.
+    /// [`logits`](SessionBase::logits) for long texts of a bidirectional model, which runs each kept step once for each
+    /// layer and direction. Calls `go_on` after each of these steps, for example to feed a watchdog.
     ///
     /// Returns none as soon as `go_on` returns false. The session has not changed then, and its logits can be asked for
     /// again.
@@ -96,16 +96,16 @@ impl<'s> SessionBase<'s> {
         self.forward.steps
     }
 
-    /// The number of tokens so far that are not in the vocabulary.
+    /// The number of tokens so far that are not in the vocabulary; 0 if the model has no recurrent branch.
     pub fn unknown(&self) -> u32 {
         self.forward.unknown
     }
 
-    /// Checks that a bidirectional model could keep all tokens. If it could not, the logits are those of the first
-    /// tokens.
+    /// Checks that all tokens so far fit the scratch of a bidirectional model. If they do not, the logits are those of
+    /// the first tokens. Other models have no limit.
     ///
     /// # Errors
-    /// [`TooLong`] with both numbers.
+    /// [`TooLong`], with the numbers of tokens read and of tokens kept.
     pub fn check_length(&self) -> Result<(), TooLong> {
         match (self.forward.steps, self.cap()) {
             (found, Some(kept)) if found > kept => Err(TooLong { found, kept }),
@@ -118,12 +118,12 @@ impl<'s> SessionBase<'s> {
         self.forward.scratch.kept.as_ref().map(|kept| kept.cap)
     }
 
-    /// A hash of the state, the same on every machine after the same tokens.
+    /// A hash of the state, the same on every machine and in every packing after the same tokens.
     ///
-    /// It is the FNV-1a hash of these numbers, each little-endian. For each layer: the hidden state of every unit, then
-    /// the state that is kept in a higher precision, which is the cell state of an LSTM and the hidden state of a GRU.
-    /// After all layers: the sums and the maxima of the pooling. For a bidirectional model: the kept steps alone. Last:
-    /// the sums of the n-gram branch.
+    /// It is the 32-bit FNV-1a hash of these numbers, each little-endian: for each layer the hidden state of every
+    /// unit, then the finer state, which is the cell state of an LSTM or the 32-bit hidden state of a GRU; then the
+    /// sums and the maxima of the pooling; last the sums of the n-gram branch. In a bidirectional model, the inputs of
+    /// the kept steps replace the numbers of the layers and of the pooling.
     pub fn state_hash(&self) -> u32 {
         self.forward.state_bytes().fold(FNV_START, fnv1a)
     }
@@ -132,8 +132,7 @@ impl<'s> SessionBase<'s> {
         self.forward.model
     }
 
-    /// Passes everything that must be kept from one byte of a text to the next through the codec, which counts, saves
-    /// or restores it.
+    /// Passes everything that the session keeps between two bytes of a text through the codec.
     pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         self.forward.visit_state(codec);
         if !self.forward.model.config().reads_values() {

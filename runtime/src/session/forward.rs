@@ -1,8 +1,8 @@
 //! The forward pass: runs the steps of a network and prepares the input of its head.
 //!
 //! A model that reads forwards runs a step for each token or row of values at once. A bidirectional model only keeps
-//! its inputs, and runs all of them in both directions when the logits are asked for. The n-gram branch, which reads
-//! characters, runs beside the steps.
+//! its inputs, and runs all of them in both directions when the logits are asked for. The n-gram branch reads
+//! characters, independently of the steps.
 
 use core::num::NonZeroUsize;
 
@@ -32,7 +32,7 @@ pub(crate) struct Forward<'s> {
     pub unknown: u32,
     /// True if the input of the head is up to date with all steps. It may still lack the latest n-grams.
     is_up_to_date: bool,
-    /// True if a step goes on after the first layer: with other layers or pooling.
+    /// True if a step continues after the first layer, with other layers or pooling.
     has_more_above: bool,
 }
 
@@ -68,7 +68,7 @@ impl TokenSink for Forward<'_> {
 }
 
 impl<'s> Forward<'s> {
-    /// A forward pass, which must be [`reset`](Forward::reset) before the first step.
+    /// A forward pass. The caller must [`reset`](Forward::reset) it before the first step.
     pub(crate) fn new(model: &'s Model<'s>, scratch: Scratch<'s>) -> Self {
         let pools = scratch.pool.is_some() && !model.config.pools_last();
         let has_more_above = states_of(&model.config) > 1 || pools;
@@ -113,7 +113,7 @@ impl<'s> Forward<'s> {
         self.is_up_to_date = false;
     }
 
-    /// Reads a character for the n-gram branch where [`NgramSums::take_common_char`] returns false.
+    /// Reads a character for the n-gram branch if [`NgramSums::take_common_char`] has returned false.
     #[cfg(feature = "ngrams")]
     #[inline(never)]
     fn take_other_char(&mut self, c: char) {
@@ -122,7 +122,7 @@ impl<'s> Forward<'s> {
         }
     }
 
-    /// Counts the n-grams that end with a word where [`NgramSums::take_common_word`] returns false.
+    /// Counts the n-grams that end with a word if [`NgramSums::take_common_word`] has returned false.
     #[cfg(feature = "ngrams")]
     #[inline(never)]
     fn take_other_word(&mut self, word: u32) {
@@ -131,7 +131,7 @@ impl<'s> Forward<'s> {
         }
     }
 
-    /// Ends the text for the n-gram branch, which ends the last word of some tokenizers.
+    /// Ends the text for the n-gram branch. With the tokenizers `chars` and `bytes`, this ends the only word.
     pub(crate) fn end_text(&mut self) {
         #[cfg(feature = "ngrams")]
         if self.scratch.ngrams.as_ref().is_some_and(|ngrams| ngrams.hasher().ends_with_text()) {
@@ -147,7 +147,7 @@ impl<'s> Forward<'s> {
         }
     }
 
-    /// Reads one time step: the integers of a caller, one for each channel.
+    /// Reads one time step of values: the caller's integers, one for each channel.
     pub(crate) fn take_values(&mut self, values: &[i32]) {
         self.model.value_parts().input.read(values, self.scratch.x);
         self.model.value_parts().input.keep(values, self.scratch.last);
@@ -207,7 +207,7 @@ impl<'s> Forward<'s> {
     }
 
     /// Computes the input of the head if it is out of date, and calls `go_on` after each step that this takes. Returns
-    /// false if `go_on` did.
+    /// false if `go_on` has returned false.
     pub(crate) fn bring_up_to_date(&mut self, go_on: &mut dyn FnMut() -> bool) -> bool {
         if !self.is_up_to_date || self.have_ngrams_changed() {
             self.is_up_to_date = self.update(go_on);
@@ -224,7 +224,7 @@ impl<'s> Forward<'s> {
     }
 
     /// Computes the input of the head: steps of a bidirectional model, pooling, n-grams, hidden layer. Returns false if
-    /// `go_on` did.
+    /// `go_on` has returned false.
     fn update(&mut self, go_on: &mut dyn FnMut() -> bool) -> bool {
         if self.model.config.reads_both_ways() && !self.run_both_directions(go_on) {
             return false;
@@ -235,7 +235,7 @@ impl<'s> Forward<'s> {
         #[cfg(feature = "ngrams")]
         self.append_ngrams();
         if let Some(hidden) = &self.model.hidden {
-            // Taken out for a moment, because it is written while the rest is read.
+            // The buffer is taken out of the scratch, because it is written while the rest of the scratch is read.
             let activations = core::mem::take(&mut self.scratch.hidden);
             hidden.relu(self.scratch.features(&self.model.config), activations);
             self.scratch.hidden = activations;
@@ -258,7 +258,8 @@ impl<'s> Forward<'s> {
     }
 
     /// Runs the kept steps: for each layer, all steps forward and then all in reverse. The last layer's states go to
-    /// the pool, merged or concatenated. Calls `go_on` after each step, and returns false as soon as `go_on` does.
+    /// the pool, merged or concatenated. Calls `go_on` after each step, and returns false as soon as `go_on` has
+    /// returned false.
     fn run_both_directions(&mut self, go_on: &mut dyn FnMut() -> bool) -> bool {
         let config = &self.model.config;
         let Scratch { x, first: state, pool: Some(pool), kept: Some(kept), .. } = &mut self.scratch else {
@@ -322,7 +323,7 @@ impl<'s> Forward<'s> {
     }
 }
 
-/// The input of a layer of a bidirectional model at a step.
+/// Returns the input of a layer of a bidirectional model at the step `at`. `x`: a buffer for the embedded token.
 fn input_of<'x>(model: &Model<'_>, layer: usize, at: usize, kept: &'x Kept<'_>, x: &'x mut [i16]) -> &'x [i16] {
     let (elements, width): (&[i16], usize) = match (layer, model.config.input) {
         (0, Input::Tokens) => {
@@ -335,7 +336,7 @@ fn input_of<'x>(model: &Model<'_>, layer: usize, at: usize, kept: &'x Kept<'_>, 
     NonZeroUsize::new(width).and_then(|width| row(elements, width, at)).guaranteed()
 }
 
-/// Copies `from` to `to`, from index `begin` on. (`copy_from_slice` can panic.)
+/// Copies `from` to the elements of `to` from the index `begin` on. (`copy_from_slice` can panic.)
 fn copy(from: &[i16], to: &mut [i16], begin: usize) {
     for (to, from) in to.iter_mut().skip(begin).zip(from) {
         *to = *from;

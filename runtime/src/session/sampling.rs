@@ -21,7 +21,7 @@ use crate::text::vocabulary::UNK;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sampler {
     state: u64,
-    /// 2^32 divided by the temperature (Q16), rounded down: 1 to 2^32. None if the temperature is 0.
+    /// 2^32 divided by the temperature (Q16), rounded down: 1 to 2^32; none if the temperature is 0.
     inverse: Option<u64>,
 }
 
@@ -29,19 +29,19 @@ impl Sampler {
     /// A temperature of 1: tokens are drawn with the model's probabilities.
     pub const ONE: u32 = 1 << 16;
 
-    /// A sampler. `temperature`: Q16. Below [`ONE`](Sampler::ONE), probable tokens become more probable, above it less;
-    /// with 0 the most probable token is always drawn.
+    /// A sampler with a seed and a temperature in Q16. A temperature below [`ONE`](Sampler::ONE) makes probable tokens
+    /// more probable, a higher one less; with 0 the most probable token is always drawn.
     pub const fn new(seed: u64, temperature: u32) -> Self {
         Sampler { state: seed, inverse: (1u64 << 32).checked_div(temperature as u64) }
     }
 
-    /// The seed of a sampler that continues this one, to be saved with a session.
+    /// The seed for a sampler that continues this one, to be saved with a session.
     pub const fn seed(&self) -> u64 {
         self.state
     }
 
-    /// Draws from the `candidates.len()` most probable tokens and returns the id; none if there are no candidates. PAD
-    /// and UNK are never drawn. Afterwards `candidates` holds these tokens, as [`Logits::next_tokens`] writes them.
+    /// Draws one of the `candidates.len()` most probable tokens and returns its id; none if there are no candidates.
+    /// PAD and UNK are never drawn. Writes the tokens to `candidates` as [`Logits::next_tokens`] does.
     ///
     /// Cost: one pass over all logits, in which each may be compared with every candidate, and two passes over the
     /// candidates. For many tokens, [`sample_all`](Sampler::sample_all) is faster.
@@ -51,8 +51,9 @@ impl Sampler {
         self.draw(*candidates.first()?, || candidates.iter().copied())
     }
 
-    /// Draws from all tokens but PAD and UNK and returns the id; none if there are no others. The token may differ from
-    /// that of [`sample`](Sampler::sample) with room for all tokens, because here they are in the order of their ids.
+    /// Draws one of all tokens but PAD and UNK and returns its id; none if there are no others. The same seed may draw
+    /// another token than [`sample`](Sampler::sample) with room for all tokens, because here the tokens are in the
+    /// order of their ids.
     ///
     /// Cost: three passes over all logits.
     pub fn sample_all(&mut self, logits: &Logits<'_>) -> Option<u32> {
@@ -65,7 +66,7 @@ impl Sampler {
         self.draw(likeliest, || real().map(|(class, logit)| Ranked { class, logit }))
     }
 
-    /// Draws one of the candidates. `likeliest`: the one with the largest logit.
+    /// Draws one of the candidates and returns its id. `likeliest`: the candidate with the largest logit.
     fn draw<I: Iterator<Item = Ranked>>(&mut self, likeliest: Ranked, candidates: impl Fn() -> I) -> Option<u32> {
         let Some(inverse) = self.inverse else { return Some(likeliest.class as u32) };
         let weight = |rank: &Ranked| {
@@ -73,19 +74,19 @@ impl Sampler {
             let distance = (u64::from(likeliest.logit.abs_diff(rank.logit)) * inverse) >> 16;
             u64::from(exp_neg(u32::try_from(distance).unwrap_or(u32::MAX)))
         };
-        // At least 2^30, the weight of the likeliest token.
-        let whole: u64 = candidates().map(|rank| weight(&rank)).sum();
-        let mut left = self.number().checked_rem(whole)?;
+        // The sum is at least 2^30, the weight of the likeliest token.
+        let total: u64 = candidates().map(|rank| weight(&rank)).sum();
+        let mut remaining = self.number().checked_rem(total)?;
         let drawn = candidates().find(|rank| {
             let weight = weight(rank);
-            let here = left < weight;
-            left = left.wrapping_sub(weight);
-            here
+            let is_drawn = remaining < weight;
+            remaining = remaining.wrapping_sub(weight);
+            is_drawn
         });
         drawn.map(|rank| rank.class as u32)
     }
 
-    /// SplitMix64: <https://prng.di.unimi.it/splitmix64.c>, in the public domain.
+    /// Returns the next number of SplitMix64: <https://prng.di.unimi.it/splitmix64.c>, in the public domain.
     fn number(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

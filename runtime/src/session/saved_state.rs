@@ -21,9 +21,9 @@ fn hash(bytes: &[u8]) -> u32 {
 }
 
 impl Model<'_> {
-    /// A number that identifies the model: the FNV-1a hash of the sizes V, E, H, layers, directions and C, of the
-    /// logits of the first golden example and of the last layer's biases, all as 32 bits, little-endian. It is the same
-    /// in every packing.
+    /// A number that identifies the model: the 32-bit FNV-1a hash of the sizes V, E, H, layers, directions and C, of
+    /// the logits of the first golden example and of the last layer's biases, all as 32 bits, little-endian. It is the
+    /// same in every packing.
     pub fn fingerprint(&self) -> u32 {
         let config = self.config();
         let directions = 1 + usize::from(config.bidirectional);
@@ -41,8 +41,9 @@ impl Model<'_> {
         self.state_len_for(Self::KEPT_TOKENS)
     }
 
-    /// The largest number of bytes that [`SessionBase::save`] writes for texts of up to `tokens` tokens. The number of
-    /// tokens matters to bidirectional models only, which save all tokens.
+    /// The largest number of bytes that [`SessionBase::save`] writes for a session on
+    /// [`scratch_len_for`](Model::scratch_len_for) `tokens` words of scratch. Only bidirectional models save tokens;
+    /// other models ignore `tokens`.
     pub fn state_len_for(&self, tokens: usize) -> usize {
         let config = self.config();
         let text = if config.input == Input::Tokens { crate::text::state_len(config.tokenizer) } else { 0 };
@@ -58,8 +59,9 @@ impl SessionBase<'_> {
         HEADER + codec.len() + SUM
     }
 
-    /// Writes the state to the beginning of `to` and returns its length, at most [`Model::state_len`]. After
-    /// [`restore`](SessionBase::restore), on any machine, the session continues as if there had been no break.
+    /// Writes the state to the beginning of `to` and returns its length in bytes: at most [`Model::state_len`] if the
+    /// session has [`Model::scratch_len`] words of scratch. After [`restore`](SessionBase::restore), on any machine,
+    /// the session continues as if it had not been interrupted.
     ///
     /// # Errors
     /// [`StateError::Buffer`] if `to` is too short.
@@ -80,8 +82,8 @@ impl SessionBase<'_> {
         Ok(expected)
     }
 
-    /// Continues from a state that [`save`](SessionBase::save) wrote; `from` must be exactly its bytes. If the state is
-    /// refused, the session begins a new text.
+    /// Continues from a state that [`save`](SessionBase::save) wrote; `from` must be exactly the bytes of that state.
+    /// If the state is refused, the session begins a new text or sequence.
     ///
     /// # Errors
     /// The fault of the state: [`StateError`].

@@ -20,9 +20,9 @@ pub(crate) struct Layout {
     /// The words and halves for each step that a bidirectional model keeps; 0 for other models.
     step_words: usize,
     step_halves: usize,
-    /// The part of `step_halves` that holds the input of the step.
+    /// The part of `step_halves` that holds the input of the step, if the model reads values.
     input_halves: usize,
-    /// The bytes of a saved state, without those of kept steps and of the two counts before it.
+    /// The bytes of a saved state, without those of kept steps and of the two counts at its beginning.
     state_bytes: usize,
 }
 
@@ -32,7 +32,7 @@ impl Layout {
         let (hidden_size, layers) = (config.hidden_size, config.layers);
         let sums = if config.pools_mean() { config.merged_width() } else { 0 };
         let features = if model.reads_state() { 0 } else { config.head_width() };
-        // The last values, from which a forecast may predict differences.
+        // The last values of the channels, from which a forecast may predict differences.
         let last = if VALUES && config.task == Task::Forecast { config.embedding_dim } else { 0 };
         let states = states_of(config);
         let rank = if NGRAMS { config.ngram_rank } else { 0 };
@@ -62,21 +62,21 @@ impl Layout {
         layout
     }
 
-    /// The length of scratch, in words, with room for `steps` kept steps.
+    /// The length of the scratch, in words, with room for `steps` kept steps.
     pub(crate) fn len(&self, steps: usize) -> usize {
         let halves = steps.saturating_mul(self.step_halves).saturating_add(self.halves);
         steps.saturating_mul(self.step_words).saturating_add(self.words).saturating_add(halves.div_ceil(2))
     }
 
     /// The largest size of a saved state in bytes, for scratch that keeps `steps` steps. A bidirectional model saves
-    /// the inputs of its kept steps. Because the scratch is rounded up to words, it may keep one step more.
+    /// the inputs of its kept steps. Because the scratch is rounded up to words, it may have room for one step more.
     pub(crate) fn state_len(&self, steps: usize) -> usize {
         let kept = self.steps(self.len(steps)).saturating_mul(4 * self.step_words + 2 * self.input_halves);
         // 8 bytes for the number of steps and of unknown tokens.
         kept.saturating_add(8 + self.state_bytes)
     }
 
-    /// The number of steps that can be kept in `len` words; 0 if there is room for none.
+    /// The number of steps that a scratch of `len` words can keep, at most [`EXACT_STEPS`].
     fn steps(&self, len: usize) -> usize {
         let free = len.saturating_sub(self.words).saturating_mul(2).saturating_sub(self.halves);
         free.checked_div(2 * self.step_words + self.step_halves).unwrap_or(0).min(EXACT_STEPS as usize)
@@ -119,7 +119,8 @@ pub(crate) struct Kept<'s> {
 }
 
 impl Kept<'_> {
-    /// Passes the inputs so far through the codec: ids below `vocab_size`, or inputs of `width`.
+    /// Passes the inputs of the first `steps` steps through the codec: ids below `vocab_size`, or inputs of `width`
+    /// values.
     pub(crate) fn visit_state(&mut self, steps: u32, width: usize, vocab_size: usize, codec: &mut StateCodec<'_>) {
         let steps = steps.min(self.cap) as usize;
         let ids = self.ids.get_mut(..steps).unwrap_or_default();
@@ -132,7 +133,7 @@ impl Kept<'_> {
 /// The divided scratch.
 #[derive(Debug)]
 pub(crate) struct Scratch<'s> {
-    /// The input of a step: the embedded token or the scaled values, `[input size]`, Q15.
+    /// The input of a step: the embedded token or the scaled values, `[embedding_dim]`, Q15.
     pub x: &'s mut [i16],
     /// The last values that the caller gave, `[channels]`; empty unless the model is a forecast.
     pub last: &'s mut [i32],
@@ -143,7 +144,7 @@ pub(crate) struct Scratch<'s> {
     /// The sums of the n-gram branch, if the model has one.
     #[cfg(feature = "ngrams")]
     pub ngrams: Option<features::Ngrams<NgramSums<'s>>>,
-    /// The pooled states; none if the head reads the last state in place.
+    /// The input of the head; none if the head reads the last hidden state in place.
     pub pool: Option<features::HeadFeatures<Pool<'s>>>,
     /// The activations of the head's hidden layer, `[head_hidden]`, Q15.
     pub hidden: &'s mut [i16],
@@ -151,10 +152,11 @@ pub(crate) struct Scratch<'s> {
     pub kept: Option<features::Bidirectional<Kept<'s>>>,
 }
 
-/// The rest of a slice from whose beginning buffers are taken.
+/// The remaining part of a slice. Buffers are taken from its beginning.
 struct Remaining<'s, T>(&'s mut [T]);
 
 impl<'s, T> Remaining<'s, T> {
+    /// Takes the next `length` elements; none if fewer are left.
     fn take(&mut self, length: usize) -> Option<&'s mut [T]> {
         let (piece, rest) = core::mem::take(&mut self.0).split_at_mut_checked(length)?;
         self.0 = rest;
@@ -163,7 +165,7 @@ impl<'s, T> Remaining<'s, T> {
 }
 
 impl<'s> Scratch<'s> {
-    /// Divides `scratch`; none if it is too short for a step.
+    /// Divides `scratch`; none if it is too short, in a bidirectional model for one kept step.
     pub(crate) fn new(model: &'s Model<'s>, scratch: &'s mut [i32]) -> Option<Self> {
         let config = model.config();
         let both_ways = config.reads_both_ways();
@@ -228,7 +230,7 @@ impl<'s> Scratch<'s> {
         core::iter::once(&self.first).chain(&self.above)
     }
 
-    /// The input of the head, `[head width]`, Q15.
+    /// The input of the head, `[head_width]`, Q15.
     pub(crate) fn features(&self, config: &Config) -> &[i16] {
         match &self.pool {
             Some(pool) => pool.features,

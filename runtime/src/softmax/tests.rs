@@ -1,4 +1,4 @@
-//! The table against its source, and probabilities against f64.
+//! Tests of the table against its source, and of probabilities against f64.
 
 use super::*;
 use crate::golden::assert_golden;

@@ -2,12 +2,12 @@
 
 use alloc::vec::Vec;
 
-/// Pseudo-random numbers (SplitMix64): the same on every machine.
+/// A generator of pseudo-random numbers (SplitMix64), the same on every machine. The field is the seed.
 #[derive(Clone, Debug)]
 pub struct Random(pub u64);
 
 impl Random {
-    /// The next number, 0 … 2^64 − 1.
+    /// Returns the next number, 0 … 2^64 − 1.
     pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -15,7 +15,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number of `low ..= high`.
+    /// Returns a number of `low ..= high`.
     pub fn between(&mut self, low: i64, high: i64) -> i64 {
         low + (self.number() % (high - low + 1) as u64) as i64
     }

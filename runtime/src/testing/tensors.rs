@@ -50,7 +50,7 @@ pub(super) fn ngram_tensors(random: &mut Random, spec: NgramSpec) -> [Tensor; 2]
     [table, Tensor::new("ngrams.scale", Dtype::F32, &[1], &[0x3f80_0000u32])]
 }
 
-/// Golden sequences of 2, 0 and 3 steps.
+/// The tensors of the input of a model that reads values, with golden sequences of 2, 0 and 3 steps.
 pub(super) fn value_tensors(random: &mut Random, channels: usize) -> Vec<Tensor> {
     let names: Vec<String> = (0..channels).map(|i| format!("channel{i}")).collect();
     let values: Vec<i32> = (0..5 * channels).map(|_| random.between(-300_000, 300_000) as i32).collect();
@@ -62,7 +62,7 @@ pub(super) fn value_tensors(random: &mut Random, channels: usize) -> Vec<Tensor>
     tensors
 }
 
-/// Predicted values of random channels, some relative to the last value.
+/// The tensors of a forecast: predicted values of random channels, some relative to the last value of the channel.
 pub(super) fn forecast_tensors(random: &mut Random, channels: usize, outputs: usize) -> Vec<Tensor> {
     let mut numbers = |name: &str, high: i64| {
         let numbers: Vec<i32> = (0..outputs).map(|_| random.between(0, high) as i32).collect();
@@ -74,8 +74,8 @@ pub(super) fn forecast_tensors(random: &mut Random, channels: usize, outputs: us
     tensors
 }
 
-/// A scaling of integers up to about ±2^18 to the range of Q15. All channels have the same scale, which values relative
-/// to the last value need.
+/// The tensors of a scaling of integers up to about ±2^18 to the range of Q15. All channels have the same point, as
+/// predictions relative to the last value need.
 fn scaling(random: &mut Random, of: &str, channels: usize) -> Vec<Tensor> {
     let mut numbers = |name: &str, low: i64, high: i64| {
         let numbers: Vec<i32> = (0..channels).map(|_| random.between(low, high) as i32).collect();

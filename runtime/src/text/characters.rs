@@ -11,7 +11,7 @@ pub fn is_word(c: char) -> bool {
     Table::Words.find(c).is_some()
 }
 
-/// Returns true if a character is White_Space: `char::is_whitespace` without its table.
+/// Returns true if a character is White_Space, as `char::is_whitespace` does, but without a table.
 pub(super) fn is_space(c: char) -> bool {
     matches!(
         c,
@@ -29,8 +29,8 @@ pub(super) fn is_space(c: char) -> bool {
     )
 }
 
-/// The lower case of a character: one character, or two for U+0130 alone (`i` and U+0307). The same as
-/// `char::to_lowercase` of Unicode 17.0, without its 11 KB of tables.
+/// Returns the lower case of a character: one character, or two for U+0130 alone (`i` and U+0307). The result is that
+/// of `char::to_lowercase` in Unicode 17.0, without its 11 KB of tables.
 pub fn lowercase(c: char) -> impl Iterator<Item = char> {
     let (first, second) =
         if c == CAPITAL_I_WITH_DOT { ('i', Some(COMBINING_DOT)) } else { (lowercase_of_other(c), None) };
@@ -41,7 +41,7 @@ pub fn lowercase(c: char) -> impl Iterator<Item = char> {
 pub(super) const CAPITAL_I_WITH_DOT: char = '\u{130}';
 pub(super) const COMBINING_DOT: char = '\u{307}';
 
-/// The lower case of any character but [`CAPITAL_I_WITH_DOT`].
+/// Returns the lower case of any character but [`CAPITAL_I_WITH_DOT`].
 pub(super) fn lowercase_of_other(c: char) -> char {
     if c.is_ascii() {
         return c.to_ascii_lowercase();

@@ -9,10 +9,10 @@ const FIRST_BYTE_ID: u32 = 2;
 
 /// Joins tokens into text, one token at a time.
 ///
-/// Characters and bytes are already the text. Words have lost the white space between them, so a space is written
+/// Characters and bytes are written as they are. Words have lost the white space between them, so a space is written
 /// between two words, except before closing punctuation such as `,` or `)`, and after an opening bracket, an apostrophe
-/// or a hyphen. Tokens cut at white space keep their punctuation and always get a space. A WordPiece that begins with
-/// `##` continues the word before it.
+/// or a hyphen. Tokens of [`TokenizerKind::Whitespace`] contain their punctuation and are always separated by a space.
+/// A WordPiece that begins with `##` continues the word before it.
 ///
 /// ```
 /// use tern_runtime::text::{Detokenizer, TokenizerKind};
@@ -29,7 +29,7 @@ const FIRST_BYTE_ID: u32 = 2;
 #[derive(Clone, Copy, Debug)]
 pub struct Detokenizer {
     kind: TokenizerKind,
-    /// True if a space belongs before the next word.
+    /// True if the next word needs a space before it.
     needs_space: bool,
     /// The decoder of the bytes so far; only for [`TokenizerKind::Bytes`].
     utf8: Utf8,
@@ -48,8 +48,8 @@ impl Detokenizer {
     }
 
     /// Writes the text that one token adds, perhaps none. Only [`TokenizerKind::Bytes`] reads `id`, and only the other
-    /// kinds read `token`, the token's text. Of bytes, PAD and UNK add nothing, and broken UTF-8 becomes U+FFFD,
-    /// exactly as in `String::from_utf8_lossy`.
+    /// kinds read `token`, the token's text. In a vocabulary of bytes, PAD and UNK add nothing, and broken UTF-8
+    /// becomes U+FFFD, exactly as in `String::from_utf8_lossy`.
     ///
     /// # Errors
     /// The errors of `out`.
@@ -77,7 +77,7 @@ impl Detokenizer {
         out.write_str(word)
     }
 
-    /// Ends the text: a character of which bytes are missing becomes U+FFFD.
+    /// Ends the text. An incomplete character becomes U+FFFD.
     ///
     /// # Errors
     /// The errors of `out`.
@@ -86,7 +86,7 @@ impl Detokenizer {
     }
 }
 
-/// Writes the characters that `decode` gives to its sink.
+/// Writes the characters that `decode` passes to its sink. Returns the first error.
 fn write_all(out: &mut dyn Write, decode: impl FnOnce(&mut dyn FnMut(char))) -> fmt::Result {
     let mut result = Ok(());
     decode(&mut |c| result = result.and_then(|()| out.write_char(c)));

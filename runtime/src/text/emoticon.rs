@@ -1,4 +1,5 @@
-//! Finds emoticons, which the tokenizer `html_words` keeps whole although their characters are of different classes.
+//! Finds emoticons, which the tokenizer `html_words` makes single tokens although their characters belong to different
+//! classes.
 
 use super::is_word;
 use crate::state_codec::StateCodec;
@@ -26,11 +27,11 @@ pub(super) struct Emoticons {
     pending: [char; 3],
 }
 
-/// The NUL in place of a missing part.
+/// The character in place of a missing part.
 const NONE: char = '\0';
 
 impl Emoticons {
-    /// Passes the possible emoticon through the codec.
+    /// Passes the beginning of a possible emoticon through the codec.
     pub(super) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         for c in &mut self.pending {
             // Eyes, noses and mouths are all ASCII.
@@ -38,13 +39,13 @@ impl Emoticons {
         }
     }
 
-    /// Reads a character.
+    /// Reads a character and passes on what it completes: characters, an emoticon or both.
     pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(Found)) {
         let [eyes, nose, mouth] = self.pending;
         if mouth != NONE {
             // The mouth is a letter, or this is a heart: the character that follows decides.
             if is_word(c) {
-                self.give_back(sink);
+                self.flush(sink);
             } else {
                 self.complete(mouth, sink);
             }
@@ -53,7 +54,7 @@ impl Emoticons {
                 self.pending = [eyes, nose, c];
                 return;
             }
-            self.give_back(sink);
+            self.flush(sink);
         } else if eyes != NONE {
             match c {
                 '-' if nose == NONE => self.pending = [eyes, c, NONE],
@@ -61,7 +62,7 @@ impl Emoticons {
                 '/' | '\\' if nose != NONE => self.complete(c, sink),
                 'd' | 'p' | 'o' | 'D' | 'P' | 'O' => self.pending = [eyes, nose, c],
                 _ => {
-                    self.give_back(sink);
+                    self.flush(sink);
                     self.begin(c, sink);
                 }
             }
@@ -70,10 +71,10 @@ impl Emoticons {
         self.begin(c, sink);
     }
 
-    /// Ends the text.
+    /// Ends the text and passes the pending characters on.
     pub(super) fn finish(&mut self, sink: &mut dyn FnMut(Found)) {
         match self.pending {
-            [_, _, NONE] => self.give_back(sink),
+            [_, _, NONE] => self.flush(sink),
             [_, _, mouth] => self.complete(mouth, sink),
         }
     }
@@ -93,7 +94,7 @@ impl Emoticons {
     }
 
     /// Passes the pending characters on as text.
-    fn give_back(&mut self, sink: &mut dyn FnMut(Found)) {
+    fn flush(&mut self, sink: &mut dyn FnMut(Found)) {
         let pending = core::mem::take(&mut self.pending);
         pending.into_iter().filter(|&c| c != NONE).for_each(|c| sink(Found::Plain(c)));
     }

@@ -6,7 +6,7 @@ use super::{Piece, Splitter, Tokenizer, TokenizerKind};
 use crate::state_codec::StateCodec;
 use crate::text::vocabulary::{Lookup, Vocabulary};
 
-/// Turns a stream of bytes into the ids of its tokens. Every call must be given the same vocabulary.
+/// Turns a stream of bytes into the ids of its tokens. Within one text, every call must get the same vocabulary.
 #[derive(Debug)]
 pub struct Encoder<'b> {
     splitter: Splitter<'b>,
@@ -27,7 +27,7 @@ pub(crate) trait TokenSink {
     fn word_end(&mut self);
 }
 
-/// A receiver of ids alone, for tokenizing without a model.
+/// A receiver of ids only, for tokenizing without a model.
 struct IdSink<'f>(&'f mut dyn FnMut(u32));
 
 impl TokenSink for IdSink<'_> {
@@ -42,15 +42,15 @@ impl TokenSink for IdSink<'_> {
     fn word_end(&mut self) {}
 }
 
-/// The second half of the encoder: turns the pieces of tokens from the splitter into ids.
+/// The second stage of the encoder, after the splitter: turns the pieces of tokens into ids.
 #[derive(Debug)]
 struct Ids<'b> {
     /// The look-up of the current token.
     lookup: Lookup,
-    /// True if the receiver of the ids also takes the characters of the tokens.
+    /// True if the [`TokenSink`] also receives the characters of the tokens.
     #[cfg(feature = "ngrams")]
     passes_chars: bool,
-    /// True if it also takes the ends of words.
+    /// True if the [`TokenSink`] also receives the ends of words.
     #[cfg(feature = "ngrams")]
     passes_word_ends: bool,
     /// The current word of [`TokenizerKind::WordPiece`].
@@ -61,7 +61,8 @@ struct Ids<'b> {
 }
 
 impl<'b> Encoder<'b> {
-    /// An encoder at the beginning of a text. `buffer`: at least [`buffer_len`](super::buffer_len) words.
+    /// An encoder at the beginning of a text. `buffer`: at least [`buffer_len`](super::buffer_len) words. The tokenizer
+    /// must be built in: [`is_built`](super::is_built).
     pub fn new(tokenizer: Tokenizer, buffer: &'b mut [i32]) -> Self {
         #[cfg(feature = "wordpiece")]
         let (word, buffer) = match tokenizer.kind {
@@ -81,7 +82,7 @@ impl<'b> Encoder<'b> {
         Encoder { splitter: Splitter::new(tokenizer, buffer), ids }
     }
 
-    /// From now on the [`TokenSink`] also receives the characters and the ends of words.
+    /// Makes the encoder pass the characters and the ends of words to the [`TokenSink`], too.
     #[cfg(feature = "ngrams")]
     pub(crate) fn pass_chars(&mut self, tokenizer: Tokenizer) {
         (self.ids.passes_chars, self.ids.passes_word_ends) = (true, !tokenizer.is_one_word());
@@ -105,10 +106,10 @@ impl<'b> Encoder<'b> {
             return word.visit_state(codec);
         }
         let lookup = &mut self.ids.lookup;
-        // A flag; a look-up at its start is not saved.
-        let under_way = codec.byte((*lookup != Lookup::START).into());
-        codec.check(under_way <= 1);
-        if under_way == 0 {
+        // A flag comes first: a look-up that has not begun is not saved.
+        let has_begun = codec.byte((*lookup != Lookup::START).into());
+        codec.check(has_begun <= 1);
+        if has_begun == 0 {
             *lookup = Lookup::START;
         } else {
             lookup.visit_state(vocabulary, codec);
@@ -120,12 +121,13 @@ impl<'b> Encoder<'b> {
         self.feed_tokens(vocabulary, bytes, &mut IdSink(sink));
     }
 
-    /// Ends the text, which completes its last token. The encoder is then at the beginning of a new text.
+    /// Ends the text and passes the ids of its last token, if there is one, to `sink`. The encoder is then at the
+    /// beginning of a new text.
     pub fn finish(&mut self, vocabulary: &Vocabulary<'_>, sink: &mut dyn FnMut(u32)) {
         self.finish_tokens(vocabulary, &mut IdSink(sink));
     }
 
-    /// Reads the next bytes of the text.
+    /// [`feed`](Encoder::feed) with a [`TokenSink`].
     #[inline(never)]
     pub(crate) fn feed_tokens(&mut self, vocabulary: &Vocabulary<'_>, bytes: &[u8], sink: &mut dyn TokenSink) {
         let Encoder { splitter, ids } = self;
@@ -135,14 +137,14 @@ impl<'b> Encoder<'b> {
                 if ids.passes_chars {
                     sink.char(char::from(byte));
                 }
-                // The vocabulary is all bytes in order, after PAD and UNK.
+                // The ids of bytes follow PAD and UNK, in the order of the bytes.
                 sink.id(u32::from(byte) + 2);
             });
         }
         splitter.feed_text(bytes, &mut ids.piece_sink(vocabulary, sink));
     }
 
-    /// Ends the text, which completes its last token.
+    /// [`finish`](Encoder::finish) with a [`TokenSink`].
     pub(crate) fn finish_tokens(&mut self, vocabulary: &Vocabulary<'_>, sink: &mut dyn TokenSink) {
         let Encoder { splitter, ids } = self;
         splitter.finish(&mut ids.piece_sink(vocabulary, sink));
@@ -150,8 +152,8 @@ impl<'b> Encoder<'b> {
 }
 
 impl Ids<'_> {
-    /// The closure to which the splitter passes pieces. It is made in one place so that it has one type, for which the
-    /// splitter's generic code is linked once.
+    /// Returns the closure to which the splitter passes pieces. It is created in one place, so that it has one type and
+    /// the splitter's generic code is linked once.
     fn piece_sink(&mut self, vocabulary: &Vocabulary<'_>, sink: &mut dyn TokenSink) -> impl FnMut(Piece) {
         |piece| self.take(piece, vocabulary, sink)
     }

@@ -2,12 +2,13 @@
 
 use crate::state_codec::StateCodec;
 
-/// The most characters of a tag after its `<`: a slash, the first letter and [`CONTENT`] more.
+/// The largest number of characters of a tag between its `<` and its `>`: a slash, the first letter and [`CONTENT`]
+/// more.
 pub(super) const BUFFER: usize = CONTENT + 2;
-/// The most characters of a tag after its first letter. It bounds the memory for a `<` without a `>`.
+/// The largest number of characters of a tag after its first letter. It bounds the memory for a `<` without a `>`.
 const CONTENT: usize = 125;
 
-/// Replaces tags, `</?[A-Za-z!][^<>]{0,125}>`, by spaces. Text that begins like a tag but is none is kept.
+/// Replaces each tag, `</?[A-Za-z!][^<>]{0,125}>`, by a space. Text that only begins like a tag is kept.
 #[derive(Debug)]
 pub(super) struct Tags<'b> {
     /// The characters after a `<`, buffered until it is clear whether they are a tag. `[BUFFER]`
@@ -36,8 +37,8 @@ impl<'b> Tags<'b> {
         (self.length, self.state) = (0, State::Text);
     }
 
-    /// Passes the tag through the codec: a number for its state (0 text, 1 after `<`, 2 after `</`, 3 + n in the
-    /// content with room for n characters), then the buffered characters.
+    /// Passes the beginning of a possible tag through the codec: a number for its state (0 text, 1 after `<`, 2 after
+    /// `</`, 3 + n in the content with room for n characters), then the buffered characters.
     pub(super) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         let state = codec.byte(match self.state {
             State::Text => 0,
@@ -56,6 +57,7 @@ impl<'b> Tags<'b> {
         codec.words(self.buffer.iter_mut().take(self.length));
     }
 
+    /// Reads a character and passes the characters that are certain to `sink`.
     pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(char)) {
         let next = match (self.state, c) {
             (State::Content(_), '>') => {
@@ -96,8 +98,8 @@ impl<'b> Tags<'b> {
     }
 }
 
-/// The supported entities and their characters. `&` is the first character of each and occurs nowhere else in it, so
-/// where a possible entity turns out to be none, only its last character can begin another one.
+/// The supported entities and their characters. `&` is the first character of each and occurs nowhere else in it. So if
+/// a character does not continue a possible entity, only this character can begin another one.
 const ENTITIES: [(&[u8], char); 7] = [
     (b"&amp;", '&'),
     (b"&lt;", '<'),
@@ -111,7 +113,7 @@ const ENTITIES: [(&[u8], char); 7] = [
 /// Replaces entities by their characters, once: `&amp;lt;` becomes `&lt;`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Entities {
-    /// The index in [`ENTITIES`] of one that begins with the buffered characters.
+    /// The index of an entity in [`ENTITIES`] that begins with the buffered characters.
     candidate: usize,
     /// The number of buffered characters.
     buffered: usize,
@@ -123,13 +125,14 @@ impl Entities {
         ENTITIES.get(self.candidate).and_then(|(name, _)| name.get(..self.buffered)).unwrap_or(&[])
     }
 
-    /// Passes the entity and the number of buffered characters through the codec.
+    /// Passes the index of the entity and the number of buffered characters through the codec.
     pub(super) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         self.candidate = codec.byte(self.candidate as u8).into();
         self.buffered = codec.byte(self.buffered as u8).into();
         codec.check(ENTITIES.get(self.candidate).is_some_and(|(name, _)| self.buffered < name.len()));
     }
 
+    /// Reads a character and passes the characters that are certain to `sink`.
     pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(char)) {
         let prefix = self.prefix();
         let continues = |(name, _): &(&[u8], char)| {
@@ -146,10 +149,10 @@ impl Entities {
                 }
             }
             None => {
-                let is_broken_off = self.buffered > 0;
+                let had_buffered = self.buffered > 0;
                 self.finish(sink);
-                if is_broken_off {
-                    // This character may begin an entity of its own.
+                if had_buffered {
+                    // This character may begin another entity.
                     self.feed(c, sink);
                 } else {
                     sink(c);

@@ -7,13 +7,13 @@ use super::{Piece, Tokenizer};
 use crate::state_codec::StateCodec;
 use tern_format::Ngrams;
 
-/// The character that n-grams have before a word.
+/// The character before each word, which n-grams of characters include.
 const BEFORE_WORD: u32 = 2;
 /// The initial value of the hash of an n-gram of characters.
 const OF_CHARS: u32 = 1;
-/// The initial value of the hash of a pair of words. That of a single word is 0.
+/// The initial value of the hash of a pair of words. The hash of a single word begins with 0.
 const OF_PAIR: u32 = 2;
-/// The most characters of an n-gram.
+/// The largest number of characters of an n-gram.
 const MAX_CHARS: usize = *Ngrams::CHARS.end() as usize;
 
 /// Turns the pieces of a text, from a [`Splitter`](super::Splitter), into the hashes of its n-grams.
@@ -32,14 +32,14 @@ const MAX_CHARS: usize = *Ngrams::CHARS.end() as usize;
 /// ```
 #[derive(Clone, Debug)]
 pub struct NgramHasher {
-    /// The set of lengths of n-grams of characters: bit `n - 1` for `n` characters.
+    /// The lengths of the n-grams of characters as a bit set: bit `n - 1` stands for `n` characters.
     lengths: u32,
-    /// The set of lengths, in the same bits, for which an n-gram that ends with the next character would begin before
-    /// the word.
+    /// The lengths, in the same bits, for which an n-gram that ends with the next character would begin before
+    /// [`BEFORE_WORD`].
     too_long: u32,
     /// The hash of the current word so far.
     word: u32,
-    /// The last characters of the current word, including the one before the word; the latest character comes first.
+    /// The last characters of the current word and [`BEFORE_WORD`]; the latest character comes first.
     recent: [u32; MAX_CHARS],
     /// The hash of the previous word; 0 before the first.
     previous: u32,
@@ -49,7 +49,8 @@ pub struct NgramHasher {
 }
 
 impl NgramHasher {
-    /// The initial value of `too_long`: with the first character of a word end n-grams of 1 and of 2 characters.
+    /// The initial value of `too_long`: all lengths above 2. An n-gram that ends with the first character of a word has
+    /// that character, and before it at most [`BEFORE_WORD`].
     const ABOVE_2: u32 = !0b11;
 
     /// A hasher at the beginning of a text. `ngrams` must pass [`Ngrams::check`] for the tokenizer.
@@ -90,7 +91,7 @@ impl NgramHasher {
         }
     }
 
-    /// Ends the text.
+    /// Ends the text. If the whole text is one word, passes the hashes of its last n-grams to `sink`.
     pub fn finish(&mut self, sink: &mut impl FnMut(u32)) {
         if self.ends_with_text() {
             self.end_word(sink);
@@ -104,7 +105,7 @@ impl NgramHasher {
         self.take_word(word, sink);
     }
 
-    /// The character that n-grams have after a word.
+    /// The character after each word, which n-grams of characters include.
     pub(crate) const AFTER_WORD: char = '\u{3}';
 
     /// Returns true if the end of the text ends a word: if the whole text is one word and not empty.
@@ -118,8 +119,8 @@ impl NgramHasher {
         self.word
     }
 
-    /// Reads a character of a word, or the one after it, and passes on the hashes of the n-grams of characters that end
-    /// with it.
+    /// Reads a character of a word, or [`AFTER_WORD`](NgramHasher::AFTER_WORD), and passes the hashes of the n-grams of
+    /// characters that end with it to `sink`.
     #[inline(always)]
     pub(crate) fn take_char(&mut self, c: char, sink: &mut impl FnMut(u32)) {
         let mut too_long = self.extend_word(c);
@@ -137,8 +138,8 @@ impl NgramHasher {
         }
     }
 
-    /// The same as [`take_char`](NgramHasher::take_char) in fewer instructions, for n-grams whose shortest length is 3,
-    /// and for no n-grams of characters.
+    /// [`take_char`](NgramHasher::take_char) in fewer instructions, for a shortest length of 3 or no n-grams of
+    /// characters.
     #[inline(always)]
     #[cfg(feature = "ngrams")]
     pub(crate) fn take_char_from_3(&mut self, c: char, sink: &mut impl FnMut(u32)) {
@@ -157,8 +158,8 @@ impl NgramHasher {
         }
     }
 
-    /// Adds a character to the hash of the word. Returns the set of lengths for which an n-gram that ends with this
-    /// character would begin before the word.
+    /// Adds a character to the hash of the word. Returns the lengths for which an n-gram that ends with this character
+    /// would begin before [`BEFORE_WORD`], as a bit set.
     #[inline(always)]
     fn extend_word(&mut self, c: char) -> u32 {
         let (too_long, word) = (self.too_long, self.word);
@@ -166,8 +167,8 @@ impl NgramHasher {
         too_long
     }
 
-    /// Ends a word after its last n-grams of characters, and passes on the hashes of the n-grams of words. `word`: the
-    /// hash of the word.
+    /// Ends a word after its last n-grams of characters, and passes the hashes of the n-grams of words to `sink`.
+    /// `word`: the hash of the word.
     #[inline(always)]
     pub(crate) fn take_word(&mut self, word: u32, sink: &mut impl FnMut(u32)) {
         if self.ngrams.words > 0 {

@@ -1,14 +1,14 @@
-//! Two compact tables of Unicode, which the compiler packs into less than 4 KB: the word characters, and the lower case
-//! of characters.
+//! Two tables of Unicode characters, packed at compile time into less than 4 KB: the word characters, and the lower
+//! case of characters.
 //!
-//! A table lists runs of consecutive characters. In the table of lower case, all characters of a run have the same
-//! offset to their lower case, or every second one has the offset 1 (`ĀāĂă…`).
+//! A table lists runs of consecutive characters. In the table of lower case, either all characters of a run have the
+//! same offset to their lower case, or every second one has the offset 1 (`ĀāĂă…`).
 //!
 //! A run is stored as two or three numbers: the distance from the end of the previous run; the number of characters
 //! that it spans, less one; and in the table of lower case a code for its offset, which is 0 if every second character
 //! has the offset 1, and otherwise 1 plus the zigzag code of the difference from the previous offset in the same block.
 //!
-//! A number is stored in digits of half a byte: 10 to 15 for each digit but the last, 0 to 9 for the last. Runs are in
+//! A number is stored in digits of 4 bits: the last digit is 0 to 9, all digits before it are 10 to 15. Runs are in
 //! blocks of 32; an index stores where each block begins, so that a look-up reads one block.
 
 /// The number of runs in a block.
@@ -20,12 +20,12 @@ const LAST: u32 = 10;
 /// The number of different digits before the last: 10 to 15.
 const OTHERS: u32 = 16 - LAST;
 
-/// A run of characters, to be packed.
+/// A run of characters before it is packed.
 #[derive(Clone, Copy)]
 pub(super) struct Run {
     /// The first character.
     pub first: u32,
-    /// The number of characters that it spans, at least 1.
+    /// The number of characters that the run spans, at least 1.
     pub span: u32,
     /// The offset that is added to each character; 0 in a table without offsets.
     pub added: i32,
@@ -47,8 +47,8 @@ const WORD_RUNS: [Run; RANGES.len()] = {
     runs
 };
 
-/// Runs of characters beyond ASCII that have a lower case, ascending: `(first << 11 | count - 1, offset)`. If the
-/// offset is 1, the run has `count` characters with a lower case, and the lower case of each follows it.
+/// Runs of characters beyond ASCII that have a lower case, ascending: `(first << 11 | count - 1, offset)`, for `count`
+/// characters with a lower case. If the offset is 1, each of them is followed by its lower case.
 const LOWER: &[(u32, i32)] = &include!("tables/lower.in");
 
 const LOWER_RUNS: [Run; LOWER.len()] = {
@@ -68,8 +68,8 @@ const WORDS: Packed = Packed::EMPTY.with(&WORD_RUNS, false);
 /// Both tables, packed.
 const BOTH: Packed = WORDS.with(&LOWER_RUNS, true);
 
-/// One entry for each block of words, then of lower case: the end of the run before the block (20 bits), and the index
-/// of the block's first digit (12 bits).
+/// One entry for each block of the table of words, then of the table of lower case: the end of the run before the block
+/// in the upper 20 bits, the index of the block's first digit in the lower 12 bits.
 static INDEX: [u32; BOTH.blocks] = first_of(&BOTH.index);
 /// The digits of both tables, two in a byte, the lower half first.
 static DIGITS: [u8; BOTH.digit_count.div_ceil(2)] = first_of(&BOTH.digits);
@@ -84,7 +84,7 @@ pub(super) enum Table {
 }
 
 impl Table {
-    /// The offset of a character; none if the table does not contain it.
+    /// Returns the offset of a character; none if the table does not contain the character.
     pub(super) fn find(self, c: char) -> Option<i32> {
         let code = u32::from(c);
         let (words, lower) = INDEX.split_at(WORDS.blocks);
@@ -111,7 +111,7 @@ impl Table {
             // A table without offsets has an offset of 0.
             let offset_code = if has_offsets { number() } else { 1 };
             let added = if offset_code == 0 {
-                // Every second character, beginning with the first, has the offset 1.
+                // Every second character, beginning with the first, has the offset 1, the others 0.
                 !distance as i32 & 1
             } else {
                 previous_offset += unzigzag(offset_code - 1);
@@ -125,11 +125,12 @@ impl Table {
     }
 }
 
-/// The zigzag code: 0, −1, 1, −2, … become 0, 1, 2, 3, …
+/// Returns the zigzag code: 0, −1, 1, −2, … become 0, 1, 2, 3, …
 const fn zigzag(v: i32) -> u32 {
     (v << 1 ^ v >> 31) as u32
 }
 
+/// The inverse of [`zigzag`].
 fn unzigzag(n: u32) -> i32 {
     (n >> 1) as i32 ^ -((n & 1) as i32)
 }
@@ -145,7 +146,7 @@ struct Packed {
 impl Packed {
     const EMPTY: Packed = Packed { index: [0; 64], digits: [0; 2_048], blocks: 0, digit_count: 0 };
 
-    /// Packs the runs of one more table, in ascending order. Runs that touch are joined in a table without offsets.
+    /// Packs the runs of one more table, in ascending order. In a table without offsets, adjacent runs are joined.
     const fn with(mut self, runs: &[Run], has_offsets: bool) -> Self {
         let (mut end, mut from, mut count, mut previous_offset) = (0x80, 0, 0, 0);
         while from < runs.len() {
@@ -177,7 +178,7 @@ impl Packed {
 
     /// Appends the digits of a number.
     const fn push(&mut self, number: u32) {
-        // From the last digit to the first; the loop below reverses them.
+        // The digits are computed from the last to the first; the second loop reverses them.
         let (mut digit, mut rest) = (number % LAST, number / LAST);
         let mut digits = [0; 16];
         let mut count = 0;
@@ -197,7 +198,7 @@ impl Packed {
     }
 }
 
-/// The first `N` elements of `all`.
+/// Returns the first `N` elements of `all`.
 const fn first_of<T: Copy, const N: usize>(all: &[T]) -> [T; N] {
     *all.first_chunk().unwrap()
 }

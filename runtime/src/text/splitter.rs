@@ -1,5 +1,5 @@
-//! The splitter: cuts a stream of bytes into tokens. UTF-8 is decoded; for `html_words`, tags and entities are replaced
-//! and emoticons are found; and [`Tokens`] finds where tokens end.
+//! The splitter: cuts a stream of bytes into tokens. It decodes UTF-8; for `html_words` it replaces tags and entities
+//! and finds emoticons; it lowercases characters; and [`Tokens`] finds where tokens end.
 
 use core::marker::PhantomData;
 
@@ -22,7 +22,7 @@ pub enum Piece {
     End,
 }
 
-/// The class of the current token's characters; `Space` between tokens. A saved state stores its number.
+/// The class of the current token's characters; `Space` between tokens. A saved state stores the number of the class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
     Space = 0,
@@ -58,14 +58,15 @@ pub struct Splitter<'b> {
     buffer: PhantomData<&'b mut [i32]>,
 }
 
-/// The last stage: cuts characters into tokens, by their class.
+/// The last stage: cuts characters into tokens by their class.
 #[derive(Clone, Copy, Debug)]
 struct Tokens {
     kind: TokenizerKind,
     class: Class,
 }
 
-/// The stages before [`Tokens`] for [`TokenizerKind::HtmlWords`], in their order.
+/// The stages before [`Tokens`] for [`TokenizerKind::HtmlWords`], in their order. Characters are lowercased before
+/// `emoticons`.
 #[cfg(feature = "html_words")]
 #[derive(Debug)]
 struct Html<'b> {
@@ -126,14 +127,14 @@ impl<'b> Splitter<'b> {
         self.tokens.kind
     }
 
-    /// Reads the next bytes of the text.
+    /// Reads the next bytes of the text and passes the pieces of tokens to `sink`.
     pub fn feed(&mut self, bytes: &[u8], sink: &mut (impl FnMut(Piece) + ?Sized)) {
         for &byte in bytes {
             self.feed_byte(byte, sink);
         }
     }
 
-    /// Reads the next byte of the text.
+    /// Reads the next byte of the text and passes the pieces of tokens to `sink`.
     #[inline]
     pub fn feed_byte(&mut self, byte: u8, sink: &mut (impl FnMut(Piece) + ?Sized)) {
         if self.kind() == TokenizerKind::Bytes {
@@ -172,7 +173,7 @@ impl<'b> Splitter<'b> {
             html.finish(lowercase, tokens, sink);
             return tokens.end(sink);
         }
-        // An incomplete character becomes U+FFFD, which has no lower case.
+        // An incomplete character becomes U+FFFD, which needs no lowercasing.
         utf8.finish(|c| tokens.feed(c, sink));
         tokens.end(sink);
     }
@@ -192,7 +193,7 @@ fn in_case(mut c: char, lower: bool, mut sink: impl FnMut(char)) {
 }
 
 impl Tokens {
-    /// Reads a character.
+    /// Reads a character and passes the pieces of tokens to `sink`.
     fn feed(&mut self, c: char, sink: &mut (impl FnMut(Piece) + ?Sized)) {
         let next = match self.kind {
             TokenizerKind::Chars => {
@@ -257,7 +258,7 @@ impl Html<'_> {
 
 #[cfg(feature = "html_words")]
 impl Emoticons {
-    /// Reads a character, which is lowercased first if `lower` is true.
+    /// Reads a character, after lowercasing it if `lower` is true.
     fn feed_cased(&mut self, c: char, lower: bool, tokens: &mut Tokens, sink: &mut dyn FnMut(Piece)) {
         in_case(c, lower, |c| self.feed(c, &mut |found| tokens.take(found, sink)));
     }

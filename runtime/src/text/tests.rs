@@ -1,4 +1,4 @@
-//! The splitter against the regular expressions that define it, and its tables against their sources.
+//! Tests of the splitter against the regular expressions that define it, and of its tables against their sources.
 
 use super::*;
 use crate::golden::assert_golden;

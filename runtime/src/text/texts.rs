@@ -6,12 +6,14 @@ use crate::text::is_utf8;
 /// A table of texts in a device file, for example the labels or the vocabulary, borrowed from it.
 #[derive(Clone, Copy, Debug)]
 pub struct Texts<'a> {
-    /// `[len + 1]`, from 0 to `bytes.len()`, never decreasing; checked when the table is made.
+    /// The start of each text in `bytes`, and the end of the last: `[len + 1]`, from 0 to `bytes.len()`, never
+    /// decreasing; checked when the table is created.
     offsets: &'a [u32],
     bytes: &'a [u8],
 }
 
-/// Checks that offsets begin at 0, never decrease and end at `length`. The error is the index of the first wrong text.
+/// Checks that offsets begin at 0, never decrease and end at `length`. The error is the index of the first text with
+/// wrong offsets.
 pub(crate) fn check_offsets(offsets: &[u32], length: usize) -> Result<(), usize> {
     let mut begin = 0;
     for (index, &end) in offsets.iter().enumerate() {
@@ -30,7 +32,7 @@ impl<'a> Texts<'a> {
     /// An empty table.
     pub(crate) const EMPTY: Texts<'static> = Texts { offsets: &[0], bytes: &[] };
 
-    /// A checked table. The error is the index of the first text that has wrong offsets or is not UTF-8.
+    /// Checks a table. The error is the index of the first text that has wrong offsets or is not UTF-8.
     pub(crate) fn new(offsets: &'a [u32], bytes: &'a [u8]) -> Result<Self, usize> {
         check_offsets(offsets, bytes.len())?;
         let texts = Texts { offsets, bytes };
@@ -51,7 +53,7 @@ impl<'a> Texts<'a> {
         self.len() == 0
     }
 
-    /// The bytes in the file, offsets included.
+    /// The number of bytes in the file, offsets included.
     pub(crate) fn byte_len(&self) -> usize {
         4 * self.offsets.len() + self.bytes.len()
     }

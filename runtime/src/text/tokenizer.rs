@@ -4,7 +4,7 @@ use tern_format::{Tokenizer, TokenizerKind};
 
 use crate::features::{HTML_WORDS, WORDPIECE};
 
-/// The number of tokenizers that every build has. They are the first of [`Tokenizer::ALL`].
+/// The number of tokenizers that every build has: the first ones of [`Tokenizer::ALL`].
 pub(crate) const PLAIN_NAMES: usize = 7;
 
 /// The tokenizers that this build has, as a bit mask: bit `i` is that of `Tokenizer::ALL[i]`.
@@ -19,7 +19,7 @@ pub fn is_built(tokenizer: Tokenizer) -> bool {
     }
 }
 
-/// The tokenizer at an index of [`Tokenizer::ALL`]; lowercased words if this build does not have it.
+/// Returns the tokenizer at an index of [`Tokenizer::ALL`]; that of lowercased words if this build does not have it.
 pub(crate) const fn numbered(number: u8) -> Tokenizer {
     let (kind, lowercase) = match number {
         0 | 1 => (TokenizerKind::Whitespace, number == 0),
@@ -34,8 +34,8 @@ pub(crate) const fn numbered(number: u8) -> Tokenizer {
     Tokenizer { kind, lowercase }
 }
 
-/// The memory that a [`Splitter`](super::Splitter) or an [`Encoder`](super::Encoder) of this tokenizer borrows, in
-/// words.
+/// The length of the buffer that a [`Splitter`](super::Splitter) or an [`Encoder`](super::Encoder) of this tokenizer
+/// borrows, in words of 32 bits.
 pub const fn buffer_len(tokenizer: Tokenizer) -> usize {
     match tokenizer.kind {
         #[cfg(feature = "html_words")]

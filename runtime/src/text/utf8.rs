@@ -1,9 +1,9 @@
-//! A decoder of UTF-8 that reads one byte at a time.
+//! The UTF-8 decoder of the tokenizers, which reads one byte at a time.
 
 use crate::state_codec::StateCodec;
 
-/// Decodes UTF-8 from single bytes. Never fails: each maximal ill-formed part becomes one U+FFFD, exactly as
-/// `String::from_utf8_lossy` does (Unicode 16.0, chapter 3, "U+FFFD Substitution of Maximal Subparts").
+/// Decodes UTF-8, one byte at a time. It never fails: each maximal ill-formed part becomes one U+FFFD, exactly as in
+/// `String::from_utf8_lossy` (Unicode 16.0, chapter 3, "U+FFFD Substitution of Maximal Subparts").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Utf8 {
     /// The bits of the current character so far.
@@ -22,7 +22,7 @@ enum Taken {
     Part,
     /// The byte completes a character.
     Whole,
-    /// The byte is part of no character and becomes U+FFFD.
+    /// The byte cannot begin a character and becomes U+FFFD.
     Broken,
     /// The bytes before it become U+FFFD; the byte itself must be read again.
     BrokenOff,
@@ -34,8 +34,8 @@ impl Utf8 {
         Utf8 { code: 0, missing: 0, low: 0, high: 0x3f }
     }
 
-    /// Reads one byte and passes the characters that it completes to `sink`: none or one, or two if U+FFFD for an
-    /// incomplete character comes before.
+    /// Reads one byte and passes the characters that it completes to `sink`: none, one, or two if the first is U+FFFD
+    /// for an incomplete character.
     #[inline]
     pub fn feed(&mut self, byte: u8, mut sink: impl FnMut(char)) {
         loop {
@@ -50,34 +50,34 @@ impl Utf8 {
         }
     }
 
-    /// Reads one byte. The character is meaningless for [`Taken::Part`].
+    /// Reads one byte. Returns its effect, and the character, which is meaningless for [`Taken::Part`].
     fn take(&mut self, byte: u8) -> (Taken, char) {
-        let none = char::REPLACEMENT_CHARACTER;
+        let replacement = char::REPLACEMENT_CHARACTER;
         if self.missing > 0 {
             let bits = byte.wrapping_sub(0x80);
             if !(self.low..=self.high).contains(&bits) {
                 self.missing = 0;
-                return (Taken::BrokenOff, none);
+                return (Taken::BrokenOff, replacement);
             }
             self.code = self.code << 6 | u32::from(bits);
             self.missing -= 1;
             (self.low, self.high) = (0, 0x3f);
             let taken = if self.missing == 0 { Taken::Whole } else { Taken::Part };
-            return (taken, char::from_u32(self.code).unwrap_or(none));
+            return (taken, char::from_u32(self.code).unwrap_or(replacement));
         }
         match byte {
             0x00..=0x7f => return (Taken::Whole, char::from(byte)),
             0xc2..=0xf4 => {}
-            _ => return (Taken::Broken, none),
+            _ => return (Taken::Broken, replacement),
         }
-        // As many ones as the character has bytes, then a zero.
+        // The first byte begins with as many ones as the character has bytes.
         let missing = byte.leading_ones() as u8 - 1;
         // Values below `low` after E0 and F0 encode characters of fewer bytes; values above `high` encode surrogates
         // after ED, and nothing after F4.
         let low = if matches!(byte, 0xe0 | 0xf0) { 0x80 >> missing } else { 0 };
         let high = if matches!(byte, 0xed | 0xf4) { 0x7f >> missing } else { 0x3f };
         *self = Utf8 { code: u32::from(byte & (0x3f >> missing)), missing, low, high };
-        (Taken::Part, none)
+        (Taken::Part, replacement)
     }
 
     /// Passes the current character through the codec.
@@ -96,7 +96,7 @@ impl Utf8 {
     }
 }
 
-/// Returns true if the bytes are UTF-8, as `core::str::from_utf8` does, with code that the tokenizer links anyway.
+/// Returns true if the bytes are UTF-8. It replaces `core::str::from_utf8` by code that the tokenizers link anyway.
 pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
     let mut utf8 = Utf8::new();
     let is_sound = |&byte: &u8| matches!(utf8.take(byte).0, Taken::Part | Taken::Whole);

@@ -12,9 +12,9 @@ pub const UNK: u32 = 1;
 /// The tokens of a model, in ascending order of their ids, which begin at 2, after [`PAD`] and [`UNK`].
 #[derive(Clone, Copy, Debug)]
 pub struct Vocabulary<'a> {
-    /// In the order of their bytes, strictly ascending, none empty; checked at load.
+    /// The tokens, strictly ascending by their bytes, none empty; checked at load.
     tokens: Texts<'a>,
-    /// True if the tokens are the 256 bytes.
+    /// True if the tokens are the 256 bytes; `tokens` is then empty.
     bytes: bool,
 }
 
@@ -25,23 +25,23 @@ impl<'a> Vocabulary<'a> {
     /// The vocabulary of a model that reads values or has no recurrent branch.
     pub(crate) const EMPTY: Vocabulary<'static> = Vocabulary { tokens: Texts::EMPTY, bytes: false };
 
-    /// The bytes in the file, offsets included.
+    /// The number of bytes in the file, offsets included.
     pub(crate) fn byte_len(&self) -> usize {
         if self.bytes { 0 } else { self.tokens.byte_len() }
     }
 
-    /// A vocabulary of tokens in the order of their bytes. `offsets`: the start of each token in `bytes`, and the end
-    /// of the last.
+    /// A vocabulary of tokens in ascending order of their bytes. `offsets`: the start of each token in `bytes`, and the
+    /// end of the last.
     ///
     /// # Errors
-    /// [`LoadError::Texts`] if the offsets are wrong or a token is not UTF-8, [`LoadError::VocabularyOrder`] if the
-    /// tokens are not in order.
+    /// [`LoadError::Texts`] if the offsets are wrong or a token is not UTF-8, [`LoadError::VocabularyOrder`] if a token
+    /// is empty or the tokens are not in order.
     pub fn sorted(offsets: &'a [u32], bytes: &'a [u8]) -> Result<Self, LoadError> {
         let tokens = Texts::new(offsets, bytes).map_err(|index| LoadError::Texts { table: "vocab", index })?;
         Vocabulary::new(tokens).map_err(|index| LoadError::VocabularyOrder { index })
     }
 
-    /// A checked vocabulary. The error is the index of a token that is empty or out of order.
+    /// Checks a vocabulary. The error is the index of the first token that is empty or out of order.
     pub(crate) fn new(tokens: Texts<'a>) -> Result<Self, usize> {
         let mut previous: &[u8] = &[];
         for index in 0..tokens.len() {
@@ -59,19 +59,19 @@ impl<'a> Vocabulary<'a> {
         if self.bytes { 258 } else { self.tokens.len() + 2 }
     }
 
-    /// The token with this id; none for PAD, UNK, ids beyond the last, and bytes.
+    /// The token with this id; none for PAD, UNK and ids beyond the last, and in a vocabulary of bytes.
     pub fn token(&self, id: u32) -> Option<&'a str> {
         self.tokens.get((id as usize).checked_sub(2)?)
     }
 }
 
 /// The look-up of one token while its characters arrive: it narrows the range of vocabulary tokens that begin with
-/// them. It stores no byte of the token, so a token may have any length.
+/// these characters. It stores no byte of the token, so a token may have any length.
 ///
 /// Cost: two binary searches over the remaining range for each byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lookup {
-    /// The range of tokens that begin with the bytes so far; empty if there is none.
+    /// The range of indices of tokens that begin with the bytes so far: `low <= index < high`.
     low: u32,
     high: u32,
     /// The number of bytes so far, counted while the range is not empty.
@@ -100,6 +100,7 @@ impl Lookup {
         }
     }
 
+    /// Reads the next byte of the token.
     fn push_byte(&mut self, tokens: &Texts<'_>, byte: u8) {
         if self.low < self.high {
             self.low = self.partition(tokens, byte.into());
@@ -108,13 +109,14 @@ impl Lookup {
         }
     }
 
-    /// The index of the first token in the range whose next byte is `bound` or above.
+    /// Returns the index of the first token in the range whose next byte is at least `bound`; the end of the range if
+    /// there is none.
     #[inline(never)]
     fn partition(&self, tokens: &Texts<'_>, bound: u32) -> u32 {
         let Lookup { mut low, mut high, depth } = *self;
         while low < high {
             let middle = low + (high - low) / 2;
-            // A token that ends here sorts before all that go on.
+            // A token that ends here comes before all longer ones.
             if tokens.bytes(middle as usize).get(depth as usize).is_none_or(|&b| u32::from(b) < bound) {
                 low = middle + 1;
             } else {
@@ -130,19 +132,19 @@ impl Lookup {
         self.high = codec.unsigned(self.high);
         self.depth = codec.unsigned(self.depth);
         codec.check(self.high as usize <= vocabulary.tokens.len() && self.low <= self.high);
-        codec.check(self.is_hopeless() || self.depth as usize <= vocabulary.tokens.bytes(self.low as usize).len());
+        codec.check(self.has_no_candidate() || self.depth as usize <= vocabulary.tokens.bytes(self.low as usize).len());
     }
 
     /// Returns true if no token begins with the bytes so far.
-    pub(crate) fn is_hopeless(&self) -> bool {
+    pub(crate) fn has_no_candidate(&self) -> bool {
         self.low >= self.high
     }
 
-    /// The id of the token that equals the bytes so far, if there is one.
+    /// The id of the token that equals the bytes so far; none if there is no such token.
     pub(crate) fn known(&self, vocabulary: &Vocabulary<'_>) -> Option<u32> {
         // A token that equals these bytes comes before all others that begin with them.
         let whole = vocabulary.tokens.bytes(self.low as usize).len() == self.depth as usize;
-        if whole && !self.is_hopeless() { Some(self.low + 2) } else { None }
+        if whole && !self.has_no_candidate() { Some(self.low + 2) } else { None }
     }
 
     /// The id of the token that equals the bytes so far, or [`UNK`].

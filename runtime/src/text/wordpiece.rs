@@ -1,4 +1,4 @@
-//! Cuts words into pieces by greedy longest match.
+//! Cuts words into WordPiece tokens by greedy longest match.
 
 use crate::state_codec::StateCodec;
 use crate::text::vocabulary::{Lookup, UNK, Vocabulary};
@@ -6,10 +6,11 @@ use crate::text::vocabulary::{Lookup, UNK, Vocabulary};
 /// The longest word in characters; longer words are unknown. BERT's tokenizer has the same limit.
 pub(super) const MAX_CHARS: usize = 100;
 
-/// The current word. It is kept until its end, because a word is unknown if any part of it is not a known piece.
+/// The current word. Its characters are stored until its end, because the whole word is unknown if any part of it is no
+/// known piece.
 #[derive(Debug)]
 pub(super) struct Word<'b> {
-    /// The characters, `[MAX_CHARS]`.
+    /// The characters, `[MAX_CHARS]`; at the end of the word replaced by the ids of its pieces.
     chars: &'b mut [i32],
     /// The number of characters, including those beyond `chars`.
     length: usize,
@@ -24,7 +25,7 @@ impl<'b> Word<'b> {
         self.length = 0;
     }
 
-    /// Passes the word through the codec: its characters, or only its length if it is too long.
+    /// Passes the word through the codec: its length, then its characters unless it is too long.
     pub(super) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         self.length = codec.byte(self.length.min(MAX_CHARS + 1) as u8).into();
         codec.check(self.length <= MAX_CHARS + 1);
@@ -32,6 +33,7 @@ impl<'b> Word<'b> {
         codec.words(self.chars.iter_mut().take(kept));
     }
 
+    /// Appends a character; those beyond [`MAX_CHARS`] are only counted.
     pub(super) fn push(&mut self, c: char) {
         if let Some(slot) = self.chars.get_mut(self.length) {
             *slot = c as i32;
@@ -41,7 +43,7 @@ impl<'b> Word<'b> {
 
     /// Ends the word and passes the ids of its pieces to `sink`, or UNK alone if a part of it is not a known piece.
     ///
-    /// Cost: for each piece, a look-up of at most the rest of the word.
+    /// Cost: for each piece, one look-up of at most the remaining characters of the word.
     pub(super) fn finish(&mut self, vocabulary: &Vocabulary<'_>, sink: &mut dyn FnMut(u32)) {
         match self.cut(vocabulary) {
             Some(pieces) => self.chars.iter().take(pieces).for_each(|&id| sink(id as u32)),
@@ -50,8 +52,9 @@ impl<'b> Word<'b> {
         self.length = 0;
     }
 
-    /// Replaces the characters by the ids of the pieces and returns the number of pieces. A piece has at least one
-    /// character, so an id never overwrites a character that is still to be read.
+    /// Replaces the characters by the ids of the pieces. Returns the number of pieces; none if a part of the word is no
+    /// known piece, or the word is too long. A piece has at least one character, so an id never overwrites a character
+    /// that is still to be read.
     fn cut(&mut self, vocabulary: &Vocabulary<'_>) -> Option<usize> {
         let (mut start, mut pieces) = (0, 0);
         while start < self.length {
@@ -62,12 +65,12 @@ impl<'b> Word<'b> {
                 lookup.push(vocabulary, '#');
             }
             let mut longest = None;
-            for (before, &code) in rest.iter().enumerate() {
+            for (index, &code) in rest.iter().enumerate() {
                 lookup.push(vocabulary, char::from_u32(code as u32).unwrap_or(char::REPLACEMENT_CHARACTER));
-                if lookup.is_hopeless() {
+                if lookup.has_no_candidate() {
                     break;
                 }
-                longest = lookup.known(vocabulary).map(|id| (id, before + 1)).or(longest);
+                longest = lookup.known(vocabulary).map(|id| (id, index + 1)).or(longest);
             }
             let (id, length) = longest?;
             *self.chars.get_mut(pieces)? = id as i32;

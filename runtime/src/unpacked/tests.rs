@@ -1,4 +1,4 @@
-//! Models on a copy of their weights beside the same in their file.
+//! Tests that a model gives the same results from a copy of its weights as from its file.
 
 use super::*;
 use crate::features;

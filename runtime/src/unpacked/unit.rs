@@ -26,13 +26,13 @@ pub(super) enum Half {
 }
 
 impl Half {
-    /// Returns the argument of this projection.
-    fn of<T>(self, input: T, recurrent: T) -> T {
+    /// Returns the argument that belongs to this projection.
+    fn choose<T>(self, input: T, recurrent: T) -> T {
         if self == Half::Input { input } else { recurrent }
     }
 }
 
-/// The parameters of one unit in one projection, padded with 0 to four gates.
+/// The parameters of one unit in one projection, padded with zeros to four gates.
 #[derive(Debug)]
 pub(super) struct Unit {
     /// `[columns][4]`
@@ -42,17 +42,19 @@ pub(super) struct Unit {
     pub multipliers: [i16; 4],
 }
 
-/// The parameters of a unit; none beyond the last unit and for 16-bit weights.
+/// Reads the parameters of a unit; none beyond the last unit and for 16-bit weights.
 pub(super) fn unit(cell: &Cell<'_>, half: Half, index: usize) -> Option<Unit> {
     match cell {
-        Cell::Lstm(lstm) => of_interleaved(lstm, half, index, |biases| [biases, [0; 4]]),
-        Cell::Paired(layer) => of_record(layer, half, index),
-        Cell::PairedGroups(layer) => of_groups(layer, half, index),
-        Cell::Gru(gru) => of_interleaved(gru, half, index, |[r, z, n, hidden_n]| [[r, z, n, 0], [0, 0, hidden_n, 0]]),
-        Cell::Rnn(rnn) => of_interleaved(&rnn.layer, half, index, |bias| [four(bias), [0; 4]]),
+        Cell::Lstm(lstm) => unit_of_interleaved(lstm, half, index, |biases| [biases, [0; 4]]),
+        Cell::Paired(layer) => unit_of_record(layer, half, index),
+        Cell::PairedGroups(layer) => unit_of_groups(layer, half, index),
+        Cell::Gru(gru) => {
+            unit_of_interleaved(gru, half, index, |[r, z, n, hidden_n]| [[r, z, n, 0], [0, 0, hidden_n, 0]])
+        }
+        Cell::Rnn(rnn) => unit_of_interleaved(&rnn.layer, half, index, |bias| [four(bias), [0; 4]]),
         #[cfg(feature = "widths")]
-        Cell::Rows(layer) => of_rows(layer, half, index),
-        // The copy is made from a file's layer.
+        Cell::Rows(layer) => unit_of_rows(layer, half, index),
+        // A copy is made only of a layer in a file.
         Cell::Unpacked(_) => None,
         #[cfg(feature = "ngrams")]
         Cell::None => None,
@@ -68,49 +70,49 @@ fn four<T: Copy + Default, const N: usize>(values: [T; N]) -> [T; 4] {
 
 /// The parameters of a unit in a plain packing. `biases_of`: the initial sums of a unit's input projection and of its
 /// recurrent projection.
-fn of_interleaved<const GATES: usize, const BIASES: usize>(
+fn unit_of_interleaved<const GATES: usize, const BIASES: usize>(
     layer: &Interleaved<'_, GATES, BIASES>,
     half: Half,
     index: usize,
     biases_of: impl Fn([i32; BIASES]) -> [[i32; 4]; 2],
 ) -> Option<Unit> {
-    let columns = NonZeroUsize::new(half.of(layer.input_size.get(), layer.bias.len()))?;
+    let columns = NonZeroUsize::new(half.choose(layer.input_size.get(), layer.bias.len()))?;
     let [input, recurrent] = biases_of(*layer.bias.get(index)?);
-    let weights = row(half.of(layer.weight_ih, layer.weight_hh), columns, index)?;
+    let weights = row(half.choose(layer.weight_ih, layer.weight_hh), columns, index)?;
     Some(Unit {
         weights: weights.iter().map(|w| four(w.map(i16::from))).collect(),
-        bias: half.of(input, recurrent),
-        multipliers: four(*half.of(layer.multiplier_ih, layer.multiplier_hh).get(index)?),
+        bias: half.choose(input, recurrent),
+        multipliers: four(*half.choose(layer.multiplier_ih, layer.multiplier_hh).get(index)?),
     })
 }
 
-fn of_record(layer: &Paired<'_>, half: Half, index: usize) -> Option<Unit> {
+fn unit_of_record(layer: &Paired<'_>, half: Half, index: usize) -> Option<Unit> {
     let record = layer.records().nth(index)?;
-    let words = half.of(record.weight_ih, record.weight_hh);
+    let words = half.choose(record.weight_ih, record.weight_hh);
     Some(Unit {
         // Checked at load: within ±127.
         weights: words.iter().flat_map(|&words| columns(words)).map(|column| column.map(|w| w as i16)).collect(),
-        bias: half.of(biases(record.initial_sums)?, [0; 4]),
-        multipliers: half.of(record.multiplier_ih, record.multiplier_hh),
+        bias: half.choose(biases(record.initial_sums)?, [0; 4]),
+        multipliers: half.choose(record.multiplier_ih, record.multiplier_hh),
     })
 }
 
-fn of_groups(layer: &PairedGroups<'_>, half: Half, index: usize) -> Option<Unit> {
+fn unit_of_groups(layer: &PairedGroups<'_>, half: Half, index: usize) -> Option<Unit> {
     let is_recurrent = half == Half::Recurrent;
-    let columns = half.of(layer.input_size.get(), layer.hidden_size.get());
+    let columns = half.choose(layer.input_size.get(), layer.hidden_size.get());
     let mut unit = Unit { weights: alloc::vec![[0; 4]; columns], bias: [0; 4], multipliers: [0; 4] };
     for gate in 0..layer.kind.gates() {
         let row = layer.row(index, gate)?;
         unit.weights.iter_mut().zip(row.weights(is_recurrent)).for_each(|(column, w)| column[gate] = w.into());
-        unit.bias[gate] = half.of(row.bias(), row.recurrent_bias);
-        unit.multipliers[gate] = half.of(row.record.multiplier_ih, row.record.multiplier_hh)[row.index];
+        unit.bias[gate] = half.choose(row.bias(), row.recurrent_bias);
+        unit.multipliers[gate] = half.choose(row.record.multiplier_ih, row.record.multiplier_hh)[row.index];
     }
     Some(unit)
 }
 
 #[cfg(feature = "widths")]
-fn of_rows(layer: &RowLayer<'_>, half: Half, index: usize) -> Option<Unit> {
-    let matrix = half.of(&layer.weight_ih, &layer.weight_hh);
+fn unit_of_rows(layer: &RowLayer<'_>, half: Half, index: usize) -> Option<Unit> {
+    let matrix = half.choose(&layer.weight_ih, &layer.weight_hh);
     let gates = layer.kind.gates();
     let mut weights = alloc::vec![[0; 4]; matrix.columns.get()];
     for gate in 0..gates {
@@ -118,9 +120,13 @@ fn of_rows(layer: &RowLayer<'_>, half: Half, index: usize) -> Option<Unit> {
         weights.iter_mut().zip(row).for_each(|(column, w)| column[gate] = w);
     }
     let bias = layer.bias(index);
-    let of_input = if gates == 3 { [bias[0], bias[1], bias[2], 0] } else { bias };
+    let input_bias = if gates == 3 { [bias[0], bias[1], bias[2], 0] } else { bias };
     let [input, recurrent] = layer.multipliers(index);
-    Some(Unit { weights, bias: half.of(of_input, layer.recurrent_bias(index)), multipliers: half.of(input, recurrent) })
+    Some(Unit {
+        weights,
+        bias: half.choose(input_bias, layer.recurrent_bias(index)),
+        multipliers: half.choose(input, recurrent),
+    })
 }
 
 #[cfg(feature = "widths")]

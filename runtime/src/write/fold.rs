@@ -1,4 +1,4 @@
-//! Folds tokens: computes the input projections of frequent tokens in advance.
+//! Folds tokens: computes the input projections of frequent tokens, to be stored in a device file.
 
 use alloc::{vec, vec::Vec};
 
@@ -8,14 +8,14 @@ use crate::layers::Summary;
 use crate::load::dtype::Dtype;
 use tern_format::Input;
 
-/// The bytes of a device file that each folded token takes.
+/// Returns the number of bytes that each folded token takes in a device file.
 pub fn folded_bytes(model: &Model<'_>) -> usize {
     let cells = model.cells().iter().take(model.config().directions());
     4 + cells.map(|cell| 4 * cell.summary().hidden_size * cell.summary().sums_of_unit).sum::<usize>()
 }
 
-/// The tensors `folded.*` for some tokens of a model, to be added to the tensors of its file. They do not change any
-/// result. Empty if there are no ids or the model reads values.
+/// Returns the tensors `folded.*` for the tokens `ids` of a model, to be added to the tensors of its file. They do not
+/// change any result. Empty if there are no ids or the model reads values. The model must have a recurrent branch.
 ///
 /// # Panics
 /// If an id is beyond the vocabulary, or if the model runs from a copy of its weights.
@@ -27,7 +27,7 @@ pub fn folded(model: &Model<'_>, ids: &[u32]) -> Vec<Tensor> {
     if ids.is_empty() || config.input != Input::Tokens {
         return Vec::new();
     }
-    assert!(ids.iter().all(|&id| (id as usize) < config.vocab_size), "an id beyond the vocabulary is folded");
+    assert!(ids.iter().all(|&id| (id as usize) < config.vocab_size), "a folded id is beyond the vocabulary");
     let mut tensors = vec![Tensor::new("folded.ids", Dtype::U32, &[ids.len()], &ids)];
     for (cell, name) in
         model.cells().iter().zip(["folded.sums", "folded.sums_reverse"]).take(model.config().directions())

@@ -1,4 +1,4 @@
-//! Converts layers from the plain packings of their cells to `paired16`: `docs/format.md`, "Packings".
+//! Converts layers from the plain packing of their cell to another packing: `docs/format.md`, "Packings".
 
 use alloc::{format, string::String, vec, vec::Vec};
 
@@ -8,10 +8,11 @@ use crate::load::dtype::Dtype;
 use tern_format::Cell as CellKind;
 
 /// Converts metadata and tensors from the plain packing of their cell to another packing. For [`Packing::Paired16`] E
-/// and H must be multiples of 4, or the loader refuses the result. The interleaved packings leave everything unchanged.
+/// and H must be multiples of 4, or the loader refuses the result. [`Packing::Rows`] needs the feature `widths`. For an
+/// interleaved packing nothing changes.
 ///
 /// # Panics
-/// If a tensor of a layer is missing.
+/// If a tensor of a layer is missing, for [`Packing::Paired16`].
 pub fn packed(
     packing: Packing,
     metadata: &[(String, String)],
@@ -25,14 +26,15 @@ pub fn packed(
         #[cfg(not(feature = "widths"))]
         Packing::Rows => tensors,
     };
-    let renamed = metadata.iter().map(|(key, word)| match key.as_str() {
+    let renamed = metadata.iter().map(|(key, value)| match key.as_str() {
         "tern.packing" => (key.clone(), packing.name().into()),
-        _ => (key.clone(), word.clone()),
+        _ => (key.clone(), value.clone()),
     });
     (renamed.collect(), tensors)
 }
 
-/// Replaces the tensors of each layer by one tensor `units`, in `paired16`.
+/// Replaces the tensors of each layer by one tensor `units` in `paired16`. The tensor `scale`, if there is one,
+/// remains.
 fn paired(tensors: Vec<Tensor>) -> Vec<Tensor> {
     let is_of_layer = |tensor: &Tensor| {
         CellKind::ALL
@@ -74,11 +76,11 @@ const INPUT: usize = 0;
 const RECURRENT: usize = 1;
 
 impl<'a> Layer<'a> {
-    /// Finds the tensors whose names begin with the module's and end with `suffix`.
+    /// Reads the tensors whose names begin with `module` and end with `suffix`. Panics if one is missing.
     fn new(module: &str, suffix: &str, layers: &'a [Tensor]) -> Self {
         let find = |name: &str| {
             let name = format!("{module}.{name}_{suffix}");
-            layers.iter().find(|t| t.name == name).unwrap_or_else(|| panic!("tensor `{name}` is missing"))
+            layers.iter().find(|tensor| tensor.name == name).unwrap_or_else(|| panic!("tensor `{name}` is missing"))
         };
         let halves = |name: &str| -> Vec<i16> {
             find(name).data.chunks_exact(2).map(|half| i16::from_le_bytes([half[0], half[1]])).collect()
@@ -100,18 +102,19 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// The words of each group: the record of a unit of an LSTM, or the records of four units of other cells.
+    /// The words of each group: the record of one LSTM unit, or the records of four units of other cells.
     fn groups(&self) -> Vec<Vec<i32>> {
         let groups_of_four = (0..self.hidden_size / 4).map(|at| [0, 1, 2, 3].map(|unit| 4 * at + unit));
         match self.gates {
             4 => (0..self.hidden_size).map(|unit| self.record([0, 1, 2, 3].map(|gate| (unit, gate)))).collect(),
             3 => groups_of_four
                 .map(|units| {
-                    // Gates r and z of two units; gate n of all four units is the record before them.
-                    let of_two = |a, b| self.record([(a, 0), (a, 1), (b, 0), (b, 1)]);
+                    // A record of the gates r and z of two units. The record of the gates n of all four units comes
+                    // before both.
+                    let r_z_of_two = |a, b| self.record([(a, 0), (a, 1), (b, 0), (b, 1)]);
                     let [a, b, c, d] = units;
                     let biases = units.map(|unit| self.bias[unit * self.biases + 3]);
-                    [initial_sums(biases), self.record(units.map(|unit| (unit, 2))), of_two(a, b), of_two(c, d)]
+                    [initial_sums(biases), self.record(units.map(|unit| (unit, 2))), r_z_of_two(a, b), r_z_of_two(c, d)]
                         .concat()
                 })
                 .collect(),
@@ -144,12 +147,12 @@ impl<'a> Layer<'a> {
             i32::from(self.weights[projection][(unit * columns + column) * self.gates + gate] as i8)
         };
         let pair = |pair: usize, column: usize| 256 * weight(rows[pair], column) + weight(rows[pair + 1], column);
-        let of_two = |column: usize| [0, 2].map(|rows| word(pair(rows, column), pair(rows, column + 1)));
-        (0..columns / 2).flat_map(|two| of_two(2 * two)).collect()
+        let words_of_two = |column: usize| [0, 2].map(|rows| word(pair(rows, column), pair(rows, column + 1)));
+        (0..columns / 2).flat_map(|pair| words_of_two(2 * pair)).collect()
     }
 }
 
-/// Two 16-bit numbers in a word, the first in its lower half.
+/// Returns two 16-bit numbers in a word, the first in its lower half.
 fn word(first: i32, second: i32) -> i32 {
     (first & 0xffff) | (second << 16)
 }

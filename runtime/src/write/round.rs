@@ -8,17 +8,17 @@ use crate::load::dtype::Dtype;
 
 /// The largest 4-bit weight.
 const LARGEST: i32 = 7;
-/// The multipliers of a group of 4-bit weights.
+/// The multipliers of a group of 4-bit weights. The largest keeps the product within an 8-bit weight: 7 · 18 = 126.
 const MULTIPLIERS: core::ops::RangeInclusive<i32> = 1..=18;
 
-/// The 4-bit weight that, times `multiplier`, is nearest to an 8-bit weight; half away from zero.
+/// Returns the 4-bit weight that, times `multiplier`, is nearest to an 8-bit weight; half away from zero.
 fn nearest(weight: i8, multiplier: i32) -> i32 {
     let (weight, half) = (i32::from(weight), multiplier / 2);
     let rounded = (weight.abs() + half) / multiplier;
     (rounded * weight.signum()).clamp(-LARGEST, LARGEST)
 }
 
-/// The multiplier of a group with the smallest squared error; the smallest of equal ones.
+/// Returns the multiplier of a group with the smallest squared error; the smallest of equal ones.
 fn multiplier(group: &[i8]) -> i32 {
     let error = |multiplier: &i32| -> i32 {
         let errors = group.iter().map(|&w| i32::from(w) - nearest(w, *multiplier) * multiplier);
@@ -36,20 +36,24 @@ pub fn round_to_4_bits(row: &mut [i8]) {
     }
 }
 
-/// The name of the tensor with the group multipliers of the 4-bit weights `weight`.
+/// Returns the name of the tensor with the group multipliers of the 4-bit weights `weight`.
 fn groups_name(weight: &str) -> String {
     weight.replacen(".weight", ".group_multiplier", 1)
 }
 
-/// Converts a tensor of 8-bit weights, row by row with an even number of columns, to 4-bit weights and the multipliers
-/// of their groups. It rounds as [`round_to_4_bits`] does, so rounded weights are not changed. Recurrent weights must
-/// be in the packing [`Rows`](crate::Packing::Rows).
+/// Converts a tensor of 8-bit weights, whose last dimension is an even number of columns, to 4-bit weights. Returns
+/// these and the multipliers of their groups. It rounds as [`round_to_4_bits`] does, so weights rounded by that
+/// function keep their values. Recurrent weights must be in the packing [`Rows`](crate::Packing::Rows).
 ///
 /// # Panics
 /// If the tensor does not have 8-bit weights, or has an odd number of columns.
 pub fn in_4_bits(tensor: &Tensor) -> [Tensor; 2] {
     let columns = tensor.shape.last().copied().unwrap_or(0);
-    assert!(tensor.dtype == Dtype::I8 && columns.is_multiple_of(2) && columns > 0, "`{}`: no pairs", tensor.name);
+    assert!(
+        tensor.dtype == Dtype::I8 && columns.is_multiple_of(2) && columns > 0,
+        "`{}` is not I8 with an even number of columns",
+        tensor.name
+    );
     let weights: Vec<i8> = tensor.data.iter().map(|&byte| byte as i8).collect();
     let (mut pairs, mut multipliers) = (Vec::new(), Vec::new());
     for group in weights.chunks(columns).flat_map(|row| row.chunks(GROUP)) {
@@ -69,13 +73,14 @@ pub fn in_4_bits(tensor: &Tensor) -> [Tensor; 2] {
     ]
 }
 
-/// A tensor of 16-bit weights, row by row, in units of 1/256 of an 8-bit weight: −32,767 to 32,767. Recurrent weights
-/// must be in the packing [`Rows`](crate::Packing::Rows), and their rows are not in pairs.
+/// Returns a tensor of 16-bit weights, −32,767 to 32,767, row by row, in units of 1/256 of an 8-bit weight. Recurrent
+/// weights must be in the packing [`Rows`](crate::Packing::Rows); their rows form no pairs.
 pub fn in_16_bits(name: &str, shape: &[usize], weights: &[i16]) -> Tensor {
     Tensor::new(name, Dtype::I16, shape, weights)
 }
 
-/// Reorders recurrent weights from columns, `[units, columns, gates]`, to rows, `[units, gates, columns]`.
+/// Reorders recurrent weights from `[units, columns, gates]` to `[units, gates, columns]`. Other tensors, and those of
+/// plain cells, are returned unchanged.
 pub(super) fn by_rows(tensor: Tensor) -> Tensor {
     let is_weight = tensor.name.contains(".weight_ih_") || tensor.name.contains(".weight_hh_");
     let &[units, columns, gates] = &tensor.shape[..] else { return tensor };

@@ -1,4 +1,4 @@
-//! A tensor to be written.
+//! A tensor to be written to a device file.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -8,7 +8,7 @@ use crate::layers::head::Refusal;
 use crate::load::dtype::Dtype;
 use tern_format::names::tensor;
 
-/// A tensor to be written.
+/// A tensor to be written to a device file.
 #[derive(Clone, Debug)]
 pub struct Tensor {
     /// The name.
@@ -22,12 +22,12 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// A tensor from elements in memory. `T` must be the type that `dtype` names.
+    /// Creates a tensor from its elements, whose type `T` must be the one that `dtype` names.
     pub fn new<T: Pod>(name: &str, dtype: Dtype, shape: &[usize], elements: &[T]) -> Self {
         Tensor { name: name.into(), dtype, shape: shape.into(), data: bytemuck::cast_slice(elements).to_vec() }
     }
 
-    /// The two tensors of a table of texts: `TABLE.offsets` and `TABLE.bytes`.
+    /// Returns the two tensors of a table of texts: `{table}.offsets` and `{table}.bytes`.
     pub fn texts<'t>(table: &str, texts: impl IntoIterator<Item = &'t str>) -> [Tensor; 2] {
         let mut offsets = Vec::from([0u32]);
         let mut bytes = Vec::new();
@@ -41,7 +41,7 @@ impl Tensor {
         ]
     }
 
-    /// The tensor of the rule by which a classifier refuses to answer.
+    /// Returns the tensor of the rule by which a classifier refuses to answer.
     pub fn refusal(refusal: Refusal) -> Tensor {
         let class = refusal.class.map_or(-1, |class| class as i32);
         Tensor::new(tensor::REFUSAL, Dtype::I32, &[2], &[refusal.below as i32, class])

@@ -1,4 +1,4 @@
-//! A debugger for an emulated device, which speaks the remote protocol of gdb. It makes the firmware hang or fault.
+//! A client of the remote protocol of gdb, which makes the firmware of an emulated device hang or fault.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub struct Debugger(TcpStream);
 
 impl Debugger {
-    /// Connects to an emulator and lets it run; connecting stops it.
+    /// Connects to an emulator and continues the execution, which a connection stops.
     pub(super) fn connect(port: u16, timeout: Duration) -> Self {
         let start = Instant::now();
         let stream = loop {
@@ -36,18 +36,18 @@ impl Debugger {
         self.patch([0x00, 0xde]);
     }
 
-    /// Writes a Thumb instruction at the program counter. A reset undoes it, because the emulator then loads the
-    /// program again.
+    /// Stops the device, writes a Thumb instruction at the program counter and continues. A reset undoes the change,
+    /// because the emulator then loads the program again.
     fn patch(&mut self, [a, b]: [u8; 2]) {
         self.0.write_all(&[3]).expect("the debugger is connected");
-        // The program counter is the sixteenth register; each is eight hexadecimal digits, little-endian.
+        // The program counter is the sixteenth register. A register is eight hexadecimal digits, little-endian.
         let registers = self.ask("g");
         let counter = u32::from_str_radix(&registers[15 * 8..16 * 8], 16).expect("a register").swap_bytes();
         assert_eq!(self.ask(&format!("M{counter:x},2:{a:02x}{b:02x}")), "OK");
         self.send("c");
     }
 
-    /// Sends a packet: `$`, its text, `#`, and the sum of its bytes.
+    /// Sends a packet: `$`, the text, `#`, and the sum of the bytes of the text in two hexadecimal digits.
     fn send(&mut self, packet: &str) {
         let sum = packet.bytes().fold(0_u8, u8::wrapping_add);
         write!(self.0, "${packet}#{sum:02x}").expect("the debugger is connected");

@@ -1,4 +1,4 @@
-//! `tern classify`: every logit of the emulated device against the host's.
+//! `tern classify`: every logit of the emulated device equals that of the host.
 
 use std::fs;
 

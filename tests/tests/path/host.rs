@@ -1,4 +1,4 @@
-//! `tern` on the host: train, export, eval, predict, inspect.
+//! The commands of `tern` that run on the host: train, export, eval, predict, inspect.
 
 use std::fs;
 use std::path::Path;

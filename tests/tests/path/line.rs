@@ -1,4 +1,4 @@
-//! Transfers over a damaged line, and devices whose host or whose program ends in the middle of the work.
+//! Transfers over a line that damages data, and transfers whose host or device stops in the middle.
 
 use std::fs;
 use std::path::{Path, PathBuf};

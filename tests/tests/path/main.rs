@@ -19,9 +19,9 @@
 //! | `project` | projects of `tern new`; `tern` without a checkout |
 //! | `port` | the same firmware behind a pseudo-terminal and behind TCP |
 //! | `soak` | random and mutated lines against the emulated device |
-//! | `promises` | the tests that `docs/threat-model.md` and `docs/claims.md` name |
+//! | `promises` | that the tests which `docs/threat-model.md` and `docs/claims.md` name exist |
 //! | `update` | models sent over the serial port by `sb` of lrzsz and `tern push` |
-//! | `line` | transfers over a damaged line; a host or a device that ends in the middle of the work |
+//! | `line` | transfers over a line that damages data; a host or a device that stops in the middle of a transfer |
 //! | `signed` | models sent to a firmware with a key |
 //! | `trial` | models on trial that hang or lose power, and the contents of flash afterwards |
 //! | `log` | the defmt channel |

@@ -1,4 +1,5 @@
-//! The Raspberry Pi Pico: its firmware and a model in one UF2 file, read by another program and run in an emulator.
+//! The Raspberry Pi Pico: a UF2 file with firmware and model, which another program reads and the emulator rp2040js
+//! runs.
 
 use std::fs;
 

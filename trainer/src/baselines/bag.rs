@@ -1,8 +1,8 @@
-//! The bag of embeddings: the mean of a text's embedded tokens and a linear layer.
+//! The bag of embeddings: a linear layer on the mean of a text's embedded tokens.
 //!
-//! It is the model of Joulin, Grave, Bojanowski and Mikolov, "Bag of tricks for efficient text classification", 2016,
-//! without their n-grams, trained with Adam on mini-batches. A step updates only the embedding rows of the tokens in
-//! its batch.
+//! The model is that of Joulin, Grave, Bojanowski and Mikolov, "Bag of tricks for efficient text classification", 2016,
+//! without their n-grams. It is trained with Adam on mini-batches; a step updates only the embedding rows of the tokens
+//! in its batch.
 
 use super::rows::{Baseline, Rows};
 use crate::data::Example;
@@ -20,22 +20,22 @@ const WIDTH: usize = 32;
 /// The initial learning rate. It falls linearly to zero.
 const LEARNING_RATE: f32 = 0.01;
 
-/// The number of examples that all epochs together read, within the limits of [`EPOCHS`].
+/// The number of examples that all epochs together read, as far as [`EPOCHS`] allows.
 const EXAMPLES: usize = 250_000;
 
 /// The limits of the number of epochs.
 const EPOCHS: std::ops::RangeInclusive<usize> = 5..=40;
 
-/// The decay β₁ of Adam, of the mean gradient.
+/// The decay β₁ of Adam's running mean of the gradients.
 const BETA1: f32 = 0.9;
 
-/// The decay β₂ of Adam, of the mean squared gradient.
+/// The decay β₂ of Adam's running mean of the squared gradients.
 const BETA2: f32 = 0.999;
 
+/// A row of the embedding or of the linear layer.
 type Vector = [f32; WIDTH];
 
-/// Trains on the training rows and keeps the evaluation of the epoch that is the best by `metric` on the validation
-/// rows.
+/// Trains on the training rows and returns the evaluation after the best epoch by `metric` on the validation rows.
 pub fn measure(data: &Rows<'_>, metric: Metric, seed: u64) -> Baseline {
     let encode = |examples: &[&Example]| -> Vec<(Vec<u32>, usize)> {
         examples.par_iter().map(|example| (data.vocabulary.encode(&example.text), example.label)).collect()
@@ -66,10 +66,11 @@ pub fn measure(data: &Rows<'_>, metric: Metric, seed: u64) -> Baseline {
     }
 }
 
-/// A matrix of parameters and the state of Adam.
+/// A matrix of parameters and its state of Adam.
 struct Parameter {
+    /// The rows of the matrix.
     values: Vec<Vector>,
-    /// The mean gradient and the mean squared gradient of each row.
+    /// The running means of the gradient and of the squared gradient of each row.
     means: Vec<(Vector, Vector)>,
 }
 
@@ -79,7 +80,7 @@ impl Parameter {
         Parameter { values, means }
     }
 
-    /// Does a step of Adam on one row. `rate`: the learning rate times Adam's bias correction.
+    /// Takes a step of Adam on one row. `rate`: the learning rate times Adam's bias correction.
     fn step(&mut self, row: usize, gradient: &Vector, rate: f32) {
         let (mean, square) = &mut self.means[row];
         for (((value, mean), square), gradient) in self.values[row].iter_mut().zip(mean).zip(square).zip(gradient) {
@@ -99,7 +100,7 @@ struct Bag {
     bias: Parameter,
     /// The number of steps so far.
     steps: i32,
-    /// The gradient of each embedding row; zero between steps.
+    /// The gradient of each embedding row, used within a step; zero between steps.
     gradients: Vec<Vector>,
 }
 
@@ -127,7 +128,7 @@ impl Bag {
         rows.map(|(row, bias)| bias[0] + row.iter().zip(mean).map(|(a, b)| a * b).sum::<f32>()).collect()
     }
 
-    /// Does one step of Adam on the mean cross entropy of a batch.
+    /// Takes a step of Adam on the mean cross-entropy of a batch of token ids and labels. `rate`: the learning rate.
     fn step(&mut self, batch: &[&(Vec<u32>, usize)], rate: f32) {
         let labels = self.linear.values.len();
         let mut d_linear = vec![[0.0; WIDTH]; labels];

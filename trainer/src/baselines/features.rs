@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use tern_runtime::text::{Tokenizer, TokenizerKind};
 
-/// The mean number of words below which texts are taken for names or codes, whose characters predict more than their
-/// words.
+/// The mean number of words below which texts are treated as names or codes, whose characters are better features than
+/// their words.
 const FEW_WORDS: f64 = 2.5;
 
-/// The number of training texts from which on n-grams that occur in a single text are left out.
+/// The number of training texts from which on an n-gram must occur in at least two texts.
 const MANY_TEXTS: usize = 20_000;
 
 /// The number of texts whose n-grams are collected in parallel at a time.
@@ -20,32 +20,32 @@ const CHUNK: usize = 16_384;
 /// The units of the n-grams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Units {
-    /// One or two tokens of this tokenizer.
+    /// Tokens of this tokenizer; an n-gram has one or two.
     Tokens(Tokenizer),
-    /// One to four characters; the beginning and the end of the text count as characters.
+    /// Lower-case characters; an n-gram has one to four. The beginning and the end of the text count as characters.
     Characters,
 }
 
 impl Units {
-    /// Chooses the tokens of the model's `tokenizer`, or characters if its tokens are characters or the texts have few
-    /// words.
+    /// Chooses the tokens of the model's `tokenizer`, or characters if its tokens are characters or bytes, or if the
+    /// texts have few words.
     pub fn of(tokenizer: Tokenizer, examples: &[&Example]) -> Self {
         let words: usize = examples.par_iter().map(|example| example.text.split_whitespace().count()).sum();
         let few_words = (words as f64) < FEW_WORDS * examples.len() as f64;
         match tokenizer.kind {
             TokenizerKind::Chars | TokenizerKind::Bytes => Units::Characters,
             _ if few_words => Units::Characters,
-            // For WordPiece these are whole words.
+            // `for_each_token` yields whole words for WordPiece.
             _ => Units::Tokens(tokenizer),
         }
     }
 
     /// Calls `sink` with the hash of each n-gram of `text`.
     ///
-    /// Hashes have 64 bits: the chance that two of a million n-grams have the same one is 3e-8.
+    /// Hashes have 64 bits: the probability that any two of a million n-grams have the same hash is 3e-8.
     fn for_each(self, text: &str, mut sink: impl FnMut(u64)) {
         let longest = if self == Units::Characters { 4 } else { 2 };
-        // The last units, the latest first, and their number.
+        // The last four units, the latest first, and the number of units so far.
         let mut last: [u64; 4] = [0; 4];
         let mut seen = 0;
         self.for_each_unit(text, |unit| {
@@ -79,7 +79,7 @@ impl Units {
     }
 }
 
-/// The finaliser of MurmurHash3, after which every bit of the result depends on every bit of `x`.
+/// The finaliser of MurmurHash3: every bit of the result depends on every bit of `x`.
 fn mix(mut x: u64) -> u64 {
     x = (x ^ (x >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     x = (x ^ (x >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
@@ -104,10 +104,10 @@ impl Hasher for Identity {
     }
 }
 
-/// The columns of a row that are not zero, ascending, with their values.
+/// The columns of a row whose values are not zero, in ascending order, with their values.
 pub type SparseRow = Vec<(u32, f32)>;
 
-/// The n-grams of the training texts, with their weights.
+/// The n-grams of the training texts, with their columns and weights.
 #[derive(Debug)]
 pub struct Features {
     units: Units,
@@ -116,7 +116,7 @@ pub struct Features {
 }
 
 impl Features {
-    /// Counts the number of `examples` that have each n-gram.
+    /// Collects the n-grams of `examples` and computes their inverse document frequencies.
     pub fn new(examples: &[&Example], units: Units) -> Self {
         let distinct = |example: &&Example| {
             let mut hashes = Vec::new();
@@ -134,19 +134,19 @@ impl Features {
         let least = if examples.len() < MANY_TEXTS { 1 } else { 2 };
         let kept = hashes.chunk_by(|a, b| a == b).filter(|same| same.len() >= least);
         let texts = examples.len() as f64;
-        // Smoothed as in scikit-learn: as if one more text had every n-gram.
+        // Smoothed as in scikit-learn: as if one additional text contained every n-gram.
         let idf = |count: usize| (((1.0 + texts) / (1.0 + count as f64)).ln() + 1.0) as f32;
         let known = (0..).zip(kept).map(|(index, same)| (same[0], (index, idf(same.len())))).collect();
         Features { units, known }
     }
 
-    /// The number of n-grams, which is the number of columns.
+    /// Returns the number of n-grams, which is the number of columns.
     pub fn len(&self) -> usize {
         self.known.len()
     }
 
-    /// Returns the row of each example: (1 + ln tf) · idf, scaled to length 1. N-grams that are not in the training
-    /// texts are left out.
+    /// Returns the row of each example: the values (1 + ln tf) · idf, scaled to a Euclidean norm of 1. tf is the number
+    /// of occurrences in the text. N-grams that are not in the training texts are left out.
     pub fn rows(&self, examples: &[&Example]) -> Vec<SparseRow> {
         examples.par_iter().map(|example| self.row(&example.text)).collect()
     }
@@ -156,10 +156,10 @@ impl Features {
         self.units.for_each(text, |hash| found.extend(self.known.get(&hash)));
         found.sort_unstable_by_key(|(index, _)| *index);
         // `same` has an entry for each occurrence of an n-gram in the text, all with the same idf.
-        let weigh = |same: &[(u32, f32)]| (same[0].0, (1.0 + (same.len() as f32).ln()) * same[0].1);
+        let tf_idf = |same: &[(u32, f32)]| (same[0].0, (1.0 + (same.len() as f32).ln()) * same[0].1);
         let columns = || found.chunk_by(|a, b| a.0 == b.0);
         let mut row = SparseRow::with_capacity(columns().count());
-        row.extend(columns().map(weigh));
+        row.extend(columns().map(tf_idf));
         let norm = row.iter().map(|(_, value)| value * value).sum::<f32>().sqrt();
         row.iter_mut().for_each(|(_, value)| *value /= norm);
         row

@@ -12,13 +12,14 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-/// Fits a separating plane for each class, or a single one for two classes, and evaluates the predictions: the class
-/// whose plane has the largest distance.
+/// Fits a separating plane for each class, or a single one for two classes, and evaluates the predictions. The
+/// predicted class is the one from whose plane the row has the largest signed distance. The loss in the evaluation is
+/// 0.
 pub fn measure(data: &Rows<'_>, seed: u64) -> Baseline {
     let units = Units::of(data.vocabulary.tokenizer(), &data.train);
     let features = Features::new(&data.train, units);
     let (train, valid) = (features.rows(&data.train), features.rows(&data.valid));
-    // With two classes, the distance of the first is the negative of the second.
+    // With two classes, the plane of the second class suffices: a positive distance means the second class.
     let classes = if data.labels == 2 { 1..2 } else { 0..data.labels };
     let planes = classes.len();
     let distances: Vec<Vec<f32>> = classes
@@ -49,13 +50,13 @@ pub fn measure(data: &Rows<'_>, seed: u64) -> Baseline {
     }
 }
 
-/// The weight of the hinge loss relative to the squared norm of the weights: `C` in scikit-learn.
+/// The weight of the hinge loss relative to the squared norm of the weights: the default of `C` in scikit-learn.
 const COST: f32 = 1.0;
 
 /// The largest number of passes over the rows.
 const PASSES: usize = 60;
 
-/// The size of the dual problem's largest gradient below which the passes end.
+/// The passes end if the largest absolute projected gradient of the dual problem in a pass is below this.
 const TOLERANCE: f32 = 0.02;
 
 /// A separating plane.
@@ -66,12 +67,13 @@ struct Plane {
 }
 
 impl Plane {
-    /// Fits a plane that separates the rows for which `inside` returns true from the others.
+    /// Fits a plane that separates the rows for which `inside` returns true from the other rows. `columns`: the number
+    /// of columns. `seed`: of the order of the rows in each pass.
     fn fit(rows: &[SparseRow], columns: usize, inside: impl Fn(usize) -> bool, seed: u64) -> Self {
         let sign: Vec<f32> = (0..rows.len()).map(|row| if inside(row) { 1.0 } else { -1.0 }).collect();
-        // D_ii of the paper: the squared hinge loss adds 1 / 2C to the diagonal of the dual problem.
+        // `D_ii` of the paper: the squared hinge loss adds 1 / (2C) to the diagonal of the dual problem.
         let damping = 0.5 / COST;
-        // The bias is the weight of a further column of ones, hence the 1.
+        // The diagonal of the dual problem. The bias is the weight of an additional column of ones, hence the 1.
         let curvature: Vec<f32> = (0..rows.len())
             .map(|row| 1.0 + damping + rows[row].iter().map(|(_, value)| value * value).sum::<f32>())
             .collect();
@@ -103,7 +105,8 @@ impl Plane {
         plane
     }
 
-    /// Returns the signed distance of a row from the plane in units of the margin, positive inside.
+    /// Returns the signed distance of a row from the plane in units of the margin, positive on the side of the rows for
+    /// which `inside` returned true.
     fn distance(&self, row: &[(u32, f32)]) -> f32 {
         self.bias + row.iter().map(|&(column, value)| self.weights[column as usize] * value).sum::<f32>()
     }

@@ -19,8 +19,11 @@ pub struct Baseline {
 
 /// The rows that baselines are trained and measured on.
 pub(super) struct Rows<'a> {
+    /// The training rows, or a sample of them.
     pub train: Vec<&'a Example>,
+    /// The validation rows.
     pub valid: Vec<&'a Example>,
+    /// The vocabulary of the network.
     pub vocabulary: &'a Vocabulary,
     /// The number of labels.
     pub labels: usize,

@@ -19,8 +19,8 @@ use crate::checksum::crc32_hex;
 use crate::data;
 use crate::link::{Client, Emulation, Info, Link, LinkArgs, Reply, catch_interrupts};
 
-/// The largest number of texts that a real device has not answered yet. Several are sent ahead, so that the device need
-/// not wait for the next text.
+/// The largest number of texts that are sent to a real device before it has answered the first of them. Several are
+/// sent ahead, so that the device need not wait for the next text.
 const QUEUED_TEXTS: usize = 4;
 
 /// Options of `tern classify`.
@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     catch_interrupts();
     let mut client = Client::new(target.open()?, args.link.timeout());
     let is_emulated = target.emulation().is_some();
-    // A closure, whose errors are returned only after the device is released.
+    // This is a closure so that the device is released before an error is returned.
     let outcome = (|| {
         if is_emulated {
             client.synchronize_after_start()?
@@ -92,7 +92,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Refuses a file that is not a classifier of texts.
+/// Fails if the model is not a classifier of texts.
 fn check_task(path: &Path, config: &Config) -> anyhow::Result<()> {
     let path = path.display();
     let (found, command) = match (config.task, config.input) {
@@ -115,7 +115,7 @@ fn samples(args: &Args, labels: &[String]) -> anyhow::Result<Vec<Sample>> {
     Ok(examples.into_iter().zip(lines).map(|(example, line)| Sample { example, line }).collect())
 }
 
-/// Refuses a device that runs another file than the one at `path`, whose device file is `bytes`.
+/// Fails if the device does not run the device file `bytes`, which was read from `path`.
 fn check_model(info: &Info, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let (path, board) = (path.display(), &info.board);
     let (length, crc32) = (bytes.len() as u64, crc32_hex(bytes));
@@ -151,6 +151,7 @@ fn classify<L: Link>(
     let mut tally = Tally::default();
     let start = Instant::now();
     let mut streaming = client.stream(model.cost().macs_per_token)?;
+    // The index of the next text to send.
     let mut next = 0;
     while tally.texts < samples.len() {
         while next < samples.len() && streaming.outstanding() < queued {

@@ -11,7 +11,7 @@ use super::{Failure, note};
 use crate::link::{Client, ClientError, Emulation, Link, LinkArgs, Target, catch_interrupts};
 use crate::progress::warn;
 
-/// The longest wait for the prompt of a device before the terminal is connected without it.
+/// The longest wait for the prompt of a device. After it the terminal is connected without a prompt.
 const MAX_PROMPT_WAIT: Duration = Duration::from_secs(5);
 
 /// Options of `tern console`.
@@ -40,8 +40,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let target = args.link.target(args.file.as_ref())?;
     catch_interrupts();
     let connection = target.open()?;
-    // An emulated device starts with the connection. A real one has started before, and is first brought back to its
-    // prompt from whatever mode another program has left it in.
+    // An emulated device starts with the connection. A real one is already running, perhaps in machine mode or in the
+    // streaming mode, and `synchronize` first brings it back to its prompt.
     let is_starting = matches!(target, Target::Qemu(_));
     let result = if stdin().is_terminal() {
         note(format_args!("connected to {}; Ctrl-] or `quit` leaves", connection.name()));
@@ -73,7 +73,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     result
 }
 
-/// Refuses a device file that the device would not run, and an emulated device without any model.
+/// Fails if a device file is named that the device would not run, or if an emulated device has no model.
 fn check_usage(args: &Args) -> Result<(), Failure> {
     let message = match (&args.file, args.link.qemu, &args.link.flash) {
         (Some(file), true, Some(_)) => format!(

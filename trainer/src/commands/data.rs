@@ -1,4 +1,4 @@
-//! `tern data`: shows what is in training data, converts and splits it.
+//! `tern data`: prints statistics of training data, converts it and splits it.
 
 mod options;
 mod plain;
@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-/// Shows labelled data or plain text, and writes the files that the options ask for.
+/// Prints statistics of labelled data or of plain text, and writes the files that the options ask for.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(shares) = &args.split {
         let sum: f64 = shares.iter().sum();
@@ -41,8 +41,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 /// Runs the command on labelled texts and sequences.
 fn run_labelled(args: &Args) -> anyhow::Result<()> {
     let contents = args.sources.iter().map(|path| Content::read(path, args)).collect::<Result<Vec<_>, _>>()?;
-    // For each source its path, statistics and encoding; for each pair of sources the number of texts that both have;
-    // and the keys of the sources so far.
+    // `sources`: the path, statistics and encoding of each source. `overlaps`: for each pair of sources, the number of
+    // texts that both have. `earlier_sources`: the path and the keys of each source so far.
     let (mut sources, mut overlaps, mut earlier_sources) = (Vec::new(), Vec::new(), Vec::new());
     for (path, content) in args.sources.iter().zip(&contents) {
         let keys: Vec<_> = content.items.iter().map(key).collect();
@@ -77,8 +77,8 @@ fn run_labelled(args: &Args) -> anyhow::Result<()> {
     written.iter().try_for_each(|(path, rows)| print(format_args!("wrote {}: {rows} rows", path.display())))
 }
 
-/// The content of a source: sequences of numbers, or texts. A text is stored as a sequence without steps, whose name is
-/// the text.
+/// The content of a source: sequences of numbers, or texts. A text is stored as a sequence that has no steps and whose
+/// name is the text.
 struct Content {
     /// The columns of numbers; empty for texts.
     channels: Vec<String>,
@@ -86,6 +86,7 @@ struct Content {
 }
 
 impl Content {
+    /// Reads a source. Sequences are resampled and cut into windows as the options say; texts must not be.
     fn read(path: &Path, args: &Args) -> anyhow::Result<Self> {
         let columns = args.table.columns();
         if data::sequences::is_table(path, &columns.text, columns.layout) {
@@ -103,7 +104,7 @@ impl Content {
     }
 }
 
-/// The text or the numbers of an item, as a text. Items with equal keys go to the same part of a split.
+/// Returns the text or the numbers of an item as one string. Items with equal keys go to the same part of a split.
 fn key(item: &Sequence) -> Cow<'_, str> {
     if item.steps.is_empty() {
         return Cow::Borrowed(&item.name);
@@ -111,12 +112,13 @@ fn key(item: &Sequence) -> Cow<'_, str> {
     item.steps.iter().map(|step| step.join(",")).collect::<Vec<_>>().join("\n").into()
 }
 
-/// The number of words of a text, or of steps of a sequence.
+/// Returns the number of words of a text, or of steps of a sequence.
 fn length(item: &Sequence) -> usize {
     if item.steps.is_empty() { item.name.split_whitespace().count() } else { item.steps.len() }
 }
 
-/// The rows of an item in a table: one for a text, one for each step of a sequence.
+/// Returns the rows of an item in a table: one for a text, one for each step of a sequence. The columns are the text or
+/// the name of the sequence, the label, and the numbers of the step.
 fn table_rows(item: &Sequence) -> Vec<Vec<&str>> {
     let name_and_label = vec![item.name.as_str(), item.label.as_str()];
     if item.steps.is_empty() {
@@ -129,7 +131,8 @@ fn table_rows(item: &Sequence) -> Vec<Vec<&str>> {
     rows
 }
 
-/// Writes all sources into one file, or into the parts of a split. Returns the files with their numbers of rows.
+/// Writes all sources into one file, or into the parts of a split. Returns the paths of the files, each with its number
+/// of texts or sequences.
 fn write(output: &Path, contents: &[Content], args: &Args) -> anyhow::Result<Vec<(PathBuf, usize)>> {
     if output.is_dir() {
         let example = output.join("data.csv");

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tern_format::{Input, Packing};
 
-/// The largest number of golden examples. More would make the device's self-test too slow.
+/// The largest number of texts in `--golden`. More would make the device's self-test too slow.
 const MAX_GOLDEN_TEXTS: usize = 64;
 
 /// The shortest time between two messages about the stage of a slow export.
@@ -84,7 +84,7 @@ pub struct Args {
 }
 
 impl Args {
-    /// The options of an export with all defaults.
+    /// The options of an export of the model directory `model` to the device file `output`, with all defaults.
     pub fn new(model: &Path, output: &Path) -> Self {
         Args {
             model: model.to_owned(),
@@ -118,7 +118,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Quantises a model directory, writes the device file, and adds the figures to the report in the directory.
+/// Quantises a model directory, writes the device file and `--c-array`, and adds the figures to the report in the
+/// directory. Fails if the options do not suit the model, or a file cannot be read or written; a report that cannot be
+/// updated is only a warning.
 pub fn write_device_file(args: &Args) -> anyhow::Result<Report> {
     check_output(&args.output)?;
     args.c_array.iter().try_for_each(|path| check_c_output(path))?;
@@ -160,7 +162,7 @@ pub fn write_device_file(args: &Args) -> anyhow::Result<Report> {
         let header = c_array(path, device.bytes(), device.scratch_bytes());
         write_file(path, header.as_bytes()).with_context(|| path.display().to_string())?;
     }
-    // The device file is written, so that a failure to write the report is only a warning.
+    // The device file is already written, so a failure to update the report is only a warning.
     let validated = tasks::handler_of(&model).validate(&model, &args.model);
     match validated.and_then(|result| report::add_export(&args.model, &model, result, &serde_json::to_value(&report)?))
     {
@@ -171,8 +173,8 @@ pub fn write_device_file(args: &Args) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// Returns the model with the refusal rule of the options `--refuse-…`, if they are given. The rule's probability is
-/// chosen later, from the predictions of the device file.
+/// Returns the model with the refusal rule of the options `--refuse-…`, if they are given. The probability threshold in
+/// the rule is a placeholder: `export` chooses it from the predictions of the device file.
 fn with_refusal(model: &FloatModel, args: &Args) -> anyhow::Result<FloatModel> {
     let mut model = model.clone();
     let (Some(share), dir) = (args.refuse_share, args.model.display()) else { return Ok(model) };
@@ -192,7 +194,7 @@ fn with_refusal(model: &FloatModel, args: &Args) -> anyhow::Result<FloatModel> {
     Ok(model)
 }
 
-/// The commands that a user may run next on the written device file, one on each line.
+/// Returns the note that suggests commands for the written device file, one on each line.
 fn next_commands(output: &Path) -> String {
     format!("next: tern console {0}\n      tern push {0} --port PORT", output.display())
 }
@@ -202,7 +204,8 @@ fn bits(text: &str) -> Result<Bits, String> {
     text.parse().ok().and_then(Bits::of).ok_or_else(|| "expected 4, 8 or 16".to_owned())
 }
 
-/// The bits in `[export]` of the recipe in a model directory; 8 if it has no recipe, as after `tern import`.
+/// Returns the bits in `[export]` of the recipe in a model directory; 8 bits if there is no recipe, as after `tern
+/// import`.
 fn widths_of_recipe(model: &Path) -> anyhow::Result<Widths> {
     let path = model.join(files::RECIPE);
     if !path.exists() {
@@ -213,7 +216,7 @@ fn widths_of_recipe(model: &Path) -> anyhow::Result<Widths> {
     Ok(recipe.export.widths())
 }
 
-/// Parses a number of bytes: `4096`, `32KB` (1024 bytes each), `1MB`.
+/// Parses a number of bytes above 0: `4096`, `32KB` (1 KB is 1024 bytes), `1MB`.
 pub fn size(text: &str) -> Result<usize, String> {
     let upper = text.trim().to_ascii_uppercase();
     let upper = upper.strip_suffix('B').unwrap_or(&upper);
@@ -247,10 +250,10 @@ fn golden_texts(path: &Path) -> anyhow::Result<Vec<String>> {
 fn to_text(report: &Report, output: &Path) -> Vec<String> {
     let Report { parts, file_bytes, largest_pre_activation, largest_cell_state, .. } = report;
     let (texts, steps) = (report.calibration_texts, report.calibration_tokens);
-    let mut lines = compared(report);
+    let mut lines = comparison_lines(report);
     lines.push(format!("calibration      {texts} texts or sequences, {steps} steps"));
     lines.push(format!(
-        "largest values   pre-activation {largest_pre_activation:.2} (tables end at 8 and 4), cell state {largest_cell_state:.2}"
+        "largest values   pre-activation {largest_pre_activation:.2} (tables end at 8 for sigmoid, 4 for tanh), cell state {largest_cell_state:.2}"
     ));
     lines.push(format!("file             {file_bytes} bytes: {}", output.display()));
     for (name, bytes) in [
@@ -290,7 +293,7 @@ fn to_text(report: &Report, output: &Path) -> Vec<String> {
 }
 
 /// Formats the figures of the float model beside those of the device file.
-fn compared(report: &Report) -> Vec<String> {
+fn comparison_lines(report: &Report) -> Vec<String> {
     let figures = &report.figures;
     if figures.examples == 0 {
         return vec!["accuracy         not measured: no validation split here; name data with --data".to_owned()];
@@ -327,8 +330,8 @@ fn compared(report: &Report) -> Vec<String> {
     lines
 }
 
-/// Formats two tables: the pre-activations of each gate, and the loss of accuracy if a single part of the network is
-/// quantised and the others stay floats.
+/// Formats two tables: the pre-activations of each gate, and the change of accuracy, predictions and loss if a single
+/// part of the network is quantised and the others stay floats.
 fn report_of_parts(report: &Report) -> Vec<String> {
     let mut lines = vec!["\ngate                  pre-activations saturated signal to noise".to_owned()];
     for gate in &report.gates {

@@ -36,9 +36,9 @@ Examples:
 
 Writes the model directory NAME and the device file NAME.safetensors. Candidates differ in n-gram branch,
 recurrent layers, vocabulary, bits and regularisation. All train for a quarter of the epochs, the best third
-for half of them, and the best few for all; the device files of the last two rounds are measured on the
-validation split. Settings of the recipe that are given as options, as for `tern train`, are the same in all
-candidates.
+for half of them, and the best eighth, at least three, for all. The accuracy in the last two rounds, or in the
+last round of a cross-validation, is that of the device file. Settings of the recipe that are given as options,
+as for `tern train`, are the same in all candidates.
 
 The same data, options and seed find the same model, unless the time runs out. `mpirun -n 4 tern fit …` shares
 the candidates among four processes and finds the same model: docs/mpi.md.
@@ -85,7 +85,8 @@ pub struct Args {
 }
 
 impl Args {
-    /// The options of a search for a device file of `flash` bytes at most, with `recipe` laid over the defaults.
+    /// The options of a search for a device file of at most `flash` bytes, with the settings `recipe` laid over the
+    /// defaults. All other options have their defaults.
     pub fn new(input: &Path, output: &Path, flash: usize, recipe: RecipeOptions) -> Self {
         Args {
             input: input.to_owned(),
@@ -103,7 +104,7 @@ impl Args {
         }
     }
 
-    /// The path of the device file.
+    /// Returns the path of the device file.
     pub fn device_path(&self) -> PathBuf {
         with_suffix(&self.output, ".safetensors")
     }
@@ -133,9 +134,10 @@ fn fit(args: &Args, processes: &dyn Processes) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A search whose data are described.
+/// A search that is ready to run: its options are checked and its data are read.
 pub struct Fitting<'a> {
     args: &'a Args,
+    /// Settings that all candidates have.
     options: Table,
     profile: Profile,
     metric: Metric,
@@ -144,7 +146,9 @@ pub struct Fitting<'a> {
 }
 
 impl<'a> Fitting<'a> {
-    /// Checks the options and reads the data. The process of rank 0 alone opens the log of the trials.
+    /// Checks the options, reads the data and prints a description of them. The process of rank 0 alone opens the log
+    /// of the trials. Fails if the options do not go together, the data are not those of a classifier, or the log to be
+    /// resumed is that of another search.
     pub fn prepare(args: &'a Args, group: &dyn ProcessGroup) -> anyhow::Result<Self> {
         let options = options(args);
         Staged::check(&args.output)?;
@@ -182,9 +186,9 @@ impl<'a> Fitting<'a> {
         Ok(Fitting { args, options, profile, metric: recipe.metric(), budget, log })
     }
 
-    /// Searches, writes the model directory and the device file of the best candidate, and returns the figures. If the
-    /// search is stopped, that is the best candidate so far, and its log is kept. A process of another rank than 0
-    /// trains candidates for it and returns null.
+    /// Searches, writes the model directory and the device file of the best candidate, and returns the figures as a
+    /// JSON object. A search that is stopped writes the best candidate so far and keeps its log for `--resume`. A
+    /// process of another rank than 0 trains the candidates that rank 0 sends, and returns null.
     pub fn run(self, hooks: &mut Hooks<'_>) -> anyhow::Result<Value> {
         let Fitting { args, options, profile, metric, budget, log } = self;
         let candidates = args.trials as usize;
@@ -209,7 +213,7 @@ impl<'a> Fitting<'a> {
         let found = match found {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(Value::Null),
-            // Without a trial there is nothing to resume.
+            // The search ended without a trial, so there is nothing to resume.
             Err(error) => {
                 if hooks.processes.rank() == 0 {
                     search.log.remove()?;
@@ -225,7 +229,7 @@ impl<'a> Fitting<'a> {
     }
 }
 
-/// The settings that all candidates have.
+/// Returns the settings that all candidates have.
 fn options(args: &Args) -> Table {
     let RecipeOptions(mut options) = args.recipe.clone();
     if let Some(vectors) = &args.vectors {
@@ -234,8 +238,8 @@ fn options(args: &Args) -> Table {
     options
 }
 
-/// Writes the model directory and the device file of the best candidate, and returns the figures. If an earlier process
-/// trained it, it is trained again, which gives the same weights.
+/// Writes the model directory and the device file of the best candidate, and returns the figures. A candidate that
+/// another process or an interrupted search trained is trained again, which gives the same weights.
 fn write(
     args: &Args,
     search: &Search<'_>,
@@ -264,11 +268,12 @@ fn write(
     let validation_rows = figures.json["validation"]["examples"].as_u64().unwrap_or(0);
     let interval = wilson(best.accuracy, validation_rows as usize);
     let linear = figures.json.pointer("/baselines/linear_ngrams/accuracy").and_then(Value::as_f64);
-    // An option may leave out the recurrent layers of all candidates.
-    let is_alone = |trial: &Trial| search.recipe(&trial.settings).is_ok_and(|recipe| recipe.model.num_layers == 0);
-    let ngrams_alone = trials.iter().filter(|trial| !is_alone(&best) && is_alone(trial));
-    let ngrams_alone = ngrams_alone.reduce(|best, trial| if trial.is_better_than(best) { trial } else { best });
-    let sentences = verdict(best.accuracy, interval, linear, ngrams_alone, &curve);
+    // The recipe decides, not the settings alone: an option may leave out the recurrent layers of all candidates.
+    let is_ngrams_only =
+        |trial: &Trial| search.recipe(&trial.settings).is_ok_and(|recipe| recipe.model.num_layers == 0);
+    let ngrams_only = trials.iter().filter(|trial| !is_ngrams_only(&best) && is_ngrams_only(trial));
+    let best_ngrams = ngrams_only.reduce(|best, trial| if trial.is_better_than(best) { trial } else { best });
+    let sentences = verdict(best.accuracy, interval, linear, best_ngrams, &curve);
     let result = json!({
         "model": args.output,
         "device_file": device_path,
@@ -319,8 +324,8 @@ fn write(
     Ok(result)
 }
 
-/// The object `search` of `metrics.json`: the figures and the trials, without paths and times, so that the same search
-/// writes the same file on every computer.
+/// Returns the object `search` of `metrics.json`: the figures and the trials, without paths and times, so that the same
+/// search writes the same file on every computer.
 fn reproducible(result: &Value, trials: &[Trial]) -> Value {
     let mut result = result.clone();
     result["trials"] = json!(trials);
@@ -357,7 +362,7 @@ fn describe(profile: &Profile) -> String {
     }
 }
 
-/// Parses a duration: `90s`, `20m`, `2h`.
+/// Parses a duration such as `90s`, `20m` or `1.5h`. Fails below one second and above 10,000,000 seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let expected = || "expected a time such as 90s, 20m or 2h".to_owned();
     let (number, unit) = text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));

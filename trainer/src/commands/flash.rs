@@ -73,12 +73,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(output) = &args.uf2 {
         return write_uf2(args, output, board);
     }
-    let file = args.file.as_deref().context("expected a file")?;
+    let file = args.file.as_deref().context("FILE is missing, expected a firmware or a device file")?;
     if args.qemu {
         return emulate(args, file, board);
     }
     if args.firmware.is_some() {
-        bail!(Failure::Usage("--firmware is for --qemu and --uf2; without them FILE is what is written".to_owned()));
+        bail!(Failure::Usage("--firmware is for --qemu and --uf2; to write a firmware, name it as FILE".to_owned()));
     }
     let Some(chip) = board.chip else {
         bail!(Failure::Usage(format!("{} exists only in the emulator; add --qemu", board.name)));
@@ -122,7 +122,7 @@ fn write_uf2(args: &Args, output: &Path, board: &'static Board) -> anyhow::Resul
     Ok(())
 }
 
-/// Starts the emulated board with the file, and lets the device test itself.
+/// Starts the emulated board with the file. If the file is a model, runs the device's self-test.
 fn emulate(args: &Args, file: &Path, board: &'static Board) -> anyhow::Result<()> {
     let image = Image::open(file, board)?;
     note(format_args!("{}: {image}", file.display()));
@@ -136,7 +136,8 @@ fn emulate(args: &Args, file: &Path, board: &'static Board) -> anyhow::Result<()
     test(&mut client, file, board, &image)
 }
 
-/// Checks that the device runs the file, and runs its self-test.
+/// Checks that the firmware is for the board and, if `image` is a model, that the device runs it and that its self-test
+/// passes.
 fn test(client: &mut Client<Connection>, file: &Path, board: &Board, image: &Image) -> anyhow::Result<()> {
     let (path, info) = (file.display(), client.info()?);
     if info.board != board.name {
@@ -160,18 +161,18 @@ fn test(client: &mut Client<Connection>, file: &Path, board: &Board, image: &Ima
     Ok(())
 }
 
-/// A file to write, whose kind its content determines.
+/// The kind of the file to write, determined from its content.
 #[derive(Debug, PartialEq, Eq)]
 enum Image {
-    /// An ELF file with its own addresses.
+    /// An ELF file, which contains the addresses to write to.
     Firmware,
     /// A device file, signed or not.
     Model {
-        /// The slot in flash that it is written to.
+        /// The board's first model slot, which the file is written to.
         slot: Slot,
-        /// The length of the device file, without a signature.
+        /// The length of the device file, without its signature trailer.
         bytes: usize,
-        /// The checksum of the device file, as the device prints it.
+        /// The CRC-32 of the device file, as the device prints it.
         crc32: String,
     },
 }
@@ -198,7 +199,7 @@ impl Image {
         Ok(Image::Model { slot, bytes: package.device_file.len(), crc32: crc32_hex(package.device_file) })
     }
 
-    /// The kind in one word.
+    /// Returns the kind in one word, for messages.
     fn kind(&self) -> &'static str {
         match self {
             Image::Firmware => "firmware",
@@ -218,9 +219,10 @@ impl fmt::Display for Image {
     }
 }
 
-/// Writes the file to the chip and resets it.
+/// Writes the file to the chip with probe-rs, verifies it, and resets the chip. `probe`: the selector of the probe;
+/// `None` if there is only one.
 fn write_with_probe(file: &Path, image: &Image, chip: &str, probe: Option<&str>) -> anyhow::Result<()> {
-    // Called for a named probe, too, because its error explains how to install a missing probe-rs.
+    // This is called even if a probe is named: if probe-rs is missing, the error explains how to install it.
     let is_connected = is_probe_connected()?;
     if probe.is_none() && !is_connected {
         bail!(
@@ -247,7 +249,7 @@ fn write_with_probe(file: &Path, image: &Image, chip: &str, probe: Option<&str>)
     run_program(&mut options("reset"))
 }
 
-/// Returns true if `probe-rs list` prints a debug probe.
+/// Returns true if `probe-rs list` prints a debug probe. Fails if probe-rs is not installed or fails.
 fn is_probe_connected() -> anyhow::Result<bool> {
     let output = Command::new(PROBE_RS).arg("list").stdin(Stdio::null()).stderr(Stdio::inherit()).output();
     let output = match output {
@@ -261,16 +263,16 @@ fn is_probe_connected() -> anyhow::Result<bool> {
     if !output.status.success() {
         bail!("`probe-rs list` failed ({}); see its messages above", output.status);
     }
-    // A probe's line is such as `[0]: J-Link -- 1366:1015:000683339517 (J-Link)`.
+    // Each probe has a line such as `[0]: J-Link -- 1366:1015:000683339517 (J-Link)`.
     Ok(String::from_utf8_lossy(&output.stdout).lines().any(|line| line.trim_start().starts_with('[')))
 }
 
-/// Runs a command of probe-rs, after printing it.
+/// Prints a command of probe-rs and runs it. Fails if its exit status is not 0.
 fn run_program(command: &mut Command) -> anyhow::Result<()> {
     let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
     let line = words.join(" ".as_ref()).to_string_lossy().into_owned();
     note(format_args!("$ {line}"));
-    // Its progress goes to stderr, since stdout is for the result of `tern flash`.
+    // The output of probe-rs goes to stderr, since stdout is for the result of `tern flash`.
     let stdout = std::io::stderr();
     let status = command.stdin(Stdio::null()).stdout(stdout).status().context("probe-rs does not start")?;
     if !status.success() {

@@ -42,7 +42,7 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Prints generated text, token by token.
+/// Prints the prompt and the generated text, token by token.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     if !(args.temperature >= 0.0 && args.temperature.is_finite()) {
         bail!(Failure::Usage(format!("--temperature is {}, expected 0 or more", args.temperature)));

@@ -12,11 +12,12 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tern_format::Input;
 
-/// The largest number of training rows that are kept for calibration.
-const CALIBRATION_ROWS: usize = 512;
-/// The largest number of steps of training sequences that are kept for calibration.
-const SEQUENCE_ROWS: usize = 4096;
-/// The random seed of the choice of these rows.
+/// The largest number of training texts that are kept for calibration.
+const CALIBRATION_TEXTS: usize = 512;
+/// The largest number of time steps of training sequences that are kept for calibration, unless the first sequence
+/// alone has more.
+const CALIBRATION_STEPS: usize = 4096;
+/// The random seed of the choice of these texts.
 const CALIBRATION_SEED: u64 = 1;
 
 /// Options of `tern import`.
@@ -51,7 +52,7 @@ pub struct Args {
     /// Model directory to write; an older model there is replaced
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
-    /// Training set; at most 512 rows are kept for calibration and golden examples on export
+    /// Training set; at most 512 texts or 4096 time steps are kept for calibration and golden examples on export
     #[arg(long, value_name = "DATA")]
     pub data: Option<PathBuf>,
     /// Validation rows; the accuracy on them is printed, and they are kept in the model directory
@@ -69,7 +70,7 @@ pub struct Args {
 }
 
 impl Args {
-    /// The options of an import with all defaults.
+    /// The options of an import of `weights` to the model directory `output`, with all others at their defaults.
     pub fn new(weights: &Path, config: &Path, vocab: Option<&Path>, output: &Path) -> Self {
         Args {
             weights: weights.to_owned(),
@@ -85,19 +86,23 @@ impl Args {
     }
 }
 
-/// A model directory that was written, and the facts about the import.
+/// The result of an import: the model that was written, and the facts to print about it.
 pub struct Written {
     model: FloatModel,
+    /// Choices of the import that the user should know, a sentence each.
     notes: Vec<String>,
+    /// The layers that were recognised, and the forward pass that the import assumes.
     recognised: import::Recognised,
-    /// Number of the texts or sequences that were compared with PyTorch, and the largest difference of a logit.
+    /// The number of texts or sequences that were compared with PyTorch, and the largest difference of a logit. `None`
+    /// without `--check`.
     checked: Option<(usize, f64)>,
-    /// The figures on the validation rows, if there are any.
+    /// The figures on the validation rows; `None` without `--valid`.
     validation: Option<Value>,
 }
 
 impl Written {
-    /// The object that `--json` prints. `directory`: the model directory.
+    /// Returns the object that `--json` prints. `directory`: the model directory. Fails only if the configuration of
+    /// the model is not valid JSON.
     pub fn json(&self, directory: &Path) -> anyhow::Result<Value> {
         let config: Value = serde_json::from_str(&self.model.config().to_json())?;
         let mut object = json!({
@@ -148,7 +153,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     print(format_args!("wrote {}", args.output.display()))
 }
 
-/// Imports a model, compares it with PyTorch's logits if they are given, and writes the model directory.
+/// Imports a model, compares it with the logits of `--check` if given, and writes the model directory. Fails if the
+/// logits differ, or if a file cannot be read or written.
 pub fn write_model(args: &Args) -> anyhow::Result<Written> {
     let staged = Staged::new(&args.output)?;
     let imported = import::import(&args.weights, &args.config, args.vocab.as_deref())?;
@@ -158,7 +164,7 @@ pub fn write_model(args: &Args) -> anyhow::Result<Written> {
     if model.config().input == Input::Values {
         for (path, name) in [(&args.data, files::CALIBRATION), (&args.valid, files::VALIDATION)] {
             if let Some(path) = path {
-                let rows = if name == files::CALIBRATION { SEQUENCE_ROWS } else { usize::MAX };
+                let rows = if name == files::CALIBRATION { CALIBRATION_STEPS } else { usize::MAX };
                 sequence_classification::copy(path, &columns, &model, &staged.path().join(name), rows)?;
             }
         }
@@ -167,7 +173,7 @@ pub fn write_model(args: &Args) -> anyhow::Result<Written> {
             let Some(path) = path else { return Ok(Vec::new()) };
             Ok(data::labels_to_indices(data::read(path, &columns)?, model.labels(), path)?)
         };
-        let calibration = data::sample(&read(&args.data)?, model.labels().len(), CALIBRATION_ROWS, CALIBRATION_SEED);
+        let calibration = data::sample(&read(&args.data)?, model.labels().len(), CALIBRATION_TEXTS, CALIBRATION_SEED);
         let (validation, weights) = (read(&args.valid)?, model.weights().clone());
         let (config, vocabulary) = (model.config().clone(), model.vocabulary().clone());
         model = FloatModel::new(config, vocabulary, weights, calibration, validation)?;

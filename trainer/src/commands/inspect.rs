@@ -43,7 +43,8 @@ fn clock(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Prints the contents and the cost of a device file, and runs its self-test.
+/// Prints the contents and the cost of a device file, and runs its self-test. Fails if the signature does not match
+/// `--key`, or if a golden example does not give its stored logits.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let path = args.file.display();
     let bytes = std::fs::read(&args.file).with_context(|| path.to_string())?;
@@ -71,7 +72,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Collects everything that is printed in one JSON object. `clock`: the clock frequency in Hz.
+/// Returns everything that is printed as one JSON object. `clock`: the clock frequency in Hz.
 fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
     let model = file.model();
     let config = model.config();
@@ -97,6 +98,7 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
     });
     let mut scratch = vec![0; model.scratch_len()];
     let test = model.self_test(&mut scratch)?;
+    // The calibration holds pre-activations in Q16 and cell states in Q20.
     let (calibration, cost) = (model.calibration(), model.cost());
     let (version, features) = (env!("CARGO_PKG_VERSION"), model.needed_features().collect::<Vec<&str>>());
     let dependency =
@@ -140,7 +142,7 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
     }))
 }
 
-/// Formats the object of [`facts`] for a person. All lines but the dependency for Cargo.toml fit 80 columns.
+/// Formats the object of [`facts`] as lines for a person. All but the dependency for Cargo.toml fit 80 columns.
 fn to_text(facts: &Value) -> Vec<String> {
     let mut lines = model_lines(facts);
     lines.extend(cost_lines(facts));
@@ -163,7 +165,7 @@ fn to_text(facts: &Value) -> Vec<String> {
     lines
 }
 
-/// The name, the signature, the network and the labels of the model.
+/// Formats the name, the signature, the network, the labels and the refusal rule of the model.
 fn model_lines(facts: &Value) -> Vec<String> {
     let fact = |key: &str| text(&facts[key]);
     let metadata = |key: &str| text(&facts["metadata"][key]);
@@ -207,7 +209,7 @@ fn model_lines(facts: &Value) -> Vec<String> {
     lines
 }
 
-/// The bytes of the file and of its parts, the memory, and the time of a token.
+/// Formats the bytes of the file and of its parts, the memory, and the estimated time of a token on each core.
 fn cost_lines(facts: &Value) -> Vec<String> {
     let fact = |key: &str| text(&facts[key]);
     let mut lines = vec![format!("file         {} bytes", fact("file_bytes"))];
@@ -232,17 +234,17 @@ fn cost_lines(facts: &Value) -> Vec<String> {
     lines
 }
 
-/// A value of the object as text; strings are shown without control characters.
+/// Returns a JSON value as text. Control characters in strings are escaped.
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), visible)
 }
 
-/// The values of an array, separated by commas.
+/// Returns the values of a JSON array, separated by commas.
 fn list(value: &Value) -> String {
     value.as_array().into_iter().flatten().map(text).collect::<Vec<_>>().join(", ")
 }
 
-/// A number of the object, or 0.
+/// Returns a JSON number as `f64`, or 0 if the value is not a number.
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_default()
 }

@@ -1,10 +1,10 @@
-//! Interrupts of `tern train` and `tern fit`: the first Ctrl-C or SIGTERM ends the work after the current batch and
-//! keeps the model.
+//! Signals to `tern train` and `tern fit`: the first SIGINT (Ctrl-C), SIGTERM, SIGHUP or SIGUSR1 ends the work after
+//! the running batch and keeps the model.
 
 use crate::commands::note;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-/// True after the first signal; the training then stops.
+/// True after the first signal: the training or search then ends after the running batch.
 pub static STOP: AtomicBool = AtomicBool::new(false);
 /// The exit status for the first signal: 128 plus its number.
 static STATUS: AtomicU8 = AtomicU8::new(130);
@@ -16,24 +16,25 @@ pub fn catch() {
     }
 }
 
-/// Returns the exit status of an interrupted training: 130 after Ctrl-C, 138 after SIGUSR1, 143 after SIGTERM.
+/// Returns the exit status of an interrupted command: 129 after SIGHUP, 130 after Ctrl-C, 138 after SIGUSR1, 143 after
+/// SIGTERM.
 pub fn status() -> u8 {
     STATUS.load(Ordering::Relaxed)
 }
 
-/// Handles a signal: stops the training at the first one, and the process at the second.
+/// Handles a signal: the first one sets [`STOP`], the second one ends the process. `status`: the exit status.
 fn interrupt(status: u8) {
     if STOP.swap(true, Ordering::Relaxed) {
         std::process::exit(i32::from(status));
     }
     STATUS.store(status, Ordering::Relaxed);
-    note("\ninterrupted: ending after this batch (again: at once, without a model)");
+    note("\ninterrupted: ending after this batch; a second signal ends at once, without writing the model");
 }
 
 #[cfg(unix)]
 fn catch_signals() -> std::io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
-    // `mpirun` passes SIGUSR1 on to all processes at once, and ends them a second after the others.
+    // `mpirun` passes all these signals on to its processes. It kills them a second later, except after SIGUSR1.
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1])?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {

@@ -65,7 +65,7 @@ fn new(args: &NewArgs) -> anyhow::Result<()> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).context("the system gives no random numbers")?;
     let key = SigningKey::from_bytes(&seed);
-    // Without the public key inside, because OpenSSL cannot read PKCS #8 with one.
+    // The public key is left out, because OpenSSL cannot read a PKCS #8 file that contains one.
     let pem = KeypairBytes { secret_key: seed, public_key: None }
         .to_pkcs8_pem(LineEnding::LF)
         .map_err(|error| anyhow::anyhow!("the key cannot be written as PKCS #8: {error}"))?;
@@ -87,7 +87,8 @@ fn new(args: &NewArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes a new file. An existing file is never replaced, since devices may trust its key.
+/// Writes a new file. On Unix, only its owner can read it if `is_secret` is true. Fails if the file exists: it is never
+/// replaced, since devices may trust its key.
 fn create(path: &Path, content: &[u8], is_secret: bool) -> anyhow::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -107,7 +108,7 @@ fn create(path: &Path, content: &[u8], is_secret: bool) -> anyhow::Result<()> {
     })
 }
 
-/// Reads a private key from a file that only its owner can read.
+/// Reads a private key in PKCS #8 (PEM). On Unix, fails if other users can read or write the file.
 pub fn read(path: &Path) -> anyhow::Result<SigningKey> {
     let shown = path.display();
     let mut file = File::open(path).with_context(|| format!("{shown}: `tern key new` makes a key"))?;

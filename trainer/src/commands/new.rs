@@ -64,7 +64,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if folder.exists() {
         bail!("{}: exists already, expected a new name", folder.display());
     }
-    // All files are written to a folder beside it, which is then renamed: a project is complete or missing.
+    // All files are written to a temporary folder beside `folder`, which is then renamed, so that no incomplete project
+    // remains after an error.
     let new = folder.with_file_name(format!(".{name}.tmp"));
     if new.exists() {
         fs::remove_dir_all(&new).with_context(|| new.display().to_string())?;
@@ -90,7 +91,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The name of the project in `folder`, which is also that of a package of cargo.
+/// Returns the name of the project: the last part of `folder`. Fails if it cannot be the name of a Cargo package.
 fn project_name(folder: &Path) -> Result<&str, Failure> {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let is_name = name.starts_with(|first: char| first.is_ascii_lowercase())
@@ -103,7 +104,7 @@ fn project_name(folder: &Path) -> Result<&str, Failure> {
     }
 }
 
-/// All files of a project.
+/// Returns the paths and texts of all files of a project.
 fn files(input: InputKind) -> Vec<(&'static str, String)> {
     let owned = |(path, text): &File| (*path, (*text).to_owned());
     let mut files: Vec<_> = COMMON.iter().map(owned).collect();

@@ -41,7 +41,7 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Prints the model's prediction for each input.
+/// Prints the model's prediction for each input: the arguments or, without any, the lines of stdin.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let model = open_model(&args.model)?;
     let layout = args.layout.layout();

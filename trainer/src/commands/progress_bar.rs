@@ -13,14 +13,14 @@ const DELAY: Duration = Duration::from_secs(2);
 pub(super) struct DelayedBar(ProgressBar);
 
 impl DelayedBar {
-    /// A bar of `length` steps. `template` is in indicatif's template syntax.
+    /// A bar for `length` units of work. `template`: the format of the bar, in indicatif's template syntax.
     pub(super) fn new(length: usize, template: &str) -> Self {
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(Some(length as u64), ProgressDrawTarget::hidden());
         DelayedBar(bar.with_style(style))
     }
 
-    /// Shows that `done` steps are done.
+    /// Shows that `done` units of work are done.
     pub(super) fn show(&self, done: usize) {
         if self.0.is_hidden() && self.0.elapsed() >= DELAY && shows_bars() {
             self.0.set_draw_target(ProgressDrawTarget::stderr());

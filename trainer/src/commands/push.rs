@@ -46,7 +46,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if bytes.is_empty() {
         bail!("{path}: the file is empty, expected a device file (`tern export`)");
     }
-    // The device checks the trailer; here only the checksum of the device file is needed.
+    // Only for the checksum of the device file: the device itself checks the signature trailer.
     let device_file = Package::read(&bytes).map_or(&bytes[..], |package| package.device_file);
     let target = args.link.target(None)?;
     catch_interrupts();
@@ -71,11 +71,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Sends the file, activates it without `--only-load`, and returns the result as a JSON object. `bytes`: the whole
-/// file;
-/// `device_file`: the same without a signature.
+/// Sends the file, activates it unless `--only-load` is given, and returns the result as a JSON object. `bytes`: the
+/// content of the file; `device_file`: its bytes without the signature trailer.
 fn push<L: Link>(client: &mut Client<L>, args: &Args, bytes: &[u8], device_file: &[u8]) -> anyhow::Result<Value> {
-    // Fails if the device uses another version of the protocol.
+    // Called only because it fails if the device uses another version of the protocol.
     client.info()?;
     let name = args.file.file_name().unwrap_or_default().to_string_lossy();
     let start = Instant::now();
@@ -108,7 +107,7 @@ fn push<L: Link>(client: &mut Client<L>, args: &Args, bytes: &[u8], device_file:
     }))
 }
 
-/// Restarts the device and checks that it runs the model that was sent.
+/// Restarts the device and checks that it then runs the model that was sent: `device_file`.
 fn restart<L: Link>(client: &mut Client<L>, device_file: &[u8]) -> anyhow::Result<()> {
     client.reset()?;
     client.synchronize_after_start()?;

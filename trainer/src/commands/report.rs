@@ -1,4 +1,4 @@
-//! `tern report`: writes the page about a model.
+//! `tern report`: writes `report.html`, the page about a model.
 
 use super::{note, print};
 use crate::float_model::{FloatModel, files};
@@ -31,7 +31,7 @@ pub struct Args {
     pub open: bool,
 }
 
-/// Writes the page about a model directory, and opens it.
+/// Writes the page about a model directory, and opens it with `--open`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let output = args.output.clone().unwrap_or_else(|| args.model.join(files::REPORT));
     let bytes = write_page(&args.model, &output)?;
@@ -44,7 +44,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     print(output.display())
 }
 
-/// Writes the page about the model directory `directory` and returns its length in bytes.
+/// Writes the page about the model directory `directory` to the file `output`, and returns its length in bytes.
 pub fn write_page(directory: &Path, output: &Path) -> anyhow::Result<usize> {
     check_output(output)?;
     let model = FloatModel::load(directory)?;
@@ -54,7 +54,7 @@ pub fn write_page(directory: &Path, output: &Path) -> anyhow::Result<usize> {
     Ok(page.len())
 }
 
-/// Fails if the path is a directory, or a file other than an HTML page, which would be overwritten.
+/// Fails if `path` is a directory or a file that is not an HTML page, so that no other file is overwritten.
 fn check_output(path: &Path) -> anyhow::Result<()> {
     if path.is_dir() {
         bail!("{}: this is a directory, expected the name of a file such as report.html", path.display());

@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let bytes = fs::read(&args.file).with_context(|| path.to_string())?;
     if let Some(signed) = Package::read(&bytes).with_context(|| path.to_string())?.signed {
-        bail!("{path} is signed already ({signed}); sign the device file that `tern export` wrote");
+        bail!("{path} is already signed ({signed}), expected the unsigned device file that `tern export` wrote");
     }
     DeviceFile::from_bytes(&bytes).with_context(|| path.to_string())?;
     let package = package::sign(&bytes, args.model_version, &key::read(&args.key)?);

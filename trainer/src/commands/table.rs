@@ -1,4 +1,4 @@
-//! The options for columns and layout of a table, which all commands that read labelled data share.
+//! The options for the columns and the layout of a table, which the commands that read tables share.
 
 use crate::data::{Columns, Layout};
 

@@ -1,4 +1,4 @@
-//! `tern train`: reads recipe and data, trains, and writes a model directory.
+//! `tern train`: reads a recipe or data, trains, and writes a model directory.
 
 mod callbacks;
 mod checkpointer;
@@ -88,7 +88,8 @@ pub struct Args {
 }
 
 impl Args {
-    /// The options of a training with `recipe` laid over the defaults or over the recipe file `input`.
+    /// The options of a training of the data or the recipe file `input`, with the settings `recipe` laid over the
+    /// defaults and the file. All other options have their defaults.
     pub fn new(input: &Path, output: &Path, recipe: RecipeOptions) -> Self {
         Args {
             input: input.to_owned(),
@@ -131,7 +132,7 @@ pub struct Trained {
     pub directory: PathBuf,
     /// The content of its `metrics.json`. Null in processes other than that of rank 0, which writes the directory.
     pub figures: Value,
-    /// True if the training was stopped before its last epoch.
+    /// True if a signal or [`Hooks::stop`] ended the training early. False if its patience did.
     pub is_interrupted: bool,
 }
 
@@ -146,18 +147,20 @@ impl Trained {
     }
 }
 
-/// A training whose data are read.
+/// A training that is ready to run: its recipe and its data are read.
 pub struct Training<'a> {
     args: &'a Args,
     recipe: Recipe,
+    /// The model directory to write.
     target: PathBuf,
     options: Options,
     data: Box<dyn TaskData>,
 }
 
 impl<'a> Training<'a> {
-    /// Reads the recipe and the data, trains the baselines, and notes what was found. The process of rank 0 alone
-    /// trains the baselines.
+    /// Reads the recipe and the data, trains the baselines in the process of rank 0, and prints a description of the
+    /// data. Fails if the options or the recipe are wrong, if the data cannot be read, or if there are more processes
+    /// than shards of a batch.
     pub fn prepare(args: &'a Args, group: &dyn ProcessGroup) -> anyhow::Result<Self> {
         let (mut recipe, target, options) = recipe_and_target(args)?;
         Staged::check(&target)?;
@@ -174,8 +177,8 @@ impl<'a> Training<'a> {
         Ok(Training { args, recipe, target, options, data })
     }
 
-    /// Trains and writes the model directory. If it is stopped, that is the model of the best epoch so far. The process
-    /// of rank 0 alone reads and writes the run directory and the model directory.
+    /// Trains, and writes the model of the best epoch into the model directory, even if the training is stopped. The
+    /// process of rank 0 alone reads and writes the run directory and the model directory.
     pub fn run(self, hooks: &mut Hooks<'_>) -> anyhow::Result<Trained> {
         let Training { args, recipe, target, options, mut data } = self;
         let processes = hooks.processes;
@@ -196,8 +199,9 @@ impl<'a> Training<'a> {
     }
 }
 
-/// Collective: returns the state from which all processes train on, that of the process with rank 0, which passes it.
-/// Fails in all processes if it has none, or if the data of two processes differ.
+/// Collective: returns the state from which all processes continue. `own`: in the process of rank 0 its state, or the
+/// reason why there is none; `Ok(None)` in the others, which receive the state of rank 0. Fails in all processes if one
+/// has an error, or another recipe or other data than rank 0.
 fn common_state(
     recipe: &Recipe,
     problem: &Problem,
@@ -218,8 +222,9 @@ fn common_state(
     agree(processes, state).context("the processes do not have the same recipe and data")
 }
 
-/// Writes the model directory and, unless the training can be resumed, removes the run directory. `divergence` is the
-/// error of a training that diverged after its first epoch.
+/// Writes the model directory, and removes the run directory unless the training was interrupted or diverged and so can
+/// be resumed. `divergence`: the error message of a training that diverged after its first epoch, which is returned
+/// once the model of the best epoch is written.
 fn write_model(
     recipe: &Recipe,
     data: &dyn TaskData,
@@ -251,8 +256,8 @@ fn write_model(
     note(format_args!("wrote {shown}"));
     if let Some(message) = divergence {
         let best = outcome.best_epoch;
-        let kept = format!("{shown} holds the best epoch before the training failed, epoch {best}");
-        return Err(anyhow!(message).context(kept));
+        let written = format!("{shown} holds the best epoch before the training failed, epoch {best}");
+        return Err(anyhow!(message).context(written));
     }
     let is_interrupted = outcome.stop_reason == StopReason::Interrupted;
     Ok(Trained { directory: target, figures: figures.json, is_interrupted })
@@ -277,7 +282,7 @@ pub(super) fn write_directory(
     Ok(staged.commit()?)
 }
 
-/// Returns the complete recipe, the model directory, and the options that are not settings of the recipe.
+/// Returns the complete recipe, the path of the model directory, and the options that are not settings of the recipe.
 fn recipe_and_target(args: &Args) -> anyhow::Result<(Recipe, PathBuf, Options)> {
     let Args { input, output, resume, no_baselines, recipe: RecipeOptions(options), .. } = args;
     let run_options = Options { no_baselines: *no_baselines };
@@ -324,8 +329,8 @@ fn not_written(target: &Path) -> String {
     format!("the model could not be written; {}", how_to_continue(target))
 }
 
-/// Runs the cross-validation, if the data has folds, and prints the progress. The result is `None` without folds and
-/// after an interrupt. A run directory is deleted if a training diverges.
+/// Runs the cross-validation, if the data has folds, and prints its progress. Returns `None` without folds and after an
+/// interrupt. Fails if a training diverges, and then deletes the run directory `directory`.
 fn cross_validate(
     recipe: &Recipe,
     data: &dyn TaskData,
@@ -349,13 +354,14 @@ fn cross_validate(
             let (metric, epochs) = (recipe.metric().title(), found.best_epoch);
             note(format_args!("best {metric} over all folds after {epochs} epochs; now training on all rows"));
         }
-        None => note("warning: the cross-validation is incomplete: the figures of epochs are of training rows"),
+        None => note("warning: the cross-validation was interrupted: the figures below are measured on training rows"),
     }
     Ok(found)
 }
 
-/// Trains epoch by epoch from the last checkpoint in `directory`, or from the beginning, and writes the log. The second
-/// value is the error message of a training that diverged after its first epoch, whose best epoch is still usable.
+/// Trains from the last checkpoint in `directory`, or from the beginning without one, and writes the log. The second
+/// value is the error message of a training that diverged after its first epoch, whose best epoch is still usable;
+/// otherwise `None`. `target`: the model directory, for messages.
 fn train_epochs(
     recipe: &Recipe,
     data: &dyn TaskData,
@@ -392,7 +398,7 @@ fn train_epochs(
             let message = tasks::describe_divergence(&error, data);
             match error {
                 TrainError::Diverged { kept: Some(kept), .. } => (*kept, Some(message)),
-                // Before the end of the first epoch there is no usable model and nothing to resume from.
+                // The training diverged in the first epoch: there is no usable model and nothing to resume from.
                 _ => {
                     directory.remove()?;
                     return Err(anyhow!(message));
@@ -406,7 +412,7 @@ fn train_epochs(
     Ok((outcome, divergence))
 }
 
-/// Opens the run directory of an interrupted training, or makes a new one.
+/// Opens the run directory of an interrupted training if `resume` is true and there is one, otherwise begins a new one.
 fn run_directory(recipe: &Recipe, target: &Path, resume: bool, options: Options) -> anyhow::Result<RunDirectory> {
     let folder = RunDirectory::folder(target);
     match (RunDirectory::exists(target), resume) {

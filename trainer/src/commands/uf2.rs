@@ -1,5 +1,5 @@
-//! UF2 files: a firmware and a model in one file, which is copied to the drive that a Pico shows while its boot ROM
-//! runs.
+//! Writes UF2 files: a firmware and a model in one file, to be copied to the USB drive that a Raspberry Pi Pico offers
+//! in its boot mode.
 //!
 //! The format is specified at <https://github.com/microsoft/uf2>: a sequence of blocks of 512 bytes, each with 256
 //! bytes of flash and their address.
@@ -23,12 +23,12 @@ const SECTOR: u32 = 4096;
 /// A byte of erased flash.
 const ERASED: u8 = 0xff;
 
-/// The contents of a flash: its sectors by their addresses.
+/// The contents of flash memory: sectors of [`SECTOR`] bytes by their addresses.
 #[derive(Debug, Default)]
 struct Flash(BTreeMap<u32, Vec<u8>>);
 
 impl Flash {
-    /// Writes bytes; the rest of a new sector is erased.
+    /// Writes bytes. All other bytes of a sector that is written for the first time are [`ERASED`].
     fn write(&mut self, address: u32, bytes: &[u8]) {
         for (address, &byte) in (address..).zip(bytes) {
             let sector = self.0.entry(address / SECTOR * SECTOR).or_insert_with(|| vec![ERASED; SECTOR as usize]);
@@ -37,9 +37,9 @@ impl Flash {
     }
 }
 
-/// Returns a UF2 file with a firmware, which is an ELF file for `board`, and, if given, a device file for its first
-/// model slot. With a device file, the board's record of its slots is erased, so that the board runs this model and not
-/// one from an earlier update.
+/// Returns the bytes of a UF2 file. `firmware`: an ELF file for `board`. `model`: a device file, signed or not, for the
+/// board's first model slot. With a model, the file also erases the board's record of its slots, so that the board runs
+/// this model and not one from an earlier update.
 ///
 /// # Errors
 /// If the board's boot ROM takes no UF2 files, or the firmware is not an ELF file of this board.
@@ -74,7 +74,7 @@ pub fn file(firmware: &[u8], model: Option<&[u8]>, board: &Board) -> anyhow::Res
     Ok(blocks(&flash, family))
 }
 
-/// The blocks of a UF2 file with these contents of a flash.
+/// Returns the blocks of a UF2 file that writes `flash`. `family`: the number of the chip's family in the format.
 fn blocks(flash: &Flash, family: u32) -> Vec<u8> {
     let pages = flash.0.iter().flat_map(|(&start, sector)| (start..).step_by(PAGE).zip(sector.chunks(PAGE)));
     let count = flash.0.len() * SECTOR as usize / PAGE;

@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The number of rows that are looked at to tell a header from data.
+/// The number of rows that are read to decide whether the first line is a header or data.
 const SAMPLE_ROWS: usize = 1000;
 
 /// The layout of a delimited file.
@@ -35,9 +35,11 @@ impl Default for Layout {
 #[derive(Debug)]
 pub struct DelimitedFile {
     path: PathBuf,
+    /// The content of the file.
     text: Arc<String>,
     pub(super) layout: Layout,
     delimiter: u8,
+    /// The names of the columns.
     names: Vec<String>,
 }
 
@@ -102,25 +104,25 @@ impl DelimitedFile {
         }
     }
 
-    /// Checks that no two of the columns at `places` have the same name. Returns an error with both columns.
-    pub fn distinct(&self, places: &[usize]) -> Result<(), FileError> {
-        for (index, &second) in places.iter().enumerate() {
-            if let Some(&first) = places[..index].iter().find(|&&first| self.names[first] == self.names[second]) {
+    /// Checks that no two of the columns at `positions` have the same name. The error names both columns.
+    pub fn distinct(&self, positions: &[usize]) -> Result<(), FileError> {
+        for (index, &second) in positions.iter().enumerate() {
+            if let Some(&first) = positions[..index].iter().find(|&&first| self.names[first] == self.names[second]) {
                 return Err(self.duplicate(&self.names[second], first, second));
             }
         }
         Ok(())
     }
 
-    /// The error for two columns with the same name.
+    /// Returns the error for two columns with the same name, `first` and `second` by their positions.
     fn duplicate(&self, name: &str, first: usize, second: usize) -> FileError {
         let columns = format!("columns {} and {} are both named {name:?}", first + 1, second + 1);
         FileError::in_line(&self.path, 1, format!("{columns}, expected different names; rename one of them"))
     }
 
-    /// Calls `row` for each row after the header, and returns the number of rows. The arguments are the row's line, its
-    /// fields, and its part of the file. Fails if a row has more or fewer fields than the first line, if no row exists,
-    /// or if `row` fails.
+    /// Calls `row` for each row after the header, if there is one, and returns the number of rows. The arguments of
+    /// `row` are the row's first line in the file, its fields, and its part of the file's content. Fails if a row has
+    /// more or fewer fields than the first line, if no row exists, or if `row` fails.
     pub fn for_each_row(
         &self,
         mut row: impl FnMut(u64, &csv::StringRecord, &Part<'_>) -> Result<(), FileError>,
@@ -143,6 +145,7 @@ impl DelimitedFile {
         Ok(count)
     }
 
+    /// Returns a reader of the file's rows. `header`: skip the first line.
     fn reader(&self, header: bool) -> csv::Reader<&[u8]> {
         let mut builder = csv::ReaderBuilder::new();
         builder.delimiter(self.delimiter).has_headers(header).quoting(self.layout.quoting);
@@ -150,10 +153,10 @@ impl DelimitedFile {
     }
 
     fn lines(&self) -> Lines<'_> {
-        Lines { body: self.text.as_bytes(), byte: 0, line: 1 }
+        Lines { content: self.text.as_bytes(), byte: 0, line: 1 }
     }
 
-    /// The error for a row that the csv library cannot read.
+    /// Returns the error for a row that the csv library cannot read.
     fn failure(&self, error: csv::Error, lines: &mut Lines<'_>) -> FileError {
         let line = lines.at(error.position());
         let problem = match error.into_kind() {
@@ -167,8 +170,8 @@ impl DelimitedFile {
         FileError::new(&self.path, problem)
     }
 
-    /// Returns advice for a table that lacks a wanted column, or an empty text. The likely causes are another
-    /// separator, a missing header, and sequences in another layout.
+    /// Returns advice for a table that lacks a wanted column, with the punctuation that joins it to the message, or an
+    /// empty text. The likely causes are another separator, a missing header, and sequences in another layout.
     pub(super) fn hint(&self) -> String {
         if let [name] = self.names.as_slice() {
             let separator = [';', '\t', '|', ','].into_iter().find(|&separator| name.contains(separator));
@@ -181,7 +184,7 @@ impl DelimitedFile {
         }
         let first_row = self.sample().into_iter().next().unwrap_or_default();
         let numbers = first_row.iter().filter(|field| is_number(field)).count();
-        // A whole sequence in a line has numbers only, except for its name and its label.
+        // If each line holds a whole sequence, all its fields are numbers, except for a name and a label.
         if numbers > 2 && numbers + 2 > self.names.len() {
             return ". Line 1 holds numbers: a table of sequences has a row for each time step and the columns \
                     sequence, label and one for each channel (docs/data.md)"
@@ -190,7 +193,7 @@ impl DelimitedFile {
         if !self.layout.header || !self.header_looks_like_data() {
             return String::new();
         }
-        // Without a guess, the advice has placeholders for the numbers of the columns.
+        // If the columns cannot be guessed, the advice has the placeholder N for their numbers.
         let [text, label] = match self.guess_columns() {
             Some(columns) => columns.map(|column| (column + 1).to_string()),
             None => ["N", "N"].map(str::to_owned),
@@ -200,7 +203,7 @@ impl DelimitedFile {
         )
     }
 
-    /// The first lines as rows, the header included.
+    /// Returns the first [`SAMPLE_ROWS`] rows, the header included.
     fn sample(&self) -> Vec<csv::StringRecord> {
         self.reader(false).into_records().take(SAMPLE_ROWS).map_while(Result::ok).collect()
     }
@@ -217,7 +220,8 @@ impl DelimitedFile {
         })
     }
 
-    /// Guesses the positions of texts and labels in a table of two columns: labels have fewer distinct values.
+    /// Guesses the positions of texts and labels in a table of two columns: labels have fewer distinct values. `None`
+    /// for a table with more columns.
     fn guess_columns(&self) -> Option<[usize; 2]> {
         let sample = self.sample();
         let distinct = |column: usize| sample.iter().filter_map(|row| row.get(column)).collect::<HashSet<_>>().len();
@@ -236,20 +240,20 @@ fn is_number(field: &str) -> bool {
 /// Counts the lines of a file up to a position. The csv library's own count is one short after a line that ends in CR
 /// LF.
 struct Lines<'a> {
-    body: &'a [u8],
+    content: &'a [u8],
     /// The position up to which lines are counted.
     byte: usize,
-    /// The line of this position, from 1.
+    /// The line at `byte`, from 1.
     line: u64,
 }
 
 impl Lines<'_> {
-    /// Returns the line of the record that begins at `position`, or after blank lines there. Positions must not
+    /// Returns the line of the record that begins at `position` or after blank lines at `position`. Positions must not
     /// decrease from call to call.
     fn at(&mut self, position: Option<&csv::Position>) -> u64 {
         let start = position.map_or(0, |position| position.byte() as usize).max(self.byte);
-        let blank = self.body[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        let passed = &self.body[self.byte..start + blank];
+        let blank = self.content[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let passed = &self.content[self.byte..start + blank];
         self.line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
         self.byte = start + blank;
         self.line

@@ -4,14 +4,14 @@ use crate::display::quoted;
 use crate::file_error::FileError;
 use std::path::Path;
 
-/// The error for a row without a label.
+/// Returns the error for a row without a label.
 pub fn empty_label(path: &Path, line: u64, column: &str) -> FileError {
     let expected = format!("expected a name in column {column:?}; fill it in or delete the row");
     FileError::in_line(path, line, format!("the label is empty, {expected}"))
 }
 
-/// The error for a text or a label with a NUL character, which no table can hold. `place`: the row, such as "line 4".
-/// `part`: "text" or "label".
+/// Returns the error for a text or a label with a NUL character, which no table can hold. `place`: the row, such as
+/// "line 4". `part`: "text" or "label".
 pub fn nul_in_row(path: &Path, place: &str, part: &str) -> FileError {
     FileError::new(path, format!("{place}: a NUL character (\\u0000) in the {part}, expected text; delete it"))
 }
@@ -24,14 +24,15 @@ pub struct MissingColumn<'a> {
     pub place: &'a str,
     /// The names of all columns.
     pub found: &'a [String],
-    /// The option or the recipe key that names this column.
+    /// The option or the recipe key that selects this column.
     pub option: &'a str,
-    /// Further advice, or empty.
+    /// Further advice that is appended to the message, with its punctuation; may be empty.
     pub hint: &'a str,
 }
 
 impl MissingColumn<'_> {
-    /// The error for a column that is missing in `path`.
+    /// Returns the error for a column that is missing in the file `path`. If a column has a similar name, the error
+    /// suggests it.
     pub fn error(self, path: &Path) -> FileError {
         let MissingColumn { wanted, place, found, option, hint } = self;
         let meant = match nearest(wanted, found) {
@@ -44,7 +45,7 @@ impl MissingColumn<'_> {
     }
 }
 
-/// Returns the name that `wanted` is probably a misspelling of.
+/// Returns the name that differs from `wanted` by at most two edits, ignoring case: the nearest one, or `None`.
 fn nearest<'a>(wanted: &str, names: &'a [String]) -> Option<&'a str> {
     let wanted = wanted.to_lowercase();
     let distance = |name: &str| strsim::damerau_levenshtein(&wanted, &name.to_lowercase());

@@ -8,7 +8,7 @@ use crate::file_error::FileError;
 use crate::progress;
 use std::path::{Path, PathBuf};
 
-/// The folder of the Large Movie Review Dataset with texts that have no label.
+/// The folder of the Large Movie Review Dataset (`aclImdb`) whose texts have no label.
 const UNLABELLED: &str = "unsup";
 
 /// Reads `dir/LABEL/*.txt`, in the order of the bytes of the names. Line breaks at the end of a text are removed.
@@ -19,7 +19,7 @@ pub fn read(dir: &Path) -> Result<Vec<Row>, FileError> {
     let folders = labels(dir)?;
     let wrong = |found: String, hint: Option<PathBuf>| {
         let hint = hint.map_or_else(String::new, |hint| format!("; did you mean {}?", hint.display()));
-        let expected = "expected a file, or a folder for each label with one .txt file a text";
+        let expected = "expected a file, or a folder for each label with one .txt file for each text";
         FileError::new(dir, format!("{found}, {expected}: {}/LABEL/*.txt{hint}", dir.display()))
     };
     if folders.is_empty() {
@@ -71,13 +71,13 @@ pub fn read(dir: &Path) -> Result<Vec<Row>, FileError> {
     Ok(rows)
 }
 
-/// Returns the file of a row, by its index in the result of [`read`].
+/// Returns the file of the row with the index `row` in the result of [`read`]; `None` if there is no such file.
 pub fn file(dir: &Path, row: usize) -> Option<PathBuf> {
     let files = labels(dir).ok()?.into_iter().flat_map(|(_, folder)| files(&folder).unwrap_or_default().0);
     files.into_iter().nth(row)
 }
 
-/// The folders in `dir` that are labels, sorted by name.
+/// Returns the folders in `dir` that are labels, as name and path, sorted by name.
 fn labels(dir: &Path) -> Result<Vec<(String, PathBuf)>, FileError> {
     let mut folders = Vec::new();
     for path in entries(dir)? {
@@ -89,7 +89,7 @@ fn labels(dir: &Path) -> Result<Vec<(String, PathBuf)>, FileError> {
     Ok(folders)
 }
 
-/// The `.txt` files in `folder` and the other ones that are not hidden, each sorted by name.
+/// Returns the `.txt` files in `folder` and its other files, both sorted by name and without hidden files.
 fn files(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), FileError> {
     let is_text = |path: &PathBuf| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("txt"));
     let is_hidden = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
@@ -97,7 +97,7 @@ fn files(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), FileError> {
     Ok(files.partition(is_text))
 }
 
-/// The paths in `dir`, sorted.
+/// Returns the paths of all files and folders in `dir`, sorted.
 fn entries(dir: &Path) -> Result<Vec<PathBuf>, FileError> {
     let failed = FileError::at(dir);
     let mut paths = Vec::new();

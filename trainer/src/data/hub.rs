@@ -1,4 +1,5 @@
-//! Reads data sets of the Hugging Face hub: `hf:owner/name` or `hf:owner/name/file`, optionally with `@revision`.
+//! Reads data sets of the Hugging Face hub: `hf:owner/name` or `hf:owner/name/file`, either with `@revision` at its
+//! end.
 
 use super::source::Source;
 use super::table::{Columns, Row};
@@ -9,13 +10,15 @@ use hf_hub::api::sync::{ApiBuilder, ApiError};
 use hf_hub::{Repo, RepoType};
 use std::path::{Path, PathBuf};
 
+/// The forms of an address, for errors.
 const EXPECTED: &str = "expected hf:owner/name, hf:owner/name/FILE or hf:owner/name@revision";
 
-/// Downloads the data set that `path` names, or takes it from the cache of the hub's tools, and reads it.
+/// Downloads the data set that `path` names, or finds it in the cache of the hub's tools, and reads it.
 ///
-/// Without a file name it reads the data files of the split `train`, or the only data file. A file name may be the
-/// common beginning of several files. `HF_HOME`, `HF_ENDPOINT` and the token of `hf auth login` are respected. Fails if
-/// the data set or the file does not exist, the network fails, or a file cannot be read.
+/// Without a file name, the data files of the split `train` are read, or the only data file. A file name may be the
+/// common beginning of several files' names. The environment variables `HF_HOME` and `HF_ENDPOINT` and the token of
+/// `hf auth login` are respected. Fails if the data set or the file does not exist, the network fails, or a file cannot
+/// be read.
 pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
     read_from(ApiBuilder::from_env().with_progress(false), path, columns)
 }
@@ -46,13 +49,14 @@ struct Address {
 }
 
 impl Address {
+    /// Parses an address such as `hf:owner/name/file@revision`; `None` if it has another form.
     fn parse(name: &str) -> Option<Self> {
         let name = name.strip_prefix("hf:")?;
         let (name, revision) = name.split_once('@').unwrap_or((name, "main"));
         let mut parts = name.trim_end_matches('/').splitn(3, '/');
         let (owner, repository) = (parts.next()?, parts.next()?);
-        let sound = |part: &str| !part.is_empty() && !part.contains(char::is_whitespace);
-        (sound(owner) && sound(repository) && sound(revision)).then(|| Address {
+        let is_valid = |part: &str| !part.is_empty() && !part.contains(char::is_whitespace);
+        (is_valid(owner) && is_valid(repository) && is_valid(revision)).then(|| Address {
             repository: format!("{owner}/{repository}"),
             revision: revision.to_owned(),
             file: parts.next().map(str::to_owned),
@@ -79,7 +83,7 @@ fn fetch(builder: ApiBuilder, address: &Address) -> Result<Vec<PathBuf>, String>
         None => all.iter().filter(|name| is_train(name)).collect(),
     };
     match (wanted.is_empty(), all.is_empty()) {
-        (_, true) => Err("the data set has no .parquet, .csv, .tsv or .jsonl file; convert it elsewhere".to_owned()),
+        (_, true) => Err("the data set has no .parquet, .csv, .tsv or .jsonl file; download and convert it".to_owned()),
         (true, _) => Err(match file {
             Some(start) => format!("no data file begins with {start:?}; the files are {}", quoted(&all)),
             None => format!("no file is named as the split `train`; name one of {}", quoted(&all)),
@@ -88,7 +92,7 @@ fn fetch(builder: ApiBuilder, address: &Address) -> Result<Vec<PathBuf>, String>
     }
 }
 
-/// Returns true for the name of a file that can be read.
+/// Returns true for the name of a file in a format that can be read.
 fn is_data(name: &str) -> bool {
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     ["parquet", "csv", "tsv", "tab", "jsonl", "ndjson"].contains(&ending)
@@ -117,8 +121,8 @@ fn explain(error: &ApiError, address: &Address) -> String {
         };
     }
     format!(
-        "the hub cannot be reached ({error}); without a network give a file that was downloaded elsewhere, or name one in the cache by \
-         its full name: hf:{}/FILE",
+        "the hub cannot be reached ({error}); without a network, give the path of a downloaded file, or the full name of a file in \
+         the cache: hf:{}/FILE",
         address.repository
     )
 }

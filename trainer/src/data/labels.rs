@@ -23,7 +23,7 @@ pub fn labels_to_indices(rows: Vec<Row>, labels: &[String], path: &Path) -> Resu
     let unknown: BTreeSet<&str> = bad.iter().map(|row| row.label.as_str()).collect();
     let unknown: Vec<String> = unknown.into_iter().map(str::to_owned).collect();
     let plural = |count: usize| if count == 1 { "" } else { "s" };
-    // Each text of a folder is a file of its own and has line 0.
+    // A row of line 0 is a whole file of a folder.
     let place = if first.line == 0 { String::new() } else { format!(", the first in line {}", first.line) };
     let problem = format!(
         "unknown label{} {} ({} row{}{place}); the model has the labels {}",

@@ -16,16 +16,18 @@ pub const FAST_TEXT_LABEL: &str = "__label__";
 
 /// Reads a file with a JSON object on each line. Blank lines are skipped.
 ///
-/// A label may be a string, a number or a truth value; a number or truth value is named as it is written.
+/// A label may be a string, a number or a Boolean; the label of a number or Boolean is its JSON text, such as `1` or
+/// `true`. Fails if a line is not such an object, lacks a column or has an empty label, or if the file has no object.
 pub fn read_json(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
     let rows = read(path, |line, text, part| json_row(path, line, text, part, columns))?;
     if rows.is_empty() {
-        return Err(wrong_json(path, 1, "no object in it"));
+        return Err(wrong_json(path, 1, "no object in the file"));
     }
     Ok(rows)
 }
 
-/// Reads a file in fastText's format, `__label__spam free prize`. Blank lines are skipped.
+/// Reads a file in fastText's format, `__label__spam free prize`. Blank lines are skipped. Fails if a line does not
+/// begin with exactly one label.
 pub fn read_fast_text(path: &Path) -> Result<Vec<Row>, FileError> {
     read(path, |line, text, part| {
         let expected = "expected one label before the text, such as `__label__spam free prize`";
@@ -42,7 +44,8 @@ pub fn read_fast_text(path: &Path) -> Result<Vec<Row>, FileError> {
     })
 }
 
-/// Calls `row` with the number, the text and the part of the file of each line that is not blank.
+/// Calls `row` for each line that is not blank, and returns the rows. The arguments of `row` are the line's number,
+/// from 1, its text without the line break, and its part of the file's content.
 fn read(path: &Path, row: impl Fn(u64, &str, &Part<'_>) -> Result<Row, FileError>) -> Result<Vec<Row>, FileError> {
     let text = Arc::new(encoding::read(path)?);
     let stage = progress::Stage::new(format!("reading {}", path.display()), text.len());
@@ -62,12 +65,13 @@ fn read(path: &Path, row: impl Fn(u64, &str, &Part<'_>) -> Result<Row, FileError
     Ok(rows)
 }
 
+/// Returns the error for a line that is not an object as expected.
 fn wrong_json(path: &Path, line: u64, found: &str) -> FileError {
     let expected = r#"{"text": "free prize", "label": "spam"}"#;
     FileError::in_line(path, line, format!("{found}, expected a JSON object such as {expected}"))
 }
 
-/// Reads the line number `line`, whose content is `text`.
+/// Parses the line number `line`, whose content is `text`. `part`: the line's part of the file's content.
 fn json_row(path: &Path, line: u64, text: &str, part: &Part<'_>, columns: &Columns) -> Result<Row, FileError> {
     let wrong = |found: &str| wrong_json(path, line, found);
     let mut object: Map<String, Value> = match serde_json::from_str(text) {
@@ -134,11 +138,11 @@ fn has_half_surrogate(text: &str) -> bool {
     false
 }
 
-/// The kind of a JSON value, for errors.
+/// Returns the type of a JSON value, for errors.
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
-        Value::Bool(_) => "a truth value",
+        Value::Bool(_) => "a Boolean",
         Value::Number(_) => "a number",
         Value::String(_) => "a string",
         Value::Array(_) => "an array",

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A column of numbers that a network reads, and how it is normalised.
+/// A column of numbers that a network reads, with the constants of its normalisation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Channel {
@@ -15,13 +15,13 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// The number that the network reads: (number - mean) / std. The difference is computed in f64, because with a
-    /// large mean few digits of it would be left in f32.
+    /// Returns the number that the network reads: (number - mean) / std. The difference is computed in f64, because f32
+    /// would lose most of its digits if the mean is large.
     pub fn normalise(&self, number: f64) -> f32 {
         ((number - self.mean) / self.std) as f32
     }
 
-    /// The inverse of [`normalise`](Self::normalise): mean + std · number.
+    /// Returns the inverse of [`normalise`](Self::normalise): mean + std · number.
     pub fn denormalise(&self, number: f64) -> f64 {
         self.mean + self.std * number
     }
@@ -50,8 +50,8 @@ fn rounded(number: f64) -> f64 {
     format!("{number:.13e}").parse().unwrap_or(number)
 }
 
-/// Normalises rows: `[rows][channels]`. A missing number is replaced by the last known one of its channel, or by the
-/// mean if none is before it.
+/// Normalises rows, `[rows][channels]`. A missing number (NaN) is replaced by the last known number of its channel, or
+/// by the mean if there is none before it.
 pub fn normalise<'a>(channels: &[Channel], rows: impl Iterator<Item = &'a Vec<f64>>) -> Vec<Vec<f32>> {
     let mut last = vec![0.0; channels.len()];
     let row = |row: &Vec<f64>| {

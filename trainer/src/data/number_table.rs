@@ -1,6 +1,6 @@
-//! Tables of numbers: sequences and series.
+//! Tables of numbers: labelled sequences and time series.
 //!
-//! [`read`] reads the columns that a [`ColumnSelection`] names, or chooses all columns of numbers. It prints the
+//! [`read`] reads the columns that a [`ColumnSelection`] names, or chooses all columns of numbers, and prints the
 //! columns that it leaves out, with the reason.
 
 use super::delimited::{DelimitedFile, Layout};
@@ -14,9 +14,9 @@ use std::path::Path;
 const MISSING: [&str; 16] =
     ["", "na", "n/a", "#n/a", "#na", "<na>", "nan", "-nan", "null", "none", "nil", "nat", "-", "--", "?", "."];
 
-/// The name of the column of sequences in the tables of a model directory.
+/// The name of the column with the names of the sequences in the tables of a model directory.
 pub const SEQUENCE: &str = "sequence";
-/// The name of the column of labels in the tables of a model directory.
+/// The name of the column with the labels in the tables of a model directory.
 pub const LABEL: &str = "label";
 
 /// Columns of a table, as numbers and as texts.
@@ -38,20 +38,22 @@ pub struct ColumnSelection<'a> {
     /// The columns to read as texts: the column's name, and the option or recipe key that selects it. The first one, if
     /// any, has the names of sequences, the second one has the labels.
     pub texts: &'a [(&'a str, &'static str)],
-    /// The columns to read as numbers. If empty, all other columns of numbers are read, except for those that count the
-    /// rows.
+    /// The columns to read as numbers. If empty, [`read`] chooses them.
     pub numbers: &'a [String],
-    /// Columns that are always read as numbers.
+    /// Columns that are read as numbers in any case.
     pub required: &'a [String],
     /// The layout of the file.
     pub layout: Layout,
 }
 
-/// Reads a table.
+/// Reads a table. A missing number, such as `NA` or an empty field, is read as NaN.
 ///
 /// Without [`ColumnSelection::numbers`], a column is read if all its fields are numbers or missing. A column of texts,
 /// an empty column, and a column that rises or falls by the same step from row to row (a row number, a year) are left
-/// out, which is printed with the reason. A column with more numbers than texts is an error.
+/// out, which is printed with the reason. If that leaves no column, the first one with a constant step is read.
+///
+/// Fails if the file cannot be read, a named column does not exist, a label is empty, no column of numbers exists, or a
+/// column that is read has a text. A column with more numbers than texts counts as one that is read.
 pub fn read(path: &Path, selection: &ColumnSelection<'_>) -> Result<Table, FileError> {
     let file = DelimitedFile::read(path, selection.layout)?;
     let text_columns =
@@ -109,7 +111,7 @@ struct Column {
     numbers: usize,
     /// The number of fields that are text: neither a finite number nor missing.
     texts: usize,
-    /// The number of fields among `texts` that are numbers with a decimal comma or separators of thousands.
+    /// The number of fields among `texts` that are numbers with a decimal comma or thousands separators.
     commas: usize,
     /// The first field that is text, and its line.
     first_text: Option<(u64, String)>,
@@ -120,7 +122,7 @@ impl Column {
         Column { name: name.to_owned(), values: Vec::new(), numbers: 0, texts: 0, commas: 0, first_text: None }
     }
 
-    /// Adds a field, without white space around it.
+    /// Adds a field, from which surrounding white space has been removed.
     fn add(&mut self, line: u64, field: &str) {
         let number = field.parse().ok().filter(|number: &f64| number.is_finite());
         self.values.push(number.unwrap_or(f64::NAN));
@@ -137,7 +139,7 @@ impl Column {
     /// sequence of each row.
     fn reason_to_leave_out(&self, sequences: Option<&Vec<String>>) -> Option<String> {
         match &self.first_text {
-            // The column is read, and the text among its numbers will be an error.
+            // The column is chosen; `read` then fails with the text among its numbers.
             Some(_) if self.numbers + self.commas > self.texts - self.commas => None,
             Some((line, field)) => Some(format!("text such as {field:?} in line {line}")),
             None if self.numbers == 0 => Some("all fields are empty".to_owned()),
@@ -149,7 +151,8 @@ impl Column {
         }
     }
 
-    /// Returns the difference between rows if it is the same, and not zero, between all rows of each sequence.
+    /// Returns the difference between successive rows if it is the same in all sequences and not zero. `None` if there
+    /// are fewer than two such differences.
     fn constant_step(&self, sequences: Option<&Vec<String>>) -> Option<f64> {
         let same_sequence = |row: usize| sequences.is_none_or(|names| names[row] == names[row - 1]);
         let mut steps =
@@ -160,7 +163,8 @@ impl Column {
     }
 }
 
-/// Chooses the columns of numbers and prints the ones that are left out.
+/// Chooses the columns of numbers and prints the columns that are left out. `sequences`: the name of the sequence of
+/// each row. Fails if there is no column of numbers, or if the header consists of numbers.
 fn choose(
     path: &Path,
     file: &DelimitedFile,
@@ -176,7 +180,7 @@ fn choose(
         }
     }
     if chosen.is_empty() {
-        // The first column that was left out only because it counts rows is read after all.
+        // The first column that was left out only because of its constant step is read after all.
         let is_ramp = |(column, _): &(Column, String)| column.first_text.is_none() && column.numbers > 0;
         chosen.extend(left_out.iter().position(is_ramp).map(|index| left_out.remove(index).0));
     }
@@ -206,22 +210,23 @@ fn choose(
     Ok(chosen)
 }
 
-/// Returns true for a number with a decimal comma, or with separators of thousands.
+/// Returns true for a number with a decimal comma or with thousands separators.
 fn is_decimal_comma(field: &str) -> bool {
     field.contains(',') && field.replace(',', "").parse::<f64>().is_ok_and(f64::is_finite)
 }
 
-/// Advice for a field that is not a number.
+/// Returns advice for a field that is not a number.
 fn advice(field: &str) -> String {
     if is_decimal_comma(field) {
-        "; write a decimal point, and no separators of thousands".to_owned()
+        "; write a decimal point, and no thousands separators".to_owned()
     } else {
         "; correct the field, or select other columns with --columns".to_owned()
     }
 }
 
 impl Table {
-    /// Writes the rows `range` as a table that [`read`] reads, with columns named `texts` before the numbers.
+    /// Writes the rows `range` as a CSV file that [`read`] reads. `texts`: the names of the columns of texts, which
+    /// come before the numbers.
     pub fn write(&self, path: &Path, texts: &[&str], range: std::ops::Range<usize>) -> std::io::Result<()> {
         let mut writer = csv::Writer::from_path(path)?;
         writer.write_record(texts.iter().copied().chain(self.names.iter().map(String::as_str)))?;

@@ -12,8 +12,9 @@ use parquet::schema::types::Type;
 use std::fs::File;
 use std::path::Path;
 
-/// Reads the columns of texts and labels. Label numbers become names if the file has them (`ClassLabel` of the
-/// `datasets` library). Fails if the file is not Parquet, lacks a column, or has a value of another type.
+/// Reads the columns of texts and labels. Label numbers become names if the file's metadata have the names
+/// (`ClassLabel` of the `datasets` library). [`Row::line`] is the number of the row. Fails if the file is not Parquet,
+/// lacks a column, has no row, or has a value of another type, a NUL character or an empty label.
 pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
     let wrong = |found: String, expected: &str| FileError::new(path, format!("{found}, expected {expected}"));
     let broken = |error: parquet::errors::ParquetError| wrong(error.to_string(), "a Parquet file");
@@ -51,7 +52,7 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
                 None if matches!(field, Field::Null) => String::new(),
                 None => {
                     let found = format!("row {number}: {:?} is {field:?}", columns.label);
-                    return Err(wrong(found, "strings, integers or truth values"));
+                    return Err(wrong(found, "strings, integers or Booleans"));
                 }
             },
             None => String::new(),
@@ -70,7 +71,7 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
     Ok(rows)
 }
 
-/// The value of an integer or a truth value.
+/// Returns the value of an integer or a Boolean; `None` for other types.
 fn integer(field: &Field) -> Option<i64> {
     match *field {
         Field::Bool(value) => Some(i64::from(value)),
@@ -87,6 +88,7 @@ fn integer(field: &Field) -> Option<i64> {
 }
 
 /// Reads the names of the classes of `column`, which the `datasets` library stores as JSON in the file's metadata.
+/// Empty if there are none.
 fn class_names(metadata: &FileMetaData, column: &str) -> Vec<String> {
     let entries = metadata.key_value_metadata().into_iter().flatten();
     let json = entries.filter(|entry| entry.key == "huggingface").find_map(|entry| entry.value.as_deref());

@@ -7,9 +7,11 @@ use crate::file_error::FileError;
 use std::path::Path;
 
 /// Reads labelled texts from a CSV, TSV, JSONL, fastText or Parquet file, a folder of texts, or the Hugging Face hub.
+/// Fails if both columns of `columns` have the same name, the source cannot be read, or a row is faulty. Parquet files
+/// and the hub need the feature `hub`.
 pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
     if columns.text == columns.label {
-        let problem = format!("column {:?} is named for both texts and labels, expected two columns", columns.text);
+        let problem = format!("column {:?} is selected for both texts and labels, expected two columns", columns.text);
         return Err(FileError::new(path, problem));
     }
     match Source::of(path) {

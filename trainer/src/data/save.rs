@@ -17,7 +17,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Returns the format of a file name's ending, CSV for unknown endings.
+    /// Returns the format for the ending of a file name; CSV for unknown endings.
     pub fn of(path: &Path) -> Self {
         let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
         match ending.to_str() {
@@ -28,7 +28,8 @@ impl Format {
     }
 }
 
-/// Writes a header and rows as a table, completely or not at all: see [`write_file`].
+/// Writes rows as a table with the column names `header`, completely or not at all: see [`write_file`]. Creates the
+/// missing folders of `path`.
 pub fn save<'a>(
     path: &Path,
     format: Format,

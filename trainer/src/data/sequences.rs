@@ -17,25 +17,27 @@ pub struct Sequences {
     pub sequences: Vec<Sequence>,
 }
 
-/// A sequence. Its numbers are kept as decimal text, `NA` for a missing one, because `tern data` only copies them.
+/// A sequence. The numbers are stored as decimal text, with `NA` for a missing one, because `tern data` only copies
+/// them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sequence {
     /// The sequence's value in the column `sequence`.
     pub name: Text,
+    /// The label of the sequence.
     pub label: Text,
-    /// `[steps][channels]`
+    /// The numbers as text: `[steps][channels]`.
     pub steps: Vec<Vec<String>>,
 }
 
-/// Returns true if `path` is a table with a column `sequence` and no column `text`.
+/// Returns true if `path` is a table with a column `sequence` and no column with the name `text`.
 pub fn is_table(path: &Path, text: &str, layout: Layout) -> bool {
     let has = |file: &DelimitedFile, name: &str| file.names().iter().any(|column| column == name);
     source::Source::of(path) == source::Source::Table
         && DelimitedFile::open(path, layout).is_ok_and(|(file, _)| has(&file, SEQUENCE) && !has(&file, text))
 }
 
-/// Reads a table with the columns `sequence`, `label` and one for each channel, and cuts its sequences into `windows`.
-/// Fails if the table cannot be read or a label is empty.
+/// Reads a table with a column `sequence`, a column named `label` and one column for each channel, and cuts its
+/// sequences into `windows`. Fails if the table cannot be read or a label is empty.
 pub fn read_table(path: &Path, label: &str, layout: Layout, windows: &Windows) -> Result<Sequences, FileError> {
     let texts = [(SEQUENCE, "--sequence-column"), (label, "--label-column")];
     let table = number_table::read(path, &ColumnSelection { texts: &texts, layout, ..ColumnSelection::default() })?;

@@ -48,7 +48,7 @@ impl Source {
     }
 }
 
-/// The first bytes of a file, without a byte-order mark; none if the file cannot be read.
+/// Returns the first 256 bytes of a file, without a byte-order mark; none if the file cannot be read.
 fn first_bytes(path: &Path) -> Vec<u8> {
     let mut start = Vec::new();
     if let Ok(file) = File::open(path) {
@@ -72,14 +72,14 @@ pub fn is_plain_text(path: &Path) -> bool {
 /// The place of a row in its source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    /// Index of the row among those that [`read`](super::read) returned.
+    /// Index of the row in the result of [`read`](super::read).
     pub row: usize,
     /// The first line of the row: [`Row::line`](super::Row::line).
     pub line: u64,
 }
 
 impl Place {
-    /// Formats the place for messages: the file, and the line if the source has lines.
+    /// Formats the place for messages: the path and the line or row, or the file if `path` is a folder of texts.
     pub fn show(self, path: &Path) -> String {
         match (Source::of(path), self.line) {
             (Source::Folder, _) => folder::file(path, self.row).unwrap_or(path.to_owned()).display().to_string(),

@@ -1,5 +1,5 @@
-//! Splits rows into parts and draws samples of them. Each class is split by itself, and the random seed determines the
-//! result.
+//! Splits rows into parts and draws samples of them. Each class is split separately, unless [`split`] is told
+//! otherwise. The random seed determines the result.
 
 use super::table::Example;
 use crate::display::quoted;
@@ -15,11 +15,12 @@ struct Groups {
     /// The group of each row.
     of_row: Vec<u32>,
     /// The groups of each class, in the order of their first rows. A group belongs to the smallest class of its rows,
-    /// so that a small class whose texts also occur in a large one keeps some.
+    /// so that a small class has some groups even if all its texts also occur in a large class.
     of_class: Vec<Vec<u32>>,
 }
 
 impl Groups {
+    /// Groups rows by their keys. `classes`: the class of each row, below `class_count`.
     fn new<K: Hash + Eq>(keys: &[K], classes: &[usize], class_count: usize) -> Self {
         let mut counts = vec![0usize; class_count];
         classes.iter().for_each(|&class| counts[class] += 1);
@@ -48,13 +49,12 @@ impl Groups {
     }
 }
 
-/// Holds out `fraction` of each class for validation, at least one distinct text and never all of them. Returns a flag
-/// for each row: true if it is held out.
+/// Chooses the validation rows: the share `fraction` of the distinct texts of each class, at least one and never all of
+/// them. Returns a flag for each row: true for a validation row.
 ///
 /// `keys`: the text of each row, or anything else that identifies equal rows. `classes`: each row's index into
-/// `labels`. Rows with the same key stay together, so that no held-out text is trained on. A class with one distinct
-/// text stays in the training set, with a warning. The error is a message for the case that no class has two distinct
-/// texts, so that no row can be held out.
+/// `labels`. Rows with the same key stay together, so that no validation text is trained on. A class with one distinct
+/// text stays in the training set, with a warning. Fails with a message if no class has two distinct texts.
 pub fn hold_out<K: Hash + Eq>(
     keys: &[K],
     classes: &[usize],
@@ -93,11 +93,11 @@ pub fn hold_out<K: Hash + Eq>(
     Ok(groups.of_row.iter().map(|&group| held_out[group as usize]).collect())
 }
 
-/// Splits rows into one part for each of `shares`, which add up to 1. Returns the part of each row. Rows with the
-/// same key go to the same part.
+/// Splits rows into one part for each of `shares`, which add up to 1. Returns the index of each row's part. Rows with
+/// the same key go to the same part.
 ///
-/// With `stratify`, each class is split in these shares by itself; otherwise all rows together are. The same seed gives
-/// the same parts.
+/// If `stratify` is true, each class is split separately in these shares; otherwise all rows are split together. The
+/// same seed gives the same parts.
 pub fn split<K: Hash + Eq>(keys: &[K], classes: &[usize], shares: &[f64], seed: u64, stratify: bool) -> Vec<usize> {
     let class_count = classes.iter().max().map_or(0, |class| class + 1);
     let mut groups = Groups::new(keys, classes, class_count);
@@ -119,8 +119,8 @@ pub fn split<K: Hash + Eq>(keys: &[K], classes: &[usize], shares: &[f64], seed: 
     groups.of_row.iter().map(|&group| parts[group as usize]).collect()
 }
 
-/// Returns the fold of each row, from 0, for a stratified cross-validation. It has `folds` folds, or fewer if the
-/// smallest class has fewer distinct keys, but at least two.
+/// Returns the fold of each row, from 0, for a stratified cross-validation. There are `folds` folds, or fewer if the
+/// smallest class has fewer distinct keys, but at least two. Rows with the same key are in the same fold.
 pub fn folds<K: Hash + Eq>(keys: &[K], classes: &[usize], folds: usize, seed: u64) -> Vec<usize> {
     let mut distinct = vec![HashSet::new(); classes.iter().max().map_or(0, |class| class + 1)];
     for (key, &class) in keys.iter().zip(classes) {
@@ -131,7 +131,7 @@ pub fn folds<K: Hash + Eq>(keys: &[K], classes: &[usize], folds: usize, seed: u6
     split(keys, classes, &vec![1.0 / folds as f64; folds], seed, true)
 }
 
-/// Separates rows into those for training and those that are held out, both in their order.
+/// Separates rows into training rows and those for which `held_out` is true, both in their order.
 pub fn partition<T>(rows: Vec<T>, held_out: &[bool]) -> (Vec<T>, Vec<T>) {
     let (mut train, mut valid) = (Vec::new(), Vec::new());
     for (row, &held_out) in rows.into_iter().zip(held_out) {
@@ -140,8 +140,8 @@ pub fn partition<T>(rows: Vec<T>, held_out: &[bool]) -> (Vec<T>, Vec<T>) {
     (train, valid)
 }
 
-/// Chooses at most `count` examples, each class in its share and with at least one example if there is room. Returns
-/// their indices, in order.
+/// Chooses at most `count` examples at random, so that each class has the same share of them as of `examples`, and at
+/// least one example if `count` allows it. Returns their indices in ascending order. `labels`: the number of labels.
 pub fn sample_indices(examples: &[Example], labels: usize, count: usize, seed: u64) -> Vec<usize> {
     if examples.len() <= count {
         return (0..examples.len()).collect();
@@ -162,12 +162,12 @@ pub fn sample_indices(examples: &[Example], labels: usize, count: usize, seed: u
     rows
 }
 
-/// The examples of [`sample_indices`].
+/// Returns copies of the examples that [`sample_indices`] chooses.
 pub fn sample(examples: &[Example], labels: usize, count: usize, seed: u64) -> Vec<Example> {
     sample_indices(examples, labels, count, seed).into_iter().map(|row| examples[row].clone()).collect()
 }
 
-/// The random number generator of a class, which does not depend on the other classes.
+/// Returns the random number generator of a class. Other classes do not affect its numbers.
 fn generator(seed: u64, class: usize) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(class as u64);

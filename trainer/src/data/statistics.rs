@@ -4,28 +4,28 @@ use serde::Serialize;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// The largest number of texts with two labels that are kept as examples.
-const SHOWN: usize = 3;
+/// The largest number of texts with several labels that [`Statistics::conflicts`] lists.
+const MAX_CONFLICTS: usize = 3;
 
 /// The approximate number of ranges in a histogram of lengths.
 const RANGES: usize = 12;
 
-/// Statistics of the rows of a source.
+/// Statistics of labelled texts or sequences.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Statistics {
     /// Number of rows, or of sequences.
     pub rows: usize,
     /// Number of rows by label.
     pub classes: BTreeMap<String, usize>,
-    /// Rows that repeat the text of an earlier row.
+    /// Number of rows that repeat the text of an earlier row.
     pub duplicates: usize,
-    /// Texts with more than one label.
+    /// Number of distinct texts with more than one label.
     pub conflicting: usize,
-    /// Some of these texts, with their labels.
+    /// At most three texts with more than one label, and their labels.
     pub conflicts: Vec<(String, BTreeSet<String>)>,
-    /// Rows with an empty text, or with white space only.
+    /// Number of rows with an empty text, or with white space only.
     pub empty: usize,
-    /// Lengths in words or steps.
+    /// The distribution of the lengths of all rows.
     pub length: Lengths,
 }
 
@@ -36,16 +36,17 @@ pub struct Lengths {
     pub unit: &'static str,
     /// The shortest length.
     pub min: usize,
-    /// The median length.
+    /// The median length; of an even number of lengths, the lower of the two middle ones.
     pub median: usize,
     /// The longest length.
     pub max: usize,
-    /// The ranges: shortest length, longest length and number of texts.
+    /// The ranges, ascending: shortest length, longest length and number of texts.
     pub histogram: Vec<(usize, usize, usize)>,
 }
 
 impl Statistics {
-    /// Computes the statistics of rows. Each row is a key (its text), a label and a length in `unit`.
+    /// Computes the statistics of rows. Each row is a text, or the content of a sequence, a label and a length in
+    /// `unit`.
     pub fn new<'a>(rows: impl Iterator<Item = (&'a str, &'a str, usize)>, unit: &'static str) -> Self {
         let mut first_label: HashMap<&str, &str> = HashMap::with_capacity(rows.size_hint().0);
         // Keys with two labels or more, in the order in which their second label was found.
@@ -78,7 +79,7 @@ impl Statistics {
             classes: classes.into_iter().map(|(label, count)| (label.to_owned(), count)).collect(),
             duplicates,
             conflicting: conflicts.len(),
-            conflicts: conflicts.iter().take(SHOWN).map(named).collect(),
+            conflicts: conflicts.iter().take(MAX_CONFLICTS).map(named).collect(),
             empty,
             length: Lengths::new(lengths, unit),
         }
@@ -90,10 +91,9 @@ impl Lengths {
     pub fn new(mut lengths: Vec<usize>, unit: &'static str) -> Self {
         lengths.sort_unstable();
         let (Some(&min), Some(&max)) = (lengths.first(), lengths.last()) else { return Lengths::default() };
-        // The longest hundredth of the texts shares the last range, because a few very long texts would widen all
-        // ranges.
+        // The longest 1 % of the texts are in the last range, because a few very long texts would widen all ranges.
         let usual = lengths[(lengths.len() - 1) * 99 / 100];
-        let width = nice((usual - min) / RANGES + 1);
+        let width = round_width((usual - min) / RANGES + 1);
         let mut histogram = Vec::new();
         let mut start = min / width * width;
         let mut remaining = lengths.as_slice();
@@ -109,7 +109,7 @@ impl Lengths {
 }
 
 /// Returns the smallest of 1, 2, 5, 10, 20, 50 … that is not below `least`.
-fn nice(least: usize) -> usize {
+fn round_width(least: usize) -> usize {
     let mut unit = 1;
     loop {
         if let Some(width) = [unit, 2 * unit, 5 * unit].into_iter().find(|width| *width >= least) {

@@ -34,20 +34,20 @@ impl Default for Columns {
     }
 }
 
-/// A row of a table.
+/// A labelled text of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The text; may be empty.
     pub text: Text,
     /// The label without white space around it; never empty.
     pub label: Text,
-    /// First line of the row in its file, from 1; 0 if the text is a file of its own.
+    /// First line of the row in its file, from 1; for Parquet, the number of the row; 0 if the text is a whole file.
     pub line: u64,
 }
 
 impl Row {
-    /// A row of a text and its trimmed label. The error is "text" or "label" if that part contains a NUL, with which a
-    /// saved table could not be read again.
+    /// Creates a row. `label`: the label without white space around it. The error is "text" or "label" if that part
+    /// contains a NUL, because a saved table with a NUL could not be read again.
     pub(super) fn new(text: Text, label: Text, line: u64) -> Result<Self, &'static str> {
         match (text.contains('\0'), label.contains('\0')) {
             (true, _) => Err("text"),
@@ -57,18 +57,19 @@ impl Row {
     }
 }
 
-/// Reads a table in UTF-8, with or without a byte-order mark.
+/// Reads a CSV or TSV file in UTF-8, with or without a byte-order mark. Fails if the file cannot be read, lacks a
+/// column or has an empty label.
 pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
     rows(path, columns, &DelimitedFile::read(path, columns.layout)?)
 }
 
-/// Reads a table that [`write()`] wrote, without warnings about its quotation marks.
+/// Reads a table that [`write()`] wrote, without a warning about its quotation marks. Fails as [`read`] does.
 pub fn read_saved(path: &Path) -> Result<Vec<Row>, FileError> {
     let columns = Columns::default();
     rows(path, &columns, &DelimitedFile::open(path, columns.layout)?.0)
 }
 
-/// Reads the rows of a file.
+/// Reads the rows of an opened file.
 fn rows(path: &Path, columns: &Columns, file: &DelimitedFile) -> Result<Vec<Row>, FileError> {
     let text = file.column(&columns.text, "--text-column")?;
     let label = file.column(&columns.label, "--label-column")?;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
-/// A text: either a range of a file's content, which all texts of the file share, or a string of its own. It takes 24
-/// bytes in place of a copy of the characters, and a clone copies none.
+/// A text: either a range of a file's content, which all texts of the file share, or a separate string. A range takes
+/// 24 bytes and no copy of the characters. A clone never copies them.
 #[derive(Clone)]
 pub struct Text {
     content: Arc<String>,

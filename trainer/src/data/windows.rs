@@ -5,31 +5,32 @@ use super::number_table::Table;
 /// Separates the name of a recording from the number of its window.
 const NUMBER_MARK: char = '#';
 
-/// The settings by which the sequences of a table are resampled and cut.
+/// The settings by which the sequences of a table are resampled and cut into windows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Windows {
     /// Rows in a window; 0: whole sequences.
     pub rows: usize,
-    /// Share of a window that the next one repeats, 0 to 0.95.
+    /// Share of a window that the next window repeats, 0 to 0.95.
     pub overlap: f64,
-    /// Rows per second of the table and of the result; `None`: as they are.
+    /// Rows per second of the table and of the result; `None`: the table is not resampled.
     pub rates: Option<[f64; 2]>,
 }
 
 impl Windows {
-    /// Returns true if tables stay as they are.
+    /// Returns true if [`apply`](Self::apply) returns tables unchanged.
     pub fn are_whole(&self) -> bool {
         self.rows == 0 && self.rates.is_none()
     }
 
-    /// The recording that a window was cut from, by the name of the window.
+    /// Returns the name of the recording that a window was cut from, given the name of the window.
     pub fn recording(name: &str) -> &str {
         name.rsplit_once(NUMBER_MARK).map_or(name, |(recording, _)| recording)
     }
 
-    /// Resamples and cuts each sequence of a table: consecutive rows with the same first text. A window is a sequence
-    /// whose name is that of its recording and a number. A recording with fewer rows than a window is one sequence; the
-    /// last rows of another, which fill no window, are left out.
+    /// Resamples and cuts each recording of a table: consecutive rows with the same first text. Each window becomes a
+    /// sequence named `RECORDING#NUMBER`, with numbers from 1. A recording with fewer rows than a window becomes one
+    /// window. Rows at the end of a longer recording that do not fill a window are left out. If [`rows`](Self::rows) is
+    /// 0, recordings keep their names and are resampled only.
     pub fn apply(&self, table: Table) -> Table {
         if self.are_whole() {
             return table;
@@ -45,7 +46,7 @@ impl Windows {
             };
             for (number, range) in self.ranges(sampled.len()).into_iter().enumerate() {
                 for (row, values) in range.clone().zip(&sampled[range]) {
-                    // The line of the row of the file that lies at the same time.
+                    // The row of the file at the same time, whose line is the line of the resampled row.
                     let source = start + (row * same / sampled.len()).min(same - 1);
                     cut.lines.push(lines[source]);
                     cut.rows.push(values.clone());
@@ -61,7 +62,7 @@ impl Windows {
         cut
     }
 
-    /// The rows of each window of a recording with this many rows.
+    /// Returns the row ranges of the windows of a recording with `rows` rows.
     fn ranges(&self, rows: usize) -> Vec<std::ops::Range<usize>> {
         let window = if self.rows == 0 { rows } else { self.rows.min(rows) };
         let stride = ((window as f64 * (1.0 - self.overlap)).round() as usize).max(1);
@@ -69,12 +70,12 @@ impl Windows {
     }
 }
 
-/// Resamples rows to another rate. `rates`: rows per second before and after. To a lower rate, each row is the mean of
-/// the rows in its time, so that fast movements do not appear as slow ones; to a higher rate, rows are interpolated. A
-/// missing number counts as nothing in a mean, and makes an interpolated one missing.
+/// Resamples rows from the rate `from` to the rate `to`, in rows per second. At a lower rate, each row is the mean of
+/// the rows in its time, which reduces aliasing; at a higher rate, rows are interpolated linearly. A mean ignores
+/// missing numbers; an interpolated number is missing if a number that it depends on is.
 fn resample(rows: &[Vec<f64>], [from, to]: [f64; 2]) -> Vec<Vec<f64>> {
     let ratio = from / to;
-    // A little more than the quotient, which may be just below a whole number.
+    // Rounding may leave the quotient just below a whole number, hence the addition.
     let count = ((rows.len() as f64 / ratio + 1e-9).floor() as usize).max(1);
     let channels = rows.first().map_or(0, Vec::len);
     let row = |index: usize| {
@@ -85,7 +86,7 @@ fn resample(rows: &[Vec<f64>], [from, to]: [f64; 2]) -> Vec<Vec<f64>> {
                 if ratio > 1.0 {
                     mean(value, start, (start + ratio).min(rows.len() as f64))
                 } else {
-                    between(value, start)
+                    interpolate(value, start)
                 }
             })
             .collect()
@@ -93,7 +94,8 @@ fn resample(rows: &[Vec<f64>], [from, to]: [f64; 2]) -> Vec<Vec<f64>> {
     (0..count).map(row).collect()
 }
 
-/// The mean of a channel over the time from `start` to `end`, in rows: a row counts by the share of it that is within.
+/// Returns the mean of a channel over the time from `start` to `end`, in rows. The weight of a row is the share of it
+/// that lies within this time; missing numbers have weight 0. NaN if all numbers are missing.
 fn mean(value: impl Fn(usize) -> f64, start: f64, end: f64) -> f64 {
     let (mut sum, mut weight) = (0.0, 0.0);
     for row in start.floor() as usize..end.ceil() as usize {
@@ -107,8 +109,8 @@ fn mean(value: impl Fn(usize) -> f64, start: f64, end: f64) -> f64 {
     if weight > 0.0 { sum / weight } else { f64::NAN }
 }
 
-/// A channel at a time between two rows.
-fn between(value: impl Fn(usize) -> f64, time: f64) -> f64 {
+/// Returns the value of a channel at a time between two rows, in rows, by linear interpolation.
+fn interpolate(value: impl Fn(usize) -> f64, time: f64) -> f64 {
     let (row, share) = (time.floor() as usize, time.fract());
     if share < 1e-9 { value(row) } else { (1.0 - share) * value(row) + share * value(row + 1) }
 }

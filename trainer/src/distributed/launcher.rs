@@ -5,7 +5,7 @@ use anyhow::bail;
 /// A program that starts several processes.
 #[derive(Debug, PartialEq)]
 pub struct Launcher {
-    /// Its name.
+    /// The name of the program, for error messages.
     name: &'static str,
     /// The number of processes that it started.
     processes: usize,
@@ -31,8 +31,8 @@ impl Launcher {
         .filter(|launcher| launcher.name != "srun" || launcher.processes > 1)
     }
 
-    /// Fails if a process sees another number of processes than were started. Each would do the whole work and write
-    /// the same files.
+    /// Fails if `world_size`, the number of processes that are joined, is not the number of processes that were
+    /// started. Each group of processes would do the whole work and write the same files.
     pub fn check(&self, world_size: usize) -> anyhow::Result<()> {
         let Launcher { name, processes, .. } = self;
         if *processes == world_size {

@@ -1,5 +1,5 @@
-//! The processes of an MPI job. A thread of its own makes all calls of MPI, since not every MPI lets other threads
-//! call.
+//! The processes of an MPI job. One thread makes all calls of MPI, since not every implementation of MPI allows calls
+//! from several threads.
 
 use super::processes::Processes;
 use anyhow::Context;
@@ -15,12 +15,13 @@ use std::time::{Duration, Instant};
 use tern_nn::denormals::Flush;
 use tern_nn::process_group::{ProcessGroup, add};
 
-/// The number of values that are passed on at once.
+/// The number of values that a process adds and sends at once: 64 KB, so that a process adds one piece while the next
+/// process adds another.
 const PIECE: usize = 1 << 14;
-/// The pause between two looks at the other processes.
+/// The pause between two checks whether the other processes have come.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// All processes of the job.
+/// All processes of the job: `MPI_COMM_WORLD`. Dropping it ends MPI.
 #[derive(Debug)]
 pub struct World {
     rank: usize,
@@ -28,12 +29,13 @@ pub struct World {
     local_rank: usize,
     /// The requests to the thread that calls MPI. `None` when the job has ended.
     requests: Option<Sender<Request>>,
-    /// True if this process ends without the others.
+    /// True if this process ends without waiting for the others: see [`Processes::detach`].
     is_detached: AtomicBool,
     thread: Option<JoinHandle<()>>,
 }
 
-/// A call of MPI, with the channel for its result.
+/// A request to the thread that calls MPI, with the channel for its result. The arguments are those of the methods of
+/// [`ProcessGroup`] and [`Processes`].
 enum Request {
     SumInOrder(Vec<Vec<Vec<f32>>>, Vec<usize>, Sender<Vec<Vec<f32>>>),
     AllGather(Vec<u8>, Sender<Vec<Vec<u8>>>),
@@ -44,7 +46,7 @@ enum Request {
 }
 
 impl World {
-    /// Starts MPI. Fails if it is started already or the thread cannot be started.
+    /// Starts MPI. Fails if this process has started MPI before, or if the thread cannot be started.
     pub fn start(local_rank: usize) -> anyhow::Result<Self> {
         let (requests, received) = mpsc::channel();
         let (started, sizes) = mpsc::channel();
@@ -65,12 +67,14 @@ impl World {
         })
     }
 
+    /// Sends a request to the thread that calls MPI.
     fn request(&self, request: Request) {
         if let Some(requests) = &self.requests {
             let _ = requests.send(request);
         }
     }
 
+    /// Sends a request and waits for its result. Returns the default if the thread has ended.
     fn ask<T: Default>(&self, request: impl FnOnce(Sender<T>) -> Request) -> T {
         let (sender, result) = mpsc::channel();
         self.request(request(sender));
@@ -82,7 +86,7 @@ impl Drop for World {
     /// Ends MPI, which waits for the other processes.
     fn drop(&mut self) {
         if self.is_detached.load(Ordering::Relaxed) {
-            // The thread ends with the process.
+            // The channel stays open, so that the thread does not end MPI; it ends with the process.
             std::mem::forget(self.requests.take());
             return;
         }
@@ -138,10 +142,10 @@ impl Processes for World {
     }
 }
 
-/// Makes the calls until the channel of the requests is closed.
+/// Makes the requested calls of MPI until the channel of the requests is closed.
 fn serve(world: &SimpleCommunicator, requests: &Receiver<Request>) {
     for request in requests {
-        // The process that asked waits for the result, or has ended.
+        // Sending a result fails only if no thread waits for it any longer.
         let _ = match request {
             Request::SumInOrder(parts, sizes, result) => result.send(sum_in_order(world, &parts, &sizes)).ok(),
             Request::AllGather(bytes, result) => result.send(all_gather(world, bytes)).ok(),
@@ -156,6 +160,7 @@ fn serve(world: &SimpleCommunicator, requests: &Receiver<Request>) {
     }
 }
 
+/// Implements [`ProcessGroup::all_gather`]: first all processes exchange the lengths, then the bytes.
 fn all_gather(world: &SimpleCommunicator, mut bytes: Vec<u8>) -> Vec<Vec<u8>> {
     let size = number(world.size());
     let mut lengths: Vec<Count> = vec![0; size];
@@ -186,10 +191,11 @@ fn all_gather(world: &SimpleCommunicator, mut bytes: Vec<u8>) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// Passes the sums along the ranks, in pieces, so that all processes work at the same time; the last one passes the
-/// results to all. Each value goes through each process twice, however many processes there are.
+/// Implements [`ProcessGroup::sum_in_order`]. Each process receives the sums from the rank before it, adds its own
+/// parts and sends them to the next rank, in pieces, so that all processes work at the same time. The last rank sends
+/// the results to all. Each process receives each value at most twice, however many processes there are.
 fn sum_in_order(world: &SimpleCommunicator, parts: &[Vec<Vec<f32>>], sizes: &[usize]) -> Vec<Vec<f32>> {
-    // As in the threads that add in one process.
+    // The threads that add in a single process flush denormals too; the sums must have the same bits.
     let _flush = Flush::denormals();
     let (own, last) = (world.rank(), world.size() - 1);
     let sum_of = |(array, &size): (usize, &usize)| {
@@ -214,11 +220,13 @@ fn sum_in_order(world: &SimpleCommunicator, parts: &[Vec<Vec<f32>>], sizes: &[us
     sums
 }
 
+/// Implements [`Processes::receive`].
 fn receive(world: &SimpleCommunicator) -> Option<(usize, Vec<u8>)> {
     let (bytes, status) = world.any_process().immediate_matched_probe()?.matched_receive_vec();
     Some((number(status.source_rank()), bytes))
 }
 
+/// Implements [`Processes::wait`]: a barrier that is polled, since a blocking one would keep the processor busy.
 fn wait(world: &SimpleCommunicator, patience: Option<Duration>) -> bool {
     let start = Instant::now();
     let mut barrier = world.immediate_barrier();
@@ -228,7 +236,7 @@ fn wait(world: &SimpleCommunicator, patience: Option<Duration>) -> bool {
             Err(unfinished) => barrier = unfinished,
         }
         if patience.is_some_and(|patience| start.elapsed() > patience) {
-            // A request must not be dropped before it is finished.
+            // MPI does not allow an unfinished request to be dropped.
             std::mem::forget(barrier);
             return false;
         }
@@ -236,16 +244,17 @@ fn wait(world: &SimpleCommunicator, patience: Option<Duration>) -> bool {
     }
 }
 
-/// Ranks, sizes and lengths that MPI returns are never negative.
+/// Converts a rank, a size or a length that MPI returns, none of which is ever negative.
 fn number(count: Count) -> usize {
     usize::try_from(count).unwrap_or(0)
 }
 
+/// Converts a rank to the type of MPI.
 fn rank(number: usize) -> Count {
     count(number)
 }
 
-/// MPI counts bytes in 31 bits. Networks whose gradients are larger cannot be trained here.
+/// Converts a length to the type of MPI. Panics from 2^31 on: larger gradients cannot be exchanged.
 fn count(length: usize) -> Count {
     Count::try_from(length).expect("the processes exchange less than 2 GiB in a step")
 }

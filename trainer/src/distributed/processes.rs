@@ -1,21 +1,23 @@
-//! Processes that share work, as the trainer sees them.
+//! The trait [`Processes`]: the operations of processes that share work, which the trainer needs.
 
 use std::time::Duration;
 use tern_nn::process_group::{OneProcess, ProcessGroup};
 
-/// Processes that can also send each other messages.
+/// A [`ProcessGroup`] whose processes can also send each other messages, wait for each other, and end.
 pub trait Processes: ProcessGroup {
-    /// Sends a message of at most a few kilobytes to another process, without waiting until it is received.
+    /// Sends a message of at most a few kilobytes to the process of rank `to`, without waiting until it is received.
     fn send(&self, to: usize, message: Vec<u8>);
 
     /// Returns the next message and the rank of its sender; `None` if no message has arrived.
     fn receive(&self) -> Option<(usize, Vec<u8>)>;
 
-    /// Collective: waits for all processes without using the processor. Returns false if they do not come within the
-    /// time; the process can then only end.
+    /// Collective: waits until all processes have called this function, without keeping the processor busy. `patience`:
+    /// the longest wait; `None` for no limit. Returns false if the wait has reached it; this process must then call
+    /// [`abort`](Self::abort), since the others still wait for it. Returns true at once after [`detach`](Self::detach).
     fn wait(&self, patience: Option<Duration>) -> bool;
 
-    /// Makes this process end without the others, since one of them has died: no later function waits for them.
+    /// Lets this process end without the others, because one of them has died: [`wait`](Self::wait) and dropping the
+    /// group no longer wait for them.
     fn detach(&self);
 
     /// Ends all processes with this exit status.

@@ -1,4 +1,4 @@
-//! Reads embeddings from text files with a word and its numbers on each line, the format of GloVe and word2vec.
+//! Reading of embeddings from text files with a word and its numbers on each line, the format of GloVe and word2vec.
 
 use super::vector_search::VectorSearch;
 use crate::file_error::FileError;
@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 /// Offers every word of the file with its vector to `search`. Returns the length of a vector and the number of words.
+/// Fails if a line has too few numbers, or the vector of a token has one that is not a finite number.
 pub(super) fn read(path: &Path, search: &mut VectorSearch<'_>) -> anyhow::Result<(usize, usize)> {
     let mut reader = BufReader::with_capacity(1 << 20, File::open(path).map_err(FileError::at(path))?);
     let (mut width, mut words, mut line_number) = (0, 0, 0);
@@ -18,7 +19,7 @@ pub(super) fn read(path: &Path, search: &mut VectorSearch<'_>) -> anyhow::Result
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end();
         let wrong = |problem: String| anyhow!("{}, line {line_number}: {problem}", path.display());
-        // A first line of two integers has the number of words and the width.
+        // A first line of two integers holds the number of words and the length of a vector.
         let header = text.split_once(' ').filter(|_| line_number == 1);
         let header = header.map(|(words, width)| (words.parse::<u32>(), width.parse::<u32>()));
         if let Some((Ok(_), Ok(header_width))) = header {
@@ -54,7 +55,7 @@ pub(super) fn read(path: &Path, search: &mut VectorSearch<'_>) -> anyhow::Result
     Ok((width, words))
 }
 
-/// The beginning of a line, for error messages.
+/// Returns the beginning of a line, for error messages.
 fn start(text: &str) -> String {
     text.chars().take(24).collect()
 }

@@ -1,10 +1,11 @@
-//! Reads embeddings from a NumPy array with one row for each word, and from the list of words beside it.
+//! Reading of embeddings from a NumPy array with one row for each word, and from the list of words beside it.
 
 use super::vector_search::VectorSearch;
 use crate::file_error::FileError;
 use std::path::Path;
 
-/// Offers every word of the list with its vector to `search`. Returns the length of a vector and the number of words.
+/// Offers every word of the list with its vector to `search`. `path`: the array; the list has the same name with the
+/// extension `.txt`. Returns the length of a vector and the number of words.
 pub(super) fn read(path: &Path, search: &mut VectorSearch<'_>) -> anyhow::Result<(usize, usize)> {
     let wrong = |problem: String| anyhow::Error::from(FileError::new(path, problem));
     let bytes = std::fs::read(path).map_err(FileError::at(path))?;
@@ -31,19 +32,20 @@ pub(super) fn read(path: &Path, search: &mut VectorSearch<'_>) -> anyhow::Result
     Ok((width, rows))
 }
 
-/// A two-dimensional array in NumPy's file format, versions 1 to 3.
+/// A two-dimensional array of float32 or float64 in NumPy's file format, versions 1 to 3.
 struct NpyArray<'b> {
     /// `[rows, width]`
     shape: [usize; 2],
     /// True if the array is in column-major order.
     column_major: bool,
-    /// The number of bytes of a number: 4 or 8.
+    /// The number of bytes of a number: 4 (float32) or 8 (float64).
     size: usize,
+    /// The numbers, little-endian.
     data: &'b [u8],
 }
 
 impl<'b> NpyArray<'b> {
-    /// Parses a file. The error describes what was found.
+    /// Parses a file. The error describes the unsupported content.
     fn parse(bytes: &'b [u8]) -> Result<Self, String> {
         let Some(([major, _minor], rest)) = bytes.strip_prefix(b"\x93NUMPY").and_then(|rest| rest.split_first_chunk())
         else {
@@ -80,7 +82,7 @@ impl<'b> NpyArray<'b> {
         Ok(NpyArray { shape: [rows, width], column_major, size, data })
     }
 
-    /// The number at a row and a column.
+    /// Returns the number at a row and a column.
     fn at(&self, row: usize, column: usize) -> f32 {
         let [rows, width] = self.shape;
         let index = if self.column_major { column * rows + row } else { row * width + column };

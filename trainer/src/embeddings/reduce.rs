@@ -1,10 +1,12 @@
-//! Reduces vectors to fewer dimensions by principal component analysis.
+//! Reduction of vectors to fewer dimensions by principal component analysis.
 
-/// The largest number of sweeps. Convergence is quadratic, so far fewer are needed.
+/// The largest number of sweeps of the Jacobi method. Convergence is quadratic, so far fewer are needed.
 const MAX_SWEEPS: usize = 30;
+/// The largest off-diagonal element of a diagonalised matrix, relative to the sum of the absolute diagonal elements.
+const TOLERANCE: f64 = 1e-12;
 
-/// Subtracts the mean of the vectors and projects them on the `width` directions of their largest variance. All vectors
-/// must have the same length, at least `width`.
+/// Subtracts the mean of the vectors and projects them on the `width` directions of largest variance, so that each
+/// vector has the length `width`. All vectors must have the same length, at least `width`.
 pub fn reduce(vectors: &mut [&mut Vec<f32>], width: usize) {
     let Some(length) = vectors.first().map(|vector| vector.len()) else { return };
     let count = vectors.len() as f64;
@@ -24,14 +26,14 @@ pub fn reduce(vectors: &mut [&mut Vec<f32>], width: usize) {
     }
     let directions = principal_directions(covariance, width);
     for vector in vectors {
-        let from = centred(vector);
-        let component = |direction: &Vec<f64>| from.iter().zip(direction).map(|(a, b)| a * b).sum::<f64>() as f32;
+        let centred = centred(vector);
+        let component = |direction: &Vec<f64>| centred.iter().zip(direction).map(|(a, b)| a * b).sum::<f64>() as f32;
         **vector = directions.iter().map(component).collect();
     }
 }
 
-/// Returns the eigenvectors of a symmetric matrix that belong to its `count` largest eigenvalues, by cyclic Jacobi
-/// rotations (Golub and Van Loan, "Matrix Computations", section 8.5).
+/// Returns the eigenvectors of the `count` largest eigenvalues of a symmetric matrix, the largest eigenvalue first,
+/// computed by cyclic Jacobi rotations (Golub and Van Loan, "Matrix Computations", section 8.5).
 fn principal_directions(mut matrix: Vec<Vec<f64>>, count: usize) -> Vec<Vec<f64>> {
     let size = matrix.len();
     // Begins as the identity; the rotations turn its rows into the eigenvectors.
@@ -41,7 +43,7 @@ fn principal_directions(mut matrix: Vec<Vec<f64>>, count: usize) -> Vec<Vec<f64>
     for _ in 0..MAX_SWEEPS {
         let largest =
             (0..size).flat_map(|p| (0..p).map(move |q| (p, q))).map(|(p, q)| matrix[p][q].abs()).fold(0.0, f64::max);
-        if largest <= 1e-12 * trace {
+        if largest <= TOLERANCE * trace {
             break;
         }
         for p in 0..size {
@@ -58,8 +60,8 @@ fn principal_directions(mut matrix: Vec<Vec<f64>>, count: usize) -> Vec<Vec<f64>
                 }
                 for rows in [&mut matrix, &mut vectors] {
                     // p is less than q.
-                    let (to_p, from_q) = rows.split_at_mut(q);
-                    for (a, b) in to_p[p].iter_mut().zip(&mut from_q[0]) {
+                    let (before_q, from_q) = rows.split_at_mut(q);
+                    for (a, b) in before_q[p].iter_mut().zip(&mut from_q[0]) {
                         (*a, *b) = (cosine * *a - sine * *b, sine * *a + cosine * *b);
                     }
                 }

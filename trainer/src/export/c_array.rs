@@ -5,16 +5,17 @@ use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// The number of 64-bit words on a line.
-const WORDS: usize = 5;
+/// The number of 64-bit words on a line of the header.
+const WORDS_PER_LINE: usize = 5;
 
 /// The first line of a header, by which [`check_c_output`] recognises one.
 const FIRST_LINE: &str =
     "/* A device file of Tern for tern_open() of tern.h, written by `tern export`. Include it in one source file. */";
 
 /// Returns the C header of a device file. The array is named after the header: `spam.h` defines `spam`, `SPAM_LENGTH`
-/// and `SPAM_SCRATCH_WORDS`. Its elements have 64 bits, because that aligns it in every C; the last one is filled up
-/// with zeros. `scratch_bytes`: the bytes of scratch that a session needs.
+/// and `SPAM_SCRATCH_WORDS`. Its elements are `uint64_t`, which aligns it to 8 bytes in every version of C; they hold
+/// the bytes of the file on a little-endian core. The last element is padded with zeros. `scratch_bytes`: the bytes of
+/// scratch that a session needs.
 pub fn c_array(path: &Path, bytes: &[u8], scratch_bytes: usize) -> String {
     let name = identifier(path);
     let upper = name.to_uppercase();
@@ -31,18 +32,18 @@ pub fn c_array(path: &Path, bytes: &[u8], scratch_bytes: usize) -> String {
          static const uint64_t {name}[{}] = {{\n",
         length.div_ceil(8)
     );
-    for line in bytes.chunks(8 * WORDS) {
+    for line in bytes.chunks(8 * WORDS_PER_LINE) {
         for word in line.chunks(8) {
-            let mut filled = [0; 8];
-            filled[..word.len()].copy_from_slice(word);
-            write!(text, " 0x{:016x}u,", u64::from_le_bytes(filled)).expect("a String can always be written to");
+            let mut padded = [0; 8];
+            padded[..word.len()].copy_from_slice(word);
+            write!(text, " 0x{:016x}u,", u64::from_le_bytes(padded)).expect("a String can always be written to");
         }
         text.push('\n');
     }
     text + &format!("}};\n\n#endif /* {upper}_H */\n")
 }
 
-/// Fails if a file exists at `path` that [`c_array`] did not write.
+/// Fails if a file exists at `path` that [`c_array`] did not write, or that cannot be read.
 pub fn check_c_output(path: &Path) -> anyhow::Result<()> {
     match std::fs::read(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -55,7 +56,7 @@ pub fn check_c_output(path: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// A C identifier in lower case from the name of a file without its extension.
+/// Returns a C identifier in lower case, made from the name of a file without its extension.
 fn identifier(path: &Path) -> String {
     let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().to_lowercase());
     let name: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();

@@ -12,8 +12,7 @@ use rayon::prelude::*;
 use std::path::Path;
 use tern_format::{Input, Task};
 
-/// The number of tokens of the parts into which a language model's text is cut. Each part starts from the initial
-/// state.
+/// The number of tokens of a sample of a language model's text. Each sample starts from the initial state.
 const PART_TOKENS: usize = 512;
 
 /// The rows of a data file, in the form that the model's task needs.
@@ -32,20 +31,22 @@ pub enum Data {
 /// The rows that an export reads. Each field may be empty.
 #[derive(Clone, Debug)]
 pub struct ExportData {
-    /// Training rows, to measure ranges of activations and to choose golden examples from.
+    /// The calibration set, from which the golden examples are also chosen.
     pub calibration: Data,
-    /// Validation rows, to compare the float model and the device file on.
+    /// The rows on which the float model and the device file are compared.
     pub validation: Data,
     /// The validation rows of the model directory, to which the device file's refusal rule is fitted. No rows without
     /// such a rule and after a cross-validation.
     pub own_validation: Data,
-    /// True if `validation` has training rows: a cross-validated model was trained on all rows.
+    /// True if `validation` is the calibration set: a cross-validated model has no validation rows, since it was
+    /// trained on all rows.
     pub on_training_rows: bool,
 }
 
 impl ExportData {
-    /// Reads the rows of a model directory. `data`, with the layout `columns`, replaces its validation rows. Without
-    /// `data`, a cross-validated model is compared on its calibration rows.
+    /// Reads the rows of the model directory `dir`. `data`: a file with the layout `columns` that replaces the
+    /// validation rows of the directory. Without `data`, `validation` of a cross-validated model is its calibration
+    /// set.
     ///
     /// # Errors
     ///
@@ -62,17 +63,17 @@ impl ExportData {
         };
         let calibration = read_own(calibration)?;
         let on_training_rows = data.is_none() && dir.join(files::CROSS_VALIDATION).is_file();
-        let compared = match data {
+        let validation_rows = match data {
             Some(path) => Data::read(model, path, columns)?,
             None if on_training_rows => calibration.clone(),
             None => read_own(validation)?,
         };
         let own_validation = match &model.config().refusal {
             None => Data::none(model),
-            Some(_) if data.is_none() && !on_training_rows => compared.clone(),
+            Some(_) if data.is_none() && !on_training_rows => validation_rows.clone(),
             Some(_) => read_own(validation)?,
         };
-        Ok(ExportData { calibration, validation: compared, own_validation, on_training_rows })
+        Ok(ExportData { calibration, validation: validation_rows, own_validation, on_training_rows })
     }
 }
 
@@ -89,7 +90,7 @@ impl Data {
         }
     }
 
-    /// Reads a file for the model's task.
+    /// Reads a file in the form of the model's task.
     fn read(model: &FloatModel, path: &Path, columns: &Columns) -> anyhow::Result<Self> {
         let names = model.config().channel_names();
         Ok(match Data::none(model) {
@@ -106,8 +107,8 @@ impl Data {
         })
     }
 
-    /// The label of each row of a classifier, and the logits of `model`. Empty for other tasks. Sequences with a label
-    /// that the model lacks are skipped.
+    /// Runs a classifier over all rows. Returns the label of each row, as an index of the model's labels, and its
+    /// logits. Empty for other tasks. Sequences with a label that the model lacks are skipped.
     pub fn predictions(&self, model: &dyn Model) -> Vec<(usize, Logits)> {
         let text = |example: &Example| (example.label, model.classify(&example.text).logits);
         let sequence = |(index, logits): (usize, Logits), sequences: &SequenceTable| {
@@ -124,8 +125,9 @@ impl Data {
         }
     }
 
-    /// Converts the rows to samples of the network. If these have more than `max_steps` steps in total, only some of
-    /// them are returned, evenly spaced. Sequences with a label that the model lacks are skipped.
+    /// Converts the rows to samples of the network. If all samples together have more than `max_steps` steps, only
+    /// evenly spaced ones are returned, with about `max_steps` steps in total. Sequences with a label that the model
+    /// lacks are skipped, and so are the tokens after the last whole sample of a language model's text.
     pub fn samples(&self, model: &FloatModel, max_steps: usize) -> Vec<Sample> {
         match self {
             Data::Texts(examples) => {
@@ -158,7 +160,7 @@ impl Data {
             Data::Series(table) => {
                 let Some(forecast) = &model.config().forecast else { return Vec::new() };
                 let windows = Windows::new(table, &model.config().channels, forecast);
-                // The rows that have a whole window before them and begin a whole horizon.
+                // The first row of a horizon has a whole window before it, and the horizon ends within the table.
                 let end = (table.rows.len() + 1).saturating_sub(forecast.horizon);
                 let first_predicted_rows = forecast.window.min(end)..end;
                 evenly_spaced(windows.samples(first_predicted_rows), max_steps)
@@ -167,7 +169,8 @@ impl Data {
     }
 }
 
-/// Selects evenly spaced samples with about `max_steps` steps in total, but at least one sample.
+/// Selects evenly spaced samples with about `max_steps` steps in total; all if they have fewer steps. The first sample
+/// is always selected.
 pub(super) fn evenly_spaced(samples: Vec<Sample>, max_steps: usize) -> Vec<Sample> {
     let steps: usize = samples.iter().map(|sample| sample.steps.len()).sum();
     let every = steps.div_ceil(max_steps.max(1)).max(1);

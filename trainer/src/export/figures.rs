@@ -15,19 +15,21 @@ use serde::Serialize;
 /// The largest number of bytes of text on which a language model is compared.
 const TEXT_BYTES: usize = 1 << 17;
 
-/// The figures of both models. Which ones exist depends on the task.
+/// The figures of the float model (`float_…`) and of the device file (`integer_…`). Those that the task does not have
+/// are `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Figures {
     /// The number of validation texts, sequences, tokens or windows that were compared.
     pub examples: usize,
-    /// The accuracy of the float model's labels or next tokens; `None` without examples.
+    /// The share of examples whose label or next token the float model predicts correctly, 0 to 1; `None` without
+    /// examples and for a forecast.
     pub float_accuracy: Option<f64>,
     /// The same for the device file.
     pub integer_accuracy: Option<f64>,
-    /// The number of examples for which both models predict different labels or next tokens; `None` for a forecast.
+    /// The number of examples for which the two models predict different labels or next tokens; `None` for a forecast.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disagreements: Option<usize>,
-    /// The largest difference of a logit, in nats.
+    /// The largest absolute difference between the two models in a logit, in nats; `None` for a forecast.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub largest_logit_difference: Option<f64>,
     /// The mean loss of a token in nats, for a language model.
@@ -42,16 +44,16 @@ pub struct Figures {
     /// The same for the device file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub integer_perplexity: Option<f64>,
-    /// The loss in bits for each character of the text.
+    /// The loss of the float model in bits for each character of the text, for a language model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub float_bits_per_character: Option<f64>,
     /// The same for the device file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub integer_bits_per_character: Option<f64>,
-    /// The share of the tokens after which both models predict the same next token.
+    /// The share of the tokens after which both models predict the same next token, for a language model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_token_agreement: Option<f64>,
-    /// The root mean squared error of a forecast, in the units of the data.
+    /// The root mean squared error of the float model's forecast, in the units of the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub float_rmse: Option<f64>,
     /// The same for the device file.
@@ -63,7 +65,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Compares both models.
+    /// Compares both models on `data`.
     pub fn of(model: &FloatModel, device: &DeviceFile, data: &Data) -> Self {
         match data {
             Data::Texts(_) | Data::Sequences(_) => {
@@ -74,10 +76,11 @@ impl Figures {
         }
     }
 
-    /// The figures of a classifier. `float`, `integer`: the label of each row and the logits of both models.
+    /// Compares two classifiers. `float`, `integer`: the label of each row, and its logits by the float model and by
+    /// the device file.
     fn of_classes(float: &[(usize, Logits)], integer: &[(usize, Logits)]) -> Self {
-        let right = |rows: &[(usize, Logits)]| rows.iter().filter(|(label, logits)| logits.label() == *label).count();
-        let share = |rows: &[(usize, Logits)]| (!rows.is_empty()).then(|| right(rows) as f64 / rows.len() as f64);
+        let correct = |rows: &[(usize, Logits)]| rows.iter().filter(|(label, logits)| logits.label() == *label).count();
+        let share = |rows: &[(usize, Logits)]| (!rows.is_empty()).then(|| correct(rows) as f64 / rows.len() as f64);
         let pairs = || float.iter().zip(integer).map(|((_, float), (_, integer))| (float, integer));
         let differences = pairs().map(|(float, integer)| largest_difference(&float.nats(), &integer.nats()));
         Figures {
@@ -91,7 +94,7 @@ impl Figures {
     }
 }
 
-/// The largest difference between two rows of logits.
+/// Returns the largest absolute difference between two rows of logits.
 fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
@@ -101,11 +104,14 @@ fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
 struct Part {
     float: Vec<Guess>,
     integer: Vec<Guess>,
+    /// The number of tokens after which the two models predict different next tokens.
     disagreements: usize,
+    /// The largest absolute difference between the two models in a logit, in nats.
     largest_difference: f64,
 }
 
-/// Compares both models on the beginning of a text. They read the same parts, as in `tern eval`.
+/// Compares two language models on the first [`TEXT_BYTES`] bytes of a text. Both read it in the parts of
+/// [`language_parts`], each from the initial state, as in `tern eval`.
 fn of_text(model: &FloatModel, device: &DeviceFile, text: &str) -> Figures {
     let end = (0..=text.len().min(TEXT_BYTES)).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
     let text = &text[..end];
@@ -159,7 +165,7 @@ fn of_text(model: &FloatModel, device: &DeviceFile, text: &str) -> Figures {
     }
 }
 
-/// The device id of each token, by its id in the float model. A device file sorts its tokens, so the ids differ.
+/// Returns the device id of each token, indexed by float id.
 pub(super) fn device_ids(model: &FloatModel) -> Vec<u32> {
     let mut ids = vec![0; model.vocabulary().len()];
     for (device_id, float_id) in model.vocabulary().device_order().into_iter().enumerate() {
@@ -168,12 +174,12 @@ pub(super) fn device_ids(model: &FloatModel) -> Vec<u32> {
     ids
 }
 
-/// Compares both models on a time series.
+/// Compares two forecasts on a time series; `None` without a whole window and horizon.
 fn of_series(model: &FloatModel, device: &DeviceFile, table: &Table) -> Option<Figures> {
     // A device file has no season, so both models start at the float model's first window after a season.
     let first = model.config().forecast.as_ref()?.season;
-    let of = |model: &dyn Model| forecast::evaluate(model, table, first).filter(|figures| figures.windows > 0);
-    let (float, integer): (ForecastFigures, ForecastFigures) = (of(model)?, of(device)?);
+    let figures_of = |model: &dyn Model| forecast::evaluate(model, table, first).filter(|figures| figures.windows > 0);
+    let (float, integer): (ForecastFigures, ForecastFigures) = (figures_of(model)?, figures_of(device)?);
     Some(Figures {
         examples: float.windows,
         float_rmse: Some(float.all[MODEL].rmse()),

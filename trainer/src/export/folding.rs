@@ -1,4 +1,4 @@
-//! Folding: stores precomputed input projections of frequent tokens in the device file.
+//! Folding: precomputed input projections of frequent tokens in the device file.
 //!
 //! The input projection of the first layer, W_ih·x + b, depends on the token alone, not on the state. A step with a
 //! folded token reads it from the file, and only computes the recurrent half.
@@ -19,19 +19,19 @@ use tern_runtime::write::{folded, folded_bytes};
 pub struct Folding {
     /// The number of folded tokens.
     pub folded_tokens: usize,
-    /// The number of bytes that they take in the file.
+    /// The number of bytes of the file that the folded tokens take.
     pub folded_bytes: usize,
-    /// The share of the validation tokens that are folded; `None` without validation rows.
+    /// The share of the tokens of the validation rows that are folded, 0 to 1; `None` without validation rows.
     pub folded_share: Option<f64>,
     /// The multiply-accumulates that a folded token saves: those of the first layer's input projection.
     pub macs_of_input: usize,
-    /// The multiply-accumulates that are saved for a validation token, on average.
+    /// The multiply-accumulates that folding saves for a token of the validation rows, on average; `None` without
+    /// validation rows.
     pub macs_saved_per_token: Option<f64>,
 }
 
 /// Returns the device ids of the tokens to fold: the tokens that are most frequent in the calibration set, as many as
-/// fit
-/// `bytes` bytes.
+/// fit into `bytes` bytes of the file.
 pub fn choose(model: &FloatModel, device: &Model<'_>, statistics: &Statistics, bytes: usize) -> Vec<u32> {
     // The float id of each device id.
     let float_ids = model.vocabulary().device_order();
@@ -42,15 +42,15 @@ pub fn choose(model: &FloatModel, device: &Model<'_>, statistics: &Statistics, b
     by_count.into_iter().map(|(device_id, _)| device_id).take(bytes / folded_bytes(device)).collect()
 }
 
-/// Returns the bytes of a device file in which the tokens `device_ids` are also folded.
+/// Returns the bytes of `device` with the tokens `device_ids` folded.
 pub fn with_folded(device: &DeviceFile, device_ids: &[u32]) -> Vec<u8> {
     device.with_tensors(folded(device.model(), device_ids))
 }
 
-/// Measures a device file in which the tokens `device_ids` are folded.
+/// Measures the effect of folding the tokens `device_ids` on `samples`, whose tokens have float ids.
 pub fn figures(model: &FloatModel, device: &Model<'_>, device_ids: &[u32], samples: &[Sample]) -> Folding {
     let float_ids = model.vocabulary().device_order();
-    // By float id.
+    // Indexed by float id.
     let mut is_folded = vec![false; float_ids.len()];
     device_ids.iter().for_each(|&id| is_folded[float_ids[id as usize] as usize] = true);
     let tokens = samples.iter().flat_map(|sample| match &sample.steps {

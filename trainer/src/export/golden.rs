@@ -7,22 +7,23 @@ use crate::quantize::{Golden, Inputs, Quantized};
 use anyhow::bail;
 use tern_runtime::Model;
 
-/// The largest length of a golden text in bytes. It has no more tokens than bytes, and every device can keep that many
-/// for a bidirectional model.
+/// The largest length of a golden text in bytes. A text has no more tokens than bytes, so the default scratch of a
+/// bidirectional model has room for all of them.
 const TEXT_BYTES: usize = 80;
 /// The largest number of steps of a golden sequence.
 const SEQUENCE_STEPS: usize = 16;
 const _: () = assert!(TEXT_BYTES <= Model::KEPT_TOKENS && SEQUENCE_STEPS <= Model::KEPT_TOKENS);
-/// The largest number of golden examples.
+/// The largest number of golden examples in a file.
 const EXAMPLES: usize = 16;
-/// The largest number of stored logits, unless a single example has more.
+/// The largest number of stored logits in a file, unless a single example has more. It bounds the size of the golden
+/// examples of language models, which have a logit for each token of the vocabulary.
 const LOGITS: usize = 1024;
 
 /// Checks that a device with the default scratch can run the texts that the user chose.
 ///
 /// # Errors
 ///
-/// If a text is too long for a bidirectional model.
+/// Fails if the model is bidirectional and a text has more tokens than [`Model::KEPT_TOKENS`].
 pub fn check(model: &FloatModel, texts: &[String]) -> anyhow::Result<()> {
     for text in texts.iter().filter(|_| model.config().bidirectional) {
         let tokens = model.vocabulary().encode(text).len();
@@ -38,8 +39,8 @@ pub fn check(model: &FloatModel, texts: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Chooses golden examples from the calibration set, for a classifier some of each label. If the set is empty, it makes
-/// one example of the most frequent tokens, or of the channels' means.
+/// Chooses golden examples from the calibration set, for a classifier up to two of each label. If no row is suitable,
+/// the only example is a text of the most frequent tokens, or one step with the means of the channels.
 pub fn choose(model: &FloatModel, quantized: &Quantized, data: &Data) -> Golden {
     let count = max_examples(model);
     match data {
@@ -55,18 +56,19 @@ pub fn choose(model: &FloatModel, quantized: &Quantized, data: &Data) -> Golden 
     }
 }
 
-/// Chooses the first steps of some sequences as golden examples, for a classifier some of each label.
+/// Chooses the first steps of up to two sequences of each label as golden examples; without labels, of two sequences.
+/// If no sequence has steps, the only example is one step with the means of the channels.
 pub fn choose_sequences(model: &FloatModel, quantized: &Quantized, samples: &[Sample]) -> Golden {
     let labelled = samples.iter().filter(|sample| !sample.steps.is_empty()).map(|sample| {
         let label = if let Target::Class(label) = sample.target { label } else { 0 };
         (label, &sample.steps)
     });
     let chosen = of_each_label(model, labelled, max_examples(model));
-    let mut sequences: Vec<Vec<i32>> = chosen.iter().map(|steps| integers(model, quantized, steps)).collect();
+    let mut sequences: Vec<Vec<i32>> = chosen.iter().map(|steps| device_integers(model, quantized, steps)).collect();
     if sequences.is_empty() {
         let channels = model.config().channels.len();
         let means = Steps::Values { values: vec![0.0; channels], channels };
-        sequences.push(integers(model, quantized, &means));
+        sequences.push(device_integers(model, quantized, &means));
     }
     Golden::Sequences(sequences)
 }
@@ -76,20 +78,20 @@ fn max_examples(model: &FloatModel) -> usize {
     (LOGITS / model.config().architecture().head.outputs).clamp(1, EXAMPLES)
 }
 
-/// Returns true if a text is short enough and has a token.
+/// Returns true if a text is suitable as a golden example: it is short enough and has at least one token.
 fn fits(model: &FloatModel, text: &str) -> bool {
     text.len() <= TEXT_BYTES && !model.vocabulary().encode(text).is_empty()
 }
 
-/// Chooses up to two items of each label, first one of each and then the second ones, `count` in all. `labelled`: the
-/// items with their labels; those of other tasks have the label 0.
+/// Chooses up to two items of each label, `count` at most: first one item of each label, then the second items.
+/// `labelled`: the items with their labels; for tasks without labels every item has the label 0.
 fn of_each_label<'a, T: ToOwned + ?Sized + 'a>(
     model: &FloatModel,
     labelled: impl Iterator<Item = (usize, &'a T)> + Clone,
     count: usize,
 ) -> Vec<T::Owned> {
     let labels = model.labels().len().max(1);
-    let of_label = |label| labelled.clone().filter(move |(of, _)| *of == label).map(|(_, item)| item).take(2);
+    let of_label = |label| labelled.clone().filter(move |(found, _)| *found == label).map(|(_, item)| item).take(2);
     let mut queues: Vec<_> = (0..labels).map(of_label).collect();
     let mut chosen = Vec::new();
     for _ in 0..2 {
@@ -99,7 +101,7 @@ fn of_each_label<'a, T: ToOwned + ?Sized + 'a>(
     chosen
 }
 
-/// Golden examples of these texts, or of one text of frequent tokens if there are none.
+/// Returns `texts` as golden examples; if it is empty, one text of the eight most frequent tokens.
 fn texts(model: &FloatModel, mut texts: Vec<String>) -> Golden {
     if texts.is_empty() {
         let most_frequent: Vec<u32> = (2..model.vocabulary().len() as u32).take(8).collect();
@@ -108,8 +110,9 @@ fn texts(model: &FloatModel, mut texts: Vec<String>) -> Golden {
     Golden::Texts(texts)
 }
 
-/// The first steps of a sequence as the integers that the device reads.
-fn integers(model: &FloatModel, quantized: &Quantized, steps: &Steps) -> Vec<i32> {
+/// Returns the first [`SEQUENCE_STEPS`] steps of a sequence as the integers that the device reads,
+/// `[steps * channels]`, in the Q-format of each channel. Empty for tokens.
+fn device_integers(model: &FloatModel, quantized: &Quantized, steps: &Steps) -> Vec<i32> {
     let (Steps::Values { values, channels }, Inputs::Values { channels: scalings, .. }) = (steps, &quantized.inputs)
     else {
         return Vec::new();

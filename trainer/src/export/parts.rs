@@ -1,12 +1,13 @@
 //! Measures the cost of quantising each part of a model alone.
 //!
 //! For each part, the float model runs with that part replaced by its dequantised integers, and its outputs are
-//! compared with those of the unchanged float model. When weights are replaced, the biases are corrected for the change
-//! of the mean, as the export does. The last part, `activations`, is the rounding of activations and states: the
-//! difference between the float model with all parts replaced and the device file.
+//! compared with those of the unchanged float model. When a row of weights is replaced, its bias is corrected for the
+//! change of the row's mean output, as the export does. The last part, `activations`, is the rounding of activations
+//! and states: the difference between the float model with all parts replaced and the device file. The n-gram branch is
+//! no part: training has already rounded its weights.
 
 use super::figures::device_ids;
-use super::score::{Answers, Costs, Score};
+use super::score::{Costs, Outputs, Score};
 use crate::architecture::{Architecture, Cell, CellBias, LayerNames, names};
 use crate::device_file::DeviceFile;
 use crate::float_model::FloatModel;
@@ -28,9 +29,9 @@ use tern_runtime::write::Metadata;
 pub struct PartCost {
     /// The part: `embedding`, `lstm_l0 weight_ih g`, …, `fc`, `activations`.
     pub part: String,
-    /// The number of bits of its integers.
+    /// The number of bits of the part's integers.
     pub bits: u32,
-    /// The cost.
+    /// The cost of quantising it.
     #[serde(flatten)]
     pub costs: Costs,
 }
@@ -71,12 +72,12 @@ pub struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Collects the parts of a model.
+    /// Creates the parts of `model` from its quantised form and from the statistics of its calibration.
     pub fn new(model: &'a FloatModel, quantized: &'a Quantized, statistics: &'a Statistics) -> Self {
         Parts { model, quantized, statistics }
     }
 
-    /// The parts that the model has.
+    /// Returns the parts that the model has.
     fn all(&self) -> Vec<Part> {
         let mut all = Vec::new();
         all.extend(matches!(self.quantized.inputs, Inputs::Tokens(_)).then_some(Part::Embedding));
@@ -117,11 +118,11 @@ impl<'a> Parts<'a> {
     /// `progress` is called with the number of parts done and the number of all parts.
     pub fn costs(&self, device: &DeviceFile, samples: &[Sample], progress: &dyn Fn(usize, usize)) -> Vec<PartCost> {
         let parts = self.all();
-        let score = Score::new(self.model, self.answers(self.model.network(), samples), samples);
+        let score = Score::new(self.model, self.float_outputs(self.model.network(), samples), samples);
         let mut costs: Vec<PartCost> = Vec::new();
         for (done, &part) in parts.iter().enumerate() {
             progress(done, parts.len() + 1);
-            let answers = self.answers(&self.network(&[part]), samples);
+            let outputs = self.float_outputs(&self.network(&[part]), samples);
             let widths = self.quantized.widths;
             let bits = match part {
                 Part::Biases => 32,
@@ -129,22 +130,22 @@ impl<'a> Parts<'a> {
                 Part::Weights { .. } => widths.recurrent.count(),
                 Part::Hidden | Part::Fc => 8,
             };
-            costs.push(PartCost { part: self.name(part), bits, costs: score.costs(&answers) });
+            costs.push(PartCost { part: self.name(part), bits, costs: score.costs(&outputs) });
         }
         progress(parts.len(), parts.len() + 1);
-        let all = self.answers(&self.network(&parts), samples);
-        let integers = self.answers_of(device, samples);
-        let activations = Score::new(self.model, all, samples).costs(&integers);
+        let all_replaced = self.float_outputs(&self.network(&parts), samples);
+        let device_outputs = self.device_outputs(device, samples);
+        let activations = Score::new(self.model, all_replaced, samples).costs(&device_outputs);
         costs.push(PartCost { part: "activations".to_owned(), bits: 16, costs: activations });
         costs.sort_by(|a, b| b.costs.order(&a.costs));
         costs
     }
 
-    /// The outputs of a float network for each sample.
-    fn answers(&self, network: &Network, samples: &[Sample]) -> Answers {
+    /// Runs a float network over each sample and returns its outputs.
+    fn float_outputs(&self, network: &Network, samples: &[Sample]) -> Outputs {
         let every_step = self.model.config().task == Task::LanguageModel;
         let classes = self.model.config().task == Task::Classify;
-        let of = |sample: &Sample| match &sample.steps {
+        let outputs_of = |sample: &Sample| match &sample.steps {
             Steps::Tokens(ids) if every_step => {
                 let mut state = network.initial_state(1);
                 let states: Vec<f32> = ids.iter().flat_map(|&id| network.step(&mut state, &[id]).to_vec()).collect();
@@ -156,14 +157,15 @@ impl<'a> Parts<'a> {
                 vec![if classes { class_logits(&outputs) } else { outputs }]
             }
         };
-        samples.par_iter().flat_map_iter(of).collect()
+        samples.par_iter().flat_map_iter(outputs_of).collect()
     }
 
-    /// The outputs of the device file for each sample, as real numbers.
-    fn answers_of(&self, device: &DeviceFile, samples: &[Sample]) -> Answers {
+    /// Runs the device file over each sample and returns its outputs as real numbers, those of tokens in the order of
+    /// the float ids.
+    fn device_outputs(&self, device: &DeviceFile, samples: &[Sample]) -> Outputs {
         let every_step = self.model.config().task == Task::LanguageModel;
         let to_device = device_ids(self.model);
-        let of = |sample: &Sample| {
+        let outputs_of = |sample: &Sample| {
             let steps = match &sample.steps {
                 Steps::Tokens(ids) => Steps::Tokens(ids.iter().map(|&id| to_device[id as usize]).collect()),
                 values => values.clone(),
@@ -177,26 +179,26 @@ impl<'a> Parts<'a> {
             device.with_reader(&mut |reader| {
                 for &id in sample.steps.tokens() {
                     reader.read(id);
-                    let by_device = reader.logits();
-                    rows.push(to_device.iter().map(|&id| by_device[id as usize]).collect());
+                    let by_device_id = reader.logits();
+                    rows.push(to_device.iter().map(|&id| by_device_id[id as usize]).collect());
                 }
             });
             rows
         };
-        samples.par_iter().flat_map_iter(of).collect()
+        samples.par_iter().flat_map_iter(outputs_of).collect()
     }
 
-    /// The float network with some parts replaced by their dequantised integers.
+    /// Builds the float network with the parts `parts` replaced by their dequantised integers.
     fn network(&self, parts: &[Part]) -> Network {
         Network::new(&self.weights(parts), &self.architecture())
     }
 
-    /// The weights with all parts replaced.
+    /// Returns the float weights with all parts replaced by their dequantised integers.
     pub(super) fn all_weights(&self) -> Weights {
         self.weights(&self.all())
     }
 
-    /// The float weights with some parts replaced by their dequantised integers.
+    /// Returns the float weights with the parts `parts` replaced by their dequantised integers.
     fn weights(&self, parts: &[Part]) -> Weights {
         let mut weights = self.model.weights().clone();
         for (name, shape) in self.architecture().shapes() {
@@ -221,8 +223,8 @@ impl<'a> Parts<'a> {
                 Part::Fc => {
                     let hidden = self.quantized.hidden.is_some();
                     let mean = if hidden { &self.statistics.mean_hidden } else { &self.statistics.mean_read };
-                    let of_tokens = self.model.config().task == Task::LanguageModel;
-                    let rows = of_tokens.then(|| device_ids(self.model));
+                    let rows_are_tokens = self.model.config().task == Task::LanguageModel;
+                    let rows = rows_are_tokens.then(|| device_ids(self.model));
                     let names = [names::FC_WEIGHT, names::FC_BIAS];
                     let columns = (!hidden).then_some(self.quantized.column_scales.as_slice());
                     replace_linear(&mut weights, names, &self.quantized.fc, mean, columns, rows.as_deref());
@@ -236,11 +238,11 @@ impl<'a> Parts<'a> {
         weights
     }
 
-    /// Replaces the embedding.
+    /// Replaces the embedding by its dequantised integers.
     fn replace_embedding(&self, weights: &mut Weights) {
         let Inputs::Tokens(embedding) = &self.quantized.inputs else { return };
         let rows = embedding.by_float_id().concat();
-        weights.get_mut(names::EMBEDDING).data = rows.iter().map(|&v| v as f32).collect();
+        weights.get_mut(names::EMBEDDING).data = rows.iter().map(|&value| value as f32).collect();
         // The change of the mean embedding is corrected in the first layer's biases.
         for direction in 0..self.quantized.layers[0].len() {
             let names = self.names(0, direction);
@@ -261,13 +263,13 @@ impl<'a> Parts<'a> {
         architecture
     }
 
-    /// The names of the tensors of one direction of a layer.
+    /// The PyTorch names of the tensors of one direction of a layer.
     fn names(&self, layer: usize, direction: usize) -> LayerNames {
         let recurrent = self.architecture().recurrent;
         recurrent.names(layer, recurrent.directions()[direction])
     }
 
-    /// Replaces the rows of one gate in W_ih or W_hh.
+    /// Replaces the rows of one gate in W_ih or, if `recurrent` is true, in W_hh, and corrects the biases of the gate.
     fn replace_gate(&self, weights: &mut Weights, (layer, direction): (usize, usize), recurrent: bool, gate: usize) {
         let names = self.names(layer, direction);
         let quantized = &self.quantized.layers[layer][direction];
@@ -283,7 +285,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Rounds every bias to a multiple of its integer step.
+    /// Rounds every bias to a multiple of the real value of the integer 1 in the accumulator of its row.
     fn round_biases(&self, weights: &mut Weights) {
         let round = |bias: &mut f32, step: f64| *bias = ((f64::from(*bias) / step).round() * step) as f32;
         for (layer, directions) in self.quantized.layers.iter().enumerate() {
@@ -310,17 +312,17 @@ impl<'a> Parts<'a> {
         }
         let [merged, read] = self.quantized.read_scales;
         let to_device = device_ids(self.model);
-        let of_tokens = self.model.config().task == Task::LanguageModel;
-        let mut linear = |name: &str, layer: &Linear, scale: f64, of_tokens: bool| {
+        let fc_rows_are_tokens = self.model.config().task == Task::LanguageModel;
+        let mut round_linear = |name: &str, layer: &Linear, scale: f64, rows_are_tokens: bool| {
             for (index, bias) in weights.get_mut(name).data.iter_mut().enumerate() {
-                let row = if of_tokens { to_device[index] as usize } else { index };
+                let row = if rows_are_tokens { to_device[index] as usize } else { index };
                 round(bias, layer.rows[row].step * scale / 32_768.0);
             }
         };
         if let Some((hidden, _)) = &self.quantized.hidden {
-            linear(names::HIDDEN_BIAS, hidden, merged, false);
+            round_linear(names::HIDDEN_BIAS, hidden, merged, false);
         }
-        linear(names::FC_BIAS, &self.quantized.fc, read, of_tokens);
+        round_linear(names::FC_BIAS, &self.quantized.fc, read, fc_rows_are_tokens);
     }
 }
 
@@ -329,9 +331,10 @@ fn bias_hh(names: &LayerNames) -> &str {
     names.b_hh.as_deref().expect("the architecture has two biases")
 }
 
-/// Replaces the weights of a linear layer. `names`: its weight and its bias. `mean`: the mean of its input. `columns`:
-/// the scale of each column, if they differ. `rows`: the index of the quantised row for each float row; `None` if both
-/// have the same order.
+/// Replaces the weights of a linear layer by the dequantised ones of `layer`. `names`: its weight and its bias. `mean`:
+/// the mean of its input. `columns`: the factor of each column of the quantised weights, by which the result is
+/// divided; `None` for 1. `rows`: the index of the quantised row for each float row; `None` if both have the same
+/// order.
 fn replace_linear(
     weights: &mut Weights,
     names: [&str; 2],
@@ -348,7 +351,7 @@ fn replace_linear(
     }
 }
 
-/// Replaces one row of a matrix, and adds the change of the row's mean output to its bias. `mean`: the mean of the
+/// Replaces one row of a matrix, and adds to its bias what the row's mean output loses by this. `mean`: the mean of the
 /// input.
 fn replace_row(weights: &mut Weights, [matrix, bias]: [&str; 2], row: usize, quantized: &[f64], mean: &[f64]) {
     let float = &mut weights.get_mut(matrix).data[row * mean.len()..][..mean.len()];
@@ -357,7 +360,7 @@ fn replace_row(weights: &mut Weights, [matrix, bias]: [&str; 2], row: usize, qua
     weights.get_mut(bias).data[row] += lost as f32;
 }
 
-/// The dot product of a row with the mean of its input.
+/// Returns the dot product of a row of weights with the mean of its input.
 fn dot(row: &[f32], mean: &[f64]) -> f64 {
     row.iter().zip(mean).map(|(&weight, mean)| f64::from(weight) * mean).sum()
 }

@@ -1,4 +1,4 @@
-//! Compares outputs with those of the float model: disagreements, accuracy, loss.
+//! Compares the outputs of a quantised network with those of the float model: disagreements, accuracy, loss.
 
 use crate::float_model::FloatModel;
 use crate::metrics::{argmax, log_softmax};
@@ -7,13 +7,13 @@ use serde::Serialize;
 use std::cmp::Ordering;
 use tern_format::Task;
 
-/// Rows of outputs: one for each sample, or for each step of a language model.
-pub(super) type Answers = Vec<Vec<f32>>;
+/// Rows of outputs, `[rows][outputs]`: one row for each sample, or for each step of a language model.
+pub(super) type Outputs = Vec<Vec<f32>>;
 
 /// The cost of replacing a part of the float model by integers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Costs {
-    /// The number of predictions that were compared.
+    /// The number of predictions that were compared: one for each sample, or for each step of a language model.
     pub answers: usize,
     /// The number of predictions that differ from the float model's; `None` for a forecast.
     pub disagreements: Option<usize>,
@@ -27,7 +27,8 @@ pub struct Costs {
 }
 
 impl Costs {
-    /// Orders by lost accuracy, then by disagreements, then by the difference of outputs.
+    /// Orders by lost accuracy (a gain counts as 0), then by disagreements, then by the difference of the outputs, from
+    /// the lowest cost to the highest.
     pub(super) fn order(&self, other: &Costs) -> Ordering {
         let lost = |costs: &Costs| costs.accuracy_cost.unwrap_or(0.0).max(0.0);
         let by_accuracy = lost(self).total_cmp(&lost(other)).then(self.disagreements.cmp(&other.disagreements));
@@ -39,48 +40,49 @@ impl Costs {
 pub(super) struct Score {
     /// True if the outputs are logits of labels or tokens, false for a forecast.
     classes: bool,
-    answers: Answers,
+    float_outputs: Outputs,
+    /// One target for each row of `float_outputs`.
     targets: Vec<Target>,
 }
 
 impl Score {
-    /// `answers`: the float model's outputs in the order of the samples; a language model has one row for each step.
-    pub(super) fn new(model: &FloatModel, answers: Answers, samples: &[Sample]) -> Self {
+    /// `float_outputs`: the float model's outputs in the order of the samples.
+    pub(super) fn new(model: &FloatModel, float_outputs: Outputs, samples: &[Sample]) -> Self {
         let targets = samples.iter().flat_map(|sample| match &sample.target {
             Target::Tokens(next) => next.iter().map(|&next| Target::Class(next as usize)).collect(),
             target => vec![target.clone()],
         });
-        Score { classes: model.config().task != Task::Forecast, targets: targets.collect(), answers }
+        Score { classes: model.config().task != Task::Forecast, targets: targets.collect(), float_outputs }
     }
 
-    /// Computes the cost of other outputs.
-    pub(super) fn costs(&self, answers: &Answers) -> Costs {
-        let count = answers.len();
-        let each = count.max(1) as f64;
-        let differences = self.answers.iter().flatten().zip(answers.iter().flatten());
-        let (squares, outputs) = differences.fold((0.0, 0usize), |(squares, outputs), (&a, &b)| {
-            (squares + (f64::from(a) - f64::from(b)).powi(2), outputs + 1)
+    /// Computes the cost of `outputs`, whose rows are in the order of the float model's.
+    pub(super) fn costs(&self, outputs: &Outputs) -> Costs {
+        let rows = outputs.len().max(1) as f64;
+        let differences = self.float_outputs.iter().flatten().zip(outputs.iter().flatten());
+        let (squares, values) = differences.fold((0.0, 0usize), |(squares, values), (&a, &b)| {
+            (squares + (f64::from(a) - f64::from(b)).powi(2), values + 1)
         });
-        let other = self.answers.iter().zip(answers).filter(|(a, b)| argmax(a) != argmax(b)).count();
-        let right = |answers: &Answers| {
-            let right =
+        let disagreements = self.float_outputs.iter().zip(outputs).filter(|(a, b)| argmax(a) != argmax(b)).count();
+        let correct = |outputs: &Outputs| {
+            let is_correct =
                 |(row, target): &(&Vec<f32>, &Target)| matches!(target, Target::Class(label) if argmax(row) == *label);
-            answers.iter().zip(&self.targets).filter(right).count() as f64
+            outputs.iter().zip(&self.targets).filter(is_correct).count() as f64
         };
-        let loss = |answers: &Answers| -> f64 {
-            answers.iter().zip(&self.targets).map(|(row, target)| loss(row, target)).sum()
+        let loss = |outputs: &Outputs| -> f64 {
+            outputs.iter().zip(&self.targets).map(|(row, target)| loss(row, target)).sum()
         };
         Costs {
-            answers: count,
-            disagreements: self.classes.then_some(other),
-            accuracy_cost: self.classes.then(|| (right(&self.answers) - right(answers)) / each),
-            loss_cost: (loss(answers) - loss(&self.answers)) / each,
-            rms_difference: (squares / outputs.max(1) as f64).sqrt(),
+            answers: outputs.len(),
+            disagreements: self.classes.then_some(disagreements),
+            accuracy_cost: self.classes.then(|| (correct(&self.float_outputs) - correct(outputs)) / rows),
+            loss_cost: (loss(outputs) - loss(&self.float_outputs)) / rows,
+            rms_difference: (squares / values.max(1) as f64).sqrt(),
         }
     }
 }
 
-/// The loss of a row of outputs.
+/// Computes the loss of a row of outputs: the cross-entropy in nats, or the mean squared error of the numbers that are
+/// not missing (NaN).
 fn loss(row: &[f32], target: &Target) -> f64 {
     match target {
         Target::Class(label) => -log_softmax(row.iter().map(|&logit| f64::from(logit)))[*label],
@@ -90,6 +92,7 @@ fn loss(row: &[f32], target: &Target) -> f64 {
             let (sum, count) = squares.fold((0.0, 0usize), |(sum, count), square| (sum + square, count + 1));
             sum / count.max(1) as f64
         }
+        // `Score::new` has split the targets of a language model into one class for each step.
         Target::Tokens(_) => 0.0,
     }
 }

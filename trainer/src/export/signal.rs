@@ -9,38 +9,40 @@ use crate::quantize::calibrate::{Gates, Statistics};
 use serde::Serialize;
 use tern_runtime::write::Metadata;
 
-/// The number of steps on which signal and noise are measured.
+/// The largest number of steps on which signal and noise are measured.
 const STEPS: usize = 2_000;
 
 /// The figures of a gate's pre-activations.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GateFigures {
-    /// `lstm_l0`, `gru_l1_reverse`, …
+    /// The layer and its direction: `lstm_l0`, `gru_l1_reverse`, …
     pub layer: String,
-    /// The gate's letter in PyTorch's documentation.
+    /// The gate's letter in PyTorch's documentation; `h` for a plain cell.
     pub gate: &'static str,
     /// The smallest pre-activation on the calibration set.
     pub smallest: f64,
     /// The largest pre-activation on the calibration set.
     pub largest: f64,
-    /// The share of pre-activations beyond the ends of the activation's table: ±8 for a sigmoid, ±4 for tanh.
+    /// The share of pre-activations beyond the ends of the activation's table: ±8 for a sigmoid, ±4 for tanh, none for
+    /// ReLU. 0 to 1.
     pub saturation: f64,
     /// The signal-to-noise ratio in decibels, 10·log10(Σz² / Σ(z' − z)²). z: the pre-activations of the float model;
     /// z': those with dequantised embedding, weights and biases, from the same states. `None` if either sum is 0.
     pub snr_db: Option<f64>,
 }
 
-/// Measures all gates of all layers; a model that has only an n-gram branch has none.
+/// Measures all gates of all layers. The signal-to-noise ratio is measured on `samples`, the other figures are those of
+/// `statistics`. Empty for a model that has only an n-gram branch.
 pub fn gates(model: &FloatModel, statistics: &Statistics, parts: &Parts<'_>, samples: &[Sample]) -> Vec<GateFigures> {
     let config = model.config();
     if config.num_layers == 0 {
         return Vec::new();
     }
-    let noise = noise(model, parts, samples);
+    let sums = signal_and_noise(model, parts, samples);
     let suffixes = Metadata::layer_suffixes(config.num_layers, config.bidirectional);
     let mut figures = Vec::new();
-    for ((suffix, direction), noise) in suffixes.iter().zip(statistics.layers.iter().flatten()).zip(noise) {
-        for ((gate, name), [signal, noise]) in direction.gates.iter().zip(gate_names(config.cell)).zip(noise) {
+    for ((suffix, direction), sums) in suffixes.iter().zip(statistics.layers.iter().flatten()).zip(sums) {
+        for ((gate, name), [signal, noise]) in direction.gates.iter().zip(gate_names(config.cell)).zip(sums) {
             let [smallest, largest] = if gate.count > 0 { gate.range } else { [0.0; 2] };
             figures.push(GateFigures {
                 layer: format!("{}_{suffix}", config.cell.module()),
@@ -55,8 +57,9 @@ pub fn gates(model: &FloatModel, statistics: &Statistics, parts: &Parts<'_>, sam
     figures
 }
 
-/// The sums of squares of signal and noise, `[layer * directions + direction][gate]`, over the first [`STEPS`] steps.
-fn noise(model: &FloatModel, parts: &Parts<'_>, samples: &[Sample]) -> Vec<Vec<[f64; 2]>> {
+/// Returns Σz² and Σ(z' − z)² of [`GateFigures::snr_db`], `[layer * directions + direction][gate]`, over the first
+/// [`STEPS`] steps of `samples`.
+fn signal_and_noise(model: &FloatModel, parts: &Parts<'_>, samples: &[Sample]) -> Vec<Vec<[f64; 2]>> {
     let (config, recurrent) = (model.config(), model.config().recurrent());
     let (weights, architecture) = (parts.all_weights(), parts.architecture());
     let quantized = Network::new(&weights, &architecture);

@@ -1,3 +1,5 @@
+//! Tests of exports: the device file, its figures, and the files that may be overwritten.
+
 use super::*;
 use crate::architecture::{Architecture, Cell, CellBias, Recurrent, Sizes, names};
 use crate::data::Example;

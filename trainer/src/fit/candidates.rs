@@ -1,7 +1,8 @@
-//! The candidates of a search: recipes that differ in the shape of the model and in its regularisation.
+//! Makes the candidates of a search: settings of recipes that differ in the shape of the model and in its
+//! regularisation.
 //!
-//! The first candidates are fixed: shapes that won on public data sets, from an n-gram branch alone to recurrent layers
-//! alone, scaled to the budget. The others are drawn at random around them.
+//! The first candidates are fixed: shapes that were the most accurate on public data sets, from an n-gram branch alone
+//! to recurrent layers alone, scaled to the budget. The others are drawn at random from similar shapes.
 
 use super::measured::Budget;
 use super::profile::Profile;
@@ -14,14 +15,16 @@ use rand_chacha::ChaCha8Rng;
 use tern_format::limits::NGRAM_BUCKETS;
 use toml::{Table, Value};
 
-/// Bytes of a device file besides its tables, layers and vocabulary: header, labels, golden examples.
+// These sizes are estimates, by which a candidate is scaled to the budget. `fitting` measures its device file.
+
+/// Estimated bytes of a device file besides its tables, layers, vocabulary and labels: header and golden examples.
 const OVERHEAD: usize = 2_500;
-/// Bytes of a token in the vocabulary of a device file: its string and the offset of that.
+/// Estimated bytes of a token in the vocabulary of a device file: its string and the string's offset.
 const TOKEN_BYTES: usize = 10;
-/// The smallest vocabulary of recurrent layers that is worth training.
+/// The smallest vocabulary with which recurrent layers are trained.
 pub const MIN_VOCABULARY: usize = 40;
 
-/// Share of the validation rows that a model of small data refuses to answer.
+/// The largest share of the validation rows that a model of small data may refuse to answer.
 const SMALL_DATA_REFUSALS: f64 = 0.05;
 
 /// The recurrent layers of a candidate.
@@ -36,6 +39,7 @@ struct Recurrent {
 }
 
 impl Recurrent {
+    /// An LSTM with one direction, pooling `last` and embeddings of 8 bits.
     const fn new(embedding_dim: usize, hidden_size: usize) -> Self {
         Recurrent {
             cell: Cell::Lstm,
@@ -47,13 +51,15 @@ impl Recurrent {
         }
     }
 
-    /// Estimates the bytes of the layers with 8 bits for each weight.
+    /// Estimates the bytes of one layer with 8 bits for each weight, and 8 bytes for the bias and multipliers of a row.
     fn bytes(&self) -> usize {
         let directions = if self.bidirectional { 2 } else { 1 };
         let rows = self.cell.gates() * self.hidden_size;
         directions * rows * (self.embedding_dim + self.hidden_size + 8)
     }
 
+    /// Returns the settings of the layers. `vocabulary`: the size of the vocabulary; `None` for a network that reads
+    /// numbers.
     fn settings(&self, vocabulary: Option<usize>) -> Table {
         let Recurrent { cell, embedding_dim, hidden_size, bidirectional, pooling, embedding_bits } = *self;
         let mut settings = Table::new();
@@ -71,23 +77,24 @@ impl Recurrent {
     }
 }
 
-/// Returns at most `count` candidates for texts or sequences: settings that are laid over the default recipe. The same
-/// arguments give the same candidates.
+/// Returns at most `count` different candidates for texts or sequences: settings that are laid over the default recipe.
+/// The same arguments give the same candidates. `seed`: the random seed of those that are drawn.
 pub fn candidates(profile: &Profile, budget: &Budget, count: usize, seed: u64) -> Vec<Table> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut found: Vec<Table> = Vec::new();
+    let mut candidates: Vec<Table> = Vec::new();
+    // Returns true if more candidates are needed.
     let mut add = |candidate: Option<Table>| {
-        if let Some(candidate) = candidate.filter(|candidate| !found.contains(candidate)) {
-            found.push(candidate);
+        if let Some(candidate) = candidate.filter(|candidate| !candidates.contains(candidate)) {
+            candidates.push(candidate);
         }
-        found.len() < count
+        candidates.len() < count
     };
     let fixed = if profile.reads_values { fixed_for_values(profile) } else { fixed_for_texts(profile, budget) };
     let complete = |candidate: Option<Table>| candidate.map(|settings| with_training(settings, profile));
     for candidate in fixed {
         add(complete(candidate));
     }
-    // A small budget has few different candidates.
+    // The number of draws is limited, since a small budget has fewer than `count` different candidates.
     for _ in 0..20 * count {
         let candidate = if profile.reads_values {
             drawn_for_values(profile, &mut rng)
@@ -98,12 +105,12 @@ pub fn candidates(profile: &Profile, budget: &Budget, count: usize, seed: u64) -
             break;
         }
     }
-    found.truncate(count);
-    found
+    candidates.truncate(count);
+    candidates
 }
 
-/// Adds the settings that depend on the data alone: the number of epochs for texts, and a threshold of refusal for
-/// small data, whose models know few words.
+/// Adds the settings that depend on the data alone: the number of epochs for texts, and for small data the share of
+/// refusals, since a model of small data knows few words.
 fn with_training(mut settings: Table, profile: &Profile) -> Table {
     if !profile.reads_values {
         let epochs = if profile.rows < 1_000 { 40 } else { text_epochs(profile.rows as f64 * profile.mean_steps) };
@@ -115,19 +122,24 @@ fn with_training(mut settings: Table, profile: &Profile) -> Table {
     settings
 }
 
-/// Returns the settings of an n-gram table of at most `bytes` bytes with 4 bits for each weight; `None` if not even the
-/// smallest table fits.
+/// The largest number of buckets of a candidate.
+const MAX_BUCKETS: usize = 1 << 17;
+
+/// Returns the settings of an n-gram table of `rank` columns and at most `bytes` bytes, with 4 bits for each weight;
+/// `None` if not even the smallest table fits.
 fn table(bytes: usize, rank: usize) -> Option<Table> {
-    let most = (2 * bytes / rank).clamp(1, 1 << 17);
-    let buckets = if most.is_power_of_two() { most } else { most.next_power_of_two() / 2 };
+    let largest = (2 * bytes / rank).clamp(1, MAX_BUCKETS);
+    let buckets = if largest.is_power_of_two() { largest } else { largest.next_power_of_two() / 2 };
     let mut settings = Table::new();
     set(&mut settings, "model", "ngram_buckets", integer(buckets));
     set(&mut settings, "model", "ngram_rank", integer(rank));
     NGRAM_BUCKETS.contains(&buckets).then_some(settings)
 }
 
-/// Returns the settings of a classifier of texts, with a table of `table_share` of the flash memory, and a vocabulary
-/// of what the recurrent layers leave; `None` if that is too little.
+/// Returns the settings of a classifier of texts. The n-gram table of `rank` columns gets at most the share
+/// `table_share` of the flash memory that header, labels and golden examples leave; 0: no table. The vocabulary gets
+/// what the table and the recurrent layers leave. `recurrent`: `None` for an n-gram branch alone. Returns `None` if the
+/// flash memory is too small for the smallest table or vocabulary.
 fn text_model(
     profile: &Profile,
     budget: &Budget,
@@ -135,21 +147,23 @@ fn text_model(
     rank: usize,
     recurrent: Option<Recurrent>,
 ) -> Option<Table> {
-    let labels = profile.classes * (12 + rank + recurrent.map_or(0, |layers| layers.hidden_size));
-    let room = budget.flash.checked_sub(OVERHEAD.min(budget.flash / 3) + labels)?;
+    // For each label a name of about 12 bytes and a row of the head.
+    let label_bytes = profile.classes * (12 + rank + recurrent.map_or(0, |layers| layers.hidden_size));
+    let available = budget.flash.checked_sub(OVERHEAD.min(budget.flash / 3) + label_bytes)?;
     let mut settings = Table::new();
-    let mut rest = room;
+    let mut remaining = available;
     if table_share > 0.0 {
-        let chosen = table((table_share * room as f64) as usize, rank)?;
-        rest -= ngram_bytes(&chosen);
+        let chosen = table((table_share * available as f64) as usize, rank)?;
+        remaining -= ngram_bytes(&chosen);
         lay_over(&mut settings, &chosen);
     } else {
         set(&mut settings, "model", "ngram_buckets", integer(0));
     }
     match recurrent {
         Some(layers) => {
-            let token = TOKEN_BYTES + layers.embedding_dim * layers.embedding_bits.count() as usize / 8;
-            let vocabulary = (rest.checked_sub(layers.bytes())? / token).min(profile.inputs.max(MIN_VOCABULARY));
+            let token_bytes = TOKEN_BYTES + layers.embedding_dim * layers.embedding_bits.count() as usize / 8;
+            let vocabulary = remaining.checked_sub(layers.bytes())? / token_bytes;
+            let vocabulary = vocabulary.min(profile.inputs.max(MIN_VOCABULARY));
             if vocabulary < MIN_VOCABULARY.min(profile.inputs) {
                 return None;
             }
@@ -160,25 +174,27 @@ fn text_model(
     Some(settings)
 }
 
-/// The bytes of the n-gram table of some settings.
+/// Returns the bytes of the n-gram table in `settings`, with 4 bits for each weight.
 fn ngram_bytes(settings: &Table) -> usize {
     let value = |key: &str| settings["model"][key].as_integer().unwrap_or(0) as usize;
     value("ngram_buckets") * value("ngram_rank") / 2
 }
 
+/// Returns the fixed candidates for texts, in the order in which they are tried; `None` for those that do not suit the
+/// data or the budget.
 fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Option<Table>> {
     let rank = ngram_rank(profile.classes);
     let two_ways = Recurrent { bidirectional: true, pooling: Pooling::MeanMax, ..Recurrent::new(16, 32) };
     let four_bits = Recurrent { embedding_bits: Bits::Four, pooling: Pooling::MeanMax, ..Recurrent::new(16, 32) };
     let model = |share, recurrent| text_model(profile, budget, share, rank, recurrent);
-    let regular = |candidate: Option<Table>, ngram_dropout: f64| {
+    let with_dropout = |candidate: Option<Table>, ngram_dropout: f64| {
         candidate.map(|mut settings| {
             set(&mut settings, "model", "ngram_dropout", ngram_dropout.into());
             set(&mut settings, "training", "learning_rate", 0.01.into());
             settings
         })
     };
-    // The recipe fills in what suits long texts: n-grams of words alone, much dropout, losses of both branches.
+    // For long texts the defaults of the recipe suit: n-grams of words alone, much dropout, losses of both branches.
     let is_long = profile.mean_steps > LONG_TEXT && !profile.has_characters();
     let long = |layers: Recurrent| model(0.55, Some(layers)).filter(|_| is_long);
     let single_words = |(embedding_dim, hidden_size), rank| {
@@ -197,26 +213,27 @@ fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Option<Table>> {
         single_words((32, 64), 16),
         single_words((16, 28), 8),
         single_words((8, 16), 4),
-        regular(model(1.0, None), LONG_TEXT_NGRAM_DROPOUT).filter(|_| is_long),
+        with_dropout(model(1.0, None), LONG_TEXT_NGRAM_DROPOUT).filter(|_| is_long),
         long(two_ways),
         long(four_bits),
         long(Recurrent { embedding_bits: Bits::Four, ..two_ways }),
-        regular(model(1.0, None), 0.5),
+        with_dropout(model(1.0, None), 0.5),
         model(1.0, None),
-        regular(model(0.5, None), 0.5),
-        regular(model(0.5, Some(Recurrent::new(8, 16))), 0.5),
-        regular(model(0.5, Some(Recurrent::new(16, 32))), 0.5),
-        regular(model(0.5, Some(four_bits)), 0.5),
+        with_dropout(model(0.5, None), 0.5),
+        with_dropout(model(0.5, Some(Recurrent::new(8, 16))), 0.5),
+        with_dropout(model(0.5, Some(Recurrent::new(16, 32))), 0.5),
+        with_dropout(model(0.5, Some(four_bits)), 0.5),
         model(0.0, Some(Recurrent::new(16, 32))),
-        regular(model(0.25, Some(two_ways)), 0.5),
+        with_dropout(model(0.25, Some(two_ways)), 0.5),
         model(0.0, Some(Recurrent::new(32, 64))),
         model(0.0, Some(four_bits)),
-        // The smallest ones, for small budgets.
+        // The smallest candidates, for small budgets.
         model(0.25, None),
         model(0.0, Some(Recurrent::new(4, 8))),
     ]
 }
 
+/// Draws a candidate for texts; `None` if the shape that was drawn does not fit the budget.
 fn drawn_for_texts(profile: &Profile, budget: &Budget, rng: &mut ChaCha8Rng) -> Option<Table> {
     let sizes = [(8, 16), (12, 24), (16, 32), (24, 48), (32, 64), (32, 96)];
     let recurrent = [true, true, false].choose(rng).copied().unwrap_or(true).then(|| {
@@ -232,8 +249,8 @@ fn drawn_for_texts(profile: &Profile, budget: &Budget, rng: &mut ChaCha8Rng) -> 
     });
     let shares: &[f64] = if recurrent.is_some() { &[0.0, 0.125, 0.25, 0.5, 0.75] } else { &[0.25, 0.5, 1.0] };
     let share = *shares.choose(rng)?;
-    let most = ngram_rank(profile.classes);
-    let ranks = [most / 2, most, 2 * most];
+    let default_rank = ngram_rank(profile.classes);
+    let ranks = [default_rank / 2, default_rank, 2 * default_rank];
     let rank = (*ranks.choose(rng)?).clamp(2, 64);
     let mut settings = text_model(profile, budget, share, rank, recurrent)?;
     if share > 0.0 {
@@ -256,12 +273,12 @@ fn drawn_for_texts(profile: &Profile, budget: &Budget, rng: &mut ChaCha8Rng) -> 
     Some(settings)
 }
 
-/// The epochs of few sequences, which need many steps to learn from, and of many.
+/// Returns the number of epochs for sequences. Small data needs more epochs for the same number of steps.
 fn epochs_for_values(profile: &Profile) -> usize {
     if profile.rows < 1_000 { 120 } else { 30 }
 }
 
-/// Returns the settings of a classifier of sequences.
+/// Returns the settings of a classifier of sequences of numbers.
 fn value_model(profile: &Profile, layers: Recurrent, dropout: f64, learning_rate: f64) -> Table {
     let epochs = epochs_for_values(profile);
     let mut settings = layers.settings(None);
@@ -272,6 +289,7 @@ fn value_model(profile: &Profile, layers: Recurrent, dropout: f64, learning_rate
     settings
 }
 
+/// Returns the fixed candidates for sequences of numbers, in the order in which they are tried. Never `None`.
 fn fixed_for_values(profile: &Profile) -> Vec<Option<Table>> {
     let one_way = |cell, hidden_size| Recurrent { cell, ..Recurrent::new(0, hidden_size) };
     let two_ways = |cell, hidden_size| {
@@ -293,6 +311,7 @@ fn fixed_for_values(profile: &Profile) -> Vec<Option<Table>> {
     layers.into_iter().map(|(layers, dropout, rate)| Some(value_model(profile, layers, dropout, rate))).collect()
 }
 
+/// Draws a candidate for sequences of numbers. Never `None`.
 fn drawn_for_values(profile: &Profile, rng: &mut ChaCha8Rng) -> Option<Table> {
     let layers = Recurrent {
         cell: *[Cell::Lstm, Cell::Gru].choose(rng)?,
@@ -306,7 +325,7 @@ fn drawn_for_values(profile: &Profile, rng: &mut ChaCha8Rng) -> Option<Table> {
     Some(settings)
 }
 
-/// Sets a key to one of `values`.
+/// Sets a key to one of `values`, drawn at random.
 fn draw(settings: &mut Table, rng: &mut ChaCha8Rng, section: &str, key: &str, values: &[Value]) {
     if let Some(value) = values.choose(rng) {
         set(settings, section, key, value.clone());

@@ -15,15 +15,15 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 use toml::{Table, Value};
 
-/// Attempts to fit a candidate into the budget by a smaller vocabulary.
+/// The largest number of vocabulary sizes that are tried to fit a candidate into the budget.
 const VOCABULARY_ATTEMPTS: usize = 4;
 
-/// Returns the recipe of a classifier with `settings` laid over the defaults, and `options` over both. Fails if the
-/// options do not go together, or name another task.
+/// Returns the recipe of a classifier for the data `input`, with `settings` laid over the defaults, and `options` over
+/// both. Fails if the settings do not go together, or name another task.
 pub fn recipe(input: &Path, settings: &Table, options: &Table) -> anyhow::Result<Recipe> {
     let mut merged = settings.clone();
     lay_over(&mut merged, options);
-    // Without recurrent layers there is nothing that reads vectors.
+    // Only recurrent layers read word vectors.
     if let Some(Value::Table(model)) = merged.get_mut("model")
         && model.get("num_layers").and_then(Value::as_integer) == Some(0)
     {
@@ -44,7 +44,7 @@ pub fn recipe(input: &Path, settings: &Table, options: &Table) -> anyhow::Result
 
 /// A candidate whose device file fits the budget.
 pub struct Fitted {
-    /// The settings besides the defaults and the given options, with the vocabulary that fits.
+    /// The settings besides the defaults and the given options, with a size of the vocabulary that fits the budget.
     pub settings: Table,
     /// The recipe.
     pub recipe: Recipe,
@@ -63,8 +63,10 @@ pub struct Excess {
     pub measured: Measured,
 }
 
-/// Reads the data of a candidate, and measures the device file of its untrained network, whose costs are those of the
-/// trained one. If the file is too large, the vocabulary is made smaller. `recipe_of` makes the recipe of settings.
+/// Reads the data of a candidate, and measures the device file of its untrained network, whose costs are about those of
+/// the trained one. If the file is too large, tries smaller vocabularies. Returns the [`Excess`] of a candidate that
+/// does not fit. `name`: the name of the model; `recipe_of`: makes the recipe from the settings. Fails if the recipe is
+/// refused or the data cannot be read.
 pub fn fit(
     name: &str,
     settings: &Table,
@@ -85,24 +87,26 @@ pub fn fit(
         let tokens = model.vocabulary().len();
         let bytes_per_token = (parts.embedding + parts.vocabulary) / tokens.max(1);
         let excess = measured.file_bytes.saturating_sub(budget.flash);
-        let fewer = tokens.saturating_sub(excess / bytes_per_token.max(1) + 8);
-        let is_vocabulary = data.problem().architecture.is_recurrent() && bytes_per_token > 0 && excess > 0;
-        if !is_vocabulary || fewer < MIN_VOCABULARY || attempt == VOCABULARY_ATTEMPTS {
+        // 8 tokens fewer than the mean would require, since the tokens differ in length.
+        let smaller = tokens.saturating_sub(excess / bytes_per_token.max(1) + 8);
+        let can_shrink = data.problem().architecture.is_recurrent() && bytes_per_token > 0 && excess > 0;
+        if !can_shrink || smaller < MIN_VOCABULARY || attempt == VOCABULARY_ATTEMPTS {
             return Ok(Err(Excess { reason, measured }));
         }
-        set(&mut settings, "vocabulary", "max_size", Value::Integer(fewer as i64));
+        set(&mut settings, "vocabulary", "max_size", Value::Integer(smaller as i64));
     }
     unreachable!("the last attempt returns")
 }
 
-/// Quantises the model of a candidate.
+/// Quantises the model of a candidate, with the bits of its recipe and without folded tokens.
 pub fn device_file(recipe: &Recipe, data: &dyn TaskData, model: &FloatModel) -> anyhow::Result<DeviceFile> {
     let widths = recipe.export.widths();
     let packing = packing::choose(None, model.config(), widths.recurrent)?;
     Ok(export::device_file(model, &data.calibration_sequences(), Options { packing, widths, fold: 0 })?)
 }
 
-/// Describes the network of a candidate in few words, such as `n-grams 4096×2, LSTM 16×2 mean-max, 900 tokens`.
+/// Describes the network of a candidate, such as `n-grams 4096×2, LSTM 16×2 mean_max, 900 tokens × 16, 4 bits`: the
+/// buckets and the rank of the n-gram table, the hidden size with `×2` for two directions, and the embedding.
 pub fn describe(recipe: &Recipe, problem: &Problem) -> String {
     let model = &recipe.model;
     let mut parts = Vec::new();

@@ -1,4 +1,4 @@
-//! The figures of a cross-validation in integers.
+//! Measures a cross-validation in integers: the accuracy of the device files of its networks.
 
 use super::fitting;
 use crate::metrics::Evaluation;
@@ -9,9 +9,9 @@ use crate::tasks::TaskData;
 use crate::train::{self, CrossValidation, Objective, Problem, StopReason, Target, Validation};
 use std::sync::atomic::AtomicBool;
 
-/// Trains the network of each fold once more, up to the best epoch of the cross-validation `found`, and quantises it;
-/// its device file then predicts the rows of the fold. `data` must hold the same cross-validation. Returns the figures
-/// over all rows; `None` if `stop` interrupts a training.
+/// Trains the network of each fold once more, up to the best epoch of the cross-validation `found`, and quantises it.
+/// Its device file then predicts the rows of the fold. `data` must hold the same cross-validation. Returns the figures
+/// over all rows; `None` if `stop` interrupts a training, or if `data` is not that of a classifier.
 pub fn validate_in_integers(
     name: &str,
     recipe: &Recipe,

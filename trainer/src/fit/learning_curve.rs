@@ -1,11 +1,11 @@
-//! The accuracy with fewer rows, which tells whether more rows would help.
+//! The accuracy as a function of the number of training rows, which tells whether more rows would help.
 
 use super::training::{Limits, train};
 use crate::recipe::Recipe;
 use crate::tasks;
 use serde::Serialize;
 
-/// The shares of the training rows.
+/// The shares of the training rows with which a network is trained.
 const SHARES: [f64; 2] = [0.25, 0.5];
 
 /// The accuracy after a training with some of the rows.
@@ -17,8 +17,9 @@ pub struct Point {
     pub accuracy: f64,
 }
 
-/// Trains the recipe with a quarter and with half of the training rows. `accuracy`: that of the float model with all
-/// rows. The curve is incomplete if the search is interrupted.
+/// Trains with a quarter and with half of the training rows, and returns the points by increasing number of rows. The
+/// last one is `accuracy`, that of the float model trained on all rows. If `limits` end a training, its point is
+/// missing.
 pub fn learning_curve(recipe: &Recipe, accuracy: f64, limits: Limits<'_>) -> anyhow::Result<Vec<Point>> {
     let mut recipe = recipe.clone();
     let data = tasks::read_data(&mut recipe, false)?;

@@ -4,9 +4,10 @@ use crate::core_time;
 use crate::device_file::DeviceFile;
 use serde::{Deserialize, Serialize};
 
-/// The core whose instructions are limited.
+/// The core for which instructions are estimated.
 const CORE: &str = "cortex-m4";
-/// The mean number of characters of a word with the separator after it. A token of characters or bytes has one.
+/// The assumed mean number of characters of a word, including the separator after it. With the tokenizers `chars` and
+/// `bytes`, a token has one character.
 const WORD_CHARACTERS: f64 = 5.0;
 
 /// The largest costs that a device file may have.
@@ -14,9 +15,9 @@ const WORD_CHARACTERS: f64 = 5.0;
 pub struct Budget {
     /// Bytes of the whole file.
     pub flash: usize,
-    /// Bytes of scratch.
+    /// Bytes of scratch memory; `None` without limit.
     pub ram: Option<usize>,
-    /// Instructions of a token on a Cortex-M4.
+    /// Instructions of a token on a Cortex-M4; `None` without limit.
     pub instructions: Option<u64>,
 }
 
@@ -36,19 +37,19 @@ impl Measured {
     pub fn new(device: &DeviceFile) -> Self {
         let characters = if device.config.tokenizer().is_one_word() { 1.0 } else { WORD_CHARACTERS };
         let cores = core_time::instructions(device.model());
-        let of_core = cores.iter().find(|cores| cores.core == CORE).map(|core| core.per_token(characters));
+        let instructions = cores.iter().find(|core| core.core == CORE).map(|core| core.per_token(characters));
         Measured {
             file_bytes: device.bytes().len(),
             scratch_bytes: device.scratch_bytes(),
-            instructions_per_token: of_core.unwrap_or(0.0).round() as u64,
+            instructions_per_token: instructions.unwrap_or(0.0).round() as u64,
         }
     }
 
-    /// Returns the first limit of `budget` that is exceeded, as a sentence; `None` if the file fits.
+    /// Describes the first limit of `budget` that is exceeded; `None` if the file fits.
     pub fn excess(&self, budget: &Budget) -> Option<String> {
         let Measured { file_bytes, scratch_bytes, instructions_per_token } = *self;
         if file_bytes > budget.flash {
-            return Some(format!("the file has {file_bytes} bytes, the budget {}", budget.flash));
+            return Some(format!("the file has {file_bytes} bytes, the budget is {}", budget.flash));
         }
         if let Some(ram) = budget.ram.filter(|ram| scratch_bytes > *ram) {
             return Some(format!("a session needs {scratch_bytes} bytes of RAM, the budget is {ram}"));

@@ -1,4 +1,4 @@
-//! The properties of the data that the candidates depend on.
+//! The properties of the data that the choice of candidates depends on.
 
 use crate::architecture::InputLayer;
 use crate::recipe::{InputKind, Recipe, TokenizerKind};
@@ -17,9 +17,9 @@ pub struct Profile {
     pub folds: usize,
     /// True if the rows are sequences of numbers.
     pub reads_values: bool,
-    /// The tokenizer that suits the texts.
+    /// The name of the tokenizer: that of the options, or the one that suits the texts.
     pub tokenizer: &'static str,
-    /// The number of tokens with an id, or of channels.
+    /// The size of the vocabulary, or the number of channels.
     pub inputs: usize,
     /// The mean number of tokens or time steps of a row.
     pub mean_steps: f64,
@@ -46,7 +46,7 @@ impl Profile {
         })
     }
 
-    /// Returns true if the tokenizer has one token for each character or byte.
+    /// Returns true if the tokenizer makes one token of each character or byte.
     pub fn has_characters(&self) -> bool {
         [TokenizerKind::Chars, TokenizerKind::Bytes].iter().any(|kind| kind.name() == self.tokenizer)
     }

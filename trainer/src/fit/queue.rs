@@ -1,8 +1,8 @@
 //! The queue from which the processes of a search take candidates.
 //!
-//! The process of rank 0 coordinates: it hands out the candidates of a round, one to each idle process and to a thread
-//! of its own, and collects their trials. All processes send a message every second. One that is silent for too long
-//! has died, and another process trains its candidate.
+//! The process of rank 0 coordinates: it gives a candidate of the round to each idle process and to one thread in
+//! itself, and collects the trials. Every process sends a message each second. A process that is silent for too long
+//! counts as dead, and its candidate is given to another process.
 
 use super::fitting::Excess;
 use super::training::Trained;
@@ -18,15 +18,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 use toml::Table;
 
-/// The time between two signs of life.
+/// The time between two messages that show that a process is alive.
 const HEARTBEAT: Duration = Duration::from_secs(1);
-/// The pause between two looks at the messages.
+/// The interval at which a process looks for messages.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// A candidate to be trained.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Job {
-    /// The index in the round.
+    /// The index of the candidate among those of the round, from 0.
     pub index: usize,
     /// The round, from 0.
     pub round: usize,
@@ -34,48 +34,50 @@ pub(super) struct Job {
     pub candidate: usize,
     /// The settings of the candidate.
     pub settings: Table,
-    /// The seconds after which the training of a network ends; `None` without limit.
+    /// The seconds until the training of a network is stopped; `None` without limit.
     pub seconds_left: Option<f64>,
-    /// True if no trial is done yet, so that an incomplete one is better than none.
+    /// True if no trial is done yet. The trial then counts even if its training is cut short.
     pub is_first: bool,
 }
 
-/// The result of trying a candidate.
+/// The result of a job.
 pub(super) enum Attempt {
-    /// It is trained. The model is there if this process trained it.
+    /// The candidate was trained.
     Done {
         trial: Box<Trial>,
+        /// The trained model; `None` if another process trained it.
         trained: Option<Trained>,
         /// False if the training was cut short.
         is_complete: bool,
     },
-    /// Its device file exceeds the budget.
+    /// The device file of the candidate exceeds the budget.
     Unfit(Excess),
-    /// The user or the time limit ended its training.
+    /// A signal or the time limit ended the training.
     Interrupted,
 }
 
-/// Trains a candidate. The function that it is given is called with the share of the training that is done.
+/// A function that trains the candidate of a job. It calls its second argument with the share of the training that is
+/// done. It fails if the recipe is refused, the data cannot be read or the training diverges.
 pub(super) type Train<'t> = dyn Fn(&Job, &mut (dyn FnMut(f64) + Send)) -> anyhow::Result<Attempt> + Sync + 't;
 
-/// A message between rank 0 and another process, as JSON.
+/// A message between rank 0 and another process. It is sent as JSON.
 #[derive(Debug, Serialize, Deserialize)]
 enum Message {
     /// The sender is alive.
     Alive,
-    /// To a process: train this candidate.
+    /// From rank 0: train this candidate.
     Train(Job),
-    /// To a process: end the training after the running batch.
+    /// From rank 0: end the training after the running batch.
     Stop,
-    /// To a process: the search is over. `is_complete` is false if a process has died.
+    /// From rank 0: the search is over. `is_complete` is false if a process has died.
     End { is_complete: bool },
-    /// To rank 0: a trial is done.
+    /// To rank 0: the job with this index has ended.
     Done { index: usize, report: Report },
     /// To rank 0: the sender was interrupted, and trains no further candidate.
     Leaving,
 }
 
-/// The result of a trial in another process.
+/// The result of a job in another process: an [`Attempt`] without the model, or the message of an error.
 #[derive(Debug, Serialize, Deserialize)]
 enum Report {
     Done { trial: Box<Trial>, is_complete: bool },
@@ -94,7 +96,7 @@ impl Report {
         }
     }
 
-    fn result(self) -> anyhow::Result<Attempt> {
+    fn into_result(self) -> anyhow::Result<Attempt> {
         match self {
             Report::Done { trial, is_complete } => Ok(Attempt::Done { trial, trained: None, is_complete }),
             Report::Unfit(excess) => Ok(Attempt::Unfit(excess)),
@@ -105,11 +107,12 @@ impl Report {
 }
 
 fn send(processes: &dyn Processes, to: usize, message: &Message) {
-    // Tables have string keys and finite numbers only, so they can always be written.
+    // A message has string keys and finite numbers only, so it can always be written as JSON.
     processes.send(to, serde_json::to_vec(message).unwrap_or_default());
 }
 
-/// Returns the next message. One that cannot be read is an error of the sender, which runs another version.
+/// Returns the next message and the rank of its sender; `None` if no message has arrived. Fails if the message cannot
+/// be read, as when the sender runs another version.
 fn receive(processes: &dyn Processes) -> anyhow::Result<Option<(usize, Message)>> {
     let Some((rank, bytes)) = processes.receive() else { return Ok(None) };
     match serde_json::from_slice(&bytes) {
@@ -120,7 +123,7 @@ fn receive(processes: &dyn Processes) -> anyhow::Result<Option<(usize, Message)>
     }
 }
 
-/// The events of the trainings of this process.
+/// An event that a training thread of this process reports.
 enum Event {
     /// The share of the running training that is done.
     Progress(f64),
@@ -128,24 +131,25 @@ enum Event {
     Ended(usize, anyhow::Result<Attempt>),
 }
 
-/// The trials of a round, for its queue.
+/// The round of a search, as its queue sees it.
 pub(super) trait Trials {
-    /// Returns the candidate with an index, whose training begins; `None` if no further training may begin.
+    /// Returns the job for the candidate with an index, whose training begins now; `None` if no further training may
+    /// begin.
     fn job(&mut self, index: usize) -> Option<Job>;
-    /// Called with the share of this process's training that is done.
+    /// Called with the share of the training in this process that is done.
     fn on_progress(&mut self, share: f64);
-    /// Called with the result of a candidate. Fails if it cannot be kept.
+    /// Called with the result of the job with an index. Fails if the trial cannot be written to the log.
     fn on_result(&mut self, index: usize, result: anyhow::Result<Attempt>) -> anyhow::Result<()>;
 }
 
 /// The state of a process, as rank 0 knows it.
 #[derive(Clone, Debug)]
 struct Worker {
-    /// The index of the candidate that it trains.
+    /// The index of the candidate that the process trains; `None` if it is idle.
     job: Option<usize>,
-    /// The time of its last message.
+    /// The time of the last message from the process.
     last_message: Instant,
-    /// False after its interruption and its death: it gets no further candidate.
+    /// False once the process was interrupted or has died. It then gets no further candidate.
     takes_jobs: bool,
     is_dead: bool,
 }
@@ -155,6 +159,7 @@ pub(super) struct Queue<'a> {
     processes: &'a dyn Processes,
     /// The time after which a silent process counts as dead.
     timeout: Duration,
+    /// The processes by rank. Rank 0 is this one.
     workers: Vec<Worker>,
     last_heartbeat: Instant,
 }
@@ -171,8 +176,9 @@ impl<'a> Queue<'a> {
         self.workers.iter().filter(|worker| worker.takes_jobs).count()
     }
 
-    /// Trains some candidates of a round, by their indices. Once `interrupt` is true, the trainings of all processes
-    /// end after the running batch.
+    /// Trains the candidates of a round with these indices, and returns when all trainings have ended. Once `interrupt`
+    /// is true, the trainings of all processes end after the running batch. Fails if [`Trials::on_result`] fails or a
+    /// message cannot be read.
     pub(super) fn run(
         &mut self,
         candidates: &[usize],
@@ -224,12 +230,12 @@ impl<'a> Queue<'a> {
         while let Some((rank, message)) = receive(self.processes)? {
             self.workers[rank].last_message = Instant::now();
             match message {
-                // A result that comes too late is that of a process that was taken for dead.
+                // Other results are ignored: they come from a process that counts as dead.
                 Message::Done { index, report } if self.workers[rank].job == Some(index) => {
                     self.workers[rank].job = None;
                     match report {
                         Report::Interrupted => waiting.push_front(index),
-                        report => trials.on_result(index, report.result())?,
+                        report => trials.on_result(index, report.into_result())?,
                     }
                 }
                 Message::Leaving => {
@@ -242,7 +248,7 @@ impl<'a> Queue<'a> {
         Ok(())
     }
 
-    /// Removes the processes that have died, and sends a sign of life to the others.
+    /// Removes the processes that have been silent for too long, and sends the heartbeat of rank 0 to the others.
     fn find_dead(&mut self, waiting: &mut VecDeque<usize>) {
         for rank in 1..self.workers.len() {
             let silence = self.workers[rank].last_message.elapsed();
@@ -261,7 +267,7 @@ impl<'a> Queue<'a> {
         }
     }
 
-    /// Gives the candidate of a process that trains no more to the next idle one.
+    /// Gives no further candidates to a process, and puts the one that it trains back into the queue.
     fn remove(&mut self, rank: usize, waiting: &mut VecDeque<usize>) {
         self.workers[rank].takes_jobs = false;
         if let Some(index) = self.workers[rank].job.take() {
@@ -275,7 +281,7 @@ impl<'a> Queue<'a> {
         alive.for_each(|rank| send(self.processes, rank, message));
     }
 
-    /// Ends the search in the other processes. If one has died, no process waits for the others at its end.
+    /// Ends the search in the other processes. If one has died, every process ends without waiting for the others.
     pub(super) fn end(&self) {
         let is_complete = self.workers.iter().all(|worker| !worker.is_dead);
         self.tell_others(&Message::End { is_complete });
@@ -285,15 +291,16 @@ impl<'a> Queue<'a> {
     }
 }
 
-/// Trains a candidate in a thread of this process.
+/// Trains a candidate in this thread, and sends the progress and the result to `events`.
 fn train_in_thread(train: &Train<'_>, job: &Job, events: &Sender<Event>) {
-    // The receiver lives until all trainings have ended.
+    // Sending fails only if the queue has ended with an error; the result is then not needed.
     let result = train(job, &mut |share| drop(events.send(Event::Progress(share))));
     let _ = events.send(Event::Ended(job.index, result));
 }
 
 /// Trains the candidates that rank 0 sends, in a process of another rank, until the search is over. Fails if rank 0 is
-/// silent for longer than `timeout`. `interrupt` is set when rank 0 ends the trainings.
+/// silent for longer than `timeout` or sends a message that cannot be read. `interrupt` ends the trainings of this
+/// process; it is also set when rank 0 asks for that, and before this function returns.
 pub(super) fn work(
     processes: &dyn Processes,
     timeout: Duration,
@@ -345,7 +352,7 @@ pub(super) fn work(
                 break Err(anyhow!("rank 0 has sent nothing for {} s and counts as dead", timeout.as_secs()));
             }
         };
-        // Ends a training that nobody waits for.
+        // Ends a training that may still run, whose result is not needed.
         interrupt.store(true, Ordering::Relaxed);
         result
     })

@@ -1,4 +1,4 @@
-//! Successive halving over the candidates.
+//! Runs the search: trains the candidates by successive halving, in rounds of fewer candidates and more epochs.
 
 use super::candidates::candidates;
 use super::fitting::{self, Excess, Fitted};
@@ -23,14 +23,14 @@ use toml::Table;
 struct Round {
     /// The share of the epochs for which the candidates train.
     epochs: f64,
-    /// The number of all candidates is divided by this.
+    /// The first round's number of candidates is divided by this.
     divisor: usize,
-    /// The share of the time after which the next round begins.
+    /// The share of the time for the search after which no further training of this round begins.
     time: f64,
 }
 
 impl Round {
-    /// Returns the number of candidates of the round, if the first one has `candidates`.
+    /// Returns the number of candidates of this round if the first round has `candidates`.
     fn size(&self, candidates: usize) -> usize {
         candidates.div_ceil(self.divisor).max(MIN_CANDIDATES).min(candidates)
     }
@@ -42,25 +42,27 @@ const ROUNDS: [Round; 3] = [
     Round { epochs: 1.0, divisor: 8, time: 0.85 },
 ];
 const LAST_ROUND: usize = ROUNDS.len() - 1;
-/// The smallest number of candidates of a round, if there are so many.
+/// The smallest number of candidates of a round, unless the search has fewer.
 const MIN_CANDIDATES: usize = 3;
-/// The smallest number of epochs.
+/// The smallest number of epochs of a training, unless the recipe has fewer.
 const MIN_EPOCHS: usize = 3;
-/// The share of the time after which a running training is stopped.
+/// The share of the time for the search after which running trainings are stopped.
 const STOP_TRAINING: f64 = 0.9;
-/// Cross-validations with different folds in the last round of a small data set.
+/// The number of cross-validations with different folds for each candidate in the last round of a small data set.
 const REPETITIONS: u64 = 3;
 
-/// Functions that the search calls.
+/// Functions that the search calls in the process of rank 0, such as a progress bar.
 pub trait Observer {
     /// Called before the training of a candidate: the round, the trial in the round, both from 1, and the number of
     /// trials in the round.
     fn on_start(&mut self, _round: usize, _trial: usize, _trials: usize) {}
-    /// Called after each batch with the share of the running training that is done.
+    /// Called with the share of the training in this process that is done: after each batch or, in a cross-validation,
+    /// after each fold.
     fn on_progress(&mut self, _share: f64) {}
-    /// Called after each trial, with the best trial so far and the estimated time of the remaining trials.
+    /// Called after each trial and for each trial in the log, with the best trial so far and the estimated time of the
+    /// remaining trials.
     fn on_trial(&mut self, _trial: &Trial, _best: &Trial, _left: Duration) {}
-    /// Called for a candidate that cannot be trained or does not fit.
+    /// Called for a candidate, by its number from 1, that cannot be trained or exceeds the budget.
     fn on_skipped(&mut self, _candidate: usize, _reason: &str) {}
 }
 
@@ -68,23 +70,23 @@ pub trait Observer {
 pub struct Search<'a> {
     /// The name of the model.
     pub name: &'a str,
-    /// The training data.
+    /// The path of the training data.
     pub input: &'a Path,
     /// Settings of the recipe that all candidates have.
     pub options: &'a Table,
     /// The limits of the device file.
     pub budget: Budget,
-    /// The number of candidates.
+    /// The largest number of candidates.
     pub candidates: usize,
     /// The time for the search; `None` without limit.
     pub time: Option<Duration>,
-    /// Ends the search after the running batch.
+    /// Becomes true to end the search after the running batch.
     pub interrupt: &'a AtomicBool,
     /// The processes that share the candidates.
     pub processes: &'a dyn Processes,
     /// The time after which a process that sends nothing counts as dead.
     pub rank_timeout: Duration,
-    /// The trials that are done.
+    /// The log to which trials are added. Its trials of an earlier search are not repeated.
     pub log: TrialLog,
 }
 
@@ -92,11 +94,11 @@ pub struct Search<'a> {
 pub struct Found {
     /// The best trial.
     pub best: Trial,
-    /// Its recipe.
+    /// The recipe of the best trial.
     pub recipe: Recipe,
-    /// The trained model of the best trial; `None` if an earlier process trained it.
+    /// The trained model of the best trial; `None` if another process or an earlier search trained it.
     pub trained: Option<Trained>,
-    /// All trials, in their order.
+    /// All trials, by round and then in the order of the candidates in the round.
     pub trials: Vec<Trial>,
     /// True if the time was over before all trials were done.
     pub is_out_of_time: bool,
@@ -105,13 +107,13 @@ pub struct Found {
 }
 
 impl Search<'_> {
-    /// Returns the recipe of a candidate. Fails if the options do not go together.
+    /// Returns the recipe of the candidate with these settings. Fails if the settings do not go together.
     pub fn recipe(&self, settings: &Table) -> anyhow::Result<Recipe> {
         fitting::recipe(self.input, settings, self.options)
     }
 
-    /// Trains the candidates for data with this profile. Fails if no candidate fits the budget or can be trained, or if
-    /// the search is interrupted before the first trial is done. A process of another rank than 0 trains the candidates
+    /// Runs the search for data with this profile. Fails if no candidate fits the budget or can be trained, or if the
+    /// search is interrupted before the first trial is done. A process of another rank than 0 trains the candidates
     /// that rank 0 sends, and returns `None`.
     pub fn run(&self, profile: &Profile, observer: &mut (dyn Observer + Send)) -> anyhow::Result<Option<Found>> {
         if self.processes.rank() > 0 {
@@ -124,6 +126,7 @@ impl Search<'_> {
         found.map(Some)
     }
 
+    /// Runs all rounds in the process of rank 0.
     fn coordinate(
         &self,
         profile: &Profile,
@@ -145,7 +148,7 @@ impl Search<'_> {
         for (index, round) in ROUNDS.iter().enumerate() {
             running.truncate(round.size(self.candidates));
             let mut done = self.round(index, &running, queue, &mut state, observer)?;
-            // A round without trials keeps the order of the one before.
+            // If a round has no trials, for lack of time, the next one takes the candidates in the former order.
             if !done.is_empty() {
                 done.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.loss.total_cmp(&b.loss)));
                 running = done.into_iter().map(|trial| (trial.candidate, trial.settings)).collect();
@@ -172,7 +175,8 @@ impl Search<'_> {
         Ok(Found { best, recipe, trained, trials, is_out_of_time, seconds: start.elapsed().as_secs_f64() })
     }
 
-    /// Trains the candidates of a round and returns their trials, in the order of the candidates.
+    /// Trains the candidates of a round, numbered from 0, and returns their trials in the order of the candidates.
+    /// Trials in the log are not repeated. Fails with the last error of a candidate if the search has no trial yet.
     fn round(
         &self,
         round: usize,
@@ -184,29 +188,29 @@ impl Search<'_> {
         let (earlier, workers) = (state.trials.len(), queue.size());
         let mut running =
             Running { search: self, round, candidates, workers, state, observer, done: BTreeMap::new(), error: None };
-        // The trials of an earlier process.
-        let mut left = Vec::new();
+        // The indices of the candidates without a trial in the log.
+        let mut remaining = Vec::new();
         for (index, (candidate, _)) in candidates.iter().enumerate() {
             match self.log.find(*candidate, round + 1) {
                 Some(trial) => running.add(index, trial.clone(), None),
-                None => left.push(index),
+                None => remaining.push(index),
             }
         }
         let train = |job: &Job, on_progress: &mut (dyn FnMut(f64) + Send)| self.trial(job, on_progress);
-        queue.run(&left, &mut running, &train, self.interrupt)?;
+        queue.run(&remaining, &mut running, &train, self.interrupt)?;
         let Running { done, error, .. } = running;
         if let Some(error) = error.filter(|_| state.trials.is_empty()) {
             return Err(error);
         }
         let done: Vec<Trial> = done.into_values().collect();
-        // In this order, whichever process was first.
+        // Trials end in any order; in the result they have the order of the candidates.
         state.trials.truncate(earlier);
         state.trials.extend_from_slice(&done);
         Ok(done)
     }
 
-    /// Trains a candidate and measures it: in the first round the float model, later its device file. A
-    /// cross-validation measures device files in the last round only.
+    /// Trains the candidate of a job and measures it on the validation rows: the float model in the first round, the
+    /// device file in later rounds. A cross-validation measures device files in the last round only.
     fn trial(&self, job: &Job, on_progress: &mut (dyn FnMut(f64) + Send)) -> anyhow::Result<Attempt> {
         let Job { round, candidate, ref settings, seconds_left, is_first, .. } = *job;
         let start = Instant::now();
@@ -223,7 +227,7 @@ impl Search<'_> {
         let limits = Limits { interrupt: self.interrupt, deadline };
         let trained = train(&recipe, data.problem(), limits, on_progress)?;
         let Some(trained) = trained else { return Ok(Attempt::Interrupted) };
-        // An incomplete first trial is better than none.
+        // The first trial counts even if it is incomplete, so that a search always finds a model.
         if trained.is_cut_short() && !is_first {
             return Ok(Attempt::Interrupted);
         }
@@ -277,8 +281,8 @@ impl Search<'_> {
         Ok(Attempt::Done { trial: Box::new(trial), trained: Some(trained), is_complete })
     }
 
-    /// Returns the figures in integers of the cross-validation `found` and of further ones, with other folds and other
-    /// initial weights; `None` if they are interrupted. `data` gets the result of the first one.
+    /// Returns the figures in integers of the cross-validation `found` and of [`REPETITIONS`] - 1 further ones, with
+    /// other folds and other initial weights; `None` if one is interrupted. Stores `found` in `data`.
     fn repetitions(
         &self,
         recipe: &Recipe,
@@ -311,6 +315,7 @@ struct Running<'r> {
     search: &'r Search<'r>,
     /// The number of the round, from 0.
     round: usize,
+    /// The number, from 1, and the settings of each candidate of the round.
     candidates: &'r [(usize, Table)],
     /// The number of processes that train.
     workers: usize,
@@ -323,13 +328,14 @@ struct Running<'r> {
 }
 
 impl Running<'_> {
+    /// Adds the trial of the candidate with an index in the round, and reports it to the observer.
     fn add(&mut self, index: usize, trial: Trial, trained: Option<Trained>) {
         self.state.add(&trial, trained, ROUNDS[self.round].epochs);
         self.done.insert(index, trial.clone());
-        let left = self.candidates.len().saturating_sub(self.done.len());
-        let left = self.state.time_left(self.search.candidates, self.round, left) / self.workers.max(1) as u32;
+        let trials_left = self.candidates.len().saturating_sub(self.done.len());
+        let one_process = self.state.time_left(self.search.candidates, self.round, trials_left);
         let best = self.state.best.as_ref().map_or(&trial, |(best, _)| best);
-        self.observer.on_trial(&trial, best, left);
+        self.observer.on_trial(&trial, best, one_process / self.workers.max(1) as u32);
     }
 }
 
@@ -376,7 +382,7 @@ impl Trials for Running<'_> {
             }
             Ok(Attempt::Interrupted) => {}
             Err(error) => {
-                // The error of the only candidate ends the search with its message.
+                // The error of a round's only candidate is not shown here: `round` returns it if there is no trial.
                 if self.candidates.len() > 1 {
                     self.observer.on_skipped(candidate, &format!("{error:#}"));
                 }
@@ -396,17 +402,19 @@ struct State {
     /// The smallest device file that exceeds the budget.
     smallest: Option<Excess>,
     is_out_of_time: bool,
-    /// The sum of the shares of the epochs of all trials, and their seconds.
+    /// The sum over all trials of the share of the epochs for which they trained: [`Round::epochs`].
     work: f64,
+    /// The sum over all trials of their seconds.
     seconds: f64,
 }
 
 impl State {
+    /// Adds a trial of a round whose candidates train for the share `epochs` of the epochs.
     fn add(&mut self, trial: &Trial, trained: Option<Trained>, epochs: f64) {
         self.work += epochs;
         self.seconds += trial.seconds;
         self.trials.push(trial.clone());
-        // Of equal trials in a round, that of the first candidate, whichever process was first.
+        // Of equal trials in a round, that of the first candidate is the best, whichever ended first.
         let is_best = |best: &Trial| {
             trial.is_better_than(best)
                 || (trial.round, trial.candidate) < (best.round, best.candidate) && !best.is_better_than(trial)
@@ -416,10 +424,11 @@ impl State {
         }
     }
 
-    /// Estimates the time for `left` more trials of a round and for all later rounds.
-    fn time_left(&self, candidates: usize, round: usize, left: usize) -> Duration {
+    /// Estimates the time of one process for `trials_left` more trials of a round, numbered from 0, and for all later
+    /// rounds, from the time of the trials so far. `candidates`: the number of candidates of the first round.
+    fn time_left(&self, candidates: usize, round: usize, trials_left: usize) -> Duration {
         let later = ROUNDS[round + 1..].iter().map(|round| round.epochs * round.size(candidates) as f64);
-        let work = ROUNDS[round].epochs * left as f64 + later.sum::<f64>();
+        let work = ROUNDS[round].epochs * trials_left as f64 + later.sum::<f64>();
         Duration::from_secs_f64(self.seconds / self.work.max(1e-9) * work)
     }
 }

@@ -1,4 +1,5 @@
-//! The trainings of a search: those of the candidates, of the best one once more, and with fewer rows.
+//! Trains networks for a search: those of the candidates, of the learning curve, and of the best candidate if it has to
+//! be trained again.
 
 use crate::recipe::Recipe;
 use crate::tasks::TaskData;
@@ -12,23 +13,23 @@ use tern_nn::process_group::OneProcess;
 /// The events that end a training early.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits<'a> {
-    /// Ends the training after the running batch.
+    /// Becomes true to end the training after the running batch.
     pub interrupt: &'a AtomicBool,
-    /// The time at which the training of a network ends; `None` without limit.
+    /// The time at which the training of a network is stopped; `None` without limit. A cross-validation ignores it.
     pub deadline: Option<Instant>,
 }
 
 /// A trained candidate.
 #[derive(Debug)]
 pub enum Trained {
-    /// The network, with a validation split.
+    /// The trained network, for data with a validation split.
     Network(Outcome),
-    /// The cross-validation of a small data set. The network for the model is not trained yet.
+    /// The result of a cross-validation, for a small data set. The network of the model is not trained yet.
     Folds(CrossValidation),
 }
 
 impl Trained {
-    /// Returns the figures of the best epoch.
+    /// Returns the validation figures of the best epoch.
     pub fn best(&self) -> Validation {
         match self {
             Trained::Network(outcome) => outcome.best().map(|figures| figures.valid).unwrap_or_default(),
@@ -36,13 +37,13 @@ impl Trained {
         }
     }
 
-    /// Returns true if the training was stopped before its last epoch.
+    /// Returns true if the training of a network was stopped by its [`Limits`].
     pub fn is_cut_short(&self) -> bool {
         matches!(self, Trained::Network(outcome) if outcome.stop_reason == StopReason::Interrupted)
     }
 
-    /// Returns the network for the model, which is trained on all rows after a cross-validation. `data` gets the
-    /// results of that.
+    /// Returns the network of the model. After a cross-validation, this stores its result in `data` and trains the
+    /// network on all rows, which nothing interrupts.
     pub fn complete(self, recipe: &Recipe, data: &mut dyn TaskData) -> Result<Outcome, TrainError> {
         match self {
             Trained::Network(outcome) => Ok(outcome),
@@ -54,8 +55,9 @@ impl Trained {
     }
 }
 
-/// Trains a network; on a small data set, one for each fold. `on_progress` is called with the share of the training
-/// that is done. Returns `None` if a cross-validation is interrupted.
+/// Trains a network or, if the data has folds, runs a cross-validation. `on_progress` is called with the share of the
+/// training that is done, after each batch or fold. Returns `None` if a cross-validation is interrupted; a network
+/// whose training is stopped is returned. Fails if the training diverges.
 pub fn train(
     recipe: &Recipe,
     problem: &Problem,
@@ -73,14 +75,15 @@ pub fn train(
     Ok(Some(Trained::Network(train::run(recipe, problem, &mut stopper, &stop)?)))
 }
 
-/// Trains a model that no interrupt ends: a network; on a small data set the folds, then a network on all rows.
+/// Trains the network of a model without limits. If the data has folds, runs the cross-validation first and then trains
+/// on all rows.
 pub fn train_whole(recipe: &Recipe, data: &mut dyn TaskData) -> anyhow::Result<Outcome> {
     let limits = Limits { interrupt: &AtomicBool::new(false), deadline: None };
     let trained = train(recipe, data.problem(), limits, &mut |_| {})?;
-    Ok(trained.context("a training without interrupts was interrupted")?.complete(recipe, data)?)
+    Ok(trained.context("the cross-validation ended without a result")?.complete(recipe, data)?)
 }
 
-/// The callback that ends a training early.
+/// The callback that sets `stop` once a limit is reached, and reports the progress.
 struct Stopper<'a> {
     limits: Limits<'a>,
     stop: &'a AtomicBool,

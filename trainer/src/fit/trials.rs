@@ -9,20 +9,21 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use toml::Table;
 
-/// The result of training a candidate.
+/// The result of one training of a candidate in one round.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Trial {
     /// The number of the candidate, from 1.
     pub candidate: usize,
     /// The settings that the candidate has besides the defaults and the given options.
     pub settings: Table,
-    /// The network in words.
+    /// A short description of the network.
     pub network: String,
     /// The largest number of epochs.
     pub epochs: usize,
     /// The round, from 1.
     pub round: usize,
-    /// The figure that the search compares: accuracy or macro F1 on the validation rows.
+    /// The figure that the search maximises: macro F1 on the validation rows if that is the recipe's metric, otherwise
+    /// the accuracy.
     pub score: f64,
     /// The loss on the validation rows, which decides between equal scores.
     pub loss: f64,
@@ -36,13 +37,13 @@ pub struct Trial {
     /// The costs of the device file.
     #[serde(flatten)]
     pub measured: Measured,
-    /// The seconds that the training took.
+    /// The seconds that the trial took, including reading the data and measuring.
     pub seconds: f64,
 }
 
 impl Trial {
-    /// Returns true if this trial is better than `other`. Those whose device file was measured are better than all
-    /// others.
+    /// Returns true if this trial is better than `other`: by score, and by loss if the scores are equal. A trial whose
+    /// figures are those of the device file is better than one with figures of the float model.
     pub fn is_better_than(&self, other: &Trial) -> bool {
         match (self.in_integers, other.in_integers) {
             (true, false) => true,
@@ -53,17 +54,18 @@ impl Trial {
     }
 }
 
-/// The file of the trials that are done: a line with the settings of the search, and a line for each trial.
+/// The log of a search: a file with a JSON object for the settings of the search and one for each complete trial, each
+/// on its own line.
 #[derive(Debug)]
 pub struct TrialLog {
     path: PathBuf,
-    /// Trials of an earlier search with the same settings.
-    found: Vec<Trial>,
+    /// The trials of the interrupted search that is resumed. Trials that are added later are only in the file.
+    earlier: Vec<Trial>,
 }
 
 impl TrialLog {
-    /// Begins a log with `header`, or continues one with the same header if `resume`. Fails if the log to be resumed
-    /// has another header, or a file cannot be read or written.
+    /// Begins a log with `header`, the settings of the search. If `resume` is true and the file exists, reads its
+    /// trials and continues it. Fails if the header of that file differs, or the file cannot be read or written.
     pub fn open(path: &Path, header: &serde_json::Value, resume: bool) -> anyhow::Result<Self> {
         let shown = path.display();
         let text = match std::fs::read_to_string(path) {
@@ -80,9 +82,9 @@ impl TrialLog {
                 );
             }
             // A line may be incomplete after a power cut.
-            let found = lines.map_while(|line| serde_json::from_str(line).ok()).collect();
+            let earlier = lines.map_while(|line| serde_json::from_str(line).ok()).collect();
             let mut log = Self::empty(path);
-            log.begin(header, found)?;
+            log.begin(header, earlier)?;
             return Ok(log);
         }
         let mut log = Self::empty(path);
@@ -90,17 +92,18 @@ impl TrialLog {
         Ok(log)
     }
 
-    /// A log without trials, whose file is not opened.
+    /// A log without trials of an earlier search. Does not create the file.
     pub fn empty(path: &Path) -> Self {
-        TrialLog { path: path.to_owned(), found: Vec::new() }
+        TrialLog { path: path.to_owned(), earlier: Vec::new() }
     }
 
-    fn begin(&mut self, header: &serde_json::Value, found: Vec<Trial>) -> anyhow::Result<()> {
+    /// Writes the file with the header and the trials of an earlier search.
+    fn begin(&mut self, header: &serde_json::Value, earlier: Vec<Trial>) -> anyhow::Result<()> {
         let mut text = format!("{header}\n");
-        for trial in &found {
+        for trial in &earlier {
             text += &format!("{}\n", serde_json::to_string(trial)?);
         }
-        self.found = found;
+        self.earlier = earlier;
         let write = || {
             std::fs::create_dir_all(self.path.parent().unwrap_or(Path::new("")))?;
             write_file(&self.path, text.as_bytes())
@@ -110,20 +113,20 @@ impl TrialLog {
 
     /// Returns the number of trials of an earlier search.
     pub fn len(&self) -> usize {
-        self.found.len()
+        self.earlier.len()
     }
 
     /// Returns true if there are no trials of an earlier search.
     pub fn is_empty(&self) -> bool {
-        self.found.is_empty()
+        self.earlier.is_empty()
     }
 
-    /// Returns the trial of a candidate in a round, if it is done.
+    /// Returns the trial of a candidate in a round, both numbered from 1, if an earlier search has done it.
     pub(super) fn find(&self, candidate: usize, round: usize) -> Option<&Trial> {
-        self.found.iter().find(|trial| (trial.candidate, trial.round) == (candidate, round))
+        self.earlier.iter().find(|trial| (trial.candidate, trial.round) == (candidate, round))
     }
 
-    /// Appends a trial and flushes the file to the disk.
+    /// Appends a trial to the file and syncs it to the disk.
     pub(super) fn add(&self, trial: &Trial) -> anyhow::Result<()> {
         let append = || -> std::io::Result<()> {
             let mut file: File = OpenOptions::new().append(true).open(&self.path)?;
@@ -133,7 +136,7 @@ impl TrialLog {
         append().with_context(|| self.path.display().to_string())
     }
 
-    /// Deletes the file after the search.
+    /// Deletes the file.
     pub fn remove(&self) -> anyhow::Result<()> {
         std::fs::remove_file(&self.path).with_context(|| self.path.display().to_string())
     }

@@ -1,15 +1,19 @@
-//! The result of a search in sentences.
+//! Judges the result of a search in sentences.
 
 use super::learning_curve::Point;
 use super::trials::Trial;
 use crate::recipe::SMALL_DATA;
 
-/// The smallest gain of accuracy that counts as one.
+/// The gain of accuracy from half of the rows to all rows above which more rows are advised: one percentage point.
 const GAIN: f64 = 0.01;
 
-/// Returns sentences that judge an accuracy with its 95 % interval on `examples` validation rows: against the linear
-/// model on n-grams, against the best n-gram branch alone among the trials, by the number of training rows, and by the
-/// learning curve.
+/// Returns sentences that judge the accuracy of the best candidate.
+///
+/// - `interval`: the 95 % interval of the accuracy. A difference counts if it exceeds half of the interval's width.
+/// - `linear`: the accuracy of the baseline, a linear model on n-grams; `None` if it was not trained.
+/// - `ngrams_alone`: the best trial of an n-gram branch without recurrent layers; `None` if there is none, or if it is
+///   the best candidate.
+/// - `curve`: the learning curve by increasing number of training rows; empty if it was not measured.
 pub fn verdict(
     accuracy: f64,
     interval: [f64; 2],
@@ -20,13 +24,13 @@ pub fn verdict(
     let mut sentences = Vec::new();
     let half_width = (interval[1] - interval[0]) / 2.0;
     if let Some(linear) = linear {
-        let against = format!("{accuracy:.4} against {linear:.4}");
+        let both = format!("{accuracy:.4} against {linear:.4}");
         sentences.push(if accuracy > linear + half_width {
-            format!("better than a linear model on n-grams: {against}")
+            format!("better than a linear model on n-grams: {both}")
         } else if accuracy < linear - half_width {
-            format!("worse than a linear model on n-grams ({against}): allow more flash memory or more candidates")
+            format!("worse than a linear model on n-grams ({both}): allow more flash memory or more candidates")
         } else {
-            format!("no clear difference from a linear model on n-grams: {against}")
+            format!("no clear difference from a linear model on n-grams: {both}")
         });
     }
     if let Some(trial) = ngrams_alone {
@@ -34,7 +38,7 @@ pub fn verdict(
         sentences.push(if accuracy > trial.accuracy + half_width {
             format!("better than an n-gram branch alone: {found}")
         } else {
-            format!("no clear difference from an n-gram branch alone, which may do (--num-layers 0): {found}")
+            format!("no clear difference from an n-gram branch alone, which may be enough (--num-layers 0): {found}")
         });
     }
     if let [.., half, all] = curve {

@@ -14,7 +14,7 @@ use std::ops::RangeInclusive;
 use tern_format::{Input, Output, Task, limits};
 use tern_runtime::text::Tokenizer;
 
-/// The configuration of a model: the keys of `config.json`. Other keys are ignored when reading. Some keys belong to a
+/// The configuration of a model: the keys of `config.json`. Unknown keys in the file are ignored. Some keys belong to a
 /// task or an input: a model that reads tokens has `tokenizer`, `vocab_size` and `embedding_dim`, one that reads values
 /// has `channels`; a classifier has `labels`, a forecast has `forecast`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,8 +37,7 @@ pub struct Config {
     /// The size of an embedded token. 0 for a model that reads values.
     #[serde(default, skip_serializing_if = "is_zero", alias = "embedding")]
     pub embedding_dim: usize,
-    /// The columns that a time step consists of, in order, with their normalisation. Empty for a model that reads
-    /// tokens.
+    /// The channels of a time step, in order, with their normalisation. Empty for a model that reads tokens.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<Channel>,
     /// The kind of recurrent cell.
@@ -47,7 +46,7 @@ pub struct Config {
     #[serde(alias = "hidden")]
     pub hidden_size: usize,
     /// The number of recurrent layers. 0 for a model that has only an n-gram branch; the other keys of the recurrent
-    /// layers are then unused, and `vocab_size` is the number of tokens in the training texts.
+    /// layers and the vocabulary are then have no effect on predictions.
     #[serde(alias = "layers")]
     pub num_layers: usize,
     /// True if each layer also reads the sequence in reverse.
@@ -55,10 +54,10 @@ pub struct Config {
     /// The number of bias vectors of each cell: 2 as in PyTorch, or 1.
     #[serde(default = "two_biases", skip_serializing_if = "is_two")]
     pub recurrent_biases: u8,
-    /// The combination of the two directions of the last layer.
+    /// The combination of the two directions of the last layer. [`Merge::Concat`] without a second direction.
     #[serde(default)]
     pub merge: Merge,
-    /// The reduction of the hidden states over time before the head.
+    /// The hidden states of the last layer that the head reads.
     pub pooling: Pooling,
     /// The n-gram branch of a text classifier, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,7 +72,7 @@ pub struct Config {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
     /// The temperature of a classifier: the number by which the weights and biases of `fc` were divided after the
-    /// training.
+    /// training to calibrate the probabilities. `None` if they were not divided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
     /// The rule by which a classifier refuses to answer, if it has one.
@@ -86,7 +85,7 @@ pub struct Config {
 
 /// The n-gram branch of a text classifier: `docs/arithmetic.md`, "N-gram branch".
 ///
-/// Every weight of the tensor `ngrams.weight` is an integer multiple of `step`, which `tern export` writes.
+/// Every weight of the tensor `ngrams.weight` is an integer times `step`; `tern export` writes the integers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NgramBranch {
@@ -94,35 +93,35 @@ pub struct NgramBranch {
     pub buckets: usize,
     /// The number of columns of the table, a power of 2.
     pub rank: usize,
-    /// The longest n-grams of words, in words: 0, 1 or 2.
+    /// The length of the longest n-grams of words: 1 or 2; 0 for none.
     pub words: u8,
-    /// The shortest n-grams of characters; 0 for none.
+    /// The length of the shortest n-grams of characters; 0 for none.
     pub min_chars: u8,
-    /// The longest n-grams of characters; 0 for none.
+    /// The length of the longest n-grams of characters; 0 for none.
     pub max_chars: u8,
     /// The number of bits of a weight's integer: 4 for −7 … 7, 8 for −127 … 127.
     pub bits: u32,
-    /// The real value of the integer 1. It is an f32, written as f64 so that it is read back exactly.
+    /// The real value of the integer 1: an f32, stored as f64 so that `config.json` holds it exactly.
     pub step: f64,
 }
 
 impl NgramBranch {
-    /// The n-grams that the branch counts.
+    /// The lengths of the n-grams that the branch counts.
     pub fn kinds(&self) -> tern_format::Ngrams {
         let NgramBranch { words, min_chars, max_chars, .. } = *self;
         tern_format::Ngrams { words, min_chars, max_chars }
     }
 }
 
-/// The settings of a forecast. An output is the distance of a predicted number from the anchor, in standard deviations
-/// of the target: with the anchor `last`, y = (last number of the window) + std · output; with `mean`, y = mean + std ·
-/// output. The order of the outputs is `[horizon][targets]`.
+/// The settings of a forecast. The outputs, `[horizon * targets]`, are the differences of the predicted numbers y from
+/// the anchor, in standard deviations of the target: with the anchor `last`, y = (last number of the window) + std ·
+/// output; with `mean`, y = mean + std · output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Forecast {
     /// The number of rows that the model reads.
     pub window: usize,
-    /// The number of rows that the model predicts, beginning after the window.
+    /// The number of rows that the model predicts: those after the window.
     pub horizon: usize,
     /// The names of the channels that the model predicts.
     pub targets: Vec<String>,
@@ -146,7 +145,8 @@ fn is_zero(value: &usize) -> bool {
 }
 
 impl Config {
-    /// The configuration of a classifier. A network with a single output gets the output sigmoid.
+    /// Returns the configuration of a classifier: that of [`new`](Self::new) with labels. A network with a single
+    /// output gets [`Output::Sigmoid`].
     pub fn classifier(name: &str, architecture: &Architecture, labels: Vec<String>) -> Self {
         let mut config = Config::new(name, Task::Classify, architecture);
         config.output = if architecture.head.outputs == 1 { Output::Sigmoid } else { Output::Softmax };
@@ -154,8 +154,8 @@ impl Config {
         config
     }
 
-    /// The configuration of a network, without labels, n-gram branch, channels and forecast settings. A network that
-    /// reads tokens gets the tokenizer "words".
+    /// Returns the configuration of a network. It has no labels, n-gram branch, channels and forecast settings, which
+    /// the caller adds. A network that reads tokens gets the tokenizer "words".
     pub fn new(name: &str, task: Task, architecture: &Architecture) -> Self {
         let Architecture { input, hidden_size, recurrent, head, .. } = *architecture;
         let (input, tokenizer, vocab_size, embedding_dim) = match input {
@@ -193,18 +193,19 @@ impl Config {
         self.channels.iter().map(|channel| channel.name.clone()).collect()
     }
 
-    /// Returns true if the model refuses to answer where it computes these logits.
+    /// Returns true if the model refuses to answer an input for which it computes these logits.
     pub fn refuses(&self, logits: &Logits) -> bool {
         self.refusal.as_ref().is_some_and(|refusal| refusal.applies(&self.labels, logits))
     }
 
-    /// The tokenizer. A model that reads values has none; [`Tokenizer::WORDS`] stands in for it and is not used.
+    /// The tokenizer. A model that reads values has none; for it, and for an unknown name, this is
+    /// [`Tokenizer::WORDS`].
     pub fn tokenizer(&self) -> Tokenizer {
         Tokenizer::from_name(&self.tokenizer).unwrap_or(Tokenizer::WORDS)
     }
 
-    /// Reads and checks the text of a `config.json`. The error is a sentence that names the key, its value and the
-    /// values that this version supports.
+    /// Parses and checks the text of a `config.json`. The error names the key, its value and the values that are
+    /// supported.
     pub fn from_json(json: &str) -> Result<Self, String> {
         let config: Config = serde_json::from_str(json)
             .map_err(|error| format!("{error}; expected a config.json as `tern train` writes it"))?;
@@ -216,6 +217,7 @@ impl Config {
         Ok(config)
     }
 
+    /// Checks the task, the sizes of the layers, and which choices go together.
     fn check_network(&self) -> Result<(), String> {
         let Config { task, input, output, cell, bidirectional, merge, pooling, .. } = *self;
         let choices = tern_format::Config { task, input, output, cell, bidirectional, merge, pooling, packing: None };
@@ -233,6 +235,7 @@ impl Config {
         check_size("head_hidden", self.head_hidden, limits::HEAD_HIDDEN)
     }
 
+    /// Checks the keys that belong to an input: tokens or values.
     fn check_input(&self) -> Result<(), String> {
         let reads_tokens = self.input == Input::Tokens;
         let input = format!("`input` is {:?}", self.input.name());
@@ -257,6 +260,7 @@ impl Config {
         Ok(())
     }
 
+    /// Checks the n-gram branch, if there is one.
     fn check_ngrams(&self) -> Result<(), String> {
         let Some(branch) = &self.ngrams else { return Ok(()) };
         // Only classifiers have labels.
@@ -280,6 +284,7 @@ impl Config {
         branch.kinds().check(self.tokenizer()).map_err(|fault| format!("`ngrams`: {fault}"))
     }
 
+    /// Checks the keys that belong to a task: labels, temperature, refusal and forecast.
     fn check_output(&self) -> Result<(), String> {
         let task = format!("`task` is {:?}", self.task.name());
         check_presence("forecast", self.forecast.is_some(), self.task == Task::Forecast, &task)?;
@@ -316,7 +321,7 @@ impl Config {
         }
     }
 
-    /// The text of `config.json`. For other libraries it also has the keys `id2label` and `label2id` of the
+    /// Returns the text of `config.json`. For a classifier it also has the keys `id2label` and `label2id` of the
     /// transformers library.
     pub fn to_json(&self) -> String {
         let mut json = json!(self);
@@ -329,7 +334,7 @@ impl Config {
         format!("{json:#}\n")
     }
 
-    /// The architecture that this configuration describes; the shapes of the weights are checked against it.
+    /// The architecture that this configuration describes, which determines the shapes of the weights.
     pub fn architecture(&self) -> Architecture {
         let input = match self.input {
             Input::Tokens => InputLayer::Embedding { vocab_size: self.vocab_size, embedding_dim: self.embedding_dim },
@@ -347,7 +352,8 @@ impl Config {
         Architecture { input, hidden_size: self.hidden_size, recurrent, ngrams, head }
     }
 
-    /// The n-grams that the model reads; `None` without an n-gram branch.
+    /// The kinds of n-grams that the model counts, with the method that lists those of a text; `None` without an n-gram
+    /// branch.
     pub fn ngrams(&self) -> Option<Ngrams> {
         self.ngrams.map(|branch| Ngrams::new(branch.kinds(), branch.buckets, self.tokenizer()))
     }
@@ -372,13 +378,13 @@ fn check_size(key: &str, found: usize, range: RangeInclusive<usize>) -> Result<(
     if range.contains(&found) { Ok(()) } else { Err(format!("`{key}` is {found}, expected {least} to {most}")) }
 }
 
-/// Fails if the text `found` of `key` is not one of the `supported` ones.
+/// Fails if `is_supported` is false. `found`: the text of `key`; `supported`: the supported texts, for the message.
 fn check_value(key: &str, found: &str, is_supported: bool, supported: &str) -> Result<(), String> {
     if is_supported { Ok(()) } else { Err(format!("`{key}` is {found:?}, this version supports {supported}")) }
 }
 
-/// Fails if `key` is present although it is not required, or absent although it is. `other_key`: the value of another
-/// key that determines this, for the message.
+/// Fails if `key` is present although it is not required, or absent although it is. `other_key`: the key that
+/// determines which keys are required, with its value, for the message.
 fn check_presence(key: &str, present: bool, required: bool, other_key: &str) -> Result<(), String> {
     match (present, required) {
         (true, false) => Err(format!("`{key}` is not allowed where {other_key}")),

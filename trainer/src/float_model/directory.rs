@@ -1,4 +1,4 @@
-//! Writes a model directory in one step: the files go into a temporary folder, which then replaces the directory.
+//! Writing a model directory in one step: the files go into a temporary folder, which then replaces the directory.
 
 use super::files;
 use crate::display::quoted;
@@ -9,22 +9,22 @@ use std::io;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// A temporary folder beside a model directory, which [`commit`](Staged::commit) renames to it.
+/// A temporary folder for the files of a model directory, which [`commit`](Staged::commit) renames to that directory.
 #[derive(Debug)]
 pub struct Staged {
     /// The model directory.
     target: PathBuf,
     /// The temporary folder.
     folder: PathBuf,
-    /// The path to which an old model directory is renamed until the new one is in its place.
+    /// The path to which an old model directory is renamed until the new one has replaced it.
     aside: PathBuf,
     /// Removes the folder when it is dropped. `None` if the caller owns the folder.
     temporary: Option<TempDir>,
 }
 
 impl Staged {
-    /// Checks that `target` may be written, and creates the temporary folder. `target` is not changed yet. Fails if
-    /// `target` exists and is neither an empty directory nor a model directory, or the system reports an error.
+    /// Checks that `target` may be written, and creates the temporary folder beside it. `target` is not changed yet.
+    /// Fails if [`check`](Self::check) does, or the system reports an error.
     pub fn new(target: &Path) -> Result<Self, FileError> {
         let name = check(target)?;
         let parent = match target.parent() {
@@ -38,9 +38,9 @@ impl Staged {
         Ok(Staged { target: target.to_owned(), folder: folder.path().to_owned(), aside, temporary: Some(folder) })
     }
 
-    /// Does the same as [`new`](Self::new), but with folders that the caller names and that are kept if the process
-    /// ends: `folder` for the new model and `aside` for the old one, on the same file system as `target`. Both are
-    /// emptied.
+    /// Does the same as [`new`](Self::new), but with folders that the caller names and that remain if the process ends
+    /// early: `folder` for the new model and `aside` for the old one, on the same file system as `target`. Both are
+    /// deleted if they exist, and `folder` is created.
     pub fn between(target: &Path, folder: PathBuf, aside: PathBuf) -> Result<Self, FileError> {
         check(target)?;
         for old in [&folder, &aside].into_iter().filter(|old| old.exists()) {
@@ -50,7 +50,8 @@ impl Staged {
         Ok(Staged { target: target.to_owned(), folder, aside, temporary: None })
     }
 
-    /// Checks that a model may be written at `target`.
+    /// Checks that a model may be written at `target`. Fails if `target` exists and is neither an empty directory nor a
+    /// model directory without other files.
     pub fn check(target: &Path) -> Result<(), FileError> {
         check(target).map(drop)
     }
@@ -60,7 +61,7 @@ impl Staged {
         &self.folder
     }
 
-    /// Flushes all files to the disk and renames the folder to `target`. An old model there is removed.
+    /// Flushes all files to the disk and renames the folder to `target`. An old model at `target` is removed.
     pub fn commit(self) -> Result<(), FileError> {
         let Staged { target, folder, aside, temporary } = self;
         check(&target)?;
@@ -73,8 +74,8 @@ impl Staged {
     }
 }
 
-/// Flushes `folder` and renames it to `target`. An old model there is moved `aside` first, since a folder can only be
-/// renamed to an empty one.
+/// Flushes `folder` and renames it to `target`. An old model at `target` is renamed to `aside` first, since a folder
+/// cannot replace one that is not empty.
 fn replace(target: &Path, folder: &Path, aside: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         File::open(entry?.path())?.sync_all()?;
@@ -83,7 +84,7 @@ fn replace(target: &Path, folder: &Path, aside: &Path) -> io::Result<()> {
     {
         use std::os::unix::fs::PermissionsExt;
         File::open(folder)?.sync_all()?;
-        // The usual permissions of a folder: a temporary one can be read by its owner only.
+        // The usual permissions of a folder; only its owner can read a temporary folder.
         fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
     }
     if !target.exists() {

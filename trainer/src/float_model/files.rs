@@ -18,19 +18,20 @@ files! {
     TOKENIZER = "tokenizer.json";
     /// The special tokens, for the transformers library.
     TOKENIZER_CONFIG = "tokenizer_config.json";
-    /// Training rows for the calibration: an export runs the model over them to measure the ranges of activations.
+    /// The calibration set: training rows with which `tern export` measures the ranges of activations.
     CALIBRATION = "calibration.csv";
     /// The validation rows, so that later commands measure on the same rows.
     VALIDATION = "validation.csv";
-    /// The predictions of a cross-validation, one row on each line, in place of the validation rows.
+    /// The predictions of a cross-validation, one JSON object for each training row. A model directory with this file
+    /// has no validation rows.
     CROSS_VALIDATION = "cross_validation.jsonl";
-    /// Training text of a language model, for the same purpose as `calibration.csv`.
+    /// The calibration set of a language model: a part of its training text.
     CALIBRATION_TEXT = "calibration.txt";
     /// The validation text of a language model.
     VALIDATION_TEXT = "validation.txt";
-    /// The complete recipe.
+    /// The complete recipe of the training.
     RECIPE = "recipe.toml";
-    /// The metrics of the training.
+    /// The metrics of the trained model.
     METRICS = "metrics.json";
     /// The metrics of each epoch, one JSON object on each line.
     LOG = "log.jsonl";

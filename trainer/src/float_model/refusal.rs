@@ -22,9 +22,10 @@ impl Refusal {
     /// The probability 1 as an integer.
     pub const ONE: u32 = 1 << 16;
 
-    /// Returns the rule that refuses at most `share` of the rows. Rows with the label `label` do not count; rows for
-    /// which it is predicted count as refused. `rows`: the label of each validation row, as an index of `labels`, and
-    /// its logits. `None` without rows of other labels.
+    /// Returns the rule with the highest threshold with which at most `share` of the rows are refused, or only those
+    /// for which `label` is predicted if they alone are more. Rows whose label is `label` do not count; rows of other
+    /// labels for which `label` is predicted count as refused. `rows`: the label of each validation row, as an index of
+    /// `labels`, and its logits. `None` without rows of other labels, or if `label` is predicted for all of them.
     pub fn fit(
         share: f64,
         label: Option<&String>,
@@ -42,8 +43,8 @@ impl Refusal {
         let allowed = (share * predictions.len() as f64) as usize;
         let already_refused = predictions.len() - probabilities.len();
         // The lowest probability that must be answered, rounded down.
-        let first = probabilities.get(allowed.saturating_sub(already_refused))?;
-        Some(Refusal { below: (*first as u32).clamp(1, Refusal::ONE), ..refusal })
+        let lowest_answered = probabilities.get(allowed.saturating_sub(already_refused))?;
+        Some(Refusal { below: (*lowest_answered as u32).clamp(1, Refusal::ONE), ..refusal })
     }
 
     /// The lowest probability with which the model answers, 0 to 1.
@@ -51,20 +52,20 @@ impl Refusal {
         f64::from(self.below) / f64::from(Refusal::ONE)
     }
 
-    /// The class whose prediction is a refusal, for a model with these labels; `None` if there is none.
+    /// The index of [`label`](Self::label) in `labels`; `None` if the rule has no label or `labels` lacks it.
     pub fn class(&self, labels: &[String]) -> Option<usize> {
         let label = self.label.as_ref()?;
         labels.iter().position(|known| known == label)
     }
 
-    /// Returns true if a model with these labels refuses to answer where it computes these logits.
+    /// Returns true if a model with these labels refuses to answer an input for which it computes these logits.
     pub fn applies(&self, labels: &[String], logits: &Logits) -> bool {
         scaled_probability(logits) < f64::from(self.below) || self.class(labels) == Some(logits.label())
     }
 }
 
-/// The probability of the most probable label times 2^16. For logits of a device file, it is the integer that the
-/// device computes.
+/// Returns the probability of the most probable label times 2^16. For logits of a device file this is the integer that
+/// the device computes.
 fn scaled_probability(logits: &Logits) -> f64 {
     let label = logits.label();
     match logits {

@@ -1,3 +1,5 @@
+//! Tests of saving and loading model directories, and the small models that other tests use.
+
 use super::*;
 use crate::architecture::{Architecture, Cell, CellBias, Head, Merge, Pooling, Recurrent, Sizes, names};
 use crate::logits::Logits;

@@ -1,4 +1,4 @@
-//! The names of models on the hub, and its HTTP interface.
+//! The names of models on the hub, and requests to the hub's HTTP interface.
 
 use anyhow::{Context, bail};
 use serde_json::Value;
@@ -7,17 +7,17 @@ use std::time::Duration;
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
-/// The time to connect, and the longest silence of the hub.
+/// The longest time to connect, and the longest time in which the hub sends nothing.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// The longest answer that is read other than a file, in bytes.
+/// The largest length in bytes of an answer other than a file.
 const MAX_ANSWER: u64 = 16 << 20;
 
-/// The name of a model on the hub: `owner/name`, optionally with `@revision`.
+/// The name of a model on the hub, parsed from `owner/name` or `owner/name@revision`, with or without the prefix `hf:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     /// `owner/name`
     pub repository: String,
-    /// A branch, tag or commit.
+    /// A branch, tag or commit; `main` by default.
     pub revision: String,
 }
 
@@ -40,21 +40,24 @@ impl std::str::FromStr for Address {
 }
 
 impl Address {
-    /// The last part of the name.
+    /// The name without the owner.
     pub fn name(&self) -> &str {
         self.repository.split('/').next_back().unwrap_or_default()
     }
 }
 
-/// A connection to the hub.
+/// A client of the hub.
 pub struct Hub {
     pub(super) agent: Agent,
+    /// The hub's address, without a slash at its end.
     pub(super) endpoint: String,
+    /// The access token.
     pub(super) token: Option<String>,
 }
 
 impl Hub {
-    /// The hub that `HF_ENDPOINT` names, by default huggingface.co, with the token of `HF_TOKEN` or of `hf auth login`.
+    /// Creates a client of the hub that the environment variable `HF_ENDPOINT` names, by default huggingface.co, with
+    /// the token of `HF_TOKEN` or of `hf auth login`, if there is one.
     pub fn from_environment() -> Self {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         let endpoint = variable("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned());
@@ -65,7 +68,7 @@ impl Hub {
         Hub::new(&endpoint, token.filter(|token| !token.is_empty()))
     }
 
-    /// The hub at an address, with a token if there is one.
+    /// Creates a client of the hub at the address `endpoint`.
     pub fn new(endpoint: &str, token: Option<String>) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -75,17 +78,17 @@ impl Hub {
         Hub { agent: config.build().into(), endpoint: endpoint.trim_end_matches('/').to_owned(), token }
     }
 
-    /// The address of a page of the hub.
+    /// Returns the address of the page `path` of the hub.
     pub(super) fn url(&self, path: &str) -> String {
         format!("{}/{path}", self.endpoint)
     }
 
-    /// The value of the header that holds the token.
+    /// The value of the header `Authorization`; `None` without a token.
     pub(super) fn authorization(&self) -> Option<String> {
         self.token.as_ref().map(|token| format!("Bearer {token}"))
     }
 
-    /// Gets a page. Fails for any status but success.
+    /// Requests the page `path`. Fails for any status but success.
     pub(super) fn get(&self, path: &str) -> anyhow::Result<Response<Body>> {
         let url = self.url(path);
         let mut request = self.agent.get(&url);
@@ -95,12 +98,19 @@ impl Hub {
         self.checked(&url, request.call())
     }
 
-    /// Sends a body to a page of the hub and returns its answer. Fails for any status but success and `allowed`.
-    pub(super) fn post(&self, path: &str, kind: &str, body: &str, allowed: Option<u16>) -> anyhow::Result<Value> {
+    /// Sends `body` to the page `path` and returns the answer, which is JSON. Fails without a token, and for any status
+    /// but success and `allowed`. With the status `allowed` it returns null.
+    pub(super) fn post(
+        &self,
+        path: &str,
+        content_type: &str,
+        body: &str,
+        allowed: Option<u16>,
+    ) -> anyhow::Result<Value> {
         let url = self.url(path);
         let token = self.authorization().context("no token")?;
-        let request = self.agent.post(&url).header("Authorization", token).header("Content-Type", kind);
-        let response = request.header("Accept", kind.replace("x-ndjson", "json")).send(body);
+        let request = self.agent.post(&url).header("Authorization", token).header("Content-Type", content_type);
+        let response = request.header("Accept", content_type.replace("x-ndjson", "json")).send(body);
         let response = match response {
             Ok(response) if allowed == Some(response.status().as_u16()) => return Ok(Value::Null),
             response => self.checked(&url, response)?,
@@ -108,14 +118,15 @@ impl Hub {
         self.json(&url, response)
     }
 
-    /// Reads an answer in JSON.
+    /// Reads an answer in JSON. `url`: the address of the request, for the error.
     pub(super) fn json(&self, url: &str, mut response: Response<Body>) -> anyhow::Result<Value> {
         let text = response.body_mut().with_config().limit(MAX_ANSWER).read_to_string();
         let text = text.with_context(|| format!("{url}: the answer ends early or is too long"))?;
         serde_json::from_str(&text).with_context(|| format!("{url}: the answer is not JSON"))
     }
 
-    /// Returns an answer with a status of success, or an error that names the status and advice.
+    /// Returns `answer` if its status is one of success. The error names the address, the status, a remedy, and the
+    /// reason that the hub gives.
     pub(super) fn checked(
         &self,
         url: &str,

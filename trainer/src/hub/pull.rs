@@ -1,4 +1,4 @@
-//! Downloads a model.
+//! Download of a model.
 
 use super::client::{Address, Hub};
 use crate::package::hex;
@@ -20,12 +20,14 @@ struct RemoteFile {
 enum Checksum {
     /// SHA-256 of the bytes, for large files.
     Sha256(String),
-    /// The id of a git object: SHA-1 of its length and bytes.
+    /// The id of the git object: SHA-1 of `blob LENGTH\0` and the bytes.
     Git(String),
 }
 
-/// Downloads a model into a new folder: the files with the given names, or all but hidden ones. `report` is called with
-/// the name and the length of each file before it is downloaded. The folder is complete or missing. Returns the files.
+/// Downloads a model into the new folder `folder`: the files with the given `names`, or without names all but hidden
+/// files. `report` is called with the name and the length of each file before the file is downloaded. Returns the paths
+/// of the files. Fails if `folder` exists already, or a file cannot be downloaded; the unfinished folder is then
+/// removed.
 pub fn pull(
     hub: &Hub,
     address: &Address,
@@ -47,14 +49,14 @@ pub fn pull(
     });
     let result = result.and_then(|()| fs::rename(&new, folder).with_context(|| folder.display().to_string()));
     if result.is_err() {
-        // An unfinished folder is of no use; that it cannot be removed is not the error to report.
+        // The unfinished folder is removed. If that fails, the first error is still the one to report.
         let _ = fs::remove_dir_all(&new);
     }
     result?;
     Ok(files.iter().map(|file| folder.join(&file.name)).collect())
 }
 
-/// The commit of a revision, and its files.
+/// Requests the commit of a revision and the list of its files.
 fn list(hub: &Hub, address: &Address) -> anyhow::Result<(String, Vec<RemoteFile>)> {
     let Address { repository, revision } = address;
     let path = format!("api/models/{repository}/revision/{}?blobs=true", revision.replace('/', "%2F"));
@@ -74,10 +76,13 @@ fn list(hub: &Hub, address: &Address) -> anyhow::Result<(String, Vec<RemoteFile>
     let files = answer["siblings"].as_array().and_then(|files| files.iter().map(file).collect::<Option<Vec<_>>>());
     let commit = answer["sha"].as_str().map(str::to_owned);
     let parts = commit.zip(files);
-    parts.with_context(|| format!("{}: the list of files has not the form of the hub's", hub.url(&path)))
+    parts.with_context(|| {
+        format!("{}: the answer is not a list of files as the hub sends it (`sha`, `siblings`)", hub.url(&path))
+    })
 }
 
-/// The files with these names, or all but hidden ones. Fails if a name is missing or leads out of the folder.
+/// Selects the files with these names, or without names all but hidden files. Fails if a name is missing, no file is
+/// left, or the path of a file leads out of the folder.
 fn select(files: Vec<RemoteFile>, names: &[String], address: &Address) -> anyhow::Result<Vec<RemoteFile>> {
     let all: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
     if let Some(missing) = names.iter().find(|name| !all.contains(name)) {
@@ -97,7 +102,7 @@ fn select(files: Vec<RemoteFile>, names: &[String], address: &Address) -> anyhow
     Ok(files)
 }
 
-/// Downloads a file and checks its length and its checksum.
+/// Downloads a file to the new file `to`, and checks its length and its checksum.
 fn download(hub: &Hub, address: &Address, commit: &str, file: &RemoteFile, to: &Path) -> anyhow::Result<()> {
     let path = format!("{}/resolve/{commit}/{}", address.repository, file.name);
     let mut body = hub.get(&path)?.into_body();

@@ -20,7 +20,7 @@ pub struct Answer {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
-    /// The bytes of the body that are sent before the connection is closed.
+    /// The number of bytes of the body that are sent before the connection is closed.
     pub sent: usize,
 }
 
@@ -32,13 +32,13 @@ impl Answer {
     }
 }
 
-/// Starts a server that answers until the test process ends. Returns its address.
+/// Starts a server that answers each request by `answer` until the test process ends. Returns its address.
 pub fn start(mut answer: impl FnMut(Request) -> Answer + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // A client that goes away is no fault of the server.
+            // An error of a client that has closed the connection is ignored.
             let _ = serve(stream, &mut answer);
         }
     });

@@ -228,7 +228,7 @@ fn a_download_with_a_fault_leaves_no_file_and_names_it() {
                     *answer = Answer::new(200, "{\"sha\": \"1\"}")
                 }
             },
-            "has not the form of the hub's",
+            "the answer is not a list of files",
         ),
     ];
     for (fault, expected) in faults {
@@ -337,7 +337,7 @@ fn a_refused_upload_names_the_reason() {
             }
         }),
     );
-    assert!(error.contains("does not tell how to upload config.json"), "{error}");
+    assert!(error.contains("has no `uploadMode` for config.json"), "{error}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Uploads a model: small files within the commit, large ones before it (git LFS).
+//! Upload of a model: small files within the commit, large files before it (git LFS).
 
 use super::client::{Address, Hub};
 use crate::float_model::files;
@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::Path;
 
-/// Files of a model directory that contain rows of the training data, or show some.
-const ROWS: [&str; 6] = [
+/// Files of a model directory that contain rows of the training or validation data.
+const FILES_WITH_ROWS: [&str; 6] = [
     files::VALIDATION,
     files::VALIDATION_TEXT,
     files::CALIBRATION,
@@ -20,12 +20,13 @@ const ROWS: [&str; 6] = [
     files::CROSS_VALIDATION,
     files::REPORT,
 ];
-/// The number of bytes by which the hub tells texts from other files.
-const SAMPLE: usize = 512;
+/// The number of bytes at the beginning of a file that are sent to the hub, which chooses the way of the upload by
+/// them.
+const SAMPLE_BYTES: usize = 512;
 const JSON: &str = "application/json";
 const LFS: &str = "application/vnd.git-lfs+json";
 
-/// The choices of an upload.
+/// The options of an upload.
 #[derive(Clone, Debug, Default)]
 pub struct Upload {
     /// Make the repository private, if it is new.
@@ -48,8 +49,9 @@ impl LocalFile {
     }
 }
 
-/// Uploads a model directory or a device file as one commit, and makes the repository if it is missing. `report` is
-/// called with the name and the length of each file. Returns the address of the commit.
+/// Uploads a model directory or a device file as one commit, and creates the repository if it is missing. `report` is
+/// called with the name and the length of each file. Returns the web address of the commit. Fails without a token, if a
+/// file cannot be read, or if the hub refuses the upload.
 pub fn upload(
     hub: &Hub,
     path: &Path,
@@ -70,7 +72,7 @@ pub fn upload(
     hub.post("api/repos/create", JSON, &create.to_string(), exists_already)?;
 
     let listed = files.iter().map(|file| {
-        let sample = STANDARD.encode(&file.bytes[..file.bytes.len().min(SAMPLE)]);
+        let sample = STANDARD.encode(&file.bytes[..file.bytes.len().min(SAMPLE_BYTES)]);
         json!({ "path": file.name, "sample": sample, "size": file.bytes.len() })
     });
     let listed = json!({ "files": listed.collect::<Vec<_>>() });
@@ -84,7 +86,8 @@ pub fn upload(
     for file in &files {
         report(&file.name, file.bytes.len() as u64);
         let mode = mode_of(file);
-        let mode = mode.with_context(|| format!("{repository}: the hub does not tell how to upload {}", file.name))?;
+        let mode =
+            mode.with_context(|| format!("{repository}: the answer of the hub has no `uploadMode` for {}", file.name))?;
         lines.push(if mode == "lfs" {
             let sum = file.sha256();
             upload_large(hub, repository, file, &sum)?;
@@ -101,7 +104,8 @@ pub fn upload(
     commit.with_context(|| format!("{}: the answer has no `commitUrl`", hub.url(&path)))
 }
 
-/// Reads a device file, or the files of a model directory.
+/// Reads a device file, or the files of a model directory, sorted by name. Hidden files are left out, and without
+/// `with_rows` those of [`FILES_WITH_ROWS`].
 fn read(path: &Path, with_rows: bool) -> anyhow::Result<Vec<LocalFile>> {
     let local = |path: &Path| -> anyhow::Result<LocalFile> {
         let name = path.file_name().and_then(|name| name.to_str());
@@ -117,7 +121,7 @@ fn read(path: &Path, with_rows: bool) -> anyhow::Result<Vec<LocalFile>> {
     let mut all = Vec::new();
     for entry in fs::read_dir(path).with_context(|| path.display().to_string())? {
         let path = entry?.path();
-        let is_left_out = |name: &str| name.starts_with('.') || (!with_rows && ROWS.contains(&name));
+        let is_left_out = |name: &str| name.starts_with('.') || (!with_rows && FILES_WITH_ROWS.contains(&name));
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if path.is_file() && !is_left_out(&name) {
             all.push(local(&path)?);
@@ -127,7 +131,8 @@ fn read(path: &Path, with_rows: bool) -> anyhow::Result<Vec<LocalFile>> {
     Ok(all)
 }
 
-/// Uploads a large file to where the hub wants it, unless it has it already.
+/// Uploads a large file to the address that the hub names for it, unless the hub has the file already. `sum`: the
+/// SHA-256 of the file.
 fn upload_large(hub: &Hub, repository: &str, file: &LocalFile, sum: &str) -> anyhow::Result<()> {
     let object = json!({ "oid": sum, "size": file.bytes.len() });
     let batch = json!({ "operation": "upload", "transfers": ["basic"], "objects": [object], "hash_algo": "sha256" });

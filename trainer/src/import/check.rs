@@ -1,4 +1,4 @@
-//! Compares an imported model with logits that PyTorch computed.
+//! Comparison of an imported model with logits that PyTorch computed.
 
 use super::imported::Imported;
 use super::tensors;
@@ -9,14 +9,14 @@ use crate::train::Steps;
 use safetensors::{Dtype, SafeTensors};
 use std::path::Path;
 
-/// Largest difference of a logit, relative to the larger of 1 and the logit.
+/// Largest accepted difference of a logit, relative to max(1, |PyTorch's logit|).
 const TOLERANCE: f64 = 1e-3;
 
-/// The form of a file for a network that reads tokens.
+/// The form of a file for a network that reads tokens, for errors.
 const EXPECTED: &str = "expected `input_ids` [texts, steps] and `logits` [texts, outputs], as \
      `save_file({\"input_ids\": ids, \"logits\": model(ids)}, …)` writes them";
 
-/// The form of a file for a network that reads numbers.
+/// The form of a file for a network that reads numbers, for errors.
 const EXPECTED_VALUES: &str = "expected `inputs` [sequences, steps, channels] and `logits` [sequences, outputs], as \
      `save_file({\"inputs\": x, \"logits\": model(x)}, …)` writes them";
 
@@ -24,10 +24,11 @@ const EXPECTED_VALUES: &str = "expected `inputs` [sequences, steps, channels] an
 /// the largest difference of a logit. Fails if the file has another form, or a logit differs by more than the
 /// tolerance.
 ///
-/// For a network that reads tokens, the file holds `input_ids`, `[texts, steps]`, I64 or I32, of which each is a row of
-/// the imported embedding (Tern's own ids differ); for one that reads numbers, `inputs`, `[sequences, steps,
-/// channels]`, F32, normalised as the network reads them. `logits` is `[texts, outputs]`, F32. With `lengths`,
-/// `[texts]`, each text has that many steps; without, all have `steps`.
+/// For a network that reads tokens, the file holds `input_ids`, `[texts, steps]`, I64 or I32, which are rows of the
+/// imported embedding (Tern's own ids differ). For a network that reads numbers, it holds `inputs`,
+/// `[sequences, steps, channels]`, F32, normalised as the network reads them. `logits` is `[texts, outputs]`, F32. The
+/// optional tensor `lengths`, `[texts]`, I64 or I32, holds the number of steps of each text; without it, every text has
+/// `steps` steps.
 pub fn check(path: &Path, imported: &Imported) -> Result<(usize, f64), FileError> {
     let bytes = std::fs::read(path).map_err(FileError::at(path))?;
     let file = File { path, tensors: tensors::deserialize(path, &bytes)?, expected: expected_form(imported) };
@@ -67,10 +68,12 @@ pub fn check(path: &Path, imported: &Imported) -> Result<(usize, f64), FileError
     )))
 }
 
+/// Returns true if the imported network reads numbers.
 fn reads_values(imported: &Imported) -> bool {
     imported.recognised.embedding.is_none()
 }
 
+/// Returns the form that a file for the imported network has.
 fn expected_form(imported: &Imported) -> &'static str {
     if reads_values(imported) { EXPECTED_VALUES } else { EXPECTED }
 }
@@ -84,14 +87,17 @@ struct File<'a> {
 }
 
 impl<'a> File<'a> {
+    /// Creates an error for the file.
     fn wrong(&self, problem: String) -> FileError {
         FileError::new(self.path, problem)
     }
 
+    /// Returns a tensor by its name, or the error that it is missing.
     fn tensor(&self, name: &str) -> Result<safetensors::tensor::TensorView<'a>, FileError> {
         self.tensors.tensor(name).map_err(|_| self.wrong(format!("no tensor `{name}`, {}", self.expected)))
     }
 
+    /// Returns the values of an I64 or I32 tensor.
     fn integers(&self, name: &str) -> Result<Vec<i64>, FileError> {
         let view = self.tensor(name)?;
         match view.dtype() {
@@ -101,11 +107,12 @@ impl<'a> File<'a> {
         }
     }
 
-    fn dimensions(&self, name: &str, found: usize) -> FileError {
+    /// Creates the error for a tensor with `found` dimensions.
+    fn wrong_dimensions(&self, name: &str, found: usize) -> FileError {
         self.wrong(format!("tensor `{name}` has {found} dimensions, {}", self.expected))
     }
 
-    /// The number of steps of each text or sequence.
+    /// Returns the number of steps of each text or sequence.
     fn lengths(&self, texts: usize, steps: usize) -> Result<Vec<usize>, FileError> {
         if self.tensors.tensor("lengths").is_err() {
             return Ok(vec![steps; texts]);
@@ -118,10 +125,10 @@ impl<'a> File<'a> {
         Ok(lengths.iter().map(|&length| length as usize).collect())
     }
 
-    /// The texts, in Tern's ids.
+    /// Returns the texts, in Tern's ids.
     fn texts(&self, imported: &Imported) -> Result<Vec<Steps>, FileError> {
         let (ids, view) = (self.integers("input_ids")?, self.tensor("input_ids")?);
-        let &[texts, steps] = view.shape() else { return Err(self.dimensions("input_ids", view.shape().len())) };
+        let &[texts, steps] = view.shape() else { return Err(self.wrong_dimensions("input_ids", view.shape().len())) };
         let lengths = self.lengths(texts, steps)?;
         let text = |(text, length): (usize, usize)| {
             let rows = &ids[text * steps..][..length];
@@ -135,11 +142,11 @@ impl<'a> File<'a> {
         lengths.into_iter().enumerate().map(text).collect()
     }
 
-    /// The sequences of numbers.
+    /// Returns the sequences of numbers.
     fn sequences(&self, imported: &Imported) -> Result<Vec<Steps>, FileError> {
         let (view, channels) = (self.tensor("inputs")?, imported.model.config().channels.len());
         let &[sequences, steps, width] = view.shape() else {
-            return Err(self.dimensions("inputs", view.shape().len()));
+            return Err(self.wrong_dimensions("inputs", view.shape().len()));
         };
         let Some(array) = f32_array(&view).filter(|_| width == channels) else {
             let found = format!("tensor `inputs` is {:?} {:?}", view.shape(), view.dtype());

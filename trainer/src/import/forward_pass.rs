@@ -1,15 +1,15 @@
-//! Describes the forward pass that an import assumes, in words and as PyTorch code, for the user to compare with their
-//! own.
+//! Descriptions of the forward pass that an import assumes, in words and as PyTorch code. The user compares them with
+//! the forward pass of the original network.
 //!
-//! Names and shapes of tensors do not determine a forward pass. The activation of the head has no tensors, so it may be
-//! tanh instead of ReLU. The tensors of a linear layer do not determine its place: it may belong to the head, to an
-//! attention layer, or to a projection before the recurrent layer.
+//! Names and shapes of tensors do not determine a forward pass. The activation of the head has no tensors, so the
+//! original may have tanh where Tern has ReLU. A linear layer may belong to the head, to an attention layer, or to a
+//! projection before the recurrent layer.
 
 use super::Recognised;
 use crate::architecture::{Cell, Merge, Pooling};
 
 impl Recognised {
-    /// The forward pass in one sentence.
+    /// Describes the forward pass as a list of its steps, on one line.
     pub fn describe(&self) -> String {
         let pooling = match (self.recurrent.pooling, self.recurrent.bidirectional) {
             (Pooling::Last, false) => "the final hidden state",
@@ -29,8 +29,8 @@ impl Recognised {
         format!("{input}, `{}` ({}), {pooling}, {head}", self.recurrent_name, self.recurrent.describe(self.hidden_size))
     }
 
-    /// The forward pass as lines of PyTorch. `ids` is one batch of texts of equal length, `[batch, steps]`; `x` one of
-    /// sequences of numbers, `[batch, steps, channels]`.
+    /// Returns the forward pass as lines of PyTorch. In them, `ids` is a batch of texts of equal length,
+    /// `[batch, steps]`, and `x` a batch of sequences of numbers, `[batch, steps, channels]`, or the embedded texts.
     pub fn pytorch(&self) -> Vec<String> {
         let state = if self.recurrent.cell == Cell::Lstm { "(h_n, _)" } else { "h_n" };
         let (combined_state, combined_output) = match (self.recurrent.bidirectional, self.recurrent.merge) {
@@ -63,7 +63,7 @@ impl Recognised {
     }
 }
 
-/// A module's name as an expression: `self.encoder.rnn`, `self.classifier[0]`.
+/// Returns the expression for a module's name, such as `self.encoder.rnn` or `self.classifier[0]`.
 fn attribute(name: &str) -> String {
     let parts = name.split('.').filter(|part| !part.is_empty());
     parts.fold("self".to_owned(), |path, part| match part.parse::<usize>() {

@@ -8,16 +8,16 @@ use crate::float_model::FloatModel;
 pub struct Imported {
     /// The model, without calibration and validation rows.
     pub model: FloatModel,
-    /// Sentences for the user about tensors and tokens that were added, renamed or are never used.
+    /// Notes for the user about tensors and tokens that were converted, added or renamed, or are never used.
     pub notes: Vec<String>,
-    /// The parts of the network and the forward pass that was assumed.
+    /// The parts of the network, which determine the assumed forward pass.
     pub recognised: Recognised,
-    /// Tern's id of each row of the imported embedding.
+    /// Tern's id of each row of the imported embedding. Empty for a network that reads numbers.
     pub(super) ids: Vec<u32>,
 }
 
 impl Imported {
-    /// Tern's id of a row of the imported embedding; `None` if there is no such row.
+    /// Returns Tern's id of a row of the imported embedding; `None` if there is no such row.
     pub fn id_of_row(&self, row: usize) -> Option<u32> {
         self.ids.get(row).copied()
     }

@@ -4,7 +4,7 @@ mod head;
 
 use super::settings::Settings;
 use super::tensors::{Values, zeros};
-use crate::architecture::{Cell, CellBias, LayerNames, MAX_LAYERS, Merge, Recurrent, names as ours};
+use crate::architecture::{Cell, CellBias, LayerNames, MAX_LAYERS, Merge, Recurrent, names as tern_names};
 use crate::display::quoted;
 use crate::file_error::FileError;
 use crate::weights::{Array, Weights};
@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use tern_format::Output;
 
-/// Prefixes that wrappers put before all names: data parallelism and `torch.compile`.
+/// Prefixes that wrappers put before the names of all tensors: `DataParallel`, `torch.compile`, and a module that holds
+/// the network as `model`.
 const WRAPPERS: [&str; 3] = ["module.", "_orig_mod.", "model."];
 
 /// The modules of a `state_dict` and the network that they make up.
@@ -41,8 +42,9 @@ pub struct Parts {
     pub weights: Weights,
 }
 
-/// Finds the embedding, the recurrent layers and the head among the tensors of the file `path`. Adds to `notes` what
-/// the user should know, such as a missing bias.
+/// Finds the embedding, the recurrent layers and the head among the tensors of the file `path`. Adds notes for the user
+/// to `notes`, such as that a bias is missing. Fails if a part is missing or has a wrong shape, or if tensors are left
+/// over.
 pub fn recognise(
     path: &Path,
     tensors: BTreeMap<String, Values>,
@@ -96,14 +98,14 @@ pub fn recognise(
 struct Shape {
     /// The layers. The bias is `One` if there is no `bias_hh`; merge and pooling are those of the settings.
     recurrent: Recurrent,
-    /// Width of the first layer's input.
+    /// The number of values that the first layer reads in a step.
     inputs: usize,
     hidden_size: usize,
-    /// False with `bias=False`; the biases are then zero.
+    /// False for a module with `bias=False`, whose biases become zero.
     has_biases: bool,
 }
 
-/// The tensors of the file, of which each is taken out once it is recognised.
+/// The tensors of the file. Each is removed once it is recognised.
 struct Found<'a> {
     /// The file, for error messages.
     path: &'a Path,
@@ -114,7 +116,8 @@ struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    /// Renames the tensors by the settings, and removes those to ignore and the prefixes of wrappers.
+    /// Renames the tensors by the settings, and removes the ignored tensors and the prefixes of wrappers. Fails if a
+    /// setting names no tensor, a tensor has no float type, or two tensors get the same name.
     fn new(
         path: &'a Path,
         tensors: BTreeMap<String, Values>,
@@ -134,10 +137,10 @@ impl<'a> Found<'a> {
                     "tensor `{name}` is {found}, expected F32, F64, F16 or BF16; convert it, or name it in `ignore`"
                 ))
             })?;
-            let new = renamed(&name, settings, &mut used_rules);
-            if remaining.insert(new.clone(), array).is_some() {
+            let new_name = renamed(&name, settings, &mut used_rules);
+            if remaining.insert(new_name.clone(), array).is_some() {
                 return Err(wrong(format!(
-                    "two tensors would be called `{new}`, one of them is `{name}`; correct [rename]"
+                    "two tensors would be called `{new_name}`, one of them is `{name}`; correct [rename]"
                 )));
             }
         }
@@ -154,23 +157,24 @@ impl<'a> Found<'a> {
         Ok(Found { path, remaining, all_names })
     }
 
-    /// An error for a part that the file lacks.
+    /// Creates the error for a part that the file lacks.
     fn missing(&self, part: &str, expected: &str) -> FileError {
         let tensors = quoted(&self.all_names);
         self.wrong(format!("no {part}, expected {expected}; the tensors are {tensors}. Rename yours under [rename]"))
     }
 
-    /// An error for a tensor of another shape than expected.
-    fn shape(&self, name: &str, found: &Array, expected: &str) -> FileError {
+    /// Creates the error for a tensor of another shape than expected.
+    fn wrong_shape(&self, name: &str, found: &Array, expected: &str) -> FileError {
         self.wrong(format!("tensor `{name}` is {:?}, expected {expected}", found.shape))
     }
 
-    /// An error for the file.
+    /// Creates an error for the file.
     fn wrong(&self, problem: String) -> FileError {
         FileError::new(self.path, problem)
     }
 
-    /// Finds the one module with `weight_hh_l0`: "lstm.", "encoder.rnn.", or "" if the name has no prefix.
+    /// Finds the one module with a tensor `weight_hh_l0`. Returns the prefix of its tensors: "lstm.", "encoder.rnn.",
+    /// or "" if the name has no prefix.
     fn recurrent_module(&self) -> Result<String, FileError> {
         let modules: Vec<&str> = self.remaining.keys().filter_map(|name| name.strip_suffix("weight_hh_l0")).collect();
         match modules.as_slice() {
@@ -195,24 +199,30 @@ impl<'a> Found<'a> {
     fn recurrent_shape(&self, module: &str, settings: &Settings) -> Result<Shape, FileError> {
         let projection = format!("{module}weight_hr_l");
         if let Some((name, array)) = self.remaining.iter().find(|(name, _)| name.starts_with(&projection)) {
-            return Err(self.shape(name, array, "no such tensor: projections (proj_size) are not supported"));
+            return Err(self.wrong_shape(name, array, "no such tensor: projections (proj_size) are not supported"));
         }
         let name = format!("{module}weight_hh_l0");
         let w_hh = &self.remaining[&name];
         let &[rows, hidden_size] = w_hh.shape.as_slice() else {
-            return Err(self.shape(&name, w_hh, "two dimensions, [gates * hidden_size, hidden_size]"));
+            return Err(self.wrong_shape(&name, w_hh, "two dimensions, [gates * hidden_size, hidden_size]"));
         };
         let by_shape = match (hidden_size > 0).then(|| (rows % hidden_size, rows / hidden_size)) {
             Some((0, 4)) => Cell::Lstm,
             Some((0, 3)) => Cell::Gru,
             Some((0, 1)) => Cell::Rnn,
-            _ => return Err(self.shape(&name, w_hh, "[4 h, h] of an LSTM, [3 h, h] of a GRU or [h, h] of an RNN")),
+            _ => {
+                return Err(self.wrong_shape(
+                    &name,
+                    w_hh,
+                    "[4 h, h] of an LSTM, [3 h, h] of a GRU or [h, h] of an RNN",
+                ));
+            }
         };
         let cell = settings.cell.unwrap_or(by_shape);
         let (gates, wanted, found) = (cell.gates(), cell.name(), by_shape.name());
         if gates != by_shape.gates() {
             let expected = format!("[{gates} h, h] where `cell` is {wanted:?}; with this shape it is {found:?}");
-            return Err(self.shape(&name, w_hh, &expected));
+            return Err(self.wrong_shape(&name, w_hh, &expected));
         }
         let ih_name = format!("{module}weight_ih_l0");
         let Some(w_ih) = self.remaining.get(&ih_name) else {
@@ -222,7 +232,7 @@ impl<'a> Found<'a> {
             [found, inputs] if *found == rows => *inputs,
             _ => {
                 let expected = format!("[{rows}, embedding_dim], as many rows as `{name}`");
-                return Err(self.shape(&ih_name, w_ih, &expected));
+                return Err(self.wrong_shape(&ih_name, w_ih, &expected));
             }
         };
         let layers =
@@ -238,7 +248,8 @@ impl<'a> Found<'a> {
         Ok(Shape { recurrent, inputs, hidden_size, has_biases: any("bias_") })
     }
 
-    /// Moves the tensors of one direction of a layer to `weights`. `inputs`: width of the layer's input.
+    /// Moves the tensors of one direction of a layer to `weights`, under Tern's `names`. `module`: the prefix of the
+    /// tensors in the file. `inputs`: the number of values that the layer reads in a step.
     fn take_layer(
         &mut self,
         module: &str,
@@ -257,7 +268,7 @@ impl<'a> Found<'a> {
             let array = match self.remaining.remove(&name_in_file) {
                 Some(array) if array.shape == wanted => array,
                 Some(array) => {
-                    return Err(self.shape(
+                    return Err(self.wrong_shape(
                         &name_in_file,
                         &array,
                         &format!("{wanted:?} with hidden size {hidden_size}"),
@@ -272,7 +283,7 @@ impl<'a> Found<'a> {
     }
 
     /// Finds the embedding: the tensor with Tern's name, else the only matrix whose name contains "emb", else the only
-    /// one without a bias. Its width must be `width`. Returns its name and values.
+    /// matrix without a bias. It must have `width` columns. Returns its name and values.
     fn embedding(&mut self, width: usize) -> Result<(String, Array), FileError> {
         let matrices = |with: &dyn Fn(&str) -> bool| -> Vec<String> {
             let fits =
@@ -280,7 +291,7 @@ impl<'a> Found<'a> {
             self.remaining.iter().filter(fits).map(|(name, _)| name.clone()).collect()
         };
         let expected = format!("`embedding.weight` of torch.nn.Embedding, [tokens, {width}]");
-        let mut named = matrices(&|name| name == ours::EMBEDDING);
+        let mut named = matrices(&|name| name == tern_names::EMBEDDING);
         if named.is_empty() {
             named = matrices(&|name| name.to_lowercase().contains("emb"));
         }
@@ -292,12 +303,12 @@ impl<'a> Found<'a> {
         let array = self.remaining.remove(name).expect("the name is a key of this map");
         if array.shape[1] != width {
             let expected = format!("[tokens, {width}]: the recurrent layer reads {width} values");
-            return Err(self.shape(name, &array, &expected));
+            return Err(self.wrong_shape(name, &array, &expected));
         }
         Ok((name.clone(), array))
     }
 
-    /// Checks that every tensor was recognised.
+    /// Checks that every tensor was recognised. `network`: a description of the recognised network, for the error.
     fn check_all_recognised(self, network: &str) -> Result<(), FileError> {
         let Some(first) = self.remaining.keys().next() else { return Ok(()) };
         let names: Vec<String> = self.remaining.keys().cloned().collect();
@@ -309,8 +320,8 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Returns the new name of a tensor: by a rule for its whole name, or by the longest rule for its prefix. Adds the rule
-/// to `used_rules`.
+/// Returns the new name of a tensor by the rules of [rename]: a rule for its whole name, or else the longest rule for a
+/// prefix of it. Without such a rule the name stays. Adds the rule to `used_rules`.
 fn renamed(name: &str, settings: &Settings, used_rules: &mut BTreeSet<String>) -> String {
     let fits = |rule: &str| name == rule || (rule.ends_with('.') && name.starts_with(rule));
     let rule = settings.rename.iter().filter(|(rule, _)| fits(rule)).max_by_key(|(rule, _)| rule.len());

@@ -1,4 +1,4 @@
-//! The settings file of an import: everything that a `state_dict` does not determine.
+//! The settings file of an import: the properties of a network that its `state_dict` does not determine.
 
 use crate::architecture::{Architecture, Cell, InputLayer, Merge, Pooling};
 use crate::data::normalise::Channel;
@@ -36,11 +36,12 @@ pub struct Settings {
     pub name: Option<String>,
     /// The labels, in the order of the outputs.
     pub labels: Vec<String>,
-    /// The cell. Shapes distinguish LSTM, GRU and RNN, but not an RNN with tanh (the default) from `rnn_relu`.
+    /// The cell; default: the one that fits the shapes of the weights. These distinguish LSTM, GRU and RNN, but not an
+    /// RNN with tanh (the default) from `rnn_relu`.
     pub cell: Option<Cell>,
-    /// The combination of the directions of the last layer.
+    /// The combination of the two directions of the last layer; default: `concat`.
     pub merge: Option<Merge>,
-    /// The input of the head.
+    /// The hidden states that the head reads.
     #[serde(default)]
     pub pooling: Pooling,
     /// The meaning of the outputs.
@@ -48,9 +49,10 @@ pub struct Settings {
     pub output: Output,
     /// The tokenizer, one of [`Tokenizer::NAMES`]; default: that of the `tokenizer.json`, else "words".
     pub tokenizer: Option<String>,
-    /// The padding token, or its row in the embedding.
+    /// The padding token, or its row in the embedding; default: the first token with a usual name, such as `<pad>`.
     pub pad: Option<Token>,
-    /// The unknown token, or its row in the embedding.
+    /// The unknown token, or its row in the embedding; default: that of the `tokenizer.json`, else the first token with
+    /// a usual name, such as `<unk>`.
     pub unk: Option<Token>,
     /// New names of tensors, by whole names or by prefixes that end in a dot.
     #[serde(default)]
@@ -126,21 +128,22 @@ impl Settings {
             return Err(FileError::new(path, problem));
         }
         let Settings { pad, unk, vocab_size, embedding_dim, .. } = &settings;
-        let of_tokens = [
+        let keys_of_tokens = [
             ("tokenizer", tokenizer.is_some()),
             ("pad", pad.is_some()),
             ("unk", unk.is_some()),
             ("vocab_size", vocab_size.is_some()),
             ("embedding_dim", embedding_dim.is_some()),
         ];
-        if let Some((key, _)) = of_tokens.iter().find(|(_, given)| *given && !settings.channels.is_empty()) {
+        if let Some((key, _)) = keys_of_tokens.iter().find(|(_, given)| *given && !settings.channels.is_empty()) {
             let problem = format!("`{key}` is for networks that read tokens; remove it, or remove [[channels]]");
             return Err(FileError::new(path, problem));
         }
         Ok(settings)
     }
 
-    /// Checks that the sizes that the settings give are those of the weights.
+    /// Checks that the sizes in the settings are those of the network `found` in the weights. `path`, `weights`: the
+    /// two files, for the error.
     pub(super) fn check_sizes(&self, path: &Path, weights: &Path, found: &Architecture) -> Result<(), FileError> {
         let embedding_dim = match found.input {
             InputLayer::Embedding { embedding_dim, .. } => embedding_dim,

@@ -8,10 +8,11 @@ use safetensors::tensor::{Dtype, TensorView};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The values of a tensor, or the name of its type if that is not a float.
+/// The values of a tensor as F32, or the name of its type if that is not a float.
 pub type Values = Result<Array, String>;
 
-/// Reads every tensor and converts floats of other types to F32, which it records in `notes`.
+/// Reads every tensor of a safetensors file, by name, and converts F64, F16 and BF16 to F32. Adds the number of
+/// converted tensors to `notes`. Fails if the file cannot be read or is not safetensors.
 pub fn read(path: &Path, notes: &mut Vec<String>) -> Result<BTreeMap<String, Values>, FileError> {
     let bytes = std::fs::read(path).map_err(FileError::at(path))?;
     // The formats of torch.save: a zip archive, or in old versions a bare pickle of protocol 2 and above. The header of
@@ -49,7 +50,7 @@ pub fn deserialize<'data>(path: &Path, bytes: &'data [u8]) -> Result<SafeTensors
     })
 }
 
-/// An array of zeros.
+/// Returns an array of zeros.
 pub fn zeros(shape: &[usize]) -> Array {
     Array { shape: shape.to_vec(), data: vec![0.0; shape.iter().product()] }
 }
@@ -59,7 +60,7 @@ fn is_float(dtype: Dtype) -> bool {
     matches!(dtype, Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::BF16)
 }
 
-/// Converts a tensor to F32.
+/// Converts a tensor to F32. The error is the name of its type.
 fn array(view: &TensorView<'_>) -> Values {
     /// Converts little-endian numbers of `N` bytes.
     fn values<const N: usize>(bytes: &[u8], convert: impl Fn([u8; N]) -> f32) -> Vec<f32> {

@@ -546,5 +546,8 @@ fn channels_that_do_not_fit_are_refused() {
     }
     let files = Files::of("plain", with_labels(json!({})));
     let error = import(&files.path("weights.safetensors"), &files.path("c.json"), None).unwrap_err().to_string();
-    assert!(error.contains("no [[channels]], so the network reads tokens: name their list with --vocab"), "{error}");
+    assert!(
+        error.contains("no [[channels]], so the network reads tokens: name the list of tokens with --vocab"),
+        "{error}"
+    );
 }

@@ -1,4 +1,4 @@
-//! The tokens of an imported model, and the rows of its embedding.
+//! The list of tokens of an imported model, and the order of the rows of its embedding.
 
 use super::settings::{Settings, Token};
 use super::tensors::zeros;
@@ -16,30 +16,31 @@ const PADS: [&str; 5] = ["[PAD]", "<pad>", "<PAD>", "[pad]", "pad_token"];
 /// Usual names of the unknown token.
 const UNKS: [&str; 6] = ["[UNK]", "<unk>", "<UNK>", "[unk]", "<oov>", "<OOV>"];
 
-/// A vocabulary, whose ids differ from the rows of the imported embedding, and the row for each id.
+/// The vocabulary of an imported model, and the row of the imported embedding for each of its ids. Ids and rows differ,
+/// because PAD and UNK have the ids 0 and 1.
 #[derive(Debug)]
 pub struct Tokens {
     /// The tokens in the order of Tern's ids.
     pub vocabulary: Vocabulary,
-    /// The imported row for each id; `None` for a row of zeros.
+    /// The row of the imported embedding for each id; `None` for zeros, if the file has no padding or no unknown token.
     sources: Vec<Option<usize>>,
 }
 
 impl Tokens {
-    /// Returns the rows of the imported embedding `theirs` in the order of the vocabulary's ids.
-    pub fn rows(&self, theirs: &Array) -> Array {
-        let width = theirs.shape[1];
-        let mut ours = zeros(&[self.sources.len(), width]);
-        for (row, source) in ours.data.chunks_exact_mut(width).zip(&self.sources) {
+    /// Returns the rows of the embedding `imported`, `[tokens, embedding_dim]`, in the order of the vocabulary's ids.
+    pub fn rows(&self, imported: &Array) -> Array {
+        let width = imported.shape[1];
+        let mut ordered = zeros(&[self.sources.len(), width]);
+        for (row, source) in ordered.data.chunks_exact_mut(width).zip(&self.sources) {
             if let Some(source) = source {
-                row.copy_from_slice(&theirs.data[source * width..][..width]);
+                row.copy_from_slice(&imported.data[source * width..][..width]);
             }
         }
-        ours
+        ordered
     }
 
-    /// Returns the vocabulary's id of each row of the file. A row that padding and unknown words share has the unknown
-    /// token's id, so that both read its values.
+    /// Returns the vocabulary's id of each row of the imported embedding. A row that the padding and unknown words
+    /// share gets the id of UNK.
     pub fn ids(&self) -> Vec<u32> {
         let mut ids = vec![0; self.sources.iter().flatten().max().map_or(0, |last| last + 1)];
         for (id, source) in (0..).zip(&self.sources) {
@@ -49,7 +50,9 @@ impl Tokens {
     }
 }
 
-/// Reads the tokens of the embedding in `weights`, which has `rows` rows.
+/// Reads the list of tokens in the file `path`: one token on each line, or JSON. `rows`: the number of rows of the
+/// embedding in the file `weights`. Adds to `notes` if a special token is missing, or the tokenizer never produces some
+/// tokens. Fails if the number of tokens differs from `rows`.
 pub fn read(
     path: &Path,
     settings: &Settings,
@@ -91,10 +94,14 @@ pub fn read(
     Ok(Tokens { vocabulary, sources })
 }
 
-/// Notes that the embedding has no row for padding or unknown words, or one row for both.
+/// Adds to `notes` that the embedding has no row for the padding or for unknown words, or one row for both. `pad`,
+/// `unk`: the rows.
 fn note_special_tokens(pad: Option<usize>, unk: Option<usize>, notes: &mut Vec<String>) {
     if pad.is_none() {
-        notes.push("no token for padding: a row of zeros was added, which no text uses; `pad` names one".to_owned());
+        notes.push(
+            "no token for padding: a row of zeros was added, which no text uses; the setting `pad` names a token"
+                .to_owned(),
+        );
     }
     match unk {
         Some(row) if pad == unk => notes.push(format!("unknown words share row {row} of the embedding with the padding")),
@@ -107,8 +114,8 @@ fn note_special_tokens(pad: Option<usize>, unk: Option<usize>, notes: &mut Vec<S
     }
 }
 
-/// Puts PAD and UNK first, as Tern's ids want it; the other tokens keep their order. Returns the tokens and the row of
-/// the embedding that each of them has.
+/// Puts PAD and UNK first, which have the ids 0 and 1; the other tokens keep their order. Returns the tokens, and the
+/// row of the embedding for each of them.
 fn with_special_tokens_first(
     tokens: Vec<String>,
     pad: Option<usize>,
@@ -133,13 +140,14 @@ struct TokenList {
 }
 
 impl TokenList {
-    /// The tokens of a file that names no unknown token; without a tokenizer they are words.
+    /// Creates the list of a file that names no unknown token. Without a tokenizer the tokens are words.
     fn new(tokens: Vec<String>, tokenizer: Option<Tokenizer>) -> Self {
         TokenList { tokens, unk: None, tokenizer: tokenizer.unwrap_or(Tokenizer::WORDS) }
     }
 }
 
-/// Reads a `tokenizer.json`, or a JSON object of tokens and ids.
+/// Parses a `tokenizer.json`, or a JSON object of tokens and ids. Fails if a `tokenizer.json` splits text like none of
+/// Tern's tokenizers, or not like the one that the user set.
 fn parse_json(text: &str, set_by_user: Option<Tokenizer>) -> Result<TokenList, String> {
     let root: Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
     let Some(object) = root.as_object() else {
@@ -168,20 +176,21 @@ fn parse_json(text: &str, set_by_user: Option<Tokenizer>) -> Result<TokenList, S
     Ok(TokenList { tokens: in_order_of_ids(vocab)?, unk, tokenizer })
 }
 
-/// The parts of a `tokenizer.json` that determine how text is split.
+/// Returns the parts of a `tokenizer.json` that determine how text is split: normalizer, pre-tokenizer and type of the
+/// model.
 fn parts_in(root: &Value) -> [Value; 3] {
     ["/normalizer", "/pre_tokenizer", "/model/type"].map(|part| root.pointer(part).cloned().unwrap_or_default())
 }
 
-/// The same parts of the `tokenizer.json` that Tern writes for a tokenizer.
+/// Returns the parts of [`parts_in`] of the `tokenizer.json` that Tern writes for a tokenizer.
 fn parts_of(tokenizer: Tokenizer) -> Option<[Value; 3]> {
     let vocabulary = Vocabulary::build_for(tokenizer, std::iter::once("a"), 1, None);
     let json: Value = serde_json::from_str(&tokenizer_json::write(&vocabulary).ok()?).ok()?;
     Some(parts_in(&json))
 }
 
-/// The row of a special token: the one that the user set, or else the first token with a usual name. `key` is the
-/// setting, for error messages.
+/// Returns the row of a special token: the one that the settings name (`given`), or else the first token with a usual
+/// name; `None` if there is none. `key`: the setting, for error messages. Fails if `given` is not a token or a row.
 fn position(tokens: &[String], given: Option<&Token>, usual: &[&str], key: &str) -> Result<Option<usize>, String> {
     match given {
         None => Ok(tokens.iter().position(|token| usual.contains(&token.as_str()))),

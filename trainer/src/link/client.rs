@@ -1,5 +1,5 @@
-//! The machine mode of the console (`docs/console.md`): each request is answered by one line of JSON with a number and
-//! checksums.
+//! The host's side of the console's machine mode (`docs/console.md`): the device answers each request by one line of
+//! JSON with a number and checksums.
 
 use std::time::{Duration, Instant};
 
@@ -17,22 +17,22 @@ use crate::progress::Stage;
 /// Version of the console's protocol.
 pub const PROTOCOL: u64 = 2;
 
-/// Control byte that ends the current line or mode: Ctrl-C.
+/// Control byte that discards the current line or ends the current mode: Ctrl-C.
 pub(super) const ETX: u8 = 0x03;
 /// Control byte by which a device acknowledges bytes.
 pub(super) const ACK: u8 = 0x06;
 
 /// Longest wait for the answer to a command that computes nothing.
-const RELEASE_WAIT: Duration = Duration::from_secs(1);
-/// Longest wait for the banner of a restarted device, after the first bytes that are not an answer.
+const QUICK_WAIT: Duration = Duration::from_secs(1);
+/// Longest wait for the banner of a restarted device, after a line that is not an answer.
 const BANNER_WAIT: Duration = Duration::from_secs(3);
-/// Time after which the user sees that the program waits.
+/// Time after which a wait is shown to the user.
 const SHOWN_AFTER: Duration = Duration::from_secs(2);
-/// Two CAN cancel a transfer by YMODEM.
+/// The two CAN bytes that cancel a transfer by YMODEM.
 pub(super) const CANCEL: &[u8] = &[0x18, 0x18];
 /// Maximum length of an answer in bytes.
 const MAX_LINE: usize = 1 << 20;
-/// Maximum number of bytes kept for an error message.
+/// Maximum number of bytes that are kept for an error message, and of a line that is not an answer.
 const MAX_NOISE: usize = 160;
 
 /// Errors in the exchange with a device.
@@ -68,7 +68,7 @@ pub struct DeviceError {
     /// One of the codes in `docs/console.md`.
     #[serde(rename = "error")]
     pub code: String,
-    /// A sentence for a person.
+    /// The message for the user.
     pub message: String,
 }
 
@@ -81,8 +81,9 @@ pub struct Info {
     pub board: String,
     /// Frequency of the ticks in Hz.
     pub clock_hz: u64,
+    /// The model in use; `None` if the device has none.
     pub model: Option<ModelInfo>,
-    /// The reason why the device has no model.
+    /// The reason why the device has no model; `None` if it has one.
     pub model_error: Option<String>,
 }
 
@@ -104,11 +105,11 @@ pub(super) enum Event {
     Line(Vec<u8>),
 }
 
-/// The host's end of a console in machine mode.
+/// The host's side of a console in machine mode.
 #[derive(Debug)]
 pub struct Client<L> {
     link: L,
-    /// The longest silence of a device that owes an answer.
+    /// The longest time in which a device may send nothing while an answer is due.
     timeout: Duration,
     /// The bytes of the last [`Link::receive`].
     received: Vec<u8>,
@@ -116,17 +117,19 @@ pub struct Client<L> {
     taken: usize,
     /// The last bytes received, for error messages.
     seen: Vec<u8>,
+    /// Checks the number and the request of each answer.
     pub(super) frames: FrameChecker,
 }
 
 impl<L: Link> Client<L> {
-    /// A client that gives up if the device sends nothing for `timeout` while an answer is due.
+    /// Creates a client that gives up if the device sends nothing for `timeout` while an answer is due.
     pub fn new(link: L, timeout: Duration) -> Self {
         Client { link, timeout, received: Vec::new(), taken: 0, seen: Vec::new(), frames: FrameChecker::default() }
     }
 
     /// Brings a device into machine mode from any state, even if the last program left it in the middle of a stream or
-    /// of a transfer.
+    /// of a transfer. Fails with [`ClientError::NoConsole`] if the device does not answer within the client's timeout,
+    /// and with [`ClientError::Protocol`] if it uses another version of the protocol.
     pub fn synchronize(&mut self) -> Result<(), ClientError> {
         self.synchronize_within(self.timeout)
     }
@@ -137,7 +140,7 @@ impl<L: Link> Client<L> {
         self.synchronize_within(self.timeout.max(milliseconds(times::START_WAIT)))
     }
 
-    /// Sends `@mode machine` until the device answers it. Fails after `patience`.
+    /// Sends `@mode machine` until the device answers it, at least once and for at most `patience`.
     fn synchronize_within(&mut self, patience: Duration) -> Result<(), ClientError> {
         let deadline = Instant::now() + patience;
         let (mut attempts, mut shown) = (0, None);
@@ -152,7 +155,7 @@ impl<L: Link> Client<L> {
             // Two ETX, since the device may take the first one for an escaped byte.
             self.send(&[ETX, ETX])?;
             self.send(b"@mode machine\n")?;
-            // A slow device gets more time with each attempt, or it would never catch up with them.
+            // A slow device gets more time with each attempt, or it would never finish answering them.
             let wait = milliseconds(times::RETRY) * (1 << (attempts - 1).min(times::RETRY_DOUBLINGS));
             let retry_at = deadline.min(Instant::now() + wait);
             while let Some(line) = self.try_line(retry_at)? {
@@ -164,9 +167,10 @@ impl<L: Link> Client<L> {
                 }
             }
         }
-        // Firmware of another release may not know machine mode. All answer `@info` by a JSON object with the protocol.
+        // Firmware of another release may not know machine mode. Every release answers `@info` by a JSON object with
+        // the key `protocol`.
         self.send(b"\x03\x03@info\n")?;
-        let deadline = Instant::now() + RELEASE_WAIT;
+        let deadline = Instant::now() + QUICK_WAIT;
         while let Some(line) = self.try_line(deadline)? {
             if let Some(value) = any_json(&line).filter(|value| value.get("protocol").is_some()) {
                 check_protocol(&value)?;
@@ -176,12 +180,13 @@ impl<L: Link> Client<L> {
         Err(ClientError::NoConsole { attempts, last_seen, advice })
     }
 
-    /// Asks for the firmware and the model of the device.
+    /// Requests the firmware and the model of the device.
     pub fn info(&mut self) -> Result<Info, ClientError> {
         const WAITING_FOR: &str = "the answer to `info`, with the key `firmware`";
         self.send(b"info\n")?;
         let deadline = Instant::now() + self.timeout;
-        // A device that was slow to start still answers the earlier attempts, and each resets its numbering.
+        // A device that was slow to start may still answer earlier `@mode machine` lines, each of which resets its
+        // numbering.
         while let Some(line) = self.try_line(deadline)? {
             let Some((number, value)) = framed_json(&line) else { continue };
             if value.get("firmware").is_none() {
@@ -194,7 +199,8 @@ impl<L: Link> Client<L> {
         Err(self.silent(WAITING_FOR, self.timeout))
     }
 
-    /// Sends one line, without its end, and waits for its answer.
+    /// Sends one line, given without its line end, waits for its answer, and returns the JSON object. Fails with
+    /// [`ClientError::Refused`] if the device answers by an error.
     pub fn request(&mut self, line: &str) -> Result<Value, ClientError> {
         self.frames.sent(line.as_bytes());
         self.send(format!("{line}\n").as_bytes())?;
@@ -206,12 +212,12 @@ impl<L: Link> Client<L> {
         self.send(b"reset\n")
     }
 
-    /// Returns the device to the mode for people, if it still answers.
+    /// Returns the device from machine mode to the prompt, if it still answers. Errors are ignored.
     pub fn release(&mut self) {
         if self.link.send(&[ETX, ETX]).and_then(|()| self.link.send(b"mode human\n")).is_err() {
             return;
         }
-        let deadline = Instant::now() + RELEASE_WAIT.min(self.timeout);
+        let deadline = Instant::now() + QUICK_WAIT.min(self.timeout);
         while let Ok(Some(line)) = self.try_line(deadline) {
             if framed_json(&line).is_some_and(|(_, value)| value.get("mode") == Some(&"human".into())) {
                 // Reads the prompt, which ends in a space.
@@ -221,7 +227,7 @@ impl<L: Link> Client<L> {
         }
     }
 
-    /// The connection. Bytes that were received and not read are lost.
+    /// Returns the connection. Bytes that were received and not read yet are lost.
     pub fn into_link(self) -> L {
         self.link
     }
@@ -230,7 +236,7 @@ impl<L: Link> Client<L> {
         Ok(self.link.send(bytes)?)
     }
 
-    /// Waits for the answer to `request`, and returns its JSON object.
+    /// Waits for the answer to `request`, and returns its JSON object. Fails as [`request`](Client::request) does.
     pub(super) fn answer(&mut self, request: &str) -> Result<Value, ClientError> {
         let waiting_for = format!("the answer to `{request}`");
         let Event::Line(line) = self.next_event(&waiting_for, patience(request.as_bytes(), self.timeout))? else {
@@ -239,7 +245,8 @@ impl<L: Link> Client<L> {
         accepted(&line, request)
     }
 
-    /// The next answer or ACK. Fails if the device sends nothing for `patience`.
+    /// Waits for the next answer or ACK. Fails if the device sends nothing for `patience`, sends other bytes, or
+    /// restarts. `waiting_for`: the expected answer, for the error.
     pub(super) fn next_event(&mut self, waiting_for: &str, patience: Duration) -> Result<Event, ClientError> {
         let mut line = Vec::new();
         loop {
@@ -258,7 +265,7 @@ impl<L: Link> Client<L> {
                 }
                 Some(byte) => line.push(byte),
             }
-            // An answer begins with its number; other bytes are noise, which need not be read to the end.
+            // An answer begins with its number. Any other line is noise, which need not be read to its end.
             let longest = if line[0].is_ascii_digit() { MAX_LINE } else { MAX_NOISE };
             if line.len() > longest {
                 let error = unreadable(&line, waiting_for);
@@ -267,8 +274,8 @@ impl<L: Link> Client<L> {
         }
     }
 
-    /// The error for a line that is not an answer: [`ClientError::Restarted`] if the device's banner is this line or
-    /// follows it, and `error` otherwise.
+    /// Returns the error for a line that is not an answer: [`ClientError::Restarted`] if this line is the device's
+    /// banner or the banner follows it, and `error` otherwise.
     fn restarted_or(&mut self, error: ClientError, line: Vec<u8>, waiting_for: &str) -> ClientError {
         let mut deadline = Instant::now() + BANNER_WAIT.min(self.timeout);
         let mut next = Some(line);
@@ -285,18 +292,19 @@ impl<L: Link> Client<L> {
         error
     }
 
-    /// The error for a device that has printed its banner. The device is asked for the reason of its reset.
+    /// Returns the error for a device that has printed its banner, with the reason of its reset, which the device is
+    /// asked for.
     pub(super) fn restarted(&mut self, waiting_for: &str) -> ClientError {
         let reason = self.last_reset().unwrap_or(None);
         let reason = reason.unwrap_or_else(|| "its `stats` do not give the reason".to_owned());
         ClientError::Restarted { reason, waiting_for: waiting_for.to_owned() }
     }
 
-    /// Asks a device in any state for the reason of its last reset.
+    /// Asks a device in any state for the reason of its last reset. `None` if its answer to `stats` has none.
     fn last_reset(&mut self) -> Result<Option<String>, ClientError> {
         self.synchronize()?;
         self.send(b"stats\n")?;
-        let deadline = Instant::now() + RELEASE_WAIT;
+        let deadline = Instant::now() + QUICK_WAIT;
         while let Some(line) = self.try_line(deadline)? {
             if let Some((number, value)) = framed_json(&line)
                 && let Some(reason) = value.get("last_reset")
@@ -308,7 +316,8 @@ impl<L: Link> Client<L> {
         Ok(None)
     }
 
-    /// The next byte. `None` if none comes for `patience`. A long wait is shown to the user.
+    /// Returns the next byte; `None` if none comes for `patience`. A wait longer than [`SHOWN_AFTER`] is shown to the
+    /// user.
     pub(super) fn patient_byte(&mut self, waiting_for: &str, patience: Duration) -> Result<Option<u8>, ClientError> {
         let deadline = Instant::now() + patience;
         if let Some(byte) = self.byte(deadline.min(Instant::now() + SHOWN_AFTER))? {
@@ -318,7 +327,7 @@ impl<L: Link> Client<L> {
         self.byte(deadline)
     }
 
-    /// The next line of a device in any mode. `None` at the deadline.
+    /// Returns the next line of a device in any mode, without its line end and without ACKs; `None` at the deadline.
     fn try_line(&mut self, deadline: Instant) -> Result<Option<Vec<u8>>, ClientError> {
         let mut line = Vec::new();
         while let Some(byte) = self.byte(deadline)? {
@@ -332,7 +341,7 @@ impl<L: Link> Client<L> {
         Ok(None)
     }
 
-    /// The next byte. `None` at the deadline.
+    /// Returns the next byte; `None` at the deadline.
     pub(super) fn byte(&mut self, deadline: Instant) -> Result<Option<u8>, ClientError> {
         if self.taken == self.received.len() {
             // The deadline also holds for a device that never stops sending.
@@ -349,13 +358,13 @@ impl<L: Link> Client<L> {
         Ok(Some(self.received[self.taken - 1]))
     }
 
-    /// The error for a device that sent nothing for `patience`.
+    /// Returns the error for a device that sent nothing for `patience`.
     pub(super) fn silent(&self, waiting_for: &str, patience: Duration) -> ClientError {
         let waiting_for = waiting_for.to_owned();
         ClientError::Silent { waiting_for, seconds: patience.as_secs_f64(), last_seen: quoted(&self.seen) }
     }
 
-    /// The time after which a device that sends nothing has failed.
+    /// The longest time in which a device may send nothing while an answer is due.
     pub(super) fn timeout(&self) -> Duration {
         self.timeout
     }
@@ -367,7 +376,8 @@ pub fn is_banner(line: &[u8]) -> bool {
     matches!(words[..], [b"tern", version, b"on", _] if version.first().is_some_and(u8::is_ascii_digit))
 }
 
-/// The JSON object of an answer to `request`, unless it is an error.
+/// Returns the JSON object of the answer to `request`. Fails with [`ClientError::Refused`] if it is an error. `line`:
+/// the JSON of the answer.
 pub(super) fn accepted(line: &[u8], request: &str) -> Result<Value, ClientError> {
     let value = json(line).ok_or_else(|| unreadable(line, &format!("the answer to `{request}`")))?;
     if value.get("error").is_some() {
@@ -377,20 +387,20 @@ pub(super) fn accepted(line: &[u8], request: &str) -> Result<Value, ClientError>
     Ok(value)
 }
 
-/// The number and the JSON object of a framed answer.
+/// Returns the number and the JSON object of a framed answer; `None` for any other line.
 fn framed_json(line: &[u8]) -> Option<(u32, Value)> {
     let framed = frame::parse(line).ok()?;
     Some((framed.number, json(framed.json)?))
 }
 
-/// The JSON object somewhere in a line.
+/// Returns the JSON object from the first `{` to the last `}` of a line; `None` if there is none.
 fn any_json(line: &[u8]) -> Option<Value> {
     let begin = line.iter().position(|&byte| byte == b'{')?;
     let end = line.iter().rposition(|&byte| byte == b'}')?;
     json(line.get(begin..=end)?)
 }
 
-/// Checks the protocol version that an answer contains.
+/// Checks that an answer contains the protocol version [`PROTOCOL`].
 fn check_protocol(value: &Value) -> Result<(), ClientError> {
     match value.get("protocol").and_then(Value::as_u64) {
         Some(PROTOCOL) => Ok(()),
@@ -398,22 +408,22 @@ fn check_protocol(value: &Value) -> Result<(), ClientError> {
     }
 }
 
-/// The JSON object in an answer.
+/// Parses a JSON object; `None` for anything else.
 pub(super) fn json(line: &[u8]) -> Option<Value> {
     serde_json::from_slice(line).ok().filter(Value::is_object)
 }
 
-/// Converts the JSON object of an answer. `expected` names it in the error.
+/// Converts the JSON object of an answer to `T`. `expected`: the expected answer, for the error.
 pub(super) fn parse<T: DeserializeOwned>(value: &Value, expected: &str) -> Result<T, ClientError> {
     T::deserialize(value).map_err(|error| unexpected(value, &format!("{expected} ({error})")))
 }
 
-/// The error for bytes that are not the expected answer.
+/// Returns the error for bytes that are not the expected answer.
 pub(super) fn unreadable(line: &[u8], expected: &str) -> ClientError {
     ClientError::Unexpected { found: quoted(line), expected: expected.to_owned() }
 }
 
-/// The error for a JSON object that is not the expected one.
+/// Returns the error for a JSON object that is not the expected one.
 pub(super) fn unexpected(value: &Value, expected: &str) -> ClientError {
     unreadable(value.to_string().as_bytes(), expected)
 }

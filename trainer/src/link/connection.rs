@@ -13,7 +13,7 @@ use super::transport::{Link, LinkError, in_use, take_interrupt};
 
 /// Interval at which a waiting receiver checks for an interrupt.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// Time after which sending fails if the other end accepts no byte.
+/// Time from the start of a send after which the send fails if the other end accepts no more bytes.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The kind of a connection.
@@ -21,6 +21,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 pub enum Kind {
     /// A serial port.
     Port,
+    /// A TCP stream.
     Tcp,
     /// The pipes of QEMU.
     Emulated,
@@ -29,21 +30,21 @@ pub enum Kind {
 /// An open connection. A thread reads from it, so that waiting for bytes can time out. Dropping it closes the
 /// connection and stops QEMU.
 pub struct Connection {
-    /// Bytes from the reading thread, or the reason for their end.
+    /// Bytes from the reading thread, and at last the reason why no more come.
     incoming: Receiver<Result<Vec<u8>, String>>,
-    /// The reason for the end of the incoming bytes.
+    /// The reason why no more bytes come; `None` while the connection is open.
     ended: Option<String>,
     sending: SendHalf,
     kind: Kind,
     /// True if bytes have been received.
     has_received: bool,
-    /// Set to end the reading thread.
+    /// Set to true to end the reading thread.
     stop: Arc<AtomicBool>,
-    /// The emulator, if it runs the device.
+    /// QEMU, if it emulates the device.
     process: Option<Process>,
 }
 
-/// The sending half of a [`Connection`], for another thread.
+/// The sending half of a [`Connection`], which may be moved to another thread.
 pub struct SendHalf {
     /// The name of the connection, for error messages.
     name: String,
@@ -52,8 +53,8 @@ pub struct SendHalf {
 }
 
 impl Connection {
-    /// A connection with a `name` for error messages. The reads must time out if the other end can stay open after a
-    /// drop.
+    /// Creates a connection with a `name` for error messages, and starts the thread that reads from `reader`. The reads
+    /// must time out unless dropping the connection makes them fail, since the thread ends only between two reads.
     pub fn new(
         name: String,
         kind: Kind,
@@ -68,7 +69,7 @@ impl Connection {
         Connection { incoming, ended: None, sending, kind, has_received: false, stop, process: None }
     }
 
-    /// Adds the QEMU process that ends with the connection.
+    /// Adds the QEMU process that emulates the device. It ends with the connection.
     pub(super) fn with_process(mut self, process: Process) -> Self {
         self.process = Some(process);
         self
@@ -79,12 +80,13 @@ impl Connection {
         &self.sending.name
     }
 
-    /// Takes the sending half out; afterwards [`Link::send`] fails.
+    /// Takes the sending half out of the connection; afterwards [`Link::send`] fails.
     pub fn take_send_half(&mut self) -> SendHalf {
         SendHalf { name: self.sending.name.clone(), writer: self.sending.writer.take() }
     }
 
-    /// The error of a closed connection, with the reason for which QEMU ended, if it runs the device.
+    /// Returns the error of a closed connection, with `reason`, or with the reason why QEMU ended if it emulates the
+    /// device.
     fn closed(&mut self, reason: String) -> LinkError {
         let reason = self.process.as_mut().map_or(reason, Process::end_reason);
         LinkError::Closed { link: self.sending.name.clone(), reason }
@@ -117,7 +119,7 @@ impl Link for Connection {
             let time_left = deadline.saturating_duration_since(Instant::now());
             match self.incoming.recv_timeout(time_left.min(POLL_INTERVAL)) {
                 Ok(Ok(bytes)) => {
-                    // The text of a console never contains this byte; a telnet server begins with it.
+                    // 0xff is telnet's IAC, with which a telnet server begins; the console never sends it.
                     let is_telnet = self.kind == Kind::Tcp && !self.has_received && bytes.first() == Some(&0xff);
                     self.has_received = true;
                     return if is_telnet { Err(LinkError::Telnet { link: self.name().to_owned() }) } else { Ok(bytes) };
@@ -163,7 +165,7 @@ impl SendHalf {
             }
             _ => LinkError::Io { link: self.name.clone(), error },
         };
-        let Some(writer) = &mut self.writer else { return Err(closed("its sending half was taken")) };
+        let Some(writer) = &mut self.writer else { return Err(closed("its sending half was moved to another thread")) };
         let start = Instant::now();
         while !bytes.is_empty() {
             match writer.write(bytes) {
@@ -180,7 +182,8 @@ impl SendHalf {
     }
 }
 
-/// Sends on everything that it reads, until the end, an error, or the drop of the connection.
+/// Sends all bytes that `reader` returns to `sender`, until the end of the bytes, an error, or `stop`. Sends the reason
+/// of an end or an error last.
 fn read_all(mut reader: impl Read, sender: &Sender<Result<Vec<u8>, String>>, stop: &AtomicBool) {
     let mut buffer = [0; 4096];
     while !stop.load(Ordering::Relaxed) {

@@ -1,5 +1,4 @@
-//! A device for tests, made of a model and the rules of the console's protocol. It fails a test whose host breaks the
-//! rules.
+//! A simulated device for tests: a model behind the console's protocol. It panics if the host violates the protocol.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use tern_runtime::{Answer, Model};
 use super::transport::{Link, LinkError};
 use crate::checksum::{crc32, crc32_hex};
 
-/// Most bytes that a host may send before the device acknowledges them.
+/// Largest number of bytes that a host may have sent without an ACK for them.
 pub(crate) const WINDOW: u64 = 768;
 /// Number of bytes that one ACK acknowledges.
 pub(crate) const CREDIT: u64 = 256;
@@ -19,18 +18,19 @@ pub(crate) const CREDIT: u64 = 256;
 /// A fault that the device simulates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
+    /// No fault.
     None,
     /// Answers nothing after this many streamed bytes.
     SilentAfter(u64),
     /// Sends nothing for this long after the end of a text.
     SilentFor(Duration),
-    /// The first logit of this text is one too large.
+    /// The first logit of the answer to this text is too large by 1. Texts count from 0.
     WrongLogit(usize),
     /// Answers this text with `overflow` and drops the rest of the queue.
     Overflow(usize),
     /// Sends these bytes in place of the answer to this text.
     Garbage(usize, &'static [u8]),
-    /// Sends more ACKs than it should after this text.
+    /// Sends four ACKs too many after this text.
     ExtraAck(usize),
     /// Reports one streamed byte less at the end.
     LostByte,
@@ -53,7 +53,7 @@ struct Counts {
     answered: u64,
 }
 
-/// The device.
+/// A simulated device: the other end of a [`Link`].
 pub(crate) struct FakeDevice<'m> {
     model: &'m Model<'m>,
     scratch: Vec<i32>,
@@ -81,14 +81,15 @@ pub(crate) struct FakeDevice<'m> {
     /// All texts received.
     pub(crate) texts: Vec<Vec<u8>>,
     counts: Counts,
-    /// Most bytes sent and not acknowledged at once.
+    /// The largest number of bytes that were sent and not acknowledged at any time.
     pub(crate) most_outstanding: u64,
     /// The number of times that the host entered the streaming mode.
     pub(crate) restarts: usize,
 }
 
 impl<'m> FakeDevice<'m> {
-    /// A device with the given model. `seed` decides where it cuts the bytes that it receives and sends.
+    /// Creates a device with the model of the device file `file`. `seed` determines the lengths of the pieces in which
+    /// it receives and sends bytes.
     pub(crate) fn new(model: &'m Model<'m>, file: &[u8], seed: u64) -> Self {
         let info = json!({
             "protocol": 2, "firmware": "0.1.0", "board": "fake", "clock_hz": 25_000_000, "later": "ignored", "model_error": null,
@@ -101,7 +102,7 @@ impl<'m> FakeDevice<'m> {
             fault: Fault::None,
             random: Random(seed),
             queue: VecDeque::new(),
-            // The last user left in the middle of a line.
+            // The last host stopped in the middle of a line.
             out: b"\x06\x06noise {\"echo\"\r\n> ".iter().copied().collect(),
             line: b"half a line".to_vec(),
             prompted: true,
@@ -213,7 +214,7 @@ impl<'m> FakeDevice<'m> {
         }
     }
 
-    /// Answers the streamed text, with the fault that is due.
+    /// Answers the streamed text, with the fault if it is for this text.
     fn answer(&mut self) {
         let (number, mut text) = (self.texts.len(), std::mem::take(&mut self.text));
         if self.fault == Fault::Misread(number) {
@@ -270,7 +271,7 @@ impl Link for FakeDevice<'_> {
         Ok(())
     }
 
-    /// Reads and sends random numbers of bytes, since a host must not depend on where the bytes are cut.
+    /// Reads and sends random numbers of bytes, since a host must not depend on the lengths of the pieces.
     fn receive(&mut self, timeout: Duration) -> Result<Vec<u8>, LinkError> {
         if let Fault::SilentFor(time) = &mut self.fault
             && self.queue.contains(&0x04)

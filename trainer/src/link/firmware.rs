@@ -1,4 +1,4 @@
-//! Finds the firmware for an emulated board.
+//! The search for the firmware of an emulated board.
 
 use std::path::{Path, PathBuf};
 
@@ -9,11 +9,12 @@ use super::transport::OpenError;
 /// The folder with the source code that this program was built from. It may no longer exist.
 const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Where to look for firmware that no option names.
+/// The folders in which firmware is searched for that neither an option nor TERN_FIRMWARE names.
 struct Places<'a> {
-    /// The current folder. It and the folders above may be a checkout.
+    /// The current folder. This folder or one above it may be a checkout.
     here: &'a Path,
-    /// The folder of the program `tern`. An archive of `cargo xtask dist` has the firmware beside it.
+    /// The folder of the program `tern`; `None` if it is unknown. An archive of `cargo xtask dist` has the firmware
+    /// beside this folder.
     program: Option<&'a Path>,
     /// The checkout that this program was built from.
     checkout: &'a Path,
@@ -25,13 +26,13 @@ struct Places<'a> {
 pub(super) fn find(named: Option<PathBuf>, board: &Board) -> Result<PathBuf, OpenError> {
     let variable = std::env::var_os("TERN_FIRMWARE").filter(|path| !path.is_empty()).map(PathBuf::from);
     let here = std::env::current_dir().unwrap_or_default();
-    // A link to the program, such as one in /usr/local/bin, leads to the folder that it was unpacked in.
+    // A symbolic link to the program, such as one in /usr/local/bin, is resolved to the folder that it was unpacked in.
     let program = std::env::current_exe().and_then(|program| program.canonicalize()).ok();
     let program = program.as_deref().and_then(Path::parent);
     find_in(named.or(variable), board, &Places { here: &here, program, checkout: Path::new(CHECKOUT) })
 }
 
-/// Finds the firmware in the given places.
+/// Finds the firmware in the given places, in the order of [`find`]. `named`: the ELF file that the user named.
 fn find_in(named: Option<PathBuf>, board: &Board, places: &Places<'_>) -> Result<PathBuf, OpenError> {
     if let Some(path) = named {
         return match std::fs::metadata(&path) {
@@ -46,7 +47,7 @@ fn find_in(named: Option<PathBuf>, board: &Board, places: &Places<'_>) -> Result
     let found = above.chain(installed).chain([checkout.join(&relative_path)]).find(|path| path.is_file());
     found.ok_or_else(|| {
         let build = format!("cargo xtask firmware --board {}", board.name);
-        // A `tern` from the registry was built in a folder that is no checkout.
+        // A `tern` from crates.io was built in a folder that is not a checkout.
         let checkout = checkout.canonicalize().ok().filter(|checkout| checkout.join("firmware/Cargo.toml").is_file());
         let command = match checkout {
             Some(checkout) if !here.starts_with(&checkout) => format!("(cd {} && {build})", checkout.display()),

@@ -1,5 +1,5 @@
-//! The frame of an answer in machine mode (`docs/console.md`): `NUMBER JSON REQUEST SUM`. REQUEST is the checksum of
-//! the request that is answered, and SUM the checksum of `NUMBER JSON REQUEST`.
+//! The frame of an answer in machine mode (`docs/console.md`): `NUMBER JSON REQUEST SUM`. REQUEST is the CRC-32 of the
+//! request that is answered, and SUM the CRC-32 of `NUMBER JSON REQUEST`.
 
 use std::collections::VecDeque;
 
@@ -16,7 +16,8 @@ pub(super) struct Framed<'l> {
     pub request: u32,
 }
 
-/// Splits a line, without its line end, into the parts of its frame.
+/// Splits a line, given without its line end, into the parts of its frame. Fails if the line has another form or a
+/// wrong checksum.
 pub(super) fn parse(line: &[u8]) -> Result<Framed<'_>, String> {
     let shape = "its shape is not `NUMBER JSON REQUEST SUM`";
     let (before, sum) = cut_sum(line).ok_or(shape)?;
@@ -30,7 +31,8 @@ pub(super) fn parse(line: &[u8]) -> Result<Framed<'_>, String> {
     Ok(Framed { number, json: &before[space + 1..], request })
 }
 
-/// Cuts off a space and eight hexadecimal digits, and returns both parts.
+/// Splits off the checksum at the end of a line, a space and eight hexadecimal digits. Returns the bytes before the
+/// space, and the checksum.
 fn cut_sum(line: &[u8]) -> Option<(&[u8], u32)> {
     let (before, digits) = line.split_at_checked(line.len().checked_sub(8)?)?;
     let digits = std::str::from_utf8(digits).ok()?;
@@ -49,7 +51,7 @@ pub(super) struct FrameChecker {
 }
 
 impl FrameChecker {
-    /// The state after the answer with this number, without a request to answer.
+    /// Creates the state after the answer with this number, when no answer is due.
     pub fn after(number: u32) -> Self {
         FrameChecker { next: number.wrapping_add(1), ..FrameChecker::default() }
     }
@@ -64,12 +66,12 @@ impl FrameChecker {
         self.ignores_requests = true;
     }
 
-    /// Forgets all requests.
+    /// Forgets all requests, and checks the requests of answers again. The numbers continue.
     pub fn reset(&mut self) {
         *self = FrameChecker { next: self.next, ..FrameChecker::default() };
     }
 
-    /// Checks the next answer and returns its JSON.
+    /// Checks the next answer, a line without its line end, and returns its JSON.
     pub fn take<'l>(&mut self, line: &'l [u8]) -> Result<&'l [u8], String> {
         let Framed { number, json, request } = parse(line)?;
         if number != self.next {

@@ -1,13 +1,13 @@
-//! The programs that have a file open, such as a serial port. They are found in Linux's `/proc`; elsewhere the list is
-//! empty.
+//! The programs that have a file open, such as a serial port. They are found in Linux's `/proc`; on other systems the
+//! list is empty.
 
 use std::fs;
 use std::path::Path;
 
-/// The other programs that have this file open, as `NAME (process NUMBER)`. Those of other users are found only by
-/// root.
+/// Returns the other programs that have the file `path` open, as `NAME (process NUMBER)`. Only root finds those of
+/// other users.
 pub(super) fn holders(path: &str) -> Vec<String> {
-    // A path such as /dev/serial/by-id/… is a link.
+    // A path such as /dev/serial/by-id/… is a symbolic link.
     let Ok(file) = fs::canonicalize(path) else { return Vec::new() };
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let own_number = std::process::id();

@@ -1,4 +1,4 @@
-//! The process of an emulator.
+//! The process of QEMU, which emulates a device.
 
 use std::io::Read;
 use std::process::{Child, ExitStatus};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Once this many bytes of the emulator's stderr are kept, the rest is discarded.
+/// Once this many bytes of QEMU's stderr are stored, later ones are discarded.
 const MAX_ERROR_BYTES: usize = 4096;
 /// Longest wait for the end of QEMU after its console has closed.
 const END_WAIT: Duration = Duration::from_secs(1);
@@ -18,12 +18,12 @@ pub(super) struct Process {
     /// The name of the program, for messages.
     program: &'static str,
     child: Child,
-    /// The first bytes of its stderr.
+    /// The first bytes of QEMU's stderr.
     errors: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Process {
-    /// Takes over a started process, and collects its errors if its stderr is a pipe.
+    /// Takes over a started process, and collects what it writes to stderr if that is a pipe.
     pub(super) fn new(program: &'static str, mut child: Child) -> Self {
         let errors: Arc<Mutex<Vec<u8>>> = Arc::default();
         if let Some(mut stderr) = child.stderr.take() {
@@ -42,8 +42,8 @@ impl Process {
         Process { program, child, errors }
     }
 
-    /// Describes how QEMU ended, or only that its console closed if QEMU still runs after [`END_WAIT`]. It is called
-    /// when the console has closed.
+    /// Describes how QEMU ended, after its console has closed. If QEMU still runs after [`END_WAIT`], the description
+    /// is that its console closed. The first line of stderr follows, if there is one.
     pub(super) fn end_reason(&mut self) -> String {
         let program = self.program;
         let status = match self.wait_briefly() {
@@ -58,7 +58,8 @@ impl Process {
         }
     }
 
-    /// Waits up to [`END_WAIT`] for QEMU to end. `None` if it still runs, or if its status cannot be read.
+    /// Waits up to [`END_WAIT`] for QEMU to end, and returns its exit status. `None` if QEMU still runs, or if its
+    /// status cannot be read.
     fn wait_briefly(&mut self) -> Option<ExitStatus> {
         let start = Instant::now();
         loop {
@@ -73,7 +74,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only if it has ended already.
+        // Both calls fail only if the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

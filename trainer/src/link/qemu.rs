@@ -26,17 +26,17 @@ pub struct Emulation {
     pub board: &'static Board,
     /// ELF file of the firmware.
     pub firmware: PathBuf,
-    /// Device file to load into the model slot; `None` leaves the slot empty.
+    /// Device file that is loaded into the model slot; `None` leaves the slot as it is in `flash`, or empty.
     pub model: Option<PathBuf>,
-    /// File that keeps the board's flash, created if it is missing. Without it the flash is lost when the emulator
-    /// ends.
+    /// File that keeps the board's flash, created if it is missing. `None`: the flash is lost when the emulator ends.
     pub flash: Option<PathBuf>,
-    /// File for the firmware's defmt log.
+    /// File for the firmware's defmt log; `None` for no log.
     pub log: Option<PathBuf>,
 }
 
 impl Emulation {
-    /// A board with the given firmware, or with the one that [`firmware::find`] returns.
+    /// Creates an emulation without flash file and log. `firmware`: the ELF file; `None` for the one that the
+    /// environment variable TERN_FIRMWARE names, or else one that was built or installed. Fails if there is none.
     pub fn new(
         board: &'static Board,
         firmware: Option<PathBuf>,
@@ -45,7 +45,7 @@ impl Emulation {
         Ok(Emulation { board, firmware: firmware::find(firmware, board)?, model, flash: None, log: None })
     }
 
-    /// The emulator of the board, or an error that lists the emulated boards.
+    /// Returns the emulator of the board. The error lists the emulated boards.
     fn emulator(&self) -> Result<&'static Emulator, OpenError> {
         self.board.emulator.as_ref().ok_or_else(|| {
             let emulated = BOARDS.iter().filter(|board| board.emulator.is_some()).map(|board| board.name);
@@ -57,7 +57,7 @@ impl Emulation {
         })
     }
 
-    /// QEMU's command line options.
+    /// Returns QEMU's command line options.
     fn arguments(&self, emulator: &Emulator) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = vec!["-M".into(), emulator.machine.into()];
         arguments.extend(emulator.arguments.iter().map(OsString::from));
@@ -71,7 +71,8 @@ impl Emulation {
         match &self.flash {
             None => option("-kernel", self.firmware.clone().into()),
             Some(flash) => {
-                // With this bank of flash QEMU does not load a kernel, so the firmware is loaded as a device.
+                // With a file for this bank of flash QEMU does not load a kernel, so the loader device loads the
+                // firmware.
                 option("-device", joined("loader,file=", &with_doubled_commas(&self.firmware)));
                 option("-drive", joined("if=pflash,unit=1,format=raw,file=", &with_doubled_commas(flash)));
             }
@@ -84,14 +85,15 @@ impl Emulation {
         arguments
     }
 
-    /// The command that shows the log, if one is written.
+    /// Returns a line for the user with the command that shows the log; `None` if no log is written.
     pub fn log_hint(&self) -> Option<String> {
         let log = self.log.as_ref()?.display();
         let firmware = self.firmware.display();
         Some(format!("the firmware's log: defmt-print -e {firmware} < {log}    (cargo install --locked defmt-print)"))
     }
 
-    /// Starts the emulator.
+    /// Starts the emulator and returns a connection to its console. Fails if QEMU is missing, does not emulate the
+    /// board, or a file is missing or does not suit the board.
     pub fn start(&self) -> Result<Connection, OpenError> {
         let emulator = self.emulator()?;
         let program = emulator.program;
@@ -151,8 +153,8 @@ impl Emulation {
         Ok(())
     }
 
-    /// The name of the board that the firmware is built for, if that is another known board. A firmware contains the
-    /// name of its board; on another board it faults.
+    /// Returns the name of the board that the firmware is built for, if that is another known board. A firmware
+    /// contains the name of its board; on another board it crashes.
     fn other_board(&self) -> Option<&'static str> {
         let elf = fs::read(&self.firmware).unwrap_or_default();
         let contains = |board: &&Board| elf.windows(board.name.len()).any(|bytes| bytes == board.name.as_bytes());
@@ -163,7 +165,7 @@ impl Emulation {
     }
 }
 
-/// Makes a file of erased flash if it is missing, and checks its length otherwise.
+/// Creates a file of erased flash (0xff) with the length `bytes` if it is missing, and checks its length otherwise.
 fn ensure_flash(path: &Path, bytes: u32) -> Result<(), OpenError> {
     let failed = |error| OpenError::File { path: path.to_owned(), kind: "flash", error };
     match fs::metadata(path) {
@@ -180,14 +182,14 @@ fn ensure_flash(path: &Path, bytes: u32) -> Result<(), OpenError> {
     }
 }
 
-/// An option's value that ends in a path.
+/// Returns an option's value that consists of `prefix` and a path.
 fn joined(prefix: &str, path: &OsStr) -> OsString {
     let mut text = OsString::from(prefix);
     text.push(path);
     text
 }
 
-/// A path with its commas doubled: inside an option's value, QEMU ends the path at a single comma.
+/// Returns a path with its commas doubled: in an option's value, QEMU ends the path at a single comma.
 fn with_doubled_commas(path: &Path) -> OsString {
     let text = path.as_os_str();
     text.to_str().map_or_else(|| text.to_owned(), |text| text.replace(',', ",,").into())

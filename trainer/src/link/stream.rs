@@ -1,7 +1,8 @@
-//! The streaming mode of the console, which sends texts of any length without overflowing the device's buffer.
+//! The host's side of the console's streaming mode, in which texts of any length are sent without overflowing the
+//! device's receive queue.
 //!
-//! The device acknowledges the bytes that it has read: one ACK for each `credit` bytes. The host sends no more than a
-//! `window` of bytes that are not acknowledged.
+//! The device acknowledges the bytes that it has read: one ACK for each `credit` bytes. At most `window` of the bytes
+//! that the host has sent are not acknowledged.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,26 +14,27 @@ use tern_format::times;
 use super::client::{Client, ClientError, DeviceError, ETX, Event, json, parse, unexpected, unreadable};
 use super::transport::Link;
 
-/// Ends a text.
+/// Control byte that ends a text.
 const EOT: u8 = 0x04;
-/// Escapes the next byte, which is sent XOR 0x40.
+/// Control byte that escapes the next byte, which is sent XOR 0x40.
 const DLE: u8 = 0x10;
-/// Abandons a text.
+/// Control byte that abandons a text. The host never sends it as such, but escapes it in texts.
 const CAN: u8 = 0x18;
 
 /// The classification of a text by the device.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Classification {
-    /// `None` if no token of the text is in the vocabulary, or the model refuses to answer.
+    /// The predicted label. `None` if no token of the text is in the vocabulary, or the model refuses to answer.
     pub label: Option<String>,
+    /// The index of the predicted label; `None` if `label` is.
     pub class: Option<usize>,
-    /// `[classes]`, Q16.
+    /// The logits of the labels, `[labels]`, Q16.
     pub logits: Vec<i32>,
     /// Number of tokens in the text.
     pub tokens: u64,
     /// Number of tokens that are not in the vocabulary.
     pub unknown: u64,
-    /// Clock ticks that the model ran.
+    /// Ticks of the device's clock during which the model ran.
     pub ticks: u64,
 }
 
@@ -50,7 +52,7 @@ pub enum Reply {
 pub struct StreamEnd {
     /// Bytes received.
     pub bytes: u64,
-    /// Texts answered.
+    /// Texts that the device classified.
     pub texts: u64,
 }
 
@@ -58,13 +60,13 @@ pub struct StreamEnd {
 #[derive(Debug)]
 pub struct Streaming<'c, L> {
     client: &'c mut Client<L>,
-    /// Largest number of bytes sent and not acknowledged.
+    /// Largest number of bytes that are sent and not yet acknowledged.
     window: u64,
     /// Number of bytes that one ACK acknowledges.
     credit: u64,
     /// Bytes sent since the start of the mode.
     sent: u64,
-    /// Bytes of these that the device has acknowledged.
+    /// Bytes of `sent` that the device has acknowledged.
     acknowledged: u64,
     /// The longest time that the device takes for a token. A text has at most one token for each byte.
     token_time: Duration,
@@ -86,8 +88,8 @@ struct StreamStart {
 }
 
 impl<L: Link> Client<L> {
-    /// Enters the streaming mode. `macs_per_token`: the multiply-accumulates that the model takes for a token, which
-    /// determine how long an answer may take.
+    /// Enters the streaming mode. `macs_per_token`: the multiply-accumulates of the device's model for one token, from
+    /// which the longest wait for an answer is computed.
     pub fn stream(&mut self, macs_per_token: usize) -> Result<Streaming<'_, L>, ClientError> {
         let StreamStart { window, credit } = enter(self)?;
         let (sent, acknowledged, outstanding, answered, longest, replies) = (0, 0, 0, 0, 0, VecDeque::new());
@@ -108,7 +110,8 @@ impl<L: Link> Client<L> {
 }
 
 impl<L: Link> Streaming<'_, L> {
-    /// Sends a whole text, waiting for room in the window. The replies come later, in the order of the texts.
+    /// Sends a whole text; waits for ACKs whenever the window is full. [`reply`](Self::reply) returns the replies in
+    /// the order of the texts.
     pub fn send(&mut self, text: &[u8]) -> Result<(), ClientError> {
         let mut bytes = escape(text);
         bytes.push(EOT);
@@ -122,9 +125,9 @@ impl<L: Link> Streaming<'_, L> {
                 self.handle_next("an ACK")?;
                 continue;
             }
-            let (now, later) = unsent.split_at(unsent.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
-            self.sent += now.len() as u64;
-            self.client.send(now)?;
+            let (next, later) = unsent.split_at(unsent.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
+            self.sent += next.len() as u64;
+            self.client.send(next)?;
             unsent = later;
         }
         Ok(())
@@ -135,7 +138,7 @@ impl<L: Link> Streaming<'_, L> {
         self.outstanding
     }
 
-    /// Waits for the next reply. `None` if every text has been replied to.
+    /// Waits for the next reply and returns it. `None` if the reply to every text has been returned.
     pub fn reply(&mut self) -> Result<Option<Reply>, ClientError> {
         if self.outstanding == 0 {
             return Ok(None);
@@ -149,8 +152,8 @@ impl<L: Link> Streaming<'_, L> {
         }
     }
 
-    /// Leaves the mode and enters it again, without the replies that were not returned yet. This is needed after the
-    /// device dropped bytes while several texts were sent, since it is unknown which texts they belonged to.
+    /// Leaves the mode and enters it again, and discards the replies that were not returned yet. This is needed if the
+    /// device dropped bytes after several texts had been sent, since it is unknown to which texts the bytes belonged.
     pub fn restart(&mut self) -> Result<(), ClientError> {
         self.client.frames.lose_requests();
         self.end()?;
@@ -161,7 +164,8 @@ impl<L: Link> Streaming<'_, L> {
         Ok(())
     }
 
-    /// Leaves the mode, and checks that the device received every byte and answered every text.
+    /// Leaves the mode, and checks that the device received every byte and that its count of classified texts is that
+    /// of the classifications received.
     pub fn leave(mut self) -> Result<StreamEnd, ClientError> {
         let found = self.end()?;
         let expected = StreamEnd { bytes: self.sent, texts: self.answered };
@@ -174,10 +178,10 @@ impl<L: Link> Streaming<'_, L> {
         })
     }
 
-    /// Ends the mode, and returns the device's counts. Replies that come before them are kept.
+    /// Ends the mode, and returns the device's counts. Replies that come before the counts are stored.
     fn end(&mut self) -> Result<StreamEnd, ClientError> {
         const WAITING_FOR: &str = "the end of the streaming mode, with `bytes` and `texts`";
-        // A control byte may exceed the window.
+        // ETX may exceed the window: the device's queue has room for it.
         self.sent += 1;
         self.client.frames.sent(&[]);
         self.client.send(&[ETX])?;
@@ -191,13 +195,14 @@ impl<L: Link> Streaming<'_, L> {
     /// Handles the next ACK or reply.
     fn handle_next(&mut self, waiting_for: &str) -> Result<(), ClientError> {
         match self.receive(waiting_for)? {
-            // The device left the mode without being asked: it misread a byte.
+            // The device has left the mode, although the host did not end it: it misread a byte.
             Some(value) => Err(unexpected(&value, waiting_for)),
             None => Ok(()),
         }
     }
 
-    /// Handles the next ACK or reply, or returns the answer that ends the mode.
+    /// Waits for the next ACK or reply, counts or stores it, and returns `None`; or returns the answer that ends the
+    /// mode.
     fn receive(&mut self, waiting_for: &str) -> Result<Option<Value>, ClientError> {
         let waiting_for = format!("{waiting_for} ({} of {} bytes acknowledged)", self.acknowledged, self.sent);
         let patience = self.client.timeout().saturating_add(self.token_time.saturating_mul(self.longest));
@@ -229,7 +234,7 @@ impl<L: Link> Streaming<'_, L> {
     }
 }
 
-/// Asks the device to enter the streaming mode.
+/// Asks the device to enter the streaming mode. Fails if the window that it names is smaller than the credit.
 fn enter<L: Link>(client: &mut Client<L>) -> Result<StreamStart, ClientError> {
     let value = client.request("stream")?;
     let entered: StreamStart = parse(&value, "the answer to `stream`, with `window` and `credit`")?;

@@ -1,4 +1,4 @@
-//! The options that name a device, and opening a connection to it.
+//! The command line options that name a device, and the opening of a connection to it.
 
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -51,7 +51,8 @@ pub struct LinkArgs {
     /// Bits per second of the serial port [default: 115200]
     #[arg(long, requires = "port", value_parser = clap::value_parser!(u32).range(1..))]
     pub baud: Option<u32>,
-    /// Give up on a device that sends nothing for this long while an answer is due; what may take long gets more
+    /// Give up on a device that sends nothing for this long while an answer is due; commands that may take long get
+    /// more time
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
     pub timeout: f64,
 }
@@ -70,12 +71,13 @@ fn seconds(text: &str) -> Result<f64, String> {
 }
 
 impl LinkArgs {
-    /// The time after which a device that sends nothing has failed, while an answer is due.
+    /// The longest time in which a device may send nothing while an answer is due.
     pub fn timeout(&self) -> Duration {
         Duration::from_secs_f64(self.timeout)
     }
 
-    /// The device that the options name. An emulated board gets `model` in its flash.
+    /// Returns the device that the options name. An emulated board gets the device file `model` in its flash, unless
+    /// `--flash` names a file for it. Fails if the firmware of an emulated board is not found.
     pub fn target(&self, model: Option<&PathBuf>) -> Result<Target, OpenError> {
         if let Some(path) = &self.port {
             return Ok(Target::Port { path: path.clone(), baud: self.baud.unwrap_or(BAUD) });
@@ -84,13 +86,14 @@ impl LinkArgs {
             return Ok(Target::Tcp { address: address.clone() });
         }
         let board = self.board.as_deref().and_then(Board::named).unwrap_or(tern_boards::DEFAULT);
-        // A flash that is kept in a file contains a model already.
+        // The model in the file of a kept flash runs.
         let model = model.filter(|_| self.flash.is_none()).cloned();
         let emulation = Emulation::new(board, self.firmware.clone(), model)?;
         Ok(Target::Qemu(Emulation { flash: self.flash.clone(), log: self.log.clone(), ..emulation }))
     }
 
-    /// The options that name the same device on another command line.
+    /// Returns the options that name the same device on another command line. Neither `--log` nor `--timeout` is among
+    /// them.
     pub fn command_line(&self) -> String {
         let mut words = Vec::new();
         if self.qemu {
@@ -112,16 +115,19 @@ impl LinkArgs {
     }
 }
 
-/// A device, and how it is reached.
+/// A device, with the way in which it is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
+    /// A board that QEMU emulates.
     Qemu(Emulation),
+    /// A serial port, with its speed in bits per second.
     Port { path: String, baud: u32 },
+    /// The TCP port of a console, `HOST:PORT`.
     Tcp { address: String },
 }
 
 impl Target {
-    /// Opens the connection.
+    /// Opens a connection to the device; an emulated device is started.
     pub fn open(&self) -> Result<Connection, OpenError> {
         match self {
             Target::Qemu(emulation) => emulation.start(),
@@ -130,7 +136,7 @@ impl Target {
         }
     }
 
-    /// The emulation, if the device is emulated.
+    /// The emulation; `None` if the device is not emulated.
     pub fn emulation(&self) -> Option<&Emulation> {
         match self {
             Target::Qemu(emulation) => Some(emulation),
@@ -151,7 +157,7 @@ fn serial(path: &str, baud: u32) -> Result<Connection, OpenError> {
         let port = path.to_owned();
         match error.kind() {
             ErrorKind::Io(std::io::ErrorKind::PermissionDenied) => OpenError::PortPermission { port },
-            // This error alone also means a port that does not exist.
+            // This kind of error is also that of a port that does not exist.
             ErrorKind::NoDevice if Path::new(path).exists() => OpenError::PortBusy { holders: holders(path), port },
             _ => {
                 let ports = serialport::available_ports().unwrap_or_default();
@@ -162,7 +168,7 @@ fn serial(path: &str, baud: u32) -> Result<Connection, OpenError> {
     Ok(Connection::new(path.to_owned(), Kind::Port, reader, writer))
 }
 
-/// Connects to the first address of a host that answers.
+/// Connects to the first of the host's addresses that accepts the connection.
 fn tcp(address: &str) -> std::io::Result<Connection> {
     let mut last = std::io::ErrorKind::AddrNotAvailable.into();
     for candidate in address.to_socket_addrs()? {

@@ -1,3 +1,5 @@
+//! Tests of the machine mode and the streaming mode with a fake device, and of connections.
+
 use std::collections::VecDeque;
 use std::io::Write;
 use std::net::TcpListener;

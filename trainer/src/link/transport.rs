@@ -1,4 +1,4 @@
-//! The byte stream to a device and its errors.
+//! The trait [`Link`], a byte stream to a device and back, and its errors.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,23 +10,23 @@ pub trait Link {
     /// Sends all bytes.
     fn send(&mut self, bytes: &[u8]) -> Result<(), LinkError>;
 
-    /// Waits for bytes, at most `timeout`. Returns no bytes if none came.
+    /// Waits for bytes, at most `timeout`, and returns them. Returns an empty vector if none came.
     fn receive(&mut self, timeout: Duration) -> Result<Vec<u8>, LinkError>;
 
-    /// Advice about this connection for a device that does not answer at all.
+    /// Advice for the user about this connection, if the device does not answer at all.
     fn advice(&self) -> String {
         "check that the device runs the tern-firmware of this release".to_owned()
     }
 }
 
-/// True after an interrupt that [`take_interrupt`] has not returned yet.
+/// True after an interrupt that [`take_interrupt`] has not reported yet.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Makes Ctrl-C and termination signals end the next [`Link::receive`] with [`LinkError::Interrupted`], and not the
-/// process, so that the device is left ready for the next command, and destructors restore the terminal and stop the
-/// emulator.
+/// Makes Ctrl-C and termination signals end the current or next [`Link::receive`] with [`LinkError::Interrupted`]
+/// instead of the process. So the caller can leave the device ready for the next command, and destructors restore the
+/// terminal and stop the emulator.
 pub fn catch_interrupts() {
-    // This fails if the command has installed a handler already, which then stays.
+    // This fails if the command has installed a handler before, which then remains in place.
     let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
 }
 
@@ -35,7 +35,7 @@ pub(super) fn take_interrupt() -> bool {
     INTERRUPTED.swap(false, Ordering::Relaxed)
 }
 
-/// The last bytes of `seen` in quotes, for error messages.
+/// Returns the last 80 bytes of `seen` in quotation marks, for error messages.
 pub fn quoted(seen: &[u8]) -> String {
     const MAX_BYTES: usize = 80;
     if seen.is_empty() {
@@ -80,7 +80,7 @@ pub enum OpenError {
         /// The command that builds the firmware.
         command: String,
     },
-    /// The emulated board cannot do what the options ask for, for the reason in the text.
+    /// The emulated board does not support an option or a file, for the reason in the text.
     #[error("{0}")]
     Unsupported(String),
     #[error(
@@ -102,7 +102,7 @@ pub enum OpenError {
     #[error("{port}: {}; a port serves one program at a time, end the other one", in_use(holders))]
     PortBusy {
         port: String,
-        /// The programs that have the port open, as far as the system tells.
+        /// The programs that have the port open. Empty if they are not known.
         holders: Vec<String>,
     },
     #[error("{port}: {error}; {}", available(ports))]
@@ -116,7 +116,7 @@ pub enum OpenError {
     Tcp { address: String, error: io::Error },
 }
 
-/// The advice at the end of the error for a file of this kind.
+/// Returns the advice at the end of the error for a file of this kind.
 fn hint(kind: &str) -> &'static str {
     match kind {
         "firmware" => "; expected an ELF file of tern-firmware: `cargo xtask firmware` builds it",
@@ -125,13 +125,13 @@ fn hint(kind: &str) -> &'static str {
     }
 }
 
-/// The part of a message about a port that these programs have open.
+/// Returns the part of a message about a port that these programs have open.
 pub(super) fn in_use(holders: &[String]) -> String {
     let by = if holders.is_empty() { "another program".to_owned() } else { holders.join(", ") };
     format!("in use by {by}")
 }
 
-/// The part of a message that lists the ports of this computer.
+/// Returns the part of a message that lists the ports of this computer.
 fn available(ports: &[String]) -> String {
     if ports.is_empty() {
         "this computer has no serial port: is the device plugged in?".to_owned()

@@ -1,15 +1,16 @@
-//! The times for which the host waits for a device.
+//! The longest times for which the host waits for a device.
 
 use std::time::Duration;
 
 use tern_format::times;
 
-/// A number of [`times`] as a duration.
+/// Converts a time of [`times`], in milliseconds, to a duration.
 pub fn milliseconds(number: u32) -> Duration {
     Duration::from_millis(number.into())
 }
 
-/// The longest silence before the answer to a line: `timeout`, or more after a command that may take long.
+/// Returns the longest time in which a device may send nothing before it answers a line: `timeout`, or more for a
+/// command that may take long. `line`: a command with or without the `@` of the machine form.
 pub fn patience(line: &[u8], timeout: Duration) -> Duration {
     let line = line.strip_prefix(b"@").unwrap_or(line).trim_ascii_end();
     timeout.max(milliseconds(match line {

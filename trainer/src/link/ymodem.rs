@@ -1,7 +1,7 @@
-//! Sends a file by YMODEM to the console's `load`: blocks of 1,024 bytes with CRC-16.
+//! Transfer of a file to the console's command `load` by YMODEM, in blocks of 1,024 bytes with CRC-16.
 //!
-//! The receiver asks again for everything that it does not get: by NAK, or before and after the blocks of the file by
-//! `C`. The sender therefore only repeats what it sent last, and it never sends without such a request or an ACK.
+//! The receiver asks again for each block that it does not receive: by NAK, or before and after the blocks of the file
+//! by `C`. The sender therefore sends only after an ACK or such a request, and only ever repeats its last block.
 
 use std::time::{Duration, Instant};
 
@@ -14,15 +14,16 @@ use super::frame;
 use super::transport::Link;
 use super::waits::milliseconds;
 
+/// The CRC-16 of YMODEM.
 const CRC16: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
 
 /// The first byte of a short block.
 const SOH: u8 = 0x01;
 /// The first byte of a long block.
 const STX: u8 = 0x02;
-/// The end of the file.
+/// The byte that ends the file.
 const EOT: u8 = 0x04;
-/// A receiver's request for the last block again.
+/// The byte with which a receiver requests the last block again.
 const NAK: u8 = 0x15;
 /// Two of this byte cancel the transfer.
 const CAN: u8 = 0x18;
@@ -40,8 +41,9 @@ const ATTEMPTS: u32 = 10;
 
 /// The reason for the early end of a transfer.
 enum Stopped {
-    /// The device has answered `load` with this line.
+    /// The device has answered `load` by this line before the end of the file.
     Answered(Vec<u8>),
+    /// The transfer failed.
     Failed(ClientError),
 }
 
@@ -51,7 +53,7 @@ impl From<ClientError> for Stopped {
     }
 }
 
-/// A control byte or a line of the device.
+/// A control byte or a line that the device sent.
 enum Reply {
     /// ACK, NAK, CAN or `C`.
     Control(u8),
@@ -62,8 +64,10 @@ enum Reply {
 }
 
 impl<L: Link> Client<L> {
-    /// Sends a file to the model slot that is not in use. `name` is for the device's messages; `on_sent` gets the
-    /// number of bytes that have arrived. After an error the device reads lines again, if it still answers.
+    /// Sends a file to the model slot that is not in use, and returns the JSON object of the answer to `load`. `name`:
+    /// the name in the device's messages. `on_sent`: is called with the number of bytes that the device has
+    /// acknowledged. After an error the transfer is cancelled, so that the device reads commands again if it still
+    /// answers.
     pub fn load(&mut self, name: &str, file: &[u8], mut on_sent: impl FnMut(usize)) -> Result<Value, ClientError> {
         self.frames.sent(b"load");
         self.send(b"load\n")?;
@@ -83,7 +87,7 @@ impl<L: Link> Client<L> {
     }
 
     /// Sends the file once the receiver is ready: a block with its name and length, its bytes, and an empty last block.
-    /// Returns the answer to `load`.
+    /// Ends with the answer to `load`, as [`Stopped::Answered`].
     fn transfer(&mut self, name: &str, file: &[u8], on_sent: &mut dyn FnMut(usize)) -> Result<Vec<u8>, Stopped> {
         while self.control("the `C` with which a receiver of YMODEM begins")? != WANT_CRC {}
         self.block(0, format!("{name}\0{} 0 100644", file.len()).as_bytes(), 0)?;
@@ -94,7 +98,7 @@ impl<L: Link> Client<L> {
             on_sent(file.len().min((index + 1) * LONG_BLOCK));
         }
         self.send_until_acknowledged(&[EOT])?;
-        // An empty header: no further file.
+        // A block without a name: no further file follows.
         self.block(0, &[], 0)?;
         loop {
             self.control("the answer to `load`")?;
@@ -112,7 +116,7 @@ impl<L: Link> Client<L> {
         self.send_until_acknowledged(&block)
     }
 
-    /// Sends bytes again until the receiver accepts them.
+    /// Sends bytes until the receiver acknowledges them, at most [`ATTEMPTS`] times.
     fn send_until_acknowledged(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
         const EXPECTED: &str = "the acknowledgement of a block";
         for _ in 0..ATTEMPTS {
@@ -131,7 +135,8 @@ impl<L: Link> Client<L> {
         Err(Stopped::Failed(ClientError::Unexpected { found, expected: EXPECTED.to_owned() }))
     }
 
-    /// Waits for the receiver's next control byte. A single CAN is noise; after two the answer to `load` follows.
+    /// Waits for the receiver's next control byte and returns it. Callers ignore a CAN: after two of them the receiver
+    /// answers `load`, and a single one is noise.
     fn control(&mut self, waiting_for: &str) -> Result<u8, Stopped> {
         let patience = self.timeout().max(milliseconds(times::BLOCK_WAIT));
         match self.reply(waiting_for, patience)? {
@@ -142,7 +147,8 @@ impl<L: Link> Client<L> {
         }
     }
 
-    /// The next control byte or line of the device. `None` if nothing comes for `patience`. Other bytes are noise.
+    /// Waits for the next control byte, answer or banner of the device. `None` if nothing comes for `patience`. Other
+    /// bytes are ignored as noise.
     fn reply(&mut self, waiting_for: &str, patience: Duration) -> Result<Option<Reply>, ClientError> {
         let mut line = Vec::new();
         while let Some(byte) = self.patient_byte(waiting_for, patience)? {
@@ -170,13 +176,13 @@ impl<L: Link> Client<L> {
         Ok(None)
     }
 
-    /// Cancels the transfer, and reads the answer to `load`.
+    /// Cancels the transfer, and reads and ignores the answer to `load`.
     fn cancel(&mut self) {
         let patience = milliseconds(times::CANCEL_WAIT);
         if self.send(CANCEL).is_err() {
             return;
         }
-        // A receiver that is ignoring the rest of a damaged block asks for it again, and then listens.
+        // A receiver that is skipping the rest of a damaged block ignores CAN; it then requests the block again.
         let mut attempts = 0;
         while let Ok(Some(Reply::Control(byte))) = self.reply("the end of the transfer", patience) {
             attempts += u32::from(matches!(byte, NAK | WANT_CRC));
@@ -187,8 +193,8 @@ impl<L: Link> Client<L> {
     }
 }
 
-/// Returns true if a line may begin with these bytes and is not complete: an answer in a frame, or the banner. A `C`
-/// inside such a line is a letter.
+/// Returns true if these bytes may be the beginning of a line that is not complete yet: an answer in a frame, or the
+/// banner. A `C` in such a line is not a control byte.
 fn may_begin_line(bytes: &[u8]) -> bool {
     let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (answer, banner) = (&bytes[digits..], &b"tern "[..]);

@@ -1,4 +1,4 @@
-//! [`DeviceFile`] as a [`Model`]: every number comes from `tern_runtime`.
+//! [`DeviceFile`] as a [`Model`]: `tern_runtime` computes every output, in the integers of the device.
 
 use super::{Model, Prediction, Reader, Sampling, TraceStep};
 use crate::device_file::{DeviceFile, NATS_PER_UNIT};
@@ -9,12 +9,12 @@ use crate::vocabulary::{Surface, Vocabulary};
 use tern_format::Task;
 use tern_runtime::{Ranked, Sampler, Session, TextSession, UNK};
 
-/// Copies the runtime's logits.
+/// Copies the runtime's logits, Q16.
 fn integer_logits(values: tern_runtime::Logits<'_>) -> Logits {
     Logits::Integer { values: values.iter().collect(), scale: NATS_PER_UNIT }
 }
 
-/// A session of the runtime as a [`Reader`].
+/// A session of the runtime as a [`Reader`], for device ids.
 struct DeviceReader<'s>(TextSession<'s>);
 
 impl Reader for DeviceReader<'_> {
@@ -86,14 +86,15 @@ impl Model for DeviceFile {
     }
 
     fn with_reader(&self, run: &mut dyn FnMut(&mut dyn Reader)) {
-        assert!(!self.config().bidirectional, "a bidirectional network cannot read a text that has no end");
+        assert!(!self.config().bidirectional, "a bidirectional model reads whole texts only");
         self.with_fast_text_session(1, |session| run(&mut DeviceReader(session)));
     }
 
-    /// Draws with the device's own random numbers, so that the text differs from the float model's with the same seed.
+    /// Draws with the random numbers of the runtime's [`Sampler`], so that the text differs from that of the float
+    /// model with the same seed.
     fn generate(&self, prompt: &[u32], sampling: Sampling, sink: &mut dyn FnMut(u32) -> bool) {
         let temperature = (sampling.temperature * f64::from(Sampler::ONE)).round();
-        // Only the temperature 0 may become 0, which always takes the most probable token.
+        // A temperature above 0 must not be rounded to 0, with which the sampler takes the most probable token.
         let minimum = f64::from(u8::from(sampling.temperature > 0.0));
         let mut sampler = Sampler::new(sampling.seed, temperature.max(minimum).min(f64::from(u32::MAX)) as u32);
         let mut candidates = vec![Ranked::default(); sampling.top_k.min(self.config().vocab_size)];

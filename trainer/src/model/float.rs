@@ -1,4 +1,4 @@
-//! [`FloatModel`] as a [`Model`], and the drawing of tokens with which it generates text.
+//! [`FloatModel`] as a [`Model`], and the random draw of the next token when it generates text.
 
 use super::{Model, Reader, Sampling, TraceStep};
 use crate::float_model::{Config, FloatModel};
@@ -29,7 +29,8 @@ impl Model for FloatModel {
         let ids = self.vocabulary().encode(text);
         let mut surface = Surface::new(self.vocabulary().tokenizer(), text);
         let ngrams = self.config().ngrams().map(|ngrams| ngrams.buckets_by_word(text));
-        // Without n-grams one run gives the logits after each token; with them every prefix is run on its own.
+        // Without an n-gram branch one run gives the logits after each token; with one, the network runs for each
+        // prefix.
         let after_each = if ngrams.is_some() { Vec::new() } else { self.network().logits_after_each(&ids) };
         let step = |(index, &id): (usize, &u32)| {
             let is_known = id != UNK;
@@ -74,7 +75,7 @@ impl Model for FloatModel {
 struct FloatReader<'m> {
     model: &'m FloatModel,
     state: State,
-    /// The hidden state of the last layer: `[hidden_size]`.
+    /// The hidden state of the last layer after the last token, `[hidden_size]`; zeros before the first token.
     hidden: Vec<f32>,
 }
 
@@ -96,7 +97,8 @@ impl Reader for FloatReader<'_> {
     }
 }
 
-/// Draws a token by the logits of all tokens.
+/// Draws a token from the softmax of `logits`, `[vocab_size]`, with the temperature and the `top_k` of `sampling`.
+/// Returns its id.
 fn draw(logits: &[f32], sampling: Sampling, rng: &mut ChaCha8Rng) -> u32 {
     let ranked = ranked_tokens(logits);
     if sampling.temperature == 0.0 {
@@ -106,16 +108,18 @@ fn draw(logits: &[f32], sampling: Sampling, rng: &mut ChaCha8Rng) -> u32 {
     let highest = f64::from(ranked[0].1);
     let weight = |&(_, logit): &(u32, f32)| ((f64::from(logit) - highest) / sampling.temperature).exp();
     let weights: Vec<f64> = ranked[..candidates].iter().map(weight).collect();
-    // The weights as intervals side by side: the token whose interval contains a random point is drawn.
+    // The weights are the lengths of adjacent intervals: the token whose interval contains a random point is drawn.
     let mut point = rng.random::<f64>() * weights.iter().sum::<f64>();
-    let drawn = weights.iter().position(|weight| {
+    let drawn_index = weights.iter().position(|weight| {
         point -= weight;
         point < 0.0
     });
-    ranked[drawn.unwrap_or(0)].0
+    // Rounding may leave the point beyond the last interval.
+    ranked[drawn_index.unwrap_or(0)].0
 }
 
-/// All tokens except PAD and UNK with their logits, the most probable first. Of equal ones the lower id is first.
+/// Returns the ids of all tokens except PAD and UNK with their logits, the most probable first. Tokens with equal
+/// logits are in the order of their ids. `logits`: `[vocab_size]`.
 pub fn ranked_tokens(logits: &[f32]) -> Vec<(u32, f32)> {
     let with_ids = (0..).zip(logits.iter().copied());
     let mut ranked: Vec<(u32, f32)> = with_ids.filter(|(id, _)| ![PAD, UNK].contains(id)).collect();

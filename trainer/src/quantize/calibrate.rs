@@ -1,5 +1,5 @@
-//! Calibration: the ranges and means of the float model's activations on training rows. The means are used to correct
-//! biases for rounded weights.
+//! Calibration: the ranges and means of the float model's activations on training rows. The ranges determine the scales
+//! of unbounded activations. With the means, biases correct the effect of rounded weights.
 
 use crate::architecture::{Cell, LayerNames, names};
 use crate::float_model::FloatModel;
@@ -10,7 +10,7 @@ use crate::nn::sample::Sample;
 use crate::weights::Weights;
 use tern_format::Task;
 
-/// Number of steps after which calibration stops.
+/// Number of steps after which calibration stops; the sample that reaches it is read to its end.
 pub const TOKENS: usize = 20_000;
 
 /// Statistics of the float model on the calibration set.
@@ -18,27 +18,27 @@ pub const TOKENS: usize = 20_000;
 pub struct Statistics {
     /// Number of texts or sequences read.
     pub texts: usize,
-    /// Number of tokens or steps read.
+    /// Number of steps read: tokens or rows of values.
     pub tokens: usize,
     /// Number of occurrences of each token, by float id: `[vocab_size]`. Empty for a model that reads values.
     pub counts: Vec<f64>,
-    /// Largest |normalised number|; 0 for a model that reads tokens.
+    /// Largest absolute value of the normalised input; 0 for a model that reads tokens.
     pub largest_x: f64,
     /// The statistics of the recurrent layers: `[layer][direction]`.
     pub layers: Vec<Vec<LayerStatistics>>,
-    /// Number of times that the head was applied: after each step of a language model, else after each sequence.
+    /// Number of times that the head was applied: after each step of a language model, otherwise after each sequence.
     pub reads: usize,
     /// Mean of the head's input: `[head_width]`.
     pub mean_read: Vec<f64>,
-    /// Largest absolute value that the n-gram branch gives to the head; 0 without such a branch.
+    /// Largest absolute value of the scaled sums of the n-gram branch; 0 without such a branch.
     pub largest_ngrams: f64,
-    /// Mean of the activations of the head's hidden layer: `[head_hidden]`.
+    /// Mean of the activations of the head's hidden layer: `[head_hidden]`. Empty without a hidden layer.
     pub mean_hidden: Vec<f64>,
     /// Largest activation of the head's hidden layer.
     pub largest_hidden: f64,
-    /// Largest |pre-activation|.
+    /// Largest absolute value of a gate's pre-activation.
     pub largest_pre_activation: f64,
-    /// Largest |cell state| of an LSTM.
+    /// Largest absolute value of an LSTM's cell state; 0 for other cells.
     pub largest_cell_state: f64,
 }
 
@@ -49,7 +49,7 @@ pub struct LayerStatistics {
     pub mean_x: Vec<f64>,
     /// Mean of the hidden state before a step: `[hidden_size]`.
     pub mean_h: Vec<f64>,
-    /// Largest |hidden state|.
+    /// Largest absolute value of the hidden state.
     pub largest_h: f64,
     /// The pre-activations of each gate, in PyTorch's order.
     pub gates: Vec<GateStatistics>,
@@ -62,12 +62,12 @@ pub struct GateStatistics {
     pub range: [f64; 2],
     /// Number of pre-activations.
     pub count: u64,
-    /// Number of them beyond the end of the device's activation table.
+    /// Number of pre-activations whose absolute value is [`end_of_table`] or larger.
     pub saturated: u64,
 }
 
 impl GateStatistics {
-    /// The statistics of no pre-activations.
+    /// The statistics before the first pre-activation.
     const NONE: GateStatistics = GateStatistics { range: [f64::INFINITY, f64::NEG_INFINITY], count: 0, saturated: 0 };
 
     /// Adds a pre-activation. `end`: the end of the device's activation table.
@@ -78,7 +78,8 @@ impl GateStatistics {
     }
 }
 
-/// The largest argument in the device's table of a gate's activation; infinity for ReLU, which has no table.
+/// Returns the largest argument in the device's table of a gate's activation: 4 for tanh, 8 for sigmoid, infinity for
+/// ReLU, which has no table. `gate`: the gate's index in PyTorch's order.
 pub fn end_of_table(cell: Cell, gate: usize) -> f64 {
     let is_tanh = match cell {
         Cell::Lstm | Cell::Gru => gate == 2,
@@ -88,7 +89,8 @@ pub fn end_of_table(cell: Cell, gate: usize) -> f64 {
     if is_tanh { 4.0 } else { 8.0 }
 }
 
-/// Runs the float model over samples until [`TOKENS`] steps are read.
+/// Runs the float model over samples until at least [`TOKENS`] steps are read, and returns the statistics of its
+/// activations.
 pub fn calibrate<'a>(model: &FloatModel, samples: impl IntoIterator<Item = &'a Sample>) -> Statistics {
     let (config, recurrent) = (model.config(), model.config().recurrent());
     let hidden_size = config.hidden_size;
@@ -167,9 +169,9 @@ impl Statistics {
         self.tokens += sample.steps.len();
     }
 
-    /// Adds one direction of a layer for one sequence. `inputs`: `[steps, input_size]`; `states`, the hidden state
-    /// after each step: `[steps, hidden_size]`. The network does not keep its pre-activations, so they are computed
-    /// again.
+    /// Adds the activations of one direction of a layer for one sequence. `inputs`: the layer's input,
+    /// `[steps, input_size]`. `states`: the hidden state after each step, `[steps, hidden_size]`. The network does not
+    /// store its pre-activations, so they are computed again.
     fn add_layer(&mut self, layer: usize, direction: Direction, gates: &Gates<'_>, inputs: &[f32], states: &[f32]) {
         let is_reverse = direction == Direction::Reverse;
         let statistics = &mut self.layers[layer][usize::from(is_reverse)];
@@ -200,7 +202,7 @@ impl Statistics {
     }
 }
 
-/// The weights and biases with which one direction of a layer computes its pre-activations.
+/// The float weights and biases with which one direction of a layer computes its pre-activations.
 pub(crate) struct Gates<'w> {
     cell: Cell,
     w_ih: &'w [f32],
@@ -209,7 +211,7 @@ pub(crate) struct Gates<'w> {
 }
 
 impl<'w> Gates<'w> {
-    /// The layer whose parameters have the given names.
+    /// Returns the weights of the layer and direction whose parameters have the given names.
     pub(crate) fn new(cell: Cell, weights: &'w Weights, names: &LayerNames) -> Self {
         let [w_ih, w_hh] = [&names.w_ih, &names.w_hh].map(|name| weights[name].data.as_slice());
         Gates { cell, w_ih, w_hh, biases: Biases::of_layer(cell, weights, names) }
@@ -232,12 +234,12 @@ impl<'w> Gates<'w> {
     }
 }
 
-/// The dot product of two vectors in 64 bits.
-fn dot(row: &[f32], v: &[f32]) -> f64 {
-    row.iter().zip(v).map(|(&w, &v)| f64::from(w) * f64::from(v)).sum()
+/// Computes the dot product of two vectors in f64.
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
 }
 
-/// The activations of the head's hidden layer; empty if it has none.
+/// Computes the activations of the head's hidden layer, after ReLU; empty if the head has no hidden layer.
 fn hidden_layer(weights: &Weights, head_input: &[f32]) -> Vec<f32> {
     let (Some(weight), Some(bias)) = (weights.get(names::HIDDEN_WEIGHT), weights.get(names::HIDDEN_BIAS)) else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! The device file of a quantised model: its metadata, its tensors, and the golden logits that the runtime computes.
+//! Writes the device file of a quantised model: metadata, tensors, and the golden logits that the runtime computes.
 
 use super::calibrate::Statistics;
 use super::layer::{GateRow, Layer};
@@ -19,7 +19,7 @@ use tern_runtime::{LoadError, Model};
 pub enum Golden {
     /// Texts, for a model that reads tokens.
     Texts(Vec<String>),
-    /// Sequences of the channels' integers, each `[steps * channels]`, for a model that reads values.
+    /// Sequences of the channels' integers, each `[steps, channels]` in row-major order, for a model that reads values.
     Sequences(Vec<Vec<i32>>),
 }
 
@@ -32,7 +32,7 @@ impl Golden {
         }
     }
 
-    /// The tensors of the inputs.
+    /// Returns the tensors of the examples' inputs. `channels`: the model's number of channels; 0 if it reads tokens.
     fn tensors(&self, channels: usize) -> Vec<Tensor> {
         match self {
             Golden::Texts(texts) => Tensor::texts("golden", texts.iter().map(String::as_str)).into(),
@@ -51,8 +51,9 @@ impl Golden {
     }
 }
 
-/// Writes the device file of a quantised model. The runtime computes the golden logits. `packing` must support the
-/// bit widths of `quantized`.
+/// Returns the bytes of the device file of a quantised model. The runtime computes the golden logits. `packing` must
+/// support the bit widths of `quantized`. Fails if the vocabulary is empty, a sum could overflow, or the runtime
+/// refuses the file.
 pub fn to_file(
     model: &FloatModel,
     statistics: &Statistics,
@@ -78,8 +79,8 @@ pub fn to_file(
     let draft = [tensors.clone(), vec![golden_logits(&vec![0; golden.len() * outputs])]].concat();
     let draft = Aligned::new(&to_bytes(&metadata, draft));
     let model = Model::from_bytes(&draft).map_err(|error| match error {
-        // The sum of a gate over the input (ih) and the sum over the hidden state (hh) each fit 32 bits. Only their
-        // total can overflow, when a pre-activation is in the thousands.
+        // The sum of each half of a gate fits 32 bits. Only the total of both halves can overflow, if a pre-activation
+        // is in the thousands.
         LoadError::Overflow { tensor, .. } => {
             LargeWeights { layer: tensor.as_str().split('.').next().unwrap_or_default().to_owned() }.into()
         }
@@ -92,7 +93,7 @@ pub fn to_file(
     Ok(to_bytes(&metadata, tensors))
 }
 
-/// The metadata of a model's device file.
+/// Returns the metadata of a model's device file.
 fn metadata(model: &FloatModel, quantized: &Quantized) -> Metadata {
     let config = model.config();
     Metadata {
@@ -100,7 +101,7 @@ fn metadata(model: &FloatModel, quantized: &Quantized) -> Metadata {
         input: config.input,
         tokenizer: model.vocabulary().tokenizer(),
         cell: config.cell,
-        // `packed` changes this to the requested packing.
+        // `packed` replaces it by the requested packing.
         packing: Packing::plain(config.cell),
         layers: config.num_layers,
         bidirectional: config.bidirectional,
@@ -115,8 +116,8 @@ fn metadata(model: &FloatModel, quantized: &Quantized) -> Metadata {
     }
 }
 
-/// Stores a tensor with 4 bits for each weight if the model's widths ask for it. The weights are already rounded to 4
-/// bits.
+/// Converts a tensor to 4 bits for each weight, if the model has such a width for it; otherwise returns it unchanged.
+/// The weights have already been rounded to 4 bits.
 fn pack_4_bits(quantized: &Quantized, tensor: Tensor) -> Vec<Tensor> {
     let is_recurrent = tensor.name.contains(".weight_ih_") || tensor.name.contains(".weight_hh_");
     let bits = match tensor.name.as_str() {
@@ -127,11 +128,11 @@ fn pack_4_bits(quantized: &Quantized, tensor: Tensor) -> Vec<Tensor> {
     if bits == Bits::Four { in_4_bits(&tensor).into() } else { vec![tensor] }
 }
 
-/// All tensors except the golden examples.
+/// Returns all tensors except the golden examples, in the plain packing.
 fn tensors(model: &FloatModel, statistics: &Statistics, quantized: &Quantized) -> Vec<Tensor> {
     let config = model.config();
     let fixed_point = |value: f64, q: i32| (value * 2f64.powi(q)).round().min(f64::from(i32::MAX)) as i32;
-    let figures = [
+    let calibration = [
         statistics.texts as i32,
         statistics.tokens as i32,
         fixed_point(statistics.largest_pre_activation, 16),
@@ -139,7 +140,7 @@ fn tensors(model: &FloatModel, statistics: &Statistics, quantized: &Quantized) -
     ];
     let name = name_of(&config.name);
     let mut tensors =
-        vec![Tensor::new("name", Dtype::U8, &[name.len()], name.as_bytes()), numbers("calibration", figures)];
+        vec![Tensor::new("name", Dtype::U8, &[name.len()], name.as_bytes()), numbers("calibration", calibration)];
     tensors.extend(input_tensors(model, &quantized.inputs));
     let suffixes = Metadata::layer_suffixes(config.num_layers, config.bidirectional);
     for (suffix, layer) in suffixes.iter().zip(quantized.layers.iter().flatten()) {
@@ -166,13 +167,13 @@ fn tensors(model: &FloatModel, statistics: &Statistics, quantized: &Quantized) -
     tensors
 }
 
-/// The first bytes of a model's name, cut between characters; "model" if it is empty.
+/// Returns a model's name, truncated between characters to the largest length in a device file; "model" if it is empty.
 fn name_of(name: &str) -> &str {
     let end = (0..=name.len().min(*NAME_BYTES.end())).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
     if end == 0 { "model" } else { &name[..end] }
 }
 
-/// The embedding and the vocabulary, or the channels.
+/// Returns the tensors of the embedding and the vocabulary, or of the channels.
 fn input_tensors(model: &FloatModel, inputs: &Inputs) -> Vec<Tensor> {
     match inputs {
         Inputs::Tokens(embedding) => {
@@ -202,7 +203,7 @@ fn input_tensors(model: &FloatModel, inputs: &Inputs) -> Vec<Tensor> {
     }
 }
 
-/// The scaling of a forecast's outputs; empty for other models.
+/// Returns the tensors that scale a forecast's outputs; empty for other tasks.
 fn forecast_tensors(model: &FloatModel, inputs: &Inputs) -> Vec<Tensor> {
     let config = model.config();
     let (Some(forecast), Inputs::Values { channels, .. }) = (&config.forecast, inputs) else { return Vec::new() };
@@ -211,7 +212,7 @@ fn forecast_tensors(model: &FloatModel, inputs: &Inputs) -> Vec<Tensor> {
     // The channel of each output: `[horizon * targets]`.
     let outputs = targets.repeat(forecast.horizon);
     let scalings: Vec<_> = outputs.iter().map(|&channel| channels[channel]).collect();
-    // 1 if each output is added to its channel's last value, else 0.
+    // 1 if each output is added to its channel's last value, otherwise 0.
     let adds_to_last = i32::from(forecast.anchor == Anchor::Last);
     vec![
         numbers("output.offset", scalings.iter().map(|scaling| scaling.offset)),
@@ -224,7 +225,7 @@ fn forecast_tensors(model: &FloatModel, inputs: &Inputs) -> Vec<Tensor> {
     ]
 }
 
-/// The tensors of a linear layer of the head.
+/// Returns the tensors of a linear layer of the head.
 fn linear_tensors(name: &str, layer: &Linear) -> [Tensor; 3] {
     [
         matrix(&format!("{name}.weight"), &layer.rows),
@@ -233,8 +234,8 @@ fn linear_tensors(name: &str, layer: &Linear) -> [Tensor; 3] {
     ]
 }
 
-/// The tensors of one direction of a layer, whose names end with `suffix`, such as `l0_reverse`. Weights are
-/// `[unit, column, gate]`, without `gate` for cells with one gate.
+/// Returns the tensors of one direction of a layer, whose names end with `suffix`, such as `l0_reverse`. Weights have
+/// the shape `[hidden_size, columns, gates]`, without `gates` for cells with one gate.
 fn layer_tensors(cell: Cell, suffix: &str, layer: &Layer) -> [Tensor; 5] {
     let (hidden_size, gates) = (layer.units.len(), cell.gates());
     let name = |parameter: &str| format!("{}.{parameter}_{suffix}", cell.module());
@@ -265,7 +266,7 @@ fn layer_tensors(cell: Cell, suffix: &str, layer: &Layer) -> [Tensor; 5] {
     [weight_ih, weight_hh, bias, multiplier_ih, multiplier_hh]
 }
 
-/// A tensor of weights: I16 for 16 bits, otherwise I8.
+/// Returns a tensor of weights: I16 for 16 bits, otherwise I8.
 fn weights_tensor(name: &str, shape: &[usize], bits: Bits, weights: Vec<i16>) -> Tensor {
     match bits {
         Bits::Sixteen => Tensor::new(name, Dtype::I16, shape, &weights),
@@ -273,24 +274,24 @@ fn weights_tensor(name: &str, shape: &[usize], bits: Bits, weights: Vec<i16>) ->
     }
 }
 
-/// A matrix from its rows.
+/// Returns the tensor of a matrix's weights, `[rows, columns]`.
 fn matrix(name: &str, rows: &[Row]) -> Tensor {
     let weights = rows.iter().flat_map(|row| row.weights.iter().copied()).collect();
     weights_tensor(name, &[rows.len(), rows[0].weights.len()], rows[0].bits, weights)
 }
 
-/// The multipliers of some rows.
+/// Returns the tensor of the rows' multipliers, `[rows]`.
 fn multipliers(name: &str, rows: &[Row]) -> Tensor {
     let multipliers: Vec<i16> = rows.iter().map(|row| row.multiplier).collect();
     Tensor::new(name, Dtype::I16, &[rows.len()], &multipliers)
 }
 
-/// A single real number, which only hosts read.
+/// Returns the tensor of a single real number, which only hosts read.
 fn real(name: &str, value: f64) -> Tensor {
     Tensor::new(name, Dtype::F32, &[1], &[(value as f32).to_bits()])
 }
 
-/// A vector of 32-bit integers.
+/// Returns the tensor of a vector of 32-bit integers.
 fn numbers(name: &str, numbers: impl IntoIterator<Item = i32>) -> Tensor {
     let numbers: Vec<i32> = numbers.into_iter().collect();
     Tensor::new(name, Dtype::I32, &[numbers.len()], &numbers)

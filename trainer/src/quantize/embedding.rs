@@ -8,9 +8,9 @@ use crate::weights::Array;
 /// The quantised embedding and its tokens.
 #[derive(Debug)]
 pub struct Embedding {
-    /// The real value of `x` = 2^15.
+    /// The real value of the integer 2^15 in the first layer's input `x`.
     pub scale: f64,
-    /// The rows of PAD, UNK and `tokens`.
+    /// The rows of PAD, UNK and `tokens`, in this order.
     pub rows: Vec<Row>,
     /// The tokens from id 2 on, in the order of the device's ids.
     pub tokens: Vec<String>,
@@ -18,7 +18,8 @@ pub struct Embedding {
     pub float_ids: Vec<usize>,
 }
 
-/// Quantises a table `[vocab_size, embedding_dim]`. The row of PAD is zero, since no text contains PAD.
+/// Quantises an embedding, `[vocab_size, embedding_dim]`, to weights of `bits`. The row of PAD becomes zero, since no
+/// text contains PAD.
 pub fn quantize(vocabulary: &Vocabulary, table: &Array, bits: Bits) -> Embedding {
     let dim = table.shape[1];
     let float_ids: Vec<usize> = vocabulary.device_order().into_iter().map(|id| id as usize).collect();
@@ -29,8 +30,9 @@ pub fn quantize(vocabulary: &Vocabulary, table: &Array, bits: Bits) -> Embedding
         if id == 0 { vec![0.0; dim] } else { row.iter().map(|&value| f64::from(value)).collect() }
     };
     let largest = (0..vocabulary.len()).flat_map(row).fold(0f64, |max, value| max.max(value.abs()));
-    // With this scale the row with the largest value gets the weight 127 and the largest multiplier. The file contains
-    // the scale as an f32, which is rounded up so that the multiplier still fits.
+    // The device computes x = (weight · multiplier) >> 7, and x = 2^15 has the real value `scale`. The row with the
+    // largest value gets the weight 127 and the largest multiplier, 32,767. The file contains the scale as an f32,
+    // which is rounded up so that the multiplier still fits.
     let fitting = largest / (127.0 * 32_767.0) * f64::from(1 << 22);
     let scale = if largest > 0.0 { f64::from((fitting as f32).next_up()) } else { 1.0 };
     let unit = scale / f64::from(1 << 22);
@@ -40,7 +42,7 @@ pub fn quantize(vocabulary: &Vocabulary, table: &Array, bits: Bits) -> Embedding
 }
 
 impl Embedding {
-    /// The real vector that the device reads for each token, by float id.
+    /// Returns the real vectors that the device reads, by float id: `[vocab_size][embedding_dim]`.
     pub fn by_float_id(&self) -> Vec<Vec<f64>> {
         let mut table = vec![vec![]; self.rows.len()];
         for (row, &id) in self.rows.iter().zip(&self.float_ids) {

@@ -1,8 +1,8 @@
 //! Quantisation of one direction of a recurrent layer, unit by unit.
 //!
-//! The gate rows of an LSTM or GRU are paired: the kernel computes the sums of two rows with one multiplication, and
-//! the first sum then contains 1/256 of the second. The quantisation of the first row accounts for that, so the second
-//! row is quantised before it.
+//! The gate rows i, f and g, o of an LSTM and r, z of a GRU are paired: the kernel computes the sums of two rows with
+//! one multiplication, and the first sum then contains 1/256 of the second. The quantisation of the first row accounts
+//! for that, so the second row is quantised first. Rows of 16-bit weights are not paired.
 
 use super::calibrate::LayerStatistics;
 use super::row::{ACCUMULATOR_LIMIT, LargeWeights, Row, dot, in_pairs, quantize_row};
@@ -16,13 +16,13 @@ use tern_format::limits::SHIFT;
 struct Gate {
     /// Index of the gate in PyTorch's order.
     gate: usize,
-    /// The binary places of the sums that make up the pre-activation: input half, recurrent half.
+    /// The numbers n of the formats Qn of the two halves of the pre-activation: input half, recurrent half.
     q: [i32; 2],
-    /// The gate of the second row of the pair, if this gate's row is the first.
+    /// The gate whose row is the second of the pair, if the row of this gate is the first.
     second: Option<usize>,
 }
 
-/// The gates of a cell in the order in which they are quantised: the second row of a pair before the first.
+/// Returns the gates of a cell in the order in which they are quantised: the second row of a pair before the first.
 fn gates(cell: Cell) -> &'static [Gate] {
     match cell {
         Cell::Lstm => &[
@@ -41,8 +41,8 @@ fn gates(cell: Cell) -> &'static [Gate] {
     }
 }
 
-/// Returns true for a GRU's gate n: its recurrent half has its own bias b_hn, since the reset gate multiplies only that
-/// half.
+/// Returns true for a GRU's gate n, whose recurrent half has a separate bias b_hn: the reset gate multiplies only the
+/// recurrent half. `gate`: the gate's index in PyTorch's order.
 pub fn has_recurrent_bias(cell: Cell, gate: usize) -> bool {
     cell == Cell::Gru && gate == 2
 }
@@ -54,36 +54,37 @@ pub struct GateRow {
     pub ih: Row,
     /// Recurrent half.
     pub hh: Row,
-    /// Bias, in units of the sum of the input half.
+    /// Bias, in the unit of the input half's accumulator.
     pub bias: i32,
-    /// Bias of the recurrent half of a GRU's gate n, in units of that half's sum; otherwise 0.
+    /// Bias of the recurrent half of a GRU's gate n, in the unit of that half's accumulator; otherwise 0.
     pub hidden_bias: i32,
 }
 
 /// One direction of a layer, quantised.
 #[derive(Clone, Debug)]
 pub struct Layer {
-    /// `[unit][gate]`, gates in PyTorch's order.
+    /// The rows: `[hidden_size][gates]`, gates in PyTorch's order.
     pub units: Vec<Vec<GateRow>>,
-    /// Shift that follows the multiplication of a sum by its row's multiplier.
+    /// The left shift of the sum of both requantised halves.
     pub shift: u32,
-    /// The scales of its input and output.
+    /// The scales of the layer's input and output.
     pub scales: Scales,
-    /// The mean of its quantised input: `[input_size]`.
+    /// The mean of the layer's quantised input: `[input_size]`.
     pub mean_x: Vec<f64>,
 }
 
 /// The scales of a layer's input and output.
 #[derive(Clone, Copy, Debug)]
 pub struct Scales {
-    /// The real value of `x` = 2^15.
+    /// The real value of the integer 2^15 in the input `x`.
     pub x: f64,
-    /// The real value of `h` = 2^15; 1 for all cells except those with ReLU.
+    /// The real value of the integer 2^15 in the hidden state `h`; 1 for all cells except those with ReLU.
     pub h: f64,
 }
 
 impl Layer {
-    /// The real weights of one half of a gate's row. The first row of a pair includes 1/256 of the second.
+    /// Returns the real weights of one half of a gate's row. The first row of a pair includes 1/256 of the second.
+    /// `half`: selects the input or the recurrent half.
     pub fn dequantize(&self, cell: Cell, unit: usize, gate: usize, half: fn(&GateRow) -> &Row) -> Vec<f64> {
         let rows = &self.units[unit];
         let row = half(&rows[gate]);
@@ -94,7 +95,8 @@ impl Layer {
 
 /// Quantises one direction of a layer with the smallest possible shift.
 ///
-/// `mean_x`: the mean of the input as the device reads it. `statistics` has the mean of the float model's input.
+/// `mean_x`: the mean of the quantised input, `[input_size]`; `statistics` has the mean of the float model's input.
+/// `bits`: the width of the weights.
 ///
 /// # Errors
 ///
@@ -127,7 +129,7 @@ pub fn quantize(
             let mut rows: Vec<Option<GateRow>> = vec![None; cell.gates()];
             for &Gate { gate, q, second } in gates(cell) {
                 let second = second.filter(|_| in_pairs(bits)).and_then(|second| rows[second].as_ref());
-                // The real value of one integer weight in a row with the multiplier 1, for inputs of scale 1.
+                // The real value of the weight 1 in a row with the multiplier 1, if the scale of the half's input is 1.
                 let steps = q.map(|q| f64::from(1 << shift) * scales.h / 2f64.powi(q + 1));
                 rows[gate] = Some(rounding.gate_row(&float_row(gate, unit), second, steps)?);
             }
@@ -141,12 +143,14 @@ pub fn quantize(
     }
 }
 
-/// The real weights and biases of a row.
+/// The real weights and biases of a gate's row.
 struct FloatRow {
+    /// Input half.
     ih: Vec<f64>,
+    /// Recurrent half.
     hh: Vec<f64>,
     bias: f64,
-    /// The bias of the recurrent half, if it has its own.
+    /// The separate bias of the recurrent half: see [`has_recurrent_bias`].
     hidden_bias: Option<f64>,
 }
 
@@ -160,19 +164,19 @@ struct Rounding<'a> {
 }
 
 impl Rounding<'_> {
-    /// Quantises one row; `None` if a multiplier would be too large. The multipliers grow until the sums fit 32 bits.
+    /// Quantises one row. The multipliers grow until the sums fit 32 bits; `None` if a multiplier would be too large.
     ///
-    /// `second`: for the first row of a pair, the second row. `steps`: in each half, the real value of one integer
-    /// weight with the multiplier 1.
+    /// `second`: for the first row of a pair, the quantised second row. `steps`: in each half, the real value of the
+    /// weight 1 with the multiplier 1, if the scale of the half's input is 1.
     ///
-    /// Rounding the weights changes the mean of each half's sum. The bias corrects the change of both halves, but a
-    /// recurrent half with a bias of its own is corrected by that.
+    /// Rounding the weights changes the mean of each half's sum. The bias corrects the change of both halves, unless
+    /// the recurrent half has a separate bias, which then corrects its change.
     fn gate_row(&self, real: &FloatRow, second: Option<&GateRow>, steps: [f64; 2]) -> Option<GateRow> {
         let Rounding { bits, scales, statistics, mean_x } = *self;
-        // The first row's sum contains 1/256 of the second row's: at most this, with 1 for the rounding of the shift.
+        // The largest part of the second row's sum in the first row's sum: 1/256, and 1 for the rounding of the shift.
         let from_second = |bound: i64| (bound >> 8) as f64 + 1.0;
         let mut least_multiplier = 1.0;
-        // `lost`: the mean of the float sum minus the mean of the rounded one.
+        // `lost`: the mean of the sum of float weights minus the mean of the sum of rounded weights.
         let (hh, lost_h, hidden_bias) = loop {
             let second = second.map(|row| &row.hh);
             let weights = second.map(|row| &row.weights[..]);

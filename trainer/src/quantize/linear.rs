@@ -5,21 +5,21 @@ use crate::recipe::Bits;
 use crate::weights::Array;
 use tern_format::limits::SHIFT;
 
-/// A quantised layer.
+/// A quantised linear layer.
 #[derive(Clone, Debug)]
 pub struct Linear {
     /// One row for each output.
     pub rows: Vec<Row>,
-    /// The biases, in units of the sums of weights times inputs.
+    /// The bias of each row, in the unit of the row's accumulator.
     pub biases: Vec<i32>,
-    /// Shift that follows the multiplication of a sum by its row's multiplier.
+    /// The left shift of the requantised sums.
     pub shift: u32,
 }
 
 /// Quantises weights `[outputs, width]` and biases `[outputs]` with the smallest possible shift.
 ///
-/// `mean`: the mean of the layer's input. `scale`: the real value of the integer 2^15 in the input. `one`: the integer
-/// that represents 1 in the output.
+/// `name`: the layer's name in an error. `mean`: the mean of the layer's input, `[width]`. `scale`: the real value of
+/// the integer 2^15 in the input. `one`: the integer that represents the real number 1 in the output.
 ///
 /// # Errors
 ///
@@ -41,13 +41,13 @@ pub fn quantize(
     linear.ok_or_else(|| LargeWeights { layer: name.to_owned() })
 }
 
-/// Quantises a row and its bias. The multiplier grows until the sums fit 32 bits. `unit`: the real value of one integer
-/// weight with the multiplier 1.
+/// Quantises a row and its bias. The multiplier grows until the sums fit 32 bits; `None` if it would be too large.
+/// `unit`: the real value of the weight 1 with the multiplier 1. The other arguments are those of [`quantize`].
 fn row_and_bias(weights: &[f64], bias: f64, mean: &[f64], scale: f64, unit: f64) -> Option<(Row, i32)> {
     let mut least_multiplier = 1.0;
     loop {
         let row = quantize_row(Bits::Eight, weights, None, unit, least_multiplier)?;
-        // The change of the output's mean by rounding, which the bias corrects.
+        // The bias corrects the change of the output's mean that rounding the weights causes.
         let lost = dot(weights, mean) - dot(&row.dequantize(None), mean);
         let integer_bias = ((bias + lost) / (row.step * scale / 32_768.0)).round();
         if row.bound() as f64 + integer_bias.abs() < ACCUMULATOR_LIMIT {

@@ -23,9 +23,9 @@ pub enum QuantizeError {
     #[error(transparent)]
     Channel(#[from] scaling::BadChannel),
     /// The vocabulary contains only PAD and UNK.
-    #[error("the vocabulary has no token but [PAD] and [UNK]; train with a smaller min_count")]
+    #[error("the vocabulary contains only [PAD] and [UNK]; train with a smaller min_count")]
     EmptyVocabulary,
-    /// The runtime refuses the result.
+    /// The runtime refuses the device file.
     #[error("the runtime refuses the exported model: {0}")]
     Refused(LoadError),
 }
@@ -35,11 +35,11 @@ pub enum QuantizeError {
 pub enum Inputs {
     /// The embedding, in the device's order.
     Tokens(embedding::Embedding),
-    /// None, for a model that has only an n-gram branch.
+    /// No input, for a model that has only an n-gram branch.
     None,
     /// Channels of numbers.
     Values {
-        /// The real value of `x` = 2^15, in standard deviations.
+        /// The real value of the integer 2^15 in the input `x`, in standard deviations.
         scale: f64,
         /// The fixed-point format of each channel.
         channels: Vec<scaling::Scaling>,
@@ -55,26 +55,27 @@ pub struct Quantized {
     pub inputs: Inputs,
     /// The recurrent layers: `[layer][direction]`.
     pub layers: Vec<Vec<Layer>>,
-    /// The n-gram branch.
+    /// The table of the n-gram branch, if there is one.
     pub ngrams: Option<ngrams::NgramTable>,
-    /// The shift of the hidden states before they are pooled.
+    /// The right shift of the hidden states before they are pooled.
     pub pooled_shift: u32,
-    /// The hidden layer of the head, and the real value of the integer 2^15 in its activations.
+    /// The hidden layer of the head, if there is one, and the real value of the integer 2^15 in its activations.
     pub hidden: Option<(Linear, f64)>,
-    /// The last layer.
+    /// The last layer of the head.
     pub fc: Linear,
     /// The real value of the integer 2^15 in the input of the head, and in the input of the last layer.
     pub read_scales: [f64; 2],
     /// The scale of each column of the head's input, as a multiple of the first of `read_scales`: `[head_width]`. The
-    /// integers of the layer that reads it are those of the float weights times this.
+    /// float weights of the head's first layer are multiplied by it before they are quantised.
     pub column_scales: Vec<f64>,
 }
 
-/// Checks that a model supports these widths: 4 bits need an even number of columns.
+/// Checks that a model supports these widths: weights of 4 bits need an even number of columns, and a width of a part
+/// that the model does not have must be the default.
 ///
 /// # Errors
 ///
-/// A sentence that names the size that does not fit.
+/// A message that names the setting or size that does not fit.
 pub fn check_widths(widths: Widths, config: &Config) -> Result<(), String> {
     let check_even = |name: &str, size: usize, option: &str| {
         let message = format!(
@@ -99,7 +100,7 @@ pub fn check_widths(widths: Widths, config: &Config) -> Result<(), String> {
     Ok(())
 }
 
-/// Quantises all layers.
+/// Quantises all layers. Fails if the weights are too large for the format, or a channel does not fit it.
 pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Result<Quantized, QuantizeError> {
     let (config, weights) = (model.config(), model.weights());
     let (inputs, input_scale) = inputs(model, statistics, widths.embedding)?;
@@ -113,7 +114,7 @@ pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Re
         .ngrams
         .as_ref()
         .map(|branch| ngrams::quantize(branch, &weights[names::NGRAMS], statistics.largest_ngrams));
-    // The columns of the n-gram branch have a scale of their own, by which their weights are multiplied.
+    // The columns of the n-gram branch have another scale, by which their weights in the head are multiplied.
     let ngram_scale = ngrams.as_ref().map_or(1.0, |table| table.scale);
     let read_scale = if layers.is_empty() { ngram_scale } else { merged_scale };
     let pooled_width = statistics.mean_read.len() - config.ngrams.map_or(0, |branch| branch.rank);
@@ -154,8 +155,8 @@ pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Re
     })
 }
 
-/// Quantises the recurrent layers. Also returns the scale of the last layer's hidden states. `input_scale`: the real
-/// value of `x` = 2^15 in the input of the first layer.
+/// Quantises the recurrent layers. Returns the layers, `[layer][direction]`, and the scale of the last layer's hidden
+/// states. `input_scale`: the real value of the integer 2^15 in the input of the first layer.
 fn recurrent_layers(
     model: &FloatModel,
     statistics: &Statistics,
@@ -163,7 +164,7 @@ fn recurrent_layers(
     bits: Bits,
 ) -> Result<(Vec<Vec<Layer>>, f64), LargeWeights> {
     let recurrent = model.config().recurrent();
-    // The device's embedding differs from the float model's, and so does the mean of the first layer's input.
+    // The mean of the first layer's input is that of the quantised embedding.
     let mean_embedding = match inputs {
         Inputs::Tokens(embedding) => Some(weighted_mean(&statistics.counts, &embedding.by_float_id())),
         Inputs::Values { .. } | Inputs::None => None,
@@ -186,12 +187,13 @@ fn recurrent_layers(
     Ok((layers, scale))
 }
 
-/// The shift of the hidden states before they are pooled, for a head with these rows: the largest one with which the
-/// columns of the hidden states, the first `pooled_width`, are not larger than those of the n-gram branch, which are
-/// multiplied by `ngram_scale`. It is 0 without one of the branches.
+/// Returns the right shift of the hidden states before they are pooled, for a head with the given rows of weights. A
+/// shift of n multiplies the weights of the first `pooled_width` columns, which read hidden states, by 2^n. The result
+/// is the largest shift with which these weights are not larger than the weights of the n-gram branch, multiplied by
+/// `ngram_scale`; 0 if the model has only one of the two.
 fn pooled_shift<'a>(rows: impl Iterator<Item = &'a [f32]>, pooled_width: usize, ngram_scale: f64) -> u32 {
     let largest = |weights: &[f32]| weights.iter().fold(0f64, |largest, &weight| largest.max(weight.abs().into()));
-    // Sums over the rows, so that no single row decides.
+    // The largest weights of all rows are added up, so that no single row determines the shift.
     let [pooled, ngrams] =
         rows.map(|row| row.split_at(pooled_width)).fold([0.0; 2], |[pooled, ngrams], (left, right)| {
             [pooled + largest(left), ngrams + largest(right) * ngram_scale]
@@ -199,7 +201,8 @@ fn pooled_shift<'a>(rows: impl Iterator<Item = &'a [f32]>, pooled_width: usize, 
     if pooled == 0.0 { 0 } else { (ngrams / pooled).log2().floor().clamp(0.0, f64::from(*SHIFT.end())) as u32 }
 }
 
-/// Quantises the embedding, or the normalisation of the channels. Also returns the real value of `x` = 2^15.
+/// Quantises the embedding, or the normalisation of the channels. Also returns the real value of the integer 2^15 in
+/// the first layer's input.
 fn inputs(model: &FloatModel, statistics: &Statistics, bits: Bits) -> Result<(Inputs, f64), QuantizeError> {
     if model.config().num_layers == 0 {
         return Ok((Inputs::None, 1.0));
@@ -214,12 +217,13 @@ fn inputs(model: &FloatModel, statistics: &Statistics, bits: Bits) -> Result<(In
     Ok((Inputs::Values { scale, channels: channels.collect::<Result<_, _>>()? }, scale))
 }
 
-/// The scale of an unbounded activation: 1.25 times the largest calibrated value. Larger values saturate.
+/// Returns the scale of an unbounded activation: 1.25 times the largest value on the calibration set, or 1 if that is
+/// 0. Larger values saturate on the device.
 fn with_headroom(largest: f64) -> f64 {
     if largest > 0.0 { f64::from((1.25 * largest) as f32) } else { 1.0 }
 }
 
-/// The mean of `rows`, weighted by `counts`.
+/// Returns the mean of `rows`, weighted by `counts`.
 fn weighted_mean(counts: &[f64], rows: &[Vec<f64>]) -> Vec<f64> {
     let total = counts.iter().sum::<f64>().max(1.0);
     let mut mean = vec![0.0; rows[0].len()];
@@ -229,7 +233,8 @@ fn weighted_mean(counts: &[f64], rows: &[Vec<f64>]) -> Vec<f64> {
     mean
 }
 
-/// A parameter of the last layer. The rows of a language model are tokens and are sorted by device id.
+/// Returns a parameter of the last layer. For a language model, whose outputs are tokens, the rows are in the order of
+/// the device ids.
 fn in_device_order(model: &FloatModel, inputs: &Inputs, name: &str) -> Array {
     let array = &model.weights()[name];
     match inputs {

@@ -1,5 +1,5 @@
-//! Quantisation of the n-gram branch. The training already rounds its weights to multiples of one step, so they become
-//! integers without a further loss.
+//! Quantisation of the n-gram branch. The training has already rounded the weights to multiples of one step, so they
+//! become integers without a further rounding error.
 
 use crate::float_model::NgramBranch;
 use crate::weights::Array;
@@ -15,30 +15,32 @@ pub struct NgramTable {
     pub weights: Vec<i8>,
     /// Bits of a weight: 4 or 8.
     pub bits: u32,
-    /// The shift of the scaled sums.
+    /// The right shift of the scaled sums.
     pub shift: u32,
     /// The real value of the integer 2^15 in the scaled sums.
     pub scale: f64,
 }
 
-/// Converts a table to integers, with the smallest shift for which the scaled sums of the calibration set do not
-/// saturate. `largest`: the largest absolute value of these sums.
+/// Converts a table to integers. Chooses the smallest shift for which scaled sums 1.25 times as large as those of the
+/// calibration set do not saturate, because other texts may have larger sums. `largest`: the largest absolute value of
+/// the scaled sums on the calibration set.
 pub fn quantize(branch: &NgramBranch, table: &Array, largest: f64) -> NgramTable {
     let weights = table.data.iter().map(|&value| (f64::from(value) / branch.step).round() as i8).collect();
-    // docs/arithmetic.md: without shift, 8 · √n weights of n n-grams saturate. Other texts may have larger sums.
+    // docs/arithmetic.md, "Scaling": with shift 0, a scaled sum saturates at 8 steps, and each further shift doubles
+    // it.
     let scale = |shift: u32| f64::from((branch.step * f64::from(8u32 << shift)) as f32);
     let shift = SHIFT.clone().find(|&shift| scale(shift) >= 1.25 * largest).unwrap_or(*SHIFT.end());
     NgramTable { shape: [branch.buckets, branch.rank], weights, bits: branch.bits, shift, scale: scale(shift) }
 }
 
 impl NgramTable {
-    /// The tensor `ngrams.weight`.
+    /// Returns the tensor `ngrams.weight`: I8, or U8 with two weights in a byte for 4 bits.
     pub fn tensor(&self) -> Tensor {
         let [buckets, rank] = self.shape;
         if self.bits == 8 {
             return Tensor::new("ngrams.weight", Dtype::I8, &self.shape, &self.weights);
         }
-        // The even column is in the lower half of a byte.
+        // The even column is in the lower 4 bits of a byte.
         let pairs: Vec<u8> =
             self.weights.as_chunks().0.iter().map(|&[even, odd]| even as u8 & 0xf | (odd as u8) << 4).collect();
         Tensor::new("ngrams.weight", Dtype::U8, &[buckets, rank / 2], &pairs)

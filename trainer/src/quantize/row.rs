@@ -3,9 +3,9 @@
 use crate::recipe::Bits;
 use tern_runtime::write::round_to_4_bits;
 
-/// The bound of the sums of weights times inputs: 2^31, less a margin for the rounding of the bound itself.
+/// The limit of a row's accumulator: 2^31, less a margin for rounding errors in the computation of its bound.
 pub(super) const ACCUMULATOR_LIMIT: f64 = 2_147_000_000.0;
-/// The largest multiplier, of 15 bits.
+/// The largest multiplier: 2^15 - 1.
 const LARGEST_MULTIPLIER: f64 = 32_767.0;
 
 /// The error for weights that are too large for every shift of the format.
@@ -35,21 +35,21 @@ pub fn in_pairs(bits: Bits) -> bool {
     bits != Bits::Sixteen
 }
 
-/// The number of integers in one step: weights of 16 bits are in units of 1/256.
+/// Returns the integer weight that is worth one [`step`](Row::step): 256 for weights of 16 bits, otherwise 1.
 fn integers_per_step(bits: Bits) -> f64 {
     if bits == Bits::Sixteen { 256.0 } else { 1.0 }
 }
 
-/// Quantises one row. Returns `None` if its multiplier would need more than 15 bits.
+/// Quantises one row. Returns `None` if its multiplier would be larger than 32,767.
 ///
-/// `second`: for the first row of a pair, the weights of the second row, which are added with a factor of 1/256.
-/// `unit`: the step that a row with the multiplier 1 has. `least`: the smallest multiplier.
+/// `second`: for the first row of a pair, the weights of the second row, 1/256 of which the first row contains. `unit`:
+/// the step of a row with the multiplier 1. `least`: the smallest multiplier.
 ///
-/// The multiplier is rounded up first, and the weights are then rounded to its step. Weights of 4 bits are rounded to 8
-/// bits and then to 4.
+/// The multiplier is chosen first and rounded up; the weights are then rounded to multiples of the step,
+/// `multiplier · unit`. Weights of 4 bits are rounded to 8 bits and then to 4.
 pub fn quantize_row(bits: Bits, weights: &[f64], second: Option<&[i16]>, unit: f64, least: f64) -> Option<Row> {
     let largest = weights.iter().fold(0f64, |max, weight| max.max(weight.abs()));
-    // The weights of a second row move those of the first by up to 127/256, so the first has half a step less.
+    // The weights of a second row change those of the first by up to 127/256, so the range of the first is 0.5 smaller.
     let full_scale = if second.is_some() { 126.5 } else { 127.0 };
     let multiplier = (largest / (full_scale * unit)).ceil().max(least).max(1.0);
     if multiplier > LARGEST_MULTIPLIER {
@@ -71,7 +71,7 @@ pub fn quantize_row(bits: Bits, weights: &[f64], second: Option<&[i16]>, unit: f
 }
 
 impl Row {
-    /// The real weights. `second`: for the first row of a pair, the second row.
+    /// Returns the real weights. `second`: for the first row of a pair, the second row.
     pub fn dequantize(&self, second: Option<&Row>) -> Vec<f64> {
         let real = |(column, &weight): (usize, &i16)| {
             let from_second = second.map_or(0.0, |row| f64::from(row.weights[column]) / 256.0);
@@ -80,20 +80,21 @@ impl Row {
         self.weights.iter().enumerate().map(real).collect()
     }
 
-    /// A bound of |Σ w·v| for |v| ≤ 2^15.
+    /// Returns a bound of the accumulator for inputs |v| ≤ 2^15: of |Σ w·v|, or with 16 bits of |(Σ w·v) >> 8|.
     pub fn bound(&self) -> i64 {
         let sum = self.weights.iter().map(|weight| i64::from(weight.unsigned_abs())).sum::<i64>() << 15;
-        // One more, because the division rounds down.
+        // 1 is added because the shift rounds down.
         if self.bits == Bits::Sixteen { (sum >> 8) + 1 } else { sum }
     }
 
-    /// A multiplier for the next attempt, after the sums of this row did not fit the accumulator.
+    /// Returns the multiplier for the next attempt, after the sums of this row did not fit the accumulator: about 25 %
+    /// larger.
     pub(super) fn larger_multiplier(&self) -> f64 {
         f64::from(self.multiplier) * 1.25 + 1.0
     }
 }
 
-/// The dot product of two vectors.
+/// Computes the dot product of two vectors.
 pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

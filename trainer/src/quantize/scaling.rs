@@ -2,10 +2,10 @@
 
 use crate::float_model::Channel;
 
-/// A standard deviation of a channel becomes 2^12 to 2^13 integers, unless its numbers are large. This is finer than
-/// the network's input.
+/// One standard deviation of a channel is 2^12 to 2^13 integers, unless the channel's numbers are large. This is finer
+/// than the network's input.
 const STD_BITS: i32 = 12;
-/// The fewest integers in a standard deviation that are not too coarse.
+/// The smallest number of integers in one standard deviation; fewer would be too coarse.
 const LEAST_STEPS: f64 = 16.0;
 
 /// A real factor, applied as `(v · multiplier + 2^(shift−1)) >> shift`.
@@ -20,33 +20,33 @@ pub struct Ratio {
 /// The fixed-point format of a channel: an integer v represents v / 2^fraction_bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scaling {
-    /// Number of binary places, 0 … 30.
+    /// Number of fractional bits, 0 … 30.
     pub fraction_bits: i32,
     /// The channel's mean in this format.
     pub offset: i32,
-    /// Factor from `integer - offset` to the input `x`, Q15 of the input's scale.
+    /// Factor from `integer - offset` to the input `x`, in Q15 times the input's scale.
     pub to_model: Ratio,
-    /// Factor from an output, Q16 of standard deviations, to the channel's integers.
+    /// Factor from a forecast's output, in standard deviations as Q16, to the channel's integers.
     pub from_model: Ratio,
 }
 
 /// A channel whose numbers do not fit the device's integers.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error(
-    "channel {name:?} has mean {mean} and standard deviation {std}, expected numbers that 32 bits can tell apart; subtract a \
-     constant from the column or scale it, and train again"
+    "channel {name:?} has mean {mean} and standard deviation {std}, which 32-bit integers cannot represent finely enough; \
+     subtract a constant from the column or scale it, and train again"
 )]
 pub struct BadChannel {
     /// Name of the channel.
     pub name: String,
-    /// Its mean.
+    /// Mean of the channel.
     pub mean: f64,
-    /// Its standard deviation.
+    /// Standard deviation of the channel.
     pub std: f64,
 }
 
 impl Ratio {
-    /// The nearest factor to `ratio`; `None` outside of 2^−17 … 2^28.
+    /// Returns the nearest factor to `ratio`; `None` if `ratio` is below 2^−17, or 2^29 or larger.
     fn of(ratio: f64) -> Option<Self> {
         let shift = 29 - ratio.log2().floor() as i32;
         let multiplier = (ratio * 2f64.powi(shift)).round() as i32;
@@ -54,12 +54,13 @@ impl Ratio {
     }
 }
 
-/// Chooses the format of a channel. `scale`: the real value of `x` = 2^15, in standard deviations.
-///
-/// Large numbers have no binary places; small ones get enough binary places for their standard deviation.
+/// Chooses the fixed-point format of a channel. `scale`: the real value of the integer 2^15 in the input `x`, in
+/// standard deviations. The smaller the standard deviation, the more fractional bits; large numbers get fewer, so that
+/// they fit 32 bits. Fails if one standard deviation would be fewer than 16 integers, or a factor does not fit the
+/// format.
 pub fn channel(channel: &Channel, scale: f64) -> Result<Scaling, BadChannel> {
     let (mean, std) = (channel.mean, channel.std);
-    // Values 64 standard deviations from the mean must fit 32 bits.
+    // Numbers up to 64 standard deviations from the mean must fit 32 bits.
     let fits = |fraction_bits: &i32| (mean.abs() + 64.0 * std) * 2f64.powi(*fraction_bits) < 2f64.powi(31);
     let wanted = (STD_BITS - std.log2().floor() as i32).clamp(0, 30);
     let scaling = (0..=wanted).rev().find(fits).and_then(|fraction_bits| {

@@ -7,23 +7,23 @@ use crate::file_error::FileError;
 use tern_format::limits::NGRAM_BUCKETS;
 use tern_format::{Merge, Output, Pooling, Task, TokenizerKind};
 
-/// Why a recipe is refused.
+/// The error of a recipe that cannot be read or is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum RecipeError {
     /// The file cannot be read, is not TOML, names no training data, or has unknown sections, keys or values.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A value is out of range, or does not go with another one.
+    /// A value is out of range, or does not go together with another setting.
     #[error("{key} is {found}, expected {expected}")]
     Value {
         /// The section and the key, such as `[model] hidden_size`.
         key: String,
-        /// The value.
+        /// The value that was found, as the message shows it.
         found: String,
         /// The values that are allowed.
         expected: String,
     },
-    /// The n-grams cannot be counted.
+    /// The sizes of the n-grams contradict each other or do not suit the tokenizer.
     #[error("[model] ngram_words, ngram_min_chars and ngram_max_chars: {0}")]
     Ngrams(&'static str),
 }
@@ -34,8 +34,8 @@ fn refuse(key: &str, found: impl ToString, expected: &str) -> Result<(), RecipeE
 }
 
 impl Recipe {
-    /// Checks every value. Fails with [`RecipeError::Value`] for the first one that is out of range or does not go with
-    /// another one.
+    /// Checks every value. Fails with [`RecipeError::Value`] for the first one that is out of range or does not go
+    /// together with another setting, and with [`RecipeError::Ngrams`] for n-grams that contradict each other.
     pub fn check(&self) -> Result<(), RecipeError> {
         let table = self.to_table();
         for field in fields() {
@@ -49,7 +49,8 @@ impl Recipe {
         self.check_card()
     }
 
-    /// Checks that only a classifier of sequences has windows, and that both rates of resampling are given.
+    /// Checks that the section `[sequences]` is set only if `reads_sequences`, for a classifier of sequences, and that
+    /// resampling has both of its rates.
     fn check_sequences(&self, reads_sequences: bool) -> Result<(), RecipeError> {
         let Sequences { window, overlap, sample_rate, resample, jitter, scaling } = self.sequences;
         if !reads_sequences {
@@ -79,6 +80,7 @@ impl Recipe {
         Ok(())
     }
 
+    /// Checks which settings of the tokenizer and the network go together.
     fn check_network(&self) -> Result<(), RecipeError> {
         let Recipe { tokenizer, model, .. } = self;
         if tokenizer.kind == Some(TokenizerKind::Bytes) && tokenizer.lowercase == Some(true) {
@@ -99,7 +101,7 @@ impl Recipe {
         self.check_ngrams()
     }
 
-    /// Checks the n-gram branch, and that the network has one if it has no recurrent layers.
+    /// Checks the settings of the n-gram branch, and that there is one if there are no recurrent layers.
     fn check_ngrams(&self) -> Result<(), RecipeError> {
         let Recipe { model, tokenizer, .. } = self;
         let buckets = model.ngram_buckets;
@@ -129,12 +131,12 @@ impl Recipe {
         {
             return refuse("[model] ngram_rank", rank, "a power of 2 to 256, and 2 or more where ngram_bits is 4");
         }
-        // Without a tokenizer in the recipe, the defaults of the n-grams wait for the data.
+        // If the recipe names no tokenizer, this checks the n-grams with the default one; the data may choose another.
         let tokenizer = tokenizer.tokenizer();
         model.ngrams(tokenizer).check(tokenizer).map_err(RecipeError::Ngrams)
     }
 
-    /// Checks which settings go with the task.
+    /// Checks which settings go together with the task.
     fn check_task(&self) -> Result<(), RecipeError> {
         let Recipe { task, data, model, training, .. } = self;
         match (task, model.output) {
@@ -186,6 +188,7 @@ impl Recipe {
         Ok(())
     }
 
+    /// Checks which settings of the training go together.
     fn check_training(&self) -> Result<(), RecipeError> {
         let training = &self.training;
         if training.schedule == Schedule::OneCycle && training.warm_up != 0.0 {
@@ -218,7 +221,7 @@ impl Recipe {
         }
     }
 
-    /// Checks the words of the model card that the Hub accepts only in its own form.
+    /// Checks that licence, languages and data sets of the model card have the form that the Hub accepts.
     fn check_card(&self) -> Result<(), RecipeError> {
         let card = &self.card;
         let is_licence_char = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-');

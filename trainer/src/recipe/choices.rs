@@ -1,8 +1,8 @@
-//! The values of recipe keys that choose among names, and the bits of weights.
+//! The enumerations among whose words recipe keys choose, and the bits of weights.
 
 use serde::{Deserialize, Serialize};
 
-/// The content of the training rows.
+/// The input of a classifier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 #[value(rename_all = "lowercase")]
@@ -19,8 +19,8 @@ pub enum InputKind {
 #[serde(rename_all = "lowercase")]
 #[value(rename_all = "lowercase")]
 pub enum Anchor {
-    /// The last value of the window: y = last + std · output. Before training the forecast equals the naive forecast,
-    /// and a trend needs no special treatment.
+    /// The last value of the window: y = last + std · output, where std is the standard deviation of the training rows.
+    /// An output of 0 gives the naive forecast, and a trend needs no special treatment.
     #[default]
     Last,
     /// The mean of the training rows: y = mean + std · output.
@@ -32,7 +32,7 @@ pub enum Anchor {
 #[serde(rename_all = "snake_case")]
 #[value(rename_all = "snake_case")]
 pub enum OptimizerKind {
-    /// Adam with decoupled weight decay; with weight_decay 0, plain Adam.
+    /// AdamW: Adam with decoupled weight decay.
     #[default]
     Adamw,
     /// Stochastic gradient descent with momentum.
@@ -64,20 +64,21 @@ pub enum Metric {
     Loss,
 }
 
-/// The course of the learning rate over a training. In all schedules but `one_cycle`, the rate first rises for the
-/// share `warm_up` of the steps.
+/// The learning rate schedule. In all schedules but `one_cycle`, the rate first rises for the share `warm_up` of the
+/// steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 #[value(rename_all = "snake_case")]
 pub enum Schedule {
-    /// Rises for a tenth of the steps, then falls to zero along half a cosine.
+    /// The rate rises for a tenth of the steps, then falls to zero along half a cosine.
     #[default]
     OneCycle,
-    /// Stays the same.
+    /// The rate stays the same.
     Constant,
-    /// Falls to zero along half a cosine.
+    /// The rate falls to zero along half a cosine.
     Cosine,
-    /// Is lowered whenever the validation loss has not fallen for some epochs.
+    /// The rate is multiplied by plateau_factor whenever the validation loss has not fallen for plateau_patience
+    /// epochs.
     Plateau,
 }
 
@@ -105,12 +106,12 @@ pub enum Bits {
     /// Weights of −127 … 127.
     #[default]
     Eight,
-    /// Weights of −32,767 … 32,767, in units of 1/256.
+    /// Weights of −32,767 … 32,767, in units of 1/256 of the unit of 8-bit weights.
     Sixteen,
 }
 
 impl Bits {
-    /// The number of bits.
+    /// Returns the number of bits.
     pub fn count(self) -> u32 {
         match self {
             Bits::Four => 4,
@@ -119,13 +120,13 @@ impl Bits {
         }
     }
 
-    /// The inverse of [`count`](Self::count).
+    /// Returns the value for a number of bits; `None` if it is not 4, 8 or 16.
     pub fn of(count: u32) -> Option<Self> {
         [Bits::Four, Bits::Eight, Bits::Sixteen].into_iter().find(|bits| bits.count() == count)
     }
 }
 
-/// The bits of the weights that are configurable; all others have 8.
+/// The bits of the weights that `[export]` configures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Widths {
     /// Bits of the embedding.
@@ -135,7 +136,7 @@ pub struct Widths {
 }
 
 impl Metric {
-    /// Returns the metric's name in sentences.
+    /// Returns the name of the metric for sentences.
     pub fn title(self) -> &'static str {
         match self {
             Metric::Accuracy => "accuracy",

@@ -1,4 +1,4 @@
-//! Reads and writes recipes, and lays the options of the command line over them.
+//! Reads and writes recipe files, and merges defaults, recipe file and command-line options into a [`Recipe`].
 
 use super::check::RecipeError;
 use super::schema::Kind;
@@ -38,35 +38,37 @@ fn defaults_of(task: Task) -> Table {
 }
 
 impl Recipe {
-    /// Returns the default recipe for a table of labelled texts.
+    /// Returns the default recipe for the labelled texts `train`.
     pub fn for_data(train: &Path) -> Self {
         Recipe::for_task(train, Task::Classify)
     }
 
-    /// Returns the default recipe of a task.
+    /// Returns the default recipe of a task for the training data `train`.
     pub fn for_task(train: &Path, task: Task) -> Self {
-        Recipe::with_options(train, task, &Table::new()).expect("the defaults are a recipe")
+        Recipe::with_options(train, task, &Table::new()).expect("the defaults have the types of their keys")
     }
 
-    /// Returns the default recipe of a task with the settings of `options` laid over it; an option for the task wins.
-    /// Fails if an option has a value of the wrong type.
+    /// Returns the default recipe of a task with the settings of `options` laid over it. A key `task` in `options` wins
+    /// over `task`. Fails if an option is unknown or has a value of the wrong type.
     pub fn with_options(train: &Path, task: Task, options: &Table) -> Result<Self, RecipeError> {
         let data = Table::from_iter([("train".to_owned(), to_toml_string(train))]);
         let base = Table::from_iter([("task".to_owned(), task.name().into()), ("data".to_owned(), Value::Table(data))]);
         Ok(Recipe::from_layers(base, options.clone()).map_err(FileError::at(train))?)
     }
 
-    /// Reads a recipe file.
+    /// Reads a recipe file. Fails as [`read_with`](Recipe::read_with) does.
     pub fn read(path: &Path) -> Result<Self, RecipeError> {
         Recipe::read_with(path, &Table::new())
     }
 
-    /// Reads a recipe file and lays the settings of `options` over it.
+    /// Reads a recipe file and lays the settings of `options` over it. Relative paths in the file become relative to
+    /// the working directory. Fails if the file cannot be read, is not TOML, names no training data, or has unknown
+    /// keys or values that a key does not take. [`check`](Recipe::check) tests which settings go together.
     pub fn read_with(path: &Path, options: &Table) -> Result<Self, RecipeError> {
         let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
-        let document = DeTable::parse(&text).map_err(FileError::at(path))?;
+        let with_positions = DeTable::parse(&text).map_err(FileError::at(path))?;
         let mut file: Table = text.parse().map_err(FileError::at(path))?;
-        let faults = spelling::faults(&text, document.get_ref(), &file);
+        let faults = spelling::faults(&text, with_positions.get_ref(), &file);
         if !faults.is_empty() {
             // Each line of the message begins with the path.
             return Err(FileError::new(path, faults.join(&format!("\n{}: ", path.display()))).into());
@@ -80,7 +82,7 @@ impl Recipe {
     fn from_layers(mut file: Table, mut options: Table) -> Result<Self, toml::de::Error> {
         let task = options.get("task").or(file.get("task")).cloned();
         let task: Task = task.map_or(Ok(Task::default()), Value::try_into)?;
-        // `--window` sets a key of these sections; those of other tasks are dropped.
+        // `--window` sets a key in each of these sections. The options for other tasks are dropped.
         let sections =
             [("sequences", Task::Classify), ("language_model", Task::LanguageModel), ("forecast", Task::Forecast)];
         for (section, task_of_section) in sections {
@@ -106,7 +108,7 @@ impl Recipe {
         Table::try_from(self).expect("strings, numbers and lists are always TOML")
     }
 
-    /// Returns the text of a recipe file in `folder`: its paths are relative to that folder.
+    /// Returns the text of a recipe file for `folder`: the paths in it are relative to that folder.
     pub fn to_toml(&self, folder: &Path) -> String {
         let mut recipe = self.clone();
         let paths = [Some(&mut recipe.data.train), recipe.data.valid.as_mut(), recipe.model.embeddings.as_mut()];
@@ -118,8 +120,8 @@ impl Recipe {
     }
 }
 
-/// Renames former spellings of keys, and adds the values that follow from other keys of the same layer. The layers
-/// below have other values for them, which must not win.
+/// Renames former spellings of keys in a layer, and adds the values that follow from other keys of the layer. Without
+/// them, the value of a lower layer would stay in effect.
 fn complete(layer: &mut Table) {
     for field in fields() {
         if let (Some(alias), Some(section)) = (field.alias, field.section_in(layer))
@@ -134,9 +136,9 @@ fn complete(layer: &mut Table) {
             section.insert(key.to_owned(), Value::Integer(value));
         }
     };
-    // The width of pretrained vectors is read from their file.
+    // The width 0 stands for that of the pretrained vectors, which is read from their file.
     set_if_any("model", &["embeddings"], "embedding_dim", 0);
-    // A validation split that is asked for is not replaced by a cross-validation.
+    // A validation split that the user asks for is not replaced by a cross-validation.
     set_if_any("data", &["valid", "valid_fraction"], "folds", 1);
 }
 
@@ -148,7 +150,7 @@ pub(crate) fn set(settings: &mut Table, section: &str, key: &str, value: Value) 
     }
 }
 
-/// Copies all keys of `layer` into `base`.
+/// Copies all keys of `layer` into `base`, those of nested tables one by one.
 pub(crate) fn lay_over(base: &mut Table, layer: &Table) {
     for (key, value) in layer {
         match (base.get_mut(key), value) {
@@ -160,7 +162,7 @@ pub(crate) fn lay_over(base: &mut Table, layer: &Table) {
     }
 }
 
-/// Replaces the paths in a recipe's table, except for names of data sets on the Hub.
+/// Replaces each path in a recipe's table by the result of `change`, except for names of data sets on the Hub.
 fn change_paths(recipe: &mut Table, change: impl Fn(&Path) -> PathBuf) {
     let change = |value: &mut Value| {
         let path = value.as_str().unwrap_or_default().to_owned();
@@ -177,7 +179,7 @@ fn change_paths(recipe: &mut Table, change: impl Fn(&Path) -> PathBuf) {
     }
 }
 
-/// Returns `file` relative to `folder`, or as an absolute path if they have no common root. Both may be missing.
+/// Returns `file` relative to `folder`, or as an absolute path if they have no common root. Neither has to exist.
 fn relative(file: &Path, folder: &Path) -> PathBuf {
     let (Some(file), Some(folder)) = (absolute(file), absolute(folder)) else {
         return file.to_owned();
@@ -191,7 +193,8 @@ fn relative(file: &Path, folder: &Path) -> PathBuf {
     up.chain(file_parts[common..].iter().copied()).collect()
 }
 
-/// Returns the absolute path, without `.`, `..` and symbolic links in the part that exists.
+/// Returns the absolute path, without `.`, `..` and symbolic links in the part that exists; `None` if it cannot be
+/// determined.
 fn absolute(path: &Path) -> Option<PathBuf> {
     let path = std::path::absolute(path).ok()?;
     let mut existing = path.as_path();

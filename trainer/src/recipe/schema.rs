@@ -1,14 +1,15 @@
 //! The description of one recipe key, and the macro that turns a table of keys into a settings struct.
 //!
-//! Each key of a recipe is written once, in `sections.rs`: name, type, default, allowed values and help. From that
-//! table come the struct, its defaults, the checks of a recipe file, the option of `tern train` and its help.
+//! Each key of a recipe is defined once, in `sections.rs`: name, type, default, allowed values and help. The field of
+//! the struct, its default, the check of a recipe file, the option of `tern train` and its help are generated from that
+//! definition.
 
 use crate::display::quoted;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use toml::Value;
 
-/// The least similarity of two words, from 0 to 1, for a suggestion.
+/// The Jaro–Winkler similarity of two words, from 0 to 1, above which one is suggested for the other.
 const LEAST_SIMILARITY: f64 = 0.75;
 
 /// One key of a recipe.
@@ -18,13 +19,13 @@ pub struct Field {
     pub section: &'static str,
     /// The key, such as `hidden_size`.
     pub key: &'static str,
-    /// The help text: the doc comment of the struct's field.
+    /// The help text, which is the doc comment of the field in the settings struct.
     pub help: &'static str,
     /// The values that the key takes.
     pub kind: Kind,
     /// A former name of the key, which is still read.
     pub alias: Option<&'static str>,
-    /// The name of the command line's option where it is not the key with hyphens.
+    /// The name of the command-line option, without the two hyphens; `None` if it is the key with `-` in place of `_`.
     pub option: Option<&'static str>,
     /// True if only a recipe file can set the key.
     pub recipe_only: bool,
@@ -51,7 +52,7 @@ pub enum Kind {
     Bits,
     /// `true` or `false`.
     Boolean,
-    /// `true` or `false`, where the option, named `no-…`, sets `false`.
+    /// `true` or `false`. Its option is named `no-…`, takes no value and sets `false`.
     Switch,
     /// One of these words.
     OneOf(fn() -> Vec<PossibleValue>),
@@ -68,12 +69,13 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The words of an enumeration.
+    /// The kind of a key that takes a word of the enumeration `T`.
     pub const fn one_of<T: ValueEnum + 'static>() -> Self {
         Kind::OneOf(possible_values::<T>)
     }
 
-    /// Returns the value found and the values expected if the key does not take `value`.
+    /// Returns `None` if a key of this kind takes `value`. Otherwise returns two texts for an error message: the value
+    /// that was found, and the values that are expected.
     pub fn fault(&self, value: &Value) -> Option<(String, String)> {
         let (fits, expected) = match (self, value) {
             (Kind::Whole { least, most }, Value::Integer(number)) => {
@@ -114,7 +116,8 @@ fn possible_values<T: ValueEnum>() -> Vec<PossibleValue> {
     T::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect()
 }
 
-/// Returns the known word that is most similar to `word`, if one is similar enough.
+/// Returns the word of `known` that is most similar to `word`; `None` if none is similar enough. Ignores upper case in
+/// `word` and reads its hyphens as underscores.
 pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let word = word.to_lowercase().replace('-', "_");
     let by_similarity = known.iter().map(|known| (strsim::jaro_winkler(&word, known), *known));
@@ -136,17 +139,17 @@ fn shown(value: &Value) -> String {
 }
 
 impl Field {
-    /// A key whose option is named like the key.
+    /// A key without a former name, whose option is the key with `-` in place of `_`.
     pub const fn new(section: &'static str, key: &'static str, help: &'static str, kind: Kind) -> Self {
         Field { section, key, help, kind, alias: None, option: None, recipe_only: false }
     }
 
-    /// Names the former spelling of the key.
+    /// Sets the former name of the key.
     pub const fn alias(self, alias: &'static str) -> Self {
         Field { alias: Some(alias), ..self }
     }
 
-    /// Names the option where it differs from the key.
+    /// Sets the name of the option.
     pub const fn option(self, option: &'static str) -> Self {
         Field { option: Some(option), ..self }
     }
@@ -167,19 +170,20 @@ impl Field {
         if self.section.is_empty() { format!("`{}`", self.key) } else { format!("[{}] {}", self.section, self.key) }
     }
 
-    /// Returns the key's value in a recipe's table.
+    /// Returns the key's value in a recipe's table; `None` if it is not set.
     pub fn value_in<'a>(&self, recipe: &'a toml::Table) -> Option<&'a Value> {
         let section = if self.section.is_empty() { recipe } else { recipe.get(self.section)?.as_table()? };
         section.get(self.key)
     }
 
-    /// Returns the table that holds the key in a recipe's table, if the section exists.
+    /// Returns the section of the key in a recipe's table; `None` if the table has no such section.
     pub fn section_in<'a>(&self, recipe: &'a mut toml::Table) -> Option<&'a mut toml::Table> {
         if self.section.is_empty() { Some(recipe) } else { recipe.get_mut(self.section)?.as_table_mut() }
     }
 }
 
-/// Defines the settings struct of one section: a line for each key with its help, type, default and allowed values.
+/// Defines the settings struct of one section. Each entry defines a key: its help as a doc comment, its name and type,
+/// its default, its [`Kind`], and optionally methods of [`Field`] such as `alias("…")`.
 macro_rules! section {
     ($(#[$meta:meta])* $name:ident, $section:literal {
         $($(#[doc = $help:literal])+ $key:ident: $type:ty = $default:expr, $kind:expr $(, $method:ident($($argument:expr)?))*;)+

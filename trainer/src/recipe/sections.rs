@@ -1,4 +1,5 @@
-//! All keys of a recipe, each written once: help, name, type, default and allowed values.
+//! All keys of a recipe, each defined once: help, name, type, default and allowed values. The doc comment of a key is
+//! its help in `tern train --help`.
 
 use super::choices::{Anchor, ClassWeights, DeviceKind, InputKind, Metric, OptimizerKind, Schedule};
 use super::schema::{Field, Kind, section};
@@ -7,12 +8,12 @@ use std::path::PathBuf;
 use tern_format::limits::{NGRAM_BUCKETS, NGRAM_RANK};
 use tern_format::{Cell, Merge, Output, Pooling, Task, TokenizerKind};
 
-/// An integer from `least` to `most`.
+/// The kind of a key that takes an integer from `least` to `most`.
 const fn whole(least: i64, most: i64) -> Kind {
     Kind::Whole { least, most }
 }
 
-/// A probability of dropout.
+/// The kind of a key that is a probability of dropout.
 const DROPOUT: Kind = Kind::Number { least: 0.0, most: 0.95 };
 /// The largest width of a layer.
 const MAX_WIDTH: i64 = 4096;
@@ -35,16 +36,17 @@ section! {
         train: PathBuf = PathBuf::new(), Kind::Path, recipe_only();
         /// Validation data in the same form [default: a part of the training data]
         valid: Option<PathBuf> = None, Kind::Path;
-        /// Share of each class that becomes the validation split if there is no validation data
+        /// Share of each class that becomes the validation split if there is no validation data; of a text or a time
+        /// series, the share at its end
         valid_fraction: f64 = 0.1, Kind::Number { least: 0.001, most: 0.9 };
         /// Random seed of the validation split and of the folds [default: the seed of the training]
         split_seed: Option<u64> = None, whole(0, i64::MAX);
-        /// Folds of a cross-validation, which replaces the validation split of a small classifier; 1: never
-        /// [default: 5 below 300 rows, unless --valid or --valid-fraction is given]
+        /// Folds of a cross-validation, which replaces the validation split of a small classifier; 1: never [default: 5
+        /// below 300 rows, unless --valid or --valid-fraction is given]
         folds: usize = 0, whole(0, 50);
         /// Input of a classifier: texts, or sequences of numbers
         input: InputKind = InputKind::Text, Kind::one_of::<InputKind>();
-        /// Column that tells which rows of a table form one sequence
+        /// Column with the name of the sequence that a row belongs to
         sequence_column: String = "sequence".to_owned(), Kind::Text;
         /// Columns of numbers to read [default: all columns that hold only numbers]
         columns: Vec<String> = Vec::new(), Kind::List;
@@ -54,7 +56,7 @@ section! {
         label_column: String = "label".to_owned(), Kind::Text;
         /// Separator of columns: one character, or `tab` [default: a tab in .tsv and .tab files, a comma elsewhere]
         delimiter: Option<char> = None, Kind::Separator;
-        /// The table has no header; columns have their numbers as names, from 1
+        /// The table has no header; columns are named by their numbers, from 1
         header: bool = true, Kind::Switch, option("no-header");
         /// Read quotation marks as ordinary characters
         quoting: bool = true, Kind::Switch, option("no-quoting");
@@ -71,17 +73,18 @@ section! {
         overlap: f64 = 0.0, Kind::Number { least: 0.0, most: 0.95 };
         /// Rows per second of a table of sequences, to resample it; 0: unknown
         sample_rate: f64 = 0.0, Kind::Number { least: 0.0, most: 1e9 };
-        /// Rows per second to which sequences are resampled; 0: they are not
+        /// Rows per second to which sequences are resampled; 0: no resampling
         resample: f64 = 0.0, Kind::Number { least: 0.0, most: 1e9 };
         /// Standard deviation of the noise that is added to the normalised numbers of a training sequence
         jitter: f64 = 0.0, Kind::Number { least: 0.0, most: 10.0 };
-        /// Standard deviation of the factor, around 1, of the normalised numbers of each channel of a training sequence
+        /// Standard deviation of the random factor with mean 1 by which the normalised numbers of each channel of a
+        /// training sequence are multiplied
         scaling: f64 = 0.0, Kind::Number { least: 0.0, most: 1.0 };
     }
 }
 
 section! {
-    /// The cutting of a language model's text into training windows.
+    /// The training windows into which the text of a language model is cut.
     LanguageModel, "language_model" {
         /// Tokens of a language model's training window; gradients flow through all of them and the context
         window: usize = 128, whole(1, 1 << 16);
@@ -108,7 +111,7 @@ section! {
 }
 
 section! {
-    /// The choice of the tokens that get an id.
+    /// The choice of the tokens of the vocabulary.
     Vocabulary, "vocabulary" {
         /// Maximum size of the vocabulary, PAD and UNK included
         max_size: usize = 10_000, whole(3, 1 << 24), option("max-vocab");
@@ -118,7 +121,7 @@ section! {
 }
 
 section! {
-    /// The cutting of text into tokens.
+    /// The tokenizer, which cuts text into tokens.
     Tokenizer, "tokenizer" {
         /// Tokenizer [default: the one that suits the script of the training texts, mostly words]
         kind: Option<TokenizerKind> = None, Kind::one_of::<TokenizerKind>(), option("tokenizer");
@@ -132,7 +135,8 @@ section! {
     Model, "model" {
         /// Recurrent cell
         cell: Cell = Cell::Lstm, Kind::one_of::<Cell>();
-        /// Width of the embedding, to which wider `embeddings` are reduced; left out, these keep their width
+        /// Width of the embedding. Wider pretrained vectors (`embeddings`) are reduced to it; 0 or left out: they keep
+        /// their width
         embedding_dim: usize = 32, whole(0, MAX_WIDTH), alias("embedding");
         /// Pretrained word vectors: GloVe or word2vec text, or FILE.npy with its words in FILE.txt
         embeddings: Option<PathBuf> = None, Kind::Path;
@@ -171,7 +175,8 @@ section! {
         /// Columns of the n-gram table, a power of 2 [default: the number of labels, rounded up, from 2 to 16; 32 above
         /// 64 labels]
         ngram_rank: Option<usize> = None, whole(*NGRAM_RANK.start() as i64, *NGRAM_RANK.end() as i64);
-        /// Longest n-grams of words, in words; 0: none [default: 2; 0 with the tokenizers chars and bytes]
+        /// Longest n-grams of words, in words; 0: no n-grams of words [default: 2; 0 with the tokenizers chars and
+        /// bytes]
         ngram_words: Option<u8> = None, whole(0, 2);
         /// Shortest n-grams of characters; 0: none [default: 3; 1 with the tokenizers chars and bytes]
         ngram_min_chars: Option<u8> = None, whole(0, 6);
@@ -192,8 +197,8 @@ section! {
         epochs: Option<usize> = None, whole(1, 100_000);
         /// Stop after this many epochs without a better validation metric
         patience: usize = 8, whole(1, 100_000);
-        /// Validation metric that chooses the best epoch [default: accuracy; macro_f1 with balanced class weights;
-        /// loss for language models and forecasts]
+        /// Validation metric that chooses the best epoch [default: accuracy; macro_f1 with balanced class weights; loss
+        /// for language models and forecasts]
         metric: Option<Metric> = None, Kind::one_of::<Metric>();
         /// Sequences per batch; 0: a fiftieth of the training rows, a thousandth of a language model's windows, from 4
         /// to 32
@@ -271,7 +276,7 @@ section! {
 }
 
 section! {
-    /// The statements of the model card beside the figures. Every key may be left out.
+    /// The facts on the model card that the training does not supply. Every key may be left out.
     Card, "card" {
         /// Licence of the model, by its name on the Hub: "mit", "apache-2.0", "cc-by-4.0", "other", …
         license: Option<String> = None, Kind::Text, recipe_only();

@@ -1,4 +1,4 @@
-//! The recipe as one struct, and the settings that follow from its keys.
+//! The [`Recipe`] as one struct, and the settings that are derived from its keys or from the training data.
 
 use super::choices::{Bits, ClassWeights, Metric, OptimizerKind, Widths};
 use super::sections::{Card, Data, Export, Forecast, LanguageModel, Model, Sequences, Tokenizer, Training, Vocabulary};
@@ -17,32 +17,32 @@ pub const SMALL_DATA: usize = 300;
 /// of words.
 pub const LONG_TEXT: f64 = 60.0;
 
-/// The number of texts above which n-grams of characters are left out. They take about a kilobyte of memory for each
-/// text of 20 words while a model is trained.
+/// The number of texts above which n-grams of characters are left out by default: during a training, they take about a
+/// kilobyte of memory for a text of 20 words.
 const MANY_TEXTS: usize = 200_000;
 
 /// The mean number of characters of a text up to which it counts as a single word.
 const SINGLE_WORD: f64 = 20.0;
 
-/// The number of words of all training texts above which few epochs are enough, at a higher learning rate, and more
-/// steps are averaged.
+/// The number of words of all training texts above which the defaults are fewer epochs, a higher learning rate and an
+/// average of the weights over more steps.
 const MANY_WORDS: f64 = 2e6;
 
 /// The default number of epochs.
 const EPOCHS: usize = 20;
 
-/// The most weights of the n-gram table of long texts: 128 KB with 4 bits.
+/// The largest default number of weights in the n-gram table for long texts: 128 KB with 4 bits.
 const LONG_TEXT_WEIGHTS: usize = 1 << 18;
 
 /// The n-gram dropout of long texts, whose many rare pairs of words a table would otherwise memorise.
 pub const LONG_TEXT_NGRAM_DROPOUT: f64 = 0.7;
 
-/// Returns the number of epochs for texts of this many words in total.
+/// Returns the default number of epochs for a classifier of texts with this many words in total.
 pub fn text_epochs(words: f64) -> usize {
     if words > MANY_WORDS { 8 } else { EPOCHS }
 }
 
-/// Returns the columns of an n-gram table that suit this many labels.
+/// Returns the default number of columns of an n-gram table for this many labels.
 pub fn ngram_rank(labels: usize) -> usize {
     if labels > 64 { 32 } else { labels.next_power_of_two().clamp(2, 16) }
 }
@@ -66,17 +66,19 @@ impl Lengths {
         }
     }
 
-    /// The number of words of all texts.
+    /// Returns the number of words of all texts.
     fn words(&self) -> f64 {
         self.mean_words * self.texts as f64
     }
 
+    /// Returns true if the texts count as long: see [`LONG_TEXT`]. Texts that are one word for the tokenizer never do.
     fn are_long(&self, tokenizer: text::Tokenizer) -> bool {
         !tokenizer.is_one_word() && self.mean_words > LONG_TEXT
     }
 }
 
-/// A complete recipe.
+/// A recipe with all its sections. Settings that are `None` are filled in by [`Recipe::resolve_text_settings`] and
+/// [`Recipe::resolve`].
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Recipe {
@@ -108,12 +110,14 @@ pub struct Recipe {
 }
 
 impl Model {
-    /// Returns the network for a text model with `vocab_size` tokens.
+    /// Returns the network that reads the ids of `vocab_size` tokens: see
+    /// [`architecture_for`](Model::architecture_for).
     pub fn architecture(&self, vocab_size: usize, outputs: usize) -> Architecture {
         self.architecture_for(InputLayer::Embedding { vocab_size, embedding_dim: self.embedding_dim }, outputs)
     }
 
-    /// Returns the network that reads `input` and has `outputs` outputs; with a sigmoid, one output for two labels.
+    /// Returns the network that reads `input`. `outputs`: the number of labels, tokens or predicted numbers; with the
+    /// output layer `sigmoid`, the network has one output for two labels.
     pub fn architecture_for(&self, input: InputLayer, outputs: usize) -> Architecture {
         let Model { cell, hidden_size, num_layers, merge, .. } = *self;
         let (bidirectional, pooling) = (self.is_bidirectional(), self.pooling());
@@ -129,30 +133,32 @@ impl Model {
 }
 
 impl Model {
-    /// Returns true if the recurrent layers have two directions. May depend on the data, see
-    /// [`Recipe::resolve_text_settings`].
+    /// Returns true if the recurrent layers have two directions; false if that is left to
+    /// [`Recipe::resolve_text_settings`], which has not run yet.
     pub fn is_bidirectional(&self) -> bool {
         self.bidirectional.unwrap_or(false)
     }
 
-    /// Returns the pooling of the hidden states. May depend on the data, see [`Recipe::resolve_text_settings`].
+    /// Returns the pooling of the hidden states; `Last` if that is left to [`Recipe::resolve_text_settings`], which has
+    /// not run yet.
     pub fn pooling(&self) -> Pooling {
         self.pooling.unwrap_or(Pooling::Last)
     }
 
-    /// Returns the table of the n-gram branch, if the recipe has one. Its size may depend on the data, see
-    /// [`Recipe::resolve_text_settings`].
+    /// Returns the table of the n-gram branch; `None` without one, or if its size is left to
+    /// [`Recipe::resolve_text_settings`], which has not run yet.
     pub fn ngram_table(&self) -> Option<NgramTable> {
         let (buckets, rank) = (self.ngram_buckets?, self.ngram_rank?);
         (buckets > 0).then_some(NgramTable { buckets, rank, bits: self.ngram_bits })
     }
 
-    /// Returns the n-gram dropout, with the default for texts of any length filled in.
+    /// Returns the n-gram dropout, with the default for texts that are not long filled in.
     pub fn ngram_dropout(&self) -> f64 {
         self.ngram_dropout.unwrap_or(0.2)
     }
 
-    /// Fills in the directions, the pooling and the n-gram branch, as far as they are left to the training data.
+    /// Fills in the directions, the pooling and the n-gram branch of a text classifier, where the recipe leaves them to
+    /// the training data.
     fn resolve(&mut self, tokenizer: text::Tokenizer, lengths: &Lengths, labels: usize) {
         let is_one_word = tokenizer.is_one_word();
         let is_long = lengths.are_long(tokenizer);
@@ -163,7 +169,8 @@ impl Model {
         let rank = self.ngram_rank.unwrap_or_else(|| ngram_rank(labels));
         let buckets = match (is_one_word, is_long, words_only) {
             (true, ..) => 8_192,
-            // Rare pairs of words share their bucket with others, so more words need more buckets.
+            // Different pairs of words may share a bucket, so longer training texts need more buckets: one for 32
+            // words.
             (_, true, _) => {
                 ((lengths.words() / 32.0) as usize).next_power_of_two().min(LONG_TEXT_WEIGHTS / rank).max(4_096)
             }
@@ -198,7 +205,7 @@ impl Model {
 }
 
 impl Vocabulary {
-    /// Returns the number of occurrences that a token needs, with the default filled in.
+    /// Returns the number of occurrences that a token needs, with the default for large data filled in.
     pub fn min_count(&self) -> usize {
         self.min_count.unwrap_or(2)
     }
@@ -284,10 +291,11 @@ impl Recipe {
         })
     }
 
-    /// Fills in the text settings that are left to the training data: the tokenizer by the script of `texts`, the
-    /// minimum count by their number, the epochs, learning rate and averaging by their words, and the n-gram branch,
-    /// the directions and the pooling by the tokenizer, the length of the texts and the number of labels. A language
-    /// model's data is one text, which always counts as large, without labels.
+    /// Fills in the text settings that the recipe leaves to the training data: the tokenizer, chosen by the script of
+    /// `texts`, and the minimum count, chosen by their number. For a classifier also the epochs, the learning rate and
+    /// the weight averaging, chosen by the number of words, and the n-gram branch, the directions, the pooling and the
+    /// branch loss, chosen by the tokenizer, the length of the texts and the number of labels. For a language model,
+    /// `texts` is its one training text and `labels` is ignored.
     pub fn resolve_text_settings<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str> + Clone, labels: usize) {
         let is_classifier = self.task == Task::Classify;
         let is_small = is_classifier && texts.len() < SMALL_DATA;
@@ -307,13 +315,13 @@ impl Recipe {
             }
             let model = &self.model;
             let has_branches = model.num_layers > 0 && model.head_hidden == 0 && model.ngram_table().is_some();
-            let gains = tokenizer.is_one_word() || lengths.are_long(tokenizer);
-            let share = if has_branches && gains { 0.5 } else { 0.0 };
-            self.training.branch_loss.get_or_insert(share);
+            let is_useful = tokenizer.is_one_word() || lengths.are_long(tokenizer);
+            let branch_loss = if has_branches && is_useful { 0.5 } else { 0.0 };
+            self.training.branch_loss.get_or_insert(branch_loss);
         }
     }
 
-    /// The random seed of the validation split and of the folds.
+    /// Returns the random seed of the validation split and of the folds: by default, the seed of the training.
     pub fn split_seed(&self) -> u64 {
         self.data.split_seed.unwrap_or(self.training.seed)
     }
@@ -324,7 +332,8 @@ impl Recipe {
         Windows { rows: window, overlap, rates: (resample > 0.0).then_some([sample_rate, resample]) }
     }
 
-    /// Returns the number of folds of the cross-validation for this many training rows; 1 for none.
+    /// Returns the number of folds of the cross-validation of a classifier with this many training rows; 1 if there is
+    /// no cross-validation.
     pub fn folds(&self, rows: usize) -> usize {
         match self.data.folds {
             _ if self.data.valid.is_some() => 1,
@@ -334,7 +343,7 @@ impl Recipe {
         }
     }
 
-    /// Fills in the defaults that depend on other keys, so that the saved recipe holds every value.
+    /// Fills in the remaining settings that are left out, so that the saved recipe contains the values that were used.
     pub fn resolve(&mut self) {
         self.training.learning_rate = self.learning_rate();
         self.training.epochs = Some(self.epochs());

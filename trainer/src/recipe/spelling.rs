@@ -6,8 +6,8 @@ use super::sections::{SECTIONS, fields};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Returns the faults of the recipe `text` in the order of the lines, as `line 3: unknown key …`. `table` and `values`
-/// are the text parsed with and without positions.
+/// Returns the faults of the recipe `text` in the order of the lines, each as `line 3: unknown key …`. `table`: the
+/// text parsed with the positions of its keys; `values`: the text parsed without them.
 pub fn faults(text: &str, table: &DeTable<'_>, values: &toml::Table) -> Vec<String> {
     let mut checker = Checker { text, values, faults: Vec::new() };
     for (key, value) in table {
@@ -33,13 +33,13 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    /// Checks keys of one section.
+    /// Adds the faults of the keys of one section; `section` is empty for keys above all sections.
     fn keys<'k>(&mut self, section: &str, keys: impl IntoIterator<Item = &'k Spanned<toml::de::DeString<'k>>>) {
         for key in keys {
             let name: &str = key.get_ref();
             match fields().find(|field| field.section == section && (field.key == name || field.alias == Some(name))) {
                 Some(field) => {
-                    // The key as the file spells it, since `values` has that spelling.
+                    // Looks up the value by the name in the file, which may be the former name of the key.
                     let as_written =
                         Field { key: field.alias.filter(|alias| *alias == name).unwrap_or(field.key), ..*field };
                     let fault = as_written.value_in(self.values).and_then(|value| field.kind.fault(value));
@@ -59,15 +59,17 @@ impl Checker<'_> {
     }
 }
 
-/// Returns the names of the sections.
+/// Returns the names of the sections of a recipe.
 fn sections() -> impl Iterator<Item = &'static str> {
     SECTIONS.into_iter().map(|(fields, _)| fields[0].section).filter(|section| !section.is_empty())
 }
 
+/// Returns the message for an unknown section.
 fn unknown_section(name: &str) -> String {
     format!("unknown section [{name}]; {}", advice(name, &sections().collect::<Vec<_>>(), |name| format!("[{name}]")))
 }
 
+/// Returns the message for an unknown key, which names the section that has this key, or suggests a similar key.
 fn unknown_key(section: &str, name: &str) -> String {
     let place = if section.is_empty() { String::new() } else { format!(" in [{section}]") };
     if let Some(home) =

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tern_format::{Input, Task};
 
 impl ReportInputs {
-    /// The content of `README.md`.
+    /// Returns the content of `README.md`.
     pub fn card(&self) -> String {
         let sections = [
             self.front_matter(),
@@ -26,11 +26,11 @@ impl ReportInputs {
         sections.concat()
     }
 
-    /// The purpose and the network of the model.
+    /// Returns the paragraphs on the purpose and the network of the model, after the description in the recipe.
     fn description(&self) -> String {
         let config = &self.config;
-        let own = self.recipe.as_ref().and_then(|recipe| recipe.card.description.as_deref());
-        let own = own.map_or_else(String::new, |description| format!("{}\n\n", inline(description)));
+        let from_recipe = self.recipe.as_ref().and_then(|recipe| recipe.card.description.as_deref());
+        let from_recipe = from_recipe.map_or_else(String::new, |description| format!("{}\n\n", inline(description)));
         let purpose = (self.task.wording().purpose)(config);
         let reads = match config.input {
             Input::Tokens if config.num_layers == 0 => String::new(),
@@ -41,12 +41,12 @@ impl ReportInputs {
         let parameters = self.number("/parameters").map_or_else(String::new, |count| format!(", {count} parameters"));
         let kind = if config.num_layers > 0 { "recurrent network" } else { "network" };
         format!(
-            "{own}{purpose}. A {kind} small enough for a microcontroller: {reads}{network}{parameters}. Made \
+            "{from_recipe}{purpose}. A {kind} small enough for a microcontroller: {reads}{network}{parameters}. Made \
              with Tern, which trains such models and runs them in integers only.\n\n"
         )
     }
 
-    /// The validation rows in words: how many, and where they come from.
+    /// Returns a noun phrase for the validation rows: their number and where they come from.
     fn validation_split(&self) -> String {
         let (rows, pointer) = self.task.wording().validation;
         let count = self.number(pointer).unwrap_or(0.0);
@@ -71,7 +71,7 @@ impl ReportInputs {
         }
     }
 
-    /// The section with the validation figures.
+    /// Returns the section with the validation figures.
     fn figures(&self) -> String {
         if !self.metrics["validation"].is_object() {
             return "## Figures\n\nNone: this model has no validation split. `tern eval` measures it on your data.\n\n"
@@ -84,7 +84,7 @@ impl ReportInputs {
         let mut rows = Vec::new();
         for &(pointer, name, format) in self.task.wording().figures {
             if let Some(value) = self.number(pointer).filter(|_| pointer.starts_with("/validation")) {
-                // Shares are written with four digits and without a percent sign, so that programs can read them.
+                // Numbers that are not whole have four decimals and no percent sign, so that programs can read them.
                 let value = if value.fract() == 0.0 && value > 1.0 { format(value) } else { format!("{value:.4}") };
                 rows.push([name.to_owned(), value]);
             }
@@ -108,7 +108,7 @@ impl ReportInputs {
         format!("## Figures\n\nMeasured on {split}{epochs}.\n\n{figures}\n{source}\n\n{leaked}{classes}{channels}")
     }
 
-    /// The metrics of each class; empty for a model without classes.
+    /// Returns the table of the metrics of each class; empty for a model without classes.
     fn class_table(&self) -> String {
         let Some(classes) = self.metrics.pointer("/validation/per_class").and_then(Value::as_object) else {
             return String::new();
@@ -124,7 +124,8 @@ impl ReportInputs {
         table(head, classes.iter().map(row)) + "\n"
     }
 
-    /// The channels of a model that reads numbers, with their normalisation.
+    /// Returns the table of the channels and their normalisation, and a sentence on the rows of a forecast; empty for a
+    /// model that reads text.
     fn channel_table(&self) -> String {
         if self.config.channels.is_empty() {
             return String::new();
@@ -139,7 +140,7 @@ impl ReportInputs {
         format!("{channels}{forecast}\n")
     }
 
-    /// The figures of the last export; empty before the first one.
+    /// Returns the section with the figures of the last export; empty before the first one.
     fn exported_figures(&self) -> String {
         let Some(export) = &self.export else { return String::new() };
         let compared = match export["on_training_rows"] == true {
@@ -166,7 +167,7 @@ impl ReportInputs {
         format!("## On the device\n\nThe last `tern export` of this model, {compared}:\n\n{figures}\n")
     }
 
-    /// The section on the intended use and the limits.
+    /// Returns the section on the intended use and the limits.
     fn intended_use(&self) -> String {
         let (inputs, mut limits) = self.task.wording().intended_use;
         let with_refusal;
@@ -184,7 +185,7 @@ impl ReportInputs {
         )
     }
 
-    /// The section on the training data.
+    /// Returns the section on the training data.
     fn training_data(&self) -> String {
         let (rows, pointer) = self.task.wording().training;
         let train = self.recipe.as_ref().map(|recipe| file_name(&recipe.data.train));
@@ -203,11 +204,11 @@ impl ReportInputs {
         )
     }
 
-    /// The section with example commands.
+    /// Returns the section with example commands.
     fn commands(&self) -> String {
         let folder = shell(&self.config.name);
         let [validation, calibration] = self.task.wording().files;
-        // The model was trained on the rows of a cross-validation: only other data measure it.
+        // After a cross-validation, the model was trained on all rows, so only other data can measure it.
         let (example, evaluated) = match self.is_cross_validated() {
             true => (calibration, "DATA.csv".to_owned()),
             false => (validation, format!("{folder}/{validation}")),
@@ -225,7 +226,7 @@ impl ReportInputs {
     }
 }
 
-/// A table in Markdown with a column of text and columns of numbers.
+/// Returns a table in Markdown: a left-aligned column of text, then right-aligned columns of numbers.
 fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: impl IntoIterator<Item = [String; COLUMNS]>) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let numbers = "--:|".repeat(COLUMNS - 1);
@@ -233,22 +234,22 @@ fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: impl IntoIterator<It
     format!("{}|---|{numbers}\n{rows}", line(&head.map(str::to_owned)))
 }
 
-/// The name of a file without its folders.
+/// Returns the name of a file without its folders.
 fn file_name(path: &std::path::Path) -> String {
     inline(&path.file_name().unwrap_or_default().to_string_lossy())
 }
 
-/// A text on one line, without the markup of Markdown and HTML.
+/// Returns a text on one line, with spaces in place of control characters and of `<`, `>` and backquotes.
 fn inline(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || matches!(c, '<' | '>' | '`') { ' ' } else { c }).collect()
 }
 
-/// A text in a table.
+/// Returns a text for a cell of a Markdown table.
 fn cell(text: &str) -> String {
     inline(text).replace('|', "\\|")
 }
 
-/// A text as one argument of a shell command, quoted if it has other characters than those of plain names.
+/// Returns a text as one argument of a shell command, in quotes if it is not a plain file name.
 fn shell(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
     let text = inline(text);

@@ -1,6 +1,6 @@
-//! Charts of a report as inline SVG, drawn by `plotters` in the colours of the light theme.
+//! Draws the charts of a report as inline SVG, by `plotters`, in the colours of the light theme.
 //!
-//! The style sheet replaces each of these colours in the dark theme, so that one drawing serves both (test
+//! In the dark theme, the style sheet replaces each of these colours, so that one drawing suits both themes (test
 //! `the_style_sheet_has_a_dark_variant_of_every_colour`).
 
 use maud::{Markup, PreEscaped, html};
@@ -9,23 +9,24 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use std::ops::Range;
 
-/// Plotters' units in one unit of the page. Plotters rounds to whole units.
+/// Plotters' units in one unit of the page. Plotters rounds coordinates to whole units, so smaller units are more
+/// exact. Widths of lines and radii of dots below are in plotters' units.
 const SCALE: i32 = 4;
 /// Width and height of a chart in plotters' units: 360 × 210 units of the page.
 const SIZE: (u32, u32) = (360 * SCALE as u32, 210 * SCALE as u32);
 
-/// Number of points above which a line gets no dots, since they would touch.
+/// The number of points above which a line gets no dots, since the dots would touch.
 const MAX_DOTS: usize = 60;
 
 /// The colour of the validation split, or of this model.
 pub const FIRST: RGBColor = RGBColor(0x00, 0x64, 0xAD);
 /// The colour of the training set, or of a simpler method.
 pub const SECOND: RGBColor = RGBColor(0xC2, 0x52, 0x0A);
-/// The colour of another simpler method.
+/// The colour of a second simpler method.
 pub const THIRD: RGBColor = RGBColor(0x1B, 0x7F, 0x4B);
 /// The colour of actual values.
 pub const INK: RGBColor = RGBColor(0x18, 0x21, 0x2B);
-/// The colour of text.
+/// The colour of labels and reference lines.
 pub const SOFT: RGBColor = RGBColor(0x59, 0x65, 0x72);
 /// The colour of grid lines.
 pub const GRID: RGBColor = RGBColor(0xE1, 0xE5, 0xE9);
@@ -39,11 +40,12 @@ pub struct Line {
     pub points: Vec<(f64, f64)>,
     /// One of the colours above.
     pub colour: Colour,
-    /// True if each point gets a dot.
+    /// True if each point gets a dot, up to [`MAX_DOTS`] points.
     pub dots: bool,
 }
 
-/// A chart of lines over `axis`, with a vertical line at `marked`.
+/// Draws lines. `title`: the accessible name of the chart; `axis`: the label of the horizontal axis; `marked`: the
+/// horizontal position of a vertical line.
 pub fn lines(title: &str, axis: &str, lines: &[Line], marked: Option<f64>) -> Markup {
     let finite = |point: &&(f64, f64)| point.0.is_finite() && point.1.is_finite();
     let points = || lines.iter().flat_map(|line| line.points.iter()).filter(finite);
@@ -64,8 +66,8 @@ pub fn lines(title: &str, axis: &str, lines: &[Line], marked: Option<f64>) -> Ma
     })
 }
 
-/// A chart of points, with those of `frontier` in the first colour and joined by a line, the others in the second
-/// colour.
+/// Draws points: those of `frontier`, which are also among `points`, in the first colour and joined by a line, the
+/// others in the second colour.
 pub fn frontier(title: &str, axis: &str, points: &[(f64, f64)], frontier: &[(f64, f64)]) -> Markup {
     let (x, y) = (span(points.iter().map(|point| point.0), 0.06), span(points.iter().map(|point| point.1), 0.06));
     draw(title, |root| {
@@ -79,15 +81,17 @@ pub fn frontier(title: &str, axis: &str, points: &[(f64, f64)], frontier: &[(f64
     })
 }
 
-/// A bar of a histogram, from `from` to `to` on the axis.
+/// A bar of a histogram.
 pub struct Bar {
+    /// The position of the left edge on the horizontal axis.
     pub from: f64,
+    /// The position of the right edge.
     pub to: f64,
     /// The number of examples in this range.
     pub height: f64,
 }
 
-/// A histogram.
+/// Draws a histogram.
 pub fn bars(title: &str, axis: &str, bars: &[Bar]) -> Markup {
     let x = span(bars.iter().flat_map(|bar| [bar.from, bar.to]), 0.0);
     let top = bars.iter().map(|bar| bar.height).fold(0.0, f64::max).max(1.0);
@@ -105,20 +109,20 @@ pub fn bars(title: &str, axis: &str, bars: &[Bar]) -> Markup {
 pub struct Share {
     /// Name of the group.
     pub name: String,
-    /// 0 to 1.
+    /// The share, 0 to 1.
     pub share: f64,
-    /// The confidence interval.
+    /// The lower and the upper end of the confidence interval, 0 to 1.
     pub interval: [f64; 2],
 }
 
-/// A chart of shares side by side, each with its interval.
+/// Draws shares side by side, each as a dot with its interval.
 pub fn shares(title: &str, axis: &str, shares: &[Share]) -> Markup {
     let lowest = shares.iter().map(|share| share.interval[0]).fold(1.0, f64::min);
-    // The axis begins a little below the lowest interval, at a multiple of 5 %, and shows at least the last 5 %.
+    // The vertical axis begins at a multiple of 5 %, at least 2 % below the lowest interval and at 95 % at most.
     let begin = (((lowest - 0.02) * 20.0).floor().max(0.0) / 20.0).min(0.95);
     let end = shares.len().max(1) as f64 - 0.5;
     draw(title, |root| {
-        // The name of a group below its whole number, and nothing between two groups.
+        // The groups are at whole numbers of the axis. Labels between two groups are empty.
         let label = |x: f64| {
             let group = x.round();
             let is_group = (x - group).abs() < 1e-6 && group >= 0.0;
@@ -138,17 +142,19 @@ pub fn shares(title: &str, axis: &str, shares: &[Share]) -> Markup {
     })
 }
 
-/// A group of predictions: those with a probability from `from` to `to`.
+/// The predictions whose probability is in one range.
 pub struct ProbabilityBin {
+    /// The lower end of the range, 0 to 1.
     pub from: f64,
+    /// The upper end of the range.
     pub to: f64,
-    /// The mean probability.
+    /// The mean probability of the predictions.
     pub confidence: f64,
     /// The share of correct predictions.
     pub accuracy: f64,
 }
 
-/// A reliability diagram: the accuracy by predicted probability.
+/// Draws a reliability diagram: the accuracy by predicted probability, and a diagonal where both are equal.
 pub fn reliability(title: &str, bins: &[ProbabilityBin]) -> Markup {
     draw(title, |root| {
         let mut chart = axes(root, [0.0..1.0, 0.0..1.0], "predicted probability", 6, &percent, &percent)?;
@@ -168,15 +174,15 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// The result of drawing.
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 
-/// Draws a chart with `fill`, and returns it as an `svg` element with `title` as its name.
-fn draw(title: &str, fill: impl FnOnce(&Area<'_>) -> Drawn) -> Markup {
+/// Returns the chart that `paint` draws as an `svg` element with the accessible name `title`.
+fn draw(title: &str, paint: impl FnOnce(&Area<'_>) -> Drawn) -> Markup {
     let mut svg = String::new();
     {
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         // Drawing into a string fails only for points that are not finite, which the callers leave out.
-        fill(&root).and_then(|()| Ok(root.present()?)).expect("a chart of finite numbers can be drawn");
+        paint(&root).and_then(|()| Ok(root.present()?)).expect("a chart of finite numbers can be drawn");
     }
-    // The `svg` element of plotters is replaced by one that scales with the page and has a name.
+    // The outer `svg` element of plotters is replaced by one that scales with the page and has an accessible name.
     let body = svg.split_once('>').map_or("", |(_, body)| body).trim_end().trim_end_matches("</svg>");
     let (width, height) = SIZE;
     html! {
@@ -187,7 +193,9 @@ fn draw(title: &str, fill: impl FnOnce(&Area<'_>) -> Drawn) -> Markup {
 /// A chart with its axes.
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-/// The axes of a chart, with horizontal grid lines and without a box. `x_text` and `y_text` write the labels.
+/// Draws the axes of a chart, with horizontal grid lines and without a frame. `[x, y]`: the ranges of the axes; `name`:
+/// the label of the horizontal axis; `x_labels`: the approximate number of its labels; `x_text` and `y_text` format the
+/// labels.
 fn axes<'a, 'b>(
     root: &'a Area<'b>,
     [x, y]: [Range<f64>; 2],
@@ -221,40 +229,41 @@ fn axes<'a, 'b>(
     Ok(chart)
 }
 
-/// The style of labels: 11 units of the page.
+/// Returns the style of labels: 11 units of the page high.
 fn label_style() -> TextStyle<'static> {
-    // Plotters writes the size of a font divided by 1.24.
+    // Plotters divides the size of a font by 1.24 when it writes SVG.
     ("sans-serif", 11.0 * 1.24 * f64::from(SCALE)).into_font().color(&SOFT)
 }
 
-/// The style of a line.
+/// Returns the style of a line. `width`: in plotters' units.
 fn stroke(colour: RGBColor, width: u32) -> ShapeStyle {
     colour.stroke_width(width)
 }
 
-/// The range of some values with a margin on both sides, which is a share of its width.
+/// Returns the range of `values` with a margin on both sides. `margin`: the margin as a share of the range. Without
+/// values, returns 0 to 1.
 fn span(values: impl Iterator<Item = f64> + Clone, margin: f64) -> Range<f64> {
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
     if !(low.is_finite() && high.is_finite()) {
         return 0.0..1.0;
     }
     let are_equal = high - low <= 1e-9 * high.abs().max(1e-3);
-    // Equal values are in the middle of a range of a tenth of their size.
+    // A range of equal values would be empty: its margin is a share of their size, and at least a share of 1.
     let margin = if are_equal { high.abs().max(1.0) * 0.1 * margin.max(0.5) } else { (high - low) * margin };
     low - margin..high + margin
 }
 
-/// A label for whole numbers, and none for others, since epochs and tokens are whole.
+/// Formats a whole number as a label. Other numbers get an empty label, since there is no half epoch or token.
 fn whole(value: f64) -> String {
     if (value - value.round()).abs() < 1e-6 { number(value) } else { String::new() }
 }
 
-/// A share as a percentage, for a label.
+/// Formats a share as a percentage, for a label.
 fn percent(share: f64) -> String {
     format!("{} %", number(100.0 * share))
 }
 
-/// A number with up to four digits after the point.
+/// Formats a number with up to four decimals, for a label.
 fn number(value: f64) -> String {
     let text = format!("{value:.4}");
     let text = text.trim_end_matches('0').trim_end_matches('.');

@@ -5,9 +5,9 @@ use maud::{Markup, html};
 /// The style sheet of the page.
 pub const STYLE: &str = include_str!("style.css");
 
-/// Number of rows above which a table scrolls in a box of its own.
+/// The number of rows above which a table has its own scroll bar.
 const MAX_TALL_ROWS: usize = 30;
-/// Number of columns above which a row becomes a list on a phone.
+/// The number of columns above which each row becomes a list on a narrow screen.
 const MAX_PHONE_COLUMNS: usize = 3;
 
 /// A cell of a table.
@@ -18,7 +18,7 @@ pub enum Cell {
     Number(Markup),
 }
 
-/// A table. `name` describes it for screen readers.
+/// Returns a table. `name`: its name for screen readers; `head`: the titles of the columns.
 pub fn table<S: AsRef<str>>(name: &str, head: &[S], rows: &[Vec<Cell>]) -> Markup {
     let title = |column: usize| head.get(column).map_or("", S::as_ref);
     let is_text = |column| rows.first().is_none_or(|row| matches!(row.get(column), Some(Cell::Text(_)) | None));
@@ -44,8 +44,8 @@ pub fn table<S: AsRef<str>>(name: &str, head: &[S], rows: &[Vec<Cell>]) -> Marku
     }
 }
 
-/// A chart with its title and the meaning of its colours (style class and name). Its `numbers`, if there are any, are
-/// hidden until the reader opens them.
+/// Returns a chart with its title. `legend`: the style class and the name of each colour; `numbers`: a table of the
+/// numbers, which is hidden until the reader opens it, or [`nothing`].
 pub fn figure(title: &str, svg: &Markup, legend: &[(&str, &str)], numbers: &Markup) -> Markup {
     html! {
         figure {
@@ -59,25 +59,25 @@ pub fn figure(title: &str, svg: &Markup, legend: &[(&str, &str)], numbers: &Mark
     }
 }
 
-/// An empty piece of a page.
+/// Returns an empty piece of a page.
 pub fn nothing() -> Markup {
     html! {}
 }
 
-/// A function that writes a number.
+/// A function that formats a number.
 pub type Format = fn(f64) -> String;
 
-/// A share as a percentage.
+/// Formats a share as a percentage with one decimal.
 pub fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
-/// A number with four digits after the point.
+/// Formats a number with four decimals.
 pub fn exact(value: f64) -> String {
     format!("{value:.4}")
 }
 
-/// A whole number in groups of three digits. Other numbers are written by [`exact`].
+/// Formats a whole number in groups of three digits, and any other number as [`exact`] does.
 pub fn count(value: f64) -> String {
     if value.fract() != 0.0 || value.abs() >= 1e15 {
         return exact(value);

@@ -1,7 +1,7 @@
-//! Writes `report.html`: one page without scripts and without other files.
+//! Writes `report.html`: one page that contains no scripts and needs no other files.
 //!
-//! Every figure of `metrics.json` and `export.json` on it is a `<data>` element with the exact value and its JSON
-//! pointer, so that programs can read the page as well (test `tests/tests/path/report.rs`).
+//! Every figure from `metrics.json` and `export.json` is a `<data>` element with the exact value and its JSON pointer,
+//! so that programs can read the page, too (test `tests/tests/path/report.rs`).
 
 mod classifier;
 mod exported;
@@ -18,11 +18,12 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use tern_format::Input;
 
-/// The policy that forbids the browser to load or run anything, in case a text on the page is not escaped.
+/// The content security policy. It forbids the browser to load or run anything, in case a text on the page is not
+/// escaped.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 impl ReportInputs {
-    /// The content of `report.html`.
+    /// Returns the content of `report.html`.
     pub fn page(&self) -> String {
         let name = &self.config.name;
         let sections = self.sections();
@@ -54,11 +55,12 @@ impl ReportInputs {
                 }
             }
         };
-        // Control characters and those that change the direction of text may be in names and texts from anywhere.
+        // Names and texts from the data may contain control characters and characters that change the direction of
+        // text.
         page.0.chars().map(|c| if c != '\n' && is_control(c) { ' ' } else { c }).collect()
     }
 
-    /// The sections that this model has.
+    /// Returns the sections that have content for this model.
     fn sections(&self) -> Vec<Section> {
         let mut sections = vec![("training", "Learning curves", self.learning_curves())];
         sections.extend(self.task.sections(self));
@@ -69,17 +71,17 @@ impl ReportInputs {
         sections
     }
 
-    /// Returns true for a model of numbers, false for a model of texts.
+    /// Returns true if the model reads numbers, false if it reads text.
     fn reads_values(&self) -> bool {
         self.config.input == Input::Values
     }
 
-    /// The plural nouns for the examples of a classifier and for their time steps.
+    /// Returns the plural nouns for the examples of a classifier and for their time steps.
     fn nouns(&self) -> (&'static str, &'static str) {
         if self.reads_values() { ("sequences", "time steps") } else { ("texts", "tokens") }
     }
 
-    /// A description of the model and the most important figures.
+    /// Returns the top of the page: a description of the model, the most important figures and the baselines.
     fn summary(&self) -> Markup {
         let config = &self.config;
         let network = config.architecture().describe();
@@ -113,7 +115,8 @@ impl ReportInputs {
         }
     }
 
-    /// Notes on the choice of the epoch, the uncertainty of the figures, and training texts in the validation split.
+    /// Returns notes on the choice of the epoch, the uncertainty of the figures, and training texts in the validation
+    /// split.
     fn caveats(&self) -> Markup {
         let is_leaked = self.number("/validation/also_in_training").is_some_and(|leaked| leaked > 0.0);
         html! {
@@ -144,7 +147,7 @@ impl ReportInputs {
         }
     }
 
-    /// The command that trains the model again, and its recipe; empty for an imported model.
+    /// Returns the command that trains the model again, and its recipe; empty for an imported model.
     fn reproduce(&self) -> Markup {
         let Some(recipe) = &self.recipe else { return nothing() };
         html! {
@@ -161,17 +164,19 @@ impl ReportInputs {
         self.number("/validation/folds").is_some()
     }
 
-    /// The file in the model directory with the validation rows.
+    /// Returns the name of the file in the model directory with the validation rows, or with the predictions of the
+    /// cross-validation.
     pub(crate) fn validation_file(&self) -> &'static str {
         if self.is_cross_validated() { files::CROSS_VALIDATION } else { self.task.wording().files[0] }
     }
 
-    /// Returns true if the last export was compared on training rows.
+    /// Returns true if the last export compared both models on training rows.
     fn is_export_on_training_rows(&self) -> bool {
         self.at("/export/on_training_rows") == Some(&Value::Bool(true))
     }
 
-    /// The value at a JSON pointer; below `/export` that of `export.json`.
+    /// Returns the value at a JSON pointer; `None` if there is none. A pointer that begins with `/export` points into
+    /// `export.json`, any other one into `metrics.json`.
     pub(crate) fn at(&self, pointer: &str) -> Option<&Value> {
         match pointer.strip_prefix("/export") {
             Some(rest) => self.export.as_ref()?.pointer(rest),
@@ -179,17 +184,17 @@ impl ReportInputs {
         }
     }
 
-    /// The number at a JSON pointer.
+    /// Returns the number at a JSON pointer; `None` if there is none.
     pub(crate) fn number(&self, pointer: &str) -> Option<f64> {
         self.at(pointer)?.as_f64()
     }
 
-    /// The list at a JSON pointer; an empty one if there is none.
+    /// Returns the list at a JSON pointer; an empty one if there is none.
     pub(crate) fn list(&self, pointer: &str) -> &[Value] {
         self.at(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
-    /// The number at a JSON pointer as a `<data>` element with the exact value; a dash if there is none.
+    /// Returns the number at a JSON pointer as a `<data>` element with the exact value; a dash if there is none.
     pub(crate) fn value(&self, pointer: &str, format: Format) -> Markup {
         html! {
             @match self.number(pointer) {
@@ -199,7 +204,7 @@ impl ReportInputs {
         }
     }
 
-    /// A [`value`](Self::value) as a cell of a table.
+    /// Returns a [`value`](Self::value) as a cell of a table.
     pub(crate) fn cell(&self, pointer: &str, format: Format) -> Cell {
         Cell::Number(self.value(pointer, format))
     }
@@ -210,7 +215,7 @@ fn escape_pointer(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-/// The recipe as TOML, without the folders of its files, which the readers of the page need not know.
+/// Returns the recipe as TOML, without the folders of the data files, which the readers of the page need not know.
 fn settings(recipe: &Recipe) -> String {
     let mut recipe = recipe.clone();
     let file_name = |path: &Path| PathBuf::from(path.file_name().unwrap_or_default());

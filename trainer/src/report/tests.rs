@@ -1,3 +1,5 @@
+//! Tests of the page and the model card.
+
 use super::*;
 use crate::data::Example;
 use crate::float_model::Refusal;

@@ -24,7 +24,8 @@ use analysis::{Temperature, wilson};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-/// The figures of a classifier in the report, the most important one first.
+/// The figures of a classifier in the report, the most important one first: the JSON pointer in `metrics.json`, the
+/// name, and the number format.
 pub const SUMMARY_FIGURES: &[SummaryFigure] = &[
     ("/validation/accuracy", "validation accuracy", percent),
     ("/validation/majority_accuracy", "accuracy of the most frequent label", percent),
@@ -44,16 +45,16 @@ pub const SUMMARY_FIGURES: &[SummaryFigure] = &[
 pub struct TrainingStats<'a> {
     /// The training samples, whose targets are the labels.
     pub samples: &'a [Sample],
-    /// The number of tokens or time steps of each example.
+    /// The number of tokens or time steps of each sample.
     pub lengths: &'a [usize],
     /// The number of validation examples that are also in the training set.
     pub leaked: usize,
-    /// The number of examples that were cut to the maximum length.
+    /// The number of samples that were truncated to the maximum length.
     pub cut: usize,
 }
 
-/// The measurements of a classifier. Without predictions, after an interrupted cross-validation, it has no validation
-/// metrics.
+/// Returns the measurements of a classifier. If `analysis` has no predictions, after an interrupted cross-validation,
+/// they have no validation metrics.
 pub fn measurements(
     analysis: &Analysis,
     labels: &[String],
@@ -100,7 +101,8 @@ pub fn measurements(
     Measurements { validation, train, baselines: None, lines, report }
 }
 
-/// Adds simpler models to compare with. `analysis` and `parameters` are those of this model.
+/// Adds the figures of the baselines to the measurements of a model. `analysis` and `parameters`: the predictions and
+/// the number of parameters of the model itself.
 pub fn add_baselines(measurements: &mut Measurements, baselines: &[Baseline], analysis: &Analysis, parameters: usize) {
     if !baselines.is_empty() && analysis.evaluation.examples() > 0 {
         measurements.baselines = Some(baselines::to_json(baselines));
@@ -108,13 +110,14 @@ pub fn add_baselines(measurements: &mut Measurements, baselines: &[Baseline], an
     }
 }
 
-/// The answer of a classifier as `tern predict` prints it: the label and its probability, in brackets if it is refused.
+/// Returns the answer of a classifier as `tern predict` prints it: the label and its probability, or these in brackets
+/// after "refused".
 pub fn answer(label: &str, probability: f64, refused: bool) -> String {
     let answer = format!("{} {:.1}%", visible(label), 100.0 * probability);
     if refused { format!("refused ({answer})") } else { answer }
 }
 
-/// The object `validation` of `metrics.json` for a classifier.
+/// Returns the object `validation` of `metrics.json` for a classifier.
 pub fn validation(analysis: &Analysis, labels: &[String]) -> Value {
     let evaluation = &analysis.evaluation;
     let mut validation = json!({
@@ -135,7 +138,7 @@ pub fn validation(analysis: &Analysis, labels: &[String]) -> Value {
     validation
 }
 
-/// The median and the maximum of some lengths, and a histogram of up to 30 equally wide ranges.
+/// Returns the median and the maximum of `lengths`, and a histogram of at most 30 equally wide ranges, as JSON.
 fn lengths(lengths: &[usize]) -> Value {
     let mut sorted = lengths.to_vec();
     sorted.sort_unstable();

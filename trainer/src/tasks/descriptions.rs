@@ -1,4 +1,4 @@
-//! Lines that describe training data to the user, shared by the tasks.
+//! Descriptions of training data for the user, shared by the tasks. Each function calls `note` with every line.
 
 use crate::data::number_table::Table;
 use crate::float_model::Channel;
@@ -12,13 +12,14 @@ use std::path::Path;
 /// Maximum number of rows of numbers stored for calibration. A longer first sequence is stored as a whole.
 pub(super) const CALIBRATION_ROWS: usize = 4096;
 
-/// The number of validation rows below which a training warns that its figures are uncertain.
+/// The number of validation rows below which a warning is shown that the validation figures are uncertain.
 const FEW_VALIDATION_ROWS: usize = 50;
 
-/// The share of unknown validation tokens above which a training warns.
+/// The share of unknown validation tokens above which a warning is shown.
 const MANY_UNKNOWN: f64 = 0.3;
 
-/// Notes that there are few validation rows, or that a cross-validation replaces them.
+/// Notes that a cross-validation replaces the validation split, or that there are few validation rows. `unit`: the name
+/// of the rows, such as "texts".
 pub(super) fn describe_validation(problem: &Problem, unit: &str, note: &dyn Fn(String)) {
     let (rows, folds) = (problem.valid.len(), problem.fold_count());
     if folds > 1 {
@@ -30,7 +31,8 @@ pub(super) fn describe_validation(problem: &Problem, unit: &str, note: &dyn Fn(S
     }
 }
 
-/// Notes how many tokens start from a vector of the recipe's file of embeddings.
+/// Notes how many tokens of the vocabulary and of the training set have a pretrained vector, if the recipe names a file
+/// of embeddings.
 pub(super) fn describe_embeddings(recipe: &Recipe, problem: &Problem, vocabulary: &Vocabulary, note: &dyn Fn(String)) {
     if let (Some(embeddings), Some(path)) = (&problem.embeddings, &recipe.model.embeddings) {
         let ids = problem.train.iter().flat_map(|sample| match &sample.steps {
@@ -42,8 +44,8 @@ pub(super) fn describe_embeddings(recipe: &Recipe, problem: &Problem, vocabulary
     }
 }
 
-/// Notes the share of unknown tokens in the training set and in the validation rows, those of all folds in a
-/// cross-validation, and advice if it is large.
+/// Notes the share of unknown tokens in the training set and in the validation rows (with cross-validation, those of
+/// all folds), with advice if the latter is large.
 pub(super) fn describe_unknown_tokens(problem: &Problem, note: &dyn Fn(String)) {
     let share = |samples: &[Sample]| {
         let ids = || samples.iter().flat_map(|sample| sample.steps.tokens());
@@ -58,7 +60,7 @@ pub(super) fn describe_unknown_tokens(problem: &Problem, note: &dyn Fn(String)) 
     }
 }
 
-/// Notes the channels, the network and the missing numbers.
+/// Notes the names of the channels, the network, and how many numbers of the table are missing.
 pub(super) fn describe_channels(
     recipe: &Recipe,
     problem: &Problem,
@@ -71,11 +73,12 @@ pub(super) fn describe_channels(
     note(format!("channels {}; {cells}, threads {}", names.join(", "), recipe.threads()));
     let missing = table.rows.iter().flatten().filter(|number| number.is_nan()).count();
     if missing > 0 {
-        note(format!("{missing} numbers are missing: each is read as the number before it, none is a training target"));
+        note(format!("{missing} numbers are missing: the number before is read in place of each; none is a target"));
     }
 }
 
-/// Writes some rows of a table into a file of the model directory. `texts`: the names of the columns of texts.
+/// Writes some rows of a table into the file `name` of the model directory `dir`. `texts`: the names of the columns of
+/// texts. Fails if the file cannot be written.
 pub(super) fn save_table(
     dir: &Path,
     name: &str,

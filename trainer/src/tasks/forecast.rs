@@ -46,7 +46,7 @@ impl TaskHandler for ForecastTask {
         let table = read(model, path, options.layout)?;
         let (found, expected) = (table.rows.len(), forecast.window);
         if found < expected {
-            bail!("{}: {found} rows, expected {expected} or more: the model reads that many", path.display());
+            bail!("{}: {found} rows, expected {expected} or more, the window of the model", path.display());
         }
         let numbers = Windows::new(&table, &config.channels, forecast).predict(model, found);
         let (mut rows, mut lines) = (Vec::new(), vec![format!("step,{}", forecast.targets.join(","))]);
@@ -63,8 +63,8 @@ impl TaskHandler for ForecastTask {
         let [a, b] = [settings(models[0].model)?, settings(models[1].model)?];
         if (&a.targets, a.horizon) != (&b.targets, b.horizon) {
             bail!(
-                "{} predicts {} rows of {}, {} predicts {} rows of {}: expected the same columns and as many rows, so that the errors \
-                 can be compared",
+                "{} predicts {} rows of {}, {} predicts {} rows of {}: expected the same columns and the same number of rows, so that \
+                 the errors can be compared",
                 models[0].path.display(),
                 a.horizon,
                 a.targets.join(", "),
@@ -73,7 +73,7 @@ impl TaskHandler for ForecastTask {
                 b.targets.join(", ")
             );
         }
-        // Both models forecast the same rows, even if one reads more rows before them.
+        // Both models forecast the same rows, even if their windows or seasons differ.
         let first_start = [a, b].iter().map(|forecast| forecast.window.max(forecast.season)).max().unwrap_or(0);
         let channels = &models[0].model.config().channels;
         let std = |target: &String| {
@@ -102,7 +102,7 @@ impl TaskHandler for ForecastTask {
     }
 }
 
-/// The forecast settings of a model.
+/// Returns the forecast settings of a model. Fails if it has none.
 fn settings(model: &dyn Model) -> anyhow::Result<&Forecast> {
     model.config().forecast.as_ref().context("`forecast` is missing in config.json")
 }
@@ -113,13 +113,14 @@ fn read(model: &dyn Model, path: &Path, layout: Layout) -> anyhow::Result<Table>
     Ok(number_table::read(path, &ColumnSelection { numbers: &columns, layout, ..ColumnSelection::default() })?)
 }
 
-/// The error for a table with fewer rows than one forecast needs.
+/// Returns the error for a table without a forecast that can be measured.
 fn too_short(path: &Path, table: &Table) -> anyhow::Error {
-    anyhow::anyhow!("{}: {} rows are too few for a window and the rows to predict", path.display(), table.rows.len())
+    let (path, rows) = (path.display(), table.rows.len());
+    anyhow::anyhow!("{path}: {rows} rows, expected a window (or season) of the model and then rows with known targets")
 }
 
-/// The losses of a model on the windows whose predicted rows begin at `first` or later. `stds`: the standard deviation
-/// of each target.
+/// Computes the losses of a model on the windows whose predicted rows begin at `first` or later. `stds`: the standard
+/// deviation of each target. Fails if the data cannot be read, or have no such window.
 fn losses<'a>(
     model: &'a NamedModel<'a>,
     data: &DataFile<'_>,
@@ -136,7 +137,8 @@ fn losses<'a>(
     Ok(ModelLosses { model, losses, figures: vec![("rmse", errors.rmse()), ("mae", errors.mae())] })
 }
 
-/// The mean squared error of a window, each target divided by its variance. Missing numbers are left out.
+/// Returns the mean squared error of a window, in which the squared error of each target is divided by the target's
+/// variance. Missing numbers are left out.
 fn loss(window: &WindowForecast, stds: &[f64]) -> f64 {
     let (mut sum, mut count) = (0.0, 0usize);
     for ((predicted, truth), std) in window.methods[MODEL].iter().zip(&window.truth).zip(stds.iter().cycle()) {

@@ -65,8 +65,8 @@ impl TaskHandler for LanguageModel {
         if a != b {
             let name = |(tokenizer, tokens): &(String, Vec<String>)| format!("{} {tokenizer}", tokens.len());
             bail!(
-                "{} has {}, {} has {}: their tokens are not the same, so that their losses cannot be compared; compare their bits per \
-                 character by `tern eval`",
+                "{} has {}, {} has {}: their tokens are not the same, so their losses cannot be compared; compare their bits per \
+                 character, which `tern eval` prints",
                 models[0].path.display(),
                 name(&a),
                 models[1].path.display(),
@@ -88,16 +88,16 @@ impl TaskHandler for LanguageModel {
     }
 }
 
-/// The tokens of a text from `path`. Fails if there are fewer than two, so that none can be predicted.
+/// Encodes the text of the file `path`. Fails if it has fewer than two tokens, so that none can be predicted.
 fn encode(model: &dyn Model, text: &str, path: &Path) -> anyhow::Result<Vec<u32>> {
     let ids = model.vocabulary().encode(text);
     if ids.len() < 2 {
-        bail!("{}: fewer than two tokens, expected a text", path.display());
+        bail!("{}: {} tokens, expected two or more", path.display(), ids.len());
     }
     Ok(ids)
 }
 
-/// The losses of a model on each token of a text.
+/// Computes the loss of a model on each token of a text that it predicts. Fails if the text has fewer than two tokens.
 fn losses<'a>(model: &'a NamedModel<'a>, text: &str, path: &Path) -> anyhow::Result<ModelLosses<'a>> {
     let ids = encode(model.model, text, path)?;
     let guesses = model.model.guesses(&ids);

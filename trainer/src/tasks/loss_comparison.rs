@@ -1,9 +1,9 @@
-//! The comparison of two models by their losses on the same tokens or windows: for language models and forecasts.
+//! The comparison of two language models or two forecasts, by their losses on the same tokens or windows.
 
 use super::interface::{CommandOutput, NamedModel};
 use serde_json::{Map, json};
 
-/// Number of consecutive blocks that the losses are averaged over.
+/// Number of consecutive blocks into which the differences of the losses are divided.
 const BLOCKS: usize = 20;
 /// The 97.5 % quantile of Student's t distribution with `BLOCKS - 1` degrees of freedom.
 const STUDENT_T: f64 = 2.093_024_054_408_263;
@@ -14,11 +14,12 @@ pub struct ModelLosses<'a> {
     pub model: &'a NamedModel<'a>,
     /// One loss for each token or window, in the order of the data.
     pub losses: Vec<f64>,
-    /// Further figures by name.
+    /// Further figures that are shown: the name, which is also the key in JSON, and the value.
     pub figures: Vec<(&'static str, f64)>,
 }
 
-/// Compares the losses of A and B, pair by pair. `unit`: "tokens" or "windows". `loss`: the name of the loss.
+/// Compares the losses of A and B on the same tokens or windows. Both must have the same number of losses. `unit`:
+/// "tokens" or "windows". `loss`: the name of the loss.
 pub fn compare([a, b]: [ModelLosses<'_>; 2], unit: &str, loss: &str) -> CommandOutput {
     let differences: Vec<f64> = b.losses.iter().zip(&a.losses).map(|(b, a)| b - a).collect();
     let (examples, difference) = (differences.len(), mean(&differences));
@@ -59,14 +60,14 @@ pub fn compare([a, b]: [ModelLosses<'_>; 2], unit: &str, loss: &str) -> CommandO
     CommandOutput { json, lines }
 }
 
-/// The mean, or 0 of no numbers.
+/// Returns the mean; 0 if `numbers` is empty.
 fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len().max(1) as f64
 }
 
-/// The 95 % interval of the mean difference. Neighbouring differences depend on each other, so the interval is computed
-/// from the means of consecutive blocks, which are nearly independent (the method of batch means). `None` if a block
-/// would have fewer than two differences.
+/// Returns the ends of the 95 % confidence interval of the mean difference. Neighbouring differences depend on each
+/// other, so the interval is computed from the means of consecutive blocks, which are nearly independent (the method of
+/// batch means). `None` if a block would have fewer than two differences.
 fn interval(differences: &[f64]) -> Option<[f64; 2]> {
     let count = differences.len();
     if count < 2 * BLOCKS {
@@ -81,22 +82,23 @@ fn interval(differences: &[f64]) -> Option<[f64; 2]> {
     Some([difference - half_width, difference + half_width])
 }
 
-/// The result of the comparison in a sentence.
+/// Returns the result of the comparison as a sentence without a full stop. `differences`: the losses of B minus those
+/// of A. `interval`: the result of [`interval`].
 fn verdict(differences: &[f64], interval: Option<[f64; 2]>, unit: &str) -> String {
     let (examples, difference) = (differences.len(), mean(differences));
     let (better, worse) = if difference > 0.0 { ("A", "B") } else { ("B", "A") };
-    let lower = difference.abs();
+    let gap = difference.abs();
     match interval {
         _ if differences.iter().all(|difference| *difference == 0.0) => {
             format!("A and B have the same loss on each of the {examples} {unit}")
         }
         None => format!("{examples} {unit} are too few for a verdict: expected {} or more", 2 * BLOCKS),
         Some([low, high]) if low <= 0.0 && high >= 0.0 => format!(
-            "no difference is shown: the mean loss of {better} is lower by {lower:.4}, but the interval includes 0"
+            "no difference is shown: the mean loss of {better} is lower by {gap:.4}, but the interval includes 0"
         ),
-        Some(_) => format!(
-            "{better} is better than {worse}: its mean loss is lower by {lower:.4}, and the interval excludes 0"
-        ),
+        Some(_) => {
+            format!("{better} is better than {worse}: its mean loss is lower by {gap:.4}, and the interval excludes 0")
+        }
     }
 }
 

@@ -100,9 +100,9 @@ impl TaskHandler for SequenceClassification {
     }
 }
 
-/// Copies the first labelled sequences of a table, as many as fit into `rows` rows and at least one, into a file of a
-/// model directory. Fails if the table cannot be read or has a label that the model lacks, or the file cannot be
-/// written.
+/// Copies the first labelled sequences of the table `path` into the file `to` of a model directory: as many as fit into
+/// `rows` rows, at least one. Fails if the table cannot be read or has a label that the model lacks, or the file cannot
+/// be written.
 pub fn copy(path: &Path, columns: &Columns, model: &dyn Model, to: &Path, rows: usize) -> anyhow::Result<()> {
     let sequences = read(model, &DataFile { path, columns: columns.clone() })?;
     sequences.classes(model.labels(), path)?;

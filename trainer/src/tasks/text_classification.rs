@@ -66,7 +66,7 @@ impl TaskHandler for TextClassification {
     fn predict(&self, model: &dyn Model, text: &str, options: PredictOptions) -> anyhow::Result<Vec<CommandOutput>> {
         let prediction = model.classify(text);
         let (label, probability) = most_probable(model, &prediction.logits);
-        // As on the device: a text without a known token has no label, and neither has one that the model refuses.
+        // As on the device, there is no label for a text without a known token or for a text that the model refuses.
         let known = prediction.tokens > prediction.unknown;
         let refused = known && model.config().refuses(&prediction.logits);
         let mut json = json!({
@@ -96,7 +96,7 @@ impl TaskHandler for TextClassification {
         let examples = data::read(data.path, &data.columns)?;
         let mut predicted: Vec<Vec<String>> = Vec::new();
         for NamedModel { model, .. } in &models {
-            // Refuses labels that this model lacks.
+            // Fails for a label that this model lacks.
             let numbered = data::labels_to_indices(examples.clone(), model.labels(), data.path)?;
             let predictions = Analysis::new(*model, &numbered).predictions;
             predicted.push(predictions.iter().map(|prediction| model.labels()[prediction.predicted].clone()).collect());
@@ -119,7 +119,7 @@ impl TaskHandler for TextClassification {
     }
 }
 
-/// The words for text classifiers in the report.
+/// The wording of the report for text classifiers.
 static WORDING: TaskWording = TaskWording {
     purpose: |config| format!("Predicts one of {} labels for a text", config.labels.len()),
     figures: SUMMARY_FIGURES,
@@ -153,19 +153,19 @@ impl TaskReport for TextMistakes {
     }
 }
 
-/// Reads labelled texts. Fails if one has a label that the model lacks.
+/// Reads labelled texts. Fails if they cannot be read, or a text has a label that the model lacks.
 fn read_examples(model: &dyn Model, data: &DataFile<'_>) -> anyhow::Result<Vec<Example>> {
     let rows = data::read(data.path, &data.columns)?;
     Ok(data::labels_to_indices(rows, model.labels(), data.path)?)
 }
 
-/// The most probable label and its probability.
+/// Returns the most probable label and its probability.
 fn most_probable<'a>(model: &'a dyn Model, logits: &Logits) -> (&'a str, f64) {
     let label = logits.label();
     (&model.labels()[label], logits.log_probabilities()[label].exp())
 }
 
-/// The prediction after each token of a text, as JSON and as lines.
+/// Returns the prediction after each token of a text, as JSON and as lines.
 fn trace(model: &dyn Model, text: &str) -> (Value, Vec<String>) {
     let steps = model.trace(text);
     let width = steps.iter().map(|step| step.token.chars().count()).max().unwrap_or(0);
@@ -181,31 +181,34 @@ fn trace(model: &dyn Model, text: &str) -> (Value, Vec<String>) {
 
 /// The training and validation texts of a recipe.
 pub struct LabelledTexts {
+    /// The texts, the labels and the vocabulary.
     data: Prepared,
     /// The training and validation samples.
     problem: Problem,
-    /// The n-gram branch of the recipe, without the step of its weights.
+    /// The n-gram branch of the recipe. Its `step` is 0 until the training has ended.
     ngrams: Option<NgramBranch>,
-    /// The settings of temperature and refusal.
+    /// The settings for temperature and refusal.
     settings: classification::Settings,
-    /// The baselines, or none if they were not wanted.
+    /// The trained baselines; empty if none were to be trained.
     baselines: Vec<Baseline>,
-    /// Seconds that the training of the baselines took.
+    /// Duration of the training of the baselines, in seconds.
     baseline_seconds: f64,
-    /// The file of the training table.
+    /// The source of the training rows.
     path: PathBuf,
+    /// The random seed of the training, which also draws the calibration set.
     seed: u64,
 }
 
 impl LabelledTexts {
-    /// Reads the tables of a recipe, splits them and, if `baselines`, trains the baselines.
+    /// Reads the tables of a recipe, splits them, encodes the texts, runs the teachers and, if `baselines` is true,
+    /// trains the baselines. Fails as [`TaskHandler::prepare`] does, or if a teacher does not fit.
     pub fn read(recipe: &mut Recipe, baselines: bool) -> anyhow::Result<Self> {
         let data = train::prepare(recipe)?;
         let settings =
             classification::Settings::new(recipe, &data.labels).map_err(FileError::at(&recipe.data.train))?;
         let embeddings = embeddings::of_recipe(recipe, &data.vocabulary)?;
         recipe.model.embedding_dim = embeddings.as_ref().map_or(recipe.model.embedding_dim, Embeddings::width);
-        // The baselines come first, so that their memory and that of the ids are not in use at the same time.
+        // The baselines are trained before the texts are encoded, so that less memory is in use at the same time.
         let pool = rayon::ThreadPoolBuilder::new().num_threads(recipe.threads()).build()?;
         let start = Instant::now();
         let measure = |part: &Cow<'_, Prepared>| baselines::measure(part, recipe.metric(), recipe.training.seed);
@@ -253,7 +256,7 @@ impl TaskData for LabelledTexts {
 
     fn model(&self, name: &str, mut weights: Weights) -> anyhow::Result<FloatModel> {
         let Prepared { labels, vocabulary, train, valid, folds, .. } = &self.data;
-        // In a cross-validation, `valid` has the rows that the model was trained on.
+        // With cross-validation, `valid` has the rows on which the model was trained.
         let valid = if folds.is_empty() { valid.clone() } else { Vec::new() };
         let calibration = data::sample(train, labels.len(), CALIBRATION_ROWS, self.seed);
         let mut config = Config::classifier(name, &self.problem.architecture, labels.clone());
@@ -277,11 +280,11 @@ impl TaskData for LabelledTexts {
         let (examples, analysis) = match cross_validation {
             Some(found) => (valid, Analysis::of_outputs(model.config(), &self.problem.train, &found.outputs)),
             None if self.problem.folds.is_empty() => (valid, Analysis::new(model, valid)),
-            // After an interrupt, no network has predicted all rows.
+            // After an interrupted cross-validation, there are no predictions for all rows.
             None => (&Vec::new(), Analysis::of(model.config(), std::iter::empty())),
         };
         let Problem { train: samples, cut, .. } = &self.problem;
-        // The lengths before sequences were cut.
+        // The lengths before the samples were truncated.
         let lengths: Vec<usize> = match cut {
             0 => samples.iter().map(|sample| sample.steps.len()).collect(),
             _ => train.par_iter().map(|example| vocabulary.encode(&example.text).len()).collect(),
@@ -303,7 +306,8 @@ impl TaskData for LabelledTexts {
     }
 }
 
-/// Notes the sizes of the training and validation sets, and their irregularities.
+/// Notes the sizes of the training and validation sets, problems of the data such as empty texts, and the network.
+/// `note` is called with each line.
 fn describe_texts(recipe: &Recipe, data: &Prepared, note: &dyn Fn(String)) {
     let classes = data.labels.len();
     let (train, valid) = (data.train.len(), data.valid.len());

@@ -1,7 +1,8 @@
 //! The components of the `tokenizers` library that make up each tokenizer of the device.
 //!
-//! The library runs regular expressions by Oniguruma in its Python package and by fancy-regex in the Rust crate. The
-//! two disagree about `\w` and about flags such as `(?s:.)`, so the expressions here use neither.
+//! The library runs regular expressions with Oniguruma in its Python package and with fancy-regex in the Rust crate.
+//! The two engines disagree about `\w` and about flags such as `(?s:.)`, so the expressions here use neither `\w` nor
+//! flags.
 
 use crate::vocabulary::{MAX_CHARS, UNK_TOKEN, Vocabulary};
 use serde_json::{Map, Value, json};
@@ -23,8 +24,8 @@ use tokenizers::tokenizer::SplitDelimiterBehavior;
 
 /// An HTML tag as docs/format.md defines it.
 const TAG: &str = "</?[A-Za-z!][^<>]{0,125}>";
-/// HTML entities and their replacements, in the order of replacement. `&amp;` is last, so that `&amp;lt;` becomes
-/// `&lt;`.
+/// HTML entities and their replacements, in the order in which they are replaced. `&amp;` is last, so that `&amp;lt;`
+/// becomes `&lt;`.
 const ENTITIES: [(&str, &str); 7] = [
     ("&lt;", "<"),
     ("&gt;", ">"),
@@ -44,8 +45,8 @@ const SPECIAL: &str = r"(?<!\S)\[(?:PAD|UNK)\](?!\S)";
 /// Any character, line breaks included.
 const ANY_CHARACTER: &str = r"[\s\S]";
 
-/// A character class of all word characters. It lists ranges instead of `\w`, so that every version of the library
-/// gives the ids of the device, whatever its Unicode version is.
+/// A character class of all word characters. It lists their ranges instead of `\w`, so that every version of the
+/// library gives the ids of the device, whatever the Unicode version of the library is.
 static WORD: LazyLock<String> = LazyLock::new(|| {
     let mut ranges: Vec<(u32, u32)> = Vec::new();
     for code in (0..=u32::from(char::MAX)).filter(|&code| char::from_u32(code).is_some_and(is_word)) {
@@ -58,19 +59,19 @@ static WORD: LazyLock<String> = LazyLock::new(|| {
     format!("[{ranges}]")
 });
 
-/// A step of a normalizer that replaces each match of `pattern` by `content`.
+/// Returns a step of a normalizer that replaces each match of `pattern` by `content`.
 fn replace(pattern: ReplacePattern, content: &str) -> tokenizers::Result<NormalizerWrapper> {
     Ok(Replace::new(pattern, content)?.into())
 }
 
-/// The normalizer of a tokenizer, `None` if it changes nothing.
+/// Returns the normalizer of a tokenizer; `None` if it changes nothing.
 pub fn normalizer(tokenizer: Tokenizer) -> tokenizers::Result<Option<NormalizerWrapper>> {
     let mut steps = Vec::new();
     match tokenizer.kind {
         TokenizerKind::HtmlWords => {
             steps.push(replace(ReplacePattern::Regex(TAG.to_owned()), " ")?);
-            for (entity, to) in ENTITIES {
-                steps.push(replace(entity.into(), to)?);
+            for (entity, replacement) in ENTITIES {
+                steps.push(replace(entity.into(), replacement)?);
             }
         }
         TokenizerKind::Whitespace if !tokenizer.lowercase => {
@@ -87,18 +88,18 @@ pub fn normalizer(tokenizer: Tokenizer) -> tokenizers::Result<Option<NormalizerW
     })
 }
 
-/// A pre-tokenizer that makes a token of each match of `regex`, and of each stretch between matches.
+/// Returns a pre-tokenizer that turns each match of `regex`, and the text between two matches, into a token.
 fn split_around(regex: String) -> tokenizers::Result<PreTokenizerWrapper> {
     Ok(Split::new(SplitPattern::Regex(regex), SplitDelimiterBehavior::Isolated, false)?.into())
 }
 
-/// The component that represents each byte by a character, without GPT-2's prefix space and regular expression.
+/// Returns the component that represents each byte by a character, without GPT-2's prefix space and regular expression.
 fn byte_level() -> ByteLevel {
     let (add_prefix_space, trim_offsets, use_regex) = (false, true, false);
     ByteLevel::new(add_prefix_space, trim_offsets, use_regex)
 }
 
-/// The pre-tokenizer of a tokenizer.
+/// Returns the pre-tokenizer of a tokenizer.
 pub fn pre_tokenizer(tokenizer: Tokenizer) -> tokenizers::Result<PreTokenizerWrapper> {
     Ok(match tokenizer.kind {
         TokenizerKind::Whitespace => WhitespaceSplit.into(),
@@ -106,7 +107,8 @@ pub fn pre_tokenizer(tokenizer: Tokenizer) -> tokenizers::Result<PreTokenizerWra
         TokenizerKind::HtmlWords => {
             let word = &*WORD;
             let emoticons = split_around(format!("{EMOTICON}|(?:{LETTER_EMOTICON})(?!{word})"))?;
-            // The first alternative does not split an emoticon, which the step before has made a piece of its own.
+            // The first alternative matches a whole emoticon, which the step before has isolated, so that it is not
+            // split.
             let words = split_around(format!(r"\A(?:{EMOTICON}|{LETTER_EMOTICON})\z|{word}+"))?;
             PreSequence::new(vec![WhitespaceSplit.into(), emoticons, words]).into()
         }
@@ -117,7 +119,7 @@ pub fn pre_tokenizer(tokenizer: Tokenizer) -> tokenizers::Result<PreTokenizerWra
     })
 }
 
-/// The model of a vocabulary: `WordPiece` for WordPiece, `WordLevel` for all others.
+/// Returns the model of a vocabulary: `WordPiece` for the tokenizer `wordpiece`, `WordLevel` for all others.
 pub fn model(vocabulary: &Vocabulary) -> tokenizers::Result<ModelWrapper> {
     let tokens = vocabulary.tokens().iter().cloned();
     if vocabulary.tokenizer().kind != TokenizerKind::WordPiece {
@@ -137,7 +139,7 @@ pub fn model(vocabulary: &Vocabulary) -> tokenizers::Result<ModelWrapper> {
     Ok(model.into())
 }
 
-/// The decoder of a tokenizer. Without one, the library joins tokens by spaces.
+/// Returns the decoder of a tokenizer; `None` to join tokens by spaces, as the library does without a decoder.
 pub fn decoder(tokenizer: Tokenizer) -> Option<DecoderWrapper> {
     match tokenizer.kind {
         TokenizerKind::Chars => Some(Fuse::new().into()),

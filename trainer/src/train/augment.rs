@@ -1,12 +1,12 @@
-//! Augmentation of training sequences of numbers: noise and a change of scale, drawn again for every batch.
+//! Augmentation of training sequences of numbers: random noise and random scaling, drawn anew for every batch.
 
 use super::initial::normal;
 use super::{Sample, Steps};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// Distinguishes the random numbers of the augmentation from those of the dropout, which also has a stream for each
-/// batch.
+/// A constant that is XORed into the seed ("augment" in ASCII), so that the augmentation draws other random numbers
+/// than the dropout, which also has a stream for each batch.
 const SEED: u64 = 0x6175_676d_656e_7400;
 
 /// The strength of the augmentation, in standard deviations of the normalised numbers.
@@ -14,12 +14,12 @@ const SEED: u64 = 0x6175_676d_656e_7400;
 pub struct Augmentation {
     /// Standard deviation of the noise that is added to each number.
     pub jitter: f64,
-    /// Standard deviation of the factor, around 1, that multiplies the numbers of a channel of one sequence.
+    /// Standard deviation of the factor, with mean 1, that multiplies all numbers of one channel in one sequence.
     pub scaling: f64,
 }
 
 impl Augmentation {
-    /// Returns changed copies of a batch's samples, or `None` if nothing is to be changed. `batch`: the number of
+    /// Returns augmented copies of a batch's samples, or `None` if `jitter` and `scaling` are 0. `batch`: the number of
     /// batches before this one in the whole training, so that a resumed training draws the same numbers.
     pub fn apply(&self, samples: &[&Sample], seed: u64, batch: u64) -> Option<Vec<Sample>> {
         if self.jitter == 0.0 && self.scaling == 0.0 {
@@ -32,6 +32,7 @@ impl Augmentation {
         Some(changed.collect())
     }
 
+    /// Returns an augmented copy of a sequence of values; a sequence of tokens is copied unchanged.
     fn change(&self, steps: &Steps, rng: &mut ChaCha8Rng) -> Steps {
         let Steps::Values { values, channels } = steps else { return steps.clone() };
         let (jitter, scaling) = (self.jitter as f32, self.scaling as f32);

@@ -3,8 +3,8 @@
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-/// Number of batches whose sequences are sorted by length together. More of them would make batches with less waste on
-/// different lengths, but the same sequences would meet in a batch in every epoch.
+/// Number of batches whose sequences are sorted by length together. With a larger number, the lengths in a batch would
+/// differ less, but the same sequences would share a batch in every epoch.
 const BATCHES_SORTED_TOGETHER: usize = 50;
 
 /// The limits of a batch.
@@ -16,8 +16,8 @@ pub struct Limits {
     pub tokens: usize,
 }
 
-/// Divides all sequences into batches of similar length, in random order. Returns the indices of each batch's
-/// sequences.
+/// Divides sequences into batches, so that the sequences of a batch have similar lengths. Returns the indices of each
+/// batch's sequences; the batches are in random order.
 ///
 /// `lengths`: the number of tokens or rows of each sequence.
 pub fn shuffled(lengths: &[usize], limits: Limits, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {

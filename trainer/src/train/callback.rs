@@ -23,25 +23,26 @@ pub struct BatchProgress {
     pub gradient_norm: f64,
 }
 
-/// Functions that the training loop calls, such as a progress bar or the writer of checkpoints.
+/// Functions that the training loop calls, such as those of a progress bar or of the writer of checkpoints.
 pub trait Callback {
-    /// Called before the first batch if the device was chosen automatically.
+    /// Called before the first batch if the device was chosen automatically. `reason`: the device and why it was
+    /// chosen, for the user.
     fn on_device(&mut self, _reason: &str) {}
-    /// Returns true if [`on_state`](Self::on_state) would use the state after the batch that is done. A training on a
-    /// GPU copies its state to the host only then, after an epoch, and at its end.
+    /// Returns true if [`on_state`](Self::on_state) is to be called after the current batch even if the training runs
+    /// on a GPU, whose state is then copied to the host. The state is also copied after each epoch and at an interrupt.
     fn wants_state(&self) -> bool {
         false
     }
     /// Called after each batch.
     fn on_batch(&mut self, _progress: &BatchProgress) {}
-    /// Called after each epoch. `best` is true if the epoch is the best so far.
+    /// Called after each epoch with its figures. `best` is true if the epoch is the best so far.
     fn on_epoch(&mut self, _figures: &EpochFigures, _best: bool) {}
-    /// Called with a state from which the training can be resumed. After a batch on a GPU, it is called only if
-    /// [`wants_state`](Self::wants_state) returns true.
+    /// Called after each event of [`StateEvent`] with a state from which the training can be resumed. After a batch on
+    /// a GPU, it is called only if [`wants_state`](Self::wants_state) returns true.
     fn on_state(&mut self, _state: &State, _event: StateEvent) {}
 }
 
-/// Calls nothing.
+/// A callback that does nothing.
 impl Callback for () {}
 
 /// The events after which [`Callback::on_state`] is called.
@@ -51,6 +52,6 @@ pub enum StateEvent {
     AfterBatch,
     /// The end of an epoch.
     AfterEpoch,
-    /// An interrupt. No other state follows.
+    /// The interruption of the training. [`Callback::on_state`] is not called again.
     Interrupted,
 }

@@ -3,8 +3,8 @@
 //! | tensors, F32 | contents |
 //! |---|---|
 //! | `weights.NAME` | the weights |
-//! | `average.NAME` | their moving average; of the n-gram table its differences from the weights, divided by a factor |
-//! | `best.NAME` | the average after the best epoch, if an epoch is finished |
+//! | `average.NAME` | their moving average; for the n-gram table, (average − weights) / `lag_factor` |
+//! | `best.NAME` | the averaged weights after the best epoch, if an epoch is finished |
 //! | `optimizer.STATE.NAME` | the state of the optimizer, with the names of PyTorch's `state_dict` |
 
 use super::problem::Problem;
@@ -25,8 +25,8 @@ const KEY: &str = "tern.checkpoint";
 /// The version of the layout.
 const FORMAT: u32 = 1;
 
-/// The content of a checkpoint besides tensors. It is TOML, since numbers are read back with the same bits; serde_json
-/// does not guarantee that.
+/// The content of a checkpoint besides tensors. It is stored as TOML, which reads numbers back with the same bits;
+/// serde_json does not guarantee that.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Metadata {
@@ -36,11 +36,13 @@ struct Metadata {
     data: u32,
     /// Length of the training's log when the checkpoint was written, in bytes.
     log_bytes: u64,
-    /// Steps of the optimizer.
+    /// Number of steps that the optimizer has taken.
     steps: i32,
-    /// The factor of the differences in the average of the n-gram table.
+    /// The factor that multiplies the `average` of the n-gram table: see
+    /// [`Optimizer::averaged`](super::optimizer::Optimizer::averaged).
     #[serde(default = "one")]
     lag_factor: f64,
+    /// Number of batches of the whole training so far.
     batches_done: u64,
     history: Vec<EpochFigures>,
     best: Option<EpochFigures>,
@@ -53,7 +55,8 @@ fn one() -> f64 {
 }
 
 impl State {
-    /// Encodes the state as a checkpoint; the same state gives the same bytes. `log_bytes` is stored for the caller.
+    /// Encodes the state as a checkpoint; the same state gives the same bytes. `data`: the [`data_hash`] of the
+    /// problem. `log_bytes`: the length of the training's log in bytes, which [`from_bytes`](Self::from_bytes) returns.
     pub fn to_bytes(&self, data: u32, log_bytes: u64) -> Result<Vec<u8>, SafeTensorError> {
         let metadata = Metadata {
             format: FORMAT,
@@ -66,7 +69,7 @@ impl State {
             best: self.best.as_ref().map(|(figures, _)| *figures),
             underway: self.epoch,
         };
-        let metadata = toml::to_string(&metadata).expect("numbers and names are always TOML");
+        let metadata = toml::to_string(&metadata).expect("TOML can represent all numbers");
         let best = self.best.as_ref().map(|(_, weights)| weights);
         let groups = [("weights", Some(&self.weights)), ("average", Some(&self.average)), ("best", best)];
         let mut tensors: Vec<(String, &[usize], &[f32])> = Vec::new();
@@ -81,8 +84,9 @@ impl State {
         f32_tensors(tensors.into_iter(), (KEY, &metadata))
     }
 
-    /// Decodes the checkpoint of a training of this recipe and problem. Also returns its `log_bytes`. Fails if the
-    /// bytes are not a checkpoint of this version, the data have changed, or a tensor is missing or has another shape.
+    /// Decodes the checkpoint of a training of this recipe and problem. Returns the state and the `log_bytes` that
+    /// [`to_bytes`](Self::to_bytes) stored. Fails if the bytes are not a checkpoint of this version, the data have
+    /// changed, or a tensor is missing or has another shape.
     pub fn from_bytes(bytes: &[u8], recipe: &Recipe, problem: &Problem) -> anyhow::Result<(Self, u64)> {
         let not_safetensors =
             |error: SafeTensorError| anyhow!("{error}; expected a checkpoint as `tern train` writes it");

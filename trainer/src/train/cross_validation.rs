@@ -1,6 +1,6 @@
 //! Cross-validation with k folds, for data sets too small for a validation split: each fold is validated by a network
-//! trained on the others. It measures the accuracy on all rows and finds the number of epochs for the final training on
-//! all rows.
+//! trained on the other folds. The cross-validation measures the accuracy on all rows and finds the number of epochs
+//! for the final training on all rows.
 
 use super::callback::{Callback, StateEvent};
 use super::problem::{CrossValidation, Problem};
@@ -20,8 +20,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 use tern_nn::process_group::ProcessGroup;
 
-/// Trains one network for each fold. `after_fold` is called with the number of the fold, from 1, and of all folds.
-/// Returns `None` if `stop` interrupted it. All processes of the group call this function with the same arguments.
+/// Trains one network for each fold and pools their outputs for the validation rows. Returns `None` if `stop` became
+/// true, or if the problem is not a classification. `after_fold` is called after each fold with its number, from 1, and
+/// the number of folds. All processes of the group call this function with the same arguments. Fails as [`resume`]
+/// does.
 pub fn cross_validate(
     recipe: &Recipe,
     problem: &Problem,
@@ -54,7 +56,7 @@ pub fn cross_validate(
         }
         after_fold(fold + 1, folds);
     }
-    // The epochs in order, as a training would see them: it ends after `patience` epochs that are not better.
+    // The best epoch is searched as a training does: the search ends after `patience` epochs that are not better.
     let mut history: Vec<Validation> = Vec::new();
     let mut best = 0;
     for (epoch, outputs) in outputs.iter().enumerate() {
@@ -84,11 +86,13 @@ impl Problem {
         self.folds.iter().max().map_or(0, |last| last + 1)
     }
 
-    /// Returns the problem of one fold, in which its rows are validated and all others trained on.
+    /// Returns the problem of one fold: the rows of the fold are its validation samples, all other rows its training
+    /// samples. Panics if there is no cross-validation.
     ///
-    /// The vocabulary and the normalisation of `self` come from all rows. So that the fold does not profit from its
-    /// validation rows, their tokens that occur in no training row and have no pretrained vector become unknown, and
-    /// values are normalised once more by the means and standard deviations of the training rows.
+    /// The vocabulary and the normalisation of `self` come from all rows. The network of the fold must not profit from
+    /// the validation rows. Therefore, tokens of validation rows that occur in no training row and have no pretrained
+    /// vector become unknown, and values are normalised once more by the means and standard deviations of the training
+    /// rows.
     pub fn fold(&self, fold: usize) -> Problem {
         let (train_rows, valid_rows) = self.fold_rows(fold);
         let select = |rows: &[usize]| -> Vec<Sample> { rows.iter().map(|&row| self.train[row].clone()).collect() };
@@ -98,20 +102,21 @@ impl Problem {
         Problem { train, valid, folds: Vec::new(), cross_validation: None, ..self.clone() }
     }
 
-    /// Returns the problem with about a `share` of the training samples of each class, drawn by `seed`; a smaller share
-    /// is a part of a larger one. With cross-validation the other samples are left out altogether, else the validation
-    /// samples stay the same. As in [`fold`](Self::fold), tokens without a training sample become unknown.
+    /// Returns the problem with the given share, 0 to 1, of the training samples of each class, rounded up and drawn at
+    /// random by `seed`. With the same seed, the samples of a smaller share are a subset of those of a larger one. With
+    /// cross-validation, the validation samples become the chosen training samples; otherwise they stay the same,
+    /// except that tokens without a training sample become unknown as in [`fold`](Self::fold).
     pub fn with_share(&self, share: f64, seed: u64) -> Problem {
         let mut order: Vec<usize> = (0..self.train.len()).collect();
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
         let class = |row: usize| if let Target::Class(class) = self.train[row].target { class } else { 0 };
         let mut counts: HashMap<usize, usize> = HashMap::new();
         order.iter().for_each(|&row| *counts.entry(class(row)).or_default() += 1);
-        let mut kept: HashMap<usize, usize> = HashMap::new();
+        let mut seen: HashMap<usize, usize> = HashMap::new();
         order.retain(|&row| {
-            let kept = kept.entry(class(row)).or_default();
-            *kept += 1;
-            *kept <= ((counts[&class(row)] as f64 * share).ceil() as usize)
+            let seen = seen.entry(class(row)).or_default();
+            *seen += 1;
+            *seen <= ((counts[&class(row)] as f64 * share).ceil() as usize)
         });
         order.sort_unstable();
         let train: Vec<Sample> = order.iter().map(|&row| self.train[row].clone()).collect();
@@ -137,7 +142,7 @@ impl Problem {
         }
     }
 
-    /// Returns the training rows and the validation rows of a fold.
+    /// Returns the indices of the training rows and of the validation rows of a fold.
     fn fold_rows(&self, fold: usize) -> (Vec<usize>, Vec<usize>) {
         (0..self.train.len()).partition(|&row| self.folds[row] != fold)
     }
@@ -162,7 +167,8 @@ fn normalise(train: &mut [Sample], valid: &mut [Sample]) {
     }
 }
 
-/// Changes the samples that an error names from indices of a fold to indices of all rows.
+/// Converts the samples that an error names from indices into the training rows of a fold to indices into all rows, and
+/// removes the best epoch of the fold, which is not a usable model. `train_rows`: the training rows of the fold.
 fn in_all_rows(mut error: TrainError, train_rows: &[usize]) -> TrainError {
     if let TrainError::Diverged { samples, kept, .. } = &mut error {
         samples.iter_mut().for_each(|sample| *sample = train_rows[*sample]);
@@ -171,7 +177,7 @@ fn in_all_rows(mut error: TrainError, train_rows: &[usize]) -> TrainError {
     error
 }
 
-/// The callback that records the outputs for the validation rows after each epoch.
+/// The callback that records the outputs of the averaged weights for the validation rows after each epoch.
 struct Recorder<'a> {
     problem: &'a Problem,
     /// `[epochs][rows][outputs]`

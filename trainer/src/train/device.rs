@@ -17,16 +17,16 @@ pub struct ChosenDevice {
 }
 
 /// The speed of a training on one CPU thread: multiply-accumulates of the forward pass for each second of training.
-/// Rounded down from the 634,000 tokens per second of an LSTM of 64 units in `README.md` (1.4e10).
+/// Rounded down from 1.4e10: `README.md` has 634,000 tokens per second for an LSTM of 64 units and an embedding of 20.
 const MACS_PER_SECOND: f64 = 1e10;
-/// The estimated time on the CPU, in seconds, above which `auto` uses a GPU. Starting a GPU takes some seconds.
-const LEAST_SECONDS: f64 = 30.0;
+/// The estimated time on the CPU, in seconds, from which on `auto` uses a GPU. Starting a GPU takes some seconds.
+const GPU_THRESHOLD_SECONDS: f64 = 30.0;
 
 impl DeviceKind {
-    /// Opens the device of a training. `auto` uses an NVIDIA GPU if one can be opened and the CPU would need more than
-    /// 30 s; it never fails. `cuda` and `metal` fail, with an error that names a remedy, if the program was built
-    /// without the feature or the computer has no such device. The processes of a group that run on one computer take
-    /// its GPUs in turn.
+    /// Opens the device of a training. `auto` uses an NVIDIA GPU if one can be opened and the CPU would need 30 s or
+    /// more by a rough estimate, otherwise the CPU; it never fails. `cuda` and `metal` fail, with an error that names a
+    /// remedy, if the program was built without the feature or the computer has no such device. A process of a group
+    /// opens the GPU whose number is its rank on the computer.
     pub fn choose(self, recipe: &Recipe, problem: &Problem, group: &dyn ProcessGroup) -> Result<ChosenDevice, String> {
         let number = group.local_rank();
         if self != DeviceKind::Auto {
@@ -42,9 +42,9 @@ impl DeviceKind {
         let macs = macs_per_token(&problem.architecture) as f64 * tokens as f64 * recipe.epochs() as f64;
         let workers = (recipe.threads() * group.world_size()).min(recipe.training.shards);
         let seconds = macs / MACS_PER_SECOND / workers as f64;
-        if seconds < LEAST_SECONDS {
+        if seconds < GPU_THRESHOLD_SECONDS {
             return cpu(format!(
-                "the training takes about {seconds:.0} s on the CPU; a GPU is used above {LEAST_SECONDS} s"
+                "the training takes about {seconds:.0} s on the CPU; a GPU is used above {GPU_THRESHOLD_SECONDS} s"
             ));
         }
         match DeviceKind::Cuda.open(number) {
@@ -56,7 +56,7 @@ impl DeviceKind {
         }
     }
 
-    /// Opens a device of this kind, by its number on the computer. `Auto` opens the CPU.
+    /// Opens a device of this kind. `number`: the GPU's number on the computer, from 0. `Auto` opens the CPU.
     fn open(self, number: usize) -> Result<Device, Unavailable> {
         let (is_built_in, device, where_to_build, check) = match self {
             DeviceKind::Cpu | DeviceKind::Auto => return Ok(Device::Cpu),
@@ -88,15 +88,16 @@ impl DeviceKind {
     }
 }
 
-/// Why a device cannot be opened.
+/// The reason why a device cannot be opened.
 #[derive(Debug)]
 struct Unavailable {
+    /// The reason, such as an error of the driver.
     fault: String,
     /// A way to make it available, as an imperative.
     remedy: String,
 }
 
-/// Returns the multiply-accumulates of the recurrent layers for one token.
+/// Returns the number of multiply-accumulates in the forward pass of the recurrent layers for one token.
 fn macs_per_token(architecture: &Architecture) -> usize {
     let Architecture { input, hidden_size: n, recurrent, .. } = *architecture;
     let Recurrent { cell, num_layers, .. } = recurrent;
@@ -105,7 +106,7 @@ fn macs_per_token(architecture: &Architecture) -> usize {
     (0..num_layers).map(|layer| directions * cell.gates() * n * (inputs(layer) + n)).sum()
 }
 
-/// The message of an error without a backtrace.
+/// Returns the first line of an error's message; the other lines are a backtrace.
 fn first_line(error: &candle_core::Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }

@@ -6,18 +6,21 @@ use crate::weights::{Array, Weights};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// The initial bias of an LSTM's forget gate, so that a new cell keeps its state.
+/// The initial bias of an LSTM's forget gate. A positive bias lets an untrained cell keep its state.
 const FORGET_BIAS: f32 = 1.0;
 /// The standard deviation of the initial n-gram table.
 const NGRAM_STD: f32 = 0.05;
 
-/// Draws random weights. The embedding is normal with the standard deviation `embedding_std`; the row of PAD is zero,
-/// also after training. All other weights are uniform in ±1/√hidden_size as in PyTorch, except the biases of forget
-/// gates.
+/// Draws random weights for every parameter of `architecture`.
+///
+/// The embedding is normally distributed with the standard deviation `embedding_std`, except for the row of PAD, which
+/// is zero and stays so in training. The n-gram table is normally distributed with the standard deviation `NGRAM_STD`.
+/// The two biases of an LSTM's forget gates add up to `FORGET_BIAS`. All other weights, those of the head included, are
+/// uniform in ±1/√hidden_size, as in PyTorch's recurrent layers.
 pub fn weights(architecture: &Architecture, embedding_std: f32, rng: &mut ChaCha8Rng) -> Weights {
     let hidden_size = architecture.hidden_size;
     let bound = 1.0 / (hidden_size as f32).sqrt();
-    // The rows of an LSTM's second gate.
+    // The forget gate is the second gate of an LSTM, in PyTorch's order.
     let forget_gate = hidden_size..2 * hidden_size;
     let mut weights = Weights::default();
     for (name, shape) in architecture.shapes() {
@@ -42,10 +45,10 @@ pub fn weights(architecture: &Architecture, embedding_std: f32, rng: &mut ChaCha
     weights
 }
 
-/// Draws a standard normal number (Box–Muller).
+/// Draws a standard normal number by the Box–Muller transform of two uniform numbers.
 pub(super) fn normal(rng: &mut ChaCha8Rng) -> f32 {
-    let (radius, angle): (f64, f64) = (rng.random_range(f64::MIN_POSITIVE..1.0), rng.random());
-    ((-2.0 * radius.ln()).sqrt() * (2.0 * std::f64::consts::PI * angle).cos()) as f32
+    let (u1, u2): (f64, f64) = (rng.random_range(f64::MIN_POSITIVE..1.0), rng.random());
+    ((-2.0 * u1.ln()).sqrt() * (2.0 * std::f64::consts::PI * u2).cos()) as f32
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Prepares the training of a text classifier: reads labelled texts, splits off the validation rows, and builds the
+//! Prepares the training of a text classifier: reads labelled texts, sets validation rows aside, and builds the
 //! vocabulary.
 
 use crate::data::{self, Columns, Example, Place};
@@ -15,7 +15,7 @@ use std::path::Path;
 pub struct Prepared {
     /// The labels, sorted by their bytes.
     pub labels: Vec<String>,
-    /// The tokens that have an id.
+    /// The vocabulary of the training rows.
     pub vocabulary: Vocabulary,
     /// The training rows.
     pub train: Vec<Example>,
@@ -25,7 +25,7 @@ pub struct Prepared {
     pub folds: Vec<usize>,
     /// The number of validation rows whose text is also a training text. 0 if Tern made the validation split.
     pub leaked: usize,
-    /// The number of rows that repeat the text of an earlier row; such rows are in the same part of a split. 0 if the
+    /// The number of rows that repeat the text of an earlier row; equal texts are in the same part of a split. 0 if the
     /// recipe names validation data.
     pub duplicates: usize,
     /// The place of each training row in its file.
@@ -33,20 +33,21 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Returns the data of each fold, or the data itself without cross-validation.
+    /// Returns the data of each fold, with the rows of the fold as validation rows; without cross-validation, returns
+    /// `self` only.
     pub fn parts(&self) -> Vec<Cow<'_, Prepared>> {
         if self.folds.is_empty() {
             return vec![Cow::Borrowed(self)];
         }
         let part = |fold| {
-            let is_held_out: Vec<bool> = self.folds.iter().map(|&of_row| of_row == fold).collect();
+            let is_held_out: Vec<bool> = self.folds.iter().map(|&row_fold| row_fold == fold).collect();
             let (train, valid) = data::partition(self.train.clone(), &is_held_out);
             Cow::Owned(Prepared { train, valid, folds: Vec::new(), ..self.clone() })
         };
         (0..=*self.folds.iter().max().unwrap_or(&0)).map(part).collect()
     }
 
-    /// Reads the validation rows from a table of their own.
+    /// Reads the validation rows from the source `path`, and counts those whose text is also a training text.
     fn read_validation(&mut self, path: &Path, columns: &Columns) -> anyhow::Result<()> {
         self.valid = data::labels_to_indices(data::read(path, columns)?, &self.labels, path)?;
         let train_texts: HashSet<&str> = texts(&self.train).collect();
@@ -54,7 +55,8 @@ impl Prepared {
         Ok(())
     }
 
-    /// Takes the validation rows from the training rows or, if these are few, divides them into folds.
+    /// Moves the validation rows out of the training rows or, if the recipe asks for a cross-validation, divides the
+    /// training rows into folds. Fails if no class has two distinct texts.
     fn split_off_validation(&mut self, recipe: &Recipe) -> anyhow::Result<()> {
         let keys: Vec<&str> = texts(&self.train).collect();
         let classes: Vec<usize> = self.train.iter().map(|example| example.label).collect();
@@ -83,7 +85,8 @@ fn texts(examples: &[Example]) -> impl ExactSizeIterator<Item = &str> + Clone {
 
 /// Reads the recipe's data, makes a validation split or folds if the recipe names no validation data, builds the
 /// vocabulary from the training rows, and writes the settings that depend on the data into the recipe. Fails if a table
-/// cannot be read, the labels do not suit the model or a split, or the vocabulary would be empty.
+/// cannot be read, the labels do not suit the model or a split, the recipe's settings contradict each other, or the
+/// vocabulary would be empty.
 pub fn prepare(recipe: &mut Recipe) -> anyhow::Result<Prepared> {
     let data = recipe.data.clone();
     let columns = Columns { text: data.text_column.clone(), label: data.label_column.clone(), layout: data.layout() };
@@ -97,7 +100,7 @@ pub fn prepare(recipe: &mut Recipe) -> anyhow::Result<Prepared> {
         let (path, count) = (path.display(), labels.len());
         bail!("{path}: {count} labels, expected 2 where [model] output is \"sigmoid\"; take output = \"softmax\"");
     }
-    let places: Vec<Place> = rows.iter().enumerate().map(|(row, of)| Place { row, line: of.line }).collect();
+    let places: Vec<Place> = rows.iter().enumerate().map(|(index, row)| Place { row: index, line: row.line }).collect();
     let train = data::labels_to_indices(rows, &labels, &path)?;
     let (valid, folds, vocabulary) = (Vec::new(), Vec::new(), Vocabulary::none());
     let mut prepared = Prepared { labels, vocabulary, train, valid, folds, leaked: 0, duplicates: 0, places };
@@ -107,7 +110,7 @@ pub fn prepare(recipe: &mut Recipe) -> anyhow::Result<Prepared> {
     }
     recipe.data.folds = prepared.folds.iter().max().map_or(1, |last| last + 1);
     recipe.resolve_text_settings(texts(&prepared.train), prepared.labels.len());
-    // The tokenizer and the n-gram branch may depend on the texts.
+    // The tokenizer and the n-gram branch may have been chosen by the texts, so the recipe is checked again.
     recipe.check()?;
     let (min_count, max_size) = (recipe.vocabulary.min_count(), Some(recipe.vocabulary.max_size));
     prepared.vocabulary =

@@ -1,4 +1,4 @@
-//! A training problem in numbers: the network, the samples and the loss.
+//! A training problem: the architecture of the network, the samples as numbers, and the loss.
 
 use super::prepare::Prepared;
 use super::validation::{self, Validation};
@@ -14,23 +14,24 @@ use rayon::prelude::*;
 /// A training problem: everything about the data and the task that the training loop uses.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    /// The network.
+    /// The architecture of the network.
     pub architecture: Architecture,
     /// The loss.
     pub objective: Objective,
     /// The training samples.
     pub train: Vec<Sample>,
-    /// The validation samples. A language model reads them as one text. With cross-validation, all training samples.
+    /// The validation samples; with cross-validation, all training samples. A language model reads them as one text.
     pub valid: Vec<Sample>,
     /// The fold of each training sample, from 0. Empty without cross-validation.
     pub folds: Vec<usize>,
-    /// The result of the cross-validation, once it is done. It sets the number of epochs and the figures of each epoch.
+    /// The result of the cross-validation, once it is done. It sets the number of epochs and the validation figures of
+    /// each epoch.
     pub cross_validation: Option<CrossValidation>,
-    /// Pretrained word vectors.
+    /// Pretrained word vectors; `None` if the recipe names none.
     pub embeddings: Option<Embeddings>,
-    /// The units of the figures.
+    /// Quantities that convert losses and outputs into figures.
     pub units: Units,
-    /// The number of training sequences that were truncated to `max_length` or `batch_tokens`.
+    /// The number of training sequences that were truncated to the recipe's `max_length` or `batch_tokens`.
     pub cut: usize,
 }
 
@@ -39,35 +40,36 @@ pub struct Problem {
 pub struct CrossValidation {
     /// The number of folds.
     pub folds: usize,
-    /// The figures after each epoch, over all rows.
+    /// The figures after each epoch, over all rows, until no epoch is better for `patience` epochs.
     pub history: Vec<Validation>,
     /// The best epoch, from 1.
     pub best_epoch: usize,
     /// The outputs for each row after the best epoch, by the network that was not trained on the row, divided by the
     /// temperature: `[rows][outputs]`.
     pub outputs: Vec<Vec<f32>>,
-    /// The temperature with the smallest loss over all rows; `None` if the recipe asks for none.
+    /// The temperature with the smallest loss over all rows; `None` if the recipe disables temperature scaling.
     pub temperature: Option<f64>,
 }
 
 impl CrossValidation {
-    /// Returns the figures of the best epoch.
+    /// Returns the figures of the best epoch; zeros if `history` lacks it.
     pub fn best(&self) -> Validation {
         self.best_epoch.checked_sub(1).and_then(|epoch| self.history.get(epoch)).copied().unwrap_or_default()
     }
 }
 
-/// The units in which the figures of a task are given.
+/// Quantities of the data that convert losses and outputs into figures.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Units {
-    /// The number of characters in a language model's validation text.
+    /// The number of characters in a language model's validation text, for bits per character. 0 for other tasks.
     pub characters: usize,
-    /// The standard deviation of each output of a forecast, `[outputs]`.
+    /// The standard deviation of each output of a forecast in the units of the data, `[outputs]`. Empty for other
+    /// tasks.
     pub scale: Vec<f32>,
 }
 
 impl Problem {
-    /// The problem of classifying texts.
+    /// Creates the problem of classifying texts. Encodes the texts in the current thread pool.
     pub fn of_texts(recipe: &Recipe, data: &Prepared) -> Self {
         let labels = data.labels.len();
         let architecture = recipe.model.architecture(data.vocabulary.len(), labels);
@@ -87,7 +89,8 @@ impl Problem {
         Problem { folds: data.folds.clone(), ..problem }
     }
 
-    /// The problem of classifying sequences into `labels` classes.
+    /// Creates the problem of classifying sequences into `labels` classes. Truncates the training samples to the
+    /// recipe's `max_length` and `batch_tokens`, and weights the classes as the recipe asks.
     pub fn of_classes(
         recipe: &Recipe,
         architecture: Architecture,
@@ -108,7 +111,7 @@ impl Problem {
         Problem { cut, ..Problem::new(architecture, Objective::Classes(classes), train, valid) }
     }
 
-    /// A problem without folds, pretrained vectors or units.
+    /// Creates a problem without folds, pretrained vectors or units, and with `cut` 0.
     pub fn new(architecture: Architecture, objective: Objective, train: Vec<Sample>, valid: Vec<Sample>) -> Self {
         let (folds, cross_validation, embeddings) = (Vec::new(), None, None);
         let units = Units::default();
@@ -133,8 +136,8 @@ impl Problem {
     }
 }
 
-/// Truncates sequences: first to the beginning of `max_length` steps, then to the end of `batch_tokens` steps. The
-/// n-grams remain those of the whole text. Returns the number of sequences that were longer.
+/// Truncates sequences to their first `max_length` steps (0: all), and these to their last `batch_tokens` steps. The
+/// n-grams remain those of the whole text. Returns the number of sequences that were truncated.
 fn truncate(samples: &mut [Sample], recipe: &Recipe) -> usize {
     let max_length = match recipe.training.max_length {
         0 => usize::MAX,

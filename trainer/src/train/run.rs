@@ -21,30 +21,32 @@ use tern_nn::device_training::{DeviceTraining, Prepared};
 use tern_nn::graph::{BatchResult, Dropout, Graph};
 use tern_nn::process_group::{OneProcess, ProcessGroup};
 
-/// Why a training stopped.
+/// The reason why a training stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StopReason {
-    /// All epochs are done.
+    /// All epochs of the recipe or, after a cross-validation, its best number of epochs are done.
     Epochs,
     /// The last `patience` epochs were not better than the best one.
     Patience,
     /// The stop flag was set.
     Interrupted,
-    /// A loss is infinite or NaN.
+    /// A loss or a gradient is infinite or NaN.
     Diverged,
 }
 
-/// A finished training.
+/// The result of a training.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The weights of the best epoch. The n-gram table is not rounded yet: see [`round_ngrams`](super::round_ngrams).
+    /// The averaged weights after the best epoch. The n-gram table is not rounded yet: see
+    /// [`round_ngrams`](super::round_ngrams).
     pub weights: Weights,
     /// The figures of all epochs.
     pub history: Vec<EpochFigures>,
-    /// The best epoch, from 1: see [`Validation::is_better_than`](super::Validation::is_better_than).
+    /// The best epoch, from 1: see [`Validation::is_better_than`](super::Validation::is_better_than). 0 if no epoch is
+    /// finished.
     pub best_epoch: usize,
-    /// Why the training stopped.
+    /// The reason why the training stopped.
     pub stop_reason: StopReason,
 }
 
@@ -55,7 +57,7 @@ impl Outcome {
     }
 }
 
-/// Why a training fails.
+/// The error of a failed training.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// A loss or a gradient is infinite or NaN.
@@ -63,21 +65,21 @@ pub enum TrainError {
     Diverged {
         /// The place and the quantity that is infinite or NaN, with advice.
         message: String,
-        /// The samples whose loss is infinite or NaN, as indices into [`Problem::train`]; all samples of the batch if
-        /// none is.
+        /// The samples of the batch whose loss is infinite or NaN, as indices into [`Problem::train`]; all samples of
+        /// the batch if none has such a loss. Empty if the validation loss is infinite or NaN.
         samples: Vec<usize>,
-        /// The outcome with the best epoch before, if one was finished.
+        /// The outcome with the best epoch so far; `None` if no epoch was finished, and in a cross-validation.
         kept: Option<Box<Outcome>>,
     },
     /// An operation of candle failed.
     #[error("candle: {0}")]
     Candle(#[from] candle_core::Error),
-    /// The device is not available or fails, or the threads could not be started.
+    /// The device is not available, a GPU fails, or the threads cannot be started.
     #[error("{0}")]
     Start(String),
 }
 
-/// Trains from the first step in this process: see [`resume`].
+/// Trains a network from its initial weights in this process: see [`resume`].
 pub fn run(
     recipe: &Recipe,
     problem: &Problem,
@@ -87,10 +89,15 @@ pub fn run(
     resume(State::new(recipe, problem), recipe, problem, callback, stop, &OneProcess)
 }
 
-/// Trains from `state` on. Once `stop` is true in any process of the group, the training stops after the running batch
-/// and keeps the best epoch so far. All processes call this function with the same state, recipe and problem, and get
-/// the same result. On the CPU it depends only on the recipe and the data, not on the number of threads or processes or
-/// on interruptions. A GPU adds in another order.
+/// Continues a training from `state`. Once `stop` is true in any process of the group, the training stops after the
+/// current batch and returns the best epoch so far. All processes call this function with the same state, recipe and
+/// problem, and get the same result.
+///
+/// On the CPU the result depends only on the recipe and the data, not on the number of threads or processes or on
+/// interruptions. A GPU adds in another order and gives slightly different results.
+///
+/// Fails if the device or the threads cannot be started, an operation of candle fails, or a loss or a gradient is
+/// infinite or NaN.
 pub fn resume(
     state: State,
     recipe: &Recipe,
@@ -109,15 +116,15 @@ pub fn resume(
     let pool = pool.map_err(|error| TrainError::Start(format!("{threads} threads: {error}")))?;
     pool.install(|| {
         let _flush = Flush::denormals();
-        // Several processes add their gradients on the host.
+        // The gradients of several processes are added on the host.
         let is_on_device = device.is_cuda() && group.world_size() == 1;
-        let on_device = if is_on_device { Some(on_device(&state, problem, &device)?) } else { None };
+        let on_device = if is_on_device { Some(copy_to_gpu(&state, problem, &device)?) } else { None };
         Training { recipe, problem, device, group, state, on_device, prepared: None }.run(callback, stop)
     })
 }
 
-/// Copies a state to a GPU.
-fn on_device(state: &State, problem: &Problem, device: &Device) -> Result<DeviceTraining, TrainError> {
+/// Copies the weights, their average and the optimizer's state to a GPU.
+fn copy_to_gpu(state: &State, problem: &Problem, device: &Device) -> Result<DeviceTraining, TrainError> {
     let Problem { architecture, objective, .. } = problem;
     let frozen = problem.embeddings.as_ref().filter(|embeddings| embeddings.frozen());
     let trained_rows: Option<Vec<u32>> = frozen.map(|embeddings| {
@@ -129,19 +136,20 @@ fn on_device(state: &State, problem: &Problem, device: &Device) -> Result<Device
     DeviceTraining::new(*architecture, objective, parts, trained_rows.as_deref(), device).map_err(failed)
 }
 
-/// The error of a step on a GPU.
+/// Converts an error of a GPU.
 fn failed(error: candle_core::Error) -> TrainError {
     TrainError::Start(device::describe(&error))
 }
 
+/// A running training.
 struct Training<'a> {
     recipe: &'a Recipe,
     problem: &'a Problem,
     device: Device,
     group: &'a dyn ProcessGroup,
     state: State,
-    /// The weights and the optimizer of a training on a GPU. Those of `state` are older until `read_device` copies
-    /// them.
+    /// The weights and the optimizer's state if the training runs entirely on a GPU. The copies in `state` are outdated
+    /// until `read_device` updates them.
     on_device: Option<DeviceTraining>,
     /// The next batch of a training on a GPU, if it is prepared already.
     prepared: Option<Prepared>,
@@ -149,22 +157,26 @@ struct Training<'a> {
 
 /// The figures of a step.
 struct StepFigures {
+    /// Sum of the losses of all targets.
     loss: f64,
+    /// Number of correct predictions.
     correct: usize,
+    /// Number of targets.
     targets: usize,
-    /// Infinite or NaN if the loss or a gradient is.
+    /// Norm of the gradients before clipping; infinite or NaN if the loss or a gradient is.
     norm: f64,
 }
 
 impl Training<'_> {
-    /// Trains the remaining epochs.
+    /// Trains the remaining epochs and returns the outcome.
     fn run(mut self, callback: &mut dyn Callback, stop: &AtomicBool) -> Result<Outcome, TrainError> {
         let stop_reason = loop {
             if let Some(reason) = self.finished() {
                 break reason;
             }
-            // Before the first epoch is done, an interrupt takes effect after a batch, so that there is an outcome.
-            if (self.is_stopped(stop) && self.state.epochs_done() > 0) || !self.batches(callback, stop)? {
+            // In the first epoch at least one batch is trained before an interrupt takes effect, so that there is an
+            // outcome.
+            if (self.is_stopped(stop) && self.state.epochs_done() > 0) || !self.run_batches(callback, stop)? {
                 self.read_device()?;
                 callback.on_state(&self.state, StateEvent::Interrupted);
                 break StopReason::Interrupted;
@@ -181,8 +193,8 @@ impl Training<'_> {
             callback.on_state(&self.state, StateEvent::AfterEpoch);
         };
         if self.state.epoch_batches_done() > 0 {
-            // The weights of the unfinished epoch may be the best. The checkpoint is already written, so that a resumed
-            // training goes on within the epoch.
+            // After an interrupt, the weights of the unfinished epoch may be the best. The callback has already
+            // received the state before this epoch is ended, so that a resumed training continues within the epoch.
             let figures = self.figures();
             let is_best = self.state.end_epoch(figures, self.recipe.metric());
             callback.on_epoch(&figures, is_best);
@@ -195,7 +207,7 @@ impl Training<'_> {
         self.group.any(stop.load(Ordering::Relaxed))
     }
 
-    /// Returns the reason if no further epoch follows.
+    /// Returns the reason to stop before the next epoch; `None` if the training continues.
     fn finished(&self) -> Option<StopReason> {
         let (settings, done) = (&self.recipe.training, self.state.epochs_done());
         let best_epoch = self.state.best.as_ref().map_or(done, |(best, _)| best.epoch);
@@ -210,7 +222,7 @@ impl Training<'_> {
         }
     }
 
-    /// Returns the outcome with the best epoch; with the current average if no epoch is finished.
+    /// Returns the outcome with the weights of the best epoch, or with the current average if no epoch is finished.
     fn outcome(&self, stop_reason: StopReason) -> Outcome {
         let State { history, best, .. } = &self.state;
         let (best_epoch, weights) = match best {
@@ -220,12 +232,13 @@ impl Training<'_> {
         Outcome { weights, history: history.clone(), best_epoch, stop_reason }
     }
 
-    /// Returns the figures of the running epoch. Validates the averaged weights, unless a cross-validation has found
-    /// the figures.
+    /// Returns the figures of the current epoch. Validates the averaged weights, unless a cross-validation has measured
+    /// the figures of this epoch.
     fn figures(&self) -> EpochFigures {
         let State { epoch, history, .. } = &self.state;
         let network = self.state.network(&self.problem.architecture);
-        // After a cross-validation there is no validation split: its figures for this epoch are repeated.
+        // After a cross-validation there is no validation split: the cross-validation's figures for this epoch are
+        // used.
         let cross_validated = self.problem.cross_validation.as_ref().and_then(|found| found.history.get(history.len()));
         EpochFigures {
             epoch: history.len() + 1,
@@ -236,7 +249,8 @@ impl Training<'_> {
         }
     }
 
-    /// Returns the error for an infinite or NaN quantity, which `fault` names, with advice.
+    /// Returns the error for an infinite or NaN quantity, with advice. `fault`: the quantity and its value. `batch`:
+    /// the number of the batch, from 1, among the `batches` of the epoch. `samples`: see [`TrainError::Diverged`].
     fn diverged(&self, fault: String, batch: usize, batches: usize, samples: Vec<usize>) -> TrainError {
         let (epoch, rate) = (self.state.epochs_done() + 1, self.recipe.learning_rate());
         let message = format!(
@@ -247,13 +261,13 @@ impl Training<'_> {
         TrainError::Diverged { message, samples, kept }
     }
 
-    /// Returns the share of correct predictions; `None` for a forecast.
+    /// Returns the share of correct predictions among `seen` ones; `None` for a forecast.
     fn accuracy(&self, correct: usize, seen: usize) -> Option<f64> {
         self.problem.objective.has_accuracy().then(|| correct as f64 / seen as f64)
     }
 
-    /// Trains on the remaining batches of the running epoch. Returns false if `stop` interrupted it.
-    fn batches(&mut self, callback: &mut dyn Callback, stop: &AtomicBool) -> Result<bool, TrainError> {
+    /// Trains on the remaining batches of the current epoch. Returns false if `stop` ended the epoch early.
+    fn run_batches(&mut self, callback: &mut dyn Callback, stop: &AtomicBool) -> Result<bool, TrainError> {
         let settings = &self.recipe.training;
         let lengths: Vec<usize> = self.problem.train.iter().map(|sample| sample.steps.len()).collect();
         let limits = Limits { sequences: self.recipe.batch_size(lengths.len()), tokens: settings.batch_tokens };
@@ -261,6 +275,7 @@ impl Training<'_> {
         let losses = self.state.history.iter().map(|figures| figures.valid.loss);
         let plateau_factor = plateau_rate_factor(losses, settings.plateau_patience, settings.plateau_factor);
         let epoch = self.state.epochs_done() + 1;
+        // In the second half of the epochs, the n-gram table is rounded in the forward pass, as in the finished model.
         if let Some(table) = self.problem.architecture.ngrams
             && self.state.epoch_batches_done() == 0
             && 2 * epoch > self.recipe.epochs()
@@ -269,7 +284,7 @@ impl Training<'_> {
             self.state.epoch.ngram_step = grid.step.into();
         }
         for (index, batch) in batches.iter().enumerate().skip(self.state.epoch.batches) {
-            // The number of batches differs a little from epoch to epoch. The schedule counts as if every epoch had as
+            // The number of batches differs a little from epoch to epoch. The schedule assumes that every epoch has as
             // many batches as this one.
             let step = (epoch - 1) * batches.len() + index;
             let position = Position { step, steps: self.recipe.epochs() * batches.len() };
@@ -310,7 +325,8 @@ impl Training<'_> {
         Ok(true)
     }
 
-    /// Takes a step with a batch.
+    /// Takes a step with a batch, given by its samples' indices. The gradients are added on the host. If the loss or
+    /// the norm of the gradients is infinite or NaN, the weights do not change.
     fn step(&mut self, batch: &[usize], learning_rate: f64) -> Result<StepFigures, TrainError> {
         let mut result = self.gradients(batch)?;
         let BatchResult { loss, correct, targets, .. } = result;
@@ -329,7 +345,7 @@ impl Training<'_> {
         let figures = StepFigures { loss, correct, targets, norm };
         if norm.is_finite() {
             for weights in [&mut self.state.weights, &mut self.state.average] {
-                // Weight decay and the average would change the frozen vectors.
+                // Weight decay and rounding of the average would change the frozen vectors.
                 frozen.into_iter().for_each(|embeddings| embeddings.reset_frozen(weights.get_mut(names::EMBEDDING)));
             }
             self.count(&figures, learning_rate);
@@ -337,7 +353,7 @@ impl Training<'_> {
         Ok(figures)
     }
 
-    /// Takes a step with a batch on the GPU, and prepares the next batch meanwhile.
+    /// Takes a step with a batch on the GPU, and prepares the batch `next` while the GPU computes.
     fn step_on_device(
         &mut self,
         batch: &[usize],
@@ -362,13 +378,13 @@ impl Training<'_> {
         Ok(figures)
     }
 
-    /// Packs a batch, number `number` of the training, for the GPU.
+    /// Packs a batch for the GPU. `number`: the number of batches before this one in the whole training.
     fn prepare(&self, batch: &[usize], number: u64) -> Prepared {
         let graph = graph(self.recipe, self.problem, &self.state, &self.device, self.group);
         self.with_samples(batch, number, |samples| graph.prepare(samples, number))
     }
 
-    /// Copies the weights and the optimizer from the GPU, if the training is on one.
+    /// Copies the weights and the optimizer's state from the GPU to `state`, if the training runs on a GPU.
     fn read_device(&mut self) -> Result<(), TrainError> {
         let State { weights, average, optimizer, .. } = &mut self.state;
         match &self.on_device {
@@ -377,7 +393,7 @@ impl Training<'_> {
         }
     }
 
-    /// Adds the figures of a step to those of the epoch.
+    /// Adds the figures of a step to those of the epoch, and counts its batch.
     fn count(&mut self, step: &StepFigures, learning_rate: f64) {
         let State { total_batches_done, epoch, .. } = &mut self.state;
         *total_batches_done += 1;
@@ -388,7 +404,8 @@ impl Training<'_> {
         epoch.rate = learning_rate;
     }
 
-    /// Computes the gradients of a batch with dropout, on the host for a training on a GPU.
+    /// Computes the gradients of a batch with dropout, without changing the state. If the training runs entirely on a
+    /// GPU, they are computed on the CPU.
     fn gradients(&self, batch: &[usize]) -> candle_core::Result<BatchResult> {
         let device = if self.on_device.is_some() { &Device::Cpu } else { &self.device };
         let graph = graph(self.recipe, self.problem, &self.state, device, self.group);
@@ -396,7 +413,8 @@ impl Training<'_> {
         self.with_samples(batch, number, |samples| graph.gradients(&self.state.weights, samples, number))
     }
 
-    /// Calls `run` with the samples of a batch, number `number` of the training, after the augmentation of the recipe.
+    /// Calls `run` with the samples of a batch after the augmentation of the recipe. `number`: as for
+    /// [`prepare`](Self::prepare).
     fn with_samples<R>(&self, batch: &[usize], number: u64, run: impl FnOnce(&[&Sample]) -> R) -> R {
         let samples: Vec<&Sample> = batch.iter().map(|&sample| &self.problem.train[sample]).collect();
         let Sequences { jitter, scaling, .. } = self.recipe.sequences;
@@ -407,7 +425,7 @@ impl Training<'_> {
         }
     }
 
-    /// Returns the samples of a batch whose loss is infinite or NaN; all samples if none is.
+    /// Returns the samples of a batch whose loss is infinite or NaN; all samples if none has such a loss.
     fn diverged_samples(&self, batch: &[usize]) -> candle_core::Result<Vec<usize>> {
         let mut diverged = Vec::new();
         for &sample in batch {
@@ -419,7 +437,7 @@ impl Training<'_> {
     }
 }
 
-/// The settings of a training's batches.
+/// Returns the computation of gradients with the settings of a training.
 fn graph<'a>(
     recipe: &Recipe,
     problem: &'a Problem,

@@ -6,21 +6,23 @@ use std::f64::consts::PI;
 /// Share of the steps in which the rate of [`Schedule::OneCycle`] rises.
 const RISE: f64 = 0.1;
 
-/// Share of the best loss by which an epoch's loss must be lower to count as better for [`Schedule::Plateau`].
+/// Share of the best loss by which an epoch's loss must be lower to count as better for [`Schedule::Plateau`]: the
+/// default `threshold` of PyTorch's `ReduceLROnPlateau`.
 const PLATEAU_THRESHOLD: f64 = 1e-4;
 
-/// A step among all steps of a training.
+/// The position of a step in a training.
 #[derive(Clone, Copy, Debug)]
 pub struct Position {
-    /// The step, from 0.
+    /// The number of the step, from 0.
     pub step: usize,
-    /// The largest possible number of steps.
+    /// The number of steps if all epochs are trained.
     pub steps: usize,
 }
 
 impl Schedule {
-    /// The learning rate of a step, as a factor on the highest rate. `warm_up` is a share of all steps.
-    /// `plateau_rate_factor`: the result of the function of this name, which only `plateau` uses.
+    /// Returns the learning rate of a step, divided by the highest rate. `warm_up`: the share of all steps in which the
+    /// rate rises at first; `OneCycle` ignores it. `plateau_rate_factor`: the result of the function of this name,
+    /// which only `Plateau` uses.
     pub fn rate_factor(self, Position { step, steps }: Position, warm_up: f64, plateau_rate_factor: f64) -> f64 {
         // The rate rises by the same amount in each step, and the step after the warm-up has the highest rate.
         let warm_up_steps = (warm_up * steps as f64).round() as usize;
@@ -36,18 +38,18 @@ impl Schedule {
     }
 }
 
-/// Half a cosine from 1 to 0, `position` from 0 to 1, as `torch.optim.lr_scheduler.CosineAnnealingLR`.
+/// Returns half a cosine from 1 to 0 for `position` from 0 to 1, as `torch.optim.lr_scheduler.CosineAnnealingLR`.
 fn cosine(position: f64) -> f64 {
     0.5 * (1.0 + (PI * position).cos())
 }
 
-/// A straight line from 0 to 1 for a tenth of the steps, then half a cosine from 1 to 0.
+/// Returns a straight line from 0 to 1 in the share [`RISE`] of the steps, then half a cosine from 1 to 0.
 fn one_cycle(step: usize, steps: usize) -> f64 {
     let position = (step as f64 + 0.5) / steps.max(1) as f64;
     if position < RISE { position / RISE } else { 0.5 * (1.0 + (PI * (position - RISE) / (1.0 - RISE)).cos()) }
 }
 
-/// The factor on the highest rate after epochs with these validation losses, as
+/// Returns the learning rate after epochs with the given validation losses, divided by the highest rate, as
 /// `torch.optim.lr_scheduler.ReduceLROnPlateau`: each time that more than `patience` successive epochs were no better
 /// than the best one, the rate is multiplied by `factor`.
 pub fn plateau_rate_factor(losses: impl IntoIterator<Item = f64>, patience: usize, factor: f64) -> f64 {

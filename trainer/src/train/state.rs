@@ -17,16 +17,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug)]
 pub struct State {
     pub(super) weights: Weights,
-    /// The moving average of the weights, which is validated and saved; that of the n-gram table in the form of
-    /// [`Optimizer::averaged`].
+    /// The moving average of the weights, which is validated and saved. For the n-gram table it has the form that
+    /// [`Optimizer::averaged`] describes.
     pub(super) average: Weights,
     pub(super) optimizer: Optimizer,
+    /// The random number generator of the initial weights and of the order of the training samples.
     pub(super) rng: ChaCha8Rng,
     /// The number of batches of the whole training so far.
     pub(super) total_batches_done: u64,
+    /// The figures of the finished epochs.
     pub(super) history: Vec<EpochFigures>,
-    /// The figures of the best epoch so far, and its averaged weights.
+    /// The figures of the best epoch so far, and its averaged weights; `None` if no epoch is finished.
     pub(super) best: Option<(EpochFigures, Weights)>,
+    /// The current epoch.
     pub(super) epoch: EpochProgress,
 }
 
@@ -47,16 +50,16 @@ pub struct EpochFigures {
     pub learning_rate: f64,
 }
 
-/// The running epoch.
+/// The progress within the current epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EpochProgress {
-    /// The position of the random number generator before the epoch's batches were drawn. A resumed training draws the
-    /// same batches again.
+    /// The position of the random number generator before the epoch's batches were drawn, from which a resumed training
+    /// draws the same batches again.
     pub word_pos: u64,
     /// Number of batches that are done.
     pub batches: usize,
-    /// Sum of the losses.
+    /// Sum of the losses of all targets.
     pub loss: f64,
     /// Number of correct predictions.
     pub correct: usize,
@@ -64,7 +67,7 @@ pub(super) struct EpochProgress {
     pub seen: usize,
     /// The learning rate of the last batch.
     pub rate: f64,
-    /// The step of the grid that the n-gram table is rounded to in this epoch; 0 if it is not rounded.
+    /// The [`Grid::step`] that the n-gram table is rounded to in this epoch; 0 if it is not rounded.
     #[serde(default)]
     pub ngram_step: f64,
 }
@@ -75,7 +78,7 @@ pub fn initial_weights(recipe: &Recipe, problem: &Problem) -> Weights {
 }
 
 impl State {
-    /// The state before the first step.
+    /// Returns the state before the first step. The seed of the recipe determines it.
     pub fn new(recipe: &Recipe, problem: &Problem) -> Self {
         let architecture = &problem.architecture;
         let mut rng = ChaCha8Rng::seed_from_u64(recipe.training.seed);
@@ -95,6 +98,7 @@ impl State {
             clip_norm: training.clip_norm,
             averaging: recipe.weight_averaging(),
         };
+        // The average of the n-gram table is stored as its difference from the weights: see `Optimizer::averaged`.
         let mut average = weights.clone();
         if architecture.ngrams.is_some() {
             average.get_mut(names::NGRAMS).data.fill(0.0);
@@ -113,13 +117,14 @@ impl State {
         state
     }
 
-    /// Resets the figures of the epoch.
+    /// Resets the progress within the epoch.
     pub(super) fn begin_epoch(&mut self) {
         let word_pos = u64::try_from(self.rng.get_word_pos()).expect("no training takes 2^64 random words");
         self.epoch = EpochProgress { word_pos, ..EpochProgress::default() };
     }
 
-    /// Records the figures of a finished epoch. Returns true if it is the best so far by `metric`.
+    /// Records the figures of a finished epoch and begins the next one. Returns true if the finished epoch is the best
+    /// so far by `metric`.
     pub(super) fn end_epoch(&mut self, figures: EpochFigures, metric: Metric) -> bool {
         let is_best = self.best.as_ref().is_none_or(|(best, _)| figures.valid.is_better_than(&best.valid, metric));
         self.history.push(figures);
@@ -130,7 +135,7 @@ impl State {
         is_best
     }
 
-    /// Returns the running average of the weights.
+    /// Returns the moving average of the weights.
     pub fn averaged(&self) -> Weights {
         self.optimizer.averaged(&self.weights, &self.average)
     }
@@ -157,14 +162,14 @@ impl State {
         self.total_batches_done
     }
 
-    /// Returns true if every weight is finite.
+    /// Returns true if no weight is infinite or NaN.
     pub fn is_finite(&self) -> bool {
         self.weights.iter().all(|(_, array)| array.data.iter().all(|value| value.is_finite()))
     }
 }
 
-/// Rounds the table of the n-gram branch to the grid that suits it best, and returns the grid. `None` without an n-gram
-/// branch.
+/// Rounds the table of the n-gram branch to the grid with the least squared rounding error, and returns the grid;
+/// `None` without an n-gram branch.
 pub fn round_ngrams(weights: &mut Weights, architecture: &Architecture) -> Option<Grid> {
     let table = architecture.ngrams?;
     let values = &mut weights.get_mut(names::NGRAMS).data;

@@ -3,27 +3,27 @@
 
 use crate::metrics::log_softmax;
 
-/// The smallest and the largest temperature.
+/// The smallest and the largest temperature that is tried.
 const RANGE: [f64; 2] = [1.0 / 16.0, 16.0];
-/// The number of bisections of that range, after which the temperature is known to 1e-8 of its value.
+/// The number of bisections of `RANGE`, after which the relative error of the temperature is below 1e-8.
 const BISECTIONS: usize = 30;
 
 /// Returns the temperature with the smallest loss on `rows`, the label and the logits of each validation row; 1 without
 /// rows.
 ///
-/// The loss is the mean negative log-likelihood over the rows and one row more, whose target is spread equally over all
-/// labels. Without that row, the temperature of a model that predicts every label correctly would be 0.
+/// The loss is the cross-entropy with a label smoothing of 1 / (rows + 1). Without the smoothing, the temperature of a
+/// model that predicts every label correctly would tend to 0.
 pub fn fit_temperature(rows: &[(usize, Vec<f32>)]) -> f64 {
-    let spread = 1.0 / (rows.len() as f64 + 1.0);
-    // The loss is convex in the inverse of the temperature; this is its derivative.
+    let smoothing = 1.0 / (rows.len() as f64 + 1.0);
+    // The total loss is convex in the inverse of the temperature; this is its derivative with respect to the inverse.
     let slope = |inverse: f64| {
-        let of_row = |(label, logits): &(usize, Vec<f32>)| {
+        let row_slope = |(label, logits): &(usize, Vec<f32>)| {
             let logs = log_softmax(logits.iter().map(|&logit| inverse * f64::from(logit)));
             let expected: f64 = logs.iter().zip(logits).map(|(log, &logit)| log.exp() * f64::from(logit)).sum();
             let mean = logits.iter().copied().map(f64::from).sum::<f64>() / logits.len() as f64;
-            expected - (1.0 - spread) * f64::from(logits[*label]) - spread * mean
+            expected - (1.0 - smoothing) * f64::from(logits[*label]) - smoothing * mean
         };
-        rows.iter().map(of_row).sum::<f64>()
+        rows.iter().map(row_slope).sum::<f64>()
     };
     if rows.is_empty() {
         return 1.0;
@@ -31,7 +31,7 @@ pub fn fit_temperature(rows: &[(usize, Vec<f32>)]) -> f64 {
     let [mut least, mut most] = RANGE;
     for _ in 0..BISECTIONS {
         let middle = (least * most).sqrt();
-        // A loss that falls towards larger inverses wants a smaller temperature.
+        // If the loss falls towards larger inverses, the best temperature is smaller than `middle`.
         *if slope(1.0 / middle) < 0.0 { &mut most } else { &mut least } = middle;
     }
     (least * most).sqrt()

@@ -1,4 +1,4 @@
-//! The figures of validation rows: loss, accuracy, perplexity, errors.
+//! The figures that are measured on the validation rows: loss, accuracy, macro F1, perplexity, errors of forecasts.
 
 use super::{Classes, Sample, Target};
 use crate::logits::class_logits;
@@ -8,12 +8,13 @@ use crate::recipe::Metric;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Number of parts of a long text, which a language model reads in parallel, each from an empty state.
+/// Number of parts into which a long text is divided. A language model reads them in parallel, each from its initial
+/// state.
 const PARTS: usize = 8;
-/// Number of tokens whose logits are computed together. Also the smallest number of tokens of a part.
+/// Number of tokens whose logits are computed together. Also the smallest number of tokens of a part, except the last.
 const CHUNK: usize = 256;
 
-/// The figures of the validation rows. Figures of other tasks are `None`.
+/// The figures of the validation rows. A figure that the task does not have is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Validation {
     /// Mean loss: cross entropy in nats, or the mean squared error of normalised values.
@@ -22,16 +23,16 @@ pub struct Validation {
     /// Share of labels or tokens that are predicted correctly.
     #[serde(rename = "valid_accuracy", skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
-    /// Mean F1 over the classes.
+    /// Unweighted mean of the F1 scores of the classes that have validation rows.
     #[serde(rename = "valid_macro_f1", skip_serializing_if = "Option::is_none")]
     pub macro_f1: Option<f64>,
-    /// The number of equally likely tokens that would be as hard to predict: exp(loss).
+    /// Perplexity: exp(loss).
     #[serde(rename = "valid_perplexity", skip_serializing_if = "Option::is_none")]
     pub perplexity: Option<f64>,
     /// Total loss of all tokens in bits, divided by the number of characters.
     #[serde(rename = "valid_bits_per_character", skip_serializing_if = "Option::is_none")]
     pub bits_per_character: Option<f64>,
-    /// Share of tokens that are among the five most probable predictions.
+    /// Share of tokens that are among the five most probable predictions at their place.
     #[serde(rename = "valid_top_5", skip_serializing_if = "Option::is_none")]
     pub top_5: Option<f64>,
     /// Mean absolute error in the units of the data.
@@ -53,13 +54,13 @@ impl Validation {
         }
     }
 
-    /// Returns the figures of a language model from its predictions of a text of `tokens` tokens and `characters`
+    /// Returns the figures of a language model from its predictions for a text of `tokens` tokens and `characters`
     /// characters.
     pub fn of_language(guesses: &[Guess], tokens: usize, characters: usize) -> Self {
         let count = guesses.len().max(1) as f64;
         let loss = guesses.iter().map(|guess| guess.loss).sum::<f64>() / count;
         let share_of_top = |k| guesses.iter().filter(|guess| guess.above < k).count() as f64 / count;
-        // The first token of each part is not predicted; it counts with the mean loss.
+        // The first token of each part is not predicted; the mean loss is taken for it.
         let bits = loss / std::f64::consts::LN_2 * tokens as f64 / characters.max(1) as f64;
         Validation {
             loss,
@@ -71,8 +72,8 @@ impl Validation {
         }
     }
 
-    /// Returns true if these figures are better than `other` by `metric`. If the metric is equal or absent, the lower
-    /// loss is better.
+    /// Returns true if these figures are better than `other` by `metric`. If both have the same value of the metric, or
+    /// the task does not have it, the lower loss is better.
     pub fn is_better_than(&self, other: &Validation, metric: Metric) -> bool {
         let value = |figures: &Validation| match metric {
             Metric::Accuracy => figures.accuracy,
@@ -86,7 +87,8 @@ impl Validation {
     }
 }
 
-/// Returns the figures of a classifier from its outputs for each sample.
+/// Returns the figures of a classifier from its outputs for each sample, `[samples][outputs]`. The loss has no label
+/// smoothing and no class weights.
 pub(super) fn classes(outputs: &[Vec<f32>], samples: &[Sample], classes: &Classes) -> Validation {
     let mut evaluation = Evaluation::new(classes.weights.len());
     for (sample, outputs) in samples.iter().zip(outputs) {
@@ -98,8 +100,8 @@ pub(super) fn classes(outputs: &[Vec<f32>], samples: &[Sample], classes: &Classe
     Validation::of_classes(&evaluation)
 }
 
-/// Returns the figures of a forecast from its outputs for each sample. `scale`: the standard deviation of each output,
-/// `[outputs]`.
+/// Returns the figures of a forecast from its normalised outputs for each sample, `[samples][outputs]`. Missing targets
+/// do not count. `scale`: the standard deviation of each output in the units of the data, `[outputs]`.
 pub(super) fn values(outputs: &[Vec<f32>], samples: &[Sample], scale: &[f32]) -> Validation {
     let (mut normalised, mut absolute, mut squared, mut count) = (0.0, 0.0, 0.0, 0usize);
     for (sample, outputs) in samples.iter().zip(outputs) {
@@ -131,12 +133,12 @@ pub struct Guess {
     pub place: usize,
     /// The negative logarithm of the token's predicted probability, in nats.
     pub loss: f64,
-    /// Number of tokens with a higher predicted probability.
+    /// Number of tokens of the vocabulary with a higher predicted probability; 0 if the prediction is correct.
     pub above: usize,
 }
 
 impl Guess {
-    /// Compares the token `next` at `place` with the logits of the model that has read the tokens before it.
+    /// Compares the token `next` at `place` with the `logits` that the model computes from the tokens before it.
     pub fn new(place: usize, logits: &[f32], next: u32) -> Self {
         let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let sum: f64 = logits.iter().map(|&logit| f64::from((logit - max).exp())).sum();
@@ -146,37 +148,38 @@ impl Guess {
     }
 }
 
-/// Predicts each token of a text with a language model, except the first one of each of the [`language_parts`], which
-/// are read from an empty state. The result does not depend on the number of threads.
+/// Predicts each token of a text with a language model, except the first token of each of the [`language_parts`], each
+/// of which is read from the initial state. The result does not depend on the number of threads.
 pub fn guesses(network: &Network, ids: &[u32]) -> Vec<Guess> {
     guesses_with(ids, |start, ids| read_part(network, start, ids))
 }
 
-/// Predicts the tokens of a text as [`guesses`] does. `read` predicts those of one part, given the index of its first
-/// token and its tokens.
+/// Predicts the tokens of a text as [`guesses`] does, with any model. `read` predicts the tokens of one part; its
+/// arguments are the index of the part's first token and the part's tokens.
 pub fn guesses_with(ids: &[u32], read: impl Fn(usize, &[u32]) -> Vec<Guess> + Sync + Send) -> Vec<Guess> {
     let parts: Vec<Vec<Guess>> = language_parts(ids).into_par_iter().map(|(start, ids)| read(start, ids)).collect();
     parts.concat()
 }
 
-/// Divides a text into the parts on which a language model is measured: eight, or fewer for a short text. Returns the
-/// index of the first token and the tokens of each part.
+/// Divides a text into the consecutive parts on which a language model is measured: at most eight, of 256 tokens or
+/// more except the last. Returns the index of the first token and the tokens of each part.
 pub fn language_parts(ids: &[u32]) -> Vec<(usize, &[u32])> {
     let len = part_len(ids.len());
     ids.chunks(len).enumerate().map(|(part, ids)| (part * len, ids)).collect()
 }
 
-/// The index of the first token of the part that holds the token at `place`, in a text of `tokens` tokens.
+/// Returns the index of the first token of the part that holds the token at `place`, in a text of `tokens` tokens.
 pub fn part_of(place: usize, tokens: usize) -> usize {
     place / part_len(tokens) * part_len(tokens)
 }
 
-/// The number of tokens of a part of a text of `tokens` tokens.
+/// Returns the number of tokens of each part, except the last, of a text of `tokens` tokens.
 fn part_len(tokens: usize) -> usize {
     tokens.div_ceil(PARTS).max(CHUNK)
 }
 
-/// Predicts the tokens of one part of a text, from an empty state. `start`: the index of its first token.
+/// Predicts the tokens of one part of a text, except the first, from the initial state. `start`: the index of the
+/// part's first token in the text.
 fn read_part(network: &Network, start: usize, ids: &[u32]) -> Vec<Guess> {
     let mut guesses = Vec::with_capacity(ids.len());
     let mut state = network.initial_state(1);

@@ -1,34 +1,35 @@
-//! The n-grams of a text as rows of the n-gram table, hashed by `tern_runtime::text` as on the device.
+//! The n-grams of a text as buckets: rows of the n-gram table. `tern_runtime::text` hashes them, as on the device.
 
 use tern_format::Ngrams as Kinds;
 use tern_runtime::text::{NgramHasher, Piece, Splitter, Tokenizer};
 
-/// The n-grams that an n-gram branch counts, and the number of rows of its table.
+/// The n-grams that an n-gram branch counts, and the number of buckets of its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ngrams {
     /// The lengths of the n-grams of words and of characters.
     kinds: Kinds,
-    /// The bits of a hash that give the bucket: the number of buckets minus 1.
+    /// The mask that reduces a hash to a bucket: the number of buckets minus 1.
     mask: u32,
     tokenizer: Tokenizer,
 }
 
 impl Ngrams {
-    /// The n-grams of a branch. `kinds` must pass [`Kinds::check`] for the tokenizer, and `buckets` must be a power of
-    /// 2.
+    /// Creates the n-grams of a branch. `kinds`: their lengths, which must pass [`Kinds::check`] for the tokenizer.
+    /// `buckets` must be a power of 2.
     pub fn new(kinds: Kinds, buckets: usize, tokenizer: Tokenizer) -> Self {
         debug_assert!(buckets.is_power_of_two());
         Ngrams { kinds, mask: buckets as u32 - 1, tokenizer }
     }
 
-    /// The buckets of a text's n-grams, in the order in which they end. An n-gram that occurs twice is listed twice.
+    /// Returns the buckets of a text's n-grams, in the order in which the n-grams end. An n-gram that occurs twice is
+    /// listed twice.
     pub fn buckets(&self, text: &str) -> Vec<u32> {
         self.buckets_by_word(text).0
     }
 
-    /// The buckets of a text's n-grams, and for each word the number of n-grams that the text has up to the end of this
-    /// word. For the tokenizers `chars` and `bytes`, each character counts as a word here. The n-grams that end with
-    /// the text belong to its last word.
+    /// Returns the buckets of a text's n-grams, and for each word the number of n-grams up to the end of that word. For
+    /// the tokenizers `chars` and `bytes`, each character or byte counts as a word. The n-grams that end with the text
+    /// belong to its last word.
     pub fn buckets_by_word(&self, text: &str) -> (Vec<u32>, Vec<usize>) {
         let (mut buckets, mut ends) = (Vec::new(), Vec::new());
         let mut hasher = NgramHasher::new(self.kinds, self.tokenizer);

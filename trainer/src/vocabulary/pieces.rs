@@ -1,4 +1,5 @@
-//! WordPiece: the `tokenizers` library learns the pieces, and the runtime splits words into them.
+//! WordPiece: the `tokenizers` library chooses the pieces from the training texts, and the runtime splits words into
+//! them.
 
 use super::tokens::{PAD_TOKEN, RESERVED_IDS, UNK_TOKEN, device_order};
 use std::collections::{BTreeSet, HashMap};
@@ -10,13 +11,13 @@ use tokenizers::{AddedToken, Model, Trainer};
 
 /// Prefix of a piece that continues a word.
 pub const CONTINUES: &str = "##";
-/// Maximum number of pieces. The library allocates memory for as many as are requested.
+/// Maximum number of pieces that the library is asked for. It allocates memory for as many as it is asked for.
 const MAX_PIECES: usize = 1 << 20;
 /// Maximum length of a word in characters. Longer words are unknown.
 pub const MAX_CHARS: usize =
     tern_runtime::text::buffer_len(Tokenizer { kind: TokenizerKind::WordPiece, lowercase: true });
 
-// The runtime's vocabulary, and the offsets and bytes of its pieces, which it borrows.
+// The offsets and the bytes of the pieces, and the runtime's vocabulary, which borrows them.
 self_cell::self_cell!(
     struct Table {
         owner: (Vec<u32>, Vec<u8>),
@@ -30,17 +31,18 @@ self_cell::self_cell!(
 /// The vocabulary with which the runtime looks up pieces.
 type RuntimeVocabulary<'a> = tern_runtime::Vocabulary<'a>;
 
-/// The pieces of a vocabulary in the form of the device.
+/// The pieces of a vocabulary, sorted and stored as in a device file.
 #[derive(Clone, Debug)]
 pub struct Pieces {
-    /// The pieces in the order of the device.
+    /// The pieces in the order of the device ids.
     table: Arc<Table>,
-    /// The id in the vocabulary for each id of the device.
+    /// The float id of each device id.
     float_ids: Vec<u32>,
 }
 
 impl Pieces {
-    /// Makes the pieces of a vocabulary. Its tokens must be distinct and not empty.
+    /// Creates the pieces of a vocabulary from its tokens, of which PAD and UNK are the first two. Panics if a token is
+    /// empty or occurs twice.
     pub fn new(tokens: &[String]) -> Self {
         let float_ids = device_order(tokens);
         let (mut offsets, mut bytes) = (vec![0], Vec::new());
@@ -49,12 +51,13 @@ impl Pieces {
             offsets.push(bytes.len() as u32);
         }
         let table = Table::new((offsets, bytes), |(offsets, bytes)| {
-            RuntimeVocabulary::sorted(offsets, bytes).expect("distinct texts in the order of their bytes")
+            RuntimeVocabulary::sorted(offsets, bytes)
+                .expect("device_order sorts the tokens, which are distinct and not empty")
         });
         Pieces { table: Arc::new(table), float_ids }
     }
 
-    /// Returns the ids of a text's pieces.
+    /// Returns the float ids of a text's pieces.
     pub fn encode(&self, tokenizer: Tokenizer, text: &str) -> Vec<u32> {
         let mut ids = Vec::new();
         let mut sink = |id: u32| ids.push(self.float_ids[id as usize]);
@@ -67,22 +70,22 @@ impl Pieces {
     }
 }
 
-/// Learns at most `room` pieces from words and their counts. Returns the pieces that occur in the words, with their
+/// Chooses at most `room` pieces for words with these counts. Returns the pieces that occur in the words, with their
 /// counts. The library starts with letters and joins the most frequent pair of pieces until it has `room` pieces, or
 /// until no pair occurs `min_count` times. Letters that are rarer than `min_count`, and the rarest ones beyond half of
-/// `room`, get no piece.
-pub fn learn(words: &HashMap<String, usize>, min_count: usize, room: usize) -> HashMap<String, usize> {
-    let known: HashMap<&str, usize> = words
+/// `room`, get no piece; neither do words longer than [`MAX_CHARS`].
+pub fn train(words: &HashMap<String, usize>, min_count: usize, room: usize) -> HashMap<String, usize> {
+    let short: HashMap<&str, usize> = words
         .iter()
         .filter(|(word, _)| word.chars().count() <= MAX_CHARS)
         .map(|(word, &count)| (word.as_str(), count))
         .collect();
-    let alphabet = alphabet(&known, min_count, room / 2);
+    let alphabet = alphabet(&short, min_count, room / 2);
     let known: Vec<(&str, usize)> =
-        known.into_iter().filter(|(word, _)| word.chars().all(|c| alphabet.contains(&c))).collect();
+        short.into_iter().filter(|(word, _)| word.chars().all(|c| alphabet.contains(&c))).collect();
 
-    // The library numbers continuing letters in the order of a randomly seeded hash map. As special tokens, which come
-    // first, they have fixed ids, and the result is the same in every run.
+    // The library numbers letters within a word in the order of a randomly seeded hash map. Passed as special tokens,
+    // whose ids come first, they have fixed ids, so that the result is the same in every run.
     let mut letters = BTreeSet::new();
     for (word, _) in &known {
         for (index, c) in word.chars().enumerate() {
@@ -97,19 +100,19 @@ pub fn learn(words: &HashMap<String, usize>, min_count: usize, room: usize) -> H
         .show_progress(false)
         .build();
     let repeated = known.iter().flat_map(|&(word, count)| std::iter::repeat_n(word, count));
-    trainer.feed(repeated, |word| Ok(vec![word.to_owned()])).expect("a word is its own only part");
+    trainer.feed(repeated, |word| Ok(vec![word.to_owned()])).expect("the closure that splits a word does not fail");
     let mut model = WordPiece::default();
     trainer.train(&mut model).expect("counting pairs does not fail");
 
     let special = [PAD_TOKEN, UNK_TOKEN].map(str::to_owned);
-    let learnt = model.get_vocab().into_keys().filter(|piece| !special.contains(piece));
-    let tokens: Vec<String> = special.iter().cloned().chain(learnt).collect();
+    let trained = model.get_vocab().into_keys().filter(|piece| !special.contains(piece));
+    let tokens: Vec<String> = special.iter().cloned().chain(trained).collect();
     let pieces = Pieces::new(&tokens);
-    // The words were split by the tokenizer already, which lower-cased them if it does so.
-    let as_they_are = Tokenizer { kind: TokenizerKind::WordPiece, lowercase: false };
+    // The tokenizer has lower-cased the words already, if it is one that does.
+    let without_lowercasing = Tokenizer { kind: TokenizerKind::WordPiece, lowercase: false };
     let mut counts = HashMap::new();
     for (word, count) in known {
-        for id in pieces.encode(as_they_are, word).into_iter().filter(|&id| id != UNK) {
+        for id in pieces.encode(without_lowercasing, word).into_iter().filter(|&id| id != UNK) {
             *counts.entry(tokens[id as usize].clone()).or_insert(0) += count;
         }
     }

@@ -3,38 +3,39 @@
 use super::tokens::tokens;
 use tern_runtime::text::{Tokenizer, TokenizerKind};
 
-/// Follows a text token by token and returns the spelling of each: a WordPiece piece as in the vocabulary, any other
-/// token, and UNK, as in the text.
+/// Follows the tokens of a text and returns the spelling of each: a piece of WordPiece is spelt as in the vocabulary,
+/// with its `##`; any other token, known or unknown, as the tokenizer cut it from the text.
 #[derive(Clone, Debug)]
 pub struct Surface {
     kind: TokenizerKind,
-    /// The words of the text that have not begun yet. WordPiece splits them further; for other tokenizers each is a
-    /// token.
+    /// The words of the text that have not begun yet. WordPiece splits them further; for other tokenizers each word is
+    /// a token.
     words: std::vec::IntoIter<String>,
     /// Number of characters of the current word that belong to later pieces.
     uncovered: usize,
-    /// Number of words that have begun.
+    /// Number of words of which a token was returned.
     begun: usize,
 }
 
 impl Surface {
-    /// Starts at the beginning of a text.
+    /// Creates a surface at the beginning of a text.
     pub fn new(tokenizer: Tokenizer, text: &str) -> Self {
         Surface { kind: tokenizer.kind, words: tokens(tokenizer, text).into_iter(), uncovered: 0, begun: 0 }
     }
 
-    /// Number of words that have begun, the current one included.
+    /// Number of words of which [`next`](Self::next) has returned a token.
     pub fn words_begun(&self) -> usize {
         self.begun
     }
 
-    /// Returns the spelling of the next token. `vocabulary_token`: its entry in the vocabulary; `None` for UNK.
+    /// Returns the spelling of the next token; empty after the last one. `vocabulary_token`: its entry in the
+    /// vocabulary; `None` for UNK.
     pub fn next(&mut self, vocabulary_token: Option<&str>) -> String {
         // UNK stands for a whole word, so it never comes within one.
         if self.uncovered > 0
             && let Some(piece) = vocabulary_token
         {
-            // The piece begins with `##`, which is not in the text.
+            // The 2 characters `##` at the beginning of the piece are not in the text.
             self.uncovered = self.uncovered.saturating_sub(piece.chars().count().saturating_sub(2));
             return piece.to_owned();
         }

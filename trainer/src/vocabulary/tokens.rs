@@ -1,4 +1,4 @@
-//! Splits texts into tokens.
+//! Splitting texts into tokens, and the order of tokens in a device file.
 
 use tern_runtime::text::{Piece, Splitter, Tokenizer, TokenizerKind};
 
@@ -9,8 +9,8 @@ pub const UNK_TOKEN: &str = "[UNK]";
 /// Number of reserved ids, which come before all others: PAD and UNK.
 pub const RESERVED_IDS: usize = 2;
 
-/// Calls `sink` with each token of `text`. For WordPiece these are whole words, which are split later. A byte is given
-/// as the character that represents it in byte-level vocabularies.
+/// Calls `sink` with each token of `text`. For WordPiece these are whole words, which are split later. For `bytes`,
+/// each byte is given as the character that represents it in byte-level vocabularies such as GPT-2's.
 pub fn for_each_token(tokenizer: Tokenizer, text: &str, mut sink: impl FnMut(&str)) {
     let mut token = String::new();
     let mut pieces = |piece| match piece {
@@ -27,18 +27,19 @@ pub fn for_each_token(tokenizer: Tokenizer, text: &str, mut sink: impl FnMut(&st
     splitter.finish(&mut pieces);
 }
 
-/// Returns the visible character that represents a byte in byte-level vocabularies such as GPT-2's: the same character
-/// if Latin-1 prints it, else one from U+0100 on.
+/// Returns the visible character that represents a byte in byte-level vocabularies such as GPT-2's: the byte's
+/// character in Latin-1 if that is visible, else the next character from U+0100 on that no smaller byte has.
 pub(super) fn byte_name(byte: u8) -> char {
-    let prints = |byte: u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
-    if prints(byte) {
+    let is_visible = |byte: u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
+    if is_visible(byte) {
         return char::from(byte);
     }
-    let before = (0..byte).filter(|&other| !prints(other)).count() as u32;
-    char::from_u32(0x100 + before).expect("every number from 0x100 to 0x1ff is a character")
+    let invisible_before = (0..byte).filter(|&other| !is_visible(other)).count() as u32;
+    char::from_u32(0x100 + invisible_before).expect("every number from 0x100 to 0x1ff is a character")
 }
 
-/// Returns the ids of tokens in the order of a device file: PAD, UNK, then by the tokens' bytes.
+/// Returns the float id of each device id, given the tokens by float id: PAD, UNK, then the other tokens sorted by
+/// their bytes.
 pub(super) fn device_order(tokens: &[String]) -> Vec<u32> {
     let mut ids: Vec<u32> = (0..tokens.len() as u32).collect();
     ids[RESERVED_IDS..].sort_by_key(|&id| tokens[id as usize].as_bytes());

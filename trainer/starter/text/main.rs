@@ -1,4 +1,4 @@
-//! Classifies each line of the serial port. An empty line ends the program.
+//! Classifies each line that arrives at the serial port, and prints its label. An empty line ends the program.
 
 #![no_std]
 #![no_main]
@@ -15,7 +15,7 @@ use tern_runtime::{Model, TextSession, include_model};
 /// The model, in flash.
 static MODEL: &[u8] = include_model!("../model.safetensors");
 
-/// The words of memory that a session of the model needs, computed by build.rs.
+/// The number of 32-bit words of memory that a session of the model needs, computed by build.rs.
 const SCRATCH_WORDS: usize = match usize::from_str_radix(env!("SCRATCH_WORDS"), 10) {
     Ok(words) => words,
     Err(_) => panic!("build.rs writes a number"),
@@ -24,7 +24,7 @@ const SCRATCH_WORDS: usize = match usize::from_str_radix(env!("SCRATCH_WORDS"), 
 #[entry]
 fn main() -> ! {
     let mut serial = Serial::start();
-    // build.rs has loaded the same file, so neither of these fails.
+    // No `unwrap` fails: build.rs has loaded the same file, and each `singleton!` is taken once.
     let model = Model::from_bytes(MODEL).unwrap();
     let scratch = singleton!(: [i32; SCRATCH_WORDS] = [0; SCRATCH_WORDS]).unwrap();
     let mut session = model.text_session(scratch).unwrap();
@@ -48,10 +48,11 @@ fn main() -> ! {
     }
 }
 
-/// Prints the label of a text and its probability.
+/// Prints the most probable label of the text that the session has read, and its probability.
 fn answer(serial: &mut Serial, model: &Model<'_>, session: &mut TextSession<'_>) {
     let best = session.logits().best();
     let label = model.labels().get(best.class).unwrap_or("?");
+    // Probabilities are in Q16.
     let percent = session.logits().probability(best.class) * 100 / 65_536;
     let _ = writeln!(serial, "{label} {percent} %");
 }

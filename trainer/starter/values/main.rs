@@ -1,5 +1,6 @@
-//! Classifies a stream of an accelerometer: a line `x,y,z` of whole numbers is a time step. Two sessions read it, half
-//! a window apart, so that each half window brings an answer for the last whole window. An empty line ends the program.
+//! Classifies the stream of an accelerometer. Each line `x,y,z` of whole numbers is a time step. Two sessions read the
+//! stream, one of them half a window later, so that after every half window one of them classifies the last whole
+//! window. An empty line ends the program.
 
 #![no_std]
 #![no_main]
@@ -17,14 +18,14 @@ use tern_runtime::{Model, ValueSession, include_model};
 /// The model, in flash.
 static MODEL: &[u8] = include_model!("../model.safetensors");
 
-/// The time steps of a window: `window` in recipe.toml.
+/// The number of time steps of a window: `window` in recipe.toml.
 const WINDOW: u32 = 64;
-/// The time steps in a second.
+/// The number of time steps per second.
 const RATE: u32 = 50;
-/// The numbers of a time step.
+/// The number of values in a time step.
 const CHANNELS: usize = 3;
 
-/// The words of memory that a session of the model needs, computed by build.rs.
+/// The number of 32-bit words of memory that a session of the model needs, computed by build.rs.
 const SCRATCH_WORDS: usize = match usize::from_str_radix(env!("SCRATCH_WORDS"), 10) {
     Ok(words) => words,
     Err(_) => panic!("build.rs writes a number"),
@@ -33,7 +34,7 @@ const SCRATCH_WORDS: usize = match usize::from_str_radix(env!("SCRATCH_WORDS"), 
 #[entry]
 fn main() -> ! {
     let mut serial = Serial::start();
-    // build.rs has loaded the same file, so none of these fails.
+    // No `unwrap` fails: build.rs has loaded the same file, and each `singleton!` is taken once.
     let model = Model::from_bytes(MODEL).unwrap();
     let scratch = singleton!(: [[i32; SCRATCH_WORDS]; 2] = [[0; SCRATCH_WORDS]; 2]).unwrap();
     let mut sessions = scratch.each_mut().map(|scratch| model.value_session(scratch).unwrap());
@@ -44,7 +45,7 @@ fn main() -> ! {
             b'\r' => (),
             b'\n' if line.length == 0 => stop(true),
             b'\n' => {
-                // A line that is no time step, such as the header of a table, is left out.
+                // Lines that are not a time step, such as the header of a table, are ignored.
                 if let Some(values) = core::mem::take(&mut line).values() {
                     step += 1;
                     read(&mut serial, &model, &mut sessions, step, values);
@@ -55,7 +56,8 @@ fn main() -> ! {
     }
 }
 
-/// Reads a time step with both sessions, and prints the answer of the one whose window it ends.
+/// Feeds a time step to both sessions. If it ends the window of one, prints the time and the label of that window.
+/// `step`: the number of the time step, from 1.
 fn read(
     serial: &mut Serial,
     model: &Model<'_>,
@@ -65,7 +67,8 @@ fn read(
 ) {
     let mut encoded = [0; CHANNELS];
     for (index, (encoded, value)) in encoded.iter_mut().zip(values).enumerate() {
-        // The model's own unit. `NonZeroU32::MIN` is 1: the stream has the unit of the training data.
+        // Converts the value to the integer that the model reads. The denominator is 1, since the stream has the unit
+        // of the training data.
         *encoded = model.channel(index).map_or(0, |channel| channel.encode(value, NonZeroU32::MIN));
     }
     for (session, start) in sessions.iter_mut().zip([0, WINDOW / 2]) {
@@ -75,6 +78,7 @@ fn read(
         if step > start && (step - start) % WINDOW == 0 {
             let best = session.logits().best();
             let label = model.labels().get(best.class).unwrap_or("?");
+            // Probabilities are in Q16.
             let percent = session.logits().probability(best.class) * 100 / 65_536;
             let (seconds, hundredths) = (step / RATE, step % RATE * 100 / RATE);
             let _ = writeln!(serial, "{seconds:3}.{hundredths:02} s  {label} {percent} %");
@@ -83,45 +87,51 @@ fn read(
     }
 }
 
-/// A line of whole numbers with commas between them.
+/// A line of whole numbers with commas between them, parsed byte by byte.
 #[derive(Default)]
 struct Line {
+    /// The number of bytes so far.
     length: usize,
-    numbers: usize,
+    /// The number of complete values so far.
+    count: usize,
     values: [i32; CHANNELS],
+    /// The number of digits of the current value, at most 9.
     digits: u32,
     is_negative: bool,
+    /// True if the line is not a list of whole numbers.
     is_broken: bool,
 }
 
 impl Line {
+    /// Adds a byte of the line.
     fn push(&mut self, byte: u8) {
         self.length += 1;
         match byte {
-            b'0'..=b'9' if self.digits < 9 && self.numbers < CHANNELS => {
-                let value = &mut self.values[self.numbers];
+            b'0'..=b'9' if self.digits < 9 && self.count < CHANNELS => {
+                let value = &mut self.values[self.count];
                 *value = *value * 10 + i32::from(byte - b'0');
                 self.digits += 1;
             }
             b'-' if self.digits == 0 && !self.is_negative => self.is_negative = true,
-            b',' => self.end(),
+            b',' => self.end_value(),
             _ => self.is_broken = true,
         }
     }
 
-    fn end(&mut self) {
+    /// Ends the current value.
+    fn end_value(&mut self) {
         self.is_broken |= self.digits == 0;
-        if let Some(value) = self.values.get_mut(self.numbers).filter(|_| self.is_negative) {
+        if let Some(value) = self.values.get_mut(self.count).filter(|_| self.is_negative) {
             *value = -*value;
         }
-        self.numbers += 1;
+        self.count += 1;
         self.digits = 0;
         self.is_negative = false;
     }
 
-    /// The numbers; `None` if the line is not one number for each channel.
+    /// Ends the line and returns its values; `None` if it is not one whole number for each channel.
     fn values(mut self) -> Option<[i32; CHANNELS]> {
-        self.end();
-        (!self.is_broken && self.numbers == CHANNELS).then_some(self.values)
+        self.end_value();
+        (!self.is_broken && self.count == CHANNELS).then_some(self.values)
     }
 }

@@ -54,7 +54,7 @@ fn models_of_a_task_are_compared_and_others_refused() {
     // Both forecast from the twelfth row on.
     assert_eq!((&found["examples"], &found["unit"]), (&226.into(), &"windows".into()));
     verdict_begins(&found, "A is better than B");
-    refused("year", "one", "months.csv", "expected the same columns and as many rows");
+    refused("year", "one", "months.csv", "expected the same columns and the same number of rows");
 
     train("ramps.csv --input values --learning-rate 0.02", "steep --epochs 20");
     let found = compare("steep", "steep", "ramps.csv");

@@ -272,7 +272,10 @@ fn a_second_interrupt_ends_a_training_at_once() {
     // The signal handler is installed right after that line.
     std::thread::sleep(Duration::from_millis(500));
     send_signal(&child, "-INT");
-    wait_for(&mut lines, "interrupted: ending after this batch (again: at once, without a model)");
+    wait_for(
+        &mut lines,
+        "interrupted: ending after this batch; a second signal ends at once, without writing the model",
+    );
     send_signal(&child, "-INT");
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(!folder.path("m").exists());

@@ -91,7 +91,7 @@ fn sequences_of_numbers_are_classified() {
 
     for (table, expected) in [
         ("sequence,label,a\nx,up,1\nx,down,2\n", "line 3: sequence \"x\" has label \"down\", expected \"up\""),
-        ("sequence,label,a\nx,up,1\ny,up,2\nx,up,3\n", "line 4: sequence \"x\" begins again"),
+        ("sequence,label,a\nx,up,1\ny,up,2\nx,up,3\n", "line 4: sequence \"x\" continues after another one"),
         ("sequence,label,a\nx,up,1\ny,up,2\n", "every label is \"up\""),
         ("label,a\nup,1\n", "no column \"sequence\""),
         ("sequence,label,a\nx,up,one\n", "no column of numbers: \"a\": text such as \"one\" in line 2"),
@@ -292,7 +292,7 @@ fn windows_of_recordings_are_classified() {
     // At 20 rows a second a recording has 50 rows: windows from the rows 0, 10, 20 and 30.
     assert_eq!((number(&figures, "train_examples"), number(&figures["validation"], "examples")), (40.0, 8.0));
     assert!(number(&figures["validation"], "accuracy") > 0.9, "{figures}");
-    assert!(printed.stderr.contains("windows of 20 rows"), "{}", printed.stderr);
+    assert!(printed.stderr.contains("a window of 20 rows"), "{}", printed.stderr);
     // All windows of a recording are on the same side of the split.
     let names = |file: &str| {
         let text = folder.text(file);

@@ -103,7 +103,7 @@ fn teachers_that_do_not_fit_are_errors() {
     folder.write("novel.txt", crate::folder::novel(40));
     folder.write("ramps.csv", "sequence,label,level\na,up,1\na,up,2\nb,down,2\nb,down,1\n");
     for (arguments, status, expected) in [
-        ("three.csv --valid valid.csv --teachers teacher", 1, "teacher: it has no label \"third\""),
+        ("three.csv --valid valid.csv --teachers teacher", 1, "teacher: has no label \"third\""),
         ("train.csv --valid valid.csv --teachers missing", 1, "missing: no config.json here"),
         ("novel.txt --teachers teacher", 2, "--teachers is a list, expected nothing where task is not classify"),
         ("ramps.csv --input values --valid ramps.csv --teachers teacher", 1, "teacher: not a classifier of sequences"),

@@ -25,6 +25,7 @@ struct Case {
     reads_values: bool,
 }
 
+/// The searches to run.
 const CASES: [Case; 7] = [
     Case::texts("sms_spam", "16KB"),
     Case { has_validation: true, ..Case::texts("snips", "32KB") },
@@ -57,7 +58,7 @@ pub struct Options {
     /// Candidates of each search.
     #[arg(long, value_name = "N", default_value_t = 24)]
     pub trials: usize,
-    /// Time limit of each search, as for `tern fit`: 30m.
+    /// Time limit of each search, such as 30m, as for `tern fit`.
     #[arg(long, value_name = "TIME")]
     pub time: Option<String>,
     /// Print one JSON object for each search.
@@ -136,7 +137,7 @@ fn search(tern: &Tern, case: &Case, options: &Options, seed: u64, target: &std::
     }))
 }
 
-/// The accuracy on the rows of all labels but one, from the figures of `tern eval --json`.
+/// Returns the accuracy on the rows of all labels but `out_of_scope`, from the figures of `tern eval --json`.
 fn in_scope_accuracy(evaluation: &Value, out_of_scope: &str) -> Option<f64> {
     let classes = evaluation["per_class"].as_object()?.iter().filter(|(label, _)| *label != out_of_scope);
     let (mut correct, mut rows) = (0.0, 0.0);

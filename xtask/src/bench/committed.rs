@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::repo;
 
-/// The percentage by which a figure may be worse.
+/// The percentage by which a figure may be worse than the committed one.
 const MARGIN_PERCENT: u64 = 2;
 
 /// The keys that identify a row.
@@ -32,12 +32,13 @@ pub fn write(rows: &[Value]) -> Result<()> {
     repo::write(&path(), text)
 }
 
-/// Fails if a figure is worse than the committed one, or if the rows differ.
+/// Fails if a figure is worse than the committed one by more than [`MARGIN_PERCENT`], or if a row is in only one of the
+/// two lists.
 pub fn check(rows: &[Value]) -> Result<()> {
     let path = path();
-    let golden: Value =
+    let committed: Value =
         serde_json::from_str(&repo::read(&path)?).with_context(|| format!("{} is not JSON", path.display()))?;
-    let worse = worse(golden["rows"].as_array().map_or(&[][..], Vec::as_slice), rows);
+    let worse = worse(committed["rows"].as_array().map_or(&[][..], Vec::as_slice), rows);
     if !worse.is_empty() {
         let (worse, path) = (worse.join("; "), repo::shown(&path));
         bail!("{worse}; if this is intended, `cargo xtask bench device --bless` writes {path}");
@@ -45,15 +46,15 @@ pub fn check(rows: &[Value]) -> Result<()> {
     Ok(())
 }
 
-/// The values of [`KEYS`] of a row, separated by spaces.
+/// Returns the values of [`KEYS`] of a row, separated by spaces.
 fn name(row: &Value) -> String {
     KEYS.map(|key| row[key].as_str().map_or_else(|| row[key].to_string(), str::to_owned)).join(" ")
 }
 
-/// Returns one line for each worse figure and for each row that is only in one of the two lists.
-fn worse(golden: &[Value], rows: &[Value]) -> Vec<String> {
+/// Returns one line for each worse figure and for each row that is in only one of the two lists.
+fn worse(committed: &[Value], rows: &[Value]) -> Vec<String> {
     let mut found = Vec::new();
-    for old in golden {
+    for old in committed {
         let Some(new) = rows.iter().find(|new| name(new) == name(old)) else {
             found.push(format!("{}: is no longer measured", name(old)));
             continue;
@@ -68,7 +69,7 @@ fn worse(golden: &[Value], rows: &[Value]) -> Vec<String> {
             }
         }
     }
-    let unknown = rows.iter().filter(|new| !golden.iter().any(|old| name(old) == name(new)));
+    let unknown = rows.iter().filter(|new| !committed.iter().any(|old| name(old) == name(new)));
     found.extend(unknown.map(|new| format!("{}: has no committed row", name(new))));
     found
 }
@@ -84,11 +85,11 @@ mod tests {
 
     #[test]
     fn a_figure_may_be_two_percent_worse() {
-        let golden = [row(16, 100_000, 100), row(64, 100_000, 100)];
-        assert_eq!(worse(&golden, &golden), [""; 0]);
-        assert_eq!(worse(&golden, &[row(16, 102_000, 102), row(64, 50, 0)]), [""; 0]);
+        let committed = [row(16, 100_000, 100), row(64, 100_000, 100)];
+        assert_eq!(worse(&committed, &committed), [""; 0]);
+        assert_eq!(worse(&committed, &[row(16, 102_000, 102), row(64, 50, 0)]), [""; 0]);
         assert_eq!(
-            worse(&golden, &[row(16, 102_001, 103), row(64, 100_000, 100)]),
+            worse(&committed, &[row(16, 102_001, 103), row(64, 100_000, 100)]),
             [
                 "cortex-m4 paired16 lstm 16 16: 102001 instructions, committed: 100000",
                 "cortex-m4 paired16 lstm 16 16: 103 stack_bytes, committed: 100",

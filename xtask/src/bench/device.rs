@@ -1,7 +1,7 @@
 //! `cargo xtask bench device`: counts the instructions of the runtime's steps on emulated cores.
 //!
-//! Each row of the table is one random model on one core. `firmware/bench` runs the runtime over it in QEMU; the states
-//! after every step must be equal to those on the host.
+//! Each row of the table is one random model on one core. `firmware/bench` runs the steps of the model in QEMU; the
+//! states after every step must be equal to those on the host.
 
 use std::time::Instant;
 
@@ -81,7 +81,7 @@ pub fn run(options: DeviceOptions) -> Result<()> {
         }
         let seconds = start.elapsed().as_secs_f64();
         eprintln!("{}: built, {} models give the host's states ({seconds:.0} s)", core.name, compared_only.len());
-        // The size of the image does not depend on the model, so any will do.
+        // The size of the image does not depend on the model, so it is measured with any one.
         let loading_bytes = loading_only.measure(&counted[0])?.image_bytes;
         for workload in &counted {
             let row = row(core, workload, &stepping.measure(workload)?, loading_bytes)?;

@@ -10,7 +10,7 @@ use serde_json::json;
 use tern_runtime::Model;
 use tern_runtime::testing::Aligned;
 
-/// The measured minimum numbers of tokens, before which reading does not stop.
+/// The measured minimum numbers of tokens: reading does not stop before the minimum.
 const TOKENS: [usize; 4] = [1, 30, 60, 100];
 /// The measured probabilities of the best label at which reading stops.
 const PROBABILITIES: [f64; 5] = [0.9, 0.95, 0.98, 0.99, 0.995];
@@ -53,14 +53,14 @@ pub fn run(options: &Options) -> Result<()> {
         println!("{:>12}{:>14}{:>12}{:>18}", "tokens, min", "probability", "accuracy", "of the tokens");
     }
     // A rule that never stops early, for comparison.
-    let whole = (usize::MAX, 1.0);
+    let never = (usize::MAX, 1.0);
     for (tokens, probability) in
-        std::iter::once(whole).chain(TOKENS.iter().flat_map(|&tokens| PROBABILITIES.map(|p| (tokens, p))))
+        std::iter::once(never).chain(TOKENS.iter().flat_map(|&tokens| PROBABILITIES.map(|p| (tokens, p))))
     {
         let (accuracy, share) = stop_early(&readings, tokens, probability);
         if options.json {
             println!("{}", json!({"tokens": tokens, "probability": probability, "accuracy": accuracy, "share": share}));
-        } else if (tokens, probability) == whole {
+        } else if (tokens, probability) == never {
             println!("{:>26}{accuracy:>12.4}{share:>18.3}", "whole texts");
         } else {
             println!("{tokens:>12}{probability:>14}{accuracy:>12.4}{share:>18.3}");

@@ -23,7 +23,7 @@ pub struct Options {
     /// Model directory to measure; without it, small models are trained and measured.
     #[arg(long, value_name = "DIR", requires = "data")]
     pub model: Option<PathBuf>,
-    /// Texts to run it over.
+    /// Texts to run the model over.
     #[arg(long, value_name = "CSV", requires = "model")]
     pub data: Option<PathBuf>,
     /// Print one JSON object for each row.
@@ -105,7 +105,7 @@ fn compare(
     Ok(())
 }
 
-/// A row as a JSON object.
+/// Returns a row as a JSON object.
 fn row(name: &str, float: f64, integer: f64, ratio: f64) -> Value {
     let hundredths = |value: f64| (value * 100.0).round() / 100.0;
     json!({

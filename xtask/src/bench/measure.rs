@@ -13,13 +13,13 @@ use crate::repo;
 /// The output of the measuring firmware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measured {
-    /// Instructions executed by all steps together.
+    /// Instructions executed by all steps together; 0 if an id of the workload ends a text.
     pub instructions: u64,
-    /// Bytes of stack that a step takes, with all functions that it calls.
+    /// Bytes of stack that a step takes, with all functions that it calls; 0 if `instructions` is.
     pub stack_bytes: u64,
     /// Bytes of code and constants in the program.
     pub image_bytes: u64,
-    /// Hash of the states after every step.
+    /// Hash of the states after every step, and of the logits after every text.
     pub hash: u32,
 }
 
@@ -56,7 +56,7 @@ impl MeasuringFirmware {
         command.args(["build", "--quiet", "--release", "-p", "tern-bench", "--target", core.target]);
         command.arg("--target-dir").arg(&target_folder).args(["--features", &features]);
         run_quietly(&mut command, verbose)?;
-        // Cargo writes all variants to the same path, so each is copied to a path of its own.
+        // Cargo writes all variants to the same path, so each is copied to another path.
         let built = target_folder.join(core.target).join("release/tern-bench");
         let elf = built.with_file_name(name);
         fs::copy(&built, &elf).with_context(|| format!("cannot copy {}", built.display()))?;
@@ -82,7 +82,7 @@ impl MeasuringFirmware {
 
 impl Measured {
     /// Parses the firmware's output, `steps 256 instructions 1 stack_bytes 2 image_bytes 3 hash 0000abcd`. Fails unless
-    /// it ran so many `steps`.
+    /// the firmware ran `steps` steps.
     fn read(text: &str, steps: usize) -> Result<Self> {
         let words: Vec<&str> = text.split_whitespace().collect();
         let word = |name: &str| {

@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: measurements on emulated cores (`device`, `splits`) and on this machine (`accuracy`,
-//! `early-exit`, `host`, `train`).
+//! `cargo xtask bench`: measures on emulated cores (`device`, `splits`) and on this machine (`accuracy`, `early-exit`,
+//! `host`, `train`).
 
 pub mod accuracy;
 mod committed;
@@ -24,7 +24,7 @@ fn folder(name: &str) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Returns the middle value, or the mean of the two in the middle.
+/// Returns the median: the middle value, or the mean of the two in the middle.
 ///
 /// # Panics
 ///

@@ -4,7 +4,7 @@
 //! The split is a table of texts. A model with an n-gram branch reads their bytes, any other the ids of their tokens. A
 //! hash over the state after every token and the logits after every text must be equal to the host's. The instructions
 //! of the first tokens are counted. The file of a model with folded tokens also stores the product of each frequent
-//! token with the input weights; compare it with the same model without folding to see the instructions saved.
+//! token with the input weights; the difference to the same model without folding is the number of instructions saved.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -114,8 +114,8 @@ fn texts(data: &Path, rows: usize) -> Result<Vec<String>> {
     table.records().take(rows).map(text).collect()
 }
 
-/// Returns the token ids of all texts, or their bytes, in batches of at most `length`; the last id of each text is
-/// marked with [`TEXT_ENDS`].
+/// Returns the token ids of all texts, or their bytes, in batches of at most `length` ids, unless one text is longer.
+/// The last id of each text is marked with [`TEXT_ENDS`].
 ///
 /// A text without tokens is skipped, and no text is divided between batches.
 fn batches(model: &Model<'_>, texts: &[String], length: usize) -> Result<Vec<Vec<u32>>> {

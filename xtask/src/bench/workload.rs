@@ -1,4 +1,5 @@
-//! Workloads of the measuring firmware: random models, token ids, and a hash of the states that the host computes.
+//! The workloads of the measuring firmware, `firmware/bench`: random models, token ids, and the hash of the states that
+//! the host computes.
 
 use std::path::{Path, PathBuf};
 
@@ -24,23 +25,25 @@ const NGRAM_TEXT: &str =
 /// The sizes of the models whose instructions are counted.
 const SIZES: [Sizes; 4] = [sizes(16, 16), sizes(20, 64), sizes(32, 64), sizes(64, 128)];
 
-/// The sizes and shifts of models in plain packings with which every unrolled loop has a remainder.
+/// The sizes and the shifts of the recurrent layer of models in plain packings, chosen so that every unrolled loop has
+/// a remainder.
 const ODD_PLAIN: [(Sizes, u32); 3] = [(sizes(3, 5), 0), (sizes(12, 20), 2), (sizes(21, 7), 3)];
 
-/// The sizes and shifts of models in `paired16` with which the unrolled loops are entered at every possible block.
+/// The sizes and shifts of models in `paired16`, chosen so that the unrolled loops are entered at every possible block.
 const ODD_PAIRED: [(Sizes, u32); 4] = [(sizes(4, 4), 1), (sizes(20, 28), 0), (sizes(36, 8), 4), (sizes(12, 24), 5)];
 
 /// The sizes of models with all weights and states at the ends of their ranges. Much larger ones are refused, because
 /// their sums could overflow.
 const EXTREME: Sizes = sizes(116, 384);
 
-/// The number of steps after which the states of such a model have reached the ends of their ranges.
+/// The number of steps after which the states of a model with the sizes [`EXTREME`] have reached the ends of their
+/// ranges.
 const EXTREME_STEPS: usize = 16;
 
 /// The seed of the other models' weights.
 const SEED: u64 = 7;
 
-/// Writes the models whose instructions are counted into `folder`.
+/// Writes the workloads whose instructions are counted to files in `folder`, and returns them.
 pub fn counted(folder: &Path) -> Result<Vec<Workload>> {
     let mut workloads = Vec::new();
     for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn] {
@@ -53,8 +56,9 @@ pub fn counted(folder: &Path) -> Result<Vec<Workload>> {
     Ok(workloads)
 }
 
-/// Writes the models whose states are only compared into `folder`: odd sizes, folded tokens, weights of several widths,
-/// operands at the ends of their ranges, and short texts.
+/// Writes the workloads whose states are only compared with the host's to files in `folder`, and returns them. Their
+/// models have odd sizes, folded tokens, weights of several widths, operands at the ends of their ranges, short texts,
+/// n-grams, and two layers.
 pub fn compared(folder: &Path) -> Result<Vec<Workload>> {
     let mut workloads = Vec::new();
     for &cell in Cell::ALL {
@@ -97,7 +101,7 @@ pub fn compared(folder: &Path) -> Result<Vec<Workload>> {
 
 /// Two models that read the same text. The difference of their costs is the cost of the n-gram branch.
 pub struct NgramWorkloads {
-    /// The number of columns of the table.
+    /// The number of columns (the rank) of the n-gram table.
     pub columns: usize,
     /// A model with an n-gram branch: words, pairs of words and 3 to 5 characters.
     pub with: Workload,
@@ -107,7 +111,7 @@ pub struct NgramWorkloads {
     pub tokens_and_characters: usize,
 }
 
-/// Writes the models that measure the n-gram branch, with a table of 4-bit weights, into `folder`.
+/// Writes the two workloads that measure the n-gram branch, with a table of 4-bit weights, to files in `folder`.
 pub fn ngrams(columns: usize, folder: &Path) -> Result<NgramWorkloads> {
     let kinds = Ngrams { words: 2, min_chars: 3, max_chars: 5 };
     let branch = NgramSpec { ngrams: kinds, buckets: 4_096, rank: columns, bits: 4, shift: 2, pooled_shift: 0 };
@@ -126,20 +130,20 @@ pub fn ngrams(columns: usize, folder: &Path) -> Result<NgramWorkloads> {
     Ok(NgramWorkloads { columns, with, without, tokens_and_characters: tokens + text.chars().count() })
 }
 
-/// Writes a random model into `folder`.
+/// Writes a workload with a random model to files in `folder`.
 fn random(cell: Cell, packing: Packing, sizes: Sizes, shift: u32, folder: &Path) -> Result<Workload> {
     let file = random_file_in(packing, seed(sizes), Spec { cell, ..sizes.into() }, &shift.to_string());
     Workload::of_steps(packing, &file, &format!("{}-shift{shift}", name(cell, sizes)), folder)
 }
 
-/// Writes a random model with some folded tokens into `folder`.
+/// Writes a workload with a random model that has some folded tokens to files in `folder`.
 fn folded(cell: Cell, packing: Packing, sizes: Sizes, shift: u32, folder: &Path) -> Result<Workload> {
     let spec = Spec { cell, shift, ..sizes.into() };
     let file = spec.folded_file(packing, sizes.hidden_size as u64, &[1, 3, 4, 9]);
     Workload::of_steps(packing, &file, &format!("{}-shift{shift}-folded", name(cell, sizes)), folder)
 }
 
-/// The beginning of the names of a model's files.
+/// Returns the beginning of the names of a model's files.
 fn name(cell: Cell, Sizes { embedding_dim, hidden_size, .. }: Sizes) -> String {
     format!("{}-{embedding_dim}-{hidden_size}", cell.name())
 }
@@ -148,7 +152,7 @@ const fn sizes(embedding_dim: usize, hidden_size: usize) -> Sizes {
     Sizes { embedding_dim, hidden_size, classes: 2 }
 }
 
-/// A seed for each pair of sizes.
+/// Returns the seed for a pair of sizes.
 fn seed(sizes: Sizes) -> u64 {
     (sizes.embedding_dim * 1_000 + sizes.hidden_size) as u64
 }
@@ -169,7 +173,7 @@ pub struct Workload {
     pub scratch_bytes: usize,
     /// The number of ids.
     pub tokens: usize,
-    /// Hash of the states after every step on the host.
+    /// Hash of the states after every step, and of the logits after every text, on the host.
     pub hash: u32,
     /// The path of the device file.
     pub model: PathBuf,
@@ -214,13 +218,13 @@ impl Workload {
     }
 }
 
-/// [`STEPS`] random ids other than that of PAD, 0.
+/// Returns [`STEPS`] random ids; none is 0, the id of PAD.
 fn ids(vocab_size: usize) -> Vec<u32> {
     let mut random = Random(STEPS as u64);
     (0..STEPS).map(|_| random.between(1, vocab_size as i64 - 1) as u32).collect()
 }
 
-/// The ids of a text, with the mark [`TEXT_ENDS`] on the last.
+/// Returns the ids of a text, with the mark [`TEXT_ENDS`] on the last.
 pub fn with_end(ids: &[u32]) -> Vec<u32> {
     let mut ids = ids.to_vec();
     if let Some(last) = ids.last_mut() {
@@ -229,7 +233,7 @@ pub fn with_end(ids: &[u32]) -> Vec<u32> {
     ids
 }
 
-/// The contents of the file [`Workload::ids`].
+/// Returns the contents of the file [`Workload::ids`].
 fn words(ids: &[u32]) -> Vec<u8> {
     std::iter::once(ids.len() as u32).chain(ids.iter().copied()).flat_map(u32::to_le_bytes).collect()
 }

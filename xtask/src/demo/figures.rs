@@ -12,7 +12,7 @@ use crate::stage::grouped;
 #[derive(Clone, Copy)]
 enum Unit {
     Count,
-    /// A number from 0 to 1, shown as a percentage.
+    /// A number from 0 to 1, which the table shows as a percentage.
     Share,
 }
 
@@ -20,7 +20,7 @@ enum Unit {
 /// not print it.
 pub struct Figures(Vec<(&'static str, &'static str, Unit, Option<f64>)>);
 
-/// The key of the number of answers of the device that differ from the host.
+/// The key of the number of answers of the device that differ from those of the host.
 const DISAGREEMENTS: &str = "device_disagreements";
 
 impl Figures {
@@ -32,6 +32,7 @@ impl Figures {
         use Unit::{Count, Share};
         let export = |key: &str| export[key].as_f64();
         let device = |key: &str| device[key].as_f64();
+        // `tern classify` runs the validation rows on the device.
         let validation_rows = device("examples");
         Figures(vec![
             ("accuracy on held-out templates, integer", "held_out_accuracy", Share, held_out["accuracy"].as_f64()),
@@ -69,7 +70,7 @@ impl Figures {
         repo::write(path, serde_json::to_string_pretty(&object)? + "\n")
     }
 
-    /// Fails unless the device gave the answers of the host.
+    /// Fails unless all answers of the device are those of the host.
     pub fn check(&self) -> Result<()> {
         let disagreements = self.0.iter().find(|(_, key, ..)| *key == DISAGREEMENTS).and_then(|(.., value)| *value);
         match disagreements {

@@ -43,7 +43,7 @@ pub fn run(options: &DemoOptions) -> Result<()> {
     Ok(())
 }
 
-/// Returns the commands to go on with.
+/// Returns a text with the commands to try next.
 fn next_steps() -> String {
     let shown = |file: &str| repo::shown(&repo::demo().join(file));
     let (device_file, report) = (shown("building.safetensors"), shown("model/report.html"));
@@ -58,6 +58,7 @@ fn next_steps() -> String {
     )
 }
 
+/// Runs all stages, each of which needs the results of those before.
 fn run_stages(options: &DemoOptions, stages: &mut Stages) -> Result<Figures> {
     let folder = repo::demo();
     let (model, device_file) = (folder.join("model"), folder.join("building.safetensors"));

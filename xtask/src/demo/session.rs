@@ -1,4 +1,4 @@
-//! A session at the device's console: some fixed lines and some held-out messages, with the device's answers.
+//! A session at the device's console: sends some fixed lines and some held-out messages, and prints the transcript.
 
 use std::io::Write;
 use std::path::Path;

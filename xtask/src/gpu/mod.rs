@@ -1,5 +1,5 @@
-//! `cargo xtask gpu`: builds an archive that tests and measures the training on a machine with a GPU, which needs
-//! neither network nor toolchain.
+//! `cargo xtask gpu`: builds an archive that tests and measures the training on a machine with a GPU. That machine
+//! needs neither a network nor a toolchain.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,17 +13,17 @@ use crate::process::{Command, capture, cargo, program, run};
 use crate::stage::note;
 use crate::{cuda, data, repo};
 
-/// The script of the archive.
+/// The script that runs the tests and the benchmarks of the archive.
 const SCRIPT: &str = include_str!("run.sh");
 /// Hidden sizes and batch sizes that the script measures.
 const HIDDEN: [usize; 3] = [64, 128, 256];
 const BATCHES: [usize; 3] = [32, 256, 1_024];
 /// Number of texts that the script measures with.
 const TEXTS: usize = 4_096;
-/// The libraries that the programs load, by the beginnings of their names.
+/// The beginnings of the names of the CUDA libraries that the programs load.
 const LIBRARIES: [&str; 5] = ["libcublas.so", "libcublasLt.so", "libcudart.so", "libcurand.so", "libnvrtc"];
 
-/// Builds the programs and writes the archive.
+/// Runs `cargo xtask gpu`: builds the programs and writes the archive.
 pub fn build() -> Result<()> {
     let toolkit = cuda::toolkit()?;
     let folder = repo::root().join("target").join("gpu");
@@ -69,7 +69,8 @@ fn write_bench(folder: &Path) -> Result<()> {
 /// Makes a folder in which the linker finds the libraries of the toolkit by their plain names, and returns the
 /// libraries.
 ///
-/// The driver's library is not part of a toolkit. An empty one takes its place when the programs are linked.
+/// The driver's library, `libcuda.so`, is not part of a toolkit. The programs are linked with an empty library of this
+/// name.
 fn link_libraries(folder: &Path, toolkit: &Path) -> Result<Vec<PathBuf>> {
     fs::create_dir_all(folder)?;
     let mut libraries = Vec::new();
@@ -119,7 +120,7 @@ fn programs(toolkit: &Path, link: &Path) -> Result<Vec<(&'static str, PathBuf)>>
     Ok(found)
 }
 
-/// Returns the program of a target in cargo's messages.
+/// Returns the path of the program of a target, from cargo's messages.
 fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find_map(|message| {
         (message["target"]["name"] == name).then(|| message["executable"].as_str().map(PathBuf::from))?

@@ -1,10 +1,11 @@
-//! Groups of files that import each other.
+//! Finds groups of files that import each other.
 
 use std::collections::BTreeSet;
 
 use super::module_tree::ModuleTree;
 
-/// The strongly connected components with more than one file, the largest first; files are sorted by name.
+/// Returns the groups of files that import each other, directly or through others (the strongly connected components of
+/// more than one file): the largest group first, the names within a group sorted.
 ///
 /// Files that only declare modules and re-export names are left out.
 pub fn find(tree: &ModuleTree) -> Vec<Vec<String>> {
@@ -25,7 +26,7 @@ pub fn find(tree: &ModuleTree) -> Vec<Vec<String>> {
     circles
 }
 
-/// The files that `start` imports, directly or through others.
+/// Returns the files that `start` imports, directly or through others.
 fn reachable(tree: &ModuleTree, start: usize) -> BTreeSet<usize> {
     let mut reached = BTreeSet::new();
     let mut open = vec![start];

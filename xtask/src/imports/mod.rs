@@ -1,4 +1,4 @@
-//! `cargo xtask imports`: the size of each package and the direction of imports between its files.
+//! `cargo xtask imports`: prints the size of each package and checks the direction of imports between its files.
 //!
 //! `module_tree` reads the modules of a crate, `circles` finds files that import each other, and `order` compares
 //! the imports with the order of folders in `docs/architecture.md`.
@@ -30,7 +30,8 @@ struct Package {
     violations: Option<Vec<String>>,
 }
 
-/// Prints one line for each package and fails for a circle or an import in the wrong direction.
+/// Prints one line for each package, and fails for a circle or an import in the wrong direction. `root`: the root of
+/// another repository to read.
 pub fn run(root: Option<&Path>, json: bool) -> Result<()> {
     let root = root.map_or_else(repo::root, Path::to_owned);
     let packages = measure(&root)?;
@@ -80,7 +81,7 @@ impl Package {
     }
 }
 
-/// The faults that make the check fail.
+/// Returns the faults that make the check fail.
 fn errors(packages: &[Package]) -> Vec<String> {
     let mut errors = Vec::new();
     for Package { folder, circles, violations, .. } in packages {
@@ -117,7 +118,7 @@ fn measure(root: &Path) -> Result<Vec<Package>> {
     Ok(packages)
 }
 
-/// The number of `///` lines that begin with `word`.
+/// Returns the number of `///` lines that begin with `word`.
 ///
 /// `run` prints it for "What" and "Of": comments such as "What the slot holds." are hard to read, and the counts show
 /// how many are still to be reworded.
@@ -131,7 +132,7 @@ fn count_docs_beginning(root: &Path, word: &str) -> Result<usize> {
     Ok(count)
 }
 
-/// The Rust sources and manifests that git tracks and that exist, relative to `root`.
+/// Returns the paths of the Rust sources and manifests that git tracks and that exist, relative to `root`.
 pub fn tracked_sources(root: &Path) -> Result<Vec<String>> {
     let verbose = false;
     let list =

@@ -1,4 +1,4 @@
-//! The modules of one crate, from its root file along `mod` declarations, and the imports between their files.
+//! Reads the modules of one crate, from its root file along `mod` declarations, and the imports between their files.
 //!
 //! Code under `#[cfg(test)]` is left out. A name that a module only re-exports is followed to the file that defines it,
 //! so `use crate::Model` is an import of `model.rs`, not of `lib.rs`.
@@ -12,7 +12,7 @@ use syn::{Attribute, Expr, Item, ItemMod, ItemUse, Macro, Token, UseTree, punctu
 
 use crate::repo;
 
-/// Re-exports of re-exports are followed this far.
+/// The largest number of re-exports that are followed from one path.
 const MAX_DEPTH: usize = 8;
 
 /// One source file and the files that it imports.
@@ -29,7 +29,9 @@ pub struct SourceFile {
 /// One module: a file, or a block `mod name { … }` in a file.
 #[derive(Default)]
 struct Module {
+    /// Index in [`ModuleTree::files`].
     file: usize,
+    /// Index in [`ModuleTree::modules`], as in `children`. The root is its own parent.
     parent: usize,
     children: BTreeMap<String, usize>,
     /// Names of the items that the module defines.
@@ -116,7 +118,8 @@ impl ModuleTree {
         }
     }
 
-    /// The module that defines the last name of `path`, seen from `module`; `None` for a path to another crate.
+    /// Returns the module that defines the last name of `path`, which is written in `module`; `None` for a path to
+    /// another crate.
     fn resolve(&self, module: usize, path: &[String], depth: usize) -> Option<usize> {
         let (first, rest) = path.split_first()?;
         match first.as_str() {
@@ -131,7 +134,8 @@ impl ModuleTree {
         }
     }
 
-    /// The module that defines the last name of `path`, which begins in `module`. `depth`: the re-exports followed.
+    /// Returns the module that defines the last name of `path`, whose first name is looked up in `module`. `depth`: the
+    /// number of re-exports followed so far.
     fn descend(&self, module: usize, path: &[String], depth: usize) -> Option<usize> {
         let Some((name, rest)) = path.split_first() else { return Some(module) };
         let here = &self.modules[module];
@@ -157,7 +161,8 @@ impl ModuleTree {
     }
 }
 
-/// The file of `mod name;`.
+/// Returns the file of `mod name;`: that of its `path` attribute, or one of the two usual files in `folder`; `None` if
+/// none exists.
 fn child_file(folder: &Path, name: &str, attributes: &[Attribute]) -> Option<PathBuf> {
     let named = attributes.iter().find(|attribute| attribute.path().is_ident("path")).and_then(|attribute| {
         let syn::Meta::NameValue(pair) = &attribute.meta else { return None };
@@ -168,6 +173,7 @@ fn child_file(folder: &Path, name: &str, attributes: &[Attribute]) -> Option<Pat
     named.into_iter().chain(usual).find(|path| path.is_file())
 }
 
+/// Returns true if the attributes have `#[cfg(test)]`.
 fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
@@ -232,6 +238,7 @@ impl Visit<'_> for Module {
 }
 
 impl Module {
+    /// Records the names that a `use` tree brings into the module. `prefix`: the path before the tree.
     fn visit_use(&mut self, prefix: &mut Vec<String>, tree: &UseTree) {
         match tree {
             UseTree::Path(path) => {

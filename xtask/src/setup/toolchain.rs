@@ -1,4 +1,4 @@
-//! Compiler targets, components and toolchains, by rustup.
+//! Installs compiler targets, components and toolchains by rustup.
 //!
 //! A `rust-toolchain.toml` would not be enough: rustup does not install its targets if `RUSTUP_AUTO_INSTALL=0`.
 
@@ -10,7 +10,7 @@ use crate::process::{cargo, probe, program, run};
 use crate::repo;
 use crate::stage::note;
 
-/// Adds the targets that the compiler has no core library for.
+/// Adds the targets for which the compiler has no standard library.
 pub fn ensure_targets(targets: &[&str]) -> Result<()> {
     let missing: Vec<_> = targets.iter().copied().filter(|target| !has_target(target)).collect();
     if missing.is_empty() {
@@ -36,7 +36,7 @@ pub fn ensure_components() -> Result<()> {
     rustup("component", &missing)
 }
 
-/// True if the library folder of the target exists, whether rustup or a package manager installed it.
+/// Returns true if the library folder of the target exists, whether rustup or a package manager installed it.
 fn has_target(target: &str) -> bool {
     probe(program("rustc").args(["--print", "target-libdir", "--target", target]))
         .is_some_and(|folder| Path::new(&folder).is_dir())

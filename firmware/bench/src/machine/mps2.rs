@@ -1,7 +1,7 @@
 //! `mps2-an385`, `an386`, `an500`, `an505` and `mps3-an547`: vectors, and a timer as a counter of instructions.
 //!
-//! The emulator runs with `-icount`, so that each instruction takes the same time. The linker scripts have that time,
-//! the timer's registers and the time of its tick.
+//! The emulator runs with `-icount`, so that each instruction takes the same time. The linker scripts define this time,
+//! the addresses of the timer's registers, and the length of a tick of the timer.
 
 use core::arch::global_asm;
 use core::ptr::with_exposed_provenance_mut;
@@ -19,7 +19,8 @@ global_asm!(
 /// The processor starts here.
 #[unsafe(no_mangle)]
 extern "C" fn reset() -> ! {
-    // The hard-float target may keep values in floating-point registers: switch them on. A core without any ignores it.
+    // The hard-float target may keep values in floating-point registers: switch these on. A core without such registers
+    // ignores the write.
     write(0xe000_ed88, 0xf << 20);
     // Count down from the largest value.
     write((&raw const __timer_reload).addr(), largest());
@@ -49,7 +50,7 @@ fn largest() -> u32 {
 }
 
 fn write(register: usize, value: u32) {
-    // SAFETY: the callers name 32-bit registers of this board; none of them writes to memory.
+    // SAFETY: the callers pass addresses of 32-bit registers of this board, none of which writes to memory.
     unsafe { with_exposed_provenance_mut::<u32>(register).write_volatile(value) }
 }
 
@@ -62,7 +63,7 @@ pub fn instructions() -> Moment {
     Moment(unsafe { with_exposed_provenance_mut::<u32>((&raw const __timer_value).addr()).read_volatile() })
 }
 
-/// The number of instructions since then, at most about 2^31, on `an547` 2^29.
+/// Returns the number of instructions since a reading. At most about 2^31 can be counted, on `an547` 2^29.
 pub fn instructions_since(Moment(before): Moment) -> u32 {
     let Moment(now) = instructions();
     let [tick_ps, instruction_ps] =

@@ -1,6 +1,6 @@
 //! QEMU's RISC-V `virt`: the start, and the processor's own counter of instructions.
 //!
-//! The emulator runs with `-icount shift=0`, with which the counter is exact.
+//! The emulator runs with `-icount shift=0`, which makes the counter exact.
 
 use core::arch::{asm, global_asm};
 
@@ -12,7 +12,8 @@ global_asm!(
     "la t0, trap",
     "csrw mtvec, t0",
     "j {start}",
-    // A trap's address must be a multiple of 4, and a compressed function's need not be.
+    // The address of a trap handler must be a multiple of 4; that of a function with compressed instructions need not
+    // be.
     ".p2align 2",
     "trap:",
     "j {fault}",
@@ -35,12 +36,12 @@ pub struct Moment(u32);
 /// Reads the counter.
 pub fn instructions() -> Moment {
     let counter;
-    // SAFETY: reads a counter. It is an ordering point: no memory access moves over it.
+    // SAFETY: only reads a counter. The compiler moves no memory access over it, because `nomem` is not stated.
     unsafe { asm!("csrr {0}, minstret", out(reg) counter, options(nostack, preserves_flags)) }
     Moment(counter)
 }
 
-/// The number of instructions since then, below 2^32.
+/// Returns the number of instructions since a reading, modulo 2^32.
 pub fn instructions_since(Moment(before): Moment) -> u32 {
     let Moment(now) = instructions();
     now.wrapping_sub(before)

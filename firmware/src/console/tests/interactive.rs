@@ -1,4 +1,4 @@
-//! The console as a person at a terminal sees it.
+//! Tests of the console as a person at a terminal uses it.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Requests with `@` and their JSON answers.
+//! Tests of requests with `@` and their JSON answers.
 
 use super::*;
 use tern_runtime::{Refusal, softmax};

@@ -1,4 +1,4 @@
-//! Machine mode: numbered answers with checksums.
+//! Tests of machine mode: numbered answers with checksums.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! The console with models of every task and kind.
+//! Tests of the console with models of every task and kind.
 
 use super::*;
 

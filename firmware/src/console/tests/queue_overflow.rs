@@ -1,4 +1,4 @@
-//! Bytes that arrive faster than the console handles them.
+//! Tests of bytes that arrive faster than the console handles them.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Random lines, which the console must survive.
+//! Tests of the console with random lines, between which every valid line must be answered.
 
 use super::*;
 use crate::random_lines::RandomLines;

@@ -1,4 +1,4 @@
-//! The streaming mode, with texts of any length.
+//! Tests of the streaming mode, with texts of any length.
 
 use super::*;
 

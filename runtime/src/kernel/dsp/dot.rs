@@ -2,8 +2,8 @@
 //! `rows` and the head.
 //!
 //! Four columns are a block. SXTB16 extracts two 16-bit weights from a word of bytes, and SMLAD adds two products to a
-//! sum. PKHBT and PKHTB put weights and activations in the same order. Only whole blocks are computed here; the plain
-//! kernels, which define the result, compute everything else.
+//! sum. PKHBT and PKHTB put weights and activations in the same order. These kernels run only if the columns are whole
+//! blocks; otherwise the plain kernels run, which define the result.
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;
@@ -11,14 +11,14 @@ use core::arch::naked_asm;
 /// The columns of a block.
 const BLOCK: usize = 4;
 
-/// Returns true if there are `columns` activations, in whole blocks, not none, and at an aligned address, which LDRD
-/// requires. Weights may be at any address, since LDR reads them from any.
+/// Returns true if `v` has `columns` activations, which are whole blocks, at least one, and at an aligned address,
+/// which LDRD requires. Weights may be at any address, since LDR reads them from any.
 #[inline(always)]
 fn fits(columns: usize, v: &[i16]) -> bool {
     columns == v.len() && columns != 0 && (columns | v.as_ptr().addr()).is_multiple_of(BLOCK)
 }
 
-/// `kernel::dot` for whole blocks; none otherwise.
+/// `kernel::dot` for whole blocks; returns none for other columns.
 #[inline]
 pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> Option<i32> {
     let v = fits(weights.len(), v).then_some(v.as_ptr_range())?;
@@ -26,7 +26,7 @@ pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> Option<i32> {
     Some(unsafe { one(weights.as_ptr(), v.start, v.end, acc) })
 }
 
-/// `kernel::dot3` for whole blocks; none otherwise.
+/// `kernel::dot3` for whole blocks; returns none for other columns.
 #[inline]
 pub(crate) fn dot3(weights: &[[i8; 3]], v: &[i16], mut acc: [i32; 3]) -> Option<[i32; 3]> {
     let v = fits(weights.len(), v).then_some(v.as_ptr_range())?;
@@ -38,13 +38,13 @@ pub(crate) fn dot3(weights: &[[i8; 3]], v: &[i16], mut acc: [i32; 3]) -> Option<
 /// `kernel::dot_each` for four rows of whole blocks. Returns false and does nothing otherwise.
 #[inline]
 pub(crate) fn dot_four(weights: &[i8], v: &[i16], acc: &mut [i32; 4]) -> bool {
-    let does = weights.len().is_multiple_of(4) && fits(weights.len() / 4, v);
-    if does {
+    let fits = weights.len().is_multiple_of(4) && fits(weights.len() / 4, v);
+    if fits {
         let v = v.as_ptr_range();
         // SAFETY: there are four rows, and `fits` has checked the columns and the alignment.
         unsafe { four(weights.as_ptr(), v.start, v.end, acc) };
     }
-    does
+    fits
 }
 
 /// Loads the activations of a block from r1: columns 0 and 2 to r4, 1 and 3 to r3. r12 is clobbered.
@@ -54,7 +54,7 @@ macro_rules! activations {
     };
 }
 
-/// One row.
+/// Returns `acc` plus the dot product of one row.
 ///
 /// # Safety
 /// `weights` has one column for each value from `v` to `end`; their number is a multiple of [`BLOCK`] and not zero. `v`
@@ -79,7 +79,7 @@ unsafe extern "C" fn one(weights: *const i8, v: *const i16, end: *const i16, acc
     )
 }
 
-/// Adds the part of one row in a block, whose weights are at `$at`.
+/// Adds the products of one row in a block to `$acc`. The weights are at `$at`.
 #[rustfmt::skip]
 macro_rules! row {
     ($at:literal, $acc:literal) => { concat!(
@@ -89,7 +89,7 @@ macro_rules! row {
     ) };
 }
 
-/// Four rows, one behind the other.
+/// Adds the dot products of four consecutive rows to four sums.
 ///
 /// # Safety
 /// Each row must be as [`one`] requires.
@@ -99,7 +99,7 @@ unsafe extern "C" fn four(weights: *const i8, v: *const i16, end: *const i16, ac
         cpu!(),
         "push {{r3-r11, lr}}",
         "ldm r3, {{r8-r11}}",
-        // A row's bytes, and three rows'.
+        // The bytes of one row in r6, of three rows in r7.
         "subs r6, r2, r1",
         "lsrs r6, r6, #1",
         "add r7, r6, r6, lsl #1",
@@ -117,10 +117,11 @@ unsafe extern "C" fn four(weights: *const i8, v: *const i16, end: *const i16, ac
     )
 }
 
-/// Three rows, column by column. A block's bytes are r0 z0 n0 r1, z1 n1 r2 z2, n2 r3 z3 n3.
+/// Adds the dot products of three interleaved rows to three sums. The bytes of a block are r0 z0 n0 r1, z1 n1 r2 z2, n2
+/// r3 z3 n3.
 ///
 /// # Safety
-/// As for [`one`].
+/// The same as for [`one`].
 #[unsafe(naked)]
 unsafe extern "C" fn three(weights: *const [i8; 3], v: *const i16, end: *const i16, acc: *mut [i32; 3]) {
     naked_asm!(

@@ -1,8 +1,9 @@
-//! The parts of pre-activations of four rows over a record of `paired16`: for GRU and plain cells.
+//! Computes both halves of the pre-activations of the four rows of a `paired16` record, for GRU and plain cells, and
+//! the gates of a GRU.
 //!
-//! It sums as the LSTM step does, in the same turns, and requantises; the gates are not in assembly. The first rows of
-//! pairs get `A + (B >> 8)` from the 64-bit sum `256·A + B`; of ordinary rows `B >> 8` is subtracted again.
-//! `layers::paired::Vectors` defines the result.
+//! The kernel sums as the LSTM step does, in the same turns, and requantises. It computes the first row of a pair as
+//! the 64-bit sum `256·A + B`, shifted right by 8, which is `A + (B >> 8)`; for ordinary rows it subtracts `B >> 8`
+//! again. `layers::paired::Vectors` and `layers::gru` define the results.
 #![allow(unsafe_code)]
 
 use core::arch::{asm, naked_asm};
@@ -12,16 +13,16 @@ use core::mem::MaybeUninit;
 use super::turns::{BLOCK, BLOCK_BYTES, TURN};
 use crate::activation::{SIGMOID, TANH};
 
-/// The bytes of code for precomputed sums, before the loop of the input projection.
-const READY_MADE_BYTES: usize = 16;
+/// The bytes of the code for precomputed sums, which lies before the loop of the input projection.
+const PRECOMPUTED_BYTES: usize = 16;
 
-/// The turns of the loop over one vector.
+/// The number of turns of the loop over one vector, and the entry point of the first.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Turns {
     /// A number that is added to the upper word of a sum to count turns: see `Plan::turns_hh`.
     count: usize,
-    /// The distance at which to enter, in bytes.
+    /// The distance in bytes to the entry point of the loop.
     enter: usize,
 }
 
@@ -29,7 +30,7 @@ impl Turns {
     /// The turns over the columns of `x` and of `h`, multiples of [`BLOCK`].
     pub(crate) fn over(input_size: usize, hidden_size: usize) -> [Self; 2] {
         // Before the loop over `x` is the code for precomputed sums.
-        [(input_size, READY_MADE_BYTES), (hidden_size, 0)].map(|(columns, before)| Turns {
+        [(input_size, PRECOMPUTED_BYTES), (hidden_size, 0)].map(|(columns, before)| Turns {
             count: 0x8000usize.wrapping_sub((columns / BLOCK).div_ceil(TURN) << 16),
             enter: before + ((columns / BLOCK).wrapping_neg() % TURN) * BLOCK_BYTES,
         })
@@ -44,21 +45,21 @@ pub(crate) struct Vectors<'v> {
     turns_hh: Turns,
     x: *const i16,
     turns_ih: Turns,
-    /// The words of a record. No record has as many as `usize::MAX`.
+    /// The number of words of a record; `usize::MAX`, which no record has, if a size or an address does not fit.
     words: usize,
     vectors: PhantomData<&'v [i16]>,
 }
 
-/// Four rows, and memory for the parts of their pre-activations. The assembly reads and writes them in this order.
+/// Four rows, and memory for both halves of their pre-activations. The assembly reads and writes them in this order.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct FourRows {
-    /// 0 if the rows are pairs of the cell, 1 if all are ordinary.
+    /// 0 if the rows form pairs of the cell, 1 if all are independent.
     are_ordinary: u32,
     parts: MaybeUninit<Parts>,
 }
 
-/// The parts of the pre-activations of four rows: from `h` and from `x`.
+/// The requantised recurrent and input halves of the pre-activations of four rows.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Parts {
@@ -67,12 +68,12 @@ pub(crate) struct Parts {
 }
 
 impl FourRows {
-    /// Rows that are pairs of the cell.
+    /// Rows that form pairs of the cell.
     pub(crate) fn in_pairs() -> Self {
         FourRows { are_ordinary: 0, parts: MaybeUninit::uninit() }
     }
 
-    /// Ordinary rows.
+    /// Independent rows, which form no pairs.
     pub(crate) fn ordinary() -> Self {
         FourRows { are_ordinary: 1, parts: MaybeUninit::uninit() }
     }
@@ -80,8 +81,8 @@ impl FourRows {
 
 impl<'v> Vectors<'v> {
     /// `x`: `[input_size]`, Q15; none if the input projection is precomputed. `h`: `[hidden_size]`, Q15. `sizes`: those
-    /// of the layer, multiples of 4. `turns`: over `x` and over `h`. The scratch of a session is aligned and has the
-    /// sizes of the layer; otherwise no parts are computed.
+    /// of the layer, multiples of 4. `turns`: over `x` and over `h`. If `x` or `h` is not aligned to words or has
+    /// another size, which never happens in a session, [`parts`](Vectors::parts) returns none.
     #[inline(always)]
     pub(crate) fn new(
         x: Option<&'v [i16]>,
@@ -97,7 +98,8 @@ impl<'v> Vectors<'v> {
         Vectors { h: h_at, turns_hh, x, turns_ih, words, vectors: PhantomData }
     }
 
-    /// Computes both parts of the pre-activations of four rows; none if the record has not the words of the layer.
+    /// Computes both halves of the pre-activations of four rows. Returns none if the record does not have the number of
+    /// words of the layer.
     ///
     /// `recurrent_sums`: the initial sums of the recurrent projection. `sums`: a precomputed input projection, which
     /// replaces `x`.
@@ -124,8 +126,8 @@ impl<'v> Vectors<'v> {
     }
 }
 
-/// Completes ordinary rows, then multiplies by the multipliers in r8 and r9. r1: the address of [`FourRows`]; r3 is
-/// clobbered.
+/// Subtracts `B >> 8` from the first rows if all rows are independent, then multiplies by the multipliers in r8 and r9.
+/// r1: the address of [`FourRows`]; r3 is clobbered.
 macro_rules! requantize {
     () => {
         concat!(
@@ -156,7 +158,7 @@ macro_rules! activate_from {
 /// Computes both projections of a record.
 ///
 /// # Safety
-/// `record` and `vectors` are as [`Vectors::parts`] checks them.
+/// [`Vectors::parts`] must have checked `record` and `vectors`.
 #[unsafe(naked)]
 unsafe extern "C" fn run(
     record: *const i32,
@@ -212,11 +214,11 @@ unsafe extern "C" fn run(
     )
 }
 
-/// Computes the new state of a GRU's unit, Q30: see `layers::gru::unit`. `r`, `z`: the sums of both parts of their
-/// pre-activations.
+/// Returns the new state of a GRU unit, Q30: see `layers::gru::unit`. `r`, `z`: the sum of both halves of each
+/// pre-activation; `xn`, `hn`: the halves of that of n; `shift`: the shift of the layer.
 #[inline(always)]
 pub(crate) fn gru_unit([r, z]: [i32; 2], [xn, hn]: [i32; 2], shift: u32, mut state: i32) -> i32 {
-    // SAFETY: reads the tables at an index of -128 to 127 from their middle, and writes nothing but the registers.
+    // SAFETY: reads the tables at an index of −128 to 127 from their middle, and writes only registers.
     unsafe {
         asm!(
             cpu!(),

@@ -1,10 +1,10 @@
 //! The columns of an LSTM step for cores with the vector extension Helium: Cortex-M55 and M85.
 //!
-//! A vector is eight columns. VLD2 loads their words of rows `i f` and of rows `g o` into a register each, and nine
-//! instructions do 32 multiply-accumulates. If a block of four columns is left, it comes first, in DSP instructions.
-//! The rest of the step is that of the other cores. VMLALDAVA and VMLADAVA only add to even registers and to pairs of
-//! an even and an odd one, so the sums are in other registers: i, f in r2, r3, and f in r4; g, o in r6, r7, and o in
-//! r8.
+//! A vector is eight columns. VLD2 loads the words of its rows `i f` into one register and those of its rows `g o` into
+//! another, and nine instructions do 32 multiply-accumulates. If the columns are not whole vectors, a block of four
+//! columns comes first, in DSP instructions. The rest of the step is the same as on the other cores. VMLALDAVA and
+//! VMLADAVA only add to an even register and to a pair of an even and an odd one, so the sums are in other registers
+//! than there: i, f in r2, r3, and f in r4; g, o in r6, r7, and o in r8.
 
 /// The columns of a vector.
 pub(super) const VECTOR: usize = 8;
@@ -15,7 +15,7 @@ macro_rules! sums {
         "r2-r4, r6-r8"
     };
 }
-/// A block, then the vectors, whose number is at `$vectors`.
+/// Adds a block of columns, then the vectors, whose number is at `$vectors`.
 macro_rules! columns {
     ($vectors:literal) => {
         concat!(

@@ -1,7 +1,8 @@
-//! The loop over the columns of four rows in `paired16`, in pieces of assembly, for every cell.
+//! The assembly of a loop over the columns of four rows in `paired16`, as macros for the steps of every cell.
 
-/// The columns of a block, and the blocks of a turn.
+/// The number of columns of a block.
 pub(super) const BLOCK: usize = 4;
+/// The number of blocks of a turn, which is an iteration of the unrolled loop.
 pub(super) const TURN: usize = 4;
 /// The bytes of code of a block.
 pub(super) const BLOCK_BYTES: usize = 56;
@@ -27,8 +28,8 @@ macro_rules! cpu {
     };
 }
 
-/// The columns of a turn: words of `paired16` in r8-r11, activations in r12 and lr. Sums: i, f in r2, r3, and f in r4;
-/// g, o in r5, r6, and o in r7.
+/// Adds the columns of a turn to the sums. Words of `paired16` are in r8-r11, activations in r12 and lr; the 64-bit sum
+/// of the rows `i f` is in r2 and r3, the sum of f in r4; that of the rows `g o` is in r5 and r6, the sum of o in r7.
 macro_rules! turn {
     () => {
         concat!(block!(), block!(), block!(), block!())
@@ -45,7 +46,7 @@ macro_rules! block {
         )
     };
 }
-/// The sums of the first rows: 64 bits >> 8.
+/// Computes the sums of the first rows: the lower word of the 64-bit sums >> 8.
 macro_rules! first_rows {
     () => {
         "lsrs r2, r2, #8\n orr r2, r2, r3, lsl #24\n lsrs r5, r5, #8\n orr r5, r5, r6, lsl #24\n"

@@ -19,6 +19,6 @@ pub(super) fn has_avx2() -> bool {
         return false;
     }
     // SAFETY: the bit above shows that the operating system has enabled XSAVE.
-    let kept = unsafe { _xgetbv(0) };
-    kept & XMM_AND_YMM == XMM_AND_YMM && more & AVX2 != 0
+    let enabled = unsafe { _xgetbv(0) };
+    enabled & XMM_AND_YMM == XMM_AND_YMM && more & AVX2 != 0
 }

@@ -1,7 +1,7 @@
 //! Whole steps of every cell for hosts with AVX2, on copied weights: eight units at once, one in each 32-bit lane.
 //!
 //! Sums are exact in any order, and everything else is the arithmetic of `lstm.rs`, `gru.rs`, `rnn.rs` and `fixed.rs`
-//! in lanes, so the results equal those of the plain steps: the tests of `unpacked.rs`.
+//! in lanes, so the results equal those of the plain steps, as the tests of `unpacked.rs` check.
 
 use core::arch::x86_64::*;
 
@@ -11,17 +11,17 @@ use crate::activation::{SIGMOID, TANH};
 use crate::rows::rows;
 use tern_format::Cell as CellKind;
 
-/// A processor with AVX2. A value exists only if it was detected.
+/// The vector instructions AVX2. A value exists only if the processor has them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lanes(());
 
 impl Lanes {
-    /// Detects AVX2.
+    /// Returns a value if the processor has AVX2.
     pub(crate) fn detect() -> Option<Self> {
         super::detect::has_avx2().then_some(Lanes(()))
     }
 
-    /// Computes one step, without exchanging `h` and `next_h`. `x`: `[input_size]`, Q15. `sums`: a precomputed input
+    /// Computes one step, without swapping `h` and `next_h`. `x`: `[input_size]`, Q15. `sums`: a precomputed input
     /// projection, which replaces `x`.
     #[inline]
     pub(crate) fn step(self, layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
@@ -37,7 +37,8 @@ impl Lanes {
     }
 }
 
-/// The sums of a block in both projections, [requantised](requantize); the second rows of pairs are added to the first.
+/// Both halves of the pre-activations of a block: the sums of its rows, with 1/256 of second rows added to first rows,
+/// and [requantised](requantize).
 struct Halves<const ROWS: usize> {
     x: [__m256i; ROWS],
     h: [__m256i; ROWS],
@@ -82,9 +83,8 @@ fn rnn<const RELU: bool>(layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]
     });
 }
 
-/// Computes all units. A block has `ROWS` rows of weights and `SIDES` times [`LANES`] units: several if a unit has one
-/// row, so that about four rows share each load of `x`. `gates(halves, c)` returns the new finer states of a block and
-/// its new hidden states.
+/// Computes all units, block by block. A block has `ROWS` rows of weights and `SIDES` groups of [`LANES`] units, as
+/// `unpacked_weights` describes. `gates(halves, c)` returns the new finer states of a block and its new hidden states.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn blocks<const ROWS: usize, const SIDES: usize>(
@@ -138,8 +138,8 @@ fn blocks<const ROWS: usize, const SIDES: usize>(
     }
 }
 
-/// Adds the dot products of eight units' weights and `v` to their sums. weights: `[⌈columns / 2⌉]`; v: `[columns]`,
-/// Q15.
+/// Adds the dot products of the rows of a block with `v` to their sums. `weights`: `[⌈columns / 2⌉][ROWS]`; `v`:
+/// `[columns]`, Q15.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn dot<const ROWS: usize>(weights: &[[Columns; ROWS]], v: &[i16], mut sums: [__m256i; ROWS]) -> [__m256i; ROWS] {
@@ -159,7 +159,8 @@ fn dot<const ROWS: usize>(weights: &[[Columns; ROWS]], v: &[i16], mut sums: [__m
     sums
 }
 
-/// One of the precomputed sums of each of eight units, from unit `8 · block` on. sums: `[hidden_size][width]`.
+/// Returns the precomputed sum of `gate` for each of eight units, from unit `8 · block` on. `sums`:
+/// `[hidden_size][width]`.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn gate_sums(sums: &[i32], block: usize, width: usize, gate: usize) -> __m256i {
@@ -179,7 +180,7 @@ fn load<const ROWS: usize>(words: &[Words; ROWS]) -> [__m256i; ROWS] {
     all
 }
 
-/// The first `N` elements, padded with zeros.
+/// Returns the first `N` elements, padded with zeros.
 #[inline(always)]
 fn padded<T: Copy + Default, const N: usize>(from: &[T]) -> [T; N] {
     from.first_chunk().copied().unwrap_or_else(|| {
@@ -198,7 +199,7 @@ fn store<T: Copy, const N: usize>(from: [T; N], to: &mut [T]) {
     }
 }
 
-/// Adds the second row of each pair to its first, if rows are in pairs, and requantises.
+/// Adds 1/256 of the second row of each pair to the first, if rows are in pairs, and requantises.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn requantize_rows<const ROWS: usize>(
@@ -218,14 +219,14 @@ fn requantize_rows<const ROWS: usize>(
 }
 
 /// [`requantize`](crate::fixed::requantize) by halves: with `acc = 2^16·high + low`, `acc · m >> 16` is `high · m` plus
-/// `low · m >> 16`. m: 0 … 32,767.
+/// `low · m >> 16`. `m`: 0 … 32,767.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn requantize(acc: __m256i, m: __m256i) -> __m256i {
     _mm256_add_epi32(_mm256_madd_epi16(acc, _mm256_slli_epi32::<16>(m)), _mm256_mulhi_epu16(acc, m))
 }
 
-/// The product of two numbers that fit 16 bits, of which `a` is not negative.
+/// Returns the product of two numbers that fit 16 bits. `a` must not be negative.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn product(a: __m256i, b: __m256i) -> __m256i {
@@ -233,14 +234,14 @@ fn product(a: __m256i, b: __m256i) -> __m256i {
     _mm256_madd_epi16(a, b)
 }
 
-/// [`round_shift`](crate::fixed::round_shift).
+/// [`round_shift`](crate::fixed::round_shift) in each lane.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn round_shift<const N: i32>(v: __m256i) -> __m256i {
     _mm256_srai_epi32::<N>(_mm256_add_epi32(v, _mm256_set1_epi32(1 << (N - 1))))
 }
 
-/// [`saturating_double`](crate::fixed::saturating_double).
+/// [`saturating_double`](crate::fixed::saturating_double) in each lane.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn saturating_double(v: __m256i) -> __m256i {
@@ -251,21 +252,21 @@ fn saturating_double(v: __m256i) -> __m256i {
     _mm256_blendv_epi8(double, limit, overflowed)
 }
 
-/// [`sigmoid`](crate::activation::sigmoid).
+/// [`sigmoid`](crate::activation::sigmoid) in each lane.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn sigmoid(z: __m256i) -> __m256i {
     interpolate(&SIGMOID, z)
 }
 
-/// [`tanh`](crate::activation::tanh).
+/// [`tanh`](crate::activation::tanh) in each lane.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn tanh(z: __m256i) -> __m256i {
     interpolate(&TANH, z)
 }
 
-/// [`relu`](crate::activation::relu).
+/// [`relu`](crate::activation::relu) in each lane.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn relu(z: __m256i) -> __m256i {
@@ -278,9 +279,9 @@ fn relu(z: __m256i) -> __m256i {
 fn interpolate(table: &[i32; 256], z: __m256i) -> __m256i {
     let index = _mm256_max_epi32(_mm256_srai_epi32::<15>(z), _mm256_set1_epi32(-128));
     let index = _mm256_add_epi32(_mm256_min_epi32(index, _mm256_set1_epi32(127)), _mm256_set1_epi32(128));
-    // SAFETY: each of the eight is 0 … 255.
+    // SAFETY: each of the eight indices is 0 … 255.
     let entry = unsafe { _mm256_i32gather_epi32::<4>(table.as_ptr(), index) };
-    // The lower halves of both: slope and offset.
+    // The product of the lower halves: the slope, and the offset of `z` in its interval.
     let slope = _mm256_and_si256(entry, _mm256_set1_epi32(0xffff));
     _mm256_srai_epi32::<16>(_mm256_add_epi32(entry, _mm256_madd_epi16(slope, z)))
 }

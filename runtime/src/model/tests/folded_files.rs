@@ -1,4 +1,4 @@
-//! Files with ready-made input halves.
+//! Tests of files with folded tokens.
 
 use super::{SMALL, load, run, tensor, trace};
 use crate::error::LoadError;

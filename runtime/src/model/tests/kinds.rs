@@ -1,4 +1,4 @@
-//! Every kind of model: what holds for the LSTM classifier holds for all.
+//! Tests of every kind of model: cells, tasks, inputs, directions, merges, poolings and heads.
 
 use super::{error_of, load, run, tensor};
 use crate::error::{LoadError, ScratchError, SessionError};

@@ -1,5 +1,5 @@
-//! A file that needs a feature that is off is refused by the name of the feature. `cargo xtask test` also runs these
-//! tests in a small build.
+//! Tests that a file which needs a feature that is off is refused with the name of the feature. `cargo xtask test` also
+//! runs these tests in a small build.
 
 use super::{SMALL, error_of, words};
 use crate::error::LoadError;

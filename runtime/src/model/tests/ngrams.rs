@@ -1,4 +1,4 @@
-//! Models with an n-gram branch.
+//! Tests of models with an n-gram branch.
 
 use super::kinds::{check_self_test_and_cost, every_changed_byte_is_an_error_or_a_model_that_runs};
 use super::*;

@@ -1,4 +1,4 @@
-//! Classifiers that refuse to answer.
+//! Tests of classifiers that refuse to answer.
 
 use super::*;
 use crate::layers::head::{Answer, Refusal};

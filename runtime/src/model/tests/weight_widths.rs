@@ -1,4 +1,4 @@
-//! Weights of 4 and 16 bits.
+//! Tests of models with weights of 4 and 16 bits.
 
 use super::kinds::{check_self_test_and_cost, every_changed_byte_is_an_error_or_a_model_that_runs};
 use super::{load, tensor, trace};

@@ -1,4 +1,4 @@
-//! A state that goes on elsewhere, and one that was damaged.
+//! Tests of states that are restored in another session, and of damaged states.
 
 use super::*;
 use crate::testing::{Aligned, Random, Sizes, Spec};

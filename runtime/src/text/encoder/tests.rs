@@ -1,4 +1,4 @@
-//! The encoder against the plain definition of each kind of id.
+//! Tests of the encoder against a plain definition of each tokenizer's ids.
 
 use super::*;
 use crate::text::vocabulary::UNK;

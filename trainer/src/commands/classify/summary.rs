@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::tally::{Answer, Difference, Rejection, Tally};
 use crate::link::{INSTRUCTION_NS, Info};
 
-/// The speeds of a run: texts and bytes per second, ticks and instructions per token.
+/// The rates of a run: texts and bytes per second, ticks and instructions per token.
 struct Rates {
     texts_per_s: f64,
     bytes_per_s: f64,
@@ -17,7 +17,7 @@ struct Rates {
     instructions_per_token: Option<f64>,
 }
 
-/// Computes the speeds over all answers.
+/// Computes the rates over all replies.
 fn rates(tally: &Tally, info: &Info, is_emulated: bool) -> Rates {
     let seconds = tally.elapsed.as_secs_f64().max(1e-9);
     let ticks_per_token = (tally.tokens > 0).then(|| tally.model_ticks as f64 / tally.tokens as f64);
@@ -31,8 +31,9 @@ fn rates(tally: &Tally, info: &Info, is_emulated: bool) -> Rates {
     }
 }
 
-/// The results as one JSON object. `refused` and `refusals` are the texts that the device rejected, `answers_refused`
-/// those that the model refuses to answer, `without_label` those without a known token.
+/// Returns the results as one JSON object. The keys `refused` and `refusals` are about the texts that the device
+/// rejected, `answers_refused` counts those that the model refuses to answer, and `without_label` those without a known
+/// token.
 pub(super) fn to_json(tally: &Tally, info: &Info, is_emulated: bool) -> Value {
     let rates = rates(tally, info, is_emulated);
     json!({
@@ -59,7 +60,7 @@ pub(super) fn to_json(tally: &Tally, info: &Info, is_emulated: bool) -> Value {
     })
 }
 
-/// The results as lines for a person.
+/// Returns the results as lines for a person. `data`: the path of the texts.
 pub(super) fn to_text(tally: &Tally, info: &Info, is_emulated: bool, data: &Path) -> Vec<String> {
     let rates = rates(tally, info, is_emulated);
     let data = data.display();

@@ -17,7 +17,7 @@ const EXCERPT_CHARS: usize = 60;
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
     pub(super) example: Example,
-    /// Line in the file.
+    /// The first line of the text in its file, from 1; 0 if the text is a whole file.
     pub(super) line: u64,
 }
 
@@ -28,7 +28,9 @@ pub(super) struct Answer {
     pub(super) label: Option<String>,
     /// `[classes]`, Q16.
     pub(super) logits: Vec<i32>,
+    /// The number of tokens of the text.
     pub(super) tokens: u64,
+    /// The number of its tokens that are not in the vocabulary.
     pub(super) unknown: u64,
 }
 
@@ -57,7 +59,7 @@ pub(super) struct Rejection {
 pub(super) struct Tally {
     /// Texts with a reply.
     pub(super) texts: usize,
-    /// Texts for which the device predicts the label of the table.
+    /// Texts for which the largest logit of the device is that of the label in the table.
     pub(super) correct: usize,
     /// Texts without a known token: unknown input.
     pub(super) unknown_inputs: usize,
@@ -77,7 +79,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Counts the device's reply to the next text.
+    /// Counts the device's reply to `sample` and compares it with the answer of `model` on this computer.
     pub(super) fn add(&mut self, sample: &Sample, reply: Reply, model: &Model<'_>, session: &mut TextSession<'_>) {
         let Sample { example: Example { text, label }, line } = sample;
         self.texts += 1;
@@ -93,7 +95,7 @@ impl Tally {
         self.unknown_tokens += unknown;
         self.unknown_inputs += usize::from(unknown == tokens);
         self.refused += usize::from(predicted.is_none() && unknown < tokens);
-        // Where the device gives no label, its largest logit counts, as in `tern eval`.
+        // The largest logit counts even if the device gives no label, as in `tern eval`.
         self.correct += usize::from(argmax(&logits) == *label);
         let host = on_host(text, model, session);
         let device = Answer { label: predicted, logits, tokens, unknown };
@@ -102,14 +104,14 @@ impl Tally {
         }
     }
 
-    /// The share of the texts for which the device predicts the label of the table; a rejected text counts as wrong.
+    /// Returns [`correct`](Self::correct) as a share of all texts, in which a rejected text counts as wrong.
     pub(super) fn accuracy(&self) -> f64 {
         self.correct as f64 / self.texts as f64
     }
 }
 
-/// Classifies a text on this computer, with the rules of the device: a text without a known token gets no label, nor
-/// does a text that the model refuses to answer.
+/// Classifies a text on this computer by the rules of the device: neither a text without a known token nor a text that
+/// the model refuses to answer gets a label.
 fn on_host(text: &str, model: &Model<'_>, session: &mut TextSession<'_>) -> Answer {
     let logits = session.classify(text.as_bytes());
     let (answer, logits) = (logits.answer(), logits.iter().collect());

@@ -1,3 +1,5 @@
+//! Tests of `tern classify` against simulated devices.
+
 use std::time::Duration;
 
 use tern_runtime::testing::{Aligned, Sizes, random_file};

@@ -27,7 +27,7 @@ struct Session<'o, L, W> {
     is_new: bool,
     /// True if the device has printed its banner since the last input line was sent.
     has_restarted: bool,
-    /// True if the device shows its prompt. After an answer in JSON it shows none until the next line comes.
+    /// True if the device shows its prompt. After an answer in JSON it shows none until it receives the next line.
     is_prompted: bool,
     /// The last bytes of the output, for error messages.
     recent: Vec<u8>,
@@ -35,9 +35,10 @@ struct Session<'o, L, W> {
     escapes: StripBytes,
 }
 
-/// Sends each line of `lines` when the one before is answered, up to `quit` or `exit`, and writes the device's output
-/// to `out`. If `is_starting`, the device has yet to print its banner and prompt; otherwise it shows its prompt
-/// already.
+/// Sends each line of `lines` once the device has answered the line before, up to `quit` or `exit`, and writes the
+/// device's output to `out`. `timeout`: the longest silence of the device. `is_starting`: true if the device has yet to
+/// print its banner and prompt, false if it shows its prompt already. Fails if the device falls silent or restarts, or
+/// if a line would start the streaming mode or the machine mode.
 pub(super) fn run<L: Link, W: Write>(
     link: L,
     timeout: Duration,
@@ -81,7 +82,7 @@ pub(super) fn run<L: Link, W: Write>(
     Ok(session.out.flush()?)
 }
 
-/// Returns true for a line that leaves the console. It is not sent to the device.
+/// Returns true if `line` is `quit` or `exit`, which leave the console and are not sent to the device.
 pub(super) fn is_leave_command(line: &[u8]) -> bool {
     matches!(line, b"quit" | b"exit")
 }
@@ -112,8 +113,8 @@ impl<L: Link, W: Write> Session<'_, L, W> {
         self.has_restarted = false;
         let waiting_for = format!("the answer to line {number} of the input, {}", quoted(line));
         // If the line is a text, a large model may take long to answer.
-        let text_wait = milliseconds(times::CHECKS_WAIT);
-        self.wait(&waiting_for, is_machine, patience(line, self.timeout).max(text_wait))?;
+        let answer_wait = milliseconds(times::CHECKS_WAIT);
+        self.wait(&waiting_for, is_machine, patience(line, self.timeout).max(answer_wait))?;
         if self.has_restarted && !matches!(line.trim_ascii_end(), b"reset" | b"@reset") {
             bail!("the device restarted while {waiting_for} was expected; `stats` gives the reason");
         }
@@ -122,13 +123,13 @@ impl<L: Link, W: Write> Session<'_, L, W> {
 
     /// Sends bytes to the device.
     fn send(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        // Without a prompt, the current line of the output is still empty: it begins after these bytes.
+        // If the device shows no prompt, the current line of its output is empty and begins after these bytes.
         self.is_new = !self.is_prompted;
         Ok(self.link.send(bytes)?)
     }
 
-    /// Copies the output up to the prompt or, if `is_machine`, up to a line of JSON. Fails if the device sends nothing
-    /// for `patience`.
+    /// Copies the device's output up to the prompt or, if `is_machine`, up to a line of JSON. Fails if the device sends
+    /// nothing for `patience`. `waiting_for`: a noun phrase for the messages.
     fn wait(&mut self, waiting_for: &str, is_machine: bool, patience: Duration) -> anyhow::Result<()> {
         loop {
             let mut bytes = self.link.receive(patience.min(self.timeout))?;
@@ -144,7 +145,7 @@ impl<L: Link, W: Write> Session<'_, L, W> {
             }
             let bytes: Vec<u8> = self.escapes.strip_next(&bytes).flatten().copied().collect();
             let is_answered = self.track_lines(&bytes);
-            // The lines of a transcript end with LF alone.
+            // The device ends lines with CR LF, the printed session with LF alone.
             let text: Vec<u8> = bytes.into_iter().filter(|&byte| byte != b'\r').collect();
             self.out.write_all(&text)?;
             self.out.flush()?;
@@ -155,7 +156,7 @@ impl<L: Link, W: Write> Session<'_, L, W> {
         }
     }
 
-    /// Updates the current line and the recent output. Returns true if a line of JSON was completed.
+    /// Updates the current line and the recent output. Returns true if a line that begins with `{` was completed.
     fn track_lines(&mut self, bytes: &[u8]) -> bool {
         let mut is_answered = false;
         for &byte in bytes {

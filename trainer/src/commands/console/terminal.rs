@@ -11,13 +11,13 @@ use crate::link::{Connection, Link, LinkError, SendHalf};
 
 /// Ctrl-], which leaves the console.
 const LEAVE: u8 = 0x1d;
-/// Ctrl-C, which discards the line at the device and ends its streaming mode.
+/// Ctrl-C. The device then discards the typed line and leaves its streaming mode.
 const ETX: u8 = 0x03;
 /// The interval at which the output thread checks if the user has left.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The raw mode of the terminal, in which it passes every key on: no line editing, no echo, no signals. Dropping it
-/// restores the terminal, even after a panic.
+/// The raw mode of the terminal: it passes every key on, without line editing, echo or signals. Dropping this value
+/// restores the former mode, even after a panic.
 struct RawMode;
 
 impl RawMode {
@@ -34,11 +34,11 @@ impl Drop for RawMode {
     }
 }
 
-/// Passes bytes both ways until the user leaves.
+/// Passes keys to the device and its output to the screen until the user leaves or the device disconnects.
 pub(super) fn run(mut connection: Connection) -> anyhow::Result<()> {
     let sending = connection.take_send_half();
     let raw = RawMode::enter().context("the terminal cannot be switched to raw mode")?;
-    // Reading from a terminal cannot be cancelled: if the device disconnects, this thread ends only with the process.
+    // Reading from a terminal cannot be cancelled. If the device disconnects, this thread ends only with the process.
     let keys = thread::spawn(move || send_keys(stdin(), sending));
     let shown = show_output(&mut connection, || keys.is_finished());
     drop(raw);
@@ -64,7 +64,7 @@ fn send_keys(mut keyboard: impl Read, mut sending: SendHalf) -> anyhow::Result<(
             None => return Ok(()),
             Some(end) => {
                 sending.send(&typed[..end])?;
-                // Ctrl-C discards the `quit` or `exit` in the device's line.
+                // The device has already received the letters of `quit` or `exit`; Ctrl-C makes it discard them.
                 if typed[end] != LEAVE {
                     sending.send(&[ETX])?;
                 }
@@ -74,13 +74,13 @@ fn send_keys(mut keyboard: impl Read, mut sending: SendHalf) -> anyhow::Result<(
     }
 }
 
-/// The line that the user is typing, as far as it matters for leaving.
+/// The line that the user is typing, followed only to recognise `quit` and `exit`.
 #[derive(Default)]
 struct TypedLine {
     bytes: Vec<u8>,
-    /// True after a key that edits the line in ways that are not followed here, such as an arrow.
+    /// True after a key that edits the line in a way that is not followed here, such as an arrow key.
     is_edited: bool,
-    /// True in the streaming mode, where texts have several lines.
+    /// True in the streaming mode, in which `quit` may be a line of a text.
     is_streaming: bool,
 }
 
@@ -105,7 +105,7 @@ impl TypedLine {
     }
 }
 
-/// Writes the device's output to the screen.
+/// Writes the device's output to the screen until `has_left` returns true or the program is interrupted.
 fn show_output(connection: &mut Connection, has_left: impl Fn() -> bool) -> anyhow::Result<()> {
     let mut out = stdout().lock();
     while !has_left() {

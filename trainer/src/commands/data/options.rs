@@ -28,8 +28,8 @@ Examples:
 Equal texts always go to the same part of a split. An output file is replaced as a whole or not
 at all.")]
 pub struct Args {
-    /// Labelled texts (CSV, TSV, JSONL, fastText, a folder LABEL/*.txt, hf:owner/name), sequences of numbers, or
-    /// plain text (.txt)
+    /// Labelled texts (CSV, TSV, JSONL, fastText, a folder LABEL/*.txt, hf:owner/name), sequences of numbers, or plain
+    /// text (.txt)
     #[arg(value_name = "SRC", required = true)]
     pub sources: Vec<PathBuf>,
     /// Output file; with --split, `.train`, `.valid` and `.test` are inserted into its name
@@ -67,18 +67,18 @@ pub struct Args {
 }
 
 impl Args {
-    /// The shares of the parts of a split; without a split, a single share of 1.0.
+    /// Returns the shares of the parts of a split; without a split, a single share of 1.0.
     pub fn shares(&self) -> &[f64] {
         self.split.as_deref().unwrap_or(&[1.0])
     }
 
-    /// The settings by which sequences are resampled and cut.
+    /// Returns the settings by which sequences are resampled and cut into windows.
     pub fn windows(&self) -> Windows {
         let rates = self.sample_rate.zip(self.resample).map(|(from, to)| [from, to]);
         Windows { rows: self.window.unwrap_or(0) as usize, overlap: self.overlap, rates }
     }
 
-    /// Refuses rates and overlaps out of range.
+    /// Fails if a rate or the overlap is out of range.
     pub fn check_windows(&self) -> Result<(), Failure> {
         for (option, rate) in [("--sample-rate", self.sample_rate), ("--resample", self.resample)] {
             if let Some(rate) = rate.filter(|rate| !(*rate > 0.0 && *rate <= 1e9)) {
@@ -91,7 +91,8 @@ impl Args {
         Ok(())
     }
 
-    /// The files to write: one for each part of a split, such as `m.train.jsonl` for `m.jsonl`, or the output itself.
+    /// Returns the files to write: without a split `output`, otherwise one for each part, such as `m.train.jsonl` for
+    /// `m.jsonl`.
     pub fn output_files(&self, output: &Path) -> Vec<PathBuf> {
         if self.split.is_none() {
             return vec![output.to_owned()];

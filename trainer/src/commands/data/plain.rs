@@ -1,4 +1,5 @@
-//! `tern data` for plain text, the training data of language models: its statistics, and its split at ends of lines.
+//! `tern data` for plain text, the training data of language models: prints statistics and splits the text at ends of
+//! lines.
 
 use super::options::Args;
 use super::show::{self, encoding};
@@ -23,11 +24,11 @@ struct Figures {
     /// The number of words, as the default tokenizer of `tern train` finds them.
     words: usize,
     distinct_words: usize,
-    /// The share of the words that are in the vocabulary, 0 to 1.
+    /// The share of the words that are in that vocabulary, 0 to 1.
     covered: f64,
-    /// The size of the vocabulary that `tern train` builds by default.
+    /// The size of the vocabulary that `tern train` builds by default, PAD and UNK included.
     vocabulary: usize,
-    /// The lengths of the lines.
+    /// The lengths of the lines in characters.
     lines: Lengths,
 }
 
@@ -39,7 +40,7 @@ pub fn is_plain(path: &Path, args: &Args) -> bool {
     !has_columns && is_plain_text(path)
 }
 
-/// Shows the texts, and writes their concatenation into one file or into the parts of a split.
+/// Prints the statistics of each text, and writes all texts, joined, into one file or into the parts of a split.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.stratify || args.to.is_some() {
         bail!("--stratify and --to are for rows with labels, and {} is plain text", args.sources[0].display());
@@ -66,7 +67,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 impl Figures {
-    /// Measures the text of the file at `path`.
+    /// Computes the statistics of `text`, the content of the file at `path`.
     fn of(path: &Path, text: &str) -> Self {
         let recipe = Recipe::for_task(path, Task::LanguageModel);
         let words = vocabulary::count_tokens(recipe.tokenizer.tokenizer(), &[text]);
@@ -88,7 +89,7 @@ impl Figures {
         }
     }
 
-    /// The lines for a person.
+    /// Formats the statistics as lines for a person.
     fn lines(&self, path: &Path) -> Vec<String> {
         let encoding = encoding(path).map_or_else(String::new, |encoding| format!(", {encoding}"));
         let lines: usize = self.lines.histogram.iter().map(|(.., count)| count).sum();
@@ -103,14 +104,14 @@ impl Figures {
     }
 }
 
-/// Writes the text, or the parts of a split, which keep the order of the text and end with a line. Returns the files
-/// with their numbers of lines.
+/// Writes the text, or the parts of a split, which keep the order of the text and end at an end of a line. Returns the
+/// paths of the files, each with its number of lines.
 fn write(output: &Path, text: &str, args: &Args) -> anyhow::Result<Vec<(PathBuf, usize)>> {
     let (mut parts, mut begin, mut share_so_far) = (Vec::new(), 0, 0.0);
     let mut files = args.output_files(output).into_iter().zip(args.shares()).peekable();
     while let Some((path, share)) = files.next() {
         share_so_far += share;
-        // The last part goes to the end, whatever the rounding of the shares gives.
+        // The last part ends with the text, so that rounded shares lose nothing.
         let is_last = files.peek().is_none();
         let end = if is_last { text.len() } else { line_end(text, (text.len() as f64 * share_so_far) as usize) };
         if end <= begin {
@@ -130,7 +131,7 @@ fn write(output: &Path, text: &str, args: &Args) -> anyhow::Result<Vec<(PathBuf,
     Ok(written)
 }
 
-/// Returns the end of the line that contains the byte `index`.
+/// Returns the index of the byte after the line that contains the byte `index`.
 fn line_end(text: &str, index: usize) -> usize {
     let after = text.as_bytes().get(index..).unwrap_or_default();
     after.iter().position(|byte| *byte == b'\n').map_or(text.len(), |newline| index + newline + 1)

@@ -10,10 +10,10 @@ use std::path::Path;
 const BAR_WIDTH: usize = 40;
 /// The largest number of labels that are shown.
 const MAX_LABELS: usize = 30;
-/// The number of characters that are shown of a text that has two labels.
+/// The number of characters shown of a text that occurs with different labels.
 const EXCERPT_CHARS: usize = 60;
 
-/// Formats the statistics of a source.
+/// Formats the statistics of a source. `encoding`: the result of [`encoding`](encoding()).
 pub fn lines(path: &Path, statistics: &Statistics, encoding: Option<&str>) -> Vec<String> {
     let Statistics { rows, classes, duplicates, conflicting, conflicts, empty, length } = statistics;
     let mut lines = vec![format!(
@@ -59,7 +59,8 @@ pub fn lengths(length: &Lengths, title: &str) -> Vec<String> {
     lines
 }
 
-/// Describes the encoding and the line ends of a text file; `None` for folders, Parquet files and the hub.
+/// Describes the encoding and the line ends of a text file that is known to be UTF-8; `None` for folders, Parquet files
+/// and the hub.
 pub fn encoding(path: &Path) -> Option<String> {
     if !path.is_file() || Source::of(path) == Source::Parquet {
         return None;
@@ -81,7 +82,8 @@ pub fn encoding(path: &Path) -> Option<String> {
     Some(format!("{}{mark}{ends}", if is_ascii { "ASCII" } else { "UTF-8" }))
 }
 
-/// Returns a bar whose length has a resolution of an eighth of a character.
+/// Returns a bar of block characters for `count`, rounded up to an eighth of a character. The bar for `largest` has
+/// [`BAR_WIDTH`] characters.
 fn bar(count: usize, largest: usize) -> String {
     let eighths = (count * BAR_WIDTH * 8).div_ceil(largest.max(1));
     let end = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];

@@ -11,8 +11,10 @@ use std::time::Duration;
 
 /// Prints a line for each trial, shows a bar on a terminal, and passes the figures of each trial to a function.
 pub struct Progress<'a> {
+    /// The progress of the running training, in thousandths; `None` if stderr is not a terminal.
     bar: Option<ProgressBar>,
     metric: Metric,
+    /// The round whose header was printed last, from 1; 0 before the first one.
     round: usize,
     on_figures: &'a mut (dyn FnMut(Value) + Send),
 }
@@ -26,12 +28,14 @@ impl<'a> Progress<'a> {
         Progress { bar, metric, round: 0, on_figures }
     }
 
+    /// Removes the bar.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
 
+    /// Prints a line, above the bar if there is one.
     fn line(&self, line: impl std::fmt::Display) {
         match &self.bar {
             Some(bar) => bar.println(line.to_string()),

@@ -1,20 +1,20 @@
-//! Synthetic recordings of an accelerometer: gravity, a movement made of sines, drift and noise. The same bytes on
-//! every call.
+//! Synthetic recordings of an accelerometer: the sum of gravity, a movement of two sines, drift and noise. The random
+//! numbers have fixed seeds, so every call returns the same bytes.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::f64::consts::TAU;
 use std::fmt::Write;
 
-/// Rows in a second.
+/// Rows per second.
 const RATE: usize = 50;
 /// Rows of a recording with one label: three windows of 64 rows that overlap by half.
 const RECORDING: usize = 128;
-/// Rows of each part of the stream, eight seconds.
+/// Rows of each part of the stream: eight seconds of one motion.
 const PART: usize = 8 * RATE;
-/// Recordings of each label, each with a pose of its own.
+/// Recordings of each label. Each recording has another pose: the direction of gravity, seen from the sensor.
 const RECORDINGS: u64 = 60;
-/// The largest number of an axis: ±16 g in thousandths of g.
+/// The largest absolute value of an axis: 16 g, in thousandths of g.
 const LIMIT: f64 = 16_000.0;
 
 /// A kind of movement.
@@ -25,7 +25,7 @@ struct Motion {
     frequency: [f64; 2],
     /// The lowest and the highest amplitude, in thousandths of g.
     amplitude: [f64; 2],
-    /// The share of the second harmonic, which a step has and a swing has not.
+    /// The amplitude of the second harmonic relative to the first: large for steps, small for swings.
     harmonic: f64,
     /// True if the movement is along gravity.
     is_upright: bool,
@@ -40,10 +40,10 @@ const RUNNING: Motion =
 const SHAKING: Motion =
     Motion { label: "shaking", frequency: [4.0, 7.0], amplitude: [500.0, 1500.0], harmonic: 0.1, is_upright: false };
 
-/// The table of labelled recordings: columns `sequence`, `label`, `x`, `y`, `z`.
+/// Returns the table of labelled recordings as CSV: columns `sequence`, `label`, `x`, `y`, `z`.
 pub fn recordings() -> String {
     let mut table = "sequence,label,x,y,z\n".to_owned();
-    // In turn, so that the first rows, which calibrate an export, have every label.
+    // The labels alternate, so that the first rows, by which an export is calibrated, have every label.
     for recording in 0..RECORDINGS {
         for (kind, motion) in (0..).zip(&[STILL, WALKING, RUNNING, SHAKING]) {
             let mut rng = ChaCha8Rng::seed_from_u64(100 * kind + recording);
@@ -57,7 +57,8 @@ pub fn recordings() -> String {
     table
 }
 
-/// A stream in which the motion changes: columns `x`, `y`, `z`, and an empty line at the end.
+/// Returns a recording in which the motion changes, as CSV: columns `x`, `y`, `z`. The empty line at the end makes the
+/// firmware stop.
 pub fn stream() -> String {
     let mut rng = ChaCha8Rng::seed_from_u64(1000);
     let pose = direction(&mut rng);
@@ -70,7 +71,7 @@ pub fn stream() -> String {
     table + "\n"
 }
 
-/// The rows of one motion, in thousandths of g. `pose`: the direction of gravity.
+/// Returns `count` rows of one motion, in thousandths of g. `pose`: the direction of gravity, of length 1.
 fn rows(motion: &Motion, pose: [f64; 3], count: usize, rng: &mut ChaCha8Rng) -> Vec<[i32; 3]> {
     let axis = if motion.is_upright { pose } else { direction(rng) };
     let [frequency, amplitude] = [motion.frequency, motion.amplitude].map(|[low, high]| rng.random_range(low..high));
@@ -91,7 +92,7 @@ fn rows(motion: &Motion, pose: [f64; 3], count: usize, rng: &mut ChaCha8Rng) -> 
     (0..count).map(&mut row).collect()
 }
 
-/// A direction of length 1, all equally likely.
+/// Returns a random vector of length 1. All directions are equally likely.
 fn direction(rng: &mut ChaCha8Rng) -> [f64; 3] {
     loop {
         let point: [f64; 3] = std::array::from_fn(|_| rng.random_range(-1.0..1.0));

@@ -1,11 +1,11 @@
-//! Callbacks of a training that pass on the calls.
+//! Callbacks that pass the events of a training to a function, or to several other callbacks.
 
 use super::checkpointer::epoch_line;
 use crate::commands::note;
 use crate::train::{BatchProgress, Callback, EpochFigures, State, StateEvent};
 use serde_json::Value;
 
-/// The callback that passes the figures of each epoch to a function.
+/// The callback that passes the figures of each epoch to a function, as the JSON object of [`epoch_line`].
 pub struct EpochReporter<'a>(pub &'a mut (dyn FnMut(Value) + Send));
 
 impl Callback for EpochReporter<'_> {
@@ -14,7 +14,8 @@ impl Callback for EpochReporter<'_> {
     }
 }
 
-/// Calls several callbacks in turn.
+/// The callback that calls several others in turn. [`on_device`](Callback::on_device) is not passed on: the reason is
+/// printed.
 pub struct Callbacks<'a>(pub Vec<&'a mut (dyn Callback + Send)>);
 
 impl Callback for Callbacks<'_> {

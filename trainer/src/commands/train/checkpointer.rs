@@ -8,10 +8,11 @@ use std::fs::OpenOptions;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::time::{Duration, Instant};
 
-/// The number of lines about batches in the log of an epoch. A line about the whole epoch follows them.
+/// The largest number of lines about batches in the log of an epoch. A line about the whole epoch follows them.
 const BATCH_LINES: usize = 20;
 
-/// The shortest pause after a checkpoint, as a multiple of the time that writing it took.
+/// The shortest pause after a checkpoint, as a multiple of the time that writing it took: writing takes at most about 3
+/// % of the time.
 const PAUSE_FACTOR: u32 = 30;
 
 /// The callback that writes the log and, from time to time, a checkpoint into a [`RunDirectory`]. A full disk does not
@@ -29,15 +30,15 @@ pub struct Checkpointer<'a> {
     /// The time between two checkpoints within an epoch. Zero: a checkpoint after every batch.
     interval: Duration,
     /// The end of the last attempt to write a checkpoint.
-    last: Instant,
-    /// The earliest time of the next checkpoint, so that writing takes a small share of the time: [`PAUSE_FACTOR`].
+    last_attempt: Instant,
+    /// The earliest time of the next checkpoint: see [`PAUSE_FACTOR`].
     pause_until: Instant,
     /// True if the last attempt failed. Repeated failures are reported once.
     is_failing: bool,
 }
 
 impl<'a> Checkpointer<'a> {
-    /// Continues a log of `log_bytes` bytes.
+    /// A callback that continues the log of `directory` after its first `log_bytes` bytes.
     pub fn new(directory: &'a RunDirectory, data_hash: u32, log_bytes: u64, interval: Duration) -> Self {
         let now = Instant::now();
         Checkpointer {
@@ -46,7 +47,7 @@ impl<'a> Checkpointer<'a> {
             pending: String::new(),
             data_hash,
             interval,
-            last: now,
+            last_attempt: now,
             pause_until: now,
             is_failing: false,
         }
@@ -55,8 +56,8 @@ impl<'a> Checkpointer<'a> {
     /// Writes the pending lines to the log file.
     pub fn flush_log(&mut self) -> io::Result<()> {
         let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(self.directory.log())?;
-        // Lines after `log_bytes` are removed: those after the checkpoint of a resumed training, and a part of a line
-        // that a full disk left. They are written again.
+        // Removes the lines after `log_bytes`, which are written again: those after the checkpoint of a resumed
+        // training, and an incomplete line that a full disk left.
         file.set_len(self.log_bytes)?;
         file.seek(SeekFrom::Start(self.log_bytes))?;
         file.write_all(self.pending.as_bytes())?;
@@ -66,9 +67,10 @@ impl<'a> Checkpointer<'a> {
         Ok(())
     }
 
-    /// Writes the log and a checkpoint. A failure is only a warning.
+    /// Writes the pending log lines and a checkpoint. A failure prints a warning. A state with weights that are not
+    /// finite is not written.
     fn write(&mut self, state: &State) {
-        // After a step that made weights NaN, the previous checkpoint is the useful one.
+        // A training cannot be resumed from NaN weights, so the previous checkpoint is kept.
         if !state.is_finite() {
             return;
         }
@@ -78,8 +80,8 @@ impl<'a> Checkpointer<'a> {
             let written = bytes.and_then(|bytes| self.directory.write_checkpoint(&bytes));
             written.map_err(|error| (self.directory.checkpoint(), error))
         });
-        self.last = Instant::now();
-        self.pause_until = self.last + start.elapsed() * PAUSE_FACTOR;
+        self.last_attempt = Instant::now();
+        self.pause_until = self.last_attempt + start.elapsed() * PAUSE_FACTOR;
         match written {
             Ok(()) if self.is_failing => {
                 note(format_args!("{}: written again", self.directory.checkpoint().display()));
@@ -98,7 +100,7 @@ impl<'a> Checkpointer<'a> {
     }
 }
 
-/// The line of the log about an epoch.
+/// Returns the line of the log about an epoch: its figures, and `best`, true if it is the best epoch so far.
 pub fn epoch_line(figures: &EpochFigures, best: bool) -> Value {
     let mut line = json!(figures);
     line["best"] = json!(best);
@@ -128,16 +130,16 @@ impl Callback for Checkpointer<'_> {
 
     fn wants_state(&self) -> bool {
         let now = Instant::now();
-        self.interval.is_zero() || (now >= self.pause_until && now - self.last >= self.interval)
+        self.interval.is_zero() || (now >= self.pause_until && now - self.last_attempt >= self.interval)
     }
 
     fn on_state(&mut self, state: &State, event: StateEvent) {
-        let due = match event {
+        let is_due = match event {
             StateEvent::Interrupted => true,
             StateEvent::AfterEpoch => self.interval.is_zero() || Instant::now() >= self.pause_until,
             StateEvent::AfterBatch => self.wants_state(),
         };
-        if due {
+        if is_due {
             self.write(state);
         }
     }

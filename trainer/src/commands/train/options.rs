@@ -1,6 +1,6 @@
 //! The options of `tern train` that set keys of the recipe. They are generated from the recipe's table of keys
-//! (`recipe::schema`), so that an option, its help and its default are defined in one place.
-//! The same keys are keyword arguments of a program: see `python/`.
+//! (`recipe::schema`), so that an option, its help and its default are defined in one place. The Python package takes
+//! the same keys as keyword arguments.
 
 use super::super::Failure;
 use crate::recipe::schema::{Field, Kind, nearest};
@@ -9,23 +9,23 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use toml::{Table, Value};
 
-/// The options that the user gave, as a TOML table with the recipe's sections and keys, which is laid over the recipe.
+/// The options that the user gave, as a TOML table with the sections and keys of a recipe. It is laid over the recipe.
 #[derive(Clone, Debug, Default)]
 pub struct RecipeOptions(pub Table);
 
 impl RecipeOptions {
-    /// Makes the layer from keys by name, such as `hidden_size`: the name of the option with underscores, or that of
-    /// the key in the recipe. A key whose value is null is left out. Fails for an unknown name and for a value that the
-    /// key does not take.
+    /// Makes the options from `keys`, a JSON object such as `{"hidden_size": 32}`. Each name is that of an option with
+    /// underscores in place of hyphens, or that of a key in the recipe. A key whose value is null is left out. Fails
+    /// for an unknown name and for a value that the key does not take.
     pub fn from_keys(keys: &serde_json::Map<String, serde_json::Value>) -> Result<Self, Failure> {
         let mut options = Table::new();
         for (name, value) in keys.iter().filter(|(_, value)| !value.is_null()) {
             let value = Value::try_from(value).map_err(|error| Failure::Usage(format!("{name}: {error}")))?;
-            let named: Vec<&Field> = fields().filter(|field| names(field).contains(name)).collect();
-            if named.is_empty() {
+            let matching: Vec<&Field> = fields().filter(|field| names(field).contains(name)).collect();
+            if matching.is_empty() {
                 return Err(Failure::Usage(unknown_name(name)));
             }
-            for field in named {
+            for field in matching {
                 if let Some((found, expected)) = field.kind.fault(&value) {
                     return Err(Failure::Usage(format!("{name} is {found}, expected {expected}")));
                 }
@@ -36,14 +36,15 @@ impl RecipeOptions {
     }
 }
 
-/// Returns the names of a key as an argument of a program.
+/// Returns the names by which [`RecipeOptions::from_keys`] accepts a key. A switch is accepted by its key only, since
+/// its option, named `--no-…`, has the opposite meaning.
 fn names(field: &Field) -> Vec<String> {
     let option = field.option_name().filter(|_| !matches!(field.kind, Kind::Switch));
     let option = option.map(|option| option.replace('-', "_"));
     option.into_iter().chain([field.key.to_owned()]).chain(field.alias.map(str::to_owned)).collect()
 }
 
-/// Returns the message for a name that no key has.
+/// Returns the error message for a name that no key has.
 fn unknown_name(name: &str) -> String {
     let known: Vec<String> = fields().flat_map(names).collect();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
@@ -53,7 +54,7 @@ fn unknown_name(name: &str) -> String {
     }
 }
 
-/// Sets a key in a layer.
+/// Sets the key of `field` in the table `options`.
 fn insert(options: &mut Table, field: &Field, value: Value) {
     let section = match field.section {
         "" => options,
@@ -109,7 +110,7 @@ impl clap::FromArgMatches for RecipeOptions {
     }
 }
 
-/// Returns clap's id of an option, which no other argument of `tern train` has.
+/// Returns the id by which clap identifies an option. The prefix keeps it distinct from the ids of other arguments.
 fn id(option: &str) -> String {
     format!("recipe-{option}")
 }
@@ -152,7 +153,7 @@ fn value_of(field: &Field, id: &str, matches: &ArgMatches) -> Option<Value> {
     })
 }
 
-/// Returns the help of a key with its default, for each task where they differ.
+/// Returns the help of a key with its default, and with the defaults of other tasks where they differ.
 fn help_of(field: &Field) -> String {
     let help = field.help.trim();
     let shown = |value: &Value| match value {
@@ -160,19 +161,19 @@ fn help_of(field: &Field) -> String {
         Value::Float(number) => number.to_string(),
         value => value.to_string(),
     };
-    // The first recipe is that of text classifiers. Lists and switches have no default worth showing.
-    let [(_, usual), others @ ..] = &*DEFAULTS;
-    let usual = match field.value_in(usual) {
+    // The first recipe is that of text classifiers. Defaults of lists and switches are not shown.
+    let [(_, classifier), others @ ..] = &*DEFAULTS;
+    let default = match field.value_in(classifier) {
         Some(value) if !value.is_array() && !help.contains("[default") && !matches!(field.kind, Kind::Switch) => value,
         _ => return help.to_owned(),
     };
     let others = others.iter().filter_map(|(task, recipe)| Some((task, field.value_in(recipe)?)));
-    let others = others.filter(|(_, value)| *value != usual);
+    let others = others.filter(|(_, value)| *value != default);
     let others: String = others.map(|(task, value)| format!("; {}: {}", task.name(), shown(value))).collect();
-    format!("{help} [default: {}{others}]", shown(usual))
+    format!("{help} [default: {}{others}]", shown(default))
 }
 
-/// Returns the message for an error of a recipe with options, which names the option instead of the key.
+/// Returns the message for an error of a recipe, which names the option of the faulty key instead of the key.
 pub fn by_option(error: &RecipeError) -> String {
     if let RecipeError::Value { key, found, expected } = error
         && let Some(option) = fields().find(|field| field.label() == *key).and_then(Field::option_name)

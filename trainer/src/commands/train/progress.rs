@@ -20,9 +20,11 @@ pub struct Progress {
     unit: &'static str,
     /// The metric that chooses the best epoch.
     metric: Metric,
+    /// True once the header of the table is printed.
     has_header: bool,
     start: Instant,
     epoch_start: Instant,
+    /// The number of tokens or rows so far in the running epoch.
     epoch_tokens: usize,
     /// Tokens or rows per second in the running epoch.
     speed: f64,
@@ -58,7 +60,8 @@ impl Progress {
         }
     }
 
-    /// Returns the names and values of the columns.
+    /// Returns the names and values of the table's columns for an epoch. Metrics that the task does not have are left
+    /// out.
     fn columns(&self, figures: &EpochFigures) -> Vec<(&'static str, f64)> {
         let valid = &figures.valid;
         let macro_f1 = valid.macro_f1.filter(|_| self.metric == Metric::MacroF1);
@@ -78,7 +81,7 @@ impl Progress {
         columns.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
-    /// Returns a row of the table: `first`, right-aligned cells and `last`. It has at most 80 columns.
+    /// Returns a row of the table: `first`, right-aligned cells and `last`. It is at most 80 characters wide.
     fn row(&self, first: &str, cells: impl Iterator<Item = String>, last: &str) -> String {
         let cells: String = cells.map(|cell| format!("{cell:>11}")).collect();
         format!("{first:<12}{cells} {last}").trim_end().to_owned()
@@ -124,12 +127,12 @@ impl Callback for Progress {
     }
 }
 
-/// Returns a figure with four decimals, or with one above 1000.
+/// Returns a figure with four decimals, or with one decimal from 1000 on.
 fn number(value: f64) -> String {
     if value.abs() < 1000.0 { format!("{value:.4}") } else { format!("{value:.1}") }
 }
 
-/// Returns a duration in minutes and seconds.
+/// Returns a duration as minutes and seconds, such as `12:05`.
 pub fn minutes(duration: Duration) -> String {
     let seconds = duration.as_secs_f64().round() as u64;
     format!("{}:{:02}", seconds / 60, seconds % 60)

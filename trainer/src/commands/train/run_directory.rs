@@ -30,10 +30,11 @@ const CHECKPOINT: &str = "checkpoint.safetensors";
 const LOCK: &str = "lock";
 const MODEL: &str = "model";
 const FORMER: &str = "former";
-/// The ending of a file that is being written.
+/// The extension of a file while it is written.
 const NEW: &str = "new";
 
-/// The keys whose values may change when a training is resumed. They do not affect the steps that were done before.
+/// The keys whose values may change when a training is resumed. They affect only the steps after the checkpoint, or
+/// none.
 const CHANGEABLE: [&str; 11] = [
     "epochs",
     "patience",
@@ -56,12 +57,13 @@ pub struct Options {
     pub no_baselines: bool,
 }
 
-/// The run directory, locked against a second training.
+/// The run directory of a training. A lock keeps a second training from using it.
 #[derive(Debug)]
 pub struct RunDirectory {
     folder: PathBuf,
+    /// The model directory.
     target: PathBuf,
-    /// Locked until the process ends.
+    /// The lock file. It is locked until it is dropped.
     _lock: File,
 }
 
@@ -83,7 +85,7 @@ impl RunDirectory {
         Self::recipe_path(target).is_file()
     }
 
-    /// Returns the options of the training of the model at `target`.
+    /// Returns the options of the training of the model at `target`; the defaults if their file cannot be read.
     pub fn options(target: &Path) -> Options {
         let json = fs::read(Self::folder(target).join(OPTIONS)).ok();
         json.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
@@ -102,7 +104,8 @@ impl RunDirectory {
     }
 
     /// Opens the run directory of a training that is resumed. Also returns the changes of the recipe that affect the
-    /// result, as "[section] key is NEW, was OLD".
+    /// result, as `[section] key is NEW, was OLD`. Fails if another process uses the directory, or if a key has changed
+    /// that must not change.
     pub fn open(target: &Path, recipe: &Recipe, options: Options) -> anyhow::Result<(Self, Vec<String>)> {
         let directory = Self::lock(target)?;
         directory.entries()?;
@@ -117,7 +120,7 @@ impl RunDirectory {
             );
         }
         directory.write_settings(recipe, options)?;
-        // The number of threads does not affect the result.
+        // `threads` does not affect the result.
         let changes = changes.into_iter().filter(|(field, _)| field.key != "threads").map(|(_, change)| change);
         Ok((directory, changes.collect()))
     }
@@ -140,7 +143,8 @@ impl RunDirectory {
         Ok(RunDirectory { folder, target: target.to_owned(), _lock: lock })
     }
 
-    /// Returns the names of the files except for the lock. A file that is not part of a training is an error.
+    /// Returns the names of the files except for the lock. Fails if one is not a file of a run directory, so that no
+    /// foreign file is deleted.
     fn entries(&self) -> anyhow::Result<Vec<String>> {
         let failed = || self.folder.display().to_string();
         let mut names = Vec::new();
@@ -176,8 +180,8 @@ impl RunDirectory {
         self.folder.join(CHECKPOINT)
     }
 
-    /// Reads the checkpoint: the state of the training, and the length of the log at that time in bytes. Without a
-    /// checkpoint, returns the state before the first step.
+    /// Reads the checkpoint: the state of the training, and the length of the log in bytes when it was written. Without
+    /// a checkpoint, returns the state before the first step and 0.
     pub fn state(&self, recipe: &Recipe, problem: &Problem) -> anyhow::Result<(State, u64)> {
         let path = self.checkpoint();
         match fs::read(&path) {
@@ -221,7 +225,8 @@ impl RunDirectory {
     }
 }
 
-/// Returns the keys whose values differ, each with a text that names both values.
+/// Returns the keys whose values differ between two recipes, each with a text that names both values. `folder`: the
+/// folder to which paths are relative in these texts.
 fn differences(former: &Recipe, recipe: &Recipe, folder: &Path) -> Vec<(&'static Field, String)> {
     let [former, recipe] =
         [former, recipe].map(|recipe| recipe.to_toml(folder).parse::<toml::Table>().unwrap_or_default());

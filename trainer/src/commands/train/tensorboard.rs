@@ -57,7 +57,7 @@ struct SessionLog {
 /// event's step and for later steps.
 const START: i32 = 1;
 
-/// The callback that writes an event file. If writing fails, it prints a warning once and the training goes on.
+/// The callback that writes an event file. If writing fails, it prints a warning once and the training continues.
 #[derive(Debug)]
 pub struct EventWriter {
     folder: PathBuf,
@@ -70,8 +70,9 @@ pub struct EventWriter {
 impl EventWriter {
     /// Creates an event file in `folder`, and the folder if it is missing.
     ///
-    /// `step`: the number of batches before a training was resumed; 0 for a new training. For a resumed one the file
-    /// begins with `START`, so that TensorBoard discards the values of later batches in earlier files of the folder.
+    /// `step`: the number of batches before the checkpoint of a resumed training; 0 for a new training. The file of a
+    /// resumed training begins with [`START`], so that TensorBoard discards the values of later batches in earlier
+    /// files of the folder.
     pub fn create(folder: &Path, step: u64) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let now = since_1970();
@@ -85,14 +86,15 @@ impl EventWriter {
         let mut file = BufWriter::new(File::create_new(folder.join(name))?);
         write_event(&mut file, 0, Content::FileVersion("brain.Event:2".to_owned()))?;
         if step > 0 {
-            // TensorBoard also discards the step of `START` itself, and the values of `step` must be kept.
+            // TensorBoard also discards the values of the event's own step, and those of `step` must be kept.
             write_event(&mut file, step + 1, Content::SessionLog(SessionLog { status: START }))?;
         }
         file.flush()?;
         Ok(EventWriter { folder: folder.to_owned(), file: Some(file), step })
     }
 
-    /// Writes the values of the current step, `(tag, value)`, and flushes the file if `flush` is true.
+    /// Writes the values of the current step, `(tag, value)`, without those that are `None`. Flushes the file if
+    /// `flush` is true.
     fn write(&mut self, scalars: &[(&str, Option<f64>)], flush: bool) {
         let Some(file) = &mut self.file else { return };
         let value = |&(tag, value): &(&str, Option<f64>)| {
@@ -141,18 +143,19 @@ fn write_event(file: &mut impl Write, step: u64, content: Content) -> io::Result
     file.write_all(&frame(&event.encode_to_vec()))
 }
 
-/// The time in seconds since 1970.
+/// Returns the time in seconds since 1970.
 fn since_1970() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
-/// A TFRecord: the length, its masked CRC-32C, the data, and their masked CRC-32C.
+/// Returns `data` in the frame of a TFRecord: the length (u64), its masked CRC-32C, the data, and their masked CRC-32C,
+/// all little-endian.
 fn frame(data: &[u8]) -> Vec<u8> {
     let length = (data.len() as u64).to_le_bytes();
     [&length[..], &masked_crc(&length).to_le_bytes(), data, &masked_crc(data).to_le_bytes()].concat()
 }
 
-/// The CRC-32C, masked as in `tensorflow/core/lib/hash/crc32c.h`.
+/// Returns the CRC-32C of `data`, masked as in `tensorflow/core/lib/hash/crc32c.h`.
 fn masked_crc(data: &[u8]) -> u32 {
     CRC32C.checksum(data).rotate_right(15).wrapping_add(0xa282_ead8)
 }

@@ -1,13 +1,13 @@
 //! Checks the quotation marks of a delimited file.
 //!
 //! The csv library accepts a quoted field that is never closed, and text after a closing mark. Both nearly always mean
-//! that rows are lost, so both are errors here. Two stray marks in different rows make a valid field out of the rows
-//! between them, which gives a warning.
+//! that rows are lost, so both are errors here. Two stray marks in different rows turn the rows between them into one
+//! valid field, for which the check returns a warning.
 
 use crate::file_error::FileError;
 use std::path::Path;
 
-/// The position in a row.
+/// The state of the parser after a byte.
 enum State {
     /// Before the first byte of a field.
     FieldStart,
@@ -15,7 +15,7 @@ enum State {
     Plain,
     /// In a quoted field.
     Quoted,
-    /// After a mark in a quoted field: the end of the field, or the first of two marks that mean one.
+    /// After a mark in a quoted field: the mark closes the field, or is the first of two marks that stand for one.
     AfterMark,
 }
 
@@ -25,10 +25,10 @@ pub fn check(path: &Path, text: &str, delimiter: u8, columns: usize) -> Result<O
     let mut state = State::FieldStart;
     let (mut line, mut opened_line, mut content_start, mut field) = (1, 1, 0, 1);
     // The line of the first field that encloses rows, the number of lines that it spans, and the number of such fields.
-    let mut swallowing: Option<(u64, u64, usize)> = None;
+    let mut enclosing: Option<(u64, u64, usize)> = None;
     let mut close = |opened_line, line, field, content: &str| {
         if line > opened_line && encloses_rows(content, char::from(delimiter), field, columns) {
-            let (.., count) = swallowing.get_or_insert((opened_line, line - opened_line + 1, 0));
+            let (.., count) = enclosing.get_or_insert((opened_line, line - opened_line + 1, 0));
             *count += 1;
         }
     };
@@ -71,11 +71,11 @@ pub fn check(path: &Path, text: &str, delimiter: u8, columns: usize) -> Result<O
         State::AfterMark => close(opened_line, line, field, &text[content_start..text.len() - 1]),
         State::FieldStart | State::Plain => {}
     }
-    Ok(swallowing.map(|(line, lines, count)| {
+    Ok(enclosing.map(|(line, lines, count)| {
         let more = if count > 1 { format!(" ({count} such fields)") } else { String::new() };
         format!(
-            "{}: line {line}: a quoted field spans {lines} lines, each of which is a row without the marks{more}; \
-             if quotation marks are ordinary characters here, use --no-quoting",
+            "{}: line {line}: a quoted field spans {lines} lines, each of which would be a row without the quotation \
+             marks{more}; if quotation marks are ordinary characters in this file, use --no-quoting",
             path.display()
         )
     }))

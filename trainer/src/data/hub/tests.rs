@@ -78,7 +78,7 @@ fn without_a_network_the_error_says_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let error = texts("http://127.0.0.1:9", dir.path(), "hf:someone/messages").unwrap_err();
     assert!(error.starts_with("hf:someone/messages: the hub cannot be reached"), "{error}");
-    assert!(error.contains("give a file that was downloaded elsewhere"), "{error}");
+    assert!(error.contains("give the path of a downloaded file"), "{error}");
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! Tests of the queue that shares the candidates among processes.
+
 use super::*;
 use std::collections::BTreeMap;
 use std::sync::Mutex;

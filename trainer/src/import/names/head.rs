@@ -3,7 +3,7 @@
 use super::super::settings::Settings;
 use super::super::tensors::zeros;
 use super::Found;
-use crate::architecture::{Pooling, names as ours};
+use crate::architecture::{Pooling, names as tern_names};
 use crate::display::quoted;
 use crate::file_error::FileError;
 use crate::weights::{Array, Weights};
@@ -17,8 +17,10 @@ struct Matrix {
 }
 
 impl Found<'_> {
-    /// Finds the one or two linear layers of the head under any name; the shapes determine their order. Returns their
-    /// names, and the number of hidden units between two layers (0 for one layer).
+    /// Finds the one or two linear layers of the head under any name, and moves their tensors to `weights`. The shapes
+    /// determine the order of the layers. `outputs`: the number of outputs of the last layer; `head_width`: the number
+    /// of values that the first layer reads. Returns the names of the layers' weights, and the number of hidden units
+    /// between two layers (0 for one layer).
     pub(super) fn head(
         &mut self,
         outputs: usize,
@@ -30,15 +32,18 @@ impl Found<'_> {
         let layers = self.head_layers(outputs, head_width, settings)?;
         for (index, Matrix { name, .. }) in layers.iter().enumerate() {
             let is_last = index + 1 == layers.len();
-            let (weight_name, bias_name) =
-                if is_last { (ours::FC_WEIGHT, ours::FC_BIAS) } else { (ours::HIDDEN_WEIGHT, ours::HIDDEN_BIAS) };
+            let (weight_name, bias_name) = if is_last {
+                (tern_names::FC_WEIGHT, tern_names::FC_BIAS)
+            } else {
+                (tern_names::HIDDEN_WEIGHT, tern_names::HIDDEN_BIAS)
+            };
             let weight = self.remaining.remove(name).expect("the name is a key of this map");
             let name_in_file = format!("{}bias", name.strip_suffix("weight").unwrap_or(name));
             let bias = match self.remaining.remove(&name_in_file) {
                 Some(bias) if bias.shape == weight.shape[..1] => bias,
                 Some(bias) => {
                     let expected = format!("[{}], one for each row of `{name}`", weight.shape[0]);
-                    return Err(self.shape(&name_in_file, &bias, &expected));
+                    return Err(self.wrong_shape(&name_in_file, &bias, &expected));
                 }
                 None => {
                     notes.push(format!("`{name}` has no bias (bias=False): it is zero"));
@@ -52,7 +57,7 @@ impl Found<'_> {
         Ok((layers.into_iter().map(|layer| layer.name).collect(), hidden_units))
     }
 
-    /// Returns the one or two matrices of the head, from first to last.
+    /// Returns the one or two matrices of the head, the first layer first.
     fn head_layers(&self, outputs: usize, head_width: usize, settings: &Settings) -> Result<Vec<Matrix>, FileError> {
         let matrices = self.remaining.iter().filter(|(name, array)| name.ends_with("weight") && array.shape.len() == 2);
         let matrix = |(name, array): (&String, &Array)| Matrix {
@@ -78,7 +83,7 @@ impl Found<'_> {
             [only] if (only.rows, only.columns) == (outputs, head_width) => Ok(matrices),
             [only] => {
                 let expected = format!("[{outputs}, {head_width}]: {rows_meaning}, {columns_meaning}");
-                Err(self.shape(&only.name, &self.remaining[&only.name], &expected))
+                Err(self.wrong_shape(&only.name, &self.remaining[&only.name], &expected))
             }
             [a, b] => {
                 let fits = |first: &Matrix, last: &Matrix| {
@@ -90,10 +95,10 @@ impl Found<'_> {
                         "with `{}`, [units, {head_width}] and [{outputs}, units]: {columns_meaning}, {rows_meaning}",
                         b.name
                     );
-                    return Err(self.shape(&a.name, &self.remaining[&a.name], &expected));
+                    return Err(self.wrong_shape(&a.name, &self.remaining[&a.name], &expected));
                 }
                 // If both orders fit, the names decide: hidden before fc, fc1 before fc2.
-                let is_reversed = b.name == ours::HIDDEN_WEIGHT || a.name == ours::FC_WEIGHT;
+                let is_reversed = b.name == tern_names::HIDDEN_WEIGHT || a.name == tern_names::FC_WEIGHT;
                 if b_can_be_first && (is_reversed || !a_can_be_first) {
                     matrices.reverse();
                 }

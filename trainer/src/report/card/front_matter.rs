@@ -1,12 +1,12 @@
-//! The front matter of a model card: YAML by which the Hub indexes the model.
+//! Writes the front matter of a model card: YAML by which the Hugging Face Hub indexes the model.
 
 use super::file_name;
 use crate::recipe::Recipe;
 use crate::report::ReportInputs;
 
 impl ReportInputs {
-    /// The front matter with its `---` lines. Keys that the recipe does not have, such as a licence, are left out; the
-    /// Hub shows that they are missing.
+    /// Returns the front matter with its `---` lines. Keys that the recipe does not have, such as a licence, are left
+    /// out; the Hub shows that they are missing.
     pub(super) fn front_matter(&self) -> String {
         let (task, task_name) = self.task.wording().hub_task;
         let mut yaml = format!("---\nlibrary_name: tern\npipeline_tag: {task}\n");
@@ -17,13 +17,13 @@ impl ReportInputs {
             yaml += &list("datasets", card.datasets.iter().cloned());
         }
         let mut tags = vec!["tern", "tinyml", "microcontroller", "rnn", self.config.cell.name()];
-        // The name of a plain cell is "rnn", too.
+        // The cell may also be named "rnn".
         tags.dedup();
         yaml += &list("tags", tags.into_iter().map(str::to_owned));
         yaml + &self.model_index(task, task_name) + "---\n"
     }
 
-    /// The metrics in the form of the Hub's `model-index`; empty without metrics.
+    /// Returns the metrics in the form of the Hub's `model-index`; empty without metrics.
     fn model_index(&self, task: &str, task_name: &str) -> String {
         let known = [
             ("accuracy", "Accuracy", "/validation/accuracy"),
@@ -64,22 +64,22 @@ impl ReportInputs {
     }
 }
 
-/// A list under a key; nothing if it is empty.
+/// Returns a key with a list in YAML; an empty string if the list is empty.
 fn list(key: &str, items: impl Iterator<Item = String>) -> String {
     let items: String = items.map(|item| format!("- {}\n", quoted(&item))).collect();
     if items.is_empty() { items } else { format!("{key}:\n{items}") }
 }
 
-/// A string in YAML, in quotes as in JSON unless it is a plain word.
+/// Returns a string in YAML: a plain word as it is, any other text in quotes as in JSON.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_lowercase() || c == '-';
     let is_word = text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(plain);
-    // YAML reads these words as other types; `no` is also the code of a language.
+    // YAML reads these words as other types. One of them, `no`, is the code of a language: Norwegian.
     let is_taken = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"].contains(&text);
     if is_word && !is_taken { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
 
-/// An identifier for a data set, made from a file name.
+/// Returns an identifier for a data set, made from a file name: lower-case letters, digits, `_` and `-`.
 fn slug(name: &str) -> String {
     let name = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let slug: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();

@@ -9,13 +9,13 @@ use crate::report::{ReportInputs, Section};
 use maud::{Markup, html};
 use serde_json::Value;
 
-/// Number of classes above which the most frequent confusions are listed in place of the matrix.
+/// The number of classes above which the most frequent confusions are listed in place of the matrix.
 const MAX_MATRIX_LABELS: usize = 20;
-/// Maximum length of that list.
+/// The largest number of confusions that are listed.
 const MAX_PAIRS: usize = 40;
 
 impl ReportInputs {
-    /// The sections that text and sequence classifiers share.
+    /// Returns the sections that text and sequence classifiers share.
     pub(crate) fn classifier_sections(&self) -> Vec<Section> {
         vec![
             ("classes", "Classes", self.classes()),
@@ -26,7 +26,7 @@ impl ReportInputs {
         ]
     }
 
-    /// The table of the metrics by class.
+    /// Returns the table of the metrics by class.
     fn classes(&self) -> Markup {
         if self.at("/validation/per_class").is_none() {
             return nothing();
@@ -52,7 +52,7 @@ impl ReportInputs {
         }
     }
 
-    /// The confusion matrix or, for many classes, the most frequent confusions.
+    /// Returns the confusion matrix or, for many classes, the most frequent confusions.
     fn confusion(&self) -> Markup {
         let labels = &self.config.labels;
         let Some(matrix) = self.confusion_counts() else { return nothing() };
@@ -82,14 +82,15 @@ impl ReportInputs {
         }
     }
 
-    /// `[label][predicted]`: counts of the validation rows. `None` if the file has no matrix of this size.
+    /// Returns the confusion matrix in `metrics.json`, the numbers of validation rows as `[label][predicted]`; `None`
+    /// if there is none or its size is not the number of labels.
     fn confusion_counts(&self) -> Option<Vec<Vec<usize>>> {
         let matrix: Vec<Vec<usize>> = serde_json::from_value(self.at("/validation/confusion")?.clone()).ok()?;
         let labels = self.config.labels.len();
         (matrix.len() == labels && matrix.iter().all(|row| row.len() == labels)).then_some(matrix)
     }
 
-    /// The confusion matrix as a table.
+    /// Returns the confusion matrix as a table.
     fn matrix(&self, matrix: &[Vec<usize>]) -> Markup {
         let labels = &self.config.labels;
         html! {
@@ -123,7 +124,7 @@ impl ReportInputs {
         }
     }
 
-    /// The accuracy of predictions by their probability, as a chart and a table.
+    /// Returns the accuracy of predictions by their probability, as a chart and a table.
     fn calibration(&self) -> Markup {
         let bins = self.list("/validation/calibration/bins");
         if bins.is_empty() {
@@ -162,8 +163,8 @@ impl ReportInputs {
         }
     }
 
-    /// The rows that the model refuses to answer, and the accuracy of the others; empty for a model that always
-    /// answers.
+    /// Returns the numbers of rows that the model refuses to answer, and the accuracy on the others; empty for a model
+    /// that always answers.
     fn refusal(&self) -> Markup {
         if self.at("/validation/refusal").is_none() {
             return nothing();
@@ -192,7 +193,7 @@ impl ReportInputs {
         }
     }
 
-    /// The accuracy by length, and the lengths of the training examples.
+    /// Returns the accuracy by length, and the lengths of the training examples.
     fn lengths(&self) -> Markup {
         let (accuracy, training) = (self.accuracy_by_length(), self.training_lengths());
         if accuracy.0.is_empty() && training.0.is_empty() {
@@ -214,7 +215,7 @@ impl ReportInputs {
         }
     }
 
-    /// The chart and table of the accuracy by length.
+    /// Returns the chart and the table of the accuracy by length.
     fn accuracy_by_length(&self) -> Markup {
         let bins = self.list("/validation/by_length");
         if bins.is_empty() {
@@ -242,7 +243,7 @@ impl ReportInputs {
         figure(&title, &chart::shares(&title, tokens, &shares), &[], &numbers)
     }
 
-    /// The histogram and table of the lengths of the training examples.
+    /// Returns the histogram and the table of the lengths of the training examples.
     fn training_lengths(&self) -> Markup {
         let counts = self.list("/train/tokens/counts");
         let (false, Some(width)) = (counts.is_empty(), self.number("/train/tokens/range")) else { return nothing() };
@@ -263,7 +264,7 @@ impl ReportInputs {
     }
 }
 
-/// The range of lengths of a bin.
+/// Formats the range of lengths of a bin.
 fn range(bin: &Value) -> String {
     let (from, to) = (bin["from"].as_u64().unwrap_or(0), bin["to"].as_u64().unwrap_or(0));
     if from == to { from.to_string() } else { format!("{from}–{to}") }

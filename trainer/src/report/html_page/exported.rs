@@ -1,4 +1,4 @@
-//! The section about the last export: accuracy in integers, the parts of the device file, cost and calibration.
+//! Writes the section about the last export: accuracy in integers, the parts of the device file, cost and calibration.
 
 use super::escape_pointer;
 use super::learning_curves::capitalised;
@@ -7,7 +7,8 @@ use crate::report::elements::{Cell, Format, count, exact, nothing, percent, tabl
 use maud::{Markup, html};
 use serde_json::Value;
 
-/// Keys of `export.json` that have a place of their own in the section, so the general tables leave them out.
+/// The keys of `export.json` that the first paragraphs and tables of the section show. The general tables, which show
+/// all other keys, leave them out.
 const SHOWN_ABOVE: [&str; 7] = [
     "examples",
     "float_accuracy",
@@ -19,7 +20,7 @@ const SHOWN_ABOVE: [&str; 7] = [
 ];
 
 impl ReportInputs {
-    /// The section; empty before the first export.
+    /// Returns the section; empty before the first export.
     pub(super) fn exported(&self) -> Markup {
         let Some(Value::Object(export)) = &self.export else { return nothing() };
         let others: Vec<_> = export.iter().filter(|(key, _)| !SHOWN_ABOVE.contains(&key.as_str())).collect();
@@ -39,7 +40,7 @@ impl ReportInputs {
         }
     }
 
-    /// The accuracy of the device file beside that of the float model; empty for a task without accuracy.
+    /// Returns the accuracy of the device file beside that of the float model; empty for a task without accuracy.
     fn integer_accuracy(&self) -> Markup {
         if self.number("/export/integer_accuracy").is_none() {
             return nothing();
@@ -61,7 +62,7 @@ impl ReportInputs {
         }
     }
 
-    /// The bytes of each part of the device file, with bars.
+    /// Returns the table of the bytes of each part of the device file, with bars.
     fn file_parts(&self, parts: &serde_json::Map<String, Value>) -> Markup {
         let total = self.number("/export/file_bytes").unwrap_or(1.0).max(1.0);
         let row = |(name, bytes): (&String, &Value)| {
@@ -77,8 +78,8 @@ impl ReportInputs {
         }
     }
 
-    /// A list or an object as a table with a row for each item. Items that are objects have a column for every key;
-    /// plain values have one column.
+    /// Returns the list or object `value` of `export.json` as a table with a row for each item; empty for other values.
+    /// Items that are objects have a column for every key; plain values have one column.
     fn records(&self, key: &str, value: &Value) -> Markup {
         let base = pointer("/export", key);
         // The name of each item of an object, its JSON pointer, and its value.
@@ -115,18 +116,18 @@ impl ReportInputs {
         html! { @if !rows.is_empty() { h3 { (title) } (table(&title, &head, &rows)) } }
     }
 
-    /// A value of `export.json` in a table.
-    fn entry(&self, base: &str, value: &Value) -> Cell {
+    /// Returns `value`, which is at the JSON pointer `at`, as a cell of a table.
+    fn entry(&self, at: &str, value: &Value) -> Cell {
         let format: Format = if value.is_u64() { count } else { exact };
         match value {
             Value::String(text) => Cell::Text(text.clone()),
-            Value::Number(_) | Value::Null => self.cell(base, format),
+            Value::Number(_) | Value::Null => self.cell(at, format),
             other => Cell::Text(other.to_string()),
         }
     }
 }
 
-/// The JSON pointer of a key of the object at `base`.
+/// Returns the JSON pointer of a key of the object at the JSON pointer `base`.
 fn pointer(base: &str, key: &str) -> String {
     format!("{base}/{}", escape_pointer(key))
 }

@@ -1,4 +1,4 @@
-//! The section with the learning curves, and the table of simpler models.
+//! Writes the section with the learning curves, and the table of the baselines.
 
 use super::escape_pointer;
 use crate::report::ReportInputs;
@@ -8,7 +8,8 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 impl ReportInputs {
-    /// One chart for each metric that the epochs have for the validation split.
+    /// Returns a chart for each metric of the validation split, and a table of all metrics by epoch; empty for an
+    /// imported model.
     pub(super) fn learning_curves(&self) -> Markup {
         let history = self.list("/history");
         let Some(Value::Object(first)) = history.first() else { return nothing() };
@@ -31,7 +32,7 @@ impl ReportInputs {
         }
     }
 
-    /// The chart of a metric, with the training curve if the epochs have one.
+    /// Returns the chart of a metric by epoch. `has_training`: true if it also shows the metric on the training set.
     fn learning_curve(&self, metric: &str, has_training: bool) -> Markup {
         let line = |split, colour| Line { points: self.points(&format!("{split}_{metric}")), colour, dots: true };
         let mut lines = vec![line("valid", FIRST)];
@@ -54,7 +55,7 @@ impl ReportInputs {
         figure(&title, &chart::lines(&title, "epoch", &lines, best), &legend, &nothing())
     }
 
-    /// The values of a metric by epoch.
+    /// Returns the points `(epoch, value)` of the metric with the key `key` in the history.
     fn points(&self, key: &str) -> Vec<(f64, f64)> {
         let epochs = self.list("/history").iter().enumerate();
         let point = |(index, epoch): (usize, &Value)| {
@@ -63,7 +64,7 @@ impl ReportInputs {
         epochs.filter_map(point).collect()
     }
 
-    /// The metrics of simpler models on the same rows, beside those of this model.
+    /// Returns the table of the metrics of the baselines and of this model on the same rows; empty without baselines.
     pub(super) fn baselines(&self) -> Markup {
         let Value::Object(baselines) = &self.metrics["baselines"] else { return nothing() };
         let row = |title: String, pointer_of: &dyn Fn(&str) -> String| {
@@ -85,7 +86,7 @@ impl ReportInputs {
     }
 }
 
-/// The format of a figure of an epoch.
+/// Returns the number format for a key of an epoch in the history.
 fn epoch_format(key: &str) -> Format {
     match key {
         "epoch" => count,
@@ -94,7 +95,7 @@ fn epoch_format(key: &str) -> Format {
     }
 }
 
-/// A text with its first letter in upper case.
+/// Returns a text with its first letter in upper case.
 pub(super) fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())

@@ -1,4 +1,5 @@
-//! The section about the search of `tern fit`: accuracy against cost, the candidates, and the learning curve by rows.
+//! Writes the section about the search of `tern fit`: accuracy against cost, the candidates, and the accuracy by number
+//! of training rows.
 
 use crate::report::ReportInputs;
 use crate::report::chart::{self, FIRST, Line};
@@ -7,7 +8,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 impl ReportInputs {
-    /// The section; empty for a model that no search found.
+    /// Returns the section; empty for a model that `tern fit` did not find.
     pub(super) fn search(&self) -> Markup {
         let trials = self.list("/search/trials");
         if trials.is_empty() {
@@ -27,7 +28,7 @@ impl ReportInputs {
                 number("instructions_per_token"),
             ]
         };
-        // The candidates measured in integers come first, the best of them before the others.
+        // Trials measured in integers come first. Among both kinds, higher scores come first, then lower losses.
         let mut order: Vec<usize> = (0..trials.len()).collect();
         let key = |index: &usize| {
             let trial = &trials[*index];
@@ -60,9 +61,10 @@ impl ReportInputs {
         }
     }
 
-    /// The score of each candidate against a cost, with a line along those that no candidate beats in both.
+    /// Returns the chart of the score of each candidate against a cost, with a line through the Pareto front: the
+    /// candidates to which no other is at least equal in both and better in one. `cost`: the cost of a trial.
     fn pareto(&self, score: &str, axis: &str, cost: &dyn Fn(&Value) -> Option<f64>) -> Markup {
-        // The last trial of each candidate.
+        // The cost and the score of the last trial of each candidate, which trained longest.
         let mut last: std::collections::BTreeMap<u64, (f64, f64)> = std::collections::BTreeMap::new();
         for trial in self.list("/search/trials") {
             if let (Some(candidate), Some(cost), Some(score)) =
@@ -82,7 +84,7 @@ impl ReportInputs {
         figure(&title, &chart::frontier(&title, axis, &points, &frontier), &legend, &nothing())
     }
 
-    /// The accuracy by the number of training rows.
+    /// Returns the chart and the table of the accuracy by the number of training rows; empty if it was not measured.
     fn accuracy_by_rows(&self) -> Markup {
         let points = self.list("/search/learning_curve").iter();
         let points: Vec<_> =

@@ -10,7 +10,7 @@ use crate::train::{Sample, Target};
 use rayon::prelude::*;
 use serde::Serialize;
 
-/// Largest number of mistakes in a report.
+/// Largest number of wrong predictions that a report lists.
 pub const MAX_MISTAKES: usize = 25;
 /// The number of equally wide ranges of probability in the calibration.
 const BINS: usize = 10;
@@ -18,15 +18,15 @@ const BINS: usize = 10;
 const MAX_LENGTH_BINS: usize = 6;
 /// The minimum number of examples in a range of length.
 const MIN_EXAMPLES: usize = 5;
-/// The 0.975 quantile of the normal distribution: 95 % of it are between −Z and Z.
+/// The 0.975 quantile of the standard normal distribution: 95 % of the distribution are between −Z and Z.
 pub const Z: f64 = 1.959_963_984_540_054;
 
 /// The prediction for one example.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PredictedExample {
-    /// The true label.
+    /// The index of the true label.
     pub label: usize,
-    /// The predicted label.
+    /// The index of the predicted label.
     pub predicted: usize,
     /// The probability of the predicted label, 0 to 1.
     pub probability: f64,
@@ -42,21 +42,23 @@ impl PredictedExample {
     }
 }
 
-/// The predictions for some examples, with their metrics.
+/// The predictions of a classifier for labelled examples, with their metrics.
 #[derive(Clone, Debug)]
 pub struct Analysis {
     /// The metrics.
     pub evaluation: Evaluation,
+    /// The prediction for each example, in the order of the examples.
     pub predictions: Vec<PredictedExample>,
-    /// The temperature of the model and the figures without it, if its logits were divided by one.
+    /// The temperature of the model and the figures without it; `None` if the model has no temperature.
     pub temperature: Option<Temperature>,
-    /// The figures of a model that can refuse to answer.
+    /// The figures of refusal; `None` for a model that always answers.
     pub refusal: Option<RefusalFigures>,
 }
 
-/// The temperature by which a model's logits were divided, and the figures of the logits without it.
+/// The temperature by which a model's logits were divided, and the figures of the logits before the division.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Temperature {
+    /// The temperature.
     pub temperature: f64,
     /// Expected calibration error without the temperature.
     pub uncalibrated_ece: f64,
@@ -67,7 +69,8 @@ pub struct Temperature {
 /// Accuracy by predicted probability ("On Calibration of Modern Neural Networks", Guo et al. 2017).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Calibration {
-    /// Expected calibration error: the mean over the examples of |accuracy - confidence| in their range of probability.
+    /// Expected calibration error: the mean over all examples of |accuracy - confidence| of the example's range of
+    /// probability.
     pub ece: f64,
     /// The ranges of probability with at least one example.
     pub bins: Vec<ConfidenceBin>,
@@ -83,6 +86,7 @@ pub struct ConfidenceBin {
     pub from: f64,
     /// Upper end.
     pub to: f64,
+    /// The number of examples.
     pub examples: usize,
     /// The mean probability of the predicted labels.
     pub confidence: f64,
@@ -90,13 +94,14 @@ pub struct ConfidenceBin {
     pub accuracy: f64,
 }
 
-/// The examples with `from` to `to` tokens, both included.
+/// The examples with `from` to `to` tokens or time steps, both included.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LengthBin {
     /// The minimum number of tokens.
     pub from: usize,
     /// The maximum number of tokens.
     pub to: usize,
+    /// The number of examples.
     pub examples: usize,
     /// The share of correct predictions.
     pub accuracy: f64,
@@ -116,8 +121,8 @@ impl Analysis {
         Analysis::of(model.config(), predictions.into_iter())
     }
 
-    /// Analyses predictions of a model with this configuration: the true label of each example, its logits, and its
-    /// number of tokens or time steps.
+    /// Analyses the predictions of a model with the configuration `config`. `predictions`: the true label of each
+    /// example, its logits, and its number of tokens or time steps.
     pub fn of(config: &Config, predictions: impl Iterator<Item = (usize, Logits, usize)>) -> Self {
         let mut evaluation = Evaluation::new(config.labels.len());
         // The confidence and the correctness of each prediction without the temperature, and their total loss.
@@ -144,8 +149,8 @@ impl Analysis {
         Analysis { evaluation, predictions, temperature, refusal }
     }
 
-    /// Analyses the predictions of a cross-validation. `outputs` holds the network's outputs for each sample,
-    /// `[samples][outputs]`.
+    /// Analyses the predictions of a cross-validation for its `samples`. `outputs`: the outputs for each sample of the
+    /// network that was not trained on it, `[samples][outputs]`.
     pub fn of_outputs(config: &Config, samples: &[Sample], outputs: &[Vec<f32>]) -> Self {
         let predict = |(sample, outputs): (&Sample, &Vec<f32>)| match sample.target {
             Target::Class(label) => Some((label, Logits::Float(class_logits(outputs)), sample.steps.len())),
@@ -154,7 +159,7 @@ impl Analysis {
         Analysis::of(config, samples.iter().zip(outputs).filter_map(predict))
     }
 
-    /// The wrong predictions with the indices of their examples, the most confident first.
+    /// Returns the wrong predictions with the indices of their examples, the most confident first.
     pub fn wrong(&self) -> Vec<(usize, &PredictedExample)> {
         let examples = self.predictions.iter().enumerate();
         let mut wrong: Vec<_> = examples.filter(|(_, prediction)| !prediction.is_correct()).collect();
@@ -162,16 +167,16 @@ impl Analysis {
         wrong
     }
 
-    /// The accuracy by predicted probability.
+    /// Returns the accuracy by predicted probability.
     pub fn calibration(&self) -> Calibration {
         let predictions = self.predictions.iter().map(|prediction| (prediction.probability, prediction.is_correct()));
         let (ece, bins) = calibration(predictions);
         Calibration { ece, bins, temperature: self.temperature }
     }
 
-    /// The accuracy by number of tokens, in ranges with about the same number of examples.
+    /// Returns the accuracy by number of tokens, in at most six ranges with about the same number of examples.
     pub fn by_length(&self) -> Vec<LengthBin> {
-        // The number of tokens, and whether the prediction is correct.
+        // The number of tokens of each example, and true if its prediction is correct.
         let predictions = self.predictions.iter().map(|prediction| (prediction.tokens, prediction.is_correct()));
         let mut predictions: Vec<(usize, bool)> = predictions.collect();
         predictions.sort_unstable();
@@ -180,7 +185,7 @@ impl Analysis {
         let mut remaining = predictions.as_slice();
         while !remaining.is_empty() {
             let count = remaining.len();
-            // Texts of one length stay together, and a remainder that is too small joins the range before it.
+            // Examples of the same length stay together, and a remainder that is too small joins the range before it.
             let mut end = size.min(count);
             while end < count && (remaining[end].0 == remaining[end - 1].0 || count - end < MIN_EXAMPLES) {
                 end += 1;
@@ -201,8 +206,8 @@ impl Analysis {
     }
 }
 
-/// The expected calibration error of predictions, each with its probability and its correctness, and the ranges of
-/// probability.
+/// Returns the expected calibration error and the ranges of probability with at least one example. `predictions`: the
+/// probability of each prediction, and true if it is correct.
 fn calibration(predictions: impl ExactSizeIterator<Item = (f64, bool)>) -> (f64, Vec<ConfidenceBin>) {
     let total = predictions.len().max(1) as f64;
     let end = |bin: usize| bin as f64 / BINS as f64;
@@ -223,8 +228,8 @@ fn calibration(predictions: impl ExactSizeIterator<Item = (f64, bool)>) -> (f64,
     (ece, bins)
 }
 
-/// The 95 % confidence interval of an accuracy that was measured on this number of examples (Wilson's score interval,
-/// 1927).
+/// Returns the ends of the 95 % confidence interval of an accuracy that was measured on `examples` examples (Wilson's
+/// score interval, 1927).
 pub fn wilson(accuracy: f64, examples: usize) -> [f64; 2] {
     if examples == 0 {
         return [0.0, 1.0];

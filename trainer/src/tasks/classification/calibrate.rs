@@ -18,7 +18,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Returns the settings of a recipe for a classifier with these labels. Fails if they name another label.
+    /// Returns the settings of a recipe for a classifier with the given labels. Fails if `refuse_label` is none of
+    /// them.
     pub fn new(recipe: &Recipe, labels: &[String]) -> Result<Self, String> {
         let training = &recipe.training;
         let refuse_label = training.refuse_label.clone();
@@ -30,9 +31,10 @@ impl Settings {
     }
 }
 
-/// Fits the temperature and the refusal of a trained classifier to its validation rows or, after a cross-validation, to
-/// the predictions of the networks that were not trained on the rows. Writes both into `config`, and divides the last
-/// layer in `weights` by the temperature. Without validation rows nothing changes.
+/// Fits the temperature and the refusal of a trained classifier, as far as `settings` ask for them, to its validation
+/// rows or, after a cross-validation, to the predictions of the networks that were not trained on the rows. Writes both
+/// into `config`, and divides the last layer in `weights` by the temperature. Without validation rows the weights do
+/// not change.
 pub fn calibrate(settings: &Settings, problem: &Problem, config: &mut Config, weights: &mut Weights) {
     let labels = |samples: &[Sample]| -> Vec<usize> {
         samples

@@ -7,7 +7,7 @@ use crate::paint::Paint;
 use crate::tasks::interface::CommandOutput;
 use serde_json::{Map, Value, json};
 
-/// Largest number of labels whose confusion is shown as a matrix. More do not fit into 80 columns.
+/// Largest number of labels whose confusion is shown as a matrix. A larger matrix does not fit into 80 columns.
 const MAX_MATRIX_LABELS: usize = 8;
 /// Width of a column of the matrix.
 const COLUMN_WIDTH: usize = 7;
@@ -15,11 +15,12 @@ const COLUMN_WIDTH: usize = 7;
 const ROW_NAME_WIDTH: usize = 16;
 /// Width of a label in the table of classes.
 const LABEL_WIDTH: usize = 40;
-/// Largest number of pairs of labels in the list that replaces a larger matrix.
+/// Largest number of pairs of labels in the list that replaces a matrix of more labels.
 const MAX_PAIRS: usize = 10;
 
-/// The figures of a classifier with the confusion matrix, which only the lines have. `also`: a line between the two.
-pub fn figures(labels: &[String], analysis: &Analysis, paint: Paint, also: Option<String>) -> CommandOutput {
+/// Returns the figures of a classifier as JSON and lines. The lines end with the confusion matrix. `extra_line`: a line
+/// before the confusion matrix.
+pub fn figures(labels: &[String], analysis: &Analysis, paint: Paint, extra_line: Option<String>) -> CommandOutput {
     let Analysis { evaluation, refusal, .. } = analysis;
     let (mut lines, mut json) = (to_lines(labels, evaluation, paint), to_json(labels, evaluation));
     if let Some(refusal) = refusal {
@@ -27,7 +28,7 @@ pub fn figures(labels: &[String], analysis: &Analysis, paint: Paint, also: Optio
         lines.extend(refusal.lines(9));
         json["refusal"] = json!(refusal);
     }
-    lines.extend(also);
+    lines.extend(extra_line);
     lines.extend(confusion(labels, evaluation.confusion(), paint));
     CommandOutput { json, lines }
 }
@@ -43,7 +44,7 @@ fn to_json(labels: &[String], evaluation: &Evaluation) -> Value {
     })
 }
 
-/// Precision, recall, F1 and support of each label.
+/// Returns precision, recall, F1 and support of each label as JSON objects by label.
 pub fn per_class(labels: &[String], evaluation: &Evaluation) -> Map<String, Value> {
     labels.iter().cloned().zip(evaluation.per_class().iter().map(|figures| json!(figures))).collect()
 }
@@ -72,8 +73,8 @@ fn to_lines(labels: &[String], evaluation: &Evaluation, paint: Paint) -> Vec<Str
     lines
 }
 
-/// The confusion matrix: a row for each label, a column for each predicted label. For many labels, a list of the most
-/// frequent wrong pairs.
+/// Returns the lines of the confusion matrix: a row for each true label, a column for each predicted label. For more
+/// than [`MAX_MATRIX_LABELS`] labels, returns a list of the most frequent wrong predictions.
 fn confusion(labels: &[String], matrix: &[Vec<usize>], paint: Paint) -> Vec<String> {
     let labels: Vec<String> = labels.iter().map(|label| visible(label)).collect();
     if labels.len() > MAX_MATRIX_LABELS {
@@ -99,7 +100,7 @@ fn confusion(labels: &[String], matrix: &[Vec<usize>], paint: Paint) -> Vec<Stri
     lines
 }
 
-/// The most frequent wrong pairs of a label and a predicted label.
+/// Returns the lines of the most frequent pairs of a true label and a wrong predicted label; none without mistakes.
 fn wrong_pairs(labels: &[String], matrix: &[Vec<usize>], paint: Paint) -> Vec<String> {
     let pairs = confused_pairs(matrix);
     if pairs.is_empty() {

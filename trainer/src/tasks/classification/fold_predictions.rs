@@ -1,5 +1,6 @@
-//! The predictions of a cross-validation in the model directory, `cross_validation.jsonl`: one JSON object for each
-//! training row. The report and the model card are made from them, since the model itself was trained on all rows.
+//! The predictions of a cross-validation in the file `cross_validation.jsonl` of the model directory: one JSON object
+//! for each training row. The report and the model card use these predictions, since the model itself was trained on
+//! all rows.
 
 use super::{Analysis, validation};
 use crate::data::Example;
@@ -17,21 +18,23 @@ use std::path::Path;
 struct FoldPrediction {
     /// The text, or the name of the sequence.
     example: String,
+    /// The true label.
     label: String,
     /// The fold, from 1.
     fold: usize,
+    /// The predicted label.
     predicted: String,
     /// The probability of the predicted label.
     probability: f64,
     /// Number of tokens or time steps.
     steps: usize,
-    /// One for each label of the model, in its order.
+    /// One logit for each label of the model, in the model's order.
     logits: Vec<f32>,
 }
 
 /// The content of the file.
 pub struct FoldPredictions {
-    /// The training rows. For sequences, the text is the name.
+    /// The training rows. For sequences, the text of an example is the sequence's name.
     pub examples: Vec<Example>,
     /// The analysis of the predictions.
     pub analysis: Analysis,
@@ -39,8 +42,8 @@ pub struct FoldPredictions {
     pub metrics: Value,
 }
 
-/// Writes the predictions of a cross-validation of `problem`, whose training rows have these names. Fails if the file
-/// cannot be written.
+/// Writes the predictions of the cross-validation `found` of `problem` into the model directory `dir`. `names`: the
+/// text of each training row, or the name of each sequence. Fails if the file cannot be written.
 pub fn write<'a>(
     dir: &Path,
     labels: &[String],

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Largest number of characters of a text in a line.
 const EXCERPT_CHARS: usize = 40;
-/// The significance level: a smaller p calls a difference real.
+/// The significance level: a difference is significant if its p is smaller.
 const ALPHA: f64 = 0.05;
 
 /// The result of a comparison, with the keys of `tern compare --json`. An agreement is an example for which both models
@@ -39,7 +39,7 @@ struct Comparison {
     rows: Vec<Differing>,
 }
 
-/// One of the two models.
+/// The figures of one of the two models.
 #[derive(Serialize)]
 struct Side {
     model: PathBuf,
@@ -50,7 +50,7 @@ struct Side {
 /// An example for which the models predict different labels.
 #[derive(Serialize)]
 struct Differing {
-    /// Line of the table, from 1.
+    /// Line of the example in the table, from 1: [`Row::line`].
     line: u64,
     /// The text, or the name of the sequence.
     text: String,
@@ -62,8 +62,8 @@ struct Differing {
     b: String,
 }
 
-/// Compares two classifiers by their predicted labels for `examples`. `unit`: "texts" or "sequences". The lines show at
-/// most `rows` examples.
+/// Compares two classifiers by their predicted labels for `examples`, one list for each model. `unit`: "texts" or
+/// "sequences". The lines show at most `rows` examples with different predictions. Fails if a path is not UTF-8.
 pub fn compare(
     examples: &[Row],
     models: &[NamedModel<'_>; 2],
@@ -92,7 +92,7 @@ impl Comparison {
         let side =
             |model: &Path, correct: usize| Side { model: model.to_owned(), correct, accuracy: correct as f64 / n };
         let difference = (only_b as f64 - only_a as f64) / n;
-        // The variance of a paired difference of shares is ((a + b) - (b - a)²/n) / n²; a and b: only_a, only_b.
+        // With a = only_a and b = only_b, the variance of a paired difference of shares is ((a + b) - (b - a)²/n) / n².
         let discordant = (only_a + only_b) as f64;
         let half_width = Z * (discordant - n * difference * difference).max(0.0).sqrt() / n;
         let mcnemar = McNemar::new(only_a, only_b);
@@ -115,7 +115,7 @@ impl Comparison {
     }
 }
 
-/// The result in a sentence.
+/// Returns the result as a sentence without a full stop.
 fn verdict([both_wrong, only_a, only_b]: [usize; 3], examples: usize, unit: &str) -> String {
     let (better, worse, more) = if only_a > only_b { ("A", "B", only_a - only_b) } else { ("B", "A", only_b - only_a) };
     let exact_p = |only_a, only_b| McNemar::new(only_a, only_b).exact_p;
@@ -134,7 +134,7 @@ fn verdict([both_wrong, only_a, only_b]: [usize; 3], examples: usize, unit: &str
             "{better} is better than {worse}: it is correct on {more} more of {examples} {unit} (McNemar's test, p {p})"
         );
     }
-    // With very few such examples, p stays above ALPHA even if all of them favour one model.
+    // With very few examples that one model alone predicts correctly, p is above ALPHA even if all favour one model.
     let few = match exact_p(only_a + only_b, 0) < ALPHA {
         true => "",
         false => "; too few examples tell them apart for any result to be significant",
@@ -144,7 +144,7 @@ fn verdict([both_wrong, only_a, only_b]: [usize; 3], examples: usize, unit: &str
     )
 }
 
-/// The comparison as lines of text, with at most `rows` differing examples.
+/// Returns the comparison as lines of text, with at most `rows` examples that the models predict differently.
 fn to_lines(comparison: &Comparison, unit: &str, rows: usize) -> Vec<String> {
     let Comparison { examples, a, b, mcnemar, .. } = comparison;
     let side = |letter: &str, side: &Side| {
@@ -185,7 +185,7 @@ fn to_lines(comparison: &Comparison, unit: &str, rows: usize) -> Vec<String> {
     lines
 }
 
-/// The p of a test after "p": "= 0.0123", or "< 0.0001".
+/// Formats the p of a test to follow "p": "= 0.0123", or "< 0.0001".
 fn probability(p: f64) -> String {
     if p < 0.0001 { "< 0.0001".to_owned() } else { format!("= {p:.4}") }
 }

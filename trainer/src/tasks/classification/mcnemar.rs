@@ -1,24 +1,26 @@
-//! McNemar's test of whether two models differ, from the examples that only one of them predicts correctly.
+//! McNemar's test of whether two models differ, from the numbers of examples that exactly one of them predicts
+//! correctly.
 //!
 //! "Note on the sampling error of the difference between correlated proportions or percentages", McNemar 1947. If both
-//! models are equally good, each such example favours either of them with probability 1/2.
+//! models are equally good, each such example favours either model with probability 1/2.
 
 use serde::Serialize;
 
 /// The figures of the test.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct McNemar {
-    /// The probability that equally good models give counts at least as uneven, in favour of either: the exact binomial
-    /// test.
+    /// The p of the two-sided exact binomial test: the probability that the counts of equally good models are at least
+    /// as uneven.
     pub exact_p: f64,
-    /// (|a - b| - 1)² / (a + b), with Edwards' continuity correction. `None` if both counts are 0.
+    /// χ² = (|a - b| - 1)² / (a + b) with Edwards' continuity correction, where a and b are the two counts. `None` if
+    /// both counts are 0.
     pub chi_square: Option<f64>,
-    /// The probability that χ² with one degree of freedom is at least so large.
+    /// The probability that χ² with one degree of freedom is at least `chi_square`. `None` if both counts are 0.
     pub chi_square_p: Option<f64>,
 }
 
 impl McNemar {
-    /// Tests the numbers of examples that only A and only B predict correctly.
+    /// Computes the test from the number of examples that only A predicts correctly, and the number that only B does.
     pub fn new(only_a: usize, only_b: usize) -> Self {
         let discordant = only_a + only_b;
         let chi_square = (discordant > 0).then(|| {
@@ -34,8 +36,8 @@ impl McNemar {
 }
 
 /// Computes min(1, 2 P(X <= k)), where X is the number of heads in `n` throws of a fair coin and k <= n/2. The terms of
-/// the sum are computed relative to the largest one, P(X = k), and added from it downwards; its logarithm is added at
-/// the end. The relative error is below 1e-9 for any counts (test `as_statsmodels`).
+/// the sum are computed relative to the largest term, P(X = k), and added in descending order; the logarithm of the
+/// largest term is added at the end. The relative error is below 1e-9 for the counts of the test `as_statsmodels`.
 fn binomial(k: usize, n: usize) -> f64 {
     if 2 * k >= n {
         return 1.0;

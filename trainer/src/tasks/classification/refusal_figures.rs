@@ -3,38 +3,39 @@
 use crate::float_model::Config;
 use serde::Serialize;
 
-/// The numbers of labelled rows that a classifier refuses and answers. A row is in scope unless it has the label of the
-/// rows to refuse.
+/// The numbers of labelled rows that a classifier refuses and answers. A row is out of scope if it has the label of
+/// texts to refuse (the recipe's `refuse_label`), and in scope otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RefusalFigures {
     /// The lowest probability with which the model answers.
     pub probability: f64,
-    /// The label of the rows to refuse, if there is one.
+    /// The label of out-of-scope rows; `None` if the data have no such rows.
     pub label: Option<String>,
     /// The number of rows in scope.
     pub in_scope: usize,
-    /// The number of these that are refused.
+    /// The number of rows in scope that are refused.
     pub in_scope_refused: usize,
-    /// Their share.
+    /// `in_scope_refused` over `in_scope`; 0 if there are no such rows.
     pub in_scope_refused_share: f64,
-    /// The number of rows to refuse.
+    /// The number of rows out of scope.
     pub out_of_scope: usize,
-    /// The number of these that are refused.
+    /// The number of rows out of scope that are refused.
     pub out_of_scope_refused: usize,
-    /// Their share; 0 without such rows.
+    /// `out_of_scope_refused` over `out_of_scope`; 0 if there are no such rows.
     pub out_of_scope_refused_share: f64,
     /// The number of rows that are answered.
     pub answered: usize,
-    /// The share of these whose label is predicted correctly.
+    /// The share of the answered rows whose label is predicted correctly; 0 if no row is answered.
     pub answered_accuracy: f64,
 }
 
 impl RefusalFigures {
-    /// Returns the figures of predictions by a model with this configuration; `None` if it always answers. `rows`: the
+    /// Returns the figures of a model with the configuration `config`; `None` if the model always answers. `rows`: the
     /// label and the predicted label of each row, and true if the model refuses to answer.
     pub fn new(config: &Config, rows: impl Iterator<Item = (usize, usize, bool)>) -> Option<Self> {
         let refusal = config.refusal.as_ref()?;
         let class = refusal.class(&config.labels);
+        // The numbers of answered and of refused rows.
         let (mut in_scope, mut out_of_scope, mut correct) = ([0; 2], [0; 2], 0);
         for (label, predicted, refused) in rows {
             let counts = if Some(label) == class { &mut out_of_scope } else { &mut in_scope };
@@ -59,7 +60,7 @@ impl RefusalFigures {
         })
     }
 
-    /// The figures as lines for a person, with their names in columns of this width.
+    /// Returns the figures as lines of text. `width`: the width of the column of names.
     pub fn lines(&self, width: usize) -> Vec<String> {
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         let mut lines = vec![format!(

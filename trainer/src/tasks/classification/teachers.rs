@@ -17,16 +17,17 @@ use tern_format::{Input, Task};
 /// The teachers of a recipe.
 pub struct Teachers(Vec<Teacher>);
 
+/// A teacher and its labels.
 struct Teacher {
     model: Box<dyn Model>,
-    /// For each label of the new model, the index of the teacher's label.
+    /// The index of each label of the new model in the teacher's labels.
     labels: Vec<usize>,
 }
 
 impl Teachers {
-    /// Loads the teachers of a recipe, for a model with these labels that reads texts or, if there are `columns`,
-    /// sequences of these. Fails if a teacher cannot be read, is of another task, reads other columns, or lacks a
-    /// label.
+    /// Loads the teachers of a recipe, which are model directories or device files. `labels`: the labels of the new
+    /// model. `columns`: the columns that it reads; empty for texts. Fails if a teacher cannot be read, has another
+    /// task or input, reads other columns, or lacks a label.
     pub fn load(recipe: &Recipe, labels: &[String], columns: &[String]) -> anyhow::Result<Self> {
         let input = if columns.is_empty() { Input::Tokens } else { Input::Values };
         let load = |path: &PathBuf| {
@@ -37,16 +38,17 @@ impl Teachers {
             let config = model.config();
             if config.task != Task::Classify || config.input != input {
                 let kind = if input == Input::Tokens { "texts" } else { "sequences" };
-                return Err(FileError::new(path, format!("not a classifier of {kind}: it cannot be a teacher")).into());
+                let problem = format!("not a classifier of {kind}, expected a teacher that is one");
+                return Err(FileError::new(path, problem).into());
             }
             let found = config.channel_names();
             if found != columns {
                 let (found, expected) = (found.join(", "), columns.join(", "));
-                return Err(FileError::new(path, format!("it reads the columns {found}, expected {expected}")).into());
+                return Err(FileError::new(path, format!("reads the columns {found}, expected {expected}")).into());
             }
             let index = |label: &String| {
-                let missing = || format!("it has no label {label:?}, expected a teacher with the labels of the data");
-                model.labels().iter().position(|of_teacher| of_teacher == label).ok_or_else(missing)
+                let missing = || format!("has no label {label:?}, expected a teacher with the labels of the data");
+                model.labels().iter().position(|teacher_label| teacher_label == label).ok_or_else(missing)
             };
             let labels =
                 labels.iter().map(index).collect::<Result<_, _>>().map_err(|problem| FileError::new(path, problem))?;
@@ -55,9 +57,9 @@ impl Teachers {
         recipe.training.teachers.iter().map(load).collect::<anyhow::Result<_>>().map(Teachers)
     }
 
-    /// Gives each training sample the mean of the teachers' probabilities. `logits` runs a teacher on the
-    /// sample with the given index. Fails in a cross-validation, whose teachers would have been trained on the rows of
-    /// every fold.
+    /// Stores the mean of the teachers' probabilities in each training sample. `logits` runs a teacher on the sample
+    /// with the given index. Does nothing without teachers. Fails if the problem has folds, because the teachers were
+    /// trained on the rows of every fold, or if `logits` fails.
     pub fn teach<F>(&self, problem: &mut Problem, logits: F) -> anyhow::Result<()>
     where
         F: Fn(&dyn Model, usize) -> anyhow::Result<Logits> + Sync,
@@ -86,13 +88,13 @@ impl Teachers {
     }
 }
 
-/// Notes the teachers of a recipe, with a warning for each that may know the validation rows.
+/// Notes the teachers of a recipe, with a warning for each teacher that may have been trained on validation rows.
 pub fn describe_teachers(recipe: &Recipe, note: &dyn Fn(String)) {
     let Training { teachers, teacher_weight, .. } = &recipe.training;
     for path in teachers {
         note(format!("teacher {}, weight {teacher_weight}", path.display()));
-        let of_teacher = Recipe::read(&path.join(files::RECIPE));
-        if !of_teacher.is_ok_and(|teacher| has_same_split(&teacher, recipe)) {
+        let teacher_recipe = Recipe::read(&path.join(files::RECIPE));
+        if !teacher_recipe.is_ok_and(|teacher| has_same_split(&teacher, recipe)) {
             note(format!(
                 "warning: {} was not trained with the validation split of this training: if it was trained on \
                  validation rows, the validation figures will be too good; set split_seed in both trainings",
@@ -102,7 +104,7 @@ pub fn describe_teachers(recipe: &Recipe, note: &dyn Fn(String)) {
     }
 }
 
-/// Returns true if two trainings have the same validation rows.
+/// Returns true if the trainings of two recipes have the same training files and the same validation split.
 fn has_same_split(a: &Recipe, b: &Recipe) -> bool {
     let files = |recipe: &Recipe| {
         [Some(&recipe.data.train), recipe.data.valid.as_ref()].map(|path| path.map(|path| path.canonicalize().ok()))

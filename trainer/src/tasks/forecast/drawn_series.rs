@@ -1,4 +1,4 @@
-//! The sections of a forecast in the report: the lines of predicted and actual values, and the errors.
+//! The sections of a forecast in the report: charts of predicted and actual values, and the errors.
 
 use super::WindowForecast;
 use crate::float_model::{Forecast, files};
@@ -12,28 +12,30 @@ const MAX_ROWS: usize = 240;
 /// The largest number of targets that are drawn.
 const MAX_TARGETS: usize = 4;
 
-/// The last validation rows with their forecasts, each row predicted once.
+/// The last validation rows and their forecasts, which the report draws. Each row is predicted once.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DrawnSeries {
     /// The lines of each drawn target.
     pub targets: Vec<TargetLines>,
-    /// Number of validation rows that are not drawn.
+    /// Number of validation rows before the first one that is drawn.
     pub left_out: usize,
 }
 
-/// The lines that are drawn for one target column. A point is a pair (x, y), where x counts the validation rows from 1.
+/// The lines that are drawn for one target column. A point is a pair (x, y), where x is the number of the validation
+/// row, from 1.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TargetLines {
     /// The name of the column.
     pub name: String,
-    /// The true numbers that are known.
+    /// The true numbers, without missing ones.
     pub truth: Vec<(f64, f64)>,
-    /// The forecast of each method. That of the seasonal method is empty without a season.
+    /// The forecast of each method, in the order of `METHODS`. The line of the seasonal method is empty if the recipe
+    /// has no season.
     pub methods: [Vec<(f64, f64)>; 3],
 }
 
 impl DrawnSeries {
-    /// Picks forecasts of the last rows, one after another without overlap. `windows` must be in the order of the rows.
+    /// Chooses forecasts of the last rows that do not overlap. `windows` must be in the order of the rows.
     pub fn new(windows: &[WindowForecast], forecast: &Forecast) -> Self {
         let (horizon, names) = (forecast.horizon, &forecast.targets);
         let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return DrawnSeries::default() };
@@ -59,7 +61,7 @@ impl DrawnSeries {
         DrawnSeries { targets, left_out: first_drawn - first.start }
     }
 
-    /// The charts of the validation rows and their forecasts.
+    /// Returns the charts of the validation rows and their forecasts.
     fn charts(&self, page: &ReportInputs) -> Markup {
         if self.targets.is_empty() {
             return nothing();
@@ -78,23 +80,23 @@ impl DrawnSeries {
 
 /// A method of forecasting.
 struct Method {
-    /// The prefix of its metrics in `metrics.json`.
+    /// The prefix of the method's metrics in `metrics.json`.
     prefix: &'static str,
-    /// Its name in legends and tables.
+    /// The name in legends and tables.
     name: &'static str,
-    /// Its class in the style sheet.
+    /// The class in the style sheet.
     class: &'static str,
     colour: Colour,
 }
 
-/// This model and the two simple methods that it is compared with, in the order of [`TargetLines::methods`].
+/// The model and the two simple methods that it is compared with, in the order of [`TargetLines::methods`].
 const METHODS: [Method; 3] = [
     Method { prefix: "", name: "this model", class: "first", colour: FIRST },
     Method { prefix: "naive_", name: "last value repeated", class: "second", colour: SECOND },
     Method { prefix: "seasonal_naive_", name: "value a season before", class: "third", colour: THIRD },
 ];
 
-/// The words for forecasts in the report.
+/// The wording of the report for forecasts.
 static WORDING: TaskWording = TaskWording {
     purpose: |_| "Predicts the next values of a series".to_owned(),
     figures: &[
@@ -137,7 +139,7 @@ impl TaskReport for DrawnSeries {
 }
 
 impl ReportInputs {
-    /// The errors of each method, in total and by the number of rows ahead.
+    /// Returns the errors of each method, in total and by the number of rows ahead.
     fn forecast_errors(&self) -> Markup {
         let total = |method: &Method, metric| format!("/validation/{}{metric}", method.prefix);
         let methods: Vec<&Method> =
@@ -162,7 +164,7 @@ impl ReportInputs {
         }
     }
 
-    /// The chart of one metric of each method by the number of rows ahead.
+    /// Returns the chart of one metric of each method by the number of rows ahead.
     fn errors_by_step(&self, methods: &[&Method], metric: &str, title: &str) -> Markup {
         let steps = 0..self.list("/validation/by_step").len();
         let pointer = |method: &Method, step: usize| format!("/validation/by_step/{step}/{}{metric}", method.prefix);
@@ -182,7 +184,8 @@ impl ReportInputs {
     }
 }
 
-/// The charts of one column: the model's forecast and those of the simple methods, each beside the actual values.
+/// Returns two charts of one column: the model's forecast, and those of the simple methods, both with the actual
+/// values.
 fn target_charts(target: &TargetLines) -> Markup {
     let chart = |forecasts: &str, methods: std::ops::Range<usize>| {
         let mut lines = vec![Line { points: target.truth.clone(), colour: INK, dots: false }];

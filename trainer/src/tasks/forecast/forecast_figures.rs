@@ -1,4 +1,5 @@
-//! The errors of a model's forecasts, beside those of two methods that need no training.
+//! The errors of a model's forecasts and of two simple methods: repeating the last number, and repeating the last
+//! season.
 
 use super::Windows;
 use crate::data::number_table::Table;
@@ -11,7 +12,7 @@ use serde_json::{Map, Value, json};
 pub const MODEL: usize = 0;
 /// The index of the method that repeats the last number before the predicted rows.
 pub const NAIVE: usize = 1;
-/// The index of the method that takes the number one season earlier.
+/// The index of the method that repeats the number one season earlier.
 pub const SEASONAL: usize = 2;
 
 /// The prefix of each method's errors in JSON, and its name in the lines of `tern eval`.
@@ -25,7 +26,7 @@ pub struct Errors {
     absolute: f64,
     /// The sum of the squared errors.
     squared: f64,
-    /// Number of errors; 0 for the seasonal method without a season.
+    /// Number of errors; 0 for the seasonal method if the model has no season.
     pub count: usize,
 }
 
@@ -37,12 +38,12 @@ impl Errors {
         self.count += 1;
     }
 
-    /// Mean absolute error.
+    /// Returns the mean absolute error; 0 if there are no errors.
     pub fn mae(&self) -> f64 {
         self.absolute / self.count.max(1) as f64
     }
 
-    /// Root of the mean squared error.
+    /// Returns the root mean squared error; 0 if there are no errors.
     pub fn rmse(&self) -> f64 {
         (self.squared / self.count.max(1) as f64).sqrt()
     }
@@ -51,12 +52,12 @@ impl Errors {
 /// The forecasts of one window by each method, in the units of the table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WindowForecast {
-    /// The first predicted row.
+    /// The index of the first predicted row.
     pub start: usize,
-    /// The forecast of each method: `[methods][horizon * targets]`. The seasonal method takes the numbers one season
-    /// earlier, or two or more where that row is not known yet; without a season its forecast is empty.
+    /// The forecast of each method: `[methods][horizon * targets]`. The seasonal method repeats the number one season
+    /// earlier, or as many seasons earlier as lead to a row before `start`. It is empty if the model has no season.
     pub methods: [Vec<f64>; 3],
-    /// The true numbers; NaN if missing.
+    /// The true numbers, `[horizon * targets]`; NaN if missing.
     pub truth: Vec<f64>,
 }
 
@@ -66,7 +67,7 @@ pub fn forecast_windows(model: &dyn Model, table: &Table, first: usize) -> Optio
     let forecast = model.config().forecast.as_ref()?;
     let windows = Windows::new(table, &model.config().channels, forecast);
     let &Forecast { window, horizon, season, .. } = forecast;
-    // A forecast needs a window and a season before it, and a horizon after its start.
+    // Before `start` a forecast needs `window` rows and, for the seasonal method, `season` rows.
     let first_start = first.max(window).max(season);
     let starts: Vec<usize> = windows.starts(first_start..(table.rows.len() + 1).saturating_sub(horizon)).collect();
     let targets = &windows.targets;
@@ -90,13 +91,14 @@ pub fn forecast_windows(model: &dyn Model, table: &Table, first: usize) -> Optio
 pub struct ForecastFigures {
     /// Number of windows.
     pub windows: usize,
-    /// The errors over all predicted rows: `[methods]`.
+    /// The errors over all predicted rows, by method.
     pub all: [Errors; 3],
     /// The errors by the number of rows ahead: `[horizon][methods]`.
     by_step: Vec<[Errors; 3]>,
 }
 
-/// Forecasts every window of `table` whose predicted rows begin at `first` or later, and measures the errors.
+/// Forecasts every window of `table` as [`forecast_windows`] does, and measures the errors. `None` if the model has no
+/// forecast settings.
 pub fn evaluate(model: &dyn Model, table: &Table, first: usize) -> Option<ForecastFigures> {
     let windows = forecast_windows(model, table, first)?;
     Some(ForecastFigures::new(&windows, model.config().forecast.as_ref()?))
@@ -121,7 +123,7 @@ impl ForecastFigures {
         ForecastFigures { windows: windows.len(), all, by_step }
     }
 
-    /// The object for `metrics.json` and `tern eval --json`.
+    /// Returns the object for `metrics.json` and `tern eval --json`.
     pub fn to_json(&self) -> Value {
         let mut object = Map::new();
         object.insert("examples".to_owned(), json!(self.windows));
@@ -141,7 +143,7 @@ impl ForecastFigures {
         Value::Object(object)
     }
 
-    /// The figures as lines of text.
+    /// Returns the figures as lines of text.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![
             format!("{} windows, {} numbers", self.windows, self.all[MODEL].count),
@@ -155,7 +157,8 @@ impl ForecastFigures {
     }
 }
 
-/// The errors of the methods under their prefixes. The seasonal method is left out without a season.
+/// Returns the errors of the methods, with keys that begin with the prefixes of [`METHODS`]. The seasonal method is
+/// left out if it has no forecasts.
 fn errors_to_json(methods: &[Errors; 3]) -> Map<String, Value> {
     let mut object = Map::new();
     for (method, ((prefix, _), errors)) in METHODS.iter().zip(methods).enumerate() {

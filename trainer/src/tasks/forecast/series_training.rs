@@ -1,4 +1,4 @@
-//! The training data of forecasting.
+//! The training and validation data of forecasting: windows of a time series.
 
 use super::{DrawnSeries, ForecastFigures, Windows, forecast_windows};
 use crate::architecture::InputLayer;
@@ -27,7 +27,7 @@ pub struct SeriesData {
     path: PathBuf,
     /// The normalisation of each channel, computed from the training rows.
     channels: Vec<Channel>,
-    /// Window, horizon, targets, season, and the value that forecasts are relative to (`anchor`).
+    /// Window, horizon, targets, season, and the value to which outputs are relative (`anchor`).
     forecast: Forecast,
     /// The samples, the architecture and the objective of the training.
     pub(super) problem: Problem,
@@ -38,8 +38,9 @@ pub struct SeriesData {
 }
 
 impl SeriesData {
-    /// Reads the recipe's table. The validation split is the end of the table, or the recipe's second table. No
-    /// validation row is predicted by a training sample. The validation windows may begin in the training rows.
+    /// Reads the recipe's table. The validation split is the end of the table, or the recipe's second table. Training
+    /// samples predict training rows only; the windows before the first validation rows consist of training rows. Fails
+    /// if a table cannot be read or has too few rows, or if no row to predict has a known target.
     pub fn read(recipe: &Recipe) -> Result<Self, FileError> {
         let path = recipe.data.train.as_path();
         let (table, train_rows) = read_tables(recipe)?;
@@ -61,38 +62,38 @@ impl SeriesData {
         let scale =
             windows.targets.iter().map(|&target| channels[target].std as f32).collect::<Vec<_>>().repeat(*horizon);
         let architecture = recipe.model.architecture_for(InputLayer::Values { channels: channels.len() }, outputs);
-        // The ranges are those of the first row that a sample predicts.
+        // The arguments are the ranges of a sample's first predicted row.
         let train = windows.samples(*window..train_rows + 1 - horizon);
         let valid = windows.samples(train_rows.max(*window)..rows + 1 - horizon);
         let units = Units { scale, ..Units::default() };
         let problem = Problem { units, ..Problem::new(architecture, Objective::Values, train, valid) };
-        for (samples, what) in [(&problem.train, "training"), (&problem.valid, "validation")] {
+        for (samples, part) in [(&problem.train, "training"), (&problem.valid, "validation")] {
             if samples.is_empty() {
-                let purpose = format!("{what} windows whose next {horizon} rows have a known number of a target");
-                return Err(too_few(path, 0, 1, &purpose));
+                let problem = format!("no {part} window, expected one whose next {horizon} rows have a known target");
+                return Err(FileError::new(path, problem));
             }
         }
         Ok(SeriesData { path: path.to_owned(), forecast, problem, train_rows, channels, table })
     }
 
-    /// Number of training rows that the first validation window and its seasonal forecast read.
+    /// Returns the number of training rows that the first validation window and its seasonal forecast read.
     fn rows_before_validation(&self) -> usize {
         self.forecast.window.max(self.forecast.season).min(self.train_rows)
     }
 
-    /// The rows that a training sample reads and predicts.
+    /// Returns the rows that a training sample reads and predicts. `sample`: the sample's index in the training set.
     fn rows(&self, sample: usize) -> Range<usize> {
         let Forecast { window, horizon, .. } = self.forecast;
         let windows = Windows::new(&self.table, &self.channels, &self.forecast);
         let mut first_predicted = windows.starts(window..self.train_rows + 1 - horizon);
-        // For a number beyond the last sample, which does not occur, this returns the last rows.
+        // For an index after the last sample, which does not occur, the last rows are returned.
         let first_predicted = first_predicted.nth(sample).unwrap_or(self.train_rows - horizon);
         first_predicted - window..first_predicted + horizon
     }
 }
 
-/// Reads the recipe's table, and its second one for validation if it names one. Returns the rows of both and the number
-/// of training rows.
+/// Reads the recipe's training table and, if it names one, its validation table. Returns the rows of both in one table,
+/// and the number of training rows.
 fn read_tables(recipe: &Recipe) -> Result<(Table, usize), FileError> {
     let data = &recipe.data;
     let selection = ColumnSelection {
@@ -133,7 +134,7 @@ fn check_row_counts(recipe: &Recipe, train_rows: usize, valid_rows: usize) -> Re
     Ok(())
 }
 
-/// The error for a file with too few rows for a purpose.
+/// Returns the error for a file with too few rows. `purpose`: the use of the rows, and advice.
 fn too_few(path: &Path, found: usize, expected: usize, purpose: &str) -> FileError {
     FileError::new(path, format!("{found} rows, expected {expected} or more: {purpose}"))
 }

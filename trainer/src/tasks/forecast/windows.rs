@@ -1,4 +1,4 @@
-//! Windows of a time series: the rows that a network reads and predicts, and the numbers that simple forecasts use.
+//! Windows of a time series: the rows that a network reads and predicts, and the numbers that simple forecasts repeat.
 
 use crate::data::normalise;
 use crate::data::number_table::Table;
@@ -9,12 +9,13 @@ use crate::recipe::Anchor;
 use crate::train::{Sample, Steps, Target};
 use std::ops::Range;
 
-/// A time series, normalised, from which windows are taken.
+/// A normalised time series from which windows are taken. A window is identified by `start`, the index of the first row
+/// to predict; the network reads the `window` rows before it.
 pub struct Windows<'a> {
     forecast: &'a Forecast,
     channels: &'a [Channel],
     table: &'a Table,
-    /// The normalised numbers, `[rows][channels]`, with missing ones filled in.
+    /// The normalised numbers, `[rows][channels]`; missing ones are replaced as by [`normalise`](normalise::normalise).
     normal: Vec<Vec<f32>>,
     /// The index of each target among the channels.
     pub(super) targets: Vec<usize>,
@@ -33,12 +34,12 @@ impl<'a> Windows<'a> {
         }
     }
 
-    /// The window before row `start`: `[window * channels]`.
+    /// Returns the rows that the network reads: `[window * channels]`.
     fn steps(&self, start: usize) -> Vec<f32> {
         self.normal[start - self.forecast.window..start].concat()
     }
 
-    /// The normalised number that is added to the outputs of a window whose predicted rows begin at `start`.
+    /// Returns the normalised number that is added to the network's outputs for a target.
     fn anchor(&self, start: usize, target: usize) -> f32 {
         match self.forecast.anchor {
             Anchor::Last => self.normal[start - 1][target],
@@ -46,7 +47,7 @@ impl<'a> Windows<'a> {
         }
     }
 
-    /// The rows among `starts` from which a window has at least one known number to predict.
+    /// Returns those of `starts` whose windows have at least one known number to predict.
     pub(super) fn starts(&self, starts: Range<usize>) -> impl Iterator<Item = usize> {
         starts.filter(|&start| {
             let predicted = &self.table.rows[start..start + self.forecast.horizon];
@@ -54,7 +55,8 @@ impl<'a> Windows<'a> {
         })
     }
 
-    /// The samples whose first predicted row is in `starts` and that have a known number to predict.
+    /// Returns the samples of the windows `starts` that have a known number to predict. The targets are normalised and
+    /// relative to the anchor, `[horizon * targets]`.
     pub fn samples(&self, starts: Range<usize>) -> Vec<Sample> {
         let sample = |start: usize| {
             let values = (start..start + self.forecast.horizon).flat_map(|row| {
@@ -78,7 +80,8 @@ impl<'a> Windows<'a> {
         outputs.iter().zip(self.targets.iter().cycle()).map(denormalise).collect()
     }
 
-    /// The number in a row for a target, in the units of the table. A missing number is replaced by the one before it.
+    /// Returns the number of a row and a channel, in the units of the table. A missing number is replaced by the number
+    /// before it, or by the mean if there is none.
     pub(super) fn known(&self, row: usize, target: usize) -> f64 {
         self.channels[target].denormalise(f64::from(self.normal[row][target]))
     }

@@ -1,5 +1,5 @@
 //! The sections of a language model in the report: generated text, top-k accuracy, and the tokens of the validation
-//! text that it expected least.
+//! text to which the model gave the lowest probabilities.
 
 use super::text_figures::{TextFigures, next_tokens};
 use crate::float_model::{FloatModel, files};
@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 use tern_runtime::text::Detokenizer;
 
-/// The temperatures of the samples.
+/// The temperatures of the generated samples.
 const TEMPERATURES: [f64; 3] = [0.5, 0.8, 1.0];
 /// Largest number of tokens of a sample.
 const SAMPLE_TOKENS: usize = 240;
@@ -24,11 +24,11 @@ const SAMPLE_CHARACTERS: usize = 400;
 const PROMPT_TOKENS: usize = 8;
 /// Largest number of unexpected tokens that are shown.
 const MAX_SURPRISES: usize = 15;
-/// Smallest distance between two unexpected tokens, in tokens.
+/// Two unexpected tokens that are shown are more than this number of tokens apart.
 const MIN_DISTANCE: usize = 24;
 /// Number of characters that are shown before an unexpected token.
 const EXCERPT_CHARS: usize = 90;
-/// Number of more probable tokens that are shown.
+/// Number of most probable tokens that are shown for an unexpected token.
 const EXPECTED_TOKENS: usize = 3;
 
 /// The samples and the unexpected tokens of a language model.
@@ -43,6 +43,7 @@ pub struct LanguageReport {
 /// A generated text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
+    /// The temperature at which the text was generated.
     pub temperature: f64,
     /// The beginning of the validation text, which the model read first.
     pub prompt: String,
@@ -50,20 +51,22 @@ pub struct Sample {
     pub text: String,
 }
 
-/// A token that the model did not expect.
+/// A token of the validation text to which the model gave a low probability.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Surprise {
-    /// The text before it.
+    /// The end of the text before the token.
     pub before: String,
+    /// The token.
     pub token: String,
-    /// The probability that the model predicted for it.
+    /// The predicted probability of the token.
     pub probability: f64,
     /// The most probable tokens at this place, with their probabilities.
     pub expected: Vec<(String, f64)>,
 }
 
 impl LanguageReport {
-    /// Runs `model` over a text. Also returns the figures of the text; `None` if the text has fewer than two tokens.
+    /// Runs `model` over a text. Returns the figures of the text and the content of the report; `None` if the text has
+    /// fewer than two tokens.
     pub fn new(model: &FloatModel, text: &str) -> Option<(TextFigures, Self)> {
         let ids = model.vocabulary().encode(text);
         if ids.len() < 2 {
@@ -77,7 +80,7 @@ impl LanguageReport {
         Some((TextFigures::new(&ids, text, &guesses), LanguageReport { samples, surprises }))
     }
 
-    /// The samples, each with its temperature.
+    /// Returns the generated samples, each with its temperature.
     fn generated(&self) -> Markup {
         if self.samples.is_empty() {
             return nothing();
@@ -94,7 +97,7 @@ impl LanguageReport {
         }
     }
 
-    /// The unexpected tokens, each with the tokens that the model expected.
+    /// Returns the unexpected tokens, each with the tokens that were more probable at its place.
     fn least_expected(&self) -> Markup {
         if self.surprises.is_empty() {
             return nothing();
@@ -109,8 +112,8 @@ impl LanguageReport {
     }
 }
 
-/// The tokens with the highest loss, at least [`MIN_DISTANCE`] tokens apart. Unknown tokens are left out, since the
-/// model does not predict which word they are.
+/// Returns the tokens with the highest loss, more than [`MIN_DISTANCE`] tokens apart. Unknown tokens are left out,
+/// since the model does not predict which word they are.
 fn surprises<'g>(guesses: &'g [Guess], ids: &[u32]) -> Vec<&'g Guess> {
     let mut known: Vec<&Guess> = guesses.iter().filter(|guess| ids[guess.place] != UNK).collect();
     known.sort_by(|a, b| b.loss.total_cmp(&a.loss).then(a.place.cmp(&b.place)));
@@ -126,11 +129,12 @@ fn surprises<'g>(guesses: &'g [Guess], ids: &[u32]) -> Vec<&'g Guess> {
     chosen
 }
 
-/// The token that `guess` is about, with the text before it and the tokens that the model expected.
+/// Returns the token of `guess`, with the text before it and the tokens that the model expected.
 fn surprise(model: &FloatModel, ids: &[u32], guess: &Guess) -> Surprise {
     let (place, tokens) = (guess.place, model.vocabulary().tokens());
-    // The loss was computed with the text in parts, so the model had read only the tokens of this part.
+    // The loss was computed on parts of the text, so the model had read only the tokens of the same part.
     let expected = next_tokens(model, &ids[train::part_of(place, ids.len())..place], EXPECTED_TOKENS);
+    // As many tokens as characters are shown suffice, since a token has at least one character.
     let mut before = joined(model, "", &ids[place.saturating_sub(EXCERPT_CHARS)..place]);
     let token = &tokens[ids[place] as usize];
     // A space between the text and the token is shown with the text.
@@ -146,7 +150,7 @@ fn surprise(model: &FloatModel, ids: &[u32], guess: &Guess) -> Surprise {
     }
 }
 
-/// A continuation of `prompt`, drawn at a temperature.
+/// Generates a continuation of `prompt` at a temperature.
 fn sample(model: &FloatModel, prompt: &[u32], temperature: f64) -> Sample {
     let before = joined(model, "", prompt);
     let mut detokenizer = Detokenizer::new(model.config().tokenizer().kind, before.as_bytes());
@@ -161,7 +165,7 @@ fn sample(model: &FloatModel, prompt: &[u32], temperature: f64) -> Sample {
     Sample { temperature, prompt: before, text }
 }
 
-/// The tokens `ids` as text that continues the text `before`.
+/// Returns the tokens `ids` as text that continues the text `before`.
 fn joined(model: &FloatModel, before: &str, ids: &[u32]) -> String {
     let mut detokenizer = Detokenizer::new(model.config().tokenizer().kind, before.as_bytes());
     let mut text = String::new();
@@ -173,7 +177,7 @@ fn joined(model: &FloatModel, before: &str, ids: &[u32]) -> String {
     text
 }
 
-/// The words for language models in the report.
+/// The wording of the report for language models.
 static WORDING: TaskWording = TaskWording {
     purpose: |_| "Predicts the next token of a text".to_owned(),
     figures: &[
@@ -217,7 +221,7 @@ impl TaskReport for LanguageReport {
     }
 }
 
-/// The chart and table of the share of tokens that are among the k most probable.
+/// Returns the chart and the table of the share of tokens that are among the k most probable.
 fn top_k(page: &ReportInputs) -> Markup {
     let Some(Value::Object(shares)) = page.at("/validation/k_best") else { return nothing() };
     let points = shares.iter().filter_map(|(k, share)| Some((k.parse().ok()?, share.as_f64()?))).collect();
@@ -230,7 +234,7 @@ fn top_k(page: &ReportInputs) -> Markup {
     html! { div.charts { (figure(title, &chart, &[("first", "validation text")], &numbers)) } }
 }
 
-/// An item of the page's list: an unexpected token after the text before it.
+/// Returns an item of the list of unexpected tokens: the text before the token, and the token.
 fn surprise_item(surprise: &Surprise) -> Markup {
     let predicted = |(token, probability): &(String, f64)| format!("“{}” {}", shown(token), percent(*probability));
     let predicted: Vec<String> = surprise.expected.iter().map(predicted).collect();
@@ -245,13 +249,13 @@ fn surprise_item(surprise: &Surprise) -> Markup {
     }
 }
 
-/// The reciprocal of a probability, rounded.
+/// Formats the reciprocal of a probability, rounded.
 fn one_in(probability: f64) -> String {
     let one_in = (1.0 / probability.max(1e-300)).max(1.0);
     if one_in < 1e6 { format!("{one_in:.0}") } else { format!("{one_in:.0e}") }
 }
 
-/// A token, or a visible character in place of white space.
+/// Returns a visible character for a token of white space; other tokens unchanged.
 fn shown(token: &str) -> &str {
     match token {
         " " => "␣",

@@ -8,7 +8,7 @@ use crate::train::{Guess, Validation};
 use crate::vocabulary::UNK;
 use serde_json::{Map, Value, json};
 
-/// The `k` most probable tokens after a text, with their probabilities.
+/// Returns the `k` most probable tokens after the text `ids` with their probabilities, the most probable first.
 pub fn next_tokens(model: &dyn Model, ids: &[u32], k: usize) -> Vec<(u32, f64)> {
     let logits: Vec<f32> = model.outputs(Input::Tokens(ids)).nats().iter().map(|&logit| logit as f32).collect();
     let probabilities = log_softmax(logits.iter().map(|&logit| f64::from(logit)));
@@ -26,30 +26,34 @@ pub struct TextFigures {
     /// Number of tokens that are not in the vocabulary. The model predicts only that an unknown token follows, not
     /// which one.
     pub unknown: usize,
+    /// Number of characters.
     pub characters: usize,
+    /// Number of bytes.
     pub bytes: usize,
-    /// Loss, perplexity and accuracy.
+    /// Loss, perplexity, bits per character and accuracy.
     pub figures: Validation,
     /// Pairs of k and the share of tokens that are among the k most probable.
     pub k_best: Vec<(usize, f64)>,
 }
 
 impl TextFigures {
-    /// The figures of a text of two tokens or more, from the losses and ranks of its tokens.
+    /// Computes the figures of a text of two tokens or more. `ids`: the tokens of `text`. `guesses`: the predictions of
+    /// its tokens.
     pub fn new(ids: &[u32], text: &str, guesses: &[Guess]) -> Self {
         let characters = text.chars().count();
-        let among = |k| guesses.iter().filter(|guess| guess.above < k).count() as f64 / guesses.len().max(1) as f64;
+        let share_of_top =
+            |k| guesses.iter().filter(|guess| guess.above < k).count() as f64 / guesses.len().max(1) as f64;
         TextFigures {
             tokens: ids.len(),
             unknown: ids.iter().filter(|id| **id == UNK).count(),
             characters,
             bytes: text.len(),
             figures: Validation::of_language(guesses, ids.len(), characters),
-            k_best: K_BEST.into_iter().map(|k| (k, among(k))).collect(),
+            k_best: K_BEST.into_iter().map(|k| (k, share_of_top(k))).collect(),
         }
     }
 
-    /// The object for `metrics.json` and `tern eval --json`.
+    /// Returns the object for `metrics.json` and `tern eval --json`.
     pub fn to_json(&self) -> Value {
         let bits = self.figures.bits_per_character.unwrap_or(f64::NAN);
         json!({
@@ -68,7 +72,7 @@ impl TextFigures {
         })
     }
 
-    /// The figures as lines of text.
+    /// Returns the figures as lines of text.
     pub fn lines(&self) -> Vec<String> {
         let figures = &self.figures;
         let share = 100.0 * self.unknown as f64 / self.tokens as f64;

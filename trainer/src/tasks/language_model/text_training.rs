@@ -1,8 +1,8 @@
-//! The training data of language modelling.
+//! The training and validation data of language modelling.
 //!
 //! The training set consists of windows of one text. At every token of a window the next token is the target. Windows
-//! are shuffled, so each begins with an empty state; some tokens of context before the window, which are no targets,
-//! fill the state.
+//! are shuffled, so each is read from the initial state. To build up a state, some tokens of context are read before
+//! the window; these have no targets.
 
 use super::surprises::LanguageReport;
 use crate::data;
@@ -21,12 +21,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tern_format::Task;
 
-/// Number of bytes of the training text that are stored for calibration.
+/// Largest number of bytes of the training text that are stored for calibration.
 const CALIBRATION_BYTES: usize = 1 << 16;
 
-/// The validation split begins after a line break, unless that is this many bytes or more from the exact share.
+/// The validation split begins after a line break, unless the line break is this number of bytes or more after the
+/// exact share.
 const FAR_BYTES: usize = 1000;
-/// The number of validation tokens below which a training warns that its figures are uncertain.
+/// The number of validation tokens below which a warning is shown that the validation figures are uncertain.
 const FEW_VALIDATION_TOKENS: usize = 1000;
 
 /// The text of a recipe, split into a training text and a validation text.
@@ -34,7 +35,7 @@ const FEW_VALIDATION_TOKENS: usize = 1000;
 pub struct TextCorpus {
     /// The file of the training text.
     path: PathBuf,
-    /// The tokens and their ids.
+    /// The vocabulary of the training text.
     vocabulary: Vocabulary,
     /// The training windows, and the validation text as one sample.
     problem: Problem,
@@ -52,8 +53,8 @@ pub struct TextCorpus {
 
 impl TextCorpus {
     /// Reads the recipe's text and builds the vocabulary from the training text. The validation split is the end of the
-    /// text, or the recipe's second text. Fails if a file cannot be read, a part of the text is too short, or its
-    /// vocabulary is empty.
+    /// text, or the recipe's second text. Fails if a file cannot be read, the training or validation text is too short,
+    /// or the vocabulary is empty.
     pub fn read(recipe: &mut Recipe) -> anyhow::Result<Self> {
         let data = recipe.data.clone();
         let path = &data.train;
@@ -76,11 +77,11 @@ impl TextCorpus {
         let ids = vocabulary.encode(&train);
         let validation = vocabulary.encode(&valid);
         let window = recipe.language_model.window;
-        for (path, what, found, expected) in
+        for (path, part, found, expected) in
             [(path, "training", ids.len(), window + 1), (valid_path, "validation", validation.len(), 2)]
         {
             if found < expected {
-                bail!("{}: {found} {what} tokens, expected {expected} or more", path.display());
+                bail!("{}: {found} {part} tokens, expected {expected} or more", path.display());
             }
         }
         let embeddings = embeddings::of_recipe(recipe, &vocabulary)?;
@@ -98,10 +99,11 @@ impl TextCorpus {
         Ok(TextCorpus { path, vocabulary, problem, tokens, unknown, train, valid, window })
     }
 
-    /// The numbers of the first and the last line of a training window, counted from 1.
+    /// Returns the numbers of the first and the last line of a training window, from 1. `window`: the index of the
+    /// window in the training set.
     fn lines(&self, window: usize) -> (usize, usize) {
         let ends: Vec<usize> = self.train.match_indices('\n').map(|(newline, _)| newline + 1).collect();
-        // No token spans a line break, so that the tokens of the first lines do not depend on the lines after them.
+        // No token spans a line break, so the beginning of a text up to a line break has the same tokens by itself.
         let line =
             |token: usize| 1 + ends.partition_point(|&end| self.vocabulary.encode(&self.train[..end]).len() <= token);
         let first_token = window * self.window;
@@ -109,12 +111,13 @@ impl TextCorpus {
     }
 }
 
-/// The byte at which the validation split of a text begins: after the next line break or, if that is [`FAR_BYTES`] away
-/// or more, after the next white space.
+/// Returns the byte at which the validation split of a text begins: after the first line break after the exact share
+/// or, if that is [`FAR_BYTES`] away or more, after the next white space, or at the exact share if there is none.
+/// `fraction`: the share of the validation split.
 fn split_point(text: &str, fraction: f64) -> usize {
     let exact = (text.len() as f64 * (1.0 - fraction)) as usize;
     let exact = (0..=exact).rev().find(|&byte| text.is_char_boundary(byte)).unwrap_or(0);
-    // Start at the character before: a line may begin at `exact` itself.
+    // The search starts at the character before `exact`, since a line may begin at `exact` itself.
     let start = text[..exact].char_indices().next_back().map_or(0, |(byte, _)| byte);
     let after = |is_end: fn(char) -> bool| {
         let found = text[start..].char_indices().find(|&(_, c)| is_end(c));
@@ -124,8 +127,8 @@ fn split_point(text: &str, fraction: f64) -> usize {
     line.or_else(|| after(char::is_whitespace)).unwrap_or(exact)
 }
 
-/// Cuts a text into windows of `window` tokens, each after `context` tokens that are read but are no targets. Each
-/// token except the first is a target once.
+/// Cuts a text into samples of `window` tokens with targets, each preceded by up to `context` tokens without targets.
+/// Each token of the text except the first is a target once.
 fn windows(ids: &[u32], window: usize, context: usize) -> Vec<Sample> {
     let starts = (0..ids.len() - 1).step_by(window);
     let sample = |start: usize| {

@@ -1,4 +1,4 @@
-//! The most confident wrong predictions of a sequence classifier.
+//! The most confident wrong predictions of a sequence classifier, and their section of the report.
 
 use crate::float_model::files;
 use crate::report::elements::{Cell, count, nothing, percent, table};
@@ -19,7 +19,7 @@ pub struct SequenceMistakes {
 }
 
 impl SequenceMistakes {
-    /// Collects the mistakes of an analysis of the sequences with these names.
+    /// Collects the wrong predictions of an analysis. `names`: the names of the analysed sequences, in their order.
     pub fn new<'a>(analysis: &Analysis, names: impl Iterator<Item = &'a str>) -> Self {
         let (names, wrong): (Vec<&str>, _) = (names.collect(), analysis.wrong());
         let mistake = |&(index, prediction): &(usize, &PredictedExample)| (names[index].to_owned(), prediction.clone());
@@ -30,7 +30,7 @@ impl SequenceMistakes {
         }
     }
 
-    /// The most confident wrong predictions, as a table.
+    /// Returns a table of the most confident wrong predictions.
     fn table_of_mistakes(&self, page: &ReportInputs) -> Markup {
         if self.examples == 0 {
             return nothing();
@@ -73,7 +73,7 @@ impl TaskReport for SequenceMistakes {
     }
 }
 
-/// The words for sequence classifiers in the report.
+/// The wording of the report for sequence classifiers.
 static WORDING: TaskWording = TaskWording {
     purpose: |config| format!("Predicts one of {} labels for a sequence of numbers", config.labels.len()),
     figures: SUMMARY_FIGURES,

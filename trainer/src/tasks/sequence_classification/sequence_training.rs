@@ -1,4 +1,4 @@
-//! The training data of sequence classification.
+//! The training and validation data of sequence classification.
 
 use super::sequence_mistakes::SequenceMistakes;
 use super::sequences::{SequenceTable, analyse};
@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 /// The training and validation sequences of a recipe.
 pub struct LabelledSequences {
-    /// The file of the training table.
+    /// The path of the training table.
     path: PathBuf,
     /// The labels, sorted by their bytes.
     labels: Vec<String>,
@@ -32,7 +32,7 @@ pub struct LabelledSequences {
     channels: Vec<Channel>,
     /// The training and validation samples.
     problem: Problem,
-    /// The settings of temperature and refusal.
+    /// The settings for temperature and refusal.
     settings: classification::Settings,
     /// The training sequences.
     train: SequenceTable,
@@ -41,8 +41,9 @@ pub struct LabelledSequences {
 }
 
 impl LabelledSequences {
-    /// Reads the recipe's tables. The validation split is the recipe's second table, or a share of the sequences of
-    /// each class; few sequences are divided into folds.
+    /// Reads the recipe's tables and loads its teachers. The validation split is the recipe's second table, or a share
+    /// of the sequences of each class; if there are few sequences, they are divided into folds instead. Fails if a
+    /// table or a teacher cannot be read, or the labels do not suit the model or a split.
     pub fn read(recipe: &mut Recipe) -> anyhow::Result<Self> {
         let data = recipe.data.clone();
         let windows = recipe.windows();
@@ -64,16 +65,16 @@ impl LabelledSequences {
                 wrong(format!("{} labels, expected 2 where [model] output is \"sigmoid\"", labels.len())).into()
             );
         }
-        // In a cross-validation both parts contain all sequences.
+        // With cross-validation, `train` and `valid` both contain all sequences.
         let (mut train, mut valid, mut folds) = (all.clone(), all.clone(), Vec::new());
         match &data.valid {
             Some(path) => valid = read(path, &all.table.names)?,
             None => {
-                // Sequences with equal numbers stay on one side of the split, as equal texts do.
+                // Sequences with equal numbers are in the same part of the split, as equal texts are.
                 let bits = |span: &Range<usize>| {
                     all.table.rows[span.clone()].iter().flatten().map(|number| number.to_bits()).collect::<Vec<u64>>()
                 };
-                // So do the windows of one recording, which share rows and much else.
+                // So are the windows of one recording, which may share rows.
                 let recording = |name: &str| Windows::recording(name).bytes().map(u64::from).collect();
                 let keys: Vec<Vec<u64>> = match windows.rows {
                     0 => all.spans.iter().map(bits).collect(),
@@ -128,7 +129,7 @@ impl TaskData for LabelledSequences {
         note(format!("{training} training sequences of {classes} classes{validation}"));
         let Windows { rows, overlap, .. } = recipe.windows();
         if rows > 0 {
-            note(format!("they are windows of {rows} rows with overlap {overlap}; `tern data` cuts other tables"));
+            note(format!("each is a window of {rows} rows, overlap {overlap}; cut other tables with `tern data`"));
         }
         describe_validation(&self.problem, "sequences", note);
         describe_channels(recipe, &self.problem, &self.channels, &self.train.table, note);

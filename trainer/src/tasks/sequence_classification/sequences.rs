@@ -18,15 +18,16 @@ use std::path::Path;
 /// The sequences of a table.
 #[derive(Clone, Debug)]
 pub struct SequenceTable {
-    /// The table. Its first column of texts names the sequence of each row; the second, if present, is the label.
+    /// The table. Its first column of texts has the name of each row's sequence; the second, if present, the label.
     pub table: Table,
-    /// The rows of each sequence.
+    /// The range of rows of each sequence.
     pub spans: Vec<Range<usize>>,
 }
 
 impl SequenceTable {
-    /// Reads a table and groups its rows into sequences. `label_column`: `None` reads no labels. Fails if the rows of a
-    /// sequence are not consecutive, or have different labels.
+    /// Reads a table and groups its rows into sequences. `label_column`: `None` reads no labels. `numbers`: the columns
+    /// to read as numbers; if empty, they are chosen as by [`number_table::read`]. Fails if the table cannot be read,
+    /// or the rows of a sequence are not consecutive or have different labels.
     pub fn read(
         path: &Path,
         sequence_column: &str,
@@ -46,7 +47,7 @@ impl SequenceTable {
             match spans.last_mut() {
                 Some(span) if names[span.start] == *name => span.end = row + 1,
                 _ if !seen.insert(name) => {
-                    let problem = format!("sequence {name:?} begins again, expected its rows together");
+                    let problem = format!("sequence {name:?} continues after another one, expected its rows together");
                     return Err(FileError::in_line(path, line, problem));
                 }
                 _ => spans.push(row..row + 1),
@@ -63,7 +64,7 @@ impl SequenceTable {
         Ok(SequenceTable { table, spans })
     }
 
-    /// Resamples the sequences and cuts them into windows.
+    /// Resamples the sequences and cuts them into windows, which become the sequences of the result.
     pub fn windows(self, windows: &Windows) -> Self {
         if windows.are_whole() {
             return self;
@@ -76,17 +77,18 @@ impl SequenceTable {
         SequenceTable { spans: starts.iter().zip(ends).map(|(&start, end)| start..end).collect(), table }
     }
 
-    /// The name of a sequence.
+    /// Returns the name of a sequence.
     pub fn name(&self, sequence: usize) -> &str {
         &self.table.texts[0][self.spans[sequence].start]
     }
 
-    /// The label of a sequence, which must have been read.
+    /// Returns the label of a sequence. Panics if the labels were not read.
     pub fn label(&self, sequence: usize) -> &str {
         &self.table.texts[1][self.spans[sequence].start]
     }
 
-    /// The index of each sequence's label in `labels`. Fails if a label is not in `labels`.
+    /// Returns the index of each sequence's label in `labels`. `path`: the file of the table, for errors. Fails if a
+    /// label is not in `labels`.
     pub fn classes(&self, labels: &[String], path: &Path) -> Result<Vec<usize>, FileError> {
         let class = |sequence: usize| {
             let found = self.label(sequence);
@@ -98,13 +100,13 @@ impl SequenceTable {
         (0..self.spans.len()).map(class).collect()
     }
 
-    /// The normalised values of a sequence.
+    /// Returns the normalised values of a sequence: `[steps, channels]`.
     pub fn steps(&self, sequence: usize, channels: &[Channel]) -> Steps {
         let rows = self.table.rows[self.spans[sequence].clone()].iter();
         Steps::Values { values: normalise::normalise(channels, rows).concat(), channels: channels.len() }
     }
 
-    /// A table of the given sequences, in the given order.
+    /// Returns a table of the given sequences, in the given order.
     pub fn select(&self, sequences: &[usize]) -> SequenceTable {
         let rows: Vec<usize> = sequences.iter().flat_map(|&sequence| self.spans[sequence].clone()).collect();
         let text = |column: &Vec<String>| rows.iter().map(|&row| column[row].clone()).collect();
@@ -123,19 +125,20 @@ impl SequenceTable {
         SequenceTable { spans: sequences.iter().map(span).collect(), table }
     }
 
-    /// Returns the number of rows in the first sequences: as many whole sequences as fit into `max_rows`, at least one.
+    /// Returns the number of rows of the first sequences that together fit into `max_rows`. The first sequence is
+    /// counted even if it is longer.
     pub fn whole_sequence_rows(&self, max_rows: usize) -> usize {
         let fitting = self.spans.iter().take_while(|span| span.end <= max_rows).last().or(self.spans.first());
         fitting.map_or(0, |span| span.end)
     }
 
-    /// The names of all sequences.
+    /// Returns the names of all sequences.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         (0..self.spans.len()).map(|sequence| self.name(sequence))
     }
 }
 
-/// The logits of each sequence of a table, one for each label.
+/// Runs a model on each sequence of a table. Returns the logits of each sequence, one for each label.
 pub fn logits(model: &dyn Model, sequences: &SequenceTable) -> Vec<Logits> {
     let channels = &model.config().channels;
     let logits = |sequence| match sequences.steps(sequence, channels) {
@@ -145,7 +148,8 @@ pub fn logits(model: &dyn Model, sequences: &SequenceTable) -> Vec<Logits> {
     (0..sequences.spans.len()).into_par_iter().map(logits).collect()
 }
 
-/// Analyses the predictions of a model for labelled sequences. Fails if the model lacks a label.
+/// Analyses the predictions of a model for labelled sequences. `path`: the file of the sequences, for errors. Fails if
+/// the model lacks a label.
 pub fn analyse(model: &dyn Model, sequences: &SequenceTable, path: &Path) -> Result<Analysis, FileError> {
     let labels = sequences.classes(model.labels(), path)?;
     let predictions = labels.into_iter().zip(logits(model, sequences)).zip(&sequences.spans);

@@ -12,11 +12,11 @@ use crate::tasks::classification::analysis::{MAX_MISTAKES, PredictedExample};
 use maud::{Markup, html};
 use rayon::prelude::*;
 
-/// Maximum number of characters of a text on the page.
+/// Maximum number of characters of a text in the report.
 const MAX_CHARS: usize = 400;
-/// Number of words that are listed below a mistake.
+/// Maximum number of words that are listed below a wrong prediction.
 const MAX_WORDS: usize = 4;
-/// The smallest weight of a word that is listed there.
+/// The smallest absolute weight of a word that is listed below a wrong prediction.
 const MIN_WEIGHT: f64 = 0.05;
 
 /// The wrong predictions on the validation texts.
@@ -35,6 +35,7 @@ pub struct TextMistakes {
 /// A validation text with a wrong prediction.
 #[derive(Clone, Debug)]
 pub struct Mistake {
+    /// The text.
     pub text: String,
     /// The wrong prediction.
     pub prediction: PredictedExample,
@@ -43,7 +44,7 @@ pub struct Mistake {
 }
 
 impl TextMistakes {
-    /// Collects the mistakes on `examples`, of which `analysis` has the predictions. `model` weighs the words.
+    /// Collects the wrong predictions of `analysis` for `examples`, and measures the weights of words with `model`.
     pub fn new(model: &dyn Model, examples: &[Example], analysis: &Analysis) -> Self {
         let classify = |text: &str| model.classify(text).logits;
         let wrong = analysis.wrong();
@@ -60,7 +61,7 @@ impl TextMistakes {
         }
     }
 
-    /// The words with the largest weights for each label.
+    /// Returns the section with the words that have the largest weights for each label.
     pub fn word_section(&self, page: &ReportInputs) -> Markup {
         let list = |words: &[WeightedWord]| {
             let word = |word: &WeightedWord| format!("{} +{:.1}", word.word, word.weight);
@@ -83,7 +84,7 @@ impl TextMistakes {
         }
     }
 
-    /// The most confident wrong predictions.
+    /// Returns the section with the most confident wrong predictions.
     pub fn mistake_section(&self, page: &ReportInputs) -> Markup {
         if self.examples == 0 {
             return nothing();
@@ -103,7 +104,7 @@ impl TextMistakes {
     }
 }
 
-/// A mistake with its labels, its marked text and its most influential words.
+/// Returns the list item of a wrong prediction: labels, text with marked words, and the most influential words.
 fn mistake_item(page: &ReportInputs, mistake: &Mistake) -> Markup {
     let PredictedExample { label, predicted, probability, .. } = &mistake.prediction;
     let parts = mistake.weighted_parts.iter();
@@ -123,10 +124,10 @@ fn mistake_item(page: &ReportInputs, mistake: &Mistake) -> Markup {
     }
 }
 
-/// An excerpt of a text whose influential parts are marked, the darker the larger their weight.
+/// Returns an excerpt of a text in which influential parts are marked; a larger weight gives a darker mark.
 fn marked(text: &str, parts: &[WeightedPart]) -> Markup {
     let end = text.char_indices().nth(MAX_CHARS).map_or(text.len(), |(byte, _)| byte);
-    // At least 0.5, so that a text of weak words is not marked as darkly as others.
+    // At least 0.5, so that a text in which all weights are small gets lighter marks than other texts.
     let largest = parts.iter().map(|part| part.weight.abs()).fold(0.5, f64::max);
     let parts: Vec<&WeightedPart> = parts.iter().filter(|part| part.place.end <= end).collect();
     let starts = std::iter::once(0).chain(parts.iter().map(|part| part.place.end));

@@ -1,9 +1,9 @@
-//! Measures the influence of each word on a prediction by leaving it out ("Understanding Neural Networks through
+//! Measures the influence of each word on a prediction by leaving the word out ("Understanding Neural Networks through
 //! Representation Erasure", Li, Monroe and Jurafsky 2016).
 //!
-//! The weight of a word is the decrease of the predicted label's log-odds, ln p/(1 - p), when the text is classified
-//! without the word. A positive weight is evidence for the label, a negative one against it. The measure works for
-//! every model, but misses words that are influential only together.
+//! The weight of a word is the decrease of the predicted label's log-odds, ln(p/(1 - p)), when the text is classified
+//! without the word. A positive weight is evidence for the label, a negative weight is evidence against it. The method
+//! works for every model, but does not find words that are influential only together.
 
 use crate::data::Example;
 use crate::logits::Logits;
@@ -14,10 +14,10 @@ use std::ops::Range;
 /// A function that classifies a text.
 pub type Classify<'a> = &'a (dyn Fn(&str) -> Logits + Sync);
 
-/// The maximum number of parts of a text that are left out, one by one; a longer text is cut into parts of several
-/// words.
+/// The maximum number of parts of a text, each of which is left out once. For a text of more words, [`parts`] has parts
+/// of several words, and [`most_influential`] leaves out only some of the words.
 const MAX_PARTS: usize = 48;
-/// The maximum number of bytes that the model reads for the table of words, which takes some seconds.
+/// The maximum number of bytes that the model reads for the table of words: some seconds of computation.
 const MAX_BYTES: usize = 6_000_000;
 /// The minimum number of texts with a word in the table.
 const MIN_TEXTS: usize = 2;
@@ -49,13 +49,14 @@ pub struct WeightedWord {
 /// The most influential words of each label.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WordWeights {
-    /// `[label]`: the words with the largest weights, in falling order.
+    /// The words with the largest weights for each label, in descending order: `[labels][words]`.
     pub by_label: Vec<Vec<WeightedWord>>,
     /// The number of texts that were analysed.
     pub texts: usize,
 }
 
-/// The weights of the parts of a text for the label that `classify` predicts.
+/// Returns the weights of the parts of a text for the label that `classify` predicts. A part is a word, or several
+/// words of a long text.
 pub fn parts(classify: Classify<'_>, text: &str) -> Vec<WeightedPart> {
     let words = words(text);
     let words_per_part = words.len().div_ceil(MAX_PARTS).max(1);
@@ -63,9 +64,10 @@ pub fn parts(classify: Classify<'_>, text: &str) -> Vec<WeightedPart> {
     weigh(classify, text, places.collect())
 }
 
-/// The most influential words in `examples`, or in as many of them, evenly spaced, as some seconds allow.
+/// Returns the most influential words in `examples`. Of many examples, every n-th is analysed, so that the model reads
+/// about `MAX_BYTES` bytes. `labels`: the number of labels.
 pub fn most_influential(classify: Classify<'_>, labels: usize, examples: &[Example]) -> WordWeights {
-    // A text of n words is classified once whole, and once without each of up to MAX_PARTS words.
+    // A text is classified once as a whole, and once without each of up to MAX_PARTS words.
     let bytes_read = |text: &str| text.len() * (1 + words(text).len().min(MAX_PARTS));
     let total: usize = examples.iter().map(|example| bytes_read(&example.text)).sum();
     let chosen: Vec<&Example> = examples.iter().step_by(total.div_ceil(MAX_BYTES).max(1)).collect();
@@ -100,7 +102,7 @@ pub fn most_influential(classify: Classify<'_>, labels: usize, examples: &[Examp
     WordWeights { by_label: sums.into_iter().map(largest).collect(), texts: chosen.len() }
 }
 
-/// The weights of the parts of a text at `places`.
+/// Returns the weights of the parts of a text at `places`, ranges of bytes.
 fn weigh(classify: Classify<'_>, text: &str, places: Vec<Range<usize>>) -> Vec<WeightedPart> {
     let whole = classify(text).log_probabilities();
     let label = crate::metrics::argmax(&whole);
@@ -112,18 +114,18 @@ fn weigh(classify: Classify<'_>, text: &str, places: Vec<Range<usize>>) -> Vec<W
     places.into_iter().map(weigh_part).collect()
 }
 
-/// The log-odds of a label, ln p/(1 - p), from all log-probabilities.
+/// Returns the log-odds of a label, ln(p/(1 - p)), from the log-probabilities of all labels.
 fn log_odds(logs: &[f64], label: usize) -> f64 {
     let others = || logs.iter().enumerate().filter(|(index, _)| *index != label).map(|(_, log)| *log);
     let max = others().fold(f64::NEG_INFINITY, f64::max);
     // ln(1 - p), as the logarithm of the sum of the other probabilities.
     let log_of_others = max + others().map(|log| (log - max).exp()).sum::<f64>().ln();
-    // The limits keep a difference of two log-odds finite.
+    // The log-odds of p = 0 or 1 are infinite; with the limits, a difference of two log-odds is finite.
     (logs[label] - log_of_others).clamp(-700.0, 700.0)
 }
 
-/// The ranges of the words in a text: runs of letters, digits and apostrophes, and runs of other characters without
-/// white space.
+/// Returns the ranges of bytes of the words in a text. A word is a run of letters, digits, apostrophes and underscores,
+/// or a run of other characters without white space.
 fn words(text: &str) -> Vec<Range<usize>> {
     let is_letter = |c: char| c.is_alphanumeric() || matches!(c, '\'' | '’' | '_');
     let kind = |c: char| (c.is_whitespace(), is_letter(c));

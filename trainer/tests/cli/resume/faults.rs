@@ -68,7 +68,7 @@ fn a_loss_that_is_no_number_stops_it_and_the_best_epoch_is_kept() {
         "epoch 1, batch ",
         " of 18: the ",
         "the training diverged; lower the learning rate (it is 100)",
-        "examples give no number, such as messages.csv: line ",
+        "examples of the batch, such as messages.csv: line ",
     ];
     assert_diverges(&folder, &format!("train messages.csv -o new/spam {OPTIONS} {network} {DIVERGE}"), &parts);
     assert!(folder.names("new").is_empty());
@@ -97,9 +97,9 @@ fn every_task_keeps_its_best_epoch_and_names_the_rows_where_it_blows_up() {
     let network = "--cell rnn_relu --optimizer sgd --schedule constant";
     // Messages name lines of the table or of the text, which an editor shows.
     for (training, target, place) in [
-        (LANGUAGE, "language/m", "examples give no number, such as novel.txt: lines "),
-        (FORECAST, "forecast/m", "examples give no number, such as months.csv: lines "),
-        (SEQUENCES, "sequences/m", "examples give no number, such as ramps.csv: lines "),
+        (LANGUAGE, "language/m", "examples of the batch, such as novel.txt: lines "),
+        (FORECAST, "forecast/m", "examples of the batch, such as months.csv: lines "),
+        (SEQUENCES, "sequences/m", "examples of the batch, such as ramps.csv: lines "),
     ] {
         let line = training.line(target, &format!("{network} {DIVERGE}"));
         assert_diverges(&folder, &line, &["epoch 1, batch ", place]);

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::process::{line as shown, program};
 use crate::repo;
 
-/// The limit in bytes for a training on the IMDb reviews.
-const LIMIT: u64 = 1_000_000_000;
+/// The target in bytes for a training on the IMDb reviews: the peak must be lower.
+const TARGET: u64 = 1_000_000_000;
 
 /// Trains one epoch and returns the peak of resident memory in bytes, read from /proc, so on Linux only.
 pub fn peak_of_a_training(release: &Path, folder: &Path, data: &Path) -> Result<u64> {
@@ -49,7 +49,7 @@ pub fn peak_of_a_training(release: &Path, folder: &Path, data: &Path) -> Result<
     Ok(peak)
 }
 
-/// The peak of resident memory in bytes, from the line `VmHWM:  123 kB` of /proc/PID/status.
+/// Returns the peak of resident memory in bytes, from the line `VmHWM:  123 kB` of /proc/PID/status.
 fn high_water(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
@@ -58,9 +58,9 @@ fn high_water(status: &str) -> Option<u64> {
 /// Returns the peak as a line of text and as a JSON object.
 pub fn row(data: &Path, peak: u64) -> (String, Value) {
     let (data, megabytes) = (data.display().to_string(), peak as f64 * 1e-6);
-    let verdict = if peak < LIMIT { "✓" } else { "✗" };
+    let verdict = if peak < TARGET { "✓" } else { "✗" };
     let line = format!("\npeak memory of an epoch on {data}: {megabytes:.0} MB, target below 1,000 {verdict}");
-    (line, json!({ "program": "tern", "data": data, "peak_bytes": peak, "target": LIMIT }))
+    (line, json!({ "program": "tern", "data": data, "peak_bytes": peak, "target": TARGET }))
 }
 
 #[cfg(test)]

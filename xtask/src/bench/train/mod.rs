@@ -1,9 +1,8 @@
-//! `cargo xtask bench train`: compares the speed of a training with PyTorch and candle-nn.
+//! `cargo xtask bench train`: compares the speed of training in Tern, PyTorch and candle-nn.
 //!
-//! Each program is a process that trains for one pass over the same random texts on request (`worker`). The programs of
-//! one network take turns, so that other load on the machine affects all of them; the ratios are medians over the
-//! turns.
-//! `plan` lists the networks and programs.
+//! `plan` lists the networks and programs. Each program is a process that trains for one pass over the same random
+//! texts on request (`worker`). The programs of one network take turns, so that other load on the machine affects all
+//! of them; the ratios are medians over the turns.
 
 mod memory;
 pub mod plan;

@@ -1,6 +1,6 @@
 //! The networks and programs that `bench train` measures.
 
-/// The number of tokens to which texts are cut.
+/// The number of tokens to which texts are truncated.
 pub const MAX_LENGTH: usize = 400;
 /// The size of the vocabulary.
 pub const VOCABULARY: usize = 20_000;
@@ -53,7 +53,7 @@ pub struct Network {
     pub texts: usize,
     /// The targets for the ratio of Tern's speed to PyTorch's, with padded and with bucketed batches; 0: no target.
     pub targets: [f64; 2],
-    /// True if candle-nn, which is slow, is measured too.
+    /// True if candle-nn, which takes long, is measured too.
     pub candle: bool,
 }
 
@@ -126,7 +126,8 @@ pub fn networks(quick: bool) -> Vec<Network> {
     ]
 }
 
-/// Returns a number of texts for which one turn takes about the same time at every length, in whole batches.
+/// Returns the number of texts of this length for one turn: about 100,000 tokens in whole batches, so that a turn takes
+/// about the same time at every length.
 pub fn texts_of_length(length: usize) -> usize {
     (100_000 / length).next_multiple_of(SMALL_LSTM.batch)
 }

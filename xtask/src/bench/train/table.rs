@@ -8,13 +8,13 @@ use super::plan::{MAX_LENGTH, Network, Program};
 pub fn heading() -> String {
     format!(
         "whole training steps on random texts with the lengths of reviews, cut at {MAX_LENGTH}; \
-         ratio: times tern's speed\n\
+         ratio: Tern's speed / the program's\n\
          {:<18}{:<8}{:>5}{:>5}{:>7}{:>9}{:>12}{:>8}{:>9}",
         "program", "cell", "E", "H", "batch", "threads", "tokens/s", "ratio", "target"
     )
 }
 
-/// Returns a row as a JSON object. `ratio` is the time relative to Tern; `None` for Tern itself.
+/// Returns a row as a JSON object. `ratio` is Tern's speed divided by the program's; `None` for Tern itself.
 pub fn row(program: Program, network: &Network, tokens_per_s: f64, ratio: Option<f64>) -> Value {
     let mut row = json!({
         "program": program.name(),

@@ -1,4 +1,4 @@
-//! Random texts that all programs train on, and the recipe for Tern.
+//! Writes the random texts that all programs train on, and the recipe for Tern.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,8 @@ pub fn write(folder: &Path, network: &Network, lengths: &[usize]) -> Result<Path
     Ok(path)
 }
 
-/// Writes the table of texts, with word frequencies by Zipf's law, and that of two validation rows.
+/// Writes the table of texts, with word frequencies by Zipf's law and alternating labels, and a table of two validation
+/// rows.
 pub fn write_tables(folder: &Path, lengths: &[usize]) -> Result<()> {
     let mut rng = Rng::new(2);
     let mut table = "text,label\n".to_owned();
@@ -56,8 +57,8 @@ pub fn write_tables(folder: &Path, lengths: &[usize]) -> Result<()> {
     repo::write(&folder.join("valid.csv"), "text,label\nw1,0\nw2,1\n")
 }
 
-/// The recipe of a training that does the same work as `pytorch.py`: plain Adam, without dropout, weight decay or
-/// weight averaging.
+/// Returns the recipe of a training that does the same work as `pytorch.py`: plain Adam, without dropout, weight decay
+/// or weight averaging.
 pub fn recipe(network: &Network) -> String {
     let Network { cell, bidirectional, embedding, hidden, batch, threads, device, .. } = network;
     format!(

@@ -41,6 +41,7 @@ impl Worker {
         seconds_per_token(&answer).with_context(|| format!("`{}` printed `{answer}`", self.name))
     }
 
+    /// Reads a line of the output, without its end.
     fn read(&mut self) -> Result<String> {
         let mut text = String::new();
         if self.stdout.read_line(&mut text)? == 0 {
