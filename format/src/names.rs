@@ -109,6 +109,8 @@ tensors! {
     NGRAMS_WEIGHT = "ngrams.weight"
     /// The real value of 2^15 in the scaled sums of the n-gram branch, for hosts: `[1]`.
     NGRAMS_SCALE = "ngrams.scale"
+    /// The fingerprint of each bucket of the n-gram branch: `[buckets]`. Optional.
+    NGRAMS_FINGERPRINT = "ngrams.fingerprint"
 }
 
 /// The names of a recurrent layer's parameters: the middle part of a [`LayerTensor`]'s name, with its leading dot.

@@ -63,10 +63,12 @@ impl Model<'_> {
         self.config.directions() * self.config.cell.gates() * self.config.hidden_size * self.config.embedding_dim
     }
 
-    /// The bytes of the n-gram branch in the file: the table, and 4 bytes for its scale.
+    /// The bytes of the n-gram branch in the file: the table, its fingerprints, and 4 bytes for its scale.
     fn ngram_bytes(&self) -> usize {
         #[cfg(feature = "ngrams")]
-        return self.ngrams.as_ref().map_or(0, |table| table.rows.byte_len() + 4);
+        return self.ngrams.as_ref().map_or(0, |table| {
+            table.rows.byte_len() + table.fingerprints.map_or(0, |fingerprints| fingerprints.byte_len()) + 4
+        });
         #[cfg(not(feature = "ngrams"))]
         0
     }

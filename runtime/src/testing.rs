@@ -147,6 +147,7 @@ impl Spec {
             buckets: 16 << below(6),
             rank,
             bits,
+            fingerprints: seed % 3 == 1,
             shift: below(5) as u32,
             pooled_shift: (seed % 6) as u32,
         };

@@ -399,6 +399,7 @@ class Model:
             raise Refused("ngrams.weight")
         weights = self.tensors["ngrams.weight"]
         self.ngrams = rows(of_4_bits(weights) if len(weights) < B * R else weights, R)
+        self.fingerprints = self.tensors.get("ngrams.fingerprint")
 
     def read(self, data):
         """Reads header and tensors."""
@@ -410,6 +411,8 @@ class Model:
             expected |= folded_of(self.kind)
         if "refusal" in header and self.kind["task"] == "classify":
             expected |= {"refusal": ("I32", [2])}
+        if "ngrams.fingerprint" in header and "ngrams" in self.kind:
+            expected |= {"ngrams.fingerprint": ("U8", ["B"])}
         expected = of_width(expected, self.kind, header)
         if header.keys() != expected.keys():
             raise Refused("tensors: " + ", ".join(sorted(header.keys() ^ expected.keys())))
@@ -724,10 +727,14 @@ class NgramSums:
 
     def __init__(self, model):
         self.table, self.shift = model.ngrams, model.kind["shifts"]["ngrams"]
+        self.fingerprints = model.fingerprints
         self.sums, self.count = [0] * model.sizes["R"], 0
 
     def add(self, h):
-        """Adds an n-gram, given its hash. No text of the tests is so long that the sums are halved."""
+        """Adds an n-gram, given its hash, unless its bucket has another fingerprint. No text of the tests is so long that the sums are
+        halved."""
+        if self.fingerprints and self.fingerprints[h % len(self.table)] != h >> 24:
+            return
         assert self.count < 2**22
         row = self.table[h % len(self.table)]
         self.sums, self.count = [inside(a + w, I32) for a, w in zip(self.sums, row)], self.count + 1

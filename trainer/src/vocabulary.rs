@@ -1,13 +1,15 @@
 //! Vocabularies: the tokens of a model and their ids.
 //!
 //! `tern_runtime::text` splits texts into tokens here and on the device. `tokens` and `pieces` call it, `ngrams` lists
-//! the n-grams of a text, and `surface` finds the spelling of each token.
+//! the n-grams of a text, `fingerprints` chooses those that a table counts, and `surface` finds the spelling of each token.
 
+mod fingerprints;
 mod ngrams;
 mod pieces;
 mod surface;
 mod tokens;
 
+pub use fingerprints::Fingerprints;
 pub use ngrams::Ngrams;
 pub use pieces::MAX_CHARS;
 pub use surface::Surface;

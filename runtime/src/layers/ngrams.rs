@@ -17,6 +17,8 @@ pub(crate) struct NgramTable<'a> {
     pub ngrams: Ngrams,
     /// The rows, one for each bucket.
     pub rows: Buckets<'a>,
+    /// The fingerprint of each bucket, one byte; none if every n-gram counts.
+    pub fingerprints: Option<Buckets<'a>>,
     /// The base-2 logarithm of the number of bytes of a row.
     pub row_shift: u32,
     /// True if a byte holds two weights.
@@ -27,9 +29,16 @@ pub(crate) struct NgramTable<'a> {
 
 impl NgramTable<'_> {
     /// Returns true for a common kind of table, for which there is faster code: each row is one byte with two weights,
-    /// and no n-gram has one or two characters.
+    /// every n-gram counts, and none has one or two characters.
     fn is_common(&self) -> bool {
-        self.in_4_bits && self.row_shift == 0 && matches!(self.ngrams.min_chars, 0 | 3)
+        let in_one_byte = self.in_4_bits && self.row_shift == 0;
+        in_one_byte && self.fingerprints.is_none() && matches!(self.ngrams.min_chars, 0 | 3)
+    }
+
+    /// Returns true if an n-gram counts: if its bucket has the fingerprint of its hash, the upper 8 bits.
+    #[inline(always)]
+    fn counts(&self, hash: u32) -> bool {
+        self.fingerprints.is_none_or(|fingerprints| u32::from(fingerprints.byte(hash)) == hash >> 24)
     }
 }
 
@@ -200,9 +209,12 @@ impl Columns<'_> {
     }
 }
 
-/// Adds the row of an n-gram to the sums of any table, and counts the n-gram.
+/// Counts an n-gram, unless its bucket has another fingerprint, and adds its row to the sums of any table.
 #[inline(always)]
 fn add(columns: &mut Columns<'_>, count: &mut u32, table: &NgramTable<'_>, hash: u32) {
+    if !table.counts(hash) {
+        return;
+    }
     *count += 1;
     match columns {
         Columns::Two { rows, sums } => add_pair(sums, rows.byte(hash)),
@@ -276,6 +288,12 @@ mod tests {
         }
     }
 
+    /// A table whose rows have one byte with two weights.
+    fn table_of(ngrams: Ngrams, rows: &[u8]) -> NgramTable<'_> {
+        let rows = Buckets::new(rows).unwrap();
+        NgramTable { ngrams, rows, fingerprints: None, row_shift: 0, in_4_bits: true, shift: 0 }
+    }
+
     /// An n-gram branch of any table, whose sums are in `sums`.
     fn branch<'s>(table: &'s NgramTable<'s>, sums: &'s mut [i32]) -> NgramSums<'s> {
         sums.fill(0);
@@ -287,8 +305,7 @@ mod tests {
         let mut random = Random(7);
         let rows = [0; 16];
         let ngrams = Ngrams { words: 1, min_chars: 0, max_chars: 0 };
-        let mut table =
-            NgramTable { ngrams, rows: Buckets::new(&rows).unwrap(), row_shift: 0, in_4_bits: false, shift: 0 };
+        let mut table = NgramTable { row_shift: 0, in_4_bits: false, ..table_of(ngrams, &rows) };
         for _ in 0..20_000 {
             let bits = random.between(0, 22);
             let count = random.between(1, 1 << bits) as u32;
@@ -311,7 +328,7 @@ mod tests {
         let rows = [0x80 | 1; 16];
         for (in_4_bits, weight) in [(false, -127), (true, -8)] {
             let ngrams = Ngrams { words: 1, min_chars: 0, max_chars: 0 };
-            let table = NgramTable { ngrams, rows: Buckets::new(&rows).unwrap(), row_shift: 0, in_4_bits, shift: 0 };
+            let table = NgramTable { in_4_bits, ..table_of(ngrams, &rows) };
             let mut sums = [0];
             let mut branch = branch(&table, &mut sums);
             for _ in 0..3 * FULL {
@@ -330,7 +347,7 @@ mod tests {
         let rows: [u8; 128] = core::array::from_fn(|index| index as u8 & 0xf | 0x90);
         let ngrams = Ngrams { words: 1, min_chars: 0, max_chars: 0 };
         for (rank, row_shift) in [(4, 1), (8, 2), (16, 3)] {
-            let table = NgramTable { ngrams, rows: Buckets::new(&rows).unwrap(), row_shift, in_4_bits: true, shift: 0 };
+            let table = NgramTable { row_shift, ..table_of(ngrams, &rows) };
             let mut sums = vec![0; rank];
             let mut branch = branch(&table, &mut sums);
             branch.add(0xfff3);
@@ -339,6 +356,19 @@ mod tests {
             let expected = row.iter().flat_map(|&byte| [i32::from(byte << 4) << 24 >> 28, -7]).collect::<Vec<_>>();
             assert_eq!((branch.sums(), branch.count), (&expected[..], 1));
         }
+    }
+
+    #[test]
+    fn an_ngram_counts_if_its_bucket_has_its_fingerprint() {
+        let (rows, fingerprints) = ([0x21; 16], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255]);
+        let ngrams = Ngrams { words: 1, min_chars: 0, max_chars: 0 };
+        let table = NgramTable { fingerprints: Buckets::new(&fingerprints), ..table_of(ngrams, &rows) };
+        let mut sums = [0; 2];
+        let mut branch = branch(&table, &mut sums);
+        for hash in [0x0312_3403, 0x0412_3403, 0xff00_000f, 0xfe00_000f, 0x0000_0010] {
+            branch.add(hash);
+        }
+        assert_eq!((branch.sums(), branch.count), (&[3, 6][..], 3));
     }
 
     /// The common table has its own code.
@@ -350,8 +380,7 @@ mod tests {
             [(2, 3, 5), (1, 3, 6), (0, 3, 3), (2, 0, 0), (2, 1, 4), (1, 2, 2), (0, 4, 6)]
         {
             let ngrams = Ngrams { words, min_chars, max_chars };
-            let table =
-                NgramTable { ngrams, rows: Buckets::new(&rows).unwrap(), row_shift: 0, in_4_bits: true, shift: 0 };
+            let table = table_of(ngrams, &rows);
             let (mut sums, mut expected, mut hashes) = ([0; 2], [0; 2], vec![]);
             let mut branch = branch(&table, &mut sums);
             let is_common = matches!(branch.columns, Columns::Two { .. });

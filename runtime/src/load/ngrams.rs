@@ -67,5 +67,14 @@ pub(super) fn read<'a>(file: &File<'a>, config: &mut Config, shift: u32) -> Opti
     }
     config.ngram_rank = rank;
     let rows = Buckets::new(rows)?;
-    features::Ngrams::new(NgramTable { ngrams, rows, row_shift: columns.trailing_zeros(), in_4_bits, shift })
+    let fingerprint = Tensor::NGRAMS_FINGERPRINT;
+    let fingerprints = if file.has(fingerprint.name_hash()) { file.bytes_of(fingerprint, buckets) } else { &[] };
+    features::Ngrams::new(NgramTable {
+        ngrams,
+        rows,
+        fingerprints: Buckets::new(fingerprints),
+        row_shift: columns.trailing_zeros(),
+        in_4_bits,
+        shift,
+    })
 }

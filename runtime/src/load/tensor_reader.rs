@@ -163,6 +163,12 @@ impl<'a> File<'a> {
         pairs
     }
 
+    /// A tensor of any bytes, `[length]`.
+    #[cfg(feature = "ngrams")]
+    pub(super) fn bytes_of(&self, tensor: Tensor, length: u32) -> &'a [u8] {
+        self.bytes(tensor, Dtype::U8, [length, 0, 0])
+    }
+
     /// A tensor of row multipliers, which must not be negative.
     #[inline(never)]
     pub(super) fn multipliers(&self, tensor: Tensor, shape: [u32; 3]) -> &'a [i16] {

@@ -3,6 +3,7 @@
 use alloc::{format, string::String, vec, vec::Vec};
 
 use super::random::Random;
+use crate::text::{NgramHasher, Splitter, Tokenizer};
 use crate::write::{Dtype, Tensor};
 use tern_format::Ngrams;
 
@@ -20,6 +21,8 @@ pub struct NgramSpec {
     pub rank: usize,
     /// The bits of the table: 4 or 8.
     pub bits: u32,
+    /// True if only n-grams with the fingerprint of their bucket count.
+    pub fingerprints: bool,
     /// The shift of the scaled sums: 0 to 8.
     pub shift: u32,
     /// The shift of the hidden states before they are pooled, in a model with both branches: 0 to 8.
@@ -38,7 +41,7 @@ pub(super) fn token_tensors(random: &mut Random, e: usize) -> Vec<Tensor> {
     tensors
 }
 
-pub(super) fn ngram_tensors(random: &mut Random, spec: NgramSpec) -> [Tensor; 2] {
+pub(super) fn ngram_tensors(random: &mut Random, spec: NgramSpec) -> Vec<Tensor> {
     let NgramSpec { buckets, rank, bits, .. } = spec;
     let table = if bits == 4 {
         let mut weight = || random.between(-7, 7) as u8 & 0xf;
@@ -47,7 +50,27 @@ pub(super) fn ngram_tensors(random: &mut Random, spec: NgramSpec) -> [Tensor; 2]
     } else {
         Tensor::new("ngrams.weight", Dtype::I8, &[buckets, rank], &random.weights(buckets * rank))
     };
-    [table, Tensor::new("ngrams.scale", Dtype::F32, &[1], &[0x3f80_0000u32])]
+    let mut tensors = vec![table, Tensor::new("ngrams.scale", Dtype::F32, &[1], &[0x3f80_0000u32])];
+    if spec.fingerprints {
+        tensors.push(Tensor::new("ngrams.fingerprint", Dtype::U8, &[buckets], &fingerprints(random, spec)));
+    }
+    tensors
+}
+
+/// The fingerprint of each bucket: of an n-gram of the golden texts that is in this bucket, otherwise a random one.
+fn fingerprints(random: &mut Random, NgramSpec { ngrams, buckets, .. }: NgramSpec) -> Vec<u8> {
+    let mut fingerprints: Vec<u8> = (0..buckets).map(|_| random.number() as u8).collect();
+    let tokenizer = if ngrams.words == 0 { Tokenizer::CHARS } else { Tokenizer::WORDS };
+    let mut hasher = NgramHasher::new(ngrams, tokenizer);
+    let mut splitter = Splitter::new(tokenizer, &mut []);
+    let mut set = |hash: u32| fingerprints[hash as usize % buckets] = (hash >> 24) as u8;
+    for text in GOLDEN {
+        splitter.feed(text.as_bytes(), &mut |piece| hasher.feed(piece, &mut set));
+        splitter.finish(&mut |piece| hasher.feed(piece, &mut set));
+        hasher.finish(&mut set);
+        hasher.reset();
+    }
+    fingerprints
 }
 
 /// The tensors of the input of a model that reads values, with golden sequences of 2, 0 and 3 steps.

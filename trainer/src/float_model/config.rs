@@ -6,7 +6,7 @@ use crate::data::normalise::Channel;
 use crate::display::quoted;
 use crate::logits::Logits;
 use crate::recipe::Anchor;
-use crate::vocabulary::Ngrams;
+use crate::vocabulary::{Fingerprints, Ngrams};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use std::collections::BTreeSet;
@@ -86,7 +86,7 @@ pub struct Config {
 /// The n-gram branch of a text classifier: `docs/arithmetic.md`, "N-gram branch".
 ///
 /// Every weight of the tensor `ngrams.weight` is an integer times `step`; `tern export` writes the integers.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NgramBranch {
     /// The number of rows of the table, a power of 2.
@@ -103,6 +103,9 @@ pub struct NgramBranch {
     pub bits: u32,
     /// The real value of the integer 1: an f32, stored as f64 so that `config.json` holds it exactly.
     pub step: f64,
+    /// The fingerprint of each bucket; `None` if every n-gram counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprints: Option<Fingerprints>,
 }
 
 impl NgramBranch {
@@ -278,6 +281,14 @@ impl Config {
             let NgramBranch { bits, rank, .. } = branch;
             return Err(format!("`ngrams.bits` is {bits} with rank {rank}, expected 4 or 8, and 8 with rank 1"));
         }
+        if let Some(found) =
+            branch.fingerprints.as_ref().map(Fingerprints::len).filter(|&found| found != branch.buckets)
+        {
+            return Err(format!(
+                "`ngrams.fingerprints` has {found} bytes, expected {}, one for each bucket",
+                branch.buckets
+            ));
+        }
         if !branch.step.is_normal() || branch.step < 0.0 {
             return Err(format!("`ngrams.step` is {}, expected a number above 0", branch.step));
         }
@@ -347,15 +358,20 @@ impl Config {
             _ => self.labels.len(),
         };
         let head = Head { hidden: self.head_hidden, outputs };
-        let table = |branch: NgramBranch| NgramTable { buckets: branch.buckets, rank: branch.rank, bits: branch.bits };
-        let (recurrent, ngrams) = (self.recurrent(), self.ngrams.map(table));
+        let table = |branch: &NgramBranch| NgramTable { buckets: branch.buckets, rank: branch.rank, bits: branch.bits };
+        let (recurrent, ngrams) = (self.recurrent(), self.ngrams.as_ref().map(table));
         Architecture { input, hidden_size: self.hidden_size, recurrent, ngrams, head }
     }
 
     /// The kinds of n-grams that the model counts, with the method that lists those of a text; `None` without an n-gram
     /// branch.
     pub fn ngrams(&self) -> Option<Ngrams> {
-        self.ngrams.map(|branch| Ngrams::new(branch.kinds(), branch.buckets, self.tokenizer()))
+        let branch = self.ngrams.as_ref()?;
+        let ngrams = Ngrams::new(branch.kinds(), branch.buckets, self.tokenizer());
+        Some(match &branch.fingerprints {
+            Some(fingerprints) => ngrams.with_fingerprints(fingerprints.clone()),
+            None => ngrams,
+        })
     }
 
     /// The buckets of a text's n-grams: [`Sample::ngrams`](tern_nn::sample::Sample::ngrams). Empty without an n-gram

@@ -80,9 +80,17 @@ fn a_model_comes_back_as_it_was() {
 pub(crate) fn model_with_ngrams(num_layers: usize) -> FloatModel {
     let plain = model();
     let step = 0.1f32;
-    let branch =
-        NgramBranch { buckets: 64, rank: 4, words: 2, min_chars: 2, max_chars: 4, bits: 4, step: f64::from(step) };
-    let config = Config { num_layers, ngrams: Some(branch), ..plain.config().clone() };
+    let branch = NgramBranch {
+        buckets: 64,
+        rank: 4,
+        words: 2,
+        min_chars: 2,
+        max_chars: 4,
+        bits: 4,
+        step: f64::from(step),
+        fingerprints: None,
+    };
+    let config = Config { num_layers, ngrams: Some(branch.clone()), ..plain.config().clone() };
     let mut weights = reference::weights(&config.architecture());
     let grid = Grid::new(step, branch.bits);
     weights.get_mut(names::NGRAMS).data.iter_mut().for_each(|value| *value = grid.round(*value));
@@ -98,7 +106,7 @@ fn model_with_an_ngram_branch_comes_back_as_it_was() {
         model.save(dir.path()).unwrap();
         let loaded = FloatModel::load(dir.path()).unwrap();
         assert_eq!((loaded.config(), loaded.weights()), (model.config(), model.weights()));
-        let step = loaded.config().ngrams.unwrap().step as f32;
+        let step = loaded.config().ngrams.as_ref().unwrap().step as f32;
         for &weight in &loaded.weights()[names::NGRAMS].data {
             assert_eq!((weight / step).round() * step, weight);
         }

@@ -157,7 +157,7 @@ impl Statistics {
         let head_inputs = if every_step { &states[states.len() - 1][0] } else { &head_input };
         for head_input in head_inputs.chunks_exact(self.mean_read.len()) {
             let hidden = hidden_layer(model.weights(), head_input);
-            let rank = config.ngrams.map_or(0, |branch| branch.rank);
+            let rank = config.ngrams.as_ref().map_or(0, |branch| branch.rank);
             let ngrams = &head_input[head_input.len() - rank..];
             self.largest_ngrams = ngrams.iter().fold(self.largest_ngrams, |max, &value| max.max(value.abs().into()));
             add(&mut self.mean_read, head_input);

@@ -109,7 +109,11 @@ fn metadata(model: &FloatModel, quantized: &Quantized) -> Metadata {
         pooling: config.pooling,
         output: config.output,
         shifts: quantized.layers.iter().flatten().map(|layer| layer.shift).collect(),
-        ngrams: config.ngrams.zip(quantized.ngrams.as_ref()).map(|(branch, table)| (branch.kinds(), table.shift)),
+        ngrams: config
+            .ngrams
+            .as_ref()
+            .zip(quantized.ngrams.as_ref())
+            .map(|(branch, table)| (branch.kinds(), table.shift)),
         pooled_shift: quantized.pooled_shift,
         hidden_shift: quantized.hidden.as_ref().map(|(layer, _)| layer.shift),
         fc_shift: quantized.fc.shift,
@@ -151,6 +155,10 @@ fn tensors(model: &FloatModel, statistics: &Statistics, quantized: &Quantized) -
     }
     if let Some(table) = &quantized.ngrams {
         tensors.extend([table.tensor(), real("ngrams.scale", table.scale)]);
+        if let Some(fingerprints) = config.ngrams.as_ref().and_then(|branch| branch.fingerprints.as_ref()) {
+            let bytes = fingerprints.bytes();
+            tensors.push(Tensor::new("ngrams.fingerprint", Dtype::U8, &[bytes.len()], bytes));
+        }
     }
     if let Some((hidden, scale)) = &quantized.hidden {
         tensors.extend(linear_tensors("hidden", hidden));

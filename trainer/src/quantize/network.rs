@@ -117,7 +117,7 @@ pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Re
     // The columns of the n-gram branch have another scale, by which their weights in the head are multiplied.
     let ngram_scale = ngrams.as_ref().map_or(1.0, |table| table.scale);
     let read_scale = if layers.is_empty() { ngram_scale } else { merged_scale };
-    let pooled_width = statistics.mean_read.len() - config.ngrams.map_or(0, |branch| branch.rank);
+    let pooled_width = statistics.mean_read.len() - config.ngrams.as_ref().map_or(0, |branch| branch.rank);
     let width = statistics.mean_read.len();
     let reader = if config.head_hidden > 0 { names::HIDDEN_WEIGHT } else { names::FC_WEIGHT };
     let pooled_shift = pooled_shift(weights[reader].data.chunks_exact(width), pooled_width, ngram_scale / read_scale);

@@ -53,14 +53,23 @@ mod tests {
 
     #[test]
     fn weights_become_integers_and_the_scale_holds_the_largest_sum() {
-        let branch = NgramBranch { buckets: 2, rank: 2, words: 1, min_chars: 0, max_chars: 0, bits: 4, step: 0.25 };
+        let branch = NgramBranch {
+            buckets: 2,
+            rank: 2,
+            words: 1,
+            min_chars: 0,
+            max_chars: 0,
+            bits: 4,
+            step: 0.25,
+            fingerprints: None,
+        };
         let table = Array { shape: vec![2, 2], data: vec![-1.75, 0.25, 0.0, 1.5] };
         let quantized = quantize(&branch, &table, 3.0);
         assert_eq!(quantized.weights, [-7, 1, 0, 6]);
         assert_eq!((quantized.shift, quantized.scale), (1, 4.0));
         let tensor = quantized.tensor();
         assert_eq!((tensor.dtype, tensor.shape, tensor.data), (Dtype::U8, vec![2, 1], vec![0x19, 0x60]));
-        let tensor = quantize(&NgramBranch { bits: 8, ..branch }, &table, 1e9).tensor();
+        let tensor = quantize(&NgramBranch { bits: 8, ..branch.clone() }, &table, 1e9).tensor();
         assert_eq!((tensor.dtype, tensor.shape, tensor.data), (Dtype::I8, vec![2, 2], vec![0xf9, 1, 0, 6]));
         assert_eq!(quantize(&branch, &table, 1e9).shift, 8);
     }

@@ -103,7 +103,7 @@ impl Recipe {
 
     /// Checks the settings of the n-gram branch, and that there is one if there are no recurrent layers.
     fn check_ngrams(&self) -> Result<(), RecipeError> {
-        let Recipe { model, tokenizer, .. } = self;
+        let Recipe { model, tokenizer, data, .. } = self;
         let buckets = model.ngram_buckets;
         if model.num_layers == 0 {
             if buckets == Some(0) {
@@ -130,6 +130,11 @@ impl Recipe {
             && (!rank.is_power_of_two() || (model.ngram_bits == 4 && rank == 1))
         {
             return refuse("[model] ngram_rank", rank, "a power of 2 to 256, and 2 or more where ngram_bits is 4");
+        }
+        if model.ngram_fingerprints == Some(true) && data.folds > 1 {
+            let expected = "false with a cross-validation, since the labels of all training rows choose the n-grams; take [data] \
+                            folds = 1 or validation rows of your own ([data] valid)";
+            return refuse("[model] ngram_fingerprints", true, expected);
         }
         // If the recipe names no tokenizer, this checks the n-grams with the default one; the data may choose another.
         let tokenizer = tokenizer.tokenizer();

@@ -184,6 +184,9 @@ section! {
         ngram_max_chars: Option<u8> = None, whole(0, 6);
         /// Bits of the n-gram table's weights: 4 or 8. From the middle of the epochs on, they are trained as rounded
         ngram_bits: u32 = 4, whole(4, 8);
+        /// Count only one n-gram for each row of the n-gram table: that which distinguishes the labels best [default:
+        /// true for long texts with a validation split]
+        ngram_fingerprints: Option<bool> = None, Kind::Boolean;
         /// Dropout of each n-gram of a training text [default: 0.2; 0.7 for long texts]
         ngram_dropout: Option<f64> = None, DROPOUT;
     }

@@ -159,7 +159,7 @@ impl Model {
 
     /// Fills in the directions, the pooling and the n-gram branch of a text classifier, where the recipe leaves them to
     /// the training data.
-    fn resolve(&mut self, tokenizer: text::Tokenizer, lengths: &Lengths, labels: usize) {
+    fn resolve(&mut self, tokenizer: text::Tokenizer, lengths: &Lengths, labels: usize, has_folds: bool) {
         let is_one_word = tokenizer.is_one_word();
         let is_long = lengths.are_long(tokenizer);
         let words_only = is_long || (!is_one_word && lengths.texts > MANY_TEXTS);
@@ -181,6 +181,7 @@ impl Model {
             return;
         }
         self.ngram_rank = Some(rank);
+        self.ngram_fingerprints.get_or_insert(is_long && !has_folds);
         self.ngram_dropout.get_or_insert(if is_long { LONG_TEXT_NGRAM_DROPOUT } else { self.ngram_dropout() });
         if words_only && self.ngram_min_chars.is_none() && self.ngram_words != Some(0) {
             self.ngram_max_chars.get_or_insert(0);
@@ -305,7 +306,7 @@ impl Recipe {
         self.tokenizer.lowercase = Some(tokenizer.lowercase);
         if is_classifier {
             let lengths = Lengths::new(texts);
-            self.model.resolve(tokenizer, &lengths, labels);
+            self.model.resolve(tokenizer, &lengths, labels, self.data.folds > 1);
             self.training.epochs.get_or_insert(text_epochs(lengths.words()));
             if lengths.words() > MANY_WORDS {
                 self.training.weight_averaging.get_or_insert(0.995);

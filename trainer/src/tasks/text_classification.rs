@@ -224,7 +224,8 @@ impl LabelledTexts {
         let (path, seed) = (recipe.data.train.clone(), recipe.training.seed);
         let ngrams = problem.architecture.ngrams.map(|NgramTable { buckets, rank, bits }| {
             let Ngrams { words, min_chars, max_chars } = recipe.model.ngrams(data.vocabulary.tokenizer());
-            NgramBranch { buckets, rank, words, min_chars, max_chars, bits, step: 0.0 }
+            let fingerprints = problem.fingerprints.clone();
+            NgramBranch { buckets, rank, words, min_chars, max_chars, bits, step: 0.0, fingerprints }
         });
         Ok(LabelledTexts { data, problem, ngrams, settings, baselines, baseline_seconds, path, seed })
     }
@@ -262,7 +263,8 @@ impl TaskData for LabelledTexts {
         let mut config = Config::classifier(name, &self.problem.architecture, labels.clone());
         let grid = train::round_ngrams(&mut weights, &self.problem.architecture);
         classification::calibrate(&self.settings, &self.problem, &mut config, &mut weights);
-        config.ngrams = self.ngrams.zip(grid).map(|(branch, grid)| NgramBranch { step: grid.step.into(), ..branch });
+        config.ngrams =
+            self.ngrams.clone().zip(grid).map(|(branch, grid)| NgramBranch { step: grid.step.into(), ..branch });
         Ok(FloatModel::new(config, vocabulary.clone(), weights, calibration, valid)?)
     }
 

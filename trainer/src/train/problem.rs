@@ -8,7 +8,7 @@ use crate::data::Example;
 use crate::embeddings::Embeddings;
 use crate::nn::network::{Input, Network};
 use crate::recipe::{ClassWeights, Recipe};
-use crate::vocabulary::Ngrams;
+use crate::vocabulary::{Fingerprints, Ngrams};
 use rayon::prelude::*;
 
 /// A training problem: everything about the data and the task that the training loop uses.
@@ -29,6 +29,8 @@ pub struct Problem {
     pub cross_validation: Option<CrossValidation>,
     /// Pretrained word vectors; `None` if the recipe names none.
     pub embeddings: Option<Embeddings>,
+    /// The fingerprints of the n-gram table; `None` if every n-gram counts or there is no n-gram branch.
+    pub fingerprints: Option<Fingerprints>,
     /// Quantities that convert losses and outputs into figures.
     pub units: Units,
     /// The number of training sequences that were truncated to the recipe's `max_length` or `batch_tokens`.
@@ -76,17 +78,26 @@ impl Problem {
         let tokenizer = data.vocabulary.tokenizer();
         let table = recipe.model.ngram_table();
         let ngrams = table.map(|table| Ngrams::new(recipe.model.ngrams(tokenizer), table.buckets, tokenizer));
+        let fingerprints = ngrams
+            .as_ref()
+            .zip(table)
+            .filter(|_| recipe.model.ngram_fingerprints == Some(true))
+            .map(|(ngrams, table)| Fingerprints::choose(ngrams, table.buckets, &data.train, labels));
+        let ngrams = match (ngrams, &fingerprints) {
+            (Some(ngrams), Some(fingerprints)) => Some(ngrams.with_fingerprints(fingerprints.clone())),
+            (ngrams, _) => ngrams,
+        };
         let encode = |examples: &[Example]| -> Vec<Sample> {
             let encode = |example: &Example| Sample {
                 steps: Steps::Tokens(data.vocabulary.encode(&example.text)),
-                ngrams: ngrams.map_or(Vec::new(), |ngrams| ngrams.buckets(&example.text)),
+                ngrams: ngrams.as_ref().map_or(Vec::new(), |ngrams| ngrams.buckets(&example.text)),
                 target: Target::Class(example.label),
                 teacher: Vec::new(),
             };
             examples.par_iter().map(encode).collect()
         };
         let problem = Problem::of_classes(recipe, architecture, labels, encode(&data.train), encode(&data.valid));
-        Problem { folds: data.folds.clone(), ..problem }
+        Problem { folds: data.folds.clone(), fingerprints, ..problem }
     }
 
     /// Creates the problem of classifying sequences into `labels` classes. Truncates the training samples to the
@@ -115,7 +126,18 @@ impl Problem {
     pub fn new(architecture: Architecture, objective: Objective, train: Vec<Sample>, valid: Vec<Sample>) -> Self {
         let (folds, cross_validation, embeddings) = (Vec::new(), None, None);
         let units = Units::default();
-        Problem { architecture, objective, train, valid, folds, cross_validation, embeddings, units, cut: 0 }
+        Problem {
+            architecture,
+            objective,
+            train,
+            valid,
+            folds,
+            cross_validation,
+            embeddings,
+            fingerprints: None,
+            units,
+            cut: 0,
+        }
     }
 
     /// Returns the figures of a network on the validation samples. They do not depend on the number of threads.

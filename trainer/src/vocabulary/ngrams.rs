@@ -1,16 +1,20 @@
 //! The n-grams of a text as buckets: rows of the n-gram table. `tern_runtime::text` hashes them, as on the device.
 
+use super::Fingerprints;
+use std::cell::Cell;
 use tern_format::Ngrams as Kinds;
 use tern_runtime::text::{NgramHasher, Piece, Splitter, Tokenizer};
 
 /// The n-grams that an n-gram branch counts, and the number of buckets of its table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ngrams {
     /// The lengths of the n-grams of words and of characters.
     kinds: Kinds,
     /// The mask that reduces a hash to a bucket: the number of buckets minus 1.
     mask: u32,
     tokenizer: Tokenizer,
+    /// The fingerprint of each bucket; `None` if every n-gram counts.
+    fingerprints: Option<Fingerprints>,
 }
 
 impl Ngrams {
@@ -18,7 +22,18 @@ impl Ngrams {
     /// `buckets` must be a power of 2.
     pub fn new(kinds: Kinds, buckets: usize, tokenizer: Tokenizer) -> Self {
         debug_assert!(buckets.is_power_of_two());
-        Ngrams { kinds, mask: buckets as u32 - 1, tokenizer }
+        Ngrams { kinds, mask: buckets as u32 - 1, tokenizer, fingerprints: None }
+    }
+
+    /// Counts only the n-grams that have the fingerprint of their bucket. `fingerprints` must have one for each bucket.
+    pub fn with_fingerprints(self, fingerprints: Fingerprints) -> Self {
+        debug_assert_eq!(fingerprints.len(), self.mask as usize + 1);
+        Ngrams { fingerprints: Some(fingerprints), ..self }
+    }
+
+    /// Calls `sink` with the hash of each n-gram of a text, whatever its fingerprint is.
+    pub(super) fn for_each_hash(&self, text: &str, mut sink: impl FnMut(u32)) {
+        self.for_each(text, || {}, &mut sink);
     }
 
     /// Returns the buckets of a text's n-grams, in the order in which the n-grams end. An n-gram that occurs twice is
@@ -32,22 +47,36 @@ impl Ngrams {
     /// belong to its last word.
     pub fn buckets_by_word(&self, text: &str) -> (Vec<u32>, Vec<usize>) {
         let (mut buckets, mut ends) = (Vec::new(), Vec::new());
-        let mut hasher = NgramHasher::new(self.kinds, self.tokenizer);
-        let mut buffer = vec![0; tern_runtime::text::buffer_len(self.tokenizer)];
-        let mut splitter = Splitter::new(self.tokenizer, &mut buffer);
-        let mut sink = |piece: Piece| {
-            hasher.feed(piece, &mut |hash| buckets.push(hash & self.mask));
-            if matches!(piece, Piece::End) {
-                ends.push(buckets.len());
+        // The number of n-grams so far, which both closures use.
+        let count = Cell::new(0);
+        let counts = |hash| self.fingerprints.as_ref().is_none_or(|fingerprints| fingerprints.match_hash(hash));
+        let end_word = || ends.push(count.get());
+        self.for_each(text, end_word, &mut |hash| {
+            if counts(hash) {
+                buckets.push(hash & self.mask);
+                count.set(buckets.len());
             }
-        };
-        splitter.feed(text.as_bytes(), &mut sink);
-        splitter.finish(&mut sink);
-        hasher.finish(&mut |hash| buckets.push(hash & self.mask));
+        });
         if let Some(end) = ends.last_mut() {
             *end = buckets.len();
         }
         (buckets, ends)
+    }
+
+    /// Calls `sink` with the hash of each n-gram of a text, and `end_word` after each word.
+    fn for_each(&self, text: &str, mut end_word: impl FnMut(), sink: &mut impl FnMut(u32)) {
+        let mut hasher = NgramHasher::new(self.kinds, self.tokenizer);
+        let mut buffer = vec![0; tern_runtime::text::buffer_len(self.tokenizer)];
+        let mut splitter = Splitter::new(self.tokenizer, &mut buffer);
+        let mut feed = |piece: Piece| {
+            hasher.feed(piece, sink);
+            if matches!(piece, Piece::End) {
+                end_word();
+            }
+        };
+        splitter.feed(text.as_bytes(), &mut feed);
+        splitter.finish(&mut feed);
+        hasher.finish(sink);
     }
 }
 

@@ -114,7 +114,15 @@ pub struct NgramWorkloads {
 /// Writes the two workloads that measure the n-gram branch, with a table of 4-bit weights, to files in `folder`.
 pub fn ngrams(columns: usize, folder: &Path) -> Result<NgramWorkloads> {
     let kinds = Ngrams { words: 2, min_chars: 3, max_chars: 5 };
-    let branch = NgramSpec { ngrams: kinds, buckets: 4_096, rank: columns, bits: 4, shift: 2, pooled_shift: 0 };
+    let branch = NgramSpec {
+        ngrams: kinds,
+        buckets: 4_096,
+        rank: columns,
+        bits: 4,
+        fingerprints: false,
+        shift: 2,
+        pooled_shift: 0,
+    };
     let spec = Spec::from(sizes(4, 4));
     let text = NGRAM_TEXT.repeat(20);
     let ids: Vec<u32> = text.bytes().map(|byte| u32::from(byte) | BYTE).collect();

@@ -11,7 +11,7 @@ use tern_format::Ngrams;
 /// Words and pairs in a table of 64 buckets without a recurrent branch.
 fn alone() -> Spec {
     let ngrams = Ngrams { words: 2, min_chars: 2, max_chars: 3 };
-    let ngrams = NgramSpec { ngrams, buckets: 64, rank: 4, bits: 8, shift: 2, pooled_shift: 0 };
+    let ngrams = NgramSpec { ngrams, buckets: 64, rank: 4, bits: 8, fingerprints: false, shift: 2, pooled_shift: 0 };
     let sizes = Sizes { embedding_dim: 0, hidden_size: 0, classes: 3 };
     Spec { layers: 0, ngrams: Some(ngrams), ..sizes.into() }
 }
@@ -41,9 +41,11 @@ fn logits_are_those_of_the_definition() {
         let data = &tensors.iter().find(|t| t.name == name).unwrap().data;
         data.as_chunks().0.iter().map(|&bytes| from(bytes)).collect()
     }
+    let (mut counted, mut left_out) = (0, 0);
     for seed in 0..20 {
-        let spec = alone();
-        let NgramSpec { ngrams, buckets, rank, shift, .. } = spec.ngrams.unwrap();
+        let spec = NgramSpec { fingerprints: seed % 2 == 1, ..alone().ngrams.unwrap() };
+        let spec = Spec { ngrams: Some(spec), ..alone() };
+        let NgramSpec { ngrams, buckets, rank, shift, fingerprints, .. } = spec.ngrams.unwrap();
         let file = spec.file(seed);
         let model = Model::from_bytes(&file).unwrap();
         let tensors = spec.tensors(seed);
@@ -55,6 +57,12 @@ fn logits_are_those_of_the_definition() {
             let mut sink = |piece| hasher.feed(piece, &mut |hash| hashes.push(hash));
             splitter.feed(text, &mut sink);
             splitter.finish(&mut sink);
+            if fingerprints {
+                let before = hashes.len();
+                let fingerprints = tensor(&tensors, "ngrams.fingerprint");
+                hashes.retain(|&hash: &u32| u32::from(fingerprints[hash as usize % buckets]) == hash >> 24);
+                (counted, left_out) = (counted + hashes.len(), left_out + before - hashes.len());
+            }
             let mut sums = vec![0i64; rank];
             for &hash in &hashes {
                 for (sum, &weight) in sums.iter_mut().zip(&table[hash as usize % buckets * rank..]) {
@@ -77,6 +85,7 @@ fn logits_are_those_of_the_definition() {
             assert_eq!(run(&model, text), logits.collect::<Vec<_>>(), "{:?}", core::str::from_utf8(text));
         }
     }
+    assert!(counted > 50 && left_out > 50, "{counted} n-grams counted, {left_out} left out");
 }
 
 #[test]
@@ -117,7 +126,7 @@ fn every_tokenizer_can_be_counted() {
 #[test]
 fn every_changed_byte_is_an_error_or_a_model() {
     for (seed, bits) in [(1, 8), (2, 4)] {
-        let ngrams = NgramSpec { bits, ..alone().ngrams.unwrap() };
+        let ngrams = NgramSpec { bits, fingerprints: bits == 4, ..alone().ngrams.unwrap() };
         every_changed_byte_is_an_error_or_a_model_that_runs(&Spec { ngrams: Some(ngrams), ..alone() }, seed);
     }
 }
@@ -158,4 +167,12 @@ fn faults_are_named() {
     assert_eq!(changed(|table| (table.shape, table.data) = (vec![64, 3], vec![0; 192])), shape([64, 3, 0], [64, 4, 0]));
     assert_eq!(changed(|table| table.data[9] = 0x80), LoadError::Range { tensor: name, index: 9 });
     assert_eq!(changed(|table| table.dtype = Dtype::I16), LoadError::Type { tensor: name, expected: "I8" });
+    let with_fingerprints = |dtype, length: usize| {
+        let fingerprints = Tensor::new("ngrams.fingerprint", dtype, &[length], &vec![7u8; length]);
+        error_of(&metadata, [&tensors[..], &[fingerprints]].concat())
+    };
+    let tensor = "ngrams.fingerprint".into();
+    let (found, expected) = ([32, 0, 0], [64, 0, 0]);
+    assert_eq!(with_fingerprints(Dtype::U8, 32), LoadError::Shape { tensor, found, expected });
+    assert_eq!(with_fingerprints(Dtype::I8, 64), LoadError::Type { tensor, expected: "U8" });
 }
