@@ -275,6 +275,8 @@ impl Hardware for Board {
         uart.set_interrupt_handler(uart_receive);
         uart.listen(UartInterrupt::RxFifoFull | UartInterrupt::RxTimeout);
         core::mem::forget(uart);
+        // SAFETY: the handlers are ready, and no critical section has begun. The start-up code does not do this.
+        unsafe { riscv::interrupt::enable() };
 
         map_slots();
 
