@@ -21,7 +21,7 @@
 //! __sheap = _stack_end + 64;
 //! ```
 //!
-//! * The flash chip has the bootloader at 0, the partition table at 0x8000, and the program at 0x10000, where `espflash`
+//! * The flash chip has the bootloader at 0, the partition table at 0x8000, and the program at 0x10000, where espflash
 //!   puts it by default, with up to 128 KB of padding and of data for the RAM. The slots and the record begin at
 //!   0x110000, in the rest of the program's partition.
 //! * The processor reads flash through a cache, in pages of 64 KB that a table maps to addresses. The bootloader maps
@@ -55,7 +55,7 @@ use tern_firmware::queue::Received;
 use crate::memory_map::{ChipFlash, FlashDriver};
 use crate::{RECEIVE_QUEUE, processor};
 
-// The bootloader and `espflash` read this description of the program. It has no date, so that builds are reproducible.
+// The bootloader and espflash read this description of the program. It has no date, so that builds are reproducible.
 esp_bootloader_esp_idf::esp_app_desc!(
     tern_firmware::FIRMWARE,
     "tern-firmware",
