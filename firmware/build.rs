@@ -57,7 +57,8 @@ fn main() -> io::Result<()> {
     }
     println!("cargo::rustc-link-search={}", out.display());
     // Functions with the same code are linked once.
-    for argument in ["--nmagic", "--icf=all", "-Tlink.x"] {
+    let script = if has_feature("esp32-c3") { "-Tlinkall.x" } else { "-Tlink.x" };
+    for argument in ["--nmagic", "--icf=all", script] {
         println!("cargo::rustc-link-arg-bins={argument}");
     }
     if has_feature("log") {

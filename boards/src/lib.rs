@@ -18,8 +18,8 @@ pub struct Board {
     pub slot: Slot,
     /// The QEMU machine that emulates the board; `None` if there is none.
     pub emulator: Option<Emulator>,
-    /// The name of the chip in probe-rs; `None` for boards that exist only in QEMU.
-    pub chip: Option<&'static str>,
+    /// The chip; `None` for boards that exist only in QEMU.
+    pub chip: Option<Chip>,
     /// The family id of the chip in UF2 files; `None` if the boot ROM does not accept such files.
     pub uf2_family: Option<u32>,
 }
@@ -58,6 +58,20 @@ pub struct Slot {
     pub address: u32,
     /// The length in bytes.
     pub bytes: u32,
+}
+
+/// A chip, by its name in the program that writes to its flash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chip {
+    /// The name in probe-rs, which writes through a debug probe.
+    ProbeRs(&'static str),
+    /// A chip of Espressif, which espflash writes at its serial port.
+    Espflash {
+        /// The name in espflash.
+        name: &'static str,
+        /// The address of the slots at offset 0 of the flash chip, from which espflash counts.
+        flash_base: u32,
+    },
 }
 
 /// A machine that QEMU emulates.
@@ -160,7 +174,7 @@ pub static BOARDS: &[Board] = &[
         features: Features::Full,
         slot: Slot { address: 0x0804_0000, bytes: 256 * KB },
         emulator: arm("netduinoplus2"),
-        chip: Some("STM32F405RG"),
+        chip: Some(Chip::ProbeRs("STM32F405RG")),
         uf2_family: None,
     },
     Board {
@@ -181,13 +195,23 @@ pub static BOARDS: &[Board] = &[
         uf2_family: None,
     },
     Board {
+        name: "esp32-c3",
+        processor: "ESP32-C3, RV32IMC, 160 MHz",
+        target: "riscv32imc-unknown-none-elf",
+        features: Features::Full,
+        slot: Slot { address: 0x3c11_0000, bytes: 1024 * KB },
+        emulator: None,
+        chip: Some(Chip::Espflash { name: "esp32c3", flash_base: 0x3c00_0000 }),
+        uf2_family: None,
+    },
+    Board {
         name: "nucleo-f072rb",
         processor: "STM32F072, Cortex-M0, 48 MHz",
         target: "thumbv6m-none-eabi",
         features: Features::Minimal,
         slot: Slot { address: 0x0800_b800, bytes: 18 * KB },
         emulator: None,
-        chip: Some("STM32F072RBTx"),
+        chip: Some(Chip::ProbeRs("STM32F072RBTx")),
         uf2_family: None,
     },
     Board {
@@ -197,7 +221,7 @@ pub static BOARDS: &[Board] = &[
         features: Features::Full,
         slot: Slot { address: 0x0808_0000, bytes: 512 * KB },
         emulator: None,
-        chip: Some("STM32F429ZITx"),
+        chip: Some(Chip::ProbeRs("STM32F429ZITx")),
         uf2_family: None,
     },
     Board {
@@ -207,7 +231,7 @@ pub static BOARDS: &[Board] = &[
         features: Features::Full,
         slot: Slot { address: 0x0004_0000, bytes: 376 * KB },
         emulator: None,
-        chip: Some("nRF52840_xxAA"),
+        chip: Some(Chip::ProbeRs("nRF52840_xxAA")),
         uf2_family: None,
     },
     Board {
@@ -217,7 +241,7 @@ pub static BOARDS: &[Board] = &[
         features: Features::Full,
         slot: Slot { address: 0x1004_0000, bytes: 864 * KB },
         emulator: None,
-        chip: Some("RP2040"),
+        chip: Some(Chip::ProbeRs("RP2040")),
         uf2_family: Some(0xe48b_ff56),
     },
     Board {
@@ -227,7 +251,7 @@ pub static BOARDS: &[Board] = &[
         features: Features::Full,
         slot: Slot { address: 0x1010_0000, bytes: 1024 * KB },
         emulator: None,
-        chip: Some("RP235x"),
+        chip: Some(Chip::ProbeRs("RP235x")),
         uf2_family: Some(0xe48b_ff59),
     },
 ];

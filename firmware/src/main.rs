@@ -9,6 +9,7 @@ compile_error!(
      host with `cargo test --lib --target <this host>`"
 );
 
+#[cfg_attr(feature = "esp32-c3", path = "board/esp32_c3.rs")]
 #[cfg_attr(any(feature = "mps2-an385", feature = "mps2-an385-64k"), path = "board/mps.rs")]
 #[cfg_attr(any(feature = "mps2-an386", feature = "mps2-an500"), path = "board/mps.rs")]
 #[cfg_attr(any(feature = "mps2-an505", feature = "mps3-an547"), path = "board/mps.rs")]
@@ -53,6 +54,7 @@ const TRUSTED: Option<TrustedKey> = TrustedKey::from_hex(option_env!("TERN_PUBLI
 /// The queue for the bytes that the board's receive interrupt reads.
 static RECEIVE_QUEUE: SharedWriter = SharedWriter::new();
 
+/// Starts the board, and runs the console with the model in its slots.
 #[processor::entry]
 fn main() -> ! {
     static SCRATCH: ConstStaticCell<[i32; Board::SCRATCH_BYTES / 4]> =

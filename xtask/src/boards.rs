@@ -107,7 +107,7 @@ fn row(board: &Board, image: &Image) -> Result<String> {
     let run = match board.emulator {
         Some(_) => "in QEMU, by the tests",
         None if name == RP2040JS_BOARD => "in rp2040js, by the tests",
-        None => "built only",
+        None => "built only, never run",
     };
     Ok(format!(
         "| `{name}` | {processor} | {used_flash} / {flash} | {static_ram} / {ram} | {scratch} | {slot} | {run} |\n"

@@ -40,8 +40,8 @@ impl Image {
         for section in file.sections() {
             let SectionFlags::Elf { sh_flags, .. } = section.flags() else { continue };
             let is_allocated = sh_flags & u64::from(object::elf::SHF_ALLOC) != 0;
-            // Sections for heap and stack only reserve the rest of the RAM.
-            let is_reserved = matches!(section.name(), Ok(".heap" | ".stack"));
+            // Sections for heap and stack only reserve the rest of the RAM; that of esp-hal reserves addresses of code.
+            let is_reserved = matches!(section.name(), Ok(".heap" | ".stack" | ".rotext_dummy"));
             if !is_allocated || is_reserved {
                 continue;
             }

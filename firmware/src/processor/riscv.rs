@@ -1,9 +1,13 @@
 //! RISC-V: entry point, sleep and faults.
 
+#[cfg(feature = "esp32-c3")]
+pub use esp_hal::main as entry;
+#[cfg(feature = "esp32-c3")]
+use esp_hal::trapframe::TrapFrame;
 pub use riscv::asm::wfi as sleep;
 pub use riscv::interrupt::disable as mask_interrupts;
-use riscv_rt::TrapFrame;
-pub use riscv_rt::entry;
+#[cfg(not(feature = "esp32-c3"))]
+pub use riscv_rt::{TrapFrame, entry};
 
 /// Handles all exceptions.
 #[unsafe(export_name = "ExceptionHandler")]

@@ -1,4 +1,4 @@
-//! `tern flash`, with a fake probe-rs that records its arguments, and in the emulator.
+//! `tern flash`, with a fake probe-rs or espflash that records its arguments, and in the emulator.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -73,6 +73,27 @@ fn a_missing_probe_rs_or_probe_is_named_in_the_error() {
     let stderr = error_of(flash("pico2", model).env("PATH", fake("flash-fails", PROBES, 3)), 1);
     assert!(stderr.contains("busy\n") && stderr.contains("`probe-rs download "), "{stderr}");
     assert!(stderr.contains("failed (exit status: 3)"), "{stderr}");
+}
+
+#[cfg(unix)]
+#[test]
+fn espflash_gets_the_offset_in_the_flash_chip() {
+    let model = &trained().file;
+    let stderr = error_of(flash("esp32-c3", model).env("PATH", folder("flash-no-espflash")), 1);
+    assert!(stderr.contains("`cargo install --locked espflash`"), "{stderr}");
+    let path = fake("flash-fake-espflash", PROBES, 0);
+    fs::rename(path.join("probe-rs"), path.join("espflash")).unwrap();
+    let stdout = stdout_of(flash("esp32-c3", firmware()).env("PATH", &path));
+    assert_eq!(stdout, "esp32-c3 has the firmware and was reset\n");
+    stdout_of(flash("esp32-c3", model).env("PATH", &path));
+    let expected = format!(
+        "flash --non-interactive --chip esp32c3 {}\nwrite-bin --non-interactive --chip esp32c3 0x110000 {}\n",
+        argument(firmware()),
+        argument(model)
+    );
+    assert_eq!(fs::read_to_string(path.join("calls")).unwrap(), expected);
+    let stderr = error_of(flash("esp32-c3", model).args(["--probe", "1"]).env("PATH", &path), 2);
+    assert!(stderr.contains("which ESPFLASH_PORT names"), "{stderr}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use tern_boards::{BOARDS, Board, Slot};
+use tern_boards::{BOARDS, Board, Chip, Slot};
 use tern_runtime::file_len;
 
 use super::{Failure, note, print, uf2};
@@ -22,6 +22,8 @@ use crate::write_file::write_file;
 const ELF: &[u8] = b"\x7fELF";
 /// The program that writes to a chip through a debug probe.
 const PROBE_RS: &str = "probe-rs";
+/// The program that writes to a chip of Espressif at the serial port.
+const ESPFLASH: &str = "espflash";
 
 /// The time-out for an answer of the emulated device.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -32,15 +34,16 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 Examples:
   tern flash --board nrf52840-dk firmware/target/boards/nrf52840-dk.elf
   tern flash --board nrf52840-dk spam.safetensors
+  tern flash --board esp32-c3 spam.safetensors
   tern flash --board riscv32-virt --qemu spam.safetensors
   tern flash --board pico --uf2 pico.uf2 spam.safetensors
 
 A firmware (the ELF file that `cargo xtask firmware --board NAME` builds) is written to the addresses in it, a
 model (a device file of `tern export`) to the board's first model slot. Then the board is reset. probe-rs does
-the work and must be installed: https://probe.rs. With --qemu the file is put into an emulated flash, which is
-lost when the command ends, and the device tests itself. With --uf2 nothing is written to a board: the firmware
-and, if FILE is given, the model become one file to copy to the drive that a Pico shows when it is connected
-with its button pressed.")]
+the work and must be installed: https://probe.rs. For esp32-c3 it is espflash, at the serial port that it finds
+or that ESPFLASH_PORT names. With --qemu the file is put into an emulated flash, which is lost when the command
+ends, and the device tests itself. With --uf2 nothing is written to a board: the firmware and, if FILE is given,
+the model become one file to copy to the drive that a Pico shows when it is connected with its button pressed.")]
 pub struct Args {
     /// Firmware or device file; with --uf2 a device file or nothing
     #[arg(value_name = "FILE", required_unless_present = "uf2")]
@@ -85,7 +88,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     };
     let image = Image::open(file, board)?;
     note(format_args!("{}: {image}", file.display()));
-    write_with_probe(file, &image, chip, args.probe.as_deref())?;
+    match chip {
+        Chip::ProbeRs(chip) => write_with_probe(file, &image, chip, args.probe.as_deref())?,
+        Chip::Espflash { .. } if args.probe.is_some() => bail!(Failure::Usage(format!(
+            "--probe is for probe-rs; espflash writes to {} at a serial port, which ESPFLASH_PORT names",
+            board.name
+        ))),
+        Chip::Espflash { name, flash_base } => write_with_espflash(file, &image, name, flash_base)?,
+    }
     let (board, kind) = (board.name, image.kind());
     print(format_args!("{board} has the {kind} and was reset"))?;
     note(match image {
@@ -249,6 +259,20 @@ fn write_with_probe(file: &Path, image: &Image, chip: &str, probe: Option<&str>)
     run_program(&mut options("reset"))
 }
 
+/// Writes the file to the chip at its serial port and resets it.
+fn write_with_espflash(file: &Path, image: &Image, chip: &str, flash_base: u32) -> anyhow::Result<()> {
+    let mut command = Command::new(ESPFLASH);
+    let subcommand = match image {
+        Image::Firmware => "flash",
+        Image::Model { .. } => "write-bin",
+    };
+    command.args([subcommand, "--non-interactive", "--chip", chip]);
+    if let Image::Model { slot, .. } = image {
+        command.arg(format!("{:#x}", slot.address - flash_base));
+    }
+    run_program(command.arg(file))
+}
+
 /// Returns true if `probe-rs list` prints a debug probe. Fails if probe-rs is not installed or fails.
 fn is_probe_connected() -> anyhow::Result<bool> {
     let output = Command::new(PROBE_RS).arg("list").stdin(Stdio::null()).stderr(Stdio::inherit()).output();
@@ -267,14 +291,24 @@ fn is_probe_connected() -> anyhow::Result<bool> {
     Ok(String::from_utf8_lossy(&output.stdout).lines().any(|line| line.trim_start().starts_with('[')))
 }
 
-/// Prints a command of probe-rs and runs it. Fails if its exit status is not 0.
+/// Prints a command of probe-rs or espflash and runs it. Fails if the program is not installed or its exit status is not
+/// 0.
 fn run_program(command: &mut Command) -> anyhow::Result<()> {
     let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
     let line = words.join(" ".as_ref()).to_string_lossy().into_owned();
     note(format_args!("$ {line}"));
-    // The output of probe-rs goes to stderr, since stdout is for the result of `tern flash`.
+    // The output of the program goes to stderr, since stdout is for the result of `tern flash`.
     let stdout = std::io::stderr();
-    let status = command.stdin(Stdio::null()).stdout(stdout).status().context("probe-rs does not start")?;
+    let status = match command.stdin(Stdio::null()).stdout(stdout).status() {
+        Ok(status) => status,
+        Err(error) if error.kind() == ErrorKind::NotFound && command.get_program() == ESPFLASH => bail!(
+            "espflash, which writes to the flash of this board, was not found in PATH; install it with \
+             `cargo install --locked espflash`"
+        ),
+        Err(error) => {
+            return Err(error).with_context(|| format!("{} does not start", command.get_program().display()));
+        }
+    };
     if !status.success() {
         bail!("`{line}` failed ({status}); see its messages above");
     }
