@@ -155,7 +155,7 @@ mod tests {
             ("a]", "has no opening bracket"),
             ("{5..1}", "is empty"),
             ("{1..x}", "not a range of numbers"),
-            ("{loop}", "contain itself"),
+            ("{loop}", "no slot contains itself"),
         ] {
             let error = expand(template, &slots(), &mut Rng::new(1)).unwrap_err();
             assert!(format!("{error:#}").contains(part), "{template}: {error:#}");

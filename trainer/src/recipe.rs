@@ -29,5 +29,5 @@ pub(crate) use layers::{lay_over, set};
 pub use sections::{
     Card, Data, Export, Forecast, LanguageModel, Model, SECTIONS, Sequences, Tokenizer, Training, Vocabulary, fields,
 };
-pub use settings::{LONG_TEXT, LONG_TEXT_NGRAM_DROPOUT, Recipe, SMALL_DATA, ngram_rank, text_epochs};
+pub use settings::{LONG_TEXT, Recipe, SMALL_DATA, ngram_rank, text_epochs};
 pub use tern_format::{Cell, Merge, Output, Pooling, Task, TokenizerKind};

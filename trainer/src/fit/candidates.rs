@@ -6,9 +6,7 @@
 
 use super::measured::Budget;
 use super::profile::Profile;
-use crate::recipe::{
-    Bits, Cell, LONG_TEXT, LONG_TEXT_NGRAM_DROPOUT, Pooling, SMALL_DATA, lay_over, ngram_rank, set, text_epochs,
-};
+use crate::recipe::{Bits, Cell, Pooling, SMALL_DATA, lay_over, ngram_rank, set, text_epochs};
 use rand::SeedableRng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -125,10 +123,15 @@ fn with_training(mut settings: Table, profile: &Profile) -> Table {
 /// The largest number of buckets of a candidate.
 const MAX_BUCKETS: usize = 1 << 17;
 
-/// Returns the settings of an n-gram table of `rank` columns and at most `bytes` bytes, with 4 bits for each weight;
-/// `None` if not even the smallest table fits.
-fn table(bytes: usize, rank: usize) -> Option<Table> {
-    let largest = (2 * bytes / rank).clamp(1, MAX_BUCKETS);
+/// Returns the bytes of a row of an n-gram table, with 4 bits for each weight and a fingerprint if the data has them.
+fn row_bytes(rank: usize, profile: &Profile) -> usize {
+    rank / 2 + usize::from(profile.has_fingerprints())
+}
+
+/// Returns the settings of an n-gram table of `rank` columns and at most `bytes` bytes; `None` if not even the smallest
+/// table fits.
+fn table(bytes: usize, rank: usize, profile: &Profile) -> Option<Table> {
+    let largest = (bytes / row_bytes(rank, profile)).clamp(1, MAX_BUCKETS);
     let buckets = if largest.is_power_of_two() { largest } else { largest.next_power_of_two() / 2 };
     let mut settings = Table::new();
     set(&mut settings, "model", "ngram_buckets", integer(buckets));
@@ -153,8 +156,8 @@ fn text_model(
     let mut settings = Table::new();
     let mut remaining = available;
     if table_share > 0.0 {
-        let chosen = table((table_share * available as f64) as usize, rank)?;
-        remaining -= ngram_bytes(&chosen);
+        let chosen = table((table_share * available as f64) as usize, rank, profile)?;
+        remaining -= ngram_bytes(&chosen, profile);
         lay_over(&mut settings, &chosen);
     } else {
         set(&mut settings, "model", "ngram_buckets", integer(0));
@@ -174,10 +177,10 @@ fn text_model(
     Some(settings)
 }
 
-/// Returns the bytes of the n-gram table in `settings`, with 4 bits for each weight.
-fn ngram_bytes(settings: &Table) -> usize {
+/// Returns the bytes of the n-gram table in `settings`.
+fn ngram_bytes(settings: &Table, profile: &Profile) -> usize {
     let value = |key: &str| settings["model"][key].as_integer().unwrap_or(0) as usize;
-    value("ngram_buckets") * value("ngram_rank") / 2
+    value("ngram_buckets") * row_bytes(value("ngram_rank"), profile)
 }
 
 /// Returns the fixed candidates for texts, in the order in which they are tried; `None` for those that do not suit the
@@ -195,7 +198,7 @@ fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Option<Table>> {
         })
     };
     // For long texts the defaults of the recipe suit: n-grams of words alone, much dropout, losses of both branches.
-    let is_long = profile.mean_steps > LONG_TEXT && !profile.has_characters();
+    let is_long = profile.has_long_texts();
     let long = |layers: Recurrent| model(0.55, Some(layers)).filter(|_| is_long);
     let single_words = |(embedding_dim, hidden_size), rank| {
         let layers = Recurrent { cell: Cell::Gru, bidirectional: true, ..Recurrent::new(embedding_dim, hidden_size) };
@@ -213,7 +216,7 @@ fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Option<Table>> {
         single_words((32, 64), 16),
         single_words((16, 28), 8),
         single_words((8, 16), 4),
-        with_dropout(model(1.0, None), LONG_TEXT_NGRAM_DROPOUT).filter(|_| is_long),
+        model(1.0, None).filter(|_| is_long),
         long(two_ways),
         long(four_bits),
         long(Recurrent { embedding_bits: Bits::Four, ..two_ways }),

@@ -1,7 +1,7 @@
 //! The properties of the data that the choice of candidates depends on.
 
 use crate::architecture::InputLayer;
-use crate::recipe::{InputKind, Recipe, TokenizerKind};
+use crate::recipe::{InputKind, LONG_TEXT, Recipe, TokenizerKind};
 use crate::tasks::TaskData;
 use crate::train::{Classes, Objective};
 use serde::Serialize;
@@ -44,6 +44,16 @@ impl Profile {
             inputs,
             mean_steps: steps as f64 / problem.train.len().max(1) as f64,
         })
+    }
+
+    /// Returns true if the texts are long, by the rule of the recipe's defaults.
+    pub fn has_long_texts(&self) -> bool {
+        !self.reads_values && self.mean_steps > LONG_TEXT && !self.has_characters()
+    }
+
+    /// Returns true if the n-gram table has fingerprints, by the rule of the recipe's defaults.
+    pub fn has_fingerprints(&self) -> bool {
+        self.has_long_texts() && self.folds == 1
     }
 
     /// Returns true if the tokenizer makes one token of each character or byte.

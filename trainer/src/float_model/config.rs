@@ -282,7 +282,7 @@ impl Config {
             return Err(format!("`ngrams.bits` is {bits} with rank {rank}, expected 4 or 8, and 8 with rank 1"));
         }
         if let Some(found) =
-            branch.fingerprints.as_ref().map(Fingerprints::len).filter(|&found| found != branch.buckets)
+            branch.fingerprints.as_ref().map(Fingerprints::buckets).filter(|&found| found != branch.buckets)
         {
             return Err(format!(
                 "`ngrams.fingerprints` has {found} bytes, expected {}, one for each bucket",

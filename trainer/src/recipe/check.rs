@@ -132,8 +132,8 @@ impl Recipe {
             return refuse("[model] ngram_rank", rank, "a power of 2 to 256, and 2 or more where ngram_bits is 4");
         }
         if model.ngram_fingerprints == Some(true) && data.folds > 1 {
-            let expected = "false with a cross-validation, since the labels of all training rows choose the n-grams; take [data] \
-                            folds = 1 or validation rows of your own ([data] valid)";
+            let expected = "false with a cross-validation, since the labels of all training rows choose the n-grams; take a \
+                            validation split (folds = 1) or rows of your own (valid)";
             return refuse("[model] ngram_fingerprints", true, expected);
         }
         // If the recipe names no tokenizer, this checks the n-grams with the default one; the data may choose another.

@@ -240,7 +240,7 @@ section! {
         teacher_weight: f64 = 0.5, Kind::Number { least: 0.0, most: 1.0 };
         /// Weight s of the losses that the recurrent layers and the n-gram branch have alone, each by its part of the
         /// head: (1 - s) * loss of both + s * (loss of one + loss of the other) [default: 0; 0.5 with the tokenizers
-        /// chars and bytes and for long texts]
+        /// chars and bytes, and for long texts without fingerprints]
         branch_loss: Option<f64> = None, Kind::Number { least: 0.0, most: 1.0 };
         /// Weight of each class in the loss
         class_weights: ClassWeights = ClassWeights::None, Kind::one_of::<ClassWeights>();

@@ -31,11 +31,12 @@ const MANY_WORDS: f64 = 2e6;
 /// The default number of epochs.
 const EPOCHS: usize = 20;
 
-/// The largest default number of weights in the n-gram table for long texts: 128 KB with 4 bits.
-const LONG_TEXT_WEIGHTS: usize = 1 << 18;
+/// The largest default size of the n-gram table for long texts, in bytes with 4 bits for each weight.
+const LONG_TEXT_BYTES: usize = 1 << 17;
 
-/// The n-gram dropout of long texts, whose many rare pairs of words a table would otherwise memorise.
-pub const LONG_TEXT_NGRAM_DROPOUT: f64 = 0.7;
+/// The n-gram dropout of long texts, whose many rare pairs of words a table would otherwise memorise: with fingerprints,
+/// which leave out most of the pairs, and without them.
+const LONG_TEXT_NGRAM_DROPOUTS: [f64; 2] = [0.5, 0.7];
 
 /// Returns the default number of epochs for a classifier of texts with this many words in total.
 pub fn text_epochs(words: f64) -> usize {
@@ -164,15 +165,18 @@ impl Model {
         let is_long = lengths.are_long(tokenizer);
         let words_only = is_long || (!is_one_word && lengths.texts > MANY_TEXTS);
         let is_word = is_one_word && lengths.mean_chars <= SINGLE_WORD;
+        let suit_fingerprints = is_long && !has_folds && self.ngram_buckets != Some(0);
+        let has_fingerprints = *self.ngram_fingerprints.get_or_insert(suit_fingerprints);
         self.bidirectional.get_or_insert(is_word && self.num_layers > 0);
         self.pooling.get_or_insert(if is_long && self.num_layers > 0 { Pooling::MeanMax } else { Pooling::Last });
         let rank = self.ngram_rank.unwrap_or_else(|| ngram_rank(labels));
         let buckets = match (is_one_word, is_long, words_only) {
             (true, ..) => 8_192,
-            // Different pairs of words may share a bucket, so longer training texts need more buckets: one for 32
-            // words.
+            // Without fingerprints, different pairs of words share a bucket, so there are more buckets for the words.
             (_, true, _) => {
-                ((lengths.words() / 32.0) as usize).next_power_of_two().min(LONG_TEXT_WEIGHTS / rank).max(4_096)
+                let (words_of_bucket, half_bytes) = if has_fingerprints { (64.0, rank + 2) } else { (32.0, rank) };
+                let most = 1 << (2 * LONG_TEXT_BYTES / half_bytes).ilog2();
+                ((lengths.words() / words_of_bucket) as usize).next_power_of_two().min(most).max(4_096)
             }
             (.., true) => 16_384,
             _ => 4_096,
@@ -181,8 +185,11 @@ impl Model {
             return;
         }
         self.ngram_rank = Some(rank);
-        self.ngram_fingerprints.get_or_insert(is_long && !has_folds);
-        self.ngram_dropout.get_or_insert(if is_long { LONG_TEXT_NGRAM_DROPOUT } else { self.ngram_dropout() });
+        let dropout = match (is_long, has_fingerprints, LONG_TEXT_NGRAM_DROPOUTS) {
+            (false, ..) => self.ngram_dropout(),
+            (true, true, [dropout, _]) | (true, false, [_, dropout]) => dropout,
+        };
+        self.ngram_dropout.get_or_insert(dropout);
         if words_only && self.ngram_min_chars.is_none() && self.ngram_words != Some(0) {
             self.ngram_max_chars.get_or_insert(0);
         }
@@ -316,7 +323,9 @@ impl Recipe {
             }
             let model = &self.model;
             let has_branches = model.num_layers > 0 && model.head_hidden == 0 && model.ngram_table().is_some();
-            let is_useful = tokenizer.is_one_word() || lengths.are_long(tokenizer);
+            // With fingerprints the table does not memorise long texts, and a common loss is better.
+            let is_long = lengths.are_long(tokenizer) && model.ngram_fingerprints != Some(true);
+            let is_useful = tokenizer.is_one_word() || is_long;
             let branch_loss = if has_branches && is_useful { 0.5 } else { 0.0 };
             self.training.branch_loss.get_or_insert(branch_loss);
         }

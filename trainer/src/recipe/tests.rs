@@ -328,13 +328,21 @@ fn default_ngram_branch_and_directions_depend_on_the_data() {
     assert_eq!(directions("[tokenizer]\nkind = 'chars'", "several words in a text"), (Some(false), Some(0.5)));
     assert_eq!(directions("", "several words in a text"), (Some(false), Some(0.0)));
     assert_eq!(table("num_layers = 0\nngram_words = 0", &long, 2), (Some((4_096, 2)), Some(5)));
-    assert_eq!(directions("", &long), (Some(false), Some(0.5)));
+    assert_eq!(directions("", &long), (Some(false), Some(0.0)));
+    assert_eq!(directions("folds = 5", &long), (Some(false), Some(0.5)));
+    assert_eq!(directions("[model]\nngram_buckets = 0", &long), (Some(false), Some(0.0)));
     // More than two million words.
-    for (labels, buckets) in [(2, 131_072), (20, 16_384), (150, 8_192)] {
-        let mut recipe = with_data("").unwrap();
+    let with_fingerprints = [(2, 65_536), (20, 8_192), (150, 4_096)].map(|(labels, buckets)| (1, labels, buckets, 0.5));
+    let without = [(2, 131_072), (20, 16_384), (150, 8_192)].map(|(labels, buckets)| (5, labels, buckets, 0.7));
+    for (folds, labels, buckets, dropout) in with_fingerprints.into_iter().chain(without) {
+        let mut recipe = with_data(&format!("folds = {folds}")).unwrap();
         recipe.resolve_text_settings(vec![long.as_str(); 12_000].into_iter(), labels);
         assert_eq!((recipe.model.ngram_buckets, recipe.training.epochs), (Some(buckets), Some(8)));
-        assert_eq!((recipe.model.ngram_dropout, recipe.training.branch_loss), (Some(0.7), Some(0.5)));
+        assert_eq!(
+            (recipe.model.ngram_dropout, recipe.training.branch_loss),
+            (Some(dropout), Some(if folds == 1 { 0.0 } else { 0.5 }))
+        );
+        assert_eq!(recipe.model.ngram_fingerprints, Some(folds == 1));
         assert_eq!(recipe.model.pooling(), Pooling::MeanMax);
         assert_eq!((recipe.learning_rate(), recipe.weight_averaging()), (4e-3, 0.995));
     }

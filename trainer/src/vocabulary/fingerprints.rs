@@ -15,7 +15,7 @@ pub struct Fingerprints(Arc<[u8]>);
 
 impl Fingerprints {
     /// The number of buckets.
-    pub fn len(&self) -> usize {
+    pub fn buckets(&self) -> usize {
         self.0.len()
     }
 

@@ -27,7 +27,7 @@ impl Ngrams {
 
     /// Counts only the n-grams that have the fingerprint of their bucket. `fingerprints` must have one for each bucket.
     pub fn with_fingerprints(self, fingerprints: Fingerprints) -> Self {
-        debug_assert_eq!(fingerprints.len(), self.mask as usize + 1);
+        debug_assert_eq!(fingerprints.buckets(), self.mask as usize + 1);
         Ngrams { fingerprints: Some(fingerprints), ..self }
     }
 

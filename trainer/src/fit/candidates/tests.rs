@@ -52,9 +52,15 @@ fn another_seed_draws_other_candidates_after_the_fixed_ones() {
 
 #[test]
 fn tables_are_the_largest_that_fit() {
-    let buckets = |bytes, rank| table(bytes, rank).map(|table| table["model"]["ngram_buckets"].as_integer());
-    assert_eq!(buckets(4_096, 2), Some(Some(4_096)));
-    assert_eq!(buckets(4_095, 2), Some(Some(2_048)));
-    assert_eq!(buckets(4_096, 16), Some(Some(512)));
-    assert_eq!(buckets(8, 16), None);
+    let buckets = |bytes, rank, profile: &Profile| {
+        table(bytes, rank, profile).map(|table| table["model"]["ngram_buckets"].as_integer())
+    };
+    assert_eq!(buckets(4_096, 2, &TEXTS), Some(Some(4_096)));
+    assert_eq!(buckets(4_095, 2, &TEXTS), Some(Some(2_048)));
+    assert_eq!(buckets(4_096, 16, &TEXTS), Some(Some(512)));
+    assert_eq!(buckets(8, 16, &TEXTS), None);
+    // The rows of long texts have a fingerprint.
+    let long = Profile { mean_steps: 240.0, ..TEXTS };
+    assert_eq!(buckets(4_096, 2, &long), Some(Some(2_048)));
+    assert_eq!(buckets(4_096, 2, &Profile { folds: 5, ..long }), Some(Some(4_096)));
 }
