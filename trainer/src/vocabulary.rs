@@ -1,7 +1,8 @@
 //! Vocabularies: the tokens of a model and their ids.
 //!
 //! `tern_runtime::text` splits texts into tokens here and on the device. `tokens` and `pieces` call it, `ngrams` lists
-//! the n-grams of a text, `fingerprints` chooses those that a table counts, and `surface` finds the spelling of each token.
+//! the n-grams of a text, `fingerprints` chooses those that a table counts, and `surface` finds the spelling of each
+//! token.
 
 mod fingerprints;
 mod ngrams;

@@ -291,8 +291,8 @@ fn is_probe_connected() -> anyhow::Result<bool> {
     Ok(String::from_utf8_lossy(&output.stdout).lines().any(|line| line.trim_start().starts_with('[')))
 }
 
-/// Prints a command of probe-rs or espflash and runs it. Fails if the program is not installed or its exit status is not
-/// 0.
+/// Prints a command of probe-rs or espflash and runs it. Fails if the program is not installed or its exit status is
+/// not 0.
 fn run_program(command: &mut Command) -> anyhow::Result<()> {
     let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
     let line = words.join(" ".as_ref()).to_string_lossy().into_owned();

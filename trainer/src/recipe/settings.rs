@@ -34,8 +34,8 @@ const EPOCHS: usize = 20;
 /// The largest default size of the n-gram table for long texts, in bytes with 4 bits for each weight.
 const LONG_TEXT_BYTES: usize = 1 << 17;
 
-/// The n-gram dropout of long texts, whose many rare pairs of words a table would otherwise memorise: with fingerprints,
-/// which leave out most of the pairs, and without them.
+/// The n-gram dropout of long texts, whose many rare pairs of words a table would otherwise memorise: with
+/// fingerprints, which leave out most of the pairs, and without them.
 const LONG_TEXT_NGRAM_DROPOUTS: [f64; 2] = [0.5, 0.7];
 
 /// Returns the default number of epochs for a classifier of texts with this many words in total.

@@ -78,11 +78,10 @@ impl Problem {
         let tokenizer = data.vocabulary.tokenizer();
         let table = recipe.model.ngram_table();
         let ngrams = table.map(|table| Ngrams::new(recipe.model.ngrams(tokenizer), table.buckets, tokenizer));
-        let fingerprints = ngrams
-            .as_ref()
-            .zip(table)
-            .filter(|_| recipe.model.ngram_fingerprints == Some(true))
-            .map(|(ngrams, table)| Fingerprints::choose(ngrams, table.buckets, &data.train, labels));
+        let fingerprints = ngrams.as_ref().filter(|_| recipe.model.ngram_fingerprints == Some(true)).map(|ngrams| {
+            let texts: Vec<_> = data.train.iter().map(|example| (example.text.as_str(), example.label)).collect();
+            ngrams.choose_fingerprints(&texts, labels)
+        });
         let ngrams = match (ngrams, &fingerprints) {
             (Some(ngrams), Some(fingerprints)) => Some(ngrams.with_fingerprints(fingerprints.clone())),
             (ngrams, _) => ngrams,

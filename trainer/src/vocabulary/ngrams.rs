@@ -1,6 +1,7 @@
 //! The n-grams of a text as buckets: rows of the n-gram table. `tern_runtime::text` hashes them, as on the device.
 
 use super::Fingerprints;
+use rayon::prelude::*;
 use std::cell::Cell;
 use tern_format::Ngrams as Kinds;
 use tern_runtime::text::{NgramHasher, Piece, Splitter, Tokenizer};
@@ -31,9 +32,20 @@ impl Ngrams {
         Ngrams { fingerprints: Some(fingerprints), ..self }
     }
 
-    /// Calls `sink` with the hash of each n-gram of a text, whatever its fingerprint is.
-    pub(super) fn for_each_hash(&self, text: &str, mut sink: impl FnMut(u32)) {
-        self.for_each(text, || {}, &mut sink);
+    /// Chooses the n-gram of each bucket by training texts with their labels: see [`Fingerprints::choose`]. `labels`:
+    /// the number of labels.
+    pub fn choose_fingerprints(&self, texts: &[(&str, usize)], labels: usize) -> Fingerprints {
+        let hashes_and_label = |&(text, label): &(&str, usize)| {
+            let mut hashes = Vec::new();
+            self.for_each(text, || {}, &mut |hash| hashes.push(hash));
+            hashes.sort_unstable();
+            hashes.dedup();
+            hashes.into_iter().map(move |hash| (hash, label))
+        };
+        let uses = texts.par_iter().flat_map_iter(hashes_and_label).collect();
+        let mut texts_of_label = vec![0; labels];
+        texts.iter().for_each(|&(_, label)| texts_of_label[label] += 1);
+        Fingerprints::choose(self.mask as usize + 1, uses, &texts_of_label)
     }
 
     /// Returns the buckets of a text's n-grams, in the order in which the n-grams end. An n-gram that occurs twice is
@@ -103,5 +115,35 @@ mod tests {
         let (buckets, ends) = Ngrams::new(kinds, 16, Tokenizer::CHARS).buckets_by_word("abc");
         // <a, ab, bc and c>.
         assert_eq!((buckets.len(), ends), (4, vec![1, 2, 4]));
+    }
+
+    #[test]
+    fn a_bucket_belongs_to_the_ngram_that_distinguishes_the_labels_best() {
+        let kinds = Kinds { words: 1, min_chars: 0, max_chars: 0 };
+        let ngrams = Ngrams::new(kinds, 16, Tokenizer::WORDS);
+        // "the" is in every text, "good" and "bad" tell the labels apart, and "once" occurs once.
+        let texts = ["the good", "the good once", "the bad", "the bad"];
+        let texts: Vec<(&str, usize)> = texts.into_iter().zip([0, 0, 1, 1]).collect();
+        let fingerprints = ngrams.choose_fingerprints(&texts, 2);
+        let counted = |text: &str| ngrams.clone().with_fingerprints(fingerprints.clone()).buckets(text);
+        for word in ["good", "bad"] {
+            assert_eq!(counted(word), ngrams.buckets(word), "{word}");
+        }
+        // Words that were not in the texts are left out, but for one of 256.
+        let others: usize = (0..512).map(|number| counted(&format!("word{number}")).len()).sum();
+        assert!(others < 20, "{others} of 512 other words are counted");
+    }
+
+    #[test]
+    fn an_ngram_of_several_texts_comes_before_that_of_one_text() {
+        let kinds = Kinds { words: 1, min_chars: 0, max_chars: 0 };
+        let ngrams = Ngrams::new(kinds, 16, Tokenizer::WORDS);
+        let bucket = |word: &str| ngrams.buckets(word)[0];
+        // Another word of the bucket of "free", which occurs in one text of the rare label, so that its G is larger.
+        let rare = (0..).map(|number| format!("w{number}")).find(|word| bucket(word) == bucket("free")).unwrap();
+        let texts = [("free", 0), ("free", 0), ("free", 1), (rare.as_str(), 1)];
+        let with = |texts: &[(&str, usize)]| ngrams.clone().with_fingerprints(ngrams.choose_fingerprints(texts, 2));
+        assert_eq!((with(&texts).buckets("free").len(), with(&texts).buckets(&rare).len()), (1, 0));
+        assert_eq!(with(&texts[3..]).buckets(&rare).len(), 1);
     }
 }

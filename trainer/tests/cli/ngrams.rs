@@ -38,7 +38,7 @@ fn ngram_branch_classifies_alone_and_beside_recurrent_layers() {
         }
     }
     // With fingerprints: the device file counts the n-grams that the float model counts.
-    let options = "--num-layers 0 --ngram-fingerprints true";
+    let options = "--num-layers 0 --ngram-fingerprints";
     let printed = folder.run(&format!("train messages.csv -o own {OPTIONS} {split} {options} --json"));
     let figures = parse(&printed.stdout);
     assert!(number(&figures["validation"], "accuracy") > 0.9, "{figures}");
@@ -72,7 +72,7 @@ fn ngram_options_that_do_not_fit_are_refused() {
     for (options, expected) in [
         ("--ngram-buckets 100", "--ngram-buckets is 100, expected 0, or a power of 2 from 16"),
         ("--num-layers 0 --ngram-buckets 0", "--num-layers is 0, expected 1 to 4, or 0 with an n-gram branch"),
-        ("--ngram-fingerprints true --folds 3", "--ngram-fingerprints is true, expected false with a cross-validation"),
+        ("--ngram-fingerprints --folds 3", "--ngram-fingerprints is true, expected false with a cross-validation"),
         ("--ngram-buckets 64 --input values", "--ngram-buckets is 64, expected 0 here: an n-gram branch reads text"),
         ("--ngram-buckets 64 --ngram-words 0 --ngram-max-chars 0", "n-grams must have words or characters"),
     ] {

@@ -140,6 +140,15 @@ fn both_refuse_a_malformed_ngram_branch() {
         for shape in [[48, 4], [8, 4], [16, 4], [32, 8], [64, 3], [64, 2], [1, 4]] {
             with(&|table| (table.shape, table.data) = (shape.to_vec(), vec![1; shape[0] * shape[1]]));
         }
+        for (dtype, length) in [(Dtype::U8, 64), (Dtype::U8, 32), (Dtype::U8, 65), (Dtype::I8, 64)] {
+            let fingerprints = Tensor::new("ngrams.fingerprint", dtype, &[length], &vec![7u8; length]);
+            files.push(to_bytes(&metadata, [&tensors[..], &[fingerprints]].concat()));
+        }
+        let mut with = |change: &dyn Fn(&mut Tensor)| {
+            let mut others = tensors.clone();
+            change(others.iter_mut().find(|tensor| tensor.name == "ngrams.weight").unwrap());
+            files.push(to_bytes(&metadata, others));
+        };
         // Two columns of 4 bits in a byte; −8 is not allowed.
         for (weights, columns) in [(0x97, 2), (0x78, 2), (0x81, 2), (0x11, 4), (0x11, 1)] {
             with(&|table| {

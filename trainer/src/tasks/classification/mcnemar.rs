@@ -12,8 +12,8 @@ pub struct McNemar {
     /// The p of the two-sided exact binomial test: the probability that the counts of equally good models are at least
     /// as uneven.
     pub exact_p: f64,
-    /// χ² = (|a - b| - 1)² / (a + b) with Edwards' continuity correction, where a and b are the two counts. `None` if
-    /// both counts are 0.
+    /// The statistic χ² = (|a - b| - 1)² / (a + b) with Edwards' continuity correction, where a and b are the two
+    /// counts. `None` if both counts are 0.
     pub chi_square: Option<f64>,
     /// The probability that χ² with one degree of freedom is at least `chi_square`. `None` if both counts are 0.
     pub chi_square_p: Option<f64>,
