@@ -33,14 +33,14 @@
 /**
  * The size of a `tern_t` in words of 64 bits.
  */
-#define TERN_STATE_WORDS 352
+#define TERN_STATE_WORDS 360
 #endif
 
 #if defined(TERN_32_BIT)
 /**
  * The size of a `tern_t` in words of 64 bits.
  */
-#define TERN_STATE_WORDS 192
+#define TERN_STATE_WORDS 196
 #endif
 
 /**

@@ -7,10 +7,10 @@ use tern_runtime::{Model, Session};
 
 /// The size of a `tern_t` in words of 64 bits.
 #[cfg(target_pointer_width = "64")]
-pub const TERN_STATE_WORDS: usize = 352;
+pub const TERN_STATE_WORDS: usize = 360;
 /// The size of a `tern_t` in words of 64 bits.
 #[cfg(target_pointer_width = "32")]
-pub const TERN_STATE_WORDS: usize = 192;
+pub const TERN_STATE_WORDS: usize = 196;
 
 /// The size of a `tern_t` in bytes.
 pub const TERN_STATE_SIZE: usize = TERN_STATE_WORDS * 8;

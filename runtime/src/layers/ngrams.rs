@@ -102,7 +102,7 @@ impl<'s> NgramSums<'s> {
     pub(crate) fn take_char(&mut self, c: char) {
         self.make_room();
         let NgramSums { columns, count, hasher, table, .. } = self;
-        hasher.take_char(c, &mut |hash| add(columns, count, table, hash));
+        hasher.take_char(c, &mut |hash| add_if_counted(columns, count, table, hash));
     }
 
     /// The hasher, which has the hash of the current word.
@@ -128,10 +128,10 @@ impl<'s> NgramSums<'s> {
     /// Counts the n-grams of words that end with a word.
     pub(crate) fn take_word(&mut self, word: u32) {
         let NgramSums { columns, count, hasher, table, .. } = self;
-        hasher.take_word(word, &mut |hash| add(columns, count, table, hash));
+        hasher.take_word(word, &mut |hash| add_if_counted(columns, count, table, hash));
     }
 
-    /// Counts one n-gram by its hash.
+    /// Counts one n-gram by its hash or its bucket, whatever its fingerprint is.
     pub(crate) fn add(&mut self, hash: u32) {
         self.make_room();
         add(&mut self.columns, &mut self.count, self.table, hash);
@@ -209,12 +209,17 @@ impl Columns<'_> {
     }
 }
 
-/// Counts an n-gram, unless its bucket has another fingerprint, and adds its row to the sums of any table.
+/// Counts an n-gram, unless its bucket has another fingerprint.
+#[inline(always)]
+fn add_if_counted(columns: &mut Columns<'_>, count: &mut u32, table: &NgramTable<'_>, hash: u32) {
+    if table.counts(hash) {
+        add(columns, count, table, hash);
+    }
+}
+
+/// Counts an n-gram and adds its row to the sums of any table.
 #[inline(always)]
 fn add(columns: &mut Columns<'_>, count: &mut u32, table: &NgramTable<'_>, hash: u32) {
-    if !table.counts(hash) {
-        return;
-    }
     *count += 1;
     match columns {
         Columns::Two { rows, sums } => add_pair(sums, rows.byte(hash)),
@@ -366,9 +371,11 @@ mod tests {
         let mut sums = [0; 2];
         let mut branch = branch(&table, &mut sums);
         for hash in [0x0312_3403, 0x0412_3403, 0xff00_000f, 0xfe00_000f, 0x0000_0010] {
-            branch.add(hash);
+            branch.take_word(hash);
         }
         assert_eq!((branch.sums(), branch.count), (&[3, 6][..], 3));
+        branch.add(0x0412_3403);
+        assert_eq!(branch.count, 4, "an n-gram of the caller");
     }
 
     /// The common table has its own code.
