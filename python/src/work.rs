@@ -79,7 +79,7 @@ fn settings(json: &str) -> anyhow::Result<RecipeOptions> {
 
 /// Returns the packing with a name.
 fn packing_named(name: &str) -> anyhow::Result<Packing> {
-    Packing::from_name(name).ok_or_else(|| {
+    Packing::from_name(name).filter(|&packing| packing != Packing::Rows).ok_or_else(|| {
         anyhow::anyhow!("packing is {name:?}, expected paired16 or interleaved4; leave it out for the default")
     })
 }

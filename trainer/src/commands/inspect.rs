@@ -179,12 +179,16 @@ fn model_lines(facts: &Value) -> Vec<String> {
         lines.push(format!("             signature {checked}"));
     }
     let (tokens, embedding_dim, hidden_size) = (fact("vocab_size"), fact("embedding_dim"), fact("hidden_size"));
-    let (cell, outputs) = (metadata("tern.cell"), facts["labels"].as_array().map_or(0, Vec::len));
+    let rows_of = |name: &str| {
+        let mut tensors = facts["tensors"].as_array().into_iter().flatten();
+        tensors.find(|tensor| tensor["name"] == name).map_or(Value::Null, |tensor| tensor["shape"][0].clone())
+    };
+    let (cell, outputs) = (metadata("tern.cell"), rows_of("fc.bias"));
     let is_recurrent = facts["metadata"]["tern.cell"].is_string();
-    let recurrent = if is_recurrent {
-        format!("embedding {tokens} × {embedding_dim}, {cell} {hidden_size}, ")
-    } else {
-        String::new()
+    let recurrent = match (is_recurrent, metadata("tern.input").as_str()) {
+        (false, _) => String::new(),
+        (true, "values") => format!("{} channels, {cell} {hidden_size}, ", rows_of("input.offset")),
+        (true, _) => format!("embedding {tokens} × {embedding_dim}, {cell} {hidden_size}, "),
     };
     let ngrams = facts["ngrams"].as_object();
     let table = ngrams.map_or(String::new(), |table| format!("n-grams {} × {}, ", table["buckets"], table["rank"]));
@@ -192,6 +196,9 @@ fn model_lines(facts: &Value) -> Vec<String> {
     if let Some(table) = ngrams {
         let (words, shortest, longest) = (&table["words"], &table["min_chars"], &table["max_chars"]);
         lines.push(format!("n-grams      of up to {words} words and of {shortest} to {longest} characters"));
+        if table["fingerprints"] == true {
+            lines.push("             one for each row of the table, by fingerprints".to_owned());
+        }
     }
     lines.push(match metadata("tern.packing").as_str() {
         "paired16" => "packing      paired16: weights in the order for Cortex-M4, M7 and M33".to_owned(),

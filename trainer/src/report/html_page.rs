@@ -221,6 +221,8 @@ fn settings(recipe: &Recipe) -> String {
     let file_name = |path: &Path| PathBuf::from(path.file_name().unwrap_or_default());
     recipe.data.train = file_name(&recipe.data.train);
     recipe.data.valid = recipe.data.valid.map(|valid| file_name(&valid));
+    recipe.model.embeddings = recipe.model.embeddings.map(|vectors| file_name(&vectors));
+    recipe.training.teachers.iter_mut().for_each(|teacher| *teacher = file_name(teacher));
     // The number of threads does not change the model, so it does not change the page.
     recipe.training.threads = 0;
     toml::to_string(&recipe).expect("tables of strings and numbers are always TOML")
