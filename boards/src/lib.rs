@@ -6,7 +6,8 @@
 /// A microcontroller board or an emulated machine.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Board {
-    /// The name: the firmware's cargo feature, the argument of `--board`, and the name in `info`.
+    /// The name: the firmware's cargo feature, the argument of `--board`, and the name that the console's command `info`
+    /// prints.
     pub name: &'static str,
     /// A description of chip, core and clock rate for users.
     pub processor: &'static str,
@@ -69,7 +70,8 @@ pub enum Chip {
     Espflash {
         /// The name in espflash.
         name: &'static str,
-        /// The address of the slots at offset 0 of the flash chip, from which espflash counts.
+        /// The address at which the processor reads the first byte of the flash chip. espflash takes offsets from it,
+        /// not addresses.
         flash_base: u32,
     },
 }
@@ -85,7 +87,7 @@ pub struct Emulator {
     pub machine: &'static str,
     /// Options that the machine needs.
     pub arguments: &'static [&'static str],
-    /// True if the machine has a second serial port, for the log.
+    /// True if the machine has a second serial port, to which the firmware writes its log (defmt).
     pub has_log: bool,
     /// The length in bytes of the flash that QEMU can store in a file (`-drive if=pflash,unit=1`); `None` if it cannot.
     pub flash: Option<u32>,

@@ -176,8 +176,8 @@ impl TextSession<'_> {
         forward.take_id(if (id as usize) < forward.model.config().vocab_size { id } else { UNK });
     }
 
-    /// Counts one n-gram by its hash, which [`NgramHasher`](crate::text::NgramHasher) computes, or by its bucket, without
-    /// the tokenizer and whatever its fingerprint is. Does nothing if the model has no n-gram branch.
+    /// Counts one n-gram by its hash, which [`NgramHasher`](crate::text::NgramHasher) computes, or by its bucket,
+    /// without the tokenizer and whatever its fingerprint is. Does nothing if the model has no n-gram branch.
     #[cfg(feature = "ngrams")]
     pub fn feed_ngram(&mut self, hash: u32) {
         self.0.forward.take_ngram(hash);

@@ -42,6 +42,7 @@ fn full_error(file: &File<'_>) -> LoadError {
         Fault::MissingKey(key) => LoadError::MissingKey(explained::name(key)),
         Fault::MissingTensor(tensor) => LoadError::MissingTensor(tensor.name()),
         Fault::UnusedEntry => unused_entry(file, &readable),
+        // The file may be valid: such a tensor may have 4 or 16 bits, which only the feature can read.
         Fault::Type { tensor, expected: Dtype::I8 } if !WIDTHS && tensor.can_be_wide() => {
             LoadError::MissingFeature { name: tensor.name(), feature: "widths" }
         }
@@ -60,6 +61,7 @@ fn full_error(file: &File<'_>) -> LoadError {
 #[cfg_attr(feature = "errors", inline)]
 fn unused_entry(file: &File<'_>, readable: &File<'_>) -> LoadError {
     let mut scanner = Scanner::new(readable);
+    // Skips the entries that the loader has read.
     while scanner.next() && file.is_marked(scanner.entry.number) {}
     let entry = scanner.entry;
     let bytes = string_at(file, entry.at);

@@ -1,6 +1,6 @@
 //! Hashes of the names of keys, values and tensors.
 
-/// The 32-bit FNV-1a hash of a name. The loader compares hashes instead of letters, so an image stores four bytes for
+/// The 32-bit FNV-1a hash of a name. The loader compares hashes instead of letters, so a firmware stores four bytes for
 /// each name. No two names of the format have the same hash, as tests check; docs/format.md, "Header", allows this
 /// comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -57,7 +57,7 @@ pub struct Args {
     /// Write a UF2 file with the firmware and the model
     #[arg(long, value_name = "OUT", conflicts_with_all = ["qemu", "probe"])]
     pub uf2: Option<PathBuf>,
-    /// Firmware for an emulated model or a UF2 file [default: TERN_FIRMWARE, else the one that `cargo xtask firmware`
+    /// Firmware for an emulated board or a UF2 file [default: TERN_FIRMWARE, else the one that `cargo xtask firmware`
     /// built]
     #[arg(long, value_name = "ELF", conflicts_with = "probe")]
     pub firmware: Option<PathBuf>,

@@ -44,7 +44,8 @@ pub fn recipe(input: &Path, settings: &Table, options: &Table) -> anyhow::Result
 
 /// A candidate whose device file fits the budget.
 pub struct Fitted {
-    /// The settings besides the defaults and the given options, with a size of the vocabulary that fits the budget.
+    /// The settings that are laid over the defaults and the options of the command. If the file of the candidate was
+    /// too large, they contain a smaller size of the vocabulary.
     pub settings: Table,
     /// The recipe.
     pub recipe: Recipe,
@@ -87,7 +88,7 @@ pub fn fit(
         let tokens = model.vocabulary().len();
         let bytes_per_token = (parts.embedding + parts.vocabulary) / tokens.max(1);
         let excess = measured.file_bytes.saturating_sub(budget.flash);
-        // 8 tokens fewer than the mean would require, since the tokens differ in length.
+        // 8 tokens fewer than the mean length of a token suggests, since the tokens differ in length.
         let smaller = tokens.saturating_sub(excess / bytes_per_token.max(1) + 8);
         let can_shrink = data.problem().architecture.is_recurrent() && bytes_per_token > 0 && excess > 0;
         if !can_shrink || smaller < MIN_VOCABULARY || attempt == VOCABULARY_ATTEMPTS {
