@@ -6,8 +6,8 @@
 /// A microcontroller board or an emulated machine.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Board {
-    /// The name: the firmware's cargo feature, the argument of `--board`, and the name that the console's command `info`
-    /// prints.
+    /// The name: the firmware's cargo feature, the argument of `--board`, and the name that the command `info` of the
+    /// console prints.
     pub name: &'static str,
     /// A description of chip, core and clock rate for users.
     pub processor: &'static str,
