@@ -30,7 +30,7 @@ pub trait Model: Sync {
     /// Returns the tokens of a text, each with the logits that a classifier computes for the text up to it.
     fn trace(&self, text: &str) -> Vec<TraceStep>;
 
-    /// Calls `run` with a [`Reader`] in the initial state. Only for language models: panics if the model is
+    /// Calls `run` with a `Reader` in the initial state. Only for language models: panics if the model is
     /// bidirectional, since its reverse direction begins at the end of the text.
     fn with_reader(&self, run: &mut dyn FnMut(&mut dyn Reader));
 

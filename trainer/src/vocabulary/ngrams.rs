@@ -32,7 +32,7 @@ impl Ngrams {
         Ngrams { fingerprints: Some(fingerprints), ..self }
     }
 
-    /// Chooses the n-gram of each bucket by training texts with their labels: see [`Fingerprints::choose`]. `labels`:
+    /// Chooses the n-gram of each bucket by training texts with their labels: `Fingerprints::choose`. `labels`:
     /// the number of labels.
     pub fn choose_fingerprints(&self, texts: &[(&str, usize)], labels: usize) -> Fingerprints {
         let hashes_and_label = |&(text, label): &(&str, usize)| {
