@@ -253,7 +253,7 @@ fn to_text(report: &Report, output: &Path) -> Vec<String> {
     let mut lines = comparison_lines(report);
     lines.push(format!("calibration      {texts} texts or sequences, {steps} steps"));
     lines.push(format!(
-        "largest values   pre-activation {largest_pre_activation:.2} (tables end at 8 for sigmoid, 4 for tanh), cell state {largest_cell_state:.2}"
+        "largest values   pre-activation {largest_pre_activation:.2} (tables end at 8, tanh 4), cell state {largest_cell_state:.2}"
     ));
     lines.push(format!("file             {file_bytes} bytes: {}", output.display()));
     for (name, bytes) in [
