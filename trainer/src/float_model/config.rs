@@ -368,10 +368,7 @@ impl Config {
     pub fn ngrams(&self) -> Option<Ngrams> {
         let branch = self.ngrams.as_ref()?;
         let ngrams = Ngrams::new(branch.kinds(), branch.buckets, self.tokenizer());
-        Some(match &branch.fingerprints {
-            Some(fingerprints) => ngrams.with_fingerprints(fingerprints.clone()),
-            None => ngrams,
-        })
+        Some(ngrams.with_fingerprints(branch.fingerprints.clone()))
     }
 
     /// The buckets of a text's n-grams: [`Sample::ngrams`](tern_nn::sample::Sample::ngrams). Empty without an n-gram

@@ -82,10 +82,7 @@ impl Problem {
             let texts: Vec<_> = data.train.iter().map(|example| (example.text.as_str(), example.label)).collect();
             ngrams.choose_fingerprints(&texts, labels)
         });
-        let ngrams = match (ngrams, &fingerprints) {
-            (Some(ngrams), Some(fingerprints)) => Some(ngrams.with_fingerprints(fingerprints.clone())),
-            (ngrams, _) => ngrams,
-        };
+        let ngrams = ngrams.map(|ngrams| ngrams.with_fingerprints(fingerprints.clone()));
         let encode = |examples: &[Example]| -> Vec<Sample> {
             let encode = |example: &Example| Sample {
                 steps: Steps::Tokens(data.vocabulary.encode(&example.text)),

@@ -26,10 +26,11 @@ impl Ngrams {
         Ngrams { kinds, mask: buckets as u32 - 1, tokenizer, fingerprints: None }
     }
 
-    /// Counts only the n-grams that have the fingerprint of their bucket. `fingerprints` must have one for each bucket.
-    pub fn with_fingerprints(self, fingerprints: Fingerprints) -> Self {
-        debug_assert_eq!(fingerprints.buckets(), self.mask as usize + 1);
-        Ngrams { fingerprints: Some(fingerprints), ..self }
+    /// Counts only the n-grams that have the fingerprint of their bucket; all n-grams if `fingerprints` is `None`.
+    /// `fingerprints` must have one for each bucket.
+    pub fn with_fingerprints(self, fingerprints: Option<Fingerprints>) -> Self {
+        debug_assert!(fingerprints.as_ref().is_none_or(|found| found.buckets() == self.mask as usize + 1));
+        Ngrams { fingerprints, ..self }
     }
 
     /// Chooses the n-gram of each bucket by training texts with their labels: `Fingerprints::choose`. `labels`:
@@ -125,7 +126,7 @@ mod tests {
         let texts = ["the good", "the good once", "the bad", "the bad"];
         let texts: Vec<(&str, usize)> = texts.into_iter().zip([0, 0, 1, 1]).collect();
         let fingerprints = ngrams.choose_fingerprints(&texts, 2);
-        let counted = |text: &str| ngrams.clone().with_fingerprints(fingerprints.clone()).buckets(text);
+        let counted = |text: &str| ngrams.clone().with_fingerprints(Some(fingerprints.clone())).buckets(text);
         for word in ["good", "bad"] {
             assert_eq!(counted(word), ngrams.buckets(word), "{word}");
         }
@@ -142,7 +143,8 @@ mod tests {
         // Another word of the bucket of "free", which occurs in one text of the rare label, so that its G is larger.
         let rare = (0..).map(|number| format!("w{number}")).find(|word| bucket(word) == bucket("free")).unwrap();
         let texts = [("free", 0), ("free", 0), ("free", 1), (rare.as_str(), 1)];
-        let with = |texts: &[(&str, usize)]| ngrams.clone().with_fingerprints(ngrams.choose_fingerprints(texts, 2));
+        let with =
+            |texts: &[(&str, usize)]| ngrams.clone().with_fingerprints(Some(ngrams.choose_fingerprints(texts, 2)));
         assert_eq!((with(&texts).buckets("free").len(), with(&texts).buckets(&rare).len()), (1, 0));
         assert_eq!(with(&texts[3..]).buckets(&rare).len(), 1);
     }
