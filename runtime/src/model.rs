@@ -139,6 +139,13 @@ impl<'a> Model<'a> {
         self.vocabulary
     }
 
+    /// Returns true if each bucket of the n-gram table has a fingerprint; then only n-grams with the fingerprint of
+    /// their bucket count. False without an n-gram branch.
+    #[cfg(feature = "ngrams")]
+    pub fn has_ngram_fingerprints(&self) -> bool {
+        self.ngrams.is_some_and(|table| table.fingerprints.is_some())
+    }
+
     /// The statistics of the calibration.
     pub fn calibration(&self) -> Calibration {
         self.calibration

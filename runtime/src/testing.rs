@@ -147,7 +147,7 @@ impl Spec {
             buckets: 16 << below(6),
             rank,
             bits,
-            fingerprints: seed % 3 == 1,
+            counted: if seed % 3 == 1 { &GOLDEN } else { &[] },
             shift: below(5) as u32,
             pooled_shift: (seed % 6) as u32,
         };

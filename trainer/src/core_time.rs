@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tern_runtime::Model;
 
 /// The output of `cargo xtask bench device`, in JSON: a row for each core, cell, packing and size, and a row for each
-/// core and number of columns of an n-gram table.
+/// core and kind of n-gram table: number of columns, with or without fingerprints.
 const COUNTS: &str = include_str!("bench_device.json");
 
 /// The estimated instructions of a token on one core.
@@ -31,7 +31,8 @@ impl CoreInstructions {
 ///
 /// For the recurrent layers, it multiplies the model's multiply-accumulates by the instructions per multiply-accumulate
 /// of the measured model with the same cell and packing and the nearest size. For the n-gram branch, it takes the
-/// measured table with the nearest number of columns.
+/// measured table with the nearest number of columns, with or without fingerprints as in the model. With fingerprints
+/// this is an upper bound, because every n-gram of the measured text counts.
 pub fn instructions(model: &Model<'_>) -> Vec<CoreInstructions> {
     let counted: Value = serde_json::from_str(COUNTS).unwrap_or_default();
     let rows = counted["rows"].as_array().map_or(&[][..], Vec::as_slice);
@@ -56,7 +57,9 @@ pub fn instructions(model: &Model<'_>) -> Vec<CoreInstructions> {
         }
         let mut ngrams = 0.0;
         if config.ngrams.is_some() {
-            let tables = of_core().filter_map(|row| Some((row["columns"].as_u64()?, row)));
+            let has_fingerprints = model.has_ngram_fingerprints();
+            let alike = of_core().filter(|row| row["fingerprints"] == has_fingerprints);
+            let tables = alike.filter_map(|row| Some((row["columns"].as_u64()?, row)));
             let distance = |(columns, _): &(u64, &Value)| columns.abs_diff(config.ngram_rank as u64);
             let (_, nearest) = tables.min_by_key(distance)?;
             ngrams = nearest["insn_per_step"].as_f64()?;

@@ -21,8 +21,9 @@ pub struct NgramSpec {
     pub rank: usize,
     /// The bits of the table: 4 or 8.
     pub bits: u32,
-    /// True if only n-grams with the fingerprint of their bucket count.
-    pub fingerprints: bool,
+    /// The texts whose n-grams have the fingerprint of their bucket. Empty for a table without fingerprints, of which
+    /// every n-gram counts.
+    pub counted: &'static [&'static str],
     /// The shift of the scaled sums: 0 to 8.
     pub shift: u32,
     /// The shift of the hidden states before they are pooled, in a model with both branches: 0 to 8.
@@ -51,20 +52,20 @@ pub(super) fn ngram_tensors(random: &mut Random, spec: NgramSpec) -> Vec<Tensor>
         Tensor::new("ngrams.weight", Dtype::I8, &[buckets, rank], &random.weights(buckets * rank))
     };
     let mut tensors = vec![table, Tensor::new("ngrams.scale", Dtype::F32, &[1], &[0x3f80_0000u32])];
-    if spec.fingerprints {
+    if !spec.counted.is_empty() {
         tensors.push(Tensor::new("ngrams.fingerprint", Dtype::U8, &[buckets], &fingerprints(random, spec)));
     }
     tensors
 }
 
-/// The fingerprint of each bucket: of an n-gram of the golden texts that is in this bucket, otherwise a random one.
-fn fingerprints(random: &mut Random, NgramSpec { ngrams, buckets, .. }: NgramSpec) -> Vec<u8> {
+/// The fingerprint of each bucket: of an n-gram of the counted texts that is in this bucket, otherwise a random one.
+fn fingerprints(random: &mut Random, NgramSpec { ngrams, buckets, counted, .. }: NgramSpec) -> Vec<u8> {
     let mut fingerprints: Vec<u8> = (0..buckets).map(|_| random.number() as u8).collect();
     let tokenizer = if ngrams.words == 0 { Tokenizer::CHARS } else { Tokenizer::WORDS };
     let mut hasher = NgramHasher::new(ngrams, tokenizer);
     let mut splitter = Splitter::new(tokenizer, &mut []);
     let mut set = |hash: u32| fingerprints[hash as usize % buckets] = (hash >> 24) as u8;
-    for text in GOLDEN {
+    for text in counted {
         splitter.feed(text.as_bytes(), &mut |piece| hasher.feed(piece, &mut set));
         splitter.finish(&mut |piece| hasher.feed(piece, &mut set));
         hasher.finish(&mut set);

@@ -94,7 +94,7 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
         json!({
             "buckets": buckets, "rank": config.ngram_rank,
             "words": words, "min_chars": min_chars, "max_chars": max_chars,
-            "fingerprints": tensors.iter().any(|tensor| tensor["name"] == "ngrams.fingerprint"),
+            "fingerprints": model.has_ngram_fingerprints(),
         })
     });
     let mut scratch = vec![0; model.scratch_len()];

@@ -64,8 +64,10 @@ pub fn run(options: DeviceOptions) -> Result<()> {
     setup::run(Purpose::Bench)?;
     let folder = super::folder("bench")?;
     let (compared_only, counted) = (workload::compared(&folder)?, workload::counted(&folder)?);
-    let ngrams: Vec<_> =
-        NGRAM_COLUMNS.map(|columns| workload::ngrams(columns, &folder)).into_iter().collect::<Result<_>>()?;
+    let ngrams: Vec<_> = [false, true]
+        .into_iter()
+        .flat_map(|fingerprints| NGRAM_COLUMNS.map(|columns| workload::ngrams(columns, fingerprints, &folder)))
+        .collect::<Result<_>>()?;
     if !json {
         println!("{STEPS} steps; code: bytes that steps and logits add to an image that loads the model");
         println!("{}", table_line(|_, heading| heading.to_owned()));
@@ -132,7 +134,7 @@ fn row(core: Core, workload: &Workload, measured: &Measured, loading_bytes: u64)
 
 /// Returns the cost of the n-gram branch on one core: the instructions and the scratch that it adds.
 fn ngram_row(core: Core, ngrams: &NgramWorkloads, measure: impl Fn(&Workload) -> Result<Measured>) -> Result<Value> {
-    let NgramWorkloads { columns, with, without, tokens_and_characters } = ngrams;
+    let NgramWorkloads { columns, fingerprints, with, without, tokens_and_characters } = ngrams;
     let [measured_with, measured_without] = [measure(with)?, measure(without)?];
     check_states(core, with, &measured_with)?;
     check_states(core, without, &measured_without)?;
@@ -140,7 +142,7 @@ fn ngram_row(core: Core, ngrams: &NgramWorkloads, measure: impl Fn(&Workload) ->
     let per_step = instructions as f64 / *tokens_and_characters as f64;
     Ok(json!({
         "core": core.name,
-        "cell": format!("ngrams-{columns}"),
+        "cell": format!("ngrams-{columns}{}", if *fingerprints { "-fingerprints" } else { "" }),
         "packing": with.packing.name(),
         "embedding": with.embedding,
         "hidden": with.hidden,
@@ -149,6 +151,7 @@ fn ngram_row(core: Core, ngrams: &NgramWorkloads, measure: impl Fn(&Workload) ->
         "insn_per_step": (per_step * 1e2).round() / 1e2,
         "code_bytes": 0,
         "columns": columns,
+        "fingerprints": fingerprints,
         "scratch_bytes": with.scratch_bytes - without.scratch_bytes,
         "stack_bytes": measured_with.stack_bytes,
     }))
@@ -157,9 +160,10 @@ fn ngram_row(core: Core, ngrams: &NgramWorkloads, measure: impl Fn(&Workload) ->
 /// Formats the cost of the n-gram branch.
 fn ngram_line(row: &Value) -> String {
     format!(
-        "{:<14}n-gram branch (words, pairs, 3 to 5 characters; {} columns): {} instructions for each token and character",
+        "{:<14}n-gram branch (words, pairs, 3 to 5 characters; {} columns{}): {} instructions for each token and character",
         row["core"].as_str().unwrap_or_default(),
         row["columns"],
+        if row["fingerprints"] == true { ", fingerprints" } else { "" },
         row["insn_per_step"],
     )
 }

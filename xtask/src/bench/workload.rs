@@ -103,6 +103,8 @@ pub fn compared(folder: &Path) -> Result<Vec<Workload>> {
 pub struct NgramWorkloads {
     /// The number of columns (the rank) of the n-gram table.
     pub columns: usize,
+    /// True if each bucket has a fingerprint, which is the one of every n-gram of the text.
+    pub fingerprints: bool,
     /// A model with an n-gram branch: words, pairs of words and 3 to 5 characters.
     pub with: Workload,
     /// The same model without the branch.
@@ -112,14 +114,15 @@ pub struct NgramWorkloads {
 }
 
 /// Writes the two workloads that measure the n-gram branch, with a table of 4-bit weights, to files in `folder`.
-pub fn ngrams(columns: usize, folder: &Path) -> Result<NgramWorkloads> {
+/// With fingerprints, every n-gram of the text counts too, which is the most expensive case.
+pub fn ngrams(columns: usize, fingerprints: bool, folder: &Path) -> Result<NgramWorkloads> {
     let kinds = Ngrams { words: 2, min_chars: 3, max_chars: 5 };
     let branch = NgramSpec {
         ngrams: kinds,
         buckets: 4_096,
         rank: columns,
         bits: 4,
-        fingerprints: false,
+        counted: if fingerprints { &[NGRAM_TEXT, "; please"] } else { &[] },
         shift: 2,
         pooled_shift: 0,
     };
@@ -127,7 +130,7 @@ pub fn ngrams(columns: usize, folder: &Path) -> Result<NgramWorkloads> {
     let text = NGRAM_TEXT.repeat(20);
     let ids: Vec<u32> = text.bytes().map(|byte| u32::from(byte) | BYTE).collect();
     let write = |spec: Spec, name: &str| Workload::over(Packing::Interleaved4, &spec.file(SEED), &ids, name, folder);
-    let with = write(Spec { ngrams: Some(branch), ..spec }, &format!("with-ngrams-{columns}"))?;
+    let with = write(Spec { ngrams: Some(branch), ..spec }, &format!("with-ngrams-{columns}-{fingerprints}"))?;
     let without = write(spec, "without-ngrams")?;
     let file = spec.file(SEED);
     let model = Model::from_bytes(&file)?;
@@ -135,7 +138,7 @@ pub fn ngrams(columns: usize, folder: &Path) -> Result<NgramWorkloads> {
     let mut session = model.text_session(&mut scratch)?;
     session.feed(text.as_bytes());
     let tokens = session.tokens() as usize;
-    Ok(NgramWorkloads { columns, with, without, tokens_and_characters: tokens + text.chars().count() })
+    Ok(NgramWorkloads { columns, fingerprints, with, without, tokens_and_characters: tokens + text.chars().count() })
 }
 
 /// Writes a workload with a random model to files in `folder`.
