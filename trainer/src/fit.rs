@@ -12,6 +12,7 @@ mod learning_curve;
 mod measured;
 mod profile;
 mod queue;
+mod rounds;
 mod search;
 mod training;
 mod trials;

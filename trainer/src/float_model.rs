@@ -4,11 +4,13 @@
 mod config;
 mod directory;
 pub mod files;
+mod ngram_branch;
 mod refusal;
 
 pub use crate::data::normalise::Channel;
-pub use config::{Config, Forecast, NgramBranch};
+pub use config::{Config, Forecast};
 pub use directory::Staged;
+pub use ngram_branch::NgramBranch;
 pub use refusal::Refusal;
 
 use crate::data::{self, Example};

@@ -6,6 +6,7 @@
 //! each text gets a [`Reply`]: its [`Classification`], or an error.
 
 mod client;
+mod client_error;
 mod connection;
 #[cfg(test)]
 pub(crate) mod fake_device;
@@ -22,7 +23,8 @@ mod transport;
 mod waits;
 mod ymodem;
 
-pub use client::{Client, ClientError, DeviceError, Info, is_banner};
+pub use client::{Client, Info, is_banner};
+pub use client_error::{ClientError, DeviceError};
 pub use connection::{Connection, SendHalf};
 pub use qemu::{Emulation, INSTRUCTION_NS};
 pub use stream::{Classification, Reply};

@@ -10,11 +10,9 @@ use crate::features::VALUES;
 use crate::invariant::Guaranteed;
 use crate::layers::head::Logits;
 use crate::layers::pooling::merge;
-use crate::layers::visit_state;
 use crate::model::Model;
 use crate::rows::row;
 use crate::session::scratch::{Kept, Scratch, states_of};
-use crate::state_codec::StateCodec;
 #[cfg(feature = "ngrams")]
 use crate::text::NgramHasher;
 use crate::text::TokenSink;
@@ -31,7 +29,7 @@ pub(crate) struct Forward<'s> {
     /// The number of tokens that are not in the vocabulary.
     pub unknown: u32,
     /// True if the input of the head is up to date with all steps. It may still lack the latest n-grams.
-    is_up_to_date: bool,
+    pub(super) is_up_to_date: bool,
     /// True if a step continues after the first layer, with other layers or pooling.
     has_more_above: bool,
 }
@@ -340,63 +338,5 @@ fn input_of<'x>(model: &Model<'_>, layer: usize, at: usize, kept: &'x Kept<'_>, 
 fn copy(from: &[i16], to: &mut [i16], begin: usize) {
     for (to, from) in to.iter_mut().skip(begin).zip(from) {
         *to = *from;
-    }
-}
-
-impl Forward<'_> {
-    /// Passes everything that is kept between two steps through the codec.
-    pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
-        self.is_up_to_date = false;
-        self.steps = codec.unsigned(self.steps);
-        self.unknown = codec.unsigned(self.unknown);
-        codec.check(self.unknown <= self.steps);
-        codec.words(self.scratch.last.iter_mut());
-        if let Some(kept) = &mut self.scratch.kept {
-            kept.visit_state(self.steps, self.scratch.x.len(), self.model.config.vocab_size, codec);
-        } else {
-            let in_use = states_of(&self.model.config);
-            let Scratch { first, above, pool, .. } = &mut self.scratch;
-            let states = core::iter::once(first).chain(above).take(in_use);
-            states.for_each(|state| visit_state(state, self.model.config.cell, codec));
-            if let Some(pool) = pool
-                && !self.model.config.pools_last()
-            {
-                pool.visit_state(codec);
-            }
-        }
-        #[cfg(feature = "ngrams")]
-        if let Some(ngrams) = &mut self.scratch.ngrams {
-            ngrams.visit_state(codec);
-        }
-    }
-
-    /// The bytes of the sums of the n-gram branch, little-endian.
-    fn ngram_bytes(&self) -> impl Iterator<Item = u8> {
-        #[cfg(feature = "ngrams")]
-        let sums = self.scratch.ngrams.as_ref().map_or(&[][..], |ngrams| ngrams.sums());
-        #[cfg(not(feature = "ngrams"))]
-        let sums: &[i32] = &[];
-        sums.iter().flat_map(|sum| sum.to_le_bytes())
-    }
-
-    /// The bytes of everything that is kept between two steps, little-endian: see
-    /// [`state_hash`](crate::SessionBase::state_hash).
-    pub(crate) fn state_bytes(&self) -> impl Iterator<Item = u8> {
-        let Scratch { pool, kept, .. } = &self.scratch;
-        let streaming = kept.is_none();
-        let states = self.scratch.states().filter(move |_| streaming).flat_map(|state| {
-            let hidden = state.h.iter().flat_map(|h| h.to_le_bytes());
-            hidden.chain(state.c.iter().flat_map(|c| c.to_le_bytes()))
-        });
-        let pool = pool.as_ref().filter(|_| streaming && !self.model.config.pools_last());
-        let sums = pool.into_iter().flat_map(|pool| pool.sum.iter()).flat_map(|sum| sum.to_le_bytes());
-        let largest = pool.into_iter().flat_map(|pool| pool.maxima());
-        let (ids, inputs, cap): (&[i32], &[i16], u32) =
-            kept.as_ref().map_or((&[], &[], 0), |kept| (kept.ids, kept.inputs, kept.cap));
-        let steps = self.steps.min(cap) as usize;
-        let ids = ids.iter().take(steps).flat_map(|id| id.to_le_bytes());
-        let inputs = inputs.iter().take(steps.saturating_mul(self.scratch.x.len()));
-        let halves = largest.chain(inputs).flat_map(|v| v.to_le_bytes());
-        states.chain(sums).chain(ids).chain(halves).chain(self.ngram_bytes())
     }
 }

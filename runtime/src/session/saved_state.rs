@@ -1,7 +1,10 @@
-//! Saving and restoring the state of a session: docs/format.md, "The state of a session".
+//! Saving and restoring the state of a session: docs/format.md, "The state of a session". It also
+//! lists the bytes of the state for its hash.
 
-use super::scratch::Layout;
+use super::forward::Forward;
+use super::scratch::{Layout, Scratch, states_of};
 use crate::error::{StateError, TooLong};
+use crate::layers::visit_state;
 use crate::model::Model;
 use crate::session::base::{FNV_START, SessionBase, fnv1a};
 use crate::state_codec::StateCodec;
@@ -119,6 +122,64 @@ impl SessionBase<'_> {
             Some(kept) if found > kept => Err(StateError::TooLong(TooLong { found, kept })),
             _ => Err(StateError::Corrupt),
         }
+    }
+}
+
+impl Forward<'_> {
+    /// Passes everything that is kept between two steps through the codec.
+    pub(super) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
+        self.is_up_to_date = false;
+        self.steps = codec.unsigned(self.steps);
+        self.unknown = codec.unsigned(self.unknown);
+        codec.check(self.unknown <= self.steps);
+        codec.words(self.scratch.last.iter_mut());
+        if let Some(kept) = &mut self.scratch.kept {
+            kept.visit_state(self.steps, self.scratch.x.len(), self.model.config.vocab_size, codec);
+        } else {
+            let in_use = states_of(&self.model.config);
+            let Scratch { first, above, pool, .. } = &mut self.scratch;
+            let states = core::iter::once(first).chain(above).take(in_use);
+            states.for_each(|state| visit_state(state, self.model.config.cell, codec));
+            if let Some(pool) = pool
+                && !self.model.config.pools_last()
+            {
+                pool.visit_state(codec);
+            }
+        }
+        #[cfg(feature = "ngrams")]
+        if let Some(ngrams) = &mut self.scratch.ngrams {
+            ngrams.visit_state(codec);
+        }
+    }
+
+    /// The bytes of the sums of the n-gram branch, little-endian.
+    fn ngram_bytes(&self) -> impl Iterator<Item = u8> {
+        #[cfg(feature = "ngrams")]
+        let sums = self.scratch.ngrams.as_ref().map_or(&[][..], |ngrams| ngrams.sums());
+        #[cfg(not(feature = "ngrams"))]
+        let sums: &[i32] = &[];
+        sums.iter().flat_map(|sum| sum.to_le_bytes())
+    }
+
+    /// The bytes of everything that is kept between two steps, little-endian: see
+    /// [`state_hash`](crate::SessionBase::state_hash).
+    pub(super) fn state_bytes(&self) -> impl Iterator<Item = u8> {
+        let Scratch { pool, kept, .. } = &self.scratch;
+        let streaming = kept.is_none();
+        let states = self.scratch.states().filter(move |_| streaming).flat_map(|state| {
+            let hidden = state.h.iter().flat_map(|h| h.to_le_bytes());
+            hidden.chain(state.c.iter().flat_map(|c| c.to_le_bytes()))
+        });
+        let pool = pool.as_ref().filter(|_| streaming && !self.model.config.pools_last());
+        let sums = pool.into_iter().flat_map(|pool| pool.sum.iter()).flat_map(|sum| sum.to_le_bytes());
+        let largest = pool.into_iter().flat_map(|pool| pool.maxima());
+        let (ids, inputs, cap): (&[i32], &[i16], u32) =
+            kept.as_ref().map_or((&[], &[], 0), |kept| (kept.ids, kept.inputs, kept.cap));
+        let steps = self.steps.min(cap) as usize;
+        let ids = ids.iter().take(steps).flat_map(|id| id.to_le_bytes());
+        let inputs = inputs.iter().take(steps.saturating_mul(self.scratch.x.len()));
+        let halves = largest.chain(inputs).flat_map(|v| v.to_le_bytes());
+        states.chain(sums).chain(ids).chain(halves).chain(self.ngram_bytes())
     }
 }
 

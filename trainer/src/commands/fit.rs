@@ -167,7 +167,7 @@ impl<'a> Fitting<'a> {
         let budget = Budget { flash: args.flash, ram: args.ram, instructions: args.max_instructions };
         let data = tasks::read_data(&mut recipe, false)?;
         let profile = Profile::new(&recipe, data.as_ref()).context("expected the data of a classifier")?;
-        note(describe(&profile));
+        note(&profile);
         let header = json!({
             "data": train::data_hash(data.problem()),
             "options": options.to_string(),
@@ -347,19 +347,6 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
     name.push(suffix);
     path.with_file_name(name)
-}
-
-/// Describes the data in a sentence.
-fn describe(profile: &Profile) -> String {
-    let Profile { rows, classes, folds, reads_values, tokenizer, inputs, mean_steps } = profile;
-    let split = if *folds > 1 { format!(", {folds}-fold cross-validation") } else { String::new() };
-    if *reads_values {
-        format!(
-            "{rows} sequences of {classes} classes, {inputs} channels, {mean_steps:.0} time steps on average{split}"
-        )
-    } else {
-        format!("{rows} texts of {classes} classes, {mean_steps:.1} tokens on average (tokenizer {tokenizer}){split}")
-    }
 }
 
 /// Parses a duration such as `90s`, `20m` or `1.5h`. Fails below one second and above 10,000,000 seconds.

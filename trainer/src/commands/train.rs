@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod checkpointer;
+mod cross_validation;
 mod options;
 mod progress;
 mod run_directory;
@@ -14,10 +15,11 @@ use crate::float_model::{FloatModel, Staged, files};
 use crate::recipe::{Recipe, Task};
 use crate::report::{self, TrainingMetrics};
 use crate::tasks::{self, TaskData};
-use crate::train::{self, CrossValidation, Outcome, Problem, State, StopReason, TrainError};
+use crate::train::{self, Outcome, Problem, State, StopReason, TrainError};
 use anyhow::{Context, anyhow, bail};
 use callbacks::{Callbacks, EpochReporter};
 use checkpointer::Checkpointer;
+use cross_validation::cross_validate;
 pub use options::RecipeOptions;
 pub(super) use options::by_option;
 use progress::Progress;
@@ -191,7 +193,7 @@ impl<'a> Training<'a> {
             let is_interrupted = outcome.stop_reason == StopReason::Interrupted;
             return Ok(Trained { directory: target, figures: Value::Null, is_interrupted });
         }
-        let directory = agree(processes, run_directory(&recipe, &target, args.resume, options))?;
+        let directory = agree(processes, RunDirectory::resume_or_begin(&target, &recipe, options, args.resume))?;
         let cross_validation = cross_validate(&recipe, data.as_ref(), Some(&directory), hooks)?;
         data.set_cross_validation(cross_validation);
         let (outcome, divergence) = train_epochs(&recipe, data.as_ref(), &directory, &target, args, hooks)?;
@@ -329,36 +331,6 @@ fn not_written(target: &Path) -> String {
     format!("the model could not be written; {}", how_to_continue(target))
 }
 
-/// Runs the cross-validation, if the data has folds, and prints its progress. Returns `None` without folds and after an
-/// interrupt. Fails if a training diverges, and then deletes the run directory `directory`.
-fn cross_validate(
-    recipe: &Recipe,
-    data: &dyn TaskData,
-    directory: Option<&RunDirectory>,
-    hooks: &Hooks<'_>,
-) -> anyhow::Result<Option<CrossValidation>> {
-    if data.problem().folds.is_empty() {
-        return Ok(None);
-    }
-    let after_fold = |fold, folds| note(format_args!("fold {fold} of {folds} done"));
-    let found = match train::cross_validate(recipe, data.problem(), hooks.stop, hooks.processes, after_fold) {
-        Err(error @ TrainError::Diverged { .. }) => {
-            // A cross-validation writes no checkpoints from which it could be resumed.
-            directory.map(RunDirectory::remove).transpose()?;
-            bail!("in the cross-validation: {}", tasks::describe_divergence(&error, data));
-        }
-        found => found?,
-    };
-    match &found {
-        Some(found) => {
-            let (metric, epochs) = (recipe.metric().title(), found.best_epoch);
-            note(format_args!("best {metric} over all folds after {epochs} epochs; now training on all rows"));
-        }
-        None => note("warning: the cross-validation was interrupted: the figures below are measured on training rows"),
-    }
-    Ok(found)
-}
-
 /// Trains from the last checkpoint in `directory`, or from the beginning without one, and writes the log. The second
 /// value is the error message of a training that diverged after its first epoch, whose best epoch is still usable;
 /// otherwise `None`. `target`: the model directory, for messages.
@@ -410,27 +382,4 @@ fn train_epochs(
     let flushed = checkpointer.flush_log().with_context(|| directory.log().display().to_string());
     flushed.map_err(|error| error.context(not_written(target)))?;
     Ok((outcome, divergence))
-}
-
-/// Opens the run directory of an interrupted training if `resume` is true and there is one, otherwise begins a new one.
-fn run_directory(recipe: &Recipe, target: &Path, resume: bool, options: Options) -> anyhow::Result<RunDirectory> {
-    let folder = RunDirectory::folder(target);
-    match (RunDirectory::exists(target), resume) {
-        (true, true) => {
-            let (directory, changes) = RunDirectory::open(target, recipe, options)?;
-            for change in changes {
-                note(format_args!(
-                    "from here on {change}: the model will differ from that of an uninterrupted training"
-                ));
-            }
-            return Ok(directory);
-        }
-        (true, false) => note(format_args!(
-            "warning: {}: deleted an interrupted training and started anew (--resume would have continued it)",
-            folder.display()
-        )),
-        (false, true) => note(format_args!("nothing to resume: {} does not exist; starting", folder.display())),
-        (false, false) => {}
-    }
-    RunDirectory::begin(target, recipe, options)
 }

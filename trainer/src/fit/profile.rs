@@ -5,6 +5,7 @@ use crate::recipe::{InputKind, LONG_TEXT, Recipe, TokenizerKind};
 use crate::tasks::TaskData;
 use crate::train::{Classes, Objective};
 use serde::Serialize;
+use std::fmt;
 
 /// The properties of a classifier's data.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -59,5 +60,21 @@ impl Profile {
     /// Returns true if the tokenizer makes one token of each character or byte.
     pub fn has_characters(&self) -> bool {
         [TokenizerKind::Chars, TokenizerKind::Bytes].iter().any(|kind| kind.name() == self.tokenizer)
+    }
+}
+
+/// Describes the data in one line.
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Profile { rows, classes, folds, reads_values, tokenizer, inputs, mean_steps } = self;
+        if *reads_values {
+            write!(
+                f,
+                "{rows} sequences of {classes} classes, {inputs} channels, {mean_steps:.0} time steps on average"
+            )?;
+        } else {
+            write!(f, "{rows} texts of {classes} classes, {mean_steps:.1} tokens on average (tokenizer {tokenizer})")?;
+        }
+        if *folds > 1 { write!(f, ", {folds}-fold cross-validation") } else { Ok(()) }
     }
 }

@@ -6,6 +6,7 @@ use super::fold_integers::validate_in_integers;
 use super::measured::{Budget, Measured};
 use super::profile::Profile;
 use super::queue::{self, Attempt, Job, Queue, Trials};
+use super::rounds::{LAST_ROUND, ROUNDS, State};
 use super::training::{Limits, Trained, train};
 use super::trials::{Trial, TrialLog};
 use crate::distributed::Processes;
@@ -19,31 +20,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use toml::Table;
 
-/// A round of the search.
-struct Round {
-    /// The share of the epochs for which the candidates train.
-    epochs: f64,
-    /// The first round's number of candidates is divided by this.
-    divisor: usize,
-    /// The share of the time for the search after which no further training of this round begins.
-    time: f64,
-}
-
-impl Round {
-    /// Returns the number of candidates of this round if the first round has `candidates`.
-    fn size(&self, candidates: usize) -> usize {
-        candidates.div_ceil(self.divisor).max(MIN_CANDIDATES).min(candidates)
-    }
-}
-
-const ROUNDS: [Round; 3] = [
-    Round { epochs: 0.25, divisor: 1, time: 0.4 },
-    Round { epochs: 0.5, divisor: 3, time: 0.65 },
-    Round { epochs: 1.0, divisor: 8, time: 0.85 },
-];
-const LAST_ROUND: usize = ROUNDS.len() - 1;
-/// The smallest number of candidates of a round, unless the search has fewer.
-const MIN_CANDIDATES: usize = 3;
 /// The smallest number of epochs of a training, unless the recipe has fewer.
 const MIN_EPOCHS: usize = 3;
 /// The share of the time for the search after which running trainings are stopped.
@@ -136,15 +112,7 @@ impl Search<'_> {
         let seed = self.recipe(&Table::new())?.training.seed;
         let settings = candidates(profile, &self.budget, self.candidates, seed);
         let mut running: Vec<(usize, Table)> = (1..).zip(settings).collect();
-        let mut state = State {
-            start: Instant::now(),
-            trials: Vec::new(),
-            best: None,
-            smallest: None,
-            is_out_of_time: false,
-            work: 0.0,
-            seconds: 0.0,
-        };
+        let mut state = State::new();
         for (index, round) in ROUNDS.iter().enumerate() {
             running.truncate(round.size(self.candidates));
             let mut done = self.round(index, &running, queue, &mut state, observer)?;
@@ -390,45 +358,5 @@ impl Trials for Running<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// The state of a search.
-struct State {
-    start: Instant,
-    trials: Vec<Trial>,
-    /// The best trial, and the model if this process trained it.
-    best: Option<(Trial, Option<Trained>)>,
-    /// The smallest device file that exceeds the budget.
-    smallest: Option<Excess>,
-    is_out_of_time: bool,
-    /// The sum over all trials of the share of the epochs for which they trained: [`Round::epochs`].
-    work: f64,
-    /// The sum over all trials of their seconds.
-    seconds: f64,
-}
-
-impl State {
-    /// Adds a trial of a round whose candidates train for the share `epochs` of the epochs.
-    fn add(&mut self, trial: &Trial, trained: Option<Trained>, epochs: f64) {
-        self.work += epochs;
-        self.seconds += trial.seconds;
-        self.trials.push(trial.clone());
-        // Of equal trials in a round, that of the first candidate is the best, whichever ended first.
-        let is_best = |best: &Trial| {
-            trial.is_better_than(best)
-                || (trial.round, trial.candidate) < (best.round, best.candidate) && !best.is_better_than(trial)
-        };
-        if self.best.as_ref().is_none_or(|(best, _)| is_best(best)) {
-            self.best = Some((trial.clone(), trained));
-        }
-    }
-
-    /// Estimates the time of one process for `trials_left` more trials of a round, numbered from 0, and for all later
-    /// rounds, from the time of the trials so far. `candidates`: the number of candidates of the first round.
-    fn time_left(&self, candidates: usize, round: usize, trials_left: usize) -> Duration {
-        let later = ROUNDS[round + 1..].iter().map(|round| round.epochs * round.size(candidates) as f64);
-        let work = ROUNDS[round].epochs * trials_left as f64 + later.sum::<f64>();
-        Duration::from_secs_f64(self.seconds / self.work.max(1e-9) * work)
     }
 }

@@ -1,5 +1,6 @@
 //! `config.json`: the configuration of a float model.
 
+use super::ngram_branch::NgramBranch;
 use super::refusal::Refusal;
 use crate::architecture::{Architecture, Cell, CellBias, Head, InputLayer, Merge, NgramTable, Pooling, Recurrent};
 use crate::data::normalise::Channel;
@@ -46,7 +47,7 @@ pub struct Config {
     #[serde(alias = "hidden")]
     pub hidden_size: usize,
     /// The number of recurrent layers. 0 for a model that has only an n-gram branch; the other keys of the recurrent
-    /// layers and the vocabulary are then have no effect on predictions.
+    /// layers and the vocabulary then have no effect on predictions.
     #[serde(alias = "layers")]
     pub num_layers: usize,
     /// True if each layer also reads the sequence in reverse.
@@ -81,39 +82,6 @@ pub struct Config {
     /// The window, the horizon and the targets of a forecast.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forecast: Option<Forecast>,
-}
-
-/// The n-gram branch of a text classifier: `docs/arithmetic.md`, "N-gram branch".
-///
-/// Every weight of the tensor `ngrams.weight` is an integer times `step`; `tern export` writes the integers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NgramBranch {
-    /// The number of rows of the table, a power of 2.
-    pub buckets: usize,
-    /// The number of columns of the table, a power of 2.
-    pub rank: usize,
-    /// The length of the longest n-grams of words: 1 or 2; 0 for none.
-    pub words: u8,
-    /// The length of the shortest n-grams of characters; 0 for none.
-    pub min_chars: u8,
-    /// The length of the longest n-grams of characters; 0 for none.
-    pub max_chars: u8,
-    /// The number of bits of a weight's integer: 4 for −7 … 7, 8 for −127 … 127.
-    pub bits: u32,
-    /// The real value of the integer 1: an f32, stored as f64 so that `config.json` holds it exactly.
-    pub step: f64,
-    /// The fingerprint of each bucket; `None` if every n-gram counts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fingerprints: Option<Fingerprints>,
-}
-
-impl NgramBranch {
-    /// The lengths of the n-grams that the branch counts.
-    pub fn kinds(&self) -> tern_format::Ngrams {
-        let NgramBranch { words, min_chars, max_chars, .. } = *self;
-        tern_format::Ngrams { words, min_chars, max_chars }
-    }
 }
 
 /// The settings of a forecast. The outputs, `[horizon * targets]`, are the differences of the predicted numbers y from

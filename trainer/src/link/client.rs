@@ -3,19 +3,20 @@
 
 use std::time::{Duration, Instant};
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use tern_format::times;
 
+use super::client_error::ClientError;
 use super::frame::{self, FrameChecker};
-use super::transport::{Link, LinkError, quoted};
+use super::transport::{Link, quoted};
 use super::waits::{milliseconds, patience};
 use crate::progress::Stage;
 
 /// Version of the console's protocol.
-pub const PROTOCOL: u64 = 2;
+const PROTOCOL: u64 = 2;
 
 /// Control byte that discards the current line or ends the current mode: Ctrl-C.
 pub(super) const ETX: u8 = 0x03;
@@ -34,43 +35,6 @@ pub(super) const CANCEL: &[u8] = &[0x18, 0x18];
 const MAX_LINE: usize = 1 << 20;
 /// Maximum number of bytes that are kept for an error message, and of a line that is not an answer.
 const MAX_NOISE: usize = 160;
-
-/// Errors in the exchange with a device.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    #[error(transparent)]
-    Link(#[from] LinkError),
-    #[error(
-        "the device sent nothing for {seconds} s while {waiting_for} was expected; the last bytes seen were {last_seen}"
-    )]
-    Silent { waiting_for: String, seconds: f64, last_seen: String },
-    #[error(
-        "no tern console answers: `@mode machine` was sent {attempts} times, expected a line 0 {{\"mode\":\"machine\",…}}; \
-         received: {last_seen}; {advice}"
-    )]
-    NoConsole { attempts: u32, last_seen: String, advice: String },
-    #[error(
-        "the device sent {found}, expected {expected}; bytes were lost or changed on the line, or its firmware uses another protocol"
-    )]
-    Unexpected { found: String, expected: String },
-    #[error("the device restarted ({reason}) while {waiting_for} was expected")]
-    Restarted { reason: String, waiting_for: String },
-    #[error("the device uses protocol {found}, expected {PROTOCOL}; use the `tern` and the firmware of one release")]
-    Protocol { found: u64 },
-    #[error("the device refuses `{request}`: {error}")]
-    Refused { request: String, error: DeviceError },
-}
-
-/// An error that the device reports.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, thiserror::Error)]
-#[error("{message} ({code})")]
-pub struct DeviceError {
-    /// One of the codes in `docs/console.md`.
-    #[serde(rename = "error")]
-    pub code: String,
-    /// The message for the user.
-    pub message: String,
-}
 
 /// The answer to `info`: the firmware and the model that a device runs.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -404,7 +368,7 @@ fn any_json(line: &[u8]) -> Option<Value> {
 fn check_protocol(value: &Value) -> Result<(), ClientError> {
     match value.get("protocol").and_then(Value::as_u64) {
         Some(PROTOCOL) => Ok(()),
-        found => Err(ClientError::Protocol { found: found.unwrap_or(0) }),
+        found => Err(ClientError::Protocol { found: found.unwrap_or(0), expected: PROTOCOL }),
     }
 }
 

@@ -11,7 +11,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use tern_format::times;
 
-use super::client::{Client, ClientError, DeviceError, ETX, Event, json, parse, unexpected, unreadable};
+use super::client::{Client, ETX, Event, json, parse, unexpected, unreadable};
+use super::client_error::{ClientError, DeviceError};
 use super::transport::Link;
 
 /// Control byte that ends a text.

@@ -9,7 +9,6 @@ use proptest::prelude::*;
 use tern_runtime::Model;
 use tern_runtime::testing::{Aligned, Sizes, random_file};
 
-use super::client::ClientError;
 use super::fake_device::{CREDIT, FakeDevice, Fault, WINDOW};
 use super::stream::StreamEnd;
 use super::*;

@@ -9,7 +9,8 @@ use crc::{CRC_16_XMODEM, Crc};
 use serde_json::Value;
 use tern_format::times;
 
-use super::client::{ACK, CANCEL, Client, ClientError, accepted, is_banner, unreadable};
+use super::client::{ACK, CANCEL, Client, accepted, is_banner, unreadable};
+use super::client_error::ClientError;
 use super::frame;
 use super::transport::Link;
 use super::waits::milliseconds;

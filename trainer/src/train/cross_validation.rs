@@ -3,8 +3,9 @@
 //! for the final training on all rows.
 
 use super::callback::{Callback, StateEvent};
+use super::outcome::{StopReason, TrainError};
 use super::problem::{CrossValidation, Problem};
-use super::run::{StopReason, TrainError, resume};
+use super::run::resume;
 use super::state::State;
 use super::temperature::{divide, fit_temperature};
 use super::validation::{self, Validation};

@@ -1,9 +1,13 @@
-//! Opens the device that computes the gradients.
+//! Opens the device that computes the gradients, and copies the state of a training to a GPU.
 
+use super::outcome::TrainError;
 use super::problem::Problem;
-use crate::architecture::{Architecture, Recurrent};
+use super::state::State;
+use crate::architecture::{Architecture, Recurrent, names};
 use crate::recipe::{DeviceKind, Recipe};
 use candle_core::Device;
+use std::collections::BTreeSet;
+use tern_nn::device_training::DeviceTraining;
 use tern_nn::gpu::machine::open_cuda;
 use tern_nn::process_group::ProcessGroup;
 
@@ -113,7 +117,7 @@ fn first_line(error: &candle_core::Error) -> String {
 
 /// Describes an error of a training step. If the device has run out of memory, the message names settings that need
 /// less.
-pub fn describe(error: &candle_core::Error) -> String {
+fn describe(error: &candle_core::Error) -> String {
     let message = first_line(error);
     if message.contains("OUT_OF_MEMORY") || message.contains("out of memory") {
         return format!(
@@ -122,6 +126,24 @@ pub fn describe(error: &candle_core::Error) -> String {
         );
     }
     format!("candle: {message}")
+}
+
+/// Copies the weights, their average and the optimizer's state to a GPU.
+pub(super) fn copy_to_gpu(state: &State, problem: &Problem, device: &Device) -> Result<DeviceTraining, TrainError> {
+    let Problem { architecture, objective, .. } = problem;
+    let frozen = problem.embeddings.as_ref().filter(|embeddings| embeddings.frozen());
+    let trained_rows: Option<Vec<u32>> = frozen.map(|embeddings| {
+        let frozen: BTreeSet<u32> = embeddings.vectors().map(|(id, _)| id).collect();
+        let rows = state.weights[names::EMBEDDING].shape[0] as u32;
+        (0..rows).filter(|row| !frozen.contains(row)).collect()
+    });
+    let parts = (&state.weights, &state.average, &state.optimizer);
+    DeviceTraining::new(*architecture, objective, parts, trained_rows.as_deref(), device).map_err(gpu_error)
+}
+
+/// Converts an error of a GPU.
+pub(super) fn gpu_error(error: candle_core::Error) -> TrainError {
+    TrainError::Start(describe(&error))
 }
 
 #[cfg(test)]

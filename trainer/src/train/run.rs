@@ -4,7 +4,8 @@ use super::Sample;
 use super::augment::Augmentation;
 use super::batches::{self, Limits};
 use super::callback::{BatchProgress, Callback, StateEvent};
-use super::device::{self, ChosenDevice};
+use super::device::{ChosenDevice, copy_to_gpu, gpu_error};
+use super::outcome::{Outcome, StopReason, TrainError};
 use super::problem::Problem;
 use super::schedule::{Position, plateau_rate_factor};
 use super::state::{EpochFigures, EpochProgress, State};
@@ -12,72 +13,11 @@ use crate::architecture::names;
 use crate::denormals::Flush;
 use crate::nn::ngrams::Grid;
 use crate::recipe::{Recipe, Sequences};
-use crate::weights::Weights;
 use candle_core::Device;
-use serde::Serialize;
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tern_nn::device_training::{DeviceTraining, Prepared};
 use tern_nn::graph::{BatchResult, Dropout, Graph};
 use tern_nn::process_group::{OneProcess, ProcessGroup};
-
-/// The reason why a training stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StopReason {
-    /// All epochs of the recipe or, after a cross-validation, its best number of epochs are done.
-    Epochs,
-    /// The last `patience` epochs were not better than the best one.
-    Patience,
-    /// The stop flag was set.
-    Interrupted,
-    /// A loss or a gradient is infinite or NaN.
-    Diverged,
-}
-
-/// The result of a training.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// The averaged weights after the best epoch. The n-gram table is not rounded yet: see
-    /// [`round_ngrams`](super::round_ngrams).
-    pub weights: Weights,
-    /// The figures of all epochs.
-    pub history: Vec<EpochFigures>,
-    /// The best epoch, from 1: see [`Validation::is_better_than`](super::Validation::is_better_than). 0 if no epoch is
-    /// finished.
-    pub best_epoch: usize,
-    /// The reason why the training stopped.
-    pub stop_reason: StopReason,
-}
-
-impl Outcome {
-    /// Returns the figures of the best epoch; `None` if no epoch is finished.
-    pub fn best(&self) -> Option<&EpochFigures> {
-        self.history.iter().find(|figures| figures.epoch == self.best_epoch)
-    }
-}
-
-/// The error of a failed training.
-#[derive(Debug, thiserror::Error)]
-pub enum TrainError {
-    /// A loss or a gradient is infinite or NaN.
-    #[error("{message}")]
-    Diverged {
-        /// The place and the quantity that is infinite or NaN, with advice.
-        message: String,
-        /// The samples of the batch whose loss is infinite or NaN, as indices into [`Problem::train`]; all samples of
-        /// the batch if none has such a loss. Empty if the validation loss is infinite or NaN.
-        samples: Vec<usize>,
-        /// The outcome with the best epoch so far; `None` if no epoch was finished, and in a cross-validation.
-        kept: Option<Box<Outcome>>,
-    },
-    /// An operation of candle failed.
-    #[error("candle: {0}")]
-    Candle(#[from] candle_core::Error),
-    /// The device is not available, a GPU fails, or the threads cannot be started.
-    #[error("{0}")]
-    Start(String),
-}
 
 /// Trains a network from its initial weights in this process: see [`resume`].
 pub fn run(
@@ -121,24 +61,6 @@ pub fn resume(
         let on_device = if is_on_device { Some(copy_to_gpu(&state, problem, &device)?) } else { None };
         Training { recipe, problem, device, group, state, on_device, prepared: None }.run(callback, stop)
     })
-}
-
-/// Copies the weights, their average and the optimizer's state to a GPU.
-fn copy_to_gpu(state: &State, problem: &Problem, device: &Device) -> Result<DeviceTraining, TrainError> {
-    let Problem { architecture, objective, .. } = problem;
-    let frozen = problem.embeddings.as_ref().filter(|embeddings| embeddings.frozen());
-    let trained_rows: Option<Vec<u32>> = frozen.map(|embeddings| {
-        let frozen: BTreeSet<u32> = embeddings.vectors().map(|(id, _)| id).collect();
-        let rows = state.weights[names::EMBEDDING].shape[0] as u32;
-        (0..rows).filter(|row| !frozen.contains(row)).collect()
-    });
-    let parts = (&state.weights, &state.average, &state.optimizer);
-    DeviceTraining::new(*architecture, objective, parts, trained_rows.as_deref(), device).map_err(failed)
-}
-
-/// Converts an error of a GPU.
-fn failed(error: candle_core::Error) -> TrainError {
-    TrainError::Start(device::describe(&error))
 }
 
 /// A running training.
@@ -367,9 +289,9 @@ impl Training<'_> {
         let Some(training) = &mut self.on_device else {
             return Err(TrainError::Start("the training is not on a GPU".to_owned()));
         };
-        let figures = training.step(&graph, &prepared, learning_rate).map_err(failed)?;
+        let figures = training.step(&graph, &prepared, learning_rate).map_err(gpu_error)?;
         self.prepared = next.map(|next| self.prepare(next, number + 1));
-        let (loss, correct, norm) = figures.read().map_err(failed)?;
+        let (loss, correct, norm) = figures.read().map_err(gpu_error)?;
         let norm = if loss.is_finite() { norm } else { f64::NAN };
         let figures = StepFigures { loss, correct, targets, norm };
         if norm.is_finite() {
@@ -388,7 +310,7 @@ impl Training<'_> {
     fn read_device(&mut self) -> Result<(), TrainError> {
         let State { weights, average, optimizer, .. } = &mut self.state;
         match &self.on_device {
-            Some(training) => training.read(weights, average, optimizer).map_err(failed),
+            Some(training) => training.read(weights, average, optimizer).map_err(gpu_error),
             None => Ok(()),
         }
     }

@@ -12,6 +12,7 @@
 //!
 //! Files are written under a temporary name, synced and renamed, so that every name holds a complete file.
 
+use crate::commands::note;
 use crate::float_model::Staged;
 use crate::recipe::schema::Field;
 use crate::recipe::{Recipe, fields};
@@ -91,8 +92,32 @@ impl RunDirectory {
         json.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
     }
 
+    /// Opens the run directory of an interrupted training if `resume` is true and there is one, otherwise begins a new
+    /// one. Prints what that means for the training.
+    pub fn resume_or_begin(target: &Path, recipe: &Recipe, options: Options, resume: bool) -> anyhow::Result<Self> {
+        let folder = Self::folder(target);
+        match (Self::exists(target), resume) {
+            (true, true) => {
+                let (directory, changes) = Self::open(target, recipe, options)?;
+                for change in changes {
+                    note(format_args!(
+                        "from here on {change}: the model will differ from that of an uninterrupted training"
+                    ));
+                }
+                return Ok(directory);
+            }
+            (true, false) => note(format_args!(
+                "warning: {}: deleted an interrupted training and started anew (--resume would have continued it)",
+                folder.display()
+            )),
+            (false, true) => note(format_args!("nothing to resume: {} does not exist; starting", folder.display())),
+            (false, false) => {}
+        }
+        Self::begin(target, recipe, options)
+    }
+
     /// Creates the run directory of a new training, and deletes the files of an earlier one.
-    pub fn begin(target: &Path, recipe: &Recipe, options: Options) -> anyhow::Result<Self> {
+    fn begin(target: &Path, recipe: &Recipe, options: Options) -> anyhow::Result<Self> {
         let directory = Self::lock(target)?;
         for name in directory.entries()? {
             let path = directory.folder.join(&name);
@@ -106,7 +131,7 @@ impl RunDirectory {
     /// Opens the run directory of a training that is resumed. Also returns the changes of the recipe that affect the
     /// result, as `[section] key is NEW, was OLD`. Fails if another process uses the directory, or if a key has changed
     /// that must not change.
-    pub fn open(target: &Path, recipe: &Recipe, options: Options) -> anyhow::Result<(Self, Vec<String>)> {
+    fn open(target: &Path, recipe: &Recipe, options: Options) -> anyhow::Result<(Self, Vec<String>)> {
         let directory = Self::lock(target)?;
         directory.entries()?;
         let former = Recipe::read(&Self::recipe_path(target))?;

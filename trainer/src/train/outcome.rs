@@ -1,0 +1,64 @@
+//! The result of a training: its outcome, or the error of a failed training.
+
+use super::state::EpochFigures;
+use crate::weights::Weights;
+use serde::Serialize;
+
+/// The reason why a training stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StopReason {
+    /// All epochs of the recipe or, after a cross-validation, its best number of epochs are done.
+    Epochs,
+    /// The last `patience` epochs were not better than the best one.
+    Patience,
+    /// The stop flag was set.
+    Interrupted,
+    /// A loss or a gradient is infinite or NaN.
+    Diverged,
+}
+
+/// The result of a training.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The averaged weights after the best epoch. The n-gram table is not rounded yet: see
+    /// [`round_ngrams`](super::round_ngrams).
+    pub weights: Weights,
+    /// The figures of all epochs.
+    pub history: Vec<EpochFigures>,
+    /// The best epoch, from 1: see [`Validation::is_better_than`](super::Validation::is_better_than). 0 if no epoch is
+    /// finished.
+    pub best_epoch: usize,
+    /// The reason why the training stopped.
+    pub stop_reason: StopReason,
+}
+
+impl Outcome {
+    /// Returns the figures of the best epoch; `None` if no epoch is finished.
+    pub fn best(&self) -> Option<&EpochFigures> {
+        self.history.iter().find(|figures| figures.epoch == self.best_epoch)
+    }
+}
+
+/// The error of a failed training.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// A loss or a gradient is infinite or NaN.
+    #[error("{message}")]
+    Diverged {
+        /// The place and the quantity that is infinite or NaN, with advice.
+        message: String,
+        /// The samples of the batch whose loss is infinite or NaN, as indices into
+        /// [`Problem::train`](super::Problem::train); all samples of the batch if none has such a loss. Empty if the
+        /// validation loss is infinite or NaN.
+        samples: Vec<usize>,
+        /// The outcome with the best epoch so far; `None` if no epoch was finished, and in a cross-validation.
+        kept: Option<Box<Outcome>>,
+    },
+    /// An operation of candle failed.
+    #[error("candle: {0}")]
+    Candle(#[from] candle_core::Error),
+    /// The device is not available, a GPU fails, or the threads cannot be started.
+    #[error("{0}")]
+    Start(String),
+}
