@@ -41,7 +41,7 @@ impl fmt::Display for Resets {
     }
 }
 
-/// The reason of this boot of the device, and the counts of earlier boots.
+/// The reason of this boot of the device, the counts of earlier boots, and the log level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BootCount {
     /// The reason of the last reset.
@@ -51,7 +51,7 @@ pub struct BootCount {
     /// The number of boots directly before this one that did not reach the prompt.
     pub failed_boots: u32,
     /// The log level, which a reset keeps.
-    pub level: Level,
+    pub log_level: Level,
     /// True if this boot has reached the prompt.
     pub is_ready: bool,
 }
@@ -71,7 +71,7 @@ impl BootCount {
         reason: ResetReason::PowerOn,
         resets: Resets([0; Resets::REASONS.len()]),
         failed_boots: 0,
-        level: Level::Info,
+        log_level: Level::Info,
         is_ready: false,
     };
 
@@ -89,7 +89,7 @@ impl BootCount {
     pub fn to_words(&self) -> [u32; WORDS] {
         let Resets([pin, brownout, watchdog, command, panic]) = self.resets;
         let failed_boots = if self.is_ready { 0 } else { self.failed_boots.saturating_add(1) };
-        let mut words = [MAGIC, pin, brownout, watchdog, command, panic, failed_boots, self.level as u32, 0];
+        let mut words = [MAGIC, pin, brownout, watchdog, command, panic, failed_boots, self.log_level as u32, 0];
         words[WORDS - 1] = checksum(&words);
         words
     }
@@ -97,10 +97,11 @@ impl BootCount {
 
 /// Reads a stored state; `None` if the memory holds none, as after power-on or a brownout.
 fn read(raw: &[u32; WORDS]) -> Option<BootCount> {
-    let &[magic, pin, brownout, watchdog, command, panic, failed_boots, level, check] = raw;
-    let level = Level::ALL.into_iter().find(|&known| known as u32 == level)?;
+    let &[magic, pin, brownout, watchdog, command, panic, failed_boots, log_level, check] = raw;
+    let log_level = Level::ALL.into_iter().find(|&known| known as u32 == log_level)?;
     let resets = Resets([pin, brownout, watchdog, command, panic]);
-    (magic == MAGIC && check == checksum(raw)).then_some(BootCount { resets, failed_boots, level, ..BootCount::FIRST })
+    let boots = BootCount { resets, failed_boots, log_level, ..BootCount::FIRST };
+    (magic == MAGIC && check == checksum(raw)).then_some(boots)
 }
 
 fn checksum(words: &[u32; WORDS]) -> u32 {
@@ -120,11 +121,11 @@ mod tests {
     fn resets_are_counted_until_the_next_power_on() {
         let mut boots = BootCount::next(&[0; WORDS], ResetReason::PowerOn);
         assert_eq!((boots, boots.resets.to_string().as_str()), (BootCount::FIRST, "0"));
-        boots.level = Level::Warn;
+        boots.log_level = Level::Warn;
         for reason in [ResetReason::Command, ResetReason::Watchdog, ResetReason::Command] {
             boots.is_ready = true;
             boots = BootCount::next(&boots.to_words(), reason);
-            assert_eq!((boots.reason, boots.failed_boots, boots.level), (reason, 0, Level::Warn));
+            assert_eq!((boots.reason, boots.failed_boots, boots.log_level), (reason, 0, Level::Warn));
         }
         assert_eq!(boots.resets.to_string(), "3: 1 watchdog, 2 command");
         assert_eq!(BootCount::next(&boots.to_words(), ResetReason::PowerOn), BootCount::FIRST);

@@ -21,7 +21,7 @@ use heapless::Vec;
 use crate::display::Form;
 use crate::engine::{Engine, Sampling};
 use crate::frame::{self, Frame};
-use crate::info::{self, Board};
+use crate::info::{self, BoardInfo};
 use crate::line::Editor;
 use crate::loaded_model::Refusal;
 use crate::log_level::Level;
@@ -37,7 +37,7 @@ const CHUNK: usize = 64;
 #[derive(Debug)]
 pub struct Console<'m, P> {
     pub port: P,
-    pub board: Board,
+    pub board: BoardInfo,
     /// The loaded model, or why none runs.
     engine: Result<Engine<'m>, Refusal>,
     mode: Mode,
@@ -54,8 +54,8 @@ pub struct Console<'m, P> {
     /// True if a terminal has answered the query that
     /// [`ask_terminal_and_prompt`](Console::ask_terminal_and_prompt) sends.
     is_terminal: bool,
-    /// The level of the log.
-    level: Level,
+    /// The log level, which the command `log` sets.
+    log_level: Level,
     /// The parameters for drawing a language model's next token.
     sampling: Sampling,
     stats: Stats,
@@ -88,9 +88,9 @@ struct DamagedInput {
 
 impl<'m, P: Port> Console<'m, P> {
     /// Makes a console, which prints nothing before [`start`](Console::start).
-    pub fn new(port: P, board: Board, engine: Result<Engine<'m>, Refusal>) -> Self {
+    pub fn new(port: P, board: BoardInfo, engine: Result<Engine<'m>, Refusal>) -> Self {
         // The memory that counts the boots also keeps the log level over a reset.
-        let level = port.boot_count().map_or(Level::Info, |boots| boots.level);
+        let log_level = port.boots().map_or(Level::Info, |boots| boots.log_level);
         Console {
             port,
             board,
@@ -102,7 +102,7 @@ impl<'m, P: Port> Console<'m, P> {
             echo: true,
             colors: None,
             is_terminal: false,
-            level,
+            log_level,
             sampling: Sampling::default(),
             stats: Stats::default(),
             prompted: false,
@@ -115,7 +115,7 @@ impl<'m, P: Port> Console<'m, P> {
     /// Returns this console with another model. The port, the settings and the counters stay.
     pub fn with_model<'n>(self, engine: Result<Engine<'n>, Refusal>) -> Console<'n, P> {
         // The type changes with the model's lifetime, so each field is moved by itself.
-        let Console { port, board, mode, editor, pending, frame, echo, colors, is_terminal, level, .. } = self;
+        let Console { port, board, mode, editor, pending, frame, echo, colors, is_terminal, log_level, .. } = self;
         let Console { sampling, stats, prompted, last_form, damage, request, .. } = self;
         Console {
             port,
@@ -128,7 +128,7 @@ impl<'m, P: Port> Console<'m, P> {
             echo,
             colors,
             is_terminal,
-            level,
+            log_level,
             sampling,
             stats,
             prompted,
@@ -203,7 +203,7 @@ impl<'m, P: Port> Console<'m, P> {
 
     /// Logs an event if the log level includes it.
     fn log_event(&mut self, event: Event) {
-        if event.level() <= self.level {
+        if event.level() <= self.log_level {
             self.port.log_event(event);
         }
     }

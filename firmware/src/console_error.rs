@@ -14,7 +14,7 @@ use crate::engine::InputError;
 use crate::loaded_model::Refusal;
 use crate::{line, queue};
 
-/// The reason why a line or a text is refused.
+/// The reason why a line or a text is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ConsoleError {
     #[error("line too long: {bytes} bytes, at most {} fit; send a long text with `stream`", line::LIMIT)]

@@ -8,7 +8,7 @@ use crate::console::Console;
 use crate::engine::Engine;
 use crate::features::UPDATES;
 use crate::flash::{Partition, Partitions};
-use crate::info::Board;
+use crate::info::BoardInfo;
 use crate::loaded_model::{LoadedModel, Refusal};
 use crate::port::{Port, print};
 use crate::request::{PendingRequest, Request, RequestError};
@@ -24,14 +24,14 @@ use crate::transfer;
 /// Those of the port.
 pub fn serve<C: Port, P: Partition>(
     mut port: C,
-    board: Board,
+    board: BoardInfo,
     partitions: Partitions<P>,
     trusted: Option<TrustedKey>,
     scratch: &mut [i32],
     log: impl FnOnce(&Result<Engine<'_>, Refusal>),
 ) -> Result<Infallible, C::Error> {
     let Partitions { record, slots } = partitions;
-    let has_failed_often = port.boot_count().is_some_and(|boots| boots.failed_boots >= MAX_FAILED_BOOTS);
+    let has_failed_often = port.boots().is_some_and(|boots| boots.failed_boots >= MAX_FAILED_BOOTS);
     if !UPDATES {
         let [slot, _] = slots;
         let slot = slot.freeze();
@@ -79,7 +79,7 @@ pub fn serve<C: Port, P: Partition>(
 /// Serves one model forever, in firmware without the feature `updates`.
 fn serve_one<C: Port>(
     port: C,
-    board: Board,
+    board: BoardInfo,
     found: &Result<LoadedModel<'_>, Refusal>,
     scratch: &mut [i32],
     log: impl FnOnce(&Result<Engine<'_>, Refusal>),

@@ -24,7 +24,8 @@ pub trait Hardware: Sized {
         Self::CLOCK_HZ
     }
 
-    /// A free-running counter that wraps. It must not wrap before 2^31 ticks, nor within 1 s.
+    /// A free-running counter of 32 bits: after 2^32 − 1 comes 0. A narrower counter does not suffice, because the
+    /// console subtracts two readings modulo 2^32.
     fn ticks(&mut self) -> u32;
 
     /// Returns the number of instructions that take `ticks`; `None` if that varies, as on every real processor.

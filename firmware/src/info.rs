@@ -18,7 +18,7 @@ pub const FIRMWARE: &str = env!("CARGO_PKG_VERSION");
 
 /// The board's name and sizes.
 #[derive(Clone, Copy, Debug)]
-pub struct Board {
+pub struct BoardInfo {
     /// The name.
     pub name: &'static str,
     /// Frequency of the counter [`Port::ticks`](crate::port::Port::ticks), in Hz.
@@ -31,7 +31,7 @@ pub struct Board {
 pub type Loaded<'a, 'm> = Result<&'a Engine<'m>, Refusal>;
 
 /// Writes the banner, three lines: firmware and board, model, and a hint.
-pub fn banner(board: &Board, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt::Result {
+pub fn banner(board: &BoardInfo, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt::Result {
     write!(out, "\r\ntern {FIRMWARE} on {}\r\n", board.name)?;
     match loaded {
         Ok(engine) => {
@@ -73,7 +73,7 @@ impl fmt::Display for Kind<'_> {
 }
 
 /// Writes the answer to `info`, without the end of its last line, which the console adds.
-pub fn info(board: &Board, loaded: Loaded<'_, '_>, form: Form, out: &mut dyn Write) -> fmt::Result {
+pub fn info(board: &BoardInfo, loaded: Loaded<'_, '_>, form: Form, out: &mut dyn Write) -> fmt::Result {
     if form == Form::Machine {
         return machine(board, loaded, out);
     }
@@ -101,8 +101,8 @@ pub fn info(board: &Board, loaded: Loaded<'_, '_>, form: Form, out: &mut dyn Wri
 }
 
 /// Writes the answer to `info` as JSON.
-fn machine(board: &Board, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt::Result {
-    let Board { name, clock_hz, scratch_bytes } = *board;
+fn machine(board: &BoardInfo, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt::Result {
+    let BoardInfo { name, clock_hz, scratch_bytes } = *board;
     write!(out, r#"{{"protocol":{PROTOCOL},"firmware":"{FIRMWARE}","board":{},"clock_hz":{clock_hz},"#, Json(name))?;
     write!(out, r#""queue_bytes":{},"line_bytes":{},"#, queue::CAPACITY, line::LIMIT)?;
     write!(out, r#""scratch_available":{scratch_bytes},"model":"#)?;

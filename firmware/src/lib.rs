@@ -40,7 +40,7 @@ mod ymodem;
 pub use engine::Engine;
 pub use flash::{Partition, Partitions, RamFlash};
 pub use hardware::{Hardware, ResetReason};
-pub use info::{Board, FIRMWARE};
+pub use info::{BoardInfo, FIRMWARE};
 pub use loaded_model::Refusal;
 pub use port::{Event, LostBytes, Port, Stack};
 pub use slots::TrustedKey;

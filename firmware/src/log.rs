@@ -19,7 +19,7 @@ pub fn start() {
 
 /// Logs the start with the version, the board and the reason of the reset.
 pub fn boot(boots: &BootCount) {
-    if boots.level >= Level::Info {
+    if boots.log_level >= Level::Info {
         let (version, reason) = (tern_firmware::FIRMWARE, boots.reason.name());
         defmt::info!("tern {=str} on {=str}, reset: {=str}", version, Board::NAME, reason);
     }
@@ -59,8 +59,8 @@ pub fn model(model: &Result<Engine<'_>, Refusal>, level: Level) {
 /// Logs an event of the console.
 pub fn event(event: Event) {
     match event {
-        Event::Overflow { lost } => defmt::warn!("overflow: {=u32} bytes lost, a line or text refused", lost),
-        Event::LineTooLong { bytes } => defmt::warn!("a line of {=usize} bytes refused", bytes),
+        Event::Overflow { lost } => defmt::warn!("overflow: {=u32} bytes lost, a line or text rejected", lost),
+        Event::LineTooLong { bytes } => defmt::warn!("a line of {=usize} bytes rejected", bytes),
         Event::SelfTest { exact, golden } if exact == golden => {
             defmt::info!("selftest: {=u32} golden examples exact", exact)
         }

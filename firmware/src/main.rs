@@ -45,14 +45,14 @@ use tern_firmware::queue::{self, Dropped, Ring, SharedWriter};
 use tern_firmware::{TrustedKey, device};
 
 /// The name of the board, which is also the name of its feature; set by build.rs.
-#[allow(dead_code, reason = "a file for one board has its name")]
+#[allow(dead_code, reason = "a board with a file of its own writes its name there")]
 const BOARD: &str = env!("TERN_BOARD");
 
 /// The key that models must be signed with. build.rs reads it from `TERN_PUBLIC_KEY`. `None` accepts unsigned models.
 const TRUSTED: Option<TrustedKey> = TrustedKey::from_hex(option_env!("TERN_PUBLIC_KEY_HEX"));
 
-/// The queue for the bytes that the board's receive interrupt reads.
-static RECEIVE_QUEUE: SharedWriter = SharedWriter::new();
+/// The interrupt's side of the receive queue: the board's receive interrupt writes the bytes that it reads to it.
+static RECEIVE_WRITER: SharedWriter = SharedWriter::new();
 
 /// Starts the board, and runs the console with the model in its slots.
 #[processor::entry]
@@ -64,7 +64,7 @@ fn main() -> ! {
 
     stack::fill();
     let (writer, received) = queue::split(RING.take(), &DROPPED);
-    RECEIVE_QUEUE.open(writer);
+    RECEIVE_WRITER.open(writer);
     let mut board = Board::start();
     log::start();
     let boots = reset::count_boot(&mut board);
@@ -72,9 +72,9 @@ fn main() -> ! {
     log::boot(&boots);
 
     let partitions = memory_map::partitions::<<Board as Hardware>::Flash>();
-    let identity = tern_firmware::Board { name: Board::NAME, clock_hz, scratch_bytes: Board::SCRATCH_BYTES };
+    let info = tern_firmware::BoardInfo { name: Board::NAME, clock_hz, scratch_bytes: Board::SCRATCH_BYTES };
     let port = serial::Serial::new(board, received, boots);
-    match device::serve(port, identity, partitions, TRUSTED, SCRATCH.take(), |model| log::model(model, boots.level)) {
+    match device::serve(port, info, partitions, TRUSTED, SCRATCH.take(), |model| log::model(model, boots.log_level)) {
         // `serve` never returns: the device runs forever, and the errors of this port are `Infallible`.
         Ok(never) => match never {},
         Err(never) => match never {},

@@ -77,11 +77,12 @@ pub trait Port {
     /// Waits until everything has been sent.
     fn flush(&mut self) -> Result<(), Self::Error>;
 
-    /// Returns the bytes dropped since the last call, after which bytes are queued again. `None` if none were dropped,
-    /// or if the queue is not empty.
+    /// Reports the bytes that were dropped since the last report; from then on bytes are queued again. `None` if none
+    /// were dropped, or if the queue is not empty.
     fn take_lost_bytes(&mut self) -> Option<LostBytes>;
 
-    /// A free-running counter that wraps. The console measures times in which it wraps at most once.
+    /// A free-running counter of 32 bits, at the rate [`BoardInfo::clock_hz`](crate::BoardInfo::clock_hz): after
+    /// 2^32 − 1 comes 0. The console can measure times of less than 2^32 ticks.
     fn ticks(&mut self) -> u32;
 
     /// Feeds the watchdog, if there is one. Long work calls it at least once a second. [`read`](Port::read),
@@ -91,9 +92,9 @@ pub trait Port {
     /// Sleeps until a byte arrives or is lost. May return early.
     fn wait(&mut self);
 
-    /// The reason of this boot, the counts of earlier boots, and the log level kept over the reset; `None` if not
-    /// known.
-    fn boot_count(&self) -> Option<BootCount> {
+    /// The reason of this boot, the counts of earlier boots, and the log level, which a reset keeps; `None` if they are
+    /// not known.
+    fn boots(&self) -> Option<BootCount> {
         None
     }
 
@@ -113,7 +114,7 @@ pub trait Port {
         None
     }
 
-    /// Restarts the device, as after power-on. Returns only if that is not possible.
+    /// Resets the device. Returns only if that is not possible.
     fn reset(&mut self) {}
 
     /// Ends the console, if it runs on a computer. Does nothing on a board.
@@ -123,7 +124,8 @@ pub trait Port {
     fn log_event(&mut self, _event: Event) {}
 }
 
-/// Returns the ticks since the port's counter was at `start`; the counter may have wrapped once.
+/// Returns the ticks since the port's counter was at `start`, if they are fewer than 2^32. The counter may wrap in
+/// between.
 pub fn ticks_since(start: u32, port: &mut impl Port) -> u64 {
     port.ticks().wrapping_sub(start).into()
 }

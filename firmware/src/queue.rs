@@ -159,7 +159,8 @@ impl QueueReader<'_> {
         self.is_ready() || self.dropped.count.load(Ordering::Acquire) != self.dropped.taken.load(Ordering::Relaxed)
     }
 
-    /// Returns the bytes dropped since the last call: see [`Port::take_lost_bytes`](crate::Port::take_lost_bytes).
+    /// Reports the bytes that were dropped since the last report: see
+    /// [`Port::take_lost_bytes`](crate::Port::take_lost_bytes).
     pub fn take_lost_bytes(&mut self) -> Option<LostBytes> {
         let taken = self.dropped.taken.load(Ordering::Relaxed);
         let mut count = self.dropped.count.load(Ordering::Acquire);
@@ -214,15 +215,15 @@ mod tests {
 
     #[test]
     fn a_shared_writer_queues_bytes_and_an_overrun_is_a_loss() {
-        static QUEUE: SharedWriter = SharedWriter::new();
+        static WRITER: SharedWriter = SharedWriter::new();
         static DROPPED: Dropped = Dropped::new();
-        QUEUE.receive(|| panic!("there is no queue yet"));
-        assert!(!QUEUE.has_room());
+        WRITER.receive(|| panic!("there is no queue yet"));
+        assert!(!WRITER.has_room());
         let (writer, mut reader) = split(std::boxed::Box::leak(std::boxed::Box::new(Ring::new())), &DROPPED);
-        QUEUE.open(writer);
-        assert!(QUEUE.has_room());
+        WRITER.open(writer);
+        assert!(WRITER.has_room());
         let mut arrived = [(b'a', false), (b'c', true)].into_iter();
-        QUEUE.receive(|| arrived.next().map(|(byte, is_overrun)| Received { byte, is_overrun }));
+        WRITER.receive(|| arrived.next().map(|(byte, is_overrun)| Received { byte, is_overrun }));
         assert_eq!((reader.pop(), reader.pop()), (Some(b'a'), None));
         assert_eq!(reader.take_lost_bytes(), Some(LostBytes { count: 2, last: b'c' }));
     }

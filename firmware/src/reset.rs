@@ -1,4 +1,4 @@
-//! Resets the device, and keeps the reason of the reset and the boot count in memory that a reset does not clear.
+//! Resets the device, and keeps a note of the reason and the boot count in memory that a reset does not clear.
 
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -8,27 +8,28 @@ use tern_firmware::hardware::{Hardware, Note, ResetReason};
 
 use crate::board::Board;
 
-/// The note that the last run left. The start-up code does not clear it.
+/// The note in which a run leaves for the next boot why it ends: a [`Note`] as a word. The start-up code does not clear
+/// it.
 #[unsafe(link_section = ".uninit.NOTE")]
 static NOTE: MaybeUninit<AtomicU32> = MaybeUninit::uninit();
 
-/// The boot count. The start-up code does not clear it.
+/// The boot count, as [`BootCount::to_words`] stores it. The start-up code does not clear it.
 #[unsafe(link_section = ".uninit.BOOT_COUNT")]
 static BOOT_COUNT: MaybeUninit<[AtomicU32; WORDS]> = MaybeUninit::uninit();
 
-fn note() -> &'static AtomicU32 {
+fn note_word() -> &'static AtomicU32 {
     // SAFETY: any bits are a valid `u32`, so the value that the memory happens to have is valid too.
     unsafe { NOTE.assume_init_ref() }
 }
 
 fn boot_count_words() -> &'static [AtomicU32; WORDS] {
-    // SAFETY: as for `note`.
+    // SAFETY: as for `note_word`.
     unsafe { BOOT_COUNT.assume_init_ref() }
 }
 
 /// Counts this boot, stores the count for the next boot, and returns it. Called once.
 pub fn count_boot(board: &mut Board) -> BootCount {
-    let last_note = Note::read(note().load(Ordering::Relaxed));
+    let last_note = Note::read(note_word().load(Ordering::Relaxed));
     leave(Note::Running);
     let reason = ResetReason::determine(board.reset_cause(), last_note);
     let boots = BootCount::next(&boot_count_words().each_ref().map(|word| word.load(Ordering::Relaxed)), reason);
@@ -36,7 +37,8 @@ pub fn count_boot(board: &mut Board) -> BootCount {
     boots
 }
 
-/// Stores the boot count for the next boot.
+/// Stores the boot count for the next boot. [`count_boot`] has stored it already; each later change needs another call:
+/// when the boot reaches the prompt, and when the log level is set.
 pub fn store(boots: &BootCount) {
     for (to, word) in boot_count_words().iter().zip(boots.to_words()) {
         to.store(word, Ordering::Relaxed);
@@ -44,13 +46,14 @@ pub fn store(boots: &BootCount) {
 }
 
 /// Leaves a note for the next boot.
-pub fn leave(new: Note) {
-    note().store(new as u32, Ordering::Relaxed);
+pub fn leave(note: Note) {
+    note_word().store(note as u32, Ordering::Relaxed);
 }
 
-/// Leaves the reason for the next boot, sends the remaining bytes, and resets the device.
-pub fn reset(reason: Note) -> ! {
-    leave(reason);
+/// Leaves a note of the reason, which the next boot reads, sends the bytes that wait for the serial port, and resets
+/// the device.
+pub fn reset(note: Note) -> ! {
+    leave(note);
     Board::flush();
     Board::reset()
 }

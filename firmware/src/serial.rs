@@ -80,7 +80,7 @@ impl Port for Serial {
         self.board.instructions(ticks)
     }
 
-    fn boot_count(&self) -> Option<BootCount> {
+    fn boots(&self) -> Option<BootCount> {
         Some(self.boots)
     }
 
@@ -90,7 +90,7 @@ impl Port for Serial {
     }
 
     fn set_log_level(&mut self, level: Level) {
-        self.boots.level = level;
+        self.boots.log_level = level;
         reset::store(&self.boots);
     }
 

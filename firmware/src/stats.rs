@@ -8,19 +8,20 @@ use crate::engine::Answer;
 use crate::golden::Bench;
 use crate::port::Stack;
 
-/// Counters since the start.
+/// Counters since the start, which wrap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Complete lines that were not empty.
+    /// The lines that were interpreted: complete and neither empty nor rejected.
     pub lines: u32,
-    /// Lines and texts that were refused: too long, or with bytes lost.
-    pub refused: u32,
-    /// Texts that were answered, and their tokens.
+    /// The rejected lines and texts: lines that were too long, and lines and texts of which bytes were lost.
+    pub rejected: u32,
+    /// The texts that were answered.
     pub texts: u32,
+    /// The tokens of these texts.
     pub tokens: u64,
-    /// Tokens that are not in the vocabulary.
+    /// Those of these tokens that are not in the vocabulary.
     pub unknown: u64,
-    /// Received bytes that were lost.
+    /// The received bytes that were lost.
     pub dropped: u64,
 }
 
@@ -28,8 +29,8 @@ impl Stats {
     /// Counts an answered text.
     pub fn add(&mut self, answer: &Answer) {
         self.texts = self.texts.wrapping_add(1);
-        self.tokens = self.tokens.saturating_add(answer.tokens.into());
-        self.unknown = self.unknown.saturating_add(answer.unknown.into());
+        self.tokens = self.tokens.wrapping_add(answer.tokens.into());
+        self.unknown = self.unknown.wrapping_add(answer.unknown.into());
     }
 }
 
@@ -41,11 +42,12 @@ pub fn stats(
     form: Form,
     out: &mut dyn Write,
 ) -> fmt::Result {
-    let Stats { lines, refused, texts, tokens, unknown, dropped } = *stats;
+    let Stats { lines, rejected, texts, tokens, unknown, dropped } = *stats;
     let permille = (unknown * 1000).checked_div(tokens).unwrap_or(0);
     if form == Form::Machine {
-        write!(out, r#"{{"lines":{lines},"refused":{refused},"texts":{texts},"tokens":{tokens},"unknown":{unknown},"#)?;
-        write!(out, r#""dropped":{dropped},"stack_used":"#)?;
+        // The key `refused` of the protocol is about rejected lines and texts.
+        write!(out, r#"{{"lines":{lines},"refused":{rejected},"texts":{texts},"tokens":{tokens},"#)?;
+        write!(out, r#""unknown":{unknown},"dropped":{dropped},"stack_used":"#)?;
         match stack {
             Some(Stack { used, size }) => write!(out, r#"{used},"stack_size":{size}"#)?,
             None => write!(out, r#"null,"stack_size":null"#)?,
@@ -61,7 +63,7 @@ pub fn stats(
         }
         return out.write_str("}}");
     }
-    write!(out, "lines       {lines}, {refused} refused\r\n")?;
+    write!(out, "lines       {lines}, {rejected} rejected\r\n")?;
     write!(out, "texts       {texts}\r\n")?;
     write!(out, "tokens      {tokens}, {}.{} % unknown\r\n", permille / 10, permille % 10)?;
     write!(out, "dropped     {}\r\n", Counted(dropped, "byte"))?;
@@ -88,8 +90,8 @@ pub fn bench(
 ) -> fmt::Result {
     let Bench { texts, tokens, ticks, worst, answers } = *bench;
     let mean = |sum: u64| sum.checked_div(tokens).unwrap_or(0);
-    // A bidirectional model computes everything at the end: it has no slowest token (0), and the ticks of its answers
-    // are among those of the tokens.
+    // A bidirectional model computes everything at the end. Its `worst` is 0, and its `ticks` include the answers, so
+    // neither a slowest token nor an answer is shown.
     let worst = Some(worst).filter(|&worst| worst > 0).map(u64::from);
     let worst_instructions = worst.and(worst_instructions);
     let answer = answers.checked_div(texts.into()).filter(|_| worst.is_some());
@@ -136,7 +138,7 @@ mod tests {
 
     #[test]
     fn counters_are_printed_in_both_forms() {
-        let seen = Stats { lines: 3, refused: 1, texts: 2, tokens: 8, unknown: 1, dropped: 1 };
+        let seen = Stats { lines: 3, rejected: 1, texts: 2, tokens: 8, unknown: 1, dropped: 1 };
         let shown = |stack, reset: Option<_>, form| {
             let boots = reset.map(|reason| BootCount::next(&BootCount::FIRST.to_words(), reason));
             let mut out = String::new();
@@ -145,6 +147,7 @@ mod tests {
         };
         let stack = Some(Stack { used: 5000, size: 65536 });
         let human = shown(stack, Some(ResetReason::Watchdog), Form::Human);
+        assert!(human.starts_with("lines       3, 1 rejected\r\n"), "{human}");
         assert!(human.contains("tokens      8, 12.5 % unknown\r\ndropped     1 byte\r\n"), "{human}");
         assert!(human.ends_with("stack       at most 5000 of 65536 bytes\r\nresets      1: 1 watchdog since power-on\r\nlast reset  watchdog"), "{human}");
         let counters = r#"{"lines":3,"refused":1,"texts":2,"tokens":8,"unknown":1,"dropped":1,"#;

@@ -48,8 +48,8 @@ WALKS(WALK)
   }                                                                                                                    \
   KERNEL Cell##_step_backward(const float *through, const float *hidden, const float *gates, const float *kept,        \
                               const float *d_hidden, int first_row, int previous_row, int rows, int continuing,        \
-                              int with_through, int n, int relu, float *carried, float *d_gates, float *d_sums) {      \
+                              int through_rows, int n, int relu, float *carried, float *d_gates, float *d_sums) {      \
     step_backward<Cell>(through, hidden, gates, kept, d_hidden, first_row, previous_row, rows, continuing,             \
-                        with_through, n, relu, carried, d_gates, d_sums);                                              \
+                        through_rows, n, relu, carried, d_gates, d_sums);                                              \
   }
 CELLS(STEP)

@@ -27,18 +27,18 @@ __device__ __forceinline__ void step_forward(const float *sums, const float *b_h
                                    gates + row * width + u, kept + row * n + u);
 }
 
-// through: [with_through, n], the gradient that reaches the hidden states through W_hh and the step that was read next;
+// through: [through_rows, n], the gradient that reaches the hidden states through W_hh and the step that was read next;
 // carried: [sequences, n], the gradient that reaches them without W_hh, replaced by that of the step before.
 template <class Cell>
 __device__ __forceinline__ void step_backward(const float *through, const float *hidden, const float *gates,
                                               const float *kept, const float *d_hidden, int first_row,
-                                              int previous_row, int rows, int continuing, int with_through, int n,
+                                              int previous_row, int rows, int continuing, int through_rows, int n,
                                               int relu, float *carried, float *d_gates, float *d_sums) {
   const int e = blockIdx.x * blockDim.x + threadIdx.x, r = e / n, u = e % n, width = Cell::GATES * n;
   if (r >= rows) return;
   const ptrdiff_t row = first_row + r, previous = r < continuing ? (ptrdiff_t)previous_row + r : -1;
   float d = d_hidden[row * n + u], carry = 0.f, d_x[Cell::GATES], d_s[Cell::GATES];
-  if (r < with_through) {
+  if (r < through_rows) {
     d += through[e];
     carry = carried[e];
     if (Cell::CARRIES_HIDDEN) d += carry;

@@ -39,7 +39,7 @@ pub trait CellBatch: Send {
 pub struct InputProjection<'a> {
     /// `[distinct rows, gates * hidden_size]`
     pub table: &'a [f32],
-    /// The row of the table for each token, `[rows]`; `None` if the table has one row for each token.
+    /// The index of each token's row in the table, `[rows]`; `None` if the rows are those of the tokens, in order.
     pub tokens: Option<&'a [u32]>,
 }
 

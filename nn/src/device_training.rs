@@ -162,7 +162,7 @@ impl DeviceTraining {
         let Settings { method, weight_decay, clip_norm, averaging } = self.settings;
         self.steps += 1;
         let average_decay = decay_of_average(averaging, self.steps);
-        let settings = StepSettings { figures: &figures, clip_norm, kept: average_decay };
+        let settings = StepSettings { figures: &figures, clip_norm, average_decay };
         let mut lag_factor = self.lag_factor;
         for ((name, parameter), values) in self.parameters.iter().zip(&step.gradients) {
             let decay = if values.rank() > 1 { weight_decay } else { 0.0 };

@@ -201,7 +201,7 @@ pub struct LayerRun {
     pub layer: Arc<Layer>,
     /// The layout of the batch.
     pub layout: Arc<PackedLayout>,
-    /// The row of x for each token, `[rows]`; `None` if x has one row for each token.
+    /// The index of each token's row in x, `[rows]`; `None` if the rows of x are those of the tokens, in order.
     pub tokens: Option<Arc<[u32]>>,
     /// The output that [`ops::recurrent`](crate::ops::recurrent) returns.
     pub output: LayerOutput,

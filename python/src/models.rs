@@ -139,8 +139,8 @@ impl Model {
         py.detach(evaluate).map(|output| output.json.to_string()).map_err(failed)
     }
 
-    /// Begins a session of a device file. `steps`: the number of tokens or steps that a bidirectional model has room
-    /// for. Fails for a model directory.
+    /// Begins a session of a device file. `steps`: the number of tokens or time steps that a bidirectional model keeps;
+    /// other models ignore it. Fails for a model directory.
     fn session(&self, steps: usize) -> PyResult<Session> {
         match &self.kind {
             Kind::Device(file) => Ok(Session::new(Arc::clone(file), steps)),

@@ -24,6 +24,7 @@ self_cell::self_cell!(
     }
 );
 
+/// A session of the runtime, under a name that `self_cell` can use.
 type RuntimeSession<'s> = runtime::Session<'s>;
 
 /// A session of a device file.
@@ -31,7 +32,8 @@ type RuntimeSession<'s> = runtime::Session<'s>;
 pub struct Session(Running);
 
 impl Session {
-    /// Begins a session. `steps`: the number of tokens or steps that a bidirectional model has room for.
+    /// Begins a session. `steps`: the number of tokens or time steps that a bidirectional model keeps; further ones are
+    /// counted, but do not change its outputs. Other models ignore the number.
     pub fn new(file: Arc<DeviceFile>, steps: usize) -> Self {
         let scratch = MutBorrow::new(vec![0; file.scratch_len_for(steps)]);
         let memory = Memory { file, scratch };
@@ -81,7 +83,7 @@ impl Session {
         });
     }
 
-    /// The logits after the tokens or steps so far, in Q16 (units of 2^-16 nats).
+    /// The outputs after the tokens or steps so far, in Q16: logits in nats, or the normalised values of a forecast.
     fn logits(&mut self) -> Vec<i32> {
         self.0.with_dependent_mut(|_, session| session.logits().iter().collect())
     }

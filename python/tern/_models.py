@@ -261,7 +261,11 @@ class DeviceModel(_Predictor):
         return self._native.scratch_bytes or 0
 
     def session(self, steps: int = 128) -> Session:
-        """Begins to read a text or a sequence in pieces. A bidirectional model keeps at most `steps` steps of it."""
+        """Begins to read a text or a sequence in pieces.
+
+        A bidirectional model keeps the first `steps` steps; further ones do not change its outputs. Other models
+        ignore `steps`.
+        """
         return Session(self, steps)
 
     def __repr__(self) -> str:
@@ -300,7 +304,10 @@ class Session:
         return self
 
     def logits(self) -> Array:
-        """The logits after the steps so far, int32 in units of 2^-16 nats: the numbers that the device computes."""
+        """The outputs after the steps so far, int32 in Q16: the numbers that the device computes.
+
+        They are logits in nats, or the normalised values of a forecast.
+        """
         return np.array(self._native.logits(), dtype=np.int32)
 
     def predict_proba(self) -> Array:

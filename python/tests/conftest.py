@@ -14,15 +14,20 @@ WORDS = {
 }
 
 
+# Options, each with the packages that the tests with a marker of the same name need.
+OPTIONAL = {"torch": "PyTorch", "trackers": "wandb, mlflow and trackio"}
+
+
 def pytest_addoption(parser):
-    parser.addoption("--torch", action="store_true", help="also run the tests that need PyTorch")
+    for name, packages in OPTIONAL.items():
+        parser.addoption(f"--{name}", action="store_true", help=f"also run the tests that need {packages}")
 
 
 def pytest_collection_modifyitems(config, items):
-    if not config.getoption("--torch"):
-        deselected = [item for item in items if item.get_closest_marker("torch")]
-        config.hook.pytest_deselected(items=deselected)
-        items[:] = [item for item in items if item not in deselected]
+    left_out = [name for name in OPTIONAL if not config.getoption(f"--{name}")]
+    deselected = [item for item in items if any(item.get_closest_marker(name) for name in left_out)]
+    config.hook.pytest_deselected(items=deselected)
+    items[:] = [item for item in items if item not in deselected]
 
 
 def messages(count=360, seed=1):

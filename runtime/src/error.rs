@@ -2,9 +2,11 @@
 
 use core::fmt;
 
+use tern_format::names::parameter;
+
 use crate::features::ERRORS;
 
-/// A name from a file, cut to 40 bytes.
+/// A name from a file, cut to 40 bytes. Spaces and bytes that are not printable ASCII are replaced by `?`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Name {
     bytes: [u8; 40],
@@ -22,7 +24,7 @@ impl Name {
         Name::joined(&[name])
     }
 
-    /// The concatenation of `parts`.
+    /// The concatenation of `parts`, cut to 40 bytes.
     #[inline(never)]
     pub(crate) fn joined<T: AsRef<[u8]>>(parts: &[T]) -> Self {
         let mut bytes = [0; 40];
@@ -34,9 +36,16 @@ impl Name {
         Name { bytes, length }
     }
 
-    /// The name; bytes that are not printable ASCII are shown as `?`.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         self.bytes.get(..usize::from(self.length)).and_then(|b| core::str::from_utf8(b).ok()).unwrap_or("")
+    }
+
+    /// Returns true for the name of a tensor of records, such as `lstm.units_l0`: layers in the packing `paired16` have
+    /// one.
+    fn is_of_records(&self) -> bool {
+        let units = parameter::UNITS.as_bytes();
+        (0..self.bytes.len()).any(|i| self.bytes.get(i..).is_some_and(|rest| rest.starts_with(units)))
     }
 }
 
@@ -100,7 +109,7 @@ pub enum LoadError {
     Truncated {
         /// Length of the bytes given.
         found: usize,
-        /// Length that the header requires.
+        /// Length that the header requires; 8 if the file is too short for one.
         expected: usize,
     },
     /// Bytes follow the last tensor; lengths in bytes.
@@ -162,32 +171,33 @@ pub enum LoadError {
     /// A tensor's byte range (`data_offsets`) does not match its shape, does not follow the previous tensor, or is not
     /// aligned to its element size.
     ByteRange(Name),
-    /// The offsets of a table decrease, do not begin at 0 or do not end at the length of its contents; or a text is not
-    /// UTF-8; or the name of the model is longer than 64 bytes.
+    /// A table of texts or of golden sequences has offsets that decrease, do not begin at 0 or do not end at the length
+    /// of its contents; a text is not UTF-8; or the name of the model is longer than 64 bytes.
     Texts {
-        /// The table: `labels`, `vocab`, …; `name` for the name of the model.
+        /// The table: `labels`, `vocab`, `golden`, …; `name` for the name of the model.
         table: &'static str,
-        /// The index of the text, or of the golden sequence.
+        /// The index of the text or the golden sequence.
         index: usize,
     },
     /// A token of the vocabulary is empty or not greater than the one before.
     VocabularyOrder {
-        /// The index among the stored tokens, from 0: the id less 2.
+        /// The index among the stored tokens, from 0. It is the device id less 2, since PAD and UNK are not stored.
         index: usize,
     },
     /// A number is outside the range that the format allows: for example a weight of −128, or a negative multiplier.
     Range {
         /// The tensor.
         tensor: Name,
-        /// The index of the element; in a layer in the packing `paired16`, the index of the record.
+        /// The index of the element; in a layer in the packing `paired16`, the index of the record that contains it
+        /// (`docs/format.md`, "Packings").
         index: usize,
     },
     /// The sum of a row could overflow 32 bits.
     Overflow {
         /// The tensor.
         tensor: Name,
-        /// The index of the row; in a layer in the packing `paired16`, 4 times the index of the record plus the row in
-        /// it.
+        /// The index of the row. In a layer in the packing `paired16`, each record (`docs/format.md`, "Packings") has
+        /// four rows: row 4·n + r is row r of record n.
         row: usize,
     },
 }
@@ -208,7 +218,8 @@ impl fmt::Display for Shape {
 messages! {
     LoadError:
     LoadError::Refused => "the file is refused; build tern-runtime with the feature `errors` to learn why";
-    // Without the feature `errors` the loader gives only `Refused`, and the other texts are not linked.
+    // Never reached: without the feature `errors` the loader gives only `Refused`. Because of this arm the compiler
+    // drops the texts below.
     _ if !ERRORS => "the file is refused";
     LoadError::Misaligned => "the file's address is not a multiple of 8; align it, for example with `include_model!`";
     LoadError::Truncated { found, expected } => "the file ends after {found} bytes of {expected}; copy it again";
@@ -232,22 +243,27 @@ messages! {
     LoadError::ByteRange(name) =>
         "tensor `{name}` has a byte range that does not fit its shape or its neighbours; export the model again";
     LoadError::Texts { table, index } =>
-        "text {index} of `{table}` has wrong offsets, is too long or not UTF-8; export the model again";
+        "entry {index} of `{table}` has wrong offsets, is too long or not UTF-8; export the model again";
     LoadError::VocabularyOrder { index } =>
         "token {index} of the vocabulary is empty or out of order; export the model again";
+    LoadError::Range { tensor, index } if tensor.is_of_records() =>
+        "record {index} of `{tensor}` has a number out of range; export the model again";
     LoadError::Range { tensor, index } =>
         "element {index} of `{tensor}` is out of range; export the model again";
+    LoadError::Overflow { tensor, row } if tensor.is_of_records() =>
+        "row {} of record {} of `{tensor}` could overflow 32 bits; export the model again", row % 4, row / 4;
     LoadError::Overflow { tensor, row } => "row {row} of `{tensor}` could overflow 32 bits; export the model again";
 }
 
-/// A text has more tokens, or a sequence more steps, than a bidirectional model can keep in its scratch. The logits are
-/// those of the first `kept` tokens.
+/// The error for a text of more tokens, or a sequence of more steps, than a bidirectional model can keep in its
+/// scratch. If [`check_length`](crate::SessionBase::check_length) returns it, the session's logits are those of the
+/// first `kept` tokens or steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TooLong {
-    /// The number of tokens or steps so far.
+    /// The number of tokens or steps of the text or sequence so far.
     pub found: u32,
-    /// The number of tokens or steps that fit the scratch.
+    /// The number of tokens or steps that the scratch has room for.
     pub kept: u32,
 }
 

@@ -70,7 +70,7 @@ pub(crate) fn dot4(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
     return plain_dot4(weights, v, acc);
 }
 
-/// [`dot_rows`] for three rows.
+/// Computes [`dot_rows`] for three rows.
 #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 #[inline]
 pub(crate) fn dot3(weights: &[[i8; 3]], v: &[i16], acc: [i32; 3]) -> [i32; 3] {
@@ -104,7 +104,8 @@ pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> i32 {
     weights.iter().zip(v).fold(acc, |acc, (&w, &v)| acc + i32::from(w) * i32::from(v))
 }
 
-/// [`dot`] for each of some consecutive rows. `weights`: `[rows * columns]`; `v`: `[columns]`, Q15; `acc`: `[rows]`.
+/// Computes [`dot`] for each of some consecutive rows. `weights`: `[rows * columns]`; `v`: `[columns]`, Q15; `acc`:
+/// `[rows]`.
 #[inline]
 pub(crate) fn dot_each(weights: &[i8], v: &[i16], acc: &mut [i32]) {
     #[cfg(any(dsp, armv7m, thumb1, rv32))]

@@ -33,7 +33,7 @@ use crate::kernel::{arguments::Interleaved, dot_pairs, dot_rows};
 use crate::layers::generic::RowLayer;
 use crate::layers::gru::Gru;
 use crate::layers::lstm::Lstm;
-use crate::layers::paired::Paired;
+use crate::layers::paired::PairedLstm;
 #[cfg(any(test, feature = "write"))]
 use crate::layers::paired::biases;
 use crate::layers::paired_groups::PairedGroups;
@@ -53,7 +53,7 @@ pub(crate) enum Cell<'a> {
     /// LSTM in the packing `interleaved4`.
     Lstm(features::Interleaved4<Lstm<'a>>),
     /// LSTM in the packing `paired16`.
-    Paired(features::Paired16<Paired<'a>>),
+    PairedLstm(features::Paired16<PairedLstm<'a>>),
     /// GRU and plain cells in the packing `paired16`.
     PairedGroups(features::Paired16<features::OtherCells<PairedGroups<'a>>>),
     /// GRU in the packing `interleaved3`.
@@ -63,7 +63,7 @@ pub(crate) enum Cell<'a> {
     /// Any cell, in the packing `rows`.
     #[cfg(feature = "widths")]
     Rows(RowLayer<'a>),
-    /// Any cell, with a copy of the weights for a host.
+    /// Any cell, with a copy of the weights in the order that suits a host.
     #[cfg(any(test, feature = "unpacked"))]
     Unpacked(&'a UnpackedLayer),
     /// No cell: the model has only an n-gram branch.
@@ -71,11 +71,11 @@ pub(crate) enum Cell<'a> {
     None,
 }
 
-/// Passes the state of one layer through the codec: the hidden state, then the finer state.
+/// Passes the state of one layer through the codec: the hidden state `h`, then the finer state `c`.
 pub(crate) fn visit_state(state: &mut State<'_>, kind: CellKind, codec: &mut StateCodec<'_>) {
     codec.halves(state.h.iter_mut());
     codec.words(state.c.iter_mut());
-    // Any cell state of an LSTM is valid; the finer hidden state of a GRU is within ±1, Q30.
+    // Every cell state of an LSTM is valid; the finer hidden state of a GRU, Q30, is within ±1.
     let is_valid = kind != CellKind::Gru || state.c.iter().all(|c| c.unsigned_abs() <= 1 << 30);
     codec.check(is_valid);
 }
@@ -86,7 +86,7 @@ impl Cell<'_> {
     pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
         match self {
             Cell::Lstm(lstm) => lstm.step(x, state),
-            Cell::Paired(paired) => paired.step(x, state),
+            Cell::PairedLstm(paired) => paired.step(x, state),
             Cell::PairedGroups(groups) => groups.step(x, None, state),
             Cell::Gru(gru) => gru.step(x, state),
             Cell::Rnn(rnn) => rnn.step(x, state),
@@ -99,25 +99,25 @@ impl Cell<'_> {
         }
     }
 
-    /// [`step`](Cell::step) as a function that is not inlined, for callers outside of the innermost loop.
+    /// Does the same as [`step`](Cell::step), but is not inlined, for callers outside of the innermost loop.
     #[inline(never)]
     pub(crate) fn step_apart(&self, x: &[i16], state: &mut State<'_>) {
         self.step(x, state);
     }
 
-    /// Computes one step with a precomputed input projection W_ih·x + b. `sums`: `[hidden_size * sums_of_unit]`.
+    /// Computes one step with a precomputed input projection W_ih·x + b. `input_sums`: `[hidden_size * sums_of_unit]`.
     #[inline(never)]
-    pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
+    pub(crate) fn step_folded(&self, input_sums: &[i32], state: &mut State<'_>) {
         match self {
-            Cell::Lstm(lstm) => lstm.with_input_sums(sums).step(&[], state),
-            Cell::Paired(paired) => paired.step_folded(sums, state),
-            Cell::PairedGroups(groups) => groups.step(&[], Some(sums), state),
-            Cell::Gru(gru) => gru.with_input_sums(sums).step(&[], state),
-            Cell::Rnn(rnn) => Rnn { layer: rnn.layer.with_input_sums(sums), ..**rnn }.step(&[], state),
+            Cell::Lstm(lstm) => lstm.with_input_sums(input_sums).step(&[], state),
+            Cell::PairedLstm(paired) => paired.step_folded(input_sums, state),
+            Cell::PairedGroups(groups) => groups.step(&[], Some(input_sums), state),
+            Cell::Gru(gru) => gru.with_input_sums(input_sums).step(&[], state),
+            Cell::Rnn(rnn) => Rnn { layer: rnn.layer.with_input_sums(input_sums), ..**rnn }.step(&[], state),
             #[cfg(feature = "widths")]
-            Cell::Rows(layer) => layer.step(&[], Some(sums), state),
+            Cell::Rows(layer) => layer.step(&[], Some(input_sums), state),
             #[cfg(any(test, feature = "unpacked"))]
-            Cell::Unpacked(layer) => layer.step(&[], Some(sums), state),
+            Cell::Unpacked(layer) => layer.step(&[], Some(input_sums), state),
             #[cfg(feature = "ngrams")]
             Cell::None => {}
         }
@@ -128,7 +128,7 @@ impl Cell<'_> {
     pub(crate) fn summary(&self) -> Summary {
         match self {
             Cell::Lstm(lstm) => lstm.summary(),
-            Cell::Paired(paired) => paired.summary(),
+            Cell::PairedLstm(paired) => paired.summary(),
             Cell::PairedGroups(groups) => groups.summary(),
             Cell::Gru(gru) => gru.summary(),
             Cell::Rnn(rnn) => rnn.layer.summary(),
@@ -144,10 +144,10 @@ impl Cell<'_> {
     /// The input projection W_ih·x + b as a folded token stores it, `[hidden_size * sums_of_unit]`. Panics for a copy
     /// of the weights.
     #[cfg(any(test, feature = "write"))]
-    pub(crate) fn sums(&self, x: &[i16]) -> alloc::vec::Vec<i32> {
+    pub(crate) fn input_sums(&self, x: &[i16]) -> alloc::vec::Vec<i32> {
         match self {
             Cell::Lstm(lstm) => input_sums(lstm, x),
-            Cell::Paired(paired) => {
+            Cell::PairedLstm(paired) => {
                 let units = paired.records().map(|record| (record.weight_ih, biases(record.initial_sums).guaranteed()));
                 units.flat_map(|(weights, bias)| dot_pairs(weights, x, bias)).collect()
             }
@@ -177,7 +177,7 @@ impl Cell<'_> {
     }
 }
 
-/// The input projection of a layer without recurrent biases.
+/// The input projection of a layer in a plain packing whose biases all belong to it.
 #[cfg(any(test, feature = "write"))]
 fn input_sums<const GATES: usize>(layer: &Interleaved<'_, GATES, GATES>, x: &[i16]) -> alloc::vec::Vec<i32> {
     let units = rows(layer.weight_ih, layer.input_size).zip(layer.bias);

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
-// Only `kernel/` allows unsafe code: assembly for single cores, and vector instructions of hosts.
+// Only `kernel/` allows unsafe code: assembly for single cores, vector instructions of hosts, and the lookup in the
+// n-gram table.
 #![deny(unsafe_code)]
 
 #[cfg(target_endian = "big")]

@@ -77,7 +77,7 @@ impl<'a> Model<'a> {
     #[cfg_attr(feature = "errors", inline)]
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, LoadError> {
         let mut file = File::new(bytes);
-        // The model is built in place and never moved, because it takes up to a kilobyte.
+        // The model is built in place and never moved, because it takes half a kilobyte or more.
         let mut model = read(&mut file);
         if let Err(error) = &mut model {
             *error = explain(&file);

@@ -21,14 +21,14 @@ use crate::text::texts::Texts;
 use crate::text::vocabulary::Vocabulary;
 use tern_format::Packing;
 
-/// Statistics of the calibration set: the training texts or sequences that the float model ran over during the export
-/// to find the ranges of its activations.
+/// Statistics of the calibration set: the training samples that the float model ran over during the export to find the
+/// ranges of its activations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Calibration {
-    /// The number of texts.
+    /// The number of texts, sequences, windows, or parts of a language model's text.
     pub texts: u32,
-    /// The number of tokens in these texts.
+    /// The number of their tokens or time steps.
     pub tokens: u32,
     /// The largest absolute pre-activation, Q16.
     pub largest_z: i32,
@@ -36,8 +36,7 @@ pub struct Calibration {
     pub largest_c: i32,
 }
 
-/// A golden example: a short training text, or a sequence of values, with the exact logits that every device must
-/// compute.
+/// A golden example: a short text, or a sequence of values, with the exact logits that every device must compute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Golden<'a> {
     /// The text; empty if the model reads values.
@@ -58,10 +57,12 @@ pub struct SelfTest {
     pub total: usize,
 }
 
-/// A model, borrowed from the bytes of its file. It is `Copy`, but takes about half a kilobyte, so pass it by
-/// reference.
+/// A model, borrowed from the bytes of its file. It is `Copy`, but takes half a kilobyte or more, depending on the
+/// features, so pass it by reference.
 #[derive(Clone, Copy, Debug)]
 pub struct Model<'a> {
+    // A part that a Cargo feature adds is in the feature's wrapper, a type without values if the feature is off: see
+    // `features`.
     pub(crate) config: Config,
     pub(crate) vocabulary: Vocabulary<'a>,
     pub(crate) embedding: Embedding<'a>,
@@ -79,7 +80,7 @@ pub struct Model<'a> {
     /// The hidden layer of the head, if it has one.
     pub(crate) hidden: Option<features::Hidden<Linear<'a>>>,
     pub(crate) head: Head<'a>,
-    /// UTF-8, at most 64 bytes.
+    /// The name in UTF-8, at most 64 bytes.
     pub(crate) name: &'a [u8],
     pub(crate) labels: Texts<'a>,
     /// The golden texts; empty if the model reads values.
@@ -118,15 +119,15 @@ impl<'a> Model<'a> {
         self.head.refusal.as_deref().copied()
     }
 
-    /// The name and the scale of a channel of the input; none beyond the last channel, and none if the model reads
-    /// text.
+    /// The name of a channel of the input, and the number of fractional bits of its integers; none beyond the last
+    /// channel, and none if the model reads text.
     pub fn channel(&self, index: usize) -> Option<Channel<'a>> {
         let ValueParts { channels, input, .. } = self.value_parts();
         Some(Channel { name: channels.get(index)?, point: *input.point.get(index)? })
     }
 
-    /// The name of the channel and the scale of one predicted value of a [`Forecast`](tern_format::Task::Forecast);
-    /// none beyond the last value. Values are ordered by time step, then by channel.
+    /// The name of the channel of one predicted value of a [`Forecast`](tern_format::Task::Forecast), and the number of
+    /// fractional bits of the value; none beyond the last value. Values are ordered by time step, then by channel.
     /// [`ValueSession::predicted`](crate::ValueSession::predicted) gives the value itself.
     pub fn forecast_channel(&self, index: usize) -> Option<Channel<'a>> {
         let ValueParts { channels, output, .. } = self.value_parts();
@@ -161,7 +162,8 @@ impl<'a> Model<'a> {
     pub fn golden(&self) -> impl Iterator<Item = Golden<'a>> + use<'a> {
         let model = *self;
         let classes = NonZeroUsize::new(self.config.classes).guaranteed_or(NonZeroUsize::MIN);
-        // A range instead of `enumerate`, which can panic in a caller that is built with overflow checks.
+        // A range in place of `enumerate`, whose counter is compiled into the calling crate: overflow checks there
+        // would add a panic.
         let all = (0..self.golden_logits.len() / classes).zip(rows(self.golden_logits, classes));
         all.map(move |(index, logits)| {
             let text = model.golden.get(index).unwrap_or("");
@@ -177,8 +179,8 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// The precomputed input projection of a token in one direction, `[hidden_size * sums_of_unit]`; none if the token
-    /// is not folded.
+    /// The precomputed input projection of a token in one direction, `[hidden_size * sums_of_unit]` with the
+    /// [`sums_of_unit`](crate::layers::Summary::sums_of_unit) of the first layer; none if the token is not folded.
     #[inline]
     pub(crate) fn folded_sums(&self, id: u32, reverse: bool) -> Option<&'a [i32]> {
         self.folded.as_ref()?.find(id, reverse)

@@ -246,7 +246,7 @@ impl ValueSession<'_> {
     pub fn predicted(&mut self, index: usize) -> Option<i32> {
         let output = self.0.forward.model.value_parts().output;
         let value = self.0.logits().get(index)?;
-        output.write(index, value, self.0.forward.scratch.last)
+        output.predicted(index, value, self.0.forward.scratch.last)
     }
 }
 

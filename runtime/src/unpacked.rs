@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::num::NonZeroUsize;
 
 use crate::kernel::Lanes;
-use crate::kernel::unpacked_weights::{Columns, LANES, UnpackedHalf, UnpackedWeights, Words, sides};
+use crate::kernel::unpacked_weights::{LANES, TwoColumns, UnpackedHalf, UnpackedWeights, Words, groups_of_block};
 use crate::layers::Cell;
 use crate::layers::unpacked_layer::UnpackedLayer;
 use crate::model::Model;
@@ -64,24 +64,24 @@ fn unpacked_half(cell: &Cell<'_>, kind: CellKind, half: Half) -> Option<Unpacked
     let units = units?;
     let pairs = NonZeroUsize::new(units.first()?.weights.len().div_ceil(2))?;
     let mut all = UnpackedHalf { pairs, weights: Vec::new(), bias: Vec::new(), multipliers: Vec::new() };
-    let rows: Vec<(usize, usize)> =
-        (0..sides(kind)).flat_map(|side| (0..gates).map(move |gate| (side, gate))).collect();
-    for block in units.chunks(sides(kind) * LANES) {
-        let side = |side: usize| block.iter().skip(side * LANES).take(LANES);
+    let groups = groups_of_block(kind);
+    let rows: Vec<(usize, usize)> = (0..groups).flat_map(|group| (0..gates).map(move |gate| (group, gate))).collect();
+    for block in units.chunks(groups * LANES) {
+        let units_of = |group: usize| block.iter().skip(group * LANES).take(LANES);
         for pair in 0..pairs.get() {
-            for &(side_index, gate) in &rows {
+            for &(group, gate) in &rows {
                 let mut both = [[0; 2]; LANES];
-                for (both, unit) in both.iter_mut().zip(side(side_index)) {
+                for (both, unit) in both.iter_mut().zip(units_of(group)) {
                     for (weight, column) in both.iter_mut().zip(unit.weights.iter().skip(2 * pair)) {
                         *weight = column[gate];
                     }
                 }
-                all.weights.push(Columns(both));
+                all.weights.push(TwoColumns(both));
             }
         }
-        for &(side_index, gate) in &rows {
+        for &(group, gate) in &rows {
             let (mut bias, mut multiplier) = ([0; LANES], [0; LANES]);
-            for ((bias, multiplier), unit) in bias.iter_mut().zip(&mut multiplier).zip(side(side_index)) {
+            for ((bias, multiplier), unit) in bias.iter_mut().zip(&mut multiplier).zip(units_of(group)) {
                 (*bias, *multiplier) = (unit.bias[gate], i32::from(unit.multipliers[gate]));
             }
             all.bias.push(Words(bias));

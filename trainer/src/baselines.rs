@@ -30,7 +30,7 @@ const MAX_ROWS: usize = 200_000;
 /// pool. Returns the linear model and the bag of embeddings. `metric` chooses the best epoch of the bag of embeddings,
 /// as it does for the network.
 pub fn measure(data: &Prepared, metric: Metric, seed: u64) -> Vec<Baseline> {
-    let _stage = Stage::new("training the baselines", 0);
+    let _stage = Stage::new("training the baselines");
     let train = sample_indices(&data.train, data.labels.len(), MAX_ROWS, seed);
     let rows = Rows {
         train: train.into_iter().map(|row| &data.train[row]).collect(),

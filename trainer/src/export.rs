@@ -129,7 +129,7 @@ pub fn export(
     progress: &dyn Fn(&str),
 ) -> Result<(DeviceFile, Report), QuantizeError> {
     progress("measuring the ranges of activations on the calibration set");
-    let calibration = data.calibration.samples(model, calibrate::TOKENS);
+    let calibration = data.calibration.samples(model, calibrate::STEPS);
     let golden = |quantized: &Quantized| match golden {
         [] => golden::choose(model, quantized, &data.calibration),
         texts => Golden::Texts(texts.to_vec()),
@@ -165,8 +165,8 @@ pub fn export(
         parts: device.bytes_by_content(),
         scratch_bytes: device.scratch_bytes(),
         macs_per_token: device.model().macs_per_token(),
-        calibration_texts: statistics.texts,
-        calibration_tokens: statistics.tokens,
+        calibration_texts: statistics.samples,
+        calibration_tokens: statistics.steps,
         largest_pre_activation: statistics.largest_pre_activation,
         largest_cell_state: statistics.largest_cell_state,
         golden_texts: device.model().golden().count(),
@@ -222,10 +222,10 @@ pub fn device_file(model: &FloatModel, sequences: &[Sample], options: Options) -
     let texts = Data::Texts(model.calibration().to_vec());
     let (_, _, device) = if model.config().input == Input::Values {
         let golden = |quantized: &Quantized| golden::choose_sequences(model, quantized, sequences);
-        quantise(model, &export_data::evenly_spaced(sequences.to_vec(), calibrate::TOKENS), golden, options)?
+        quantise(model, &export_data::evenly_spaced(sequences.to_vec(), calibrate::STEPS), golden, options)?
     } else {
         let golden = |quantized: &Quantized| golden::choose(model, quantized, &texts);
-        quantise(model, &texts.samples(model, calibrate::TOKENS), golden, options)?
+        quantise(model, &texts.samples(model, calibrate::STEPS), golden, options)?
     };
     match &model.config().refusal {
         Some(refusal) => with_refusal(&device, refusal),

@@ -31,21 +31,22 @@ use tern_format::Output;
 mod tests;
 
 /// Imports the safetensors file `weights` with the settings in `settings_path` (TOML or JSON) and, for a network that
-/// reads tokens, the list `vocab` (one token on each line, or a `tokenizer.json`). Fails if a file cannot be read, or
-/// if its content does not form a network that Tern runs; the error names the fault, the expected content and a remedy.
+/// reads tokens, the list `vocab` (one token on each line, a `tokenizer.json`, or a JSON object of tokens and ids).
+/// Fails if a file cannot be read, or if its content does not form a network that Tern runs; the error names the fault,
+/// the expected content and a remedy.
 pub fn import(weights: &Path, settings_path: &Path, vocab: Option<&Path>) -> Result<Imported, FileError> {
     let settings = Settings::read(settings_path)?;
     let mut notes = Vec::new();
     let tensors = tensors::read(weights, &mut notes)?;
-    let (recognised, mut parts) = names::recognise(weights, tensors, &settings, &mut notes)?;
-    let (input, vocabulary, ids) = match (&parts.embedding, vocab) {
-        (Some(imported), Some(vocab)) => {
-            let tokens = tokens::read(vocab, &settings, imported.shape[0], weights, &mut notes)?;
-            let embedding = tokens.rows(imported);
+    let (recognised, mut parameters) = names::recognise(weights, tensors, &settings, &mut notes)?;
+    let (input, vocabulary, ids_of_rows) = match (&parameters.embedding, vocab) {
+        (Some(file_embedding), Some(vocab)) => {
+            let tokens = tokens::read(vocab, &settings, file_embedding.shape[0], weights, &mut notes)?;
+            let embedding = tokens.reordered(file_embedding);
             let input = InputLayer::Embedding { vocab_size: embedding.shape[0], embedding_dim: embedding.shape[1] };
-            parts.weights.insert(tern_names::EMBEDDING, embedding);
-            let ids = tokens.ids();
-            (input, tokens.vocabulary, ids)
+            parameters.weights.insert(tern_names::EMBEDDING, embedding);
+            let ids_of_rows = tokens.ids_of_rows();
+            (input, tokens.vocabulary, ids_of_rows)
         }
         (None, None) => (InputLayer::Values { channels: settings.channels.len() }, Vocabulary::none(), Vec::new()),
         (Some(_), None) => {
@@ -58,7 +59,7 @@ pub fn import(weights: &Path, settings_path: &Path, vocab: Option<&Path>) -> Res
         }
     };
     let outputs = if settings.output == Output::Sigmoid { 1 } else { settings.labels.len() };
-    let head = Head { hidden: parts.head_hidden, outputs };
+    let head = Head { hidden: parameters.head_hidden, outputs };
     let (hidden_size, recurrent) = (recognised.hidden_size, recognised.recurrent);
     let architecture = Architecture { input, hidden_size, recurrent, ngrams: None, head };
     settings.check_sizes(settings_path, weights, &architecture)?;
@@ -69,7 +70,8 @@ pub fn import(weights: &Path, settings_path: &Path, vocab: Option<&Path>) -> Res
     // The same checks as for any config.json that is loaded.
     let config = Config::from_json(&config.to_json())
         .map_err(|error| FileError::new(weights, format!("{}: {error}", settings_path.display())))?;
-    let model = FloatModel::new(config, vocabulary, parts.weights, Vec::new(), Vec::new())
+    let (calibration, validation) = (Vec::new(), Vec::new());
+    let model = FloatModel::new(config, vocabulary, parameters.weights, calibration, validation)
         .map_err(|error| FileError::new(weights, format!("{error}; correct {}", settings_path.display())))?;
-    Ok(Imported { model, notes, recognised, ids })
+    Ok(Imported { model, notes, recognised, ids_of_rows })
 }

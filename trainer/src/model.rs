@@ -27,10 +27,11 @@ pub trait Model: Sync {
     /// reverse.
     fn outputs(&self, input: Input<'_>) -> Logits;
 
-    /// Returns the tokens of a text, each with the logits that a classifier computes for the text up to it.
+    /// Returns the tokens of a text, each with the logits for the text up to and including it. Only for text
+    /// classifiers.
     fn trace(&self, text: &str) -> Vec<TraceStep>;
 
-    /// Calls `run` with a `Reader` in the initial state. Only for language models: panics if the model is
+    /// Calls `run` with a [`Reader`] at the beginning of a text. Only for language models. Panics if the model is
     /// bidirectional, since its reverse direction begins at the end of the text.
     fn with_reader(&self, run: &mut dyn FnMut(&mut dyn Reader));
 
@@ -46,12 +47,10 @@ pub trait Model: Sync {
     /// Classifies a text. Only for text classifiers.
     fn classify(&self, text: &str) -> Prediction {
         let (ids, ngrams) = (self.vocabulary().encode(text), self.config().ngram_buckets(text));
-        let unknown = ids.iter().filter(|id| **id == UNK).count();
         Prediction {
             logits: self.outputs(Input::Text { ids: &ids, ngrams: &ngrams }),
             tokens: ids.len(),
-            // Without recurrent layers the model does not look tokens up, so that none counts as unknown.
-            unknown: if self.config().num_layers > 0 { unknown } else { 0 },
+            unknown: ids.iter().filter(|&&id| !is_known(self.config(), id)).count(),
         }
     }
 
@@ -71,6 +70,12 @@ pub trait Model: Sync {
             guesses
         })
     }
+}
+
+/// Returns true if a token with this id counts as known. Without recurrent layers a model looks no token up, so every
+/// token does.
+fn is_known(config: &Config, id: u32) -> bool {
+    id != UNK || config.num_layers == 0
 }
 
 /// A session of a language model, which reads a text token by token.

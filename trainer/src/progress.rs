@@ -35,8 +35,14 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Begins a stage with `total` units of work; 0 if the number is unknown.
-    pub fn new(name: impl Into<String>, total: usize) -> Self {
+    /// Begins a stage whose amount of work is unknown.
+    pub fn new(name: impl Into<String>) -> Self {
+        Stage::with_total(name, 0)
+    }
+
+    /// Begins a stage with `total` units of work, 0 if the number is unknown. [`at`](Self::at) reports how many are
+    /// done.
+    pub fn with_total(name: impl Into<String>, total: usize) -> Self {
         let bar = ProgressBar::with_draw_target((total > 0).then_some(total as u64), ProgressDrawTarget::hidden());
         let template = if total > 0 { "{bar:24} {percent:>3}% {msg}" } else { "{spinner} {msg} {elapsed}" };
         bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));

@@ -1,19 +1,19 @@
 //! Vocabularies: the tokens of a model and their ids.
 //!
 //! `tern_runtime::text` splits texts into tokens here and on the device. `tokens` and `pieces` call it, `ngrams` lists
-//! the n-grams of a text, `fingerprints` chooses those that a table counts, and `surface` finds the spelling of each
+//! the n-grams of a text, `fingerprints` chooses those that a table counts, and `spellings` finds the spelling of each
 //! token.
 
 mod fingerprints;
 mod ngrams;
 mod pieces;
-mod surface;
+mod spellings;
 mod tokens;
 
 pub use fingerprints::Fingerprints;
 pub use ngrams::Ngrams;
 pub use pieces::MAX_CHARS;
-pub use surface::Surface;
+pub use spellings::Spellings;
 pub use tokens::{PAD_TOKEN, RESERVED_IDS, UNK_TOKEN, for_each_token, tokens};
 
 use crate::progress::Stage;
@@ -30,7 +30,7 @@ const _: () = assert!(UNK == tern_nn::sample::UNK);
 
 /// Counts the tokens of all texts, on all threads of the current rayon pool. For WordPiece these are whole words.
 pub fn count_tokens(tokenizer: Tokenizer, texts: &[&str]) -> HashMap<String, usize> {
-    let stage = Stage::new("counting tokens", texts.len());
+    let stage = Stage::with_total("counting tokens", texts.len());
     let done = AtomicUsize::new(0);
     let count = |texts: &[&str]| {
         let mut counts: HashMap<String, usize> = HashMap::new();

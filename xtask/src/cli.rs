@@ -126,7 +126,9 @@ pub enum Command {
     ///
     /// Installs the packages that the tests import from PyPI into target/python. Part of `test`, there with an
     /// unoptimised wheel.
-    #[command(after_help = "Examples:\n  cargo xtask python\n  cargo xtask python --torch     also against PyTorch")]
+    #[command(
+        after_help = "Examples:\n  cargo xtask python\n  cargo xtask python --torch     also against PyTorch\n  cargo xtask python --trackers  also the callbacks for experiment trackers"
+    )]
     Python(python::Options),
     /// Build the page that runs device files in a browser.
     ///

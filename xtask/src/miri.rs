@@ -7,8 +7,9 @@ use anyhow::{Result, bail};
 use crate::process::{cargo_of, probe, run};
 use crate::repo;
 
-/// Filters of the tests to run. These reach every `unsafe` block that runs on a host: kernels and steps of every cell.
-/// Tests that load files would take hours.
+/// Filters of the tests to run: `kernel::` for the dot products and the n-gram table, `unpacked::` for the steps of
+/// every cell with a host's vector instructions. They reach every `unsafe` block that runs on a host, except the
+/// detection of AVX2. Tests that load files would take hours, so they have the attribute `cfg_attr(miri, ignore)`.
 const TESTS: [&str; 2] = ["kernel::", "unpacked::"];
 
 /// The command that installs Miri.

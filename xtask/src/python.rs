@@ -16,6 +16,9 @@ pub struct Options {
     /// Also install PyTorch, which takes minutes and 5 GB, and run the tests that need it.
     #[arg(long)]
     pub torch: bool,
+    /// Also install wandb, MLflow and trackio (1 GB), and run the README's callbacks for them.
+    #[arg(long)]
+    pub trackers: bool,
     /// Print the size of the wheel, without tests.
     #[arg(long)]
     pub wheel: bool,
@@ -31,11 +34,17 @@ pub fn run_python(options: &Options) -> Result<()> {
     if options.wheel {
         return Ok(());
     }
-    if options.torch {
-        note("Python packages", "installing torch");
-        pip_install(&environment(), &["torch"])?;
+    let mut test_options = Vec::new();
+    for (is_wanted, option, names) in
+        [(options.torch, "--torch", &["torch"][..]), (options.trackers, "--trackers", &["wandb", "mlflow", "trackio"])]
+    {
+        if is_wanted {
+            note("Python packages", &format!("installing {}", names.join(", ")));
+            pip_install(&environment(), names)?;
+            test_options.push(option);
+        }
     }
-    test(&wheel, if options.torch { &["--torch"] } else { &[] }, |_| {})
+    test(&wheel, &test_options, |_| {})
 }
 
 /// Builds the wheel with the profile `dev`, whose dependencies other tests compile too, and runs the tests on it. Each

@@ -91,7 +91,7 @@ impl Port for HostPort<'_> {
         thread::park_timeout(100 * POLL_INTERVAL);
     }
 
-    fn boot_count(&self) -> Option<BootCount> {
+    fn boots(&self) -> Option<BootCount> {
         Some(*self.boots)
     }
 

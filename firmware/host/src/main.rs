@@ -12,7 +12,7 @@ use std::{env, fs, io, thread};
 use host_port::{Connection, Ended, HostPort};
 use tern_firmware::boot_count::BootCount;
 use tern_firmware::queue::{Dropped, QueueWriter, Ring, split};
-use tern_firmware::{Partitions, RamFlash, ResetReason, device};
+use tern_firmware::{BoardInfo, Partitions, RamFlash, ResetReason, device};
 
 /// RAM reserved for a model's state, in bytes, as on the emulated boards.
 const SCRATCH_BYTES: usize = 64 * 1024;
@@ -77,14 +77,14 @@ fn serve(file: &str, on_stdio: bool) -> io::Result<()> {
     };
     // The queue is leaked, because the reading thread uses it until the process ends.
     let (ring, dropped) = (Box::leak(Box::new(Ring::new())), Box::leak(Box::new(Dropped::new())));
-    let (queue, received) = split(ring, dropped);
+    let (queue_writer, received) = split(ring, dropped);
     let has_ended: &AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
     let console = thread::current();
-    thread::spawn(move || receive(reader, queue, has_ended, &console));
+    thread::spawn(move || receive(reader, queue_writer, has_ended, &console));
 
     let (mut connection, mut boots) = (Connection { received, writer, has_ended }, BootCount::FIRST);
     let mut scratch = vec![0; SCRATCH_BYTES / 4];
-    let board = tern_firmware::Board { name: "host", clock_hz: host_port::CLOCK_HZ, scratch_bytes: SCRATCH_BYTES };
+    let board = BoardInfo { name: "host", clock_hz: host_port::CLOCK_HZ, scratch_bytes: SCRATCH_BYTES };
     loop {
         let port = HostPort::new(&mut connection, &mut boots);
         match device::serve(port, board, partitions(memory), None, &mut scratch, |_| ()) {
@@ -105,14 +105,14 @@ fn partitions(memory: &mut [u8]) -> Partitions<RamFlash<'_, 4, ERASE_BYTES>> {
 
 /// Reads bytes into the queue, as the receive interrupt of a board does. Waits while the queue is full, so that the
 /// sender must wait too.
-fn receive(mut reader: impl Read, mut queue: QueueWriter<'_>, has_ended: &AtomicBool, console: &thread::Thread) {
+fn receive(mut reader: impl Read, mut writer: QueueWriter<'_>, has_ended: &AtomicBool, console: &thread::Thread) {
     let mut buffer = [0; 256];
     while let Ok(count @ 1..) = reader.read(&mut buffer) {
         for &byte in &buffer[..count] {
-            while !queue.has_room() {
+            while !writer.has_room() {
                 thread::park_timeout(host_port::POLL_INTERVAL);
             }
-            queue.push(byte);
+            writer.push(byte);
             console.unpark();
         }
     }

@@ -53,7 +53,7 @@ use tern_firmware::hardware::ResetReason;
 use tern_firmware::queue::Received;
 
 use crate::memory_map::{ChipFlash, FlashDriver};
-use crate::{RECEIVE_QUEUE, processor};
+use crate::{RECEIVE_WRITER, processor};
 
 // The bootloader and espflash read this description of the program. It has no date, so that builds are reproducible.
 esp_bootloader_esp_idf::esp_app_desc!(
@@ -107,7 +107,7 @@ fn uart_receive() {
         bits.rxfifo_tout().clear_bit_by_one();
         bits.rxfifo_ovf().clear_bit_by_one()
     });
-    RECEIVE_QUEUE.receive(|| {
+    RECEIVE_WRITER.receive(|| {
         if uart.status().read().rxfifo_cnt().bits() == 0 {
             return None;
         }
@@ -129,10 +129,10 @@ fn take_from_usb() {
     let usb = USB_DEVICE::regs();
     // In an interrupt handler and outside of it, one byte is taken at a time.
     critical_section::with(|_| {
-        while usb.ep1_conf().read().serial_out_ep_data_avail().bit_is_set() && RECEIVE_QUEUE.has_room() {
+        while usb.ep1_conf().read().serial_out_ep_data_avail().bit_is_set() && RECEIVE_WRITER.has_room() {
             IS_USB.store(true, Ordering::Relaxed);
             let mut byte = Some(Received { byte: usb.ep1().read().rdwr_byte().bits(), is_overrun: false });
-            RECEIVE_QUEUE.receive(|| byte.take());
+            RECEIVE_WRITER.receive(|| byte.take());
         }
     });
 }

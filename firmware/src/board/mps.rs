@@ -70,7 +70,7 @@ use crate::cmsdk::{Uart, Watchdog};
 use crate::memory_map::{FlashRegion, FromRegion};
 use crate::processor::Handler;
 use crate::register::Register;
-use crate::{RECEIVE_QUEUE, processor, reset};
+use crate::{RECEIVE_WRITER, processor, reset};
 
 const BAUD: u32 = 115_200;
 const WATCHDOG_SECONDS: u32 = 8;
@@ -161,7 +161,7 @@ pub static __INTERRUPTS: [Handler; UART0_RECEIVE.vectors()] = UART0_RECEIVE.hand
 
 extern "C" fn uart0_receive() {
     CONSOLE.clear_receive_interrupt();
-    RECEIVE_QUEUE.receive(|| CONSOLE.receive());
+    RECEIVE_WRITER.receive(|| CONSOLE.receive());
 }
 
 // SAFETY: the handler uses nothing that the interrupted code may have left inconsistent, and never returns.

@@ -26,7 +26,7 @@ use tern_firmware::queue::Received;
 
 use crate::memory_map::{ChipFlash, FlashDriver};
 use crate::register::Register;
-use crate::{RECEIVE_QUEUE, processor};
+use crate::{RECEIVE_WRITER, processor};
 
 const BAUD: u32 = 115_200;
 /// The clock of APB2, which USART1 is on.
@@ -217,7 +217,7 @@ const USART1: usize = 37;
 pub static __INTERRUPTS: [extern "C" fn(); USART1 + 1] = [usart1; USART1 + 1];
 
 extern "C" fn usart1() {
-    RECEIVE_QUEUE.receive(|| CONSOLE.receive());
+    RECEIVE_WRITER.receive(|| CONSOLE.receive());
 }
 
 // ---- the board ----

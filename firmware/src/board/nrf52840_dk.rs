@@ -32,7 +32,7 @@ use tern_firmware::hardware::ResetReason;
 use tern_firmware::queue::Received;
 
 use crate::memory_map::{ChipFlash, FlashDriver};
-use crate::{RECEIVE_QUEUE, processor};
+use crate::{RECEIVE_WRITER, processor};
 
 const WATCHDOG_TICKS: u32 = 8 * 32_768;
 const CONSOLE: pac::uart::Uart = pac::UART0;
@@ -48,7 +48,7 @@ fn UARTE0() {
         // Writing ones clears the flags.
         CONSOLE.errorsrc().write_value(CONSOLE.errorsrc().read());
     }
-    RECEIVE_QUEUE.receive(|| {
+    RECEIVE_WRITER.receive(|| {
         if CONSOLE.events_rxdrdy().read() == 0 {
             return None;
         }

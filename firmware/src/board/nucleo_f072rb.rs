@@ -29,7 +29,7 @@ use tern_firmware::queue::Received;
 
 use self::stm32_flash::Stm32Flash;
 use crate::memory_map::ChipFlash;
-use crate::{RECEIVE_QUEUE, processor};
+use crate::{RECEIVE_WRITER, processor};
 
 const WATCHDOG_MICROSECONDS: u32 = 8_000_000;
 const CONSOLE: pac::usart::Usart = pac::USART2;
@@ -37,7 +37,7 @@ const CLOCK: pac::timer::TimGp32 = pac::TIM2;
 
 #[interrupt]
 fn USART2() {
-    RECEIVE_QUEUE.receive(|| {
+    RECEIVE_WRITER.receive(|| {
         let state = CONSOLE.isr().read();
         let is_overrun = state.ore();
         if is_overrun {

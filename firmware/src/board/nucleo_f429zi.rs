@@ -37,7 +37,7 @@ use tern_firmware::queue::Received;
 
 use self::stm32_flash::Stm32Flash;
 use crate::memory_map::ChipFlash;
-use crate::{RECEIVE_QUEUE, processor};
+use crate::{RECEIVE_WRITER, processor};
 
 const WATCHDOG_MICROSECONDS: u32 = 8_000_000;
 const CONSOLE: pac::usart::Usart = pac::USART3;
@@ -63,7 +63,7 @@ fn clocks() -> embassy_stm32::Config {
 
 #[interrupt]
 fn USART3() {
-    RECEIVE_QUEUE.receive(|| {
+    RECEIVE_WRITER.receive(|| {
         let state = CONSOLE.sr().read();
         // Reading the state and then the byte clears an overrun.
         let is_received = state.rxne() || state.ore();

@@ -32,7 +32,7 @@ use tern_firmware::queue::Received;
 
 use crate::memory_map::{ChipFlash, FlashDriver};
 use crate::register::Register;
-use crate::{RECEIVE_QUEUE, processor};
+use crate::{RECEIVE_WRITER, processor};
 
 // ---- registers ----
 
@@ -81,7 +81,7 @@ fn receive() -> Option<Received> {
 fn external() {
     let source = CLAIM.read();
     if source == UART_SOURCE {
-        RECEIVE_QUEUE.receive(receive);
+        RECEIVE_WRITER.receive(receive);
     }
     CLAIM.write(source);
 }

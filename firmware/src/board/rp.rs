@@ -60,7 +60,7 @@ use tern_firmware::hardware::ResetReason;
 use tern_firmware::queue::Received;
 
 use crate::memory_map::{ChipFlash, FlashDriver};
-use crate::{RECEIVE_QUEUE, processor};
+use crate::{RECEIVE_WRITER, processor};
 
 const WATCHDOG: Duration = Duration::from_secs(8);
 const CONSOLE: pac::uart::Uart = pac::UART0;
@@ -69,7 +69,7 @@ const IS_PICO2: bool = cfg!(feature = "pico2");
 
 #[interrupt]
 fn UART0_IRQ() {
-    RECEIVE_QUEUE.receive(|| {
+    RECEIVE_WRITER.receive(|| {
         if CONSOLE.uartfr().read().rxfe() {
             return None;
         }

@@ -18,7 +18,7 @@ use embassy_usb::class::cdc_acm::{CdcAcmClass, ControlChanged, Receiver, Sender,
 use embassy_usb::{Builder, Config};
 use tern_firmware::queue::Received;
 
-use crate::{RECEIVE_QUEUE, processor};
+use crate::{RECEIVE_WRITER, processor};
 
 /// The vendor id and product id of the serial port of Raspberry Pi's own software, which hosts recognise.
 const VENDOR: u16 = 0x2e8a;
@@ -133,11 +133,11 @@ async fn receive<'d>(mut receiver: Receiver<'d, Usb<'d>>) {
             // A program that sends also reads, even if it does not set the line Data Terminal Ready.
             IS_OPEN.store(true, Ordering::Relaxed);
             for &byte in &packet[..length] {
-                while !RECEIVE_QUEUE.has_room() {
+                while !RECEIVE_WRITER.has_room() {
                     Timer::after_millis(1).await;
                 }
                 let mut byte = Some(Received { byte, is_overrun: false });
-                RECEIVE_QUEUE.receive(|| byte.take());
+                RECEIVE_WRITER.receive(|| byte.take());
             }
         }
     }

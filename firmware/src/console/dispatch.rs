@@ -55,7 +55,7 @@ impl<P: Port> Console<'_, P> {
             Command::Echo(is_on) => self.echo = is_on,
             Command::Color(setting) if COLORS => self.colors = setting,
             Command::Log(level) if LOG => {
-                self.level = level;
+                self.log_level = level;
                 self.port.set_log_level(level);
             }
             Command::Quit => self.port.quit(),
@@ -74,7 +74,7 @@ impl<P: Port> Console<'_, P> {
         let Console { port, board, engine, frame, stats, .. } = self;
         // Finding the largest use of the stack takes long, so it is done only for `stats`.
         let stack = if command == Command::Stats { port.stack() } else { None };
-        let boots = port.boot_count();
+        let boots = port.boots();
         let loaded = engine.as_ref().map_err(|&refusal| refusal);
         frame::write_answer(port, frame, |out| match command {
             Command::Help => answer::help(loaded.ok().map(Engine::task), form, out),

@@ -70,7 +70,7 @@ impl<P: Port> Console<'_, P> {
                 self.answer_line(&line)
             }
             Err(too_long) => {
-                self.stats.refused = self.stats.refused.wrapping_add(1);
+                self.stats.rejected = self.stats.rejected.wrapping_add(1);
                 self.log_event(Event::LineTooLong { bytes: too_long.0 });
                 self.fail(ConsoleError::LineTooLong { bytes: too_long.0 }, form)
             }

@@ -1,4 +1,4 @@
-//! Handles lost bytes: refuses the line or text that they belonged to.
+//! Handles lost bytes: rejects the line or text that they belonged to.
 
 use super::{Console, DamagedInput, Mode};
 use crate::console_error::ConsoleError;
@@ -16,7 +16,7 @@ impl<P: Port> Console<'_, P> {
         };
         let damage = self.damage.get_or_insert(DamagedInput { lost: 0, form });
         damage.lost = damage.lost.saturating_add(lost.count);
-        self.stats.dropped = self.stats.dropped.saturating_add(lost.count.into());
+        self.stats.dropped = self.stats.dropped.wrapping_add(lost.count.into());
         if let Some(frame) = &mut self.frame {
             frame.clear_request();
         }
@@ -46,7 +46,7 @@ impl<P: Port> Console<'_, P> {
         }
         if let Some(DamagedInput { lost, form }) = self.damage.take() {
             self.log_event(Event::Overflow { lost });
-            self.stats.refused = self.stats.refused.wrapping_add(1);
+            self.stats.rejected = self.stats.rejected.wrapping_add(1);
             self.end_prompt()?;
             self.fail(ConsoleError::Overflow { lost }, form)?;
         }

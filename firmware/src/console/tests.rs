@@ -26,7 +26,7 @@ use crate::port::{Event, LostBytes};
 use crate::queue::{CAPACITY, Dropped, QueueReader, QueueWriter, Ring, split};
 use crate::stream::{ACK, CREDIT, WINDOW};
 
-const BOARD: Board = Board { name: "bench", clock_hz: 1_000_000, scratch_bytes: 4096 };
+const BOARD: BoardInfo = BoardInfo { name: "bench", clock_hz: 1_000_000, scratch_bytes: 4096 };
 const SIZES: Sizes = Sizes { embedding_dim: 4, hidden_size: 6, classes: 3 };
 
 /// A port on the real queue. Each measurement of the runtime takes 10 ticks.

@@ -54,7 +54,7 @@ pub trait Store {
     /// is valid.
     ///
     /// # Errors
-    /// Those of the flash. Either of the two records may then be valid.
+    /// Fails with an error of the flash. Either of the two records may then be valid.
     fn commit(&mut self, record: &Record) -> Result<(), Self::Error>;
 }
 

@@ -62,7 +62,7 @@ impl State {
     const ALL: [State; 6] =
         [State::Empty, State::Received, State::Activated, State::Trial, State::Confirmed, State::Failed];
 
-    /// The name, as `models` prints it.
+    /// The name, as the console command `models` prints it.
     pub fn name(self) -> &'static str {
         match self {
             State::Empty => "empty",
@@ -96,8 +96,8 @@ impl Slot {
     /// The contents that a host's flashing tool wrote.
     const FLASHED: Slot = Slot { state: State::Confirmed, proven: true, ..Slot::EMPTY };
 
-    /// Returns true if a host's flashing tool wrote the contents, so that length and checksum are unknown. Only slot A
-    /// can be in this state, until its first transfer: [`Record::decode`] reads any other slot without a length as
+    /// Returns true if a host's flashing tool wrote the contents, so that length and checksum are unknown. This is
+    /// possible only for slot A, before its first transfer: [`Record::decode`] reads every other slot of length 0 as
     /// empty.
     pub fn is_flashed(&self) -> bool {
         self.state != State::Empty && self.bytes == 0
@@ -111,7 +111,8 @@ pub struct Record {
     pub slots: [Slot; 2],
     /// The slot whose confirmed model runs, unless another one is on trial; `None` if there is none.
     pub active: Option<SlotIndex>,
-    /// The highest version that was ever confirmed. A newly received model with a lower version is refused.
+    /// The highest version that was ever confirmed. Firmware with a key refuses a newly received model with a lower
+    /// version.
     pub min_version: u32,
 }
 

@@ -1,9 +1,9 @@
-//! Tensors with a custom gradient: the result of an operation that candle does not know, and its backward function.
+//! Tensors with a custom gradient: results that candle's operations did not compute, each with a backward function.
 
 use candle_core::{CpuStorage, CudaStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Storage, Tensor};
 
-/// Returns a copy of `result` that candle treats as a function of `x`. `backward`: computes the gradient of `x` from
-/// the gradient of the result.
+/// Returns a copy of `result` that candle treats as a function of `x`. `backward`: returns the gradient of `x` for a
+/// gradient of the result, which is contiguous.
 pub fn attach1(
     x: &Tensor,
     result: &Tensor,
@@ -12,7 +12,8 @@ pub fn attach1(
     x.apply_op1(Attached { result: result.force_contiguous()?, backward })
 }
 
-/// Does the same as [`attach1`] for a function of two tensors.
+/// Returns a copy of `result` that candle treats as a function of `x` and `y`. `backward`: returns the gradients of `x`
+/// and `y` for a gradient of the result, which is contiguous.
 pub fn attach2(
     x: &Tensor,
     y: &Tensor,
@@ -22,8 +23,9 @@ pub fn attach2(
     x.apply_op2(y, Attached { result: result.force_contiguous()?, backward })
 }
 
+/// An operation for candle that returns a result computed before.
 struct Attached<F> {
-    /// Contiguous; does not share its memory with a larger tensor.
+    /// The result: contiguous, and not a part of a larger tensor.
     result: Tensor,
     backward: F,
 }
@@ -32,7 +34,7 @@ impl<F> Attached<F> {
     fn cpu(&self) -> Result<(CpuStorage, Shape)> {
         match &*self.result.storage_and_layout().0 {
             Storage::Cpu(storage) => Ok((storage.clone(), self.result.shape().clone())),
-            _ => candle_core::bail!("tern-attached: the input is on the CPU, the result is not"),
+            _ => candle_core::bail!("tern-attached: the input is on the CPU, expected the result there too"),
         }
     }
 
@@ -43,7 +45,7 @@ impl<F> Attached<F> {
                 let copy = candle_core::backend::BackendStorage::try_clone(storage, layout)?;
                 Ok((copy, self.result.shape().clone()))
             }
-            _ => candle_core::bail!("tern-attached: the input is on a CUDA device, the result is not"),
+            _ => candle_core::bail!("tern-attached: the input is on a CUDA device, expected the result there too"),
         }
     }
 }

@@ -10,23 +10,23 @@ use std::sync::Arc;
 pub struct DeviceBatch {
     /// The layout.
     pub layout: Arc<PackedLayout>,
-    /// The row of the first layer's input for each token; `None` if the input has one row for each token.
+    /// The index of each token's row in the first layer's input; `None` if the rows are those of the tokens, in order.
     pub tokens: Option<Arc<Rows>>,
-    /// The first row of each time step, followed by the total number of rows: `[steps + 1]`.
+    /// The first row of each time step, followed by the total number of rows: u32, `[steps + 1]`.
     pub(super) offsets: Tensor,
-    /// Lengths of the sequences, longest first: `[sequences]`.
+    /// Lengths of the sequences, longest first: u32, `[sequences]`.
     pub(super) lengths: Tensor,
     device: Device,
 }
 
 impl DeviceBatch {
-    /// Copies a layout to a device. `tokens`: for each token the row of the first layer's input, and the number of rows
-    /// of that input; `None` if the input has one row for each token.
+    /// Copies a layout to a device. `tokens`: the index of each token's row in the first layer's input, and the number
+    /// of rows of that input; `None` if the rows are those of the tokens, in order.
     pub fn new(layout: Arc<PackedLayout>, tokens: Option<(&[u32], usize)>, device: &Device) -> Result<Self> {
-        let numbers = |values: &[usize]| values.iter().map(|&value| value as u32).collect::<Vec<_>>();
+        let to_u32 = |values: &[usize]| values.iter().map(|&value| value as u32).collect::<Vec<_>>();
         Ok(DeviceBatch {
-            offsets: upload(&numbers(layout.offsets()), device)?,
-            lengths: upload(&numbers(layout.lengths()), device)?,
+            offsets: upload(&to_u32(layout.offsets()), device)?,
+            lengths: upload(&to_u32(layout.lengths()), device)?,
             tokens: tokens.map(|(index, rows)| Rows::new(index, rows, device).map(Arc::new)).transpose()?,
             layout,
             device: device.clone(),
@@ -38,8 +38,8 @@ impl DeviceBatch {
         &self.device
     }
 
-    /// The row of the hidden state before each token, `[rows]`; [`NO_ROW`] for the first token that a layer of this
-    /// direction reads of a sequence.
+    /// The row of the hidden state before each token: u32, `[rows]`. [`NO_ROW`] for the first token of each sequence
+    /// that a layer of this direction reads.
     pub(super) fn previous_rows(&self, direction: Direction) -> Result<Tensor> {
         let mut previous = vec![NO_ROW; self.layout.rows()];
         for step in self.layout.time_steps(direction) {
@@ -50,7 +50,7 @@ impl DeviceBatch {
         upload(&previous, &self.device)
     }
 
-    /// The sequence of each token, in the order of the layout: `[rows]`.
+    /// The index of each token's sequence in the order of the layout: `[rows]`.
     pub(super) fn sequences(&self) -> Vec<u32> {
         self.layout.batch_sizes().iter().flat_map(|&active| 0..active as u32).collect()
     }

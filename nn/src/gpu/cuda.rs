@@ -21,19 +21,20 @@ static MODULES: Mutex<Option<HashMap<usize, Arc<CudaModule>>>> = Mutex::new(None
 /// Opens the GPU with this number, with one stream for all work.
 pub fn open(number: usize) -> Result<Device> {
     let device = CudaDevice::new_with_stream(number)?;
-    // SAFETY: all memory is allocated, used and freed on this one stream, so no event has to order two streams. A
-    // recording (see `launch_together`) may not wait for an event from before it.
+    // SAFETY: all memory is allocated, used and freed on this one stream, so no event has to order two streams. While
+    // `launch_together` records a graph, the stream may not wait for an earlier event.
     unsafe { device.disable_event_tracking() };
     Ok(Device::Cuda(device))
 }
 
-/// Runs `launches`, which only allocates, launches and frees on the device's stream, as one CUDA graph.
+/// Runs `launches` as one CUDA graph. It may only allocate memory, launch kernels and free memory, all on the device's
+/// stream.
 ///
-/// The graph is recorded anew for each batch, because every batch has other lengths. If it cannot be recorded,
-/// nothing has run yet, and `launches` runs launch by launch.
+/// The graph is recorded anew for each batch, because the lengths of the sequences differ. If it cannot be recorded,
+/// nothing has run yet, and `launches` runs again without a graph.
 pub fn launch_together(device: &CudaDevice, launches: impl Fn() -> Result<()>) -> Result<()> {
     let stream = device.cuda_stream();
-    // The modes other than `RELAXED` forbid that a library loads a kernel while a graph is recorded.
+    // In the other modes, a library may not load a kernel while a graph is recorded.
     stream.begin_capture(CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_RELAXED).w()?;
     let recorded = launches();
     match (recorded, stream.end_capture(CUgraphInstantiate_flags(0))) {
@@ -52,7 +53,7 @@ pub fn size(device: &CudaDevice) -> Result<(usize, usize)> {
     ))
 }
 
-/// Returns the kernels for the GPU of a stream, which are loaded at the first call.
+/// Returns the kernels for the GPU of a stream. The first call for each GPU loads them.
 fn module(stream: &CudaStream) -> Result<Arc<CudaModule>> {
     let context = stream.context();
     let mut modules = MODULES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,7 +66,7 @@ fn module(stream: &CudaStream) -> Result<Arc<CudaModule>> {
     Ok(module)
 }
 
-/// Launches a kernel on the stream of the written tensor's device.
+/// Launches a kernel on the stream of the device of `written`, the tensor that the kernel writes.
 pub fn launch(launch: &Launch<'_>, written: &mut CudaStorage) -> Result<()> {
     let stream = written.device.cuda_stream();
     let function = module(&stream)?.load_function(&launch.kernel).w()?;
@@ -74,10 +75,10 @@ pub fn launch(launch: &Launch<'_>, written: &mut CudaStorage) -> Result<()> {
         let attribute = CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
         function.set_attribute(attribute, launch.shared_bytes as i32).w()?;
     }
-    let (written, size) = match &mut written.slice {
+    let (written, value_size) = match &mut written.slice {
         CudaStorageSlice::F32(slice) => (slice.device_ptr_mut(&stream).0, 4),
         CudaStorageSlice::F64(slice) => (slice.device_ptr_mut(&stream).0, 8),
-        _ => candle_core::bail!("kernel {}: the written tensor is neither F32 nor F64", launch.kernel),
+        _ => candle_core::bail!("kernel {}: expected a written tensor of F32 or F64", launch.kernel),
     };
     // The value of each argument in eight bytes, in the byte order of the host.
     let mut values = Vec::with_capacity(launch.arguments.len());
@@ -85,17 +86,19 @@ pub fn launch(launch: &Launch<'_>, written: &mut CudaStorage) -> Result<()> {
         values.push(match *argument {
             Argument::Read(tensor, element) => {
                 let (storage, layout) = tensor.storage_and_layout();
-                let Storage::Cuda(storage) = &*storage else { candle_core::bail!("a tensor is not on the GPU") };
+                let Storage::Cuda(storage) = &*storage else {
+                    candle_core::bail!("kernel {}: expected all arguments on the GPU", launch.kernel);
+                };
                 let (pointer, size) = match &storage.slice {
                     CudaStorageSlice::F32(slice) => (device_address(slice, &stream), 4),
                     CudaStorageSlice::F64(slice) => (device_address(slice, &stream), 8),
                     CudaStorageSlice::U32(slice) => (device_address(slice, &stream), 4),
-                    _ => candle_core::bail!("kernel {}: an argument is not F32, F64 or U32", launch.kernel),
+                    _ => candle_core::bail!("kernel {}: expected arguments of F32, F64 or U32", launch.kernel),
                 };
                 (pointer + ((start(layout)? + element) * size) as u64).to_ne_bytes()
             }
             Argument::Null => [0; 8],
-            Argument::Write(element) => (written + (element * size) as u64).to_ne_bytes(),
+            Argument::Write(element) => (written + (element * value_size) as u64).to_ne_bytes(),
             Argument::Int(value) => four_bytes(value.to_ne_bytes()),
             Argument::Float(value) => four_bytes(value.to_ne_bytes()),
         });

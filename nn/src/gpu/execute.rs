@@ -15,12 +15,14 @@ impl InplaceOp1 for Launch<'_> {
         let Some(emulator) = EMULATOR.get() else {
             candle_core::bail!("kernel {}: found tensors on the CPU, expected a CUDA device", self.kernel);
         };
-        let value_size = bytes(written, 0)?.len() / written_len(written);
+        let value_size = bytes(written, 0)?.len() / len_or_1(written);
         let arguments = self.arguments.iter().map(|argument| {
             Ok(match *argument {
                 Argument::Read(tensor, element) => {
                     let (storage, layout) = tensor.storage_and_layout();
-                    let Storage::Cpu(storage) = &*storage else { candle_core::bail!("a tensor is not on the CPU") };
+                    let Storage::Cpu(storage) = &*storage else {
+                        candle_core::bail!("kernel {}: expected all arguments on the CPU", self.kernel);
+                    };
                     Emulated::Bytes(bytes(storage, start(layout)? + element)?)
                 }
                 Argument::Null => Emulated::Null,
@@ -34,7 +36,7 @@ impl InplaceOp1 for Launch<'_> {
         match written {
             CpuStorage::F32(values) => read_values(&result, values, f32::from_le_bytes),
             CpuStorage::F64(values) => read_values(&result, values, f64::from_le_bytes),
-            other => candle_core::bail!("a kernel writes a tensor of {:?}, expected F32 or F64", dtype(other)),
+            other => candle_core::bail!("kernel {}: writes {:?}, expected F32 or F64", self.kernel, dtype(other)),
         }
         Ok(())
     }
@@ -46,13 +48,13 @@ impl InplaceOp1 for Launch<'_> {
 
     #[cfg(not(feature = "cuda"))]
     fn cuda_fwd(&self, _written: &mut CudaStorage, _layout: &Layout) -> Result<()> {
-        candle_core::bail!("built without the feature `cuda`")
+        candle_core::bail!("kernel {}: built without the feature `cuda`, which GPUs need", self.kernel)
     }
 }
 
 /// Runs `launches`; on a CUDA device as one CUDA graph, so that the host waits for one launch in place of many.
 ///
-/// `launches` may run twice there, and must therefore write the same values each time it runs.
+/// On a CUDA device `launches` may run twice, so it must write the same values each time.
 pub(super) fn launch_together(device: &Device, launches: impl Fn() -> Result<()>) -> Result<()> {
     match device {
         #[cfg(feature = "cuda")]
@@ -70,14 +72,14 @@ pub enum Emulated {
     Null,
     /// A pointer into the written tensor, as an offset in bytes.
     Offset(u32),
-    /// An integer.
+    /// An integer of 32 bits.
     Int(u32),
-    /// A number.
+    /// A floating-point number.
     Float(f32),
 }
 
-/// Runs a launch on the host: takes the launch, its arguments and the bytes of the written tensor, and returns the
-/// bytes of that tensor after the launch.
+/// A function that runs a launch on the host. It takes the launch, its arguments and the bytes of the written tensor,
+/// and returns the bytes of that tensor after the launch, or the message of an error.
 pub type Emulator = dyn Fn(&Launch<'_>, &[Emulated], Vec<u8>) -> std::result::Result<Vec<u8>, String> + Send + Sync;
 
 static EMULATOR: OnceLock<Box<Emulator>> = OnceLock::new();
@@ -103,7 +105,7 @@ fn dtype(storage: &CpuStorage) -> candle_core::DType {
 }
 
 /// Returns the number of elements; 1 for an empty or unsupported tensor, so that a division by it is defined.
-fn written_len(storage: &CpuStorage) -> usize {
+fn len_or_1(storage: &CpuStorage) -> usize {
     match storage {
         CpuStorage::F32(values) => values.len(),
         CpuStorage::F64(values) => values.len(),
@@ -112,6 +114,7 @@ fn written_len(storage: &CpuStorage) -> usize {
     .max(1)
 }
 
+/// Sets `values` to the numbers that `bytes` holds; `read` decodes one number.
 fn read_values<T, const N: usize>(bytes: &[u8], values: &mut [T], read: impl Fn([u8; N]) -> T) {
     for (value, bytes) in values.iter_mut().zip(bytes.as_chunks::<N>().0) {
         *value = read(*bytes);

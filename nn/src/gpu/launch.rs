@@ -5,16 +5,16 @@ use candle_core::{Device, Layout, Result, Shape, Tensor};
 /// One argument of a kernel.
 #[derive(Clone, Copy, Debug)]
 pub enum Argument<'a> {
-    /// A pointer to the element with this index of a contiguous tensor, which the kernel reads. The tensor must not
-    /// share its memory with the written tensor.
+    /// A pointer to an element of a tensor that the kernel reads: the tensor and the element's index. The tensor must
+    /// be contiguous and not share its memory with the written tensor.
     Read(&'a Tensor, usize),
     /// A null pointer.
     Null,
-    /// A pointer to the element with this index of the tensor that the kernel writes.
+    /// A pointer to an element of the tensor that the kernel writes: the element's index.
     Write(usize),
-    /// An integer.
+    /// An integer of 32 bits.
     Int(u32),
-    /// A number.
+    /// A floating-point number.
     Float(f32),
 }
 
@@ -24,13 +24,13 @@ impl<'a> Argument<'a> {
         tensor.map_or(Argument::Null, |tensor| Argument::Read(tensor, 0))
     }
 
-    /// An integer. Panics if `value` does not fit 32 bits.
+    /// An integer of 32 bits. Panics if `value` does not fit.
     pub fn int(value: usize) -> Self {
         Argument::Int(u32::try_from(value).expect("the sizes of a batch are below 2^32"))
     }
 }
 
-/// A kernel with its arguments.
+/// A launch of a kernel with its arguments.
 #[derive(Clone, Debug)]
 pub struct Launch<'a> {
     /// Name of the kernel in `nn/cuda/kernels.cu`.
@@ -45,7 +45,8 @@ pub struct Launch<'a> {
     pub arguments: Vec<Argument<'a>>,
 }
 
-/// Threads of a block for the launches below; a power of 2, which `combine_block` in `training.cuh` requires.
+/// Threads of a block in the launches of [`one_thread_each`](Launch::one_thread_each) and
+/// [`combining`](Launch::combining); a power of 2, which `combine_block` in `training.cuh` requires.
 const THREADS: usize = 256;
 
 impl<'a> Launch<'a> {
@@ -60,8 +61,8 @@ impl<'a> Launch<'a> {
         }
     }
 
-    /// A launch of a kernel that reduces the values of a block's threads, such as a sum. The shared memory has eight
-    /// bytes for each thread.
+    /// A launch of a kernel that combines the values of a block's threads into one, for example their sum. The shared
+    /// memory holds one value of up to 8 bytes (f64) for each thread.
     pub fn combining(kernel: &str, blocks: usize, arguments: Vec<Argument<'a>>) -> Self {
         Launch { kernel: kernel.to_owned(), blocks, threads: THREADS, shared_bytes: 8 * THREADS, arguments }
     }

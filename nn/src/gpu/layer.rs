@@ -2,8 +2,8 @@
 //!
 //! The input projection is one matrix product before the time steps; the gradients of the weights are a few products
 //! after them. All time steps of a layer of up to 128 units are one launch (`walk.cuh`), if a block has enough shared
-//! memory. Other layers take a matrix product and a launch for each time step (`step.cuh`), which
-//! are recorded in one CUDA graph.
+//! memory. Other layers take a matrix product and a launch for each time step (`step.cuh`), which are recorded in one
+//! CUDA graph.
 
 use super::attached::attach2;
 use super::batch::DeviceBatch;
@@ -11,7 +11,7 @@ use super::execute::launch_together;
 use super::launch::{Argument, Launch};
 use super::machine::Machine;
 use super::reduce::reduce;
-use super::rows;
+use super::rows::{Rows, select};
 use super::walk::{self, Walk};
 use crate::architecture::Cell;
 use crate::recurrent::{LayerOutput, LayerShape};
@@ -21,13 +21,14 @@ use std::sync::Arc;
 /// Runs a recurrent layer and returns its [`LayerOutput`], as [`ops::recurrent`](crate::ops::recurrent) does on the
 /// CPU.
 ///
-/// `x`: `[rows, input_size]`, or one row for each distinct token if `tokens` is true; [`DeviceBatch::tokens`] then has
-/// the row of each token. `parameters`: W_ih, W_hh and [`Biases`](crate::recurrent::Biases), concatenated.
+/// `x`: `[rows, input_size]`; for the first layer, if [`DeviceBatch::tokens`] has a row of it for each token,
+/// `[distinct rows, input_size]`. `parameters`: W_ih, W_hh and [`Biases`](crate::recurrent::Biases), concatenated.
+/// `is_first`: true for the first layer.
 pub fn recurrent(
     x: &Tensor,
     parameters: &Tensor,
     shape: LayerShape,
-    tokens: bool,
+    is_first: bool,
     batch: &Arc<DeviceBatch>,
     output: &LayerOutput,
 ) -> Result<Tensor> {
@@ -39,16 +40,17 @@ pub fn recurrent(
         };
         return Tensor::zeros(shape, DType::F32, x.device());
     }
-    let run = Run { shape, tokens, batch: batch.clone(), machine: Machine::of(x.device())? };
+    let run = Run { shape, is_first, batch: batch.clone(), machine: Machine::of(x.device())? };
     let parts = run.parts(&x.detach().contiguous()?, &parameters.detach().contiguous()?)?;
     let activations = run.forward(&parts)?;
     let hidden = run.hidden(&activations)?;
+    // The same values as `hidden`, but candle treats them as a function of `x` and `parameters`.
     let states = attach2(x, parameters, &hidden, move |d_hidden| run.backward(&parts, &activations, d_hidden))?;
     match output {
         LayerOutput::States => Ok(states),
         LayerOutput::Reduced(reductions) => {
-            let parts = reductions.iter().map(|&reduction| reduce(&states, batch, reduction));
-            Tensor::cat(&parts.collect::<Result<Vec<_>>>()?, 1)?.contiguous()
+            let reduced = reductions.iter().map(|&reduction| reduce(&states, batch, reduction));
+            Tensor::cat(&reduced.collect::<Result<Vec<_>>>()?, 1)?.contiguous()
         }
     }
 }
@@ -56,23 +58,23 @@ pub fn recurrent(
 /// A layer and the batch that it reads.
 struct Run {
     shape: LayerShape,
-    tokens: bool,
+    is_first: bool,
     batch: Arc<DeviceBatch>,
     machine: Machine,
 }
 
-/// The input of a layer and the parts of its parameters.
+/// The input of a layer and the parts of its parameters, all contiguous.
 struct Parts {
     x: Tensor,
     w_ih: Tensor,
     w_hh: Tensor,
     bias: Tensor,
-    /// `None` unless the cell is a GRU.
+    /// The bias b_hn of a GRU, `[hidden_size]`; `None` for other cells.
     b_hn: Option<Tensor>,
 }
 
 impl Run {
-    /// Splits the parameters.
+    /// Splits `parameters` into the matrices and biases of the layer.
     fn parts(&self, x: &Tensor, parameters: &Tensor) -> Result<Parts> {
         let LayerShape { input_size, hidden_size: n, .. } = self.shape;
         let width = self.shape.width();
@@ -90,12 +92,13 @@ impl Run {
         })
     }
 
+    /// Number of rows of the packed batch.
     fn rows(&self) -> usize {
         self.batch.layout.rows()
     }
 
     /// Number of values in the buffers `hidden`, `gates` and `kept` of `cells.cuh`.
-    fn sizes(&self) -> [usize; 3] {
+    fn activation_sizes(&self) -> [usize; 3] {
         let states = self.rows() * self.shape.hidden_size;
         match self.shape.cell {
             Cell::Rnn | Cell::RnnRelu => [states, 0, 0],
@@ -103,39 +106,42 @@ impl Run {
         }
     }
 
-    /// Returns a pointer to each part of a tensor that consists of parts with these `sizes`. An empty part has the
-    /// pointer of the first part: a kernel ignores it, or writes the values of both parts to the first one.
-    fn pointers<const N: usize>(
-        sizes: [usize; N],
-        pointer: impl Fn(usize) -> Argument<'static>,
-    ) -> [Argument<'static>; N] {
-        let mut start = 0;
+    /// Returns the start of each part of a tensor that consists of parts with these `sizes`.
+    ///
+    /// An empty part gets the start of the first part, 0. A kernel does not use such a part (`gates` and `kept` of
+    /// plain cells), or finds that it is the same as the first part and writes the equal values of both once (`d_sums`
+    /// of cells other than the GRU).
+    fn starts<const N: usize>(sizes: [usize; N]) -> [usize; N] {
+        let mut end = 0;
         sizes.map(|size| {
-            start += size;
-            pointer(if size == 0 { 0 } else { start - size })
+            end += size;
+            if size == 0 { 0 } else { end - size }
         })
     }
 
     /// Computes the hidden states and the values that the backward pass needs. Returns the buffers `hidden`, `gates`
     /// and `kept` of `cells.cuh` in one tensor.
     fn forward(&self, parts: &Parts) -> Result<Tensor> {
-        let table = parts.x.matmul(&parts.w_ih.t()?)?.broadcast_add(&parts.bias)?;
-        let activations = Tensor::zeros(self.sizes().iter().sum::<usize>(), DType::F32, table.device())?;
-        let written = Self::pointers(self.sizes(), Argument::Write);
+        // The input projection, one row for each row of `x`: the `table` of the kernels.
+        let projection = parts.x.matmul(&parts.w_ih.t()?)?.broadcast_add(&parts.bias)?;
+        let sizes = self.activation_sizes();
+        let activations = Tensor::zeros(sizes.iter().sum::<usize>(), DType::F32, projection.device())?;
+        let written = Self::starts(sizes).map(Argument::Write);
         match self.walk() {
             Some(walk) => {
                 let inputs = [
                     Argument::Read(&parts.w_hh, 0),
                     Argument::read_or_null(parts.b_hn.as_ref()),
-                    Argument::Read(&table, 0),
+                    Argument::Read(&projection, 0),
                     Argument::read_or_null(self.token_rows()),
                 ];
                 walk.launch("forward", self.shape, &self.batch, &inputs, &written).write(&activations)?;
             }
-            None => launch_together(table.device(), || {
+            None => launch_together(projection.device(), || {
                 let w_hh = parts.w_hh.t()?;
                 for step in self.batch.layout.time_steps(self.shape.direction) {
                     let previous = step.previous.clone();
+                    // The recurrent sums W_hh·h of the rows that continue a sequence.
                     let sums = match previous.len() {
                         0 => None,
                         rows => Some(self.hidden(&activations)?.narrow(0, previous.start, rows)?.matmul(&w_hh)?),
@@ -143,7 +149,7 @@ impl Run {
                     let mut arguments = vec![
                         Argument::read_or_null(sums.as_ref()),
                         Argument::read_or_null(parts.b_hn.as_ref()),
-                        Argument::Read(&table, 0),
+                        Argument::Read(&projection, 0),
                         Argument::read_or_null(self.token_rows()),
                     ];
                     arguments
@@ -160,16 +166,18 @@ impl Run {
     fn backward(&self, parts: &Parts, activations: &Tensor, d_hidden: &Tensor) -> Result<(Tensor, Tensor)> {
         let LayerShape { cell, hidden_size: n, direction, .. } = self.shape;
         let (rows, width, device) = (self.rows(), self.shape.width(), d_hidden.device());
-        let saved = Self::activation_pointers(self.sizes(), activations);
+        let saved = Self::starts(self.activation_sizes()).map(|start| Argument::Read(activations, start));
         // Three parts: the gradients of the input projection; those of the recurrent sums, which differ for a GRU only;
-        // and, without a walk, the gradients that a step passes to the previous step without W_hh.
+        // and, if each step is a launch, the gradients that a step passes to the previous one by the cell state of an
+        // LSTM or by z·h of a GRU, not through W_hh.
         let separate_sums = if cell == Cell::Gru { rows * width } else { 0 };
         let carried = if self.walk().is_some() { 0 } else { self.batch.layout.lengths().len() * n };
         let sizes = [rows * width, separate_sums, carried];
         let gradients = Tensor::zeros(sizes.iter().sum::<usize>(), DType::F32, device)?;
-        let [d_gates, d_sums, carried] = Self::pointers(sizes, Argument::Write);
-        let part = |start: usize| gradients.narrow(0, start, rows * width)?.reshape((rows, width));
-        let sums_start = if separate_sums > 0 { rows * width } else { 0 };
+        let starts = Self::starts(sizes);
+        let [d_gates, d_sums, carried] = starts.map(Argument::Write);
+        let [gates_start, sums_start, _] = starts;
+        let matrix_at = |start: usize| gradients.narrow(0, start, rows * width)?.reshape((rows, width));
         match self.walk() {
             Some(walk) => {
                 let [hidden, gates, kept] = saved;
@@ -177,11 +185,12 @@ impl Run {
                 walk.launch("backward", self.shape, &self.batch, &inputs, &[d_gates, d_sums]).write(&gradients)?;
             }
             None => launch_together(device, || {
-                // The gradient that the step above passes to the hidden states of this step through W_hh.
+                // The gradient that the next time step, which was computed just before, passes to the hidden states of
+                // this step through W_hh.
                 let mut through: Option<Tensor> = None;
                 for step in self.batch.layout.time_steps(direction).rev() {
                     let [hidden, gates, kept] = saved;
-                    let with_through = through.as_ref().map_or(Ok(0), |through| through.dim(0))?;
+                    let through_rows = through.as_ref().map_or(Ok(0), |through| through.dim(0))?;
                     let mut arguments = vec![
                         Argument::read_or_null(through.as_ref()),
                         hidden,
@@ -190,33 +199,34 @@ impl Run {
                         Argument::Read(d_hidden, 0),
                     ];
                     let previous = step.previous.clone();
-                    let numbers = [step.rows.start, previous.start, step.rows.len(), previous.len(), with_through];
+                    let numbers = [step.rows.start, previous.start, step.rows.len(), previous.len(), through_rows];
                     arguments.extend(numbers.map(Argument::int));
                     self.step("backward", step.rows.len(), arguments, &[carried, d_gates, d_sums], &gradients)?;
                     through = match previous.len() {
                         0 => None,
-                        count => Some(part(sums_start)?.narrow(0, step.rows.start, count)?.matmul(&parts.w_hh)?),
+                        count => Some(matrix_at(sums_start)?.narrow(0, step.rows.start, count)?.matmul(&parts.w_hh)?),
                     };
                 }
                 Ok(())
             })?,
         }
-        let (d_gates, d_sums) = (part(0)?, part(sums_start)?);
-        let d_table = match self.batch.tokens.as_ref().filter(|_| self.tokens) {
+        let (d_gates, d_sums) = (matrix_at(gates_start)?, matrix_at(sums_start)?);
+        let d_projection = match self.tokens() {
             Some(tokens) => tokens.add_gradients(&d_gates)?,
             None => d_gates,
         };
+        // A product with a row of ones adds up the columns of a matrix.
         let ones = |rows: usize| Tensor::ones((1, rows), DType::F32, device);
-        let previous = rows::select(&self.hidden(activations)?, &self.batch.previous_rows(direction)?, rows)?;
+        let previous_hidden = select(&self.hidden(activations)?, &self.batch.previous_rows(direction)?, rows)?;
         let mut d_parameters = vec![
-            d_table.t()?.matmul(&parts.x)?.flatten_all()?,
-            d_sums.t()?.matmul(&previous)?.flatten_all()?,
-            ones(d_table.dim(0)?)?.matmul(&d_table)?.flatten_all()?,
+            d_projection.t()?.matmul(&parts.x)?.flatten_all()?,
+            d_sums.t()?.matmul(&previous_hidden)?.flatten_all()?,
+            ones(d_projection.dim(0)?)?.matmul(&d_projection)?.flatten_all()?,
         ];
         if cell == Cell::Gru {
             d_parameters.push(ones(rows)?.matmul(&d_sums)?.narrow(1, 2 * n, n)?.flatten_all()?);
         }
-        Ok((d_table.matmul(&parts.w_ih)?, Tensor::cat(&d_parameters, 0)?))
+        Ok((d_projection.matmul(&parts.w_ih)?, Tensor::cat(&d_parameters, 0)?))
     }
 
     /// The kernel that runs all time steps in one launch; `None` if the layer is too large for it.
@@ -224,13 +234,18 @@ impl Run {
         walk::choose(self.shape, self.batch.layout.lengths().len(), self.machine)
     }
 
-    /// The row of the input for each token; `None` if the input has one row for each token.
-    fn token_rows(&self) -> Option<&Tensor> {
-        self.batch.tokens.as_ref().filter(|_| self.tokens).map(|rows| rows.index())
+    /// The index of each token's row in the layer's input; `None` if the rows are those of the tokens, in order.
+    fn tokens(&self) -> Option<&Arc<Rows>> {
+        self.batch.tokens.as_ref().filter(|_| self.is_first)
     }
 
-    /// Launches one time step of `rows` rows. `pass`: `forward` or `backward`; `arguments`: those before the sizes;
-    /// `written`: pointers into `to`.
+    /// The argument `tokens` of the forward kernels.
+    fn token_rows(&self) -> Option<&Tensor> {
+        self.tokens().map(|rows| rows.index())
+    }
+
+    /// Launches one time step of `rows` rows. `pass`: `forward` or `backward`; `arguments`: the kernel's arguments
+    /// before `n`; `written`: those after `relu`, which are pointers into `to`.
     fn step<'a>(
         &self,
         pass: &str,
@@ -244,15 +259,6 @@ impl Run {
         arguments.extend(written);
         let kernel = format!("{}_step_{pass}", walk::cell_name(cell));
         Launch::one_thread_each(&kernel, rows * n, arguments).write(to)
-    }
-
-    /// Returns pointers for reading the parts of the activations, whose sizes are `sizes`.
-    fn activation_pointers(sizes: [usize; 3], activations: &Tensor) -> [Argument<'_>; 3] {
-        let starts = Self::pointers(sizes, Argument::Write);
-        starts.map(|start| match start {
-            Argument::Write(start) => Argument::Read(activations, start),
-            other => other,
-        })
     }
 
     /// Returns the hidden states, a part of the activations: `[rows, hidden_size]`.

@@ -10,12 +10,13 @@ use candle_core::{DType, Device, Result, Tensor};
 pub enum DeviceTargets {
     /// Labels or tokens.
     Classes {
-        /// The index of a label or token for each row of the outputs, in u32; `u32::MAX` for a row without a target.
+        /// The index of a label or token for each row of the outputs: u32, `[rows]`. `u32::MAX` for a row without a
+        /// target.
         labels: Tensor,
         /// The probabilities that teachers predict, `[rows, labels]`; `None` without teachers.
         teacher: Option<Tensor>,
     },
-    /// Numbers: `[rows, width]`.
+    /// Numbers, `[rows, width]`; NaN for a missing target.
     Values(Tensor),
 }
 
@@ -24,7 +25,7 @@ impl DeviceTargets {
     pub fn new(targets: &Targets, device: &Device) -> Result<Self> {
         Ok(match targets {
             Targets::Classes { labels, teacher } => DeviceTargets::Classes {
-                // The mark of a row without a target is `u32::MAX` in both types.
+                // `NO_CLASS`, the mark of a row without a target, becomes `u32::MAX`.
                 labels: upload(&labels.iter().map(|&label| label as u32).collect::<Vec<_>>(), device)?,
                 teacher: match teacher.as_slice() {
                     [] => None,
@@ -39,7 +40,9 @@ impl DeviceTargets {
 /// An objective with its class weights on a device.
 #[derive(Clone, Debug)]
 pub struct DeviceObjective {
+    /// Label smoothing, 0 to 1.
     smoothing: f32,
+    /// The weight of the teachers' probabilities in the target, 0 to 1.
     teacher_weight: f32,
     /// The class weights, `[labels]`; `None` for an objective without class weights.
     weights: Option<Tensor>,
@@ -76,8 +79,8 @@ impl DeviceObjective {
         let weights = Argument::read_or_null(self.weights.as_ref());
         let smoothing = Argument::Float(self.smoothing);
         let read = |tensor| Argument::Read(tensor, 0);
-        let size = rows * width;
-        let written = [0, size, size + rows].map(Argument::Write);
+        let gradient_size = rows * width;
+        let written = [0, gradient_size, gradient_size + rows].map(Argument::Write);
         let launch = match targets {
             DeviceTargets::Classes { labels, teacher } => {
                 let teacher_weight = teacher.as_ref().map_or(0.0, |_| self.teacher_weight);
@@ -105,7 +108,7 @@ impl DeviceObjective {
                 Launch::one_thread_each("squared_error", rows, arguments)
             }
         };
-        Ok(DeviceLoss { buffer: launch.write_new(size + 2 * rows, outputs.device())?, rows })
+        Ok(DeviceLoss { buffer: launch.write_new(gradient_size + 2 * rows, outputs.device())?, rows })
     }
 }
 
@@ -119,10 +122,10 @@ impl DeviceLoss {
 
     /// Computes the figures of a step. The norm of the gradients starts at 0: see [`Figures::add_gradient`].
     pub fn figures(&self) -> Result<Figures> {
-        let start = self.buffer.elem_count() - 2 * self.rows;
+        let losses = self.buffer.elem_count() - 2 * self.rows;
         let arguments = vec![
-            Argument::Read(&self.buffer, start),
-            Argument::Read(&self.buffer, start + self.rows),
+            Argument::Read(&self.buffer, losses),
+            Argument::Read(&self.buffer, losses + self.rows),
             Argument::int(self.rows),
             Argument::Write(0),
         ];

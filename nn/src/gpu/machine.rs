@@ -1,5 +1,4 @@
-//! A CUDA device: opening it, and the number of multiprocessors and the shared memory, which determine the choice of
-//! kernels.
+//! A CUDA device: opening it, and its size, which determines the choice of kernels.
 
 #[cfg(feature = "cuda")]
 use super::cuda;
@@ -13,7 +12,7 @@ pub fn open_cuda(number: usize) -> Result<Device> {
     Device::new_cuda(number)
 }
 
-/// The size of a device, for the choice of kernels.
+/// The size of a CUDA device.
 #[derive(Clone, Copy, Debug)]
 pub struct Machine {
     /// Number of multiprocessors.

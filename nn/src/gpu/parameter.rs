@@ -8,7 +8,8 @@ use candle_core::{Device, Result, Tensor, Var};
 #[derive(Debug)]
 pub struct DeviceParameter {
     shape: Vec<usize>,
-    /// The weights, their average and the optimizer states: `[(2 + states) * count]`.
+    /// The weights, their running average and the optimizer states, each of as many values as `shape` has,
+    /// concatenated.
     values: Tensor,
 }
 
@@ -17,20 +18,20 @@ pub struct DeviceParameter {
 pub struct Gradient<'a> {
     /// The gradient of some rows, `[rows, width]`, or of the whole parameter.
     pub values: &'a Tensor,
-    /// The indices of the rows whose gradient `values` is, and the width of a row; `None` for the whole parameter.
+    /// The indices of the rows that have a gradient, u32, and the width of a row; `None` for the whole parameter.
     pub rows: Option<(&'a Tensor, usize)>,
 }
 
 /// The rule of the optimizer for one parameter and step.
 #[derive(Clone, Copy, Debug)]
 pub enum Rule {
-    /// AdamW.
+    /// AdamW; see [`adam_factors`](crate::optimizer::adam_factors).
     AdamW {
         /// The learning rate divided by the bias correction of the mean.
         rate: f32,
         /// The factor that corrects the bias of the root mean square.
         scale: f32,
-        /// Factor of the weights: 1 − learning rate · weight decay.
+        /// The factor of the weights: 1 − learning rate · weight decay.
         shrink: f32,
     },
     /// Stochastic gradient descent.
@@ -54,7 +55,7 @@ pub struct StepSettings<'a> {
     /// The value to which the norm of all gradients together is clipped; 0 disables clipping.
     pub clip_norm: f64,
     /// Decay of the running average in this step.
-    pub kept: f32,
+    pub average_decay: f32,
 }
 
 impl DeviceParameter {
@@ -65,6 +66,7 @@ impl DeviceParameter {
         Ok(DeviceParameter { shape: shape.to_vec(), values: Tensor::new(values.as_slice(), device)? })
     }
 
+    /// Number of weights.
     fn count(&self) -> usize {
         self.shape.iter().product()
     }
@@ -84,10 +86,10 @@ impl DeviceParameter {
         Ok(self.values.to_vec1::<f32>()?.chunks_exact(self.count()).map(<[f32]>::to_vec).collect())
     }
 
-    /// Launches one step of the optimizer for this parameter. `lag_factor`: that of the n-gram table, see
-    /// [`Optimizer::lag_factor`](crate::optimizer::Optimizer::lag_factor); 0 for other parameters.
+    /// Launches one step of the optimizer for this parameter. `lag_factor`: the
+    /// [`lag_factor`](crate::optimizer::Optimizer::lag_factor) of the n-gram table; 0 for other parameters.
     pub fn step(&self, gradient: Gradient<'_>, rule: Rule, settings: StepSettings<'_>, lag_factor: f32) -> Result<()> {
-        let StepSettings { figures, clip_norm, kept } = settings;
+        let StepSettings { figures, clip_norm, average_decay } = settings;
         let (index, width) = gradient.rows.unzip();
         let mut arguments = vec![
             Argument::Read(gradient.values, 0),
@@ -97,7 +99,7 @@ impl DeviceParameter {
             Argument::int(width.unwrap_or(1)),
             Argument::int(self.count()),
             Argument::Float(clip_norm as f32),
-            Argument::Float(kept),
+            Argument::Float(average_decay),
             Argument::Float(lag_factor),
         ];
         let kernel = match rule {

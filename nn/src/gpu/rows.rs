@@ -8,7 +8,7 @@ use crate::ngrams::Grid;
 use candle_core::{Device, Result, Tensor};
 use std::sync::Arc;
 
-/// The index that selects a row of zeros in [`gather`] and [`select`].
+/// The index for which [`gather`] and [`select`] return a row of zeros.
 pub const NO_ROW: u32 = u32::MAX;
 
 /// The largest number of rows that one thread adds up. A longer sum is computed in two passes: sums of this many rows,
@@ -44,14 +44,14 @@ impl Sums {
         let lengths = starts.windows(2).map(|pair| (pair[1] - pair[0]) as usize);
         let mut passes = Vec::new();
         if lengths.clone().any(|length| length > PIECE) {
-            let mut pieces = Vec::new();
+            let mut piece_starts = Vec::new();
             let mut first_pieces = vec![0u32];
             for (start, length) in starts.iter().zip(lengths) {
-                pieces.extend((0..length).step_by(PIECE).map(|piece| start + piece as u32));
-                first_pieces.push(pieces.len() as u32);
+                piece_starts.extend((0..length).step_by(PIECE).map(|piece| start + piece as u32));
+                first_pieces.push(piece_starts.len() as u32);
             }
-            pieces.extend(starts.last());
-            passes.push(Pass { starts: upload(&pieces, device)?, sums: pieces.len() - 1 });
+            piece_starts.extend(starts.last());
+            passes.push(Pass { starts: upload(&piece_starts, device)?, sums: piece_starts.len() - 1 });
             passes.push(Pass { starts: upload(&first_pieces, device)?, sums: starts.len() - 1 });
         } else {
             passes.push(Pass { starts: upload(starts, device)?, sums: starts.len() - 1 });
@@ -59,8 +59,8 @@ impl Sums {
         Ok(Sums { index: upload(index, device)?, passes })
     }
 
-    /// Copies the sums of the gradient of [`gather`] to a device: sum i adds up the rows whose number is a position of
-    /// i in `index`, in order. `rows`: number of sums.
+    /// Copies the sums that the gradient of [`gather`] consists of to a device: sum i adds up the rows p with
+    /// `index[p] == i`, in ascending order. `rows`: number of sums.
     pub fn of_positions(index: &[u32], rows: usize, device: &Device) -> Result<Self> {
         let mut starts = vec![0u32; rows + 1];
         for &row in index.iter().filter(|row| **row != NO_ROW) {
@@ -78,11 +78,12 @@ impl Sums {
         Sums::new(&positions, &starts, device)
     }
 
-    /// Computes the sums of rows of `source`, `[rows, width]`. Returns `[sums, width]`. With a grid, the values of
-    /// `source` are rounded to it first.
+    /// Computes the sums of rows of `source`: `[rows, width]` → `[sums, width]`. With a grid, the values of `source`
+    /// are rounded to it first.
     pub fn add(&self, source: &Tensor, grid: Option<Grid>) -> Result<Tensor> {
         let (width, device) = (source.dim(1)?, source.device());
         let mut source = source.contiguous()?;
+        // The first pass takes the index and the grid; the second one adds the results of the first as they are.
         let (mut index, mut grid) = (Some(&self.index), grid);
         for Pass { starts, sums } in &self.passes {
             let Grid { step, largest } = grid.take().unwrap_or(Grid { step: 0.0, largest: 0.0 });
@@ -106,31 +107,33 @@ impl Sums {
 /// An index of rows on a device, for [`gather`] and its gradient.
 #[derive(Clone, Debug)]
 pub struct Rows {
+    /// The row of the source for each row of the result: u32, `[count]`.
     index: Tensor,
     count: usize,
-    positions: Sums,
+    /// For each row of the source, the sum over its positions in the index.
+    position_sums: Sums,
 }
 
 impl Rows {
     /// Copies an index to a device. `rows`: number of rows that the index selects from.
     pub fn new(index: &[u32], rows: usize, device: &Device) -> Result<Self> {
-        let positions = Sums::of_positions(index, rows, device)?;
-        Ok(Rows { index: upload(index, device)?, count: index.len(), positions })
+        let position_sums = Sums::of_positions(index, rows, device)?;
+        Ok(Rows { index: upload(index, device)?, count: index.len(), position_sums })
     }
 
-    /// The index.
+    /// The row of the source for each row of the result: u32, `[count]`.
     pub fn index(&self) -> &Tensor {
         &self.index
     }
 
     /// Adds up the gradients of the selected rows for each row of the source: `[count, width]` → `[rows, width]`.
     pub fn add_gradients(&self, gradient: &Tensor) -> Result<Tensor> {
-        self.positions.add(gradient, None)
+        self.position_sums.add(gradient, None)
     }
 }
 
-/// Selects `count` rows of `source`: `[rows, width]` → `[count, width]`; [`NO_ROW`] selects zeros. The result has no
-/// gradient.
+/// Selects the rows of `source` that `index`, u32 `[count]`, names: `[rows, width]` → `[count, width]`. [`NO_ROW`]
+/// selects zeros. The result has no gradient.
 pub fn select(source: &Tensor, index: &Tensor, count: usize) -> Result<Tensor> {
     let (width, source) = (source.dim(1)?, source.contiguous()?);
     let arguments = vec![

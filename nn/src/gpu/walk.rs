@@ -7,12 +7,12 @@ use crate::architecture::Cell;
 use crate::packed::Direction;
 use crate::recurrent::LayerShape;
 
-/// An instance of the kernel templates in `walk.cuh`, for a cell and a largest size.
+/// An instance of the kernel templates in `walk.cuh`, for a cell and hidden sizes up to a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Walk {
     /// The name of the cell: see [`cell_name`].
     pub cell: &'static str,
-    /// Largest hidden size.
+    /// Largest hidden size, to which smaller ones are padded with zeros.
     pub padded: usize,
     /// Number of weights that each thread holds in registers; the others are in shared memory.
     pub in_registers: usize,
@@ -24,7 +24,7 @@ const fn walk(cell: &'static str, padded: usize, in_registers: usize, sequences:
     Walk { cell, padded, in_registers, sequences }
 }
 
-/// All instances, as `kernels.cu` lists them (test `kernels_are_those_of_the_source`). The numbers of weights in
+/// All instances, as `kernels.cu` lists them (test `instances_are_those_of_the_source`). The numbers of weights in
 /// registers are such that no kernel spills registers (`cargo xtask cuda --figures`).
 pub const WALKS: [Walk; 18] = [
     walk("Lstm", 32, 32, 1),
@@ -58,7 +58,8 @@ pub fn cell_name(cell: Cell) -> &'static str {
 
 /// Chooses the instance for a layer and a number of sequences; `None` if the layer is too large for every instance.
 ///
-/// The chosen instance has the most sequences in a block for which there is still a block for each multiprocessor.
+/// Of the instances with the smallest `padded`, this is the one with the most sequences in a block for which there is
+/// still a block for each multiprocessor; if there is none, the one with the fewest sequences.
 pub fn choose(shape: LayerShape, sequences: usize, machine: Machine) -> Option<Walk> {
     let fits = |walk: &&Walk| {
         walk.cell == cell_name(shape.cell)
@@ -77,7 +78,7 @@ impl Walk {
         shape.width().next_multiple_of(32)
     }
 
-    /// Shared memory of a block in bytes, for the pass that needs more of it.
+    /// Shared memory of a block in bytes: that of the pass, forward or backward, which needs more.
     fn shared_bytes(self, shape: LayerShape) -> usize {
         let (gates, n) = (shape.cell.gates(), shape.hidden_size);
         let shared_weights = (self.padded - self.in_registers) * self.threads(shape);
@@ -89,8 +90,8 @@ impl Walk {
         4 * (shared_weights + forward.max(backward))
     }
 
-    /// Returns the launch for a batch. `pass`: `forward` or `backward`; `inputs`: the arguments before the layout;
-    /// `written`: the arguments after the sizes.
+    /// Returns the launch for a batch. `pass`: `forward` or `backward`; `inputs`: the kernel's arguments before
+    /// `offsets`; `written`: those after `relu`.
     pub fn launch<'a>(
         self,
         pass: &str,

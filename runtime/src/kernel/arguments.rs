@@ -28,15 +28,15 @@ impl State<'_> {
 pub(crate) struct Interleaved<'a, const GATES: usize, const BIASES: usize> {
     /// The input size E.
     pub input_size: NonZeroUsize,
-    /// `[hidden_size · input_size][GATES]`
+    /// The input weights, `[hidden_size * input_size][GATES]`.
     pub weight_ih: &'a [[i8; GATES]],
-    /// `[hidden_size · hidden_size][GATES]`
+    /// The recurrent weights, `[hidden_size * hidden_size][GATES]`.
     pub weight_hh: &'a [[i8; GATES]],
-    /// `[hidden_size][BIASES]`
+    /// The biases of each unit, `[hidden_size][BIASES]`.
     pub bias: &'a [[i32; BIASES]],
-    /// `[hidden_size][GATES]`
+    /// The multipliers of the rows of the input weights, `[hidden_size][GATES]`.
     pub multiplier_ih: &'a [[i16; GATES]],
-    /// `[hidden_size][GATES]`
+    /// The multipliers of the rows of the recurrent weights, `[hidden_size][GATES]`.
     pub multiplier_hh: &'a [[i16; GATES]],
     /// The left shift of the pre-activations: 0 to 8.
     pub shift: u32,
@@ -49,7 +49,7 @@ pub(crate) type Lstm<'a> = Interleaved<'a, 4, 4>;
 pub(crate) type Gru<'a> = Interleaved<'a, 3, 4>;
 
 impl<'a, const GATES: usize, const BIASES: usize> Interleaved<'a, GATES, BIASES> {
-    /// A layer from the elements of its tensors, of which those of the input projection come first.
+    /// A layer from the elements of its tensors. In each pair, the input projection comes before the recurrent one.
     pub(crate) fn new(
         input_size: NonZeroUsize,
         [weight_ih, weight_hh]: [&'a [i8]; 2],
@@ -89,9 +89,9 @@ impl<'a, const GATES: usize, const BIASES: usize> Interleaved<'a, GATES, BIASES>
 pub(crate) struct Summary {
     /// The hidden size H.
     pub hidden_size: usize,
-    /// The number of precomputed sums of each unit of a folded token; it equals the number of biases.
+    /// The number of precomputed sums that a folded token has for each unit; it equals the number of biases.
     pub sums_of_unit: usize,
-    /// The shift of the pre-activations: 0 to 8.
+    /// The left shift of the pre-activations: 0 to 8.
     #[allow(dead_code)] // Only copies of the weights for hosts read it.
     pub shift: u32,
     /// The multiply-accumulates of a step: gates · H · (input size + H).
@@ -108,12 +108,12 @@ impl Summary {
 
 /// The parameters of one direction of an LSTM layer in the packing `paired16`, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Paired<'a> {
+pub(crate) struct PairedLstm<'a> {
     /// The input size E, a multiple of 4.
     pub input_size: NonZeroUsize,
     /// The hidden size H, a multiple of 4.
     pub hidden_size: NonZeroUsize,
-    /// `[H][H + 10 + E]`: one record for each unit, in the order in which a step reads it.
+    /// The records of all units, `[H][H + 10 + E]`, whose words are in the order in which a step reads them.
     pub units: &'a [i32],
     /// The left shift of the pre-activations: 0 to 8.
     pub shift: u32,

@@ -31,7 +31,7 @@ impl<'a> Buckets<'a> {
         unsafe { self.bytes.get_unchecked(begin..) }
     }
 
-    /// The row of a hash, if a row is one byte.
+    /// The row of a hash in a table whose rows are one byte each.
     #[inline(always)]
     pub(crate) fn byte(self, hash: u32) -> u8 {
         // SAFETY: as in `row`.

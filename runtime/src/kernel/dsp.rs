@@ -9,7 +9,7 @@
 //! turns of the recurrent projection are counted in the upper half of the upper word of a sum, which a sum below 2^40
 //! does not use.
 //!
-//! `Paired::plain_step` defines the result.
+//! `PairedLstm::plain_step` defines the result.
 #![allow(unsafe_code)]
 
 #[macro_use]
@@ -23,14 +23,14 @@ mod helium;
 
 use core::arch::{asm, naked_asm};
 
-pub(crate) use four_rows::{FourRows, Parts, Turns, Vectors, gru_unit};
+pub(crate) use four_rows::{FourRows, Halves, Turns, Vectors, gru_unit};
 
-use super::arguments::{Paired, Plan, State};
+use super::arguments::{PairedLstm, Plan, State};
 use crate::activation::{SIGMOID, TANH};
 use turns::{BLOCK, BLOCK_BYTES, TURN};
 
-/// The distance from the loop of the input projection to the code for precomputed sums, the 24 bytes before it; plus 1
-/// for Thumb.
+/// The distance from the loop of the input projection to the code for a precomputed input projection, the 24 bytes
+/// before it; plus 1 for Thumb.
 const FOLDED: usize = 1usize.wrapping_sub(24);
 /// The distance from the gates to the code that shifts the pre-activations, the 20 bytes before them; plus 1 for Thumb.
 const SHIFTED: usize = 1usize.wrapping_sub(20);
@@ -63,30 +63,30 @@ pub(crate) fn plan(input_size: usize, hidden_size: usize, shift: u32) -> Plan {
     }
 }
 
-/// Computes one step: see `Paired::step`.
+/// Computes one step: see `PairedLstm::step`.
 #[inline]
-pub(crate) fn step(layer: &Paired<'_>, x: &[i16], state: &mut State<'_>) {
+pub(crate) fn step(layer: &PairedLstm<'_>, x: &[i16], state: &mut State<'_>) {
     debug_assert!(x.len() == layer.input_size.get(), "the input has the size that the layer reads");
     if x.len() == layer.input_size.get() {
         step_by(&layer.plan, layer, x.as_ptr(), state);
     }
 }
 
-/// Computes one step with a precomputed input projection: see `Paired::step_folded`.
-pub(crate) fn step_folded(layer: &Paired<'_>, sums: &[i32], state: &mut State<'_>) {
-    if cfg!(feature = "folding") && sums.len() == 4 * layer.hidden_size.get() {
-        // The kernel adds the address of `x` to `x_bytes`. Here the sum is the bytes of a unit's input weights, which
-        // the kernel skips.
-        let x_bytes = (4 * layer.input_size.get()).wrapping_sub(sums.as_ptr().addr());
-        step_by(&Plan { x_bytes, enter_ih: FOLDED, ..layer.plan }, layer, sums.as_ptr().cast(), state);
+/// Computes one step with a precomputed input projection: see `PairedLstm::step_folded`.
+pub(crate) fn step_folded(layer: &PairedLstm<'_>, input_sums: &[i32], state: &mut State<'_>) {
+    if cfg!(feature = "folding") && input_sums.len() == 4 * layer.hidden_size.get() {
+        // The kernel adds the address of `x` to `x_bytes`. Here the result is the number of bytes of a unit's input
+        // weights, which the kernel skips.
+        let x_bytes = (4 * layer.input_size.get()).wrapping_sub(input_sums.as_ptr().addr());
+        step_by(&Plan { x_bytes, enter_ih: FOLDED, ..layer.plan }, layer, input_sums.as_ptr().cast(), state);
     }
 }
 
-/// Computes a step. The input projection reads `x` as the plan requires: as inputs or as precomputed sums.
+/// Computes one step. `x` points to what the plan makes the kernel read: the inputs or a precomputed input projection.
 #[inline(always)]
-fn step_by(plan: &Plan, layer: &Paired<'_>, x: *const i16, state: &mut State<'_>) {
+fn step_by(plan: &Plan, layer: &PairedLstm<'_>, x: *const i16, state: &mut State<'_>) {
     let units = layer.hidden_size.get();
-    // Zero only if all lengths equal the number of units.
+    // The number is 0 only if all lengths equal the number of units.
     let lens = (state.h.len() ^ units) | (state.next_h.len() ^ units) | (state.c.len() ^ units);
     // The scratch of a session is always aligned; the block below relies on it.
     let addresses = x.addr() | state.h.as_ptr().addr();
@@ -97,10 +97,10 @@ fn step_by(plan: &Plan, layer: &Paired<'_>, x: *const i16, state: &mut State<'_>
     // The swap comes before the step, so that no register must be saved for it.
     core::mem::swap(&mut state.h, &mut state.next_h);
     let (h, c, next_h) = (state.next_h.as_ptr(), state.c.as_mut_ptr(), state.h.as_mut_ptr());
-    // SAFETY: by `Paired::new`, `units` holds one whole record for each unit, and both sizes are multiples of a block
-    // and not zero. The lengths of the state equal the hidden size, and `x` has one value for each input, or in its
-    // place four sums for each unit. The addresses that are read by words are aligned. Nothing else refers to `c` and
-    // `next_h`.
+    // SAFETY: by `PairedLstm::new`, `units` holds one whole record for each unit, and both sizes are multiples of a
+    // block and not zero. The lengths of the state equal the hidden size, and `x` has one value for each input, or in
+    // its place four sums for each unit. The addresses that are read by words are aligned. Nothing else refers to `c`
+    // and `next_h`.
     unsafe { run(plan, x, h, layer.units.as_ptr(), c, next_h) };
 }
 
@@ -175,7 +175,7 @@ macro_rules! lstm_first_rows {
         first_rows!()
     };
 }
-/// Pushes the numbers of vectors of the plan at r0; only Helium needs them.
+/// Pushes the numbers of vectors of the plan at r0 in the variant for Helium; here it is empty.
 #[cfg(not(helium))]
 macro_rules! push_vectors {
     () => {

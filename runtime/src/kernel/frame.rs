@@ -35,11 +35,11 @@ impl Frame {
         state: &mut State<'_>,
         base: usize,
     ) -> Self {
-        let parts = |v: &[i16]| [v.as_ptr(), v.as_ptr().wrapping_add(v.len() / TURN * TURN), v.as_ptr_range().end];
+        let addresses = |v: &[i16]| [v.as_ptr(), v.as_ptr().wrapping_add(v.len() / TURN * TURN), v.as_ptr_range().end];
         let c = state.c.as_mut_ptr_range();
         Frame {
-            x: parts(x),
-            h: parts(state.h),
+            x: addresses(x),
+            h: addresses(state.h),
             c: c.start,
             next_h: state.next_h.as_mut_ptr(),
             c_end: c.end,

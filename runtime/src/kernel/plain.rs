@@ -6,7 +6,7 @@ use super::compiler_barrier::compiler_barrier;
 #[cfg(feature = "widths")]
 use crate::rows::pieces;
 
-/// The definition of [`dot4`], on every target.
+/// Computes [`dot4`](super::dot4) in plain code, which defines the result on every target.
 #[allow(dead_code)]
 #[inline]
 pub(crate) fn plain_dot4(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {

@@ -1,4 +1,4 @@
-//! Dot products of four consecutive rows, which Cortex-M0, M3 and RV32 have in assembly, for plain cells. The plain
+//! Dot products of four consecutive rows for plain cells, in the assembly of Cortex-M0, Cortex-M3 or RV32. The plain
 //! kernel defines the result.
 #![allow(unsafe_code)]
 
@@ -9,7 +9,7 @@ use super::rv32 as native;
 #[cfg(thumb1)]
 use super::thumb1 as native;
 
-/// `kernel::dot_each` for four rows. Returns false and does nothing if there are no columns or the sizes do not match.
+/// Computes `kernel::dot_each` for four rows. If there are no columns or the sizes do not match, it only returns false.
 #[inline]
 pub(super) fn dot_four(weights: &[i8], v: &[i16], acc: &mut [i32; 4]) -> bool {
     let fits = !v.is_empty() && weights.len().is_multiple_of(4) && weights.len() / 4 == v.len();

@@ -1,4 +1,4 @@
-//! Tests of every kernel against the plain one, on the same cases.
+//! Tests of every kernel against the plain one, on the same cases, and of the lookup in the n-gram table.
 
 use super::*;
 use crate::testing::Random;
@@ -62,6 +62,23 @@ fn all_kernels_of_pairs_give_the_plain_sums() {
             let expected = plain_dot4(&weights, &v, acc);
             for (name, kernel) in PAIRED {
                 assert_eq!(kernel(&paired(&weights), &v, acc), expected, "{name}, {columns} columns, {end:?}");
+            }
+        }
+    }
+}
+
+#[cfg(feature = "ngrams")]
+#[test]
+fn a_hash_selects_a_row_of_the_ngram_table() {
+    assert!(buckets::Buckets::new(&[]).is_none());
+    for row_shift in 0..4u32 {
+        let bytes: Vec<u8> = (0..8u8 << row_shift).collect();
+        let table = buckets::Buckets::new(&bytes).unwrap();
+        for hash in [0, 1, 7, 8, 0x1234_5675, u32::MAX] {
+            let row = hash as usize % 8;
+            assert_eq!(table.row(hash, row_shift), &bytes[row << row_shift..], "{hash:x}, rows of 2^{row_shift} bytes");
+            if row_shift == 0 {
+                assert_eq!(table.byte(hash), bytes[row]);
             }
         }
     }

@@ -20,9 +20,9 @@ const TURN: usize = 8;
 #[repr(C)]
 struct Work {
     frame: Frame,
-    /// Rounds `i·g >> 11`; at 68.
+    /// The number that rounds `i·g >> 11`, at the offset 68.
     half_of_t: i32,
-    /// Rounds `o·tanh(c) >> 15`; at 72.
+    /// The number that rounds `o·tanh(c) >> 15`, at the offset 72.
     half_of_h: i32,
 }
 

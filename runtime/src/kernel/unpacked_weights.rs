@@ -8,34 +8,34 @@ use tern_format::Cell;
 /// The number of units that a step computes at once.
 pub(crate) const LANES: usize = 8;
 
-/// The weights of two columns of one gate for [`LANES`] units, in 16 bits as the vector `v` by which they are
+/// The weights of two columns of one gate for [`LANES`] units, in 16 bits like the activations by which they are
 /// multiplied.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(32))]
-pub(crate) struct Columns(pub [[i16; 2]; LANES]);
+pub(crate) struct TwoColumns(pub [[i16; 2]; LANES]);
 
 /// One number for each of [`LANES`] units.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(32))]
 pub(crate) struct Words(pub [i32; LANES]);
 
-/// One projection of a layer, in blocks of units; the last block is padded with zeros. A block has [`sides`] groups of
-/// [`LANES`] units. Its rows are the gates of the first group, then those of the next.
+/// One projection of a layer, in blocks of units; the last block is padded with zeros. A block has one or more
+/// [groups](groups_of_block) of [`LANES`] units. Its rows are the gates of the first group, then those of the next.
 #[derive(Debug)]
 pub(crate) struct UnpackedHalf {
     /// The number of pairs of columns, ⌈columns / 2⌉.
     pub pairs: NonZeroUsize,
-    /// `[blocks][pairs][sides · gates]`
-    pub weights: Vec<Columns>,
-    /// The biases, which are the initial sums, `[blocks][sides * gates]`.
+    /// The weights, `[blocks][pairs][groups * gates]`.
+    pub weights: Vec<TwoColumns>,
+    /// The biases, which are the initial sums, `[blocks][groups * gates]`.
     pub bias: Vec<Words>,
-    /// The row multipliers, 0 to 32,767, `[blocks][sides * gates]`.
+    /// The row multipliers, 0 to 32,767, `[blocks][groups * gates]`.
     pub multipliers: Vec<Words>,
 }
 
 /// Returns the number of groups of [`LANES`] units in a block. It is chosen so that three or four rows share each load
-/// of `v`.
-pub(crate) const fn sides(kind: Cell) -> usize {
+/// of an activation.
+pub(crate) const fn groups_of_block(kind: Cell) -> usize {
     if kind.gates() == 1 { 4 } else { 1 }
 }
 

@@ -19,9 +19,9 @@ use crate::rows::row;
 /// The embedding table, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Embedding<'a> {
-    /// `[vocab_size, embedding_dim]`
+    /// The weights, with a row for each token: `[vocab_size, embedding_dim]`.
     pub weight: Matrix<'a>,
-    /// `[vocab_size]`
+    /// The multiplier of each row: `[vocab_size]`.
     pub multiplier: &'a [i16],
 }
 
@@ -55,7 +55,8 @@ impl Embedding<'_> {
                 let row = row(weights, self.weight.columns, index);
                 debug_assert!(row.is_some(), "the id is below the vocabulary size");
                 let (Some(&multiplier), Some(row)) = (self.multiplier.get(index), row) else { return };
-                // The kernel returns false for sizes that are not multiples of 4, which `paired16` does not allow.
+                // The kernel returns false for sizes that are not multiples of 4. They do not occur if `paired16` is
+                // the only packing.
                 #[cfg(dsp)]
                 if dsp::embed(row, multiplier, x) || ONLY_PAIRED {
                     return;
@@ -67,7 +68,7 @@ impl Embedding<'_> {
         }
     }
 
-    /// [`embed`](Embedding::embed) for 4-bit and 16-bit weights.
+    /// Does the same as [`embed`](Embedding::embed), for 4-bit and 16-bit weights.
     #[cfg(feature = "widths")]
     #[inline(never)]
     fn embed_4_or_16_bit(&self, index: usize, x: &mut [i16]) {
@@ -76,11 +77,12 @@ impl Embedding<'_> {
         match self.weight.weights {
             Weights::Bits8(_) => {}
             Weights::Bits4 { .. } => {
-                let (pairs, groups) = self.weight.row_of_groups(index).guaranteed();
-                for ((x, pairs), &group) in x.chunks_mut(GROUP).zip(pieces::<{ GROUP / 2 }, _>(pairs)).zip(groups) {
+                let (pairs, group_multipliers) = self.weight.row_of_groups(index).guaranteed();
+                let groups = x.chunks_mut(GROUP).zip(pieces::<{ GROUP / 2 }, _>(pairs)).zip(group_multipliers);
+                for ((x, pairs), &group_multiplier) in groups {
                     for (x, w) in x.iter_mut().zip(pairs.iter().flat_map(|&byte| pair(byte))) {
                         // The product is within ±126: 7 · 18.
-                        *x = embedded(w.wrapping_mul(group as i8), multiplier);
+                        *x = embedded(w.wrapping_mul(group_multiplier as i8), multiplier);
                     }
                 }
             }

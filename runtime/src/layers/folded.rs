@@ -1,4 +1,4 @@
-//! Folded tokens: frequent tokens with precomputed input projections. docs/arithmetic.md, "Folding".
+//! Folded tokens: frequent tokens with precomputed input projections. `docs/arithmetic.md`, "Folding", defines them.
 
 use core::num::NonZeroUsize;
 
@@ -23,9 +23,9 @@ impl<'a> Folded<'a> {
     /// Returns the input projection of a token in one direction, `[hidden_size * sums_of_unit]`; none if the token is
     /// not folded. The function is not inlined, so that models without folded tokens pay for one check only.
     #[inline(never)]
-    pub(crate) fn find(&self, id: u32, reverse: bool) -> Option<&'a [i32]> {
-        let [forward, back] = self.sums;
-        row(if reverse { back } else { forward }, self.width, self.ids.binary_search(&id).ok()?)
+    pub(crate) fn find(&self, id: u32, is_reverse: bool) -> Option<&'a [i32]> {
+        let [forward, reverse] = self.sums;
+        row(if is_reverse { reverse } else { forward }, self.width, self.ids.binary_search(&id).ok()?)
     }
 
     /// The bytes of flash.

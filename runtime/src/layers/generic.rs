@@ -15,20 +15,23 @@ use tern_format::Cell as CellKind;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowLayer<'a> {
     pub kind: CellKind,
+    /// The input weights, `[hidden_size * gates, input_size]`.
     pub weight_ih: Matrix<'a>,
+    /// The recurrent weights, `[hidden_size * gates, hidden_size]`.
     pub weight_hh: Matrix<'a>,
-    /// LSTM and GRU: `[hidden_size * 4]`, as in [`Lstm`](super::lstm::Lstm) and [`Gru`](super::gru::Gru); plain cells:
-    /// `[hidden_size]`
+    /// The biases of each unit: `[hidden_size * 4]` as in [`Lstm`](super::lstm::Lstm) and [`Gru`](super::gru::Gru);
+    /// `[hidden_size]` for plain cells.
     pub bias: &'a [i32],
-    /// `[hidden_size · gates]`
+    /// The multiplier of each row of the input weights: `[hidden_size * gates]`.
     pub multiplier_ih: &'a [i16],
-    /// `[hidden_size · gates]`
+    /// The multiplier of each row of the recurrent weights: `[hidden_size * gates]`.
     pub multiplier_hh: &'a [i16],
     /// The left shift of the pre-activations: 0 to 8.
     pub shift: u32,
 }
 
-/// Returns the `width` elements of a unit, padded with zeros to four.
+/// Returns the elements of one unit, padded with zeros to four. `all`: the elements of all units, `[hidden_size *
+/// width]`.
 fn padded_to_four<T: Copy + Default>(all: &[T], width: usize, unit: usize) -> [T; 4] {
     let mut four = [T::default(); 4];
     let elements = NonZeroUsize::new(width).and_then(|width| row(all, width, unit)).unwrap_or_default();
@@ -60,17 +63,18 @@ impl RowLayer<'_> {
         }
     }
 
-    /// The biases of a unit.
+    /// The biases of a unit, padded with zeros to four.
     pub(crate) fn bias(&self, unit: usize) -> [i32; 4] {
         padded_to_four(self.bias, self.sums_of_unit(), unit)
     }
 
-    /// The multipliers of a unit: of the input projection and of the recurrent projection.
+    /// The multipliers of a unit's rows in the input projection and in the recurrent projection, padded with zeros to
+    /// four.
     pub(crate) fn multipliers(&self, unit: usize) -> [[i16; 4]; 2] {
         [self.multiplier_ih, self.multiplier_hh].map(|all| padded_to_four(all, self.kind.gates(), unit))
     }
 
-    /// The initial sums of the recurrent projection.
+    /// The biases of a unit's recurrent projection: zeros for all rows but n of a GRU.
     pub(crate) fn recurrent_bias(&self, unit: usize) -> [i32; 4] {
         match self.kind {
             CellKind::Gru => [0, 0, self.bias(unit)[3], 0],
@@ -87,7 +91,7 @@ impl RowLayer<'_> {
         sums
     }
 
-    /// The input projection of a unit, as a folded token stores it.
+    /// The input projection W_ih·x + b of a unit as a folded token stores it, padded to four sums.
     pub(crate) fn input_sums(&self, unit: usize, x: &[i16]) -> [i32; 4] {
         self.sums(&self.weight_ih, unit, x, self.bias(unit))
     }
@@ -104,19 +108,20 @@ impl RowLayer<'_> {
         [requantize(a, m[0]), requantize(b, m[1]), requantize(c, m[2]), requantize(d, m[3])]
     }
 
-    /// Computes one step. `x`: `[input_size]`, Q15. `sums`: a precomputed input projection, which replaces `x`.
+    /// Computes one step. `x`: `[input_size]`, Q15. `input_sums`: a precomputed input projection, `[hidden_size *
+    /// sums_of_unit]`, which replaces `x`.
     #[inline(never)]
-    pub(crate) fn step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+    pub(crate) fn step(&self, x: &[i16], input_sums: Option<&[i32]>, state: &mut State<'_>) {
         for unit in 0..self.hidden_size() {
             let [multipliers_x, multipliers_h] = self.multipliers(unit);
-            let from_x = match sums {
+            let from_x = match input_sums {
                 Some(sums) => padded_to_four(sums, self.sums_of_unit(), unit),
                 None => self.input_sums(unit, x),
             };
             let x = self.requantize_rows(&self.weight_ih, from_x, multipliers_x);
             let from_h = self.sums(&self.weight_hh, unit, state.h, self.recurrent_bias(unit));
             let h = self.requantize_rows(&self.weight_hh, from_h, multipliers_h);
-            // An array, because a closure over indices can panic if it is not inlined.
+            // An array in place of a closure, whose indexing could panic if it were not inlined.
             let mut z = [0; 4];
             z.iter_mut().zip(x.iter().zip(&h)).for_each(|(z, (x, h))| *z = (x + h) << self.shift);
             let c = state.c.get(unit).copied().unwrap_or(0);

@@ -40,7 +40,8 @@ impl Gru<'_> {
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
-    /// The definition of a step. Writes `c` and `next_h`; the caller then swaps `h` and `next_h`.
+    /// Computes `c` and `next_h` of one step in plain code, which defines the result that each kernel must reproduce.
+    /// The caller then swaps `h` and `next_h`.
     #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
     #[inline(always)]
     fn plain_step(&self, x: &[i16], state: &mut State<'_>) {
@@ -58,7 +59,7 @@ impl Gru<'_> {
     }
 }
 
-/// Requantises the accumulators of a unit's rows r, z and n. Rows r and z form a pair: see
+/// Requantises the accumulators of a unit's rows r, z and n. `m`: their multipliers. The rows r and z form a pair: see
 /// [`lstm::requantize_rows`](super::lstm::requantize_rows).
 #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 #[inline(always)]
@@ -78,7 +79,7 @@ pub(crate) fn unit(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> (i32, i1
     (state, round_shift(state, 15) as i16)
 }
 
-/// The definition of the new state of [`unit`], Q30.
+/// Returns the new hidden state of [`unit`], Q30. This plain code defines the result that each kernel must reproduce.
 #[cfg(any(test, not(dsp)))]
 #[inline(always)]
 fn plain_state(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> i32 {

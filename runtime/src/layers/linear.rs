@@ -8,11 +8,11 @@ use crate::layers::matrix::Matrix;
 /// The parameters of a linear layer, borrowed from the file. Unlike those of recurrent layers, its rows form no pairs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Linear<'a> {
-    /// `[outputs, width]`
+    /// The weights, with a row for each output: `[outputs, width]`.
     pub weight: Matrix<'a>,
-    /// `[outputs]`, in units of the accumulators
+    /// The bias of each row, as an integer that is added to its accumulator: `[outputs]`.
     pub bias: &'a [i32],
-    /// `[outputs]`
+    /// The multiplier of each row: `[outputs]`.
     pub multiplier: &'a [i16],
     /// The left shift of the outputs: 0 to 8.
     pub shift: u32,
@@ -38,6 +38,7 @@ impl<'a> Linear<'a> {
     }
 
     /// Writes max(0, output) of every output to `activations`, `[outputs]`, converted from Q20 to Q15, saturating.
+    /// `features`: `[width]`, Q15.
     pub(crate) fn relu(&self, features: &[i16], activations: &mut [i16]) {
         for (index, activation) in activations.iter_mut().enumerate() {
             let z = self.get(features, index).guaranteed();

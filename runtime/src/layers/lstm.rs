@@ -1,7 +1,7 @@
 //! The LSTM layer in the packing `interleaved4`, and the arithmetic of its units for all packings.
 //!
-//! In `interleaved4` the weights of the four gates of a unit lie side by side, column by column: `docs/format.md`,
-//! section "Packings".
+//! In `interleaved4` the weights of the four gates of a unit lie side by side, column by column. `docs/format.md`,
+//! "Packings", specifies the layout.
 
 #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 use core::num::NonZeroUsize;
@@ -24,8 +24,8 @@ use crate::kernel::{compiler_barrier, dot4};
 use crate::rows::{rows, rows_or_empty};
 
 impl Lstm<'_> {
-    /// Computes one step. `x`: `[input_size]`, Q15. It is not inlined, so that its callers do not need its registers
-    /// and its stack.
+    /// Computes one step. `x`: `[input_size]`, Q15. The function is not inlined, so that its callers do not need its
+    /// registers and its stack.
     #[inline(never)]
     pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
         #[cfg(armv7m)]
@@ -39,7 +39,8 @@ impl Lstm<'_> {
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
-    /// The definition of a step. Writes `c` and `next_h`; the caller then swaps `h` and `next_h`.
+    /// Computes `c` and `next_h` of one step in plain code, which defines the result that each kernel must reproduce.
+    /// The caller then swaps `h` and `next_h`.
     #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
     #[inline(always)]
     fn plain_step(&self, x: &[i16], state: &mut State<'_>) {
@@ -60,7 +61,7 @@ impl Lstm<'_> {
     }
 }
 
-/// Requantises the accumulators of a unit's four rows. The rows form the pairs `i f` and `g o`.
+/// Requantises the accumulators of a unit's four rows, which form the pairs `i f` and `g o`. `m`: their multipliers.
 ///
 /// In `paired16` the weights a and b of a pair share the 16-bit number `256·a + b`, which a kernel multiplies as a
 /// whole. The first row is therefore defined, in every packing, to have the weights `a + b/256`: 1/256 of the second

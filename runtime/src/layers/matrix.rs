@@ -12,23 +12,22 @@ use crate::rows::row;
 /// The weights of a [`Matrix`], borrowed from the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Weights<'a> {
-    /// `[rows · columns]`
+    /// 8-bit weights, −127 to 127: `[rows * columns]`.
     Bits8(&'a [i8]),
-    /// 4-bit weights, −7 to 7, two columns in each byte, the even column in the lower half. The multiplier of a group
-    /// of 16 columns, 1 to 18, turns a 4-bit weight into an 8-bit weight.
+    /// 4-bit weights, −7 to 7. The multiplier of a group of 16 columns turns a 4-bit weight into an 8-bit weight.
     #[cfg(feature = "widths")]
     Bits4 {
-        /// `[rows · columns / 2]`
+        /// The weights of two columns in each byte, the even column in the lower half: `[rows * columns / 2]`.
         pairs: &'a [u8],
-        /// `[rows · ⌈columns / 16⌉]`
-        groups: &'a [u8],
+        /// The multiplier of each group, 1 to 18: `[rows * ⌈columns / 16⌉]`.
+        group_multipliers: &'a [u8],
     },
-    /// 16-bit weights in units of 1/256 of an 8-bit weight, `[rows * columns]`.
+    /// 16-bit weights, in units of 1/256 of an 8-bit weight: `[rows * columns]`.
     #[cfg(feature = "widths")]
     Bits16(&'a [i16]),
 }
 
-/// A matrix, row by row.
+/// A matrix of weights of one width, row by row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Matrix<'a> {
     pub columns: NonZeroUsize,
@@ -39,15 +38,15 @@ impl<'a> Matrix<'a> {
     /// A matrix without rows.
     pub(crate) const EMPTY: Matrix<'static> = Matrix { columns: NonZeroUsize::MIN, weights: Weights::Bits8(&[]) };
 
-    /// Returns the dot product of one row with `v`, `[columns]`, Q15, plus `bias`; none beyond the last row.
+    /// Returns `bias` plus the dot product of one row with `v`, `[columns]`, Q15; none beyond the last row.
     #[cfg_attr(feature = "widths", inline(never))]
     pub(crate) fn dot(&self, index: usize, v: &[i16], bias: i32) -> Option<i32> {
         match self.weights {
             Weights::Bits8(weights) => Some(dot(row(weights, self.columns, index)?, v, bias)),
             #[cfg(feature = "widths")]
             Weights::Bits4 { .. } => {
-                let (pairs, groups) = self.row_of_groups(index)?;
-                Some(dot_groups(pairs, groups, v, bias))
+                let (pairs, group_multipliers) = self.row_of_groups(index)?;
+                Some(dot_groups(pairs, group_multipliers, v, bias))
             }
             #[cfg(feature = "widths")]
             Weights::Bits16(weights) => Some(dot_wide(row(weights, self.columns, index)?, v) + bias),
@@ -58,10 +57,10 @@ impl<'a> Matrix<'a> {
     /// row.
     #[cfg(feature = "widths")]
     pub(crate) fn row_of_groups(&self, index: usize) -> Option<(&'a [u8], &'a [u8])> {
-        let Weights::Bits4 { pairs, groups } = self.weights else { return None };
+        let Weights::Bits4 { pairs, group_multipliers } = self.weights else { return None };
         let columns = self.columns.get();
-        let (bytes, multipliers) = (NonZeroUsize::new(columns / 2)?, NonZeroUsize::new(columns.div_ceil(GROUP))?);
-        Some((row(pairs, bytes, index)?, row(groups, multipliers, index)?))
+        let (bytes, groups) = (NonZeroUsize::new(columns / 2)?, NonZeroUsize::new(columns.div_ceil(GROUP))?);
+        Some((row(pairs, bytes, index)?, row(group_multipliers, groups, index)?))
     }
 
     /// Returns true for 16-bit weights, whose rows form no pairs.
@@ -75,7 +74,8 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// Returns the sum of |w| over one row, saturating; of 16-bit weights in units of 1/256.
+    /// Returns the sum of |w| over one row, saturating: in units of an 8-bit weight, or of 1/256 of it for 16-bit
+    /// weights. 0 beyond the last row.
     pub(crate) fn absolute_sum_of_row(&self, index: usize) -> u32 {
         fn sum(absolutes: impl Iterator<Item = u32>) -> u32 {
             absolutes.fold(0, u32::saturating_add)
@@ -87,8 +87,8 @@ impl<'a> Matrix<'a> {
             }
             #[cfg(feature = "widths")]
             Weights::Bits4 { .. } => {
-                let (pairs, groups) = self.row_of_groups(index).unwrap_or_default();
-                let absolutes = pieces::<{ GROUP / 2 }, _>(pairs).zip(groups).map(|(pairs, &multiplier)| {
+                let (pairs, group_multipliers) = self.row_of_groups(index).unwrap_or_default();
+                let absolutes = pieces::<{ GROUP / 2 }, _>(pairs).zip(group_multipliers).map(|(pairs, &multiplier)| {
                     let weights = pairs.iter().flat_map(|&byte| pair(byte));
                     // At most 16 · 8 · 255, even in a file that is refused already.
                     weights.map(|w| u32::from(w.unsigned_abs())).sum::<u32>() * u32::from(multiplier)
@@ -124,7 +124,7 @@ impl<'a> Matrix<'a> {
         match self.weights {
             Weights::Bits8(weights) => weights.len(),
             #[cfg(feature = "widths")]
-            Weights::Bits4 { pairs, groups } => pairs.len() + groups.len(),
+            Weights::Bits4 { pairs, group_multipliers } => pairs.len() + group_multipliers.len(),
             #[cfg(feature = "widths")]
             Weights::Bits16(weights) => 2 * weights.len(),
         }

@@ -66,6 +66,7 @@ enum Columns<'s> {
 }
 
 impl<'s> NgramSums<'s> {
+    /// The branch before the first [`reset`](NgramSums::reset). `sums`: scratch for the sums, `[rank]`.
     pub(crate) fn new(table: &'s NgramTable<'s>, tokenizer: Tokenizer, sums: &'s mut [i32]) -> Self {
         let columns =
             if table.is_common() { Columns::Two { rows: table.rows, sums: [0; 2] } } else { Columns::Any(sums) };
@@ -73,6 +74,7 @@ impl<'s> NgramSums<'s> {
         NgramSums { columns, count: 0, hasher, scaled_count: 0, table }
     }
 
+    /// Begins a new text.
     pub(crate) fn reset(&mut self) {
         self.hasher.reset();
         self.columns.sums_mut().fill(0);
@@ -88,7 +90,7 @@ impl<'s> NgramSums<'s> {
         if self.count & FULL != 0 {
             return false;
         }
-        // Local variables, so that they stay in registers.
+        // Local variables stay in registers.
         let (mut sums, mut count) = ([*even, *odd], self.count);
         self.hasher.take_char_from_3(c, &mut |hash| {
             add_pair(&mut sums, rows.byte(hash));
@@ -356,7 +358,7 @@ mod tests {
             let mut sums = vec![0; rank];
             let mut branch = branch(&table, &mut sums);
             branch.add(0xfff3);
-            // Bucket 3.
+            // The lower bits of the hash select bucket 3.
             let row: Vec<u8> = rows.iter().copied().skip(3 << row_shift).take(rank / 2).collect();
             let expected = row.iter().flat_map(|&byte| [i32::from(byte << 4) << 24 >> 28, -7]).collect::<Vec<_>>();
             assert_eq!((branch.sums(), branch.count), (&expected[..], 1));
@@ -378,7 +380,7 @@ mod tests {
         assert_eq!(branch.count, 4, "an n-gram of the caller");
     }
 
-    /// The common table has its own code.
+    /// A common table has code of its own.
     #[test]
     fn two_columns_of_4_bits_are_summed_as_in_any_table() {
         let mut random = Random(9);

@@ -1,8 +1,9 @@
 //! The packing `paired16`: records of four rows, whose numbers are in the order in which a step reads them. An LSTM
-//! layer, [`Paired`], has one record for each unit; [`paired_groups`](super::paired_groups) has the other cells.
+//! layer, [`PairedLstm`], has one record for each unit; [`paired_groups`](super::paired_groups) has the other cells.
 //!
-//! The rows of a record form two pairs. A 16-bit number holds a weight of both rows of a pair, a 32-bit word two
-//! columns. A kernel multiplies whole words; `docs/format.md`, "Packings", specifies the layout.
+//! The rows of a record form two pairs. A 16-bit number, 256·a + b, holds one weight of each row of a pair, and a
+//! 32-bit word holds two such numbers: two columns. A kernel multiplies whole words. `docs/format.md`, "Packings",
+//! specifies the layout.
 
 use core::num::NonZeroUsize;
 
@@ -13,36 +14,40 @@ use super::{State, Summary};
 use crate::fixed::requantize;
 #[cfg(any(test, not(dsp)))]
 use crate::invariant::Guaranteed;
-pub(crate) use crate::kernel::arguments::Paired;
+pub(crate) use crate::kernel::arguments::PairedLstm;
 #[cfg(dsp)]
 use crate::kernel::dsp;
 #[cfg(any(test, not(dsp)))]
 use crate::kernel::{compiler_barrier, dot_pairs};
 use crate::rows::rows;
 
+/// The initial sums of four rows, as a kernel loads them: for each pair of rows, the lower and the upper word of the
+/// 64-bit number 256·a + b, then b, with the biases a and b of the two rows. A kernel sums a pair as one 64-bit number,
+/// and its second row also by itself.
+pub(crate) type InitialSums = [i32; 6];
+
 /// The parameters of four rows, which are called `i f g o` here for every cell.
 pub(crate) struct Record<'a> {
-    /// Recurrent weights, `[H / 2][2]`: two columns of rows `i f`, two of rows `g o`; see
+    /// The recurrent weights, `[H / 2][2]`: two columns of the rows `i f`, then two of the rows `g o`; see
     /// [`columns`](crate::kernel::columns).
     pub weight_hh: &'a [[i32; 2]],
     pub multiplier_hh: [i16; 4],
     pub multiplier_ih: [i16; 4],
-    /// The initial sums of the input projection, as a kernel loads them: the lower and the upper word of
-    /// 256·bias_i + bias_f, then bias_f; the same for `g o`.
-    pub initial_sums: [i32; 6],
-    /// Input weights, `[E / 2][2]`.
+    /// The initial sums of the input projection, from its biases.
+    pub initial_sums: InitialSums,
+    /// The input weights, `[E / 2][2]`, in the same order.
     pub weight_ih: &'a [[i32; 2]],
 }
 
-/// Returns the biases of the rows `i f g o` from [`Record::initial_sums`]; none if these contradict each other.
-pub(crate) fn biases(initial_sums: [i32; 6]) -> Option<[i32; 4]> {
+/// Returns the biases of four rows; none if their initial sums contradict each other.
+pub(crate) fn biases(initial_sums: InitialSums) -> Option<[i32; 4]> {
     let [low_if, high_if, f, low_go, high_go, o] = initial_sums;
     let ([i, f], [g, o]) = (pair_biases([low_if, high_if, f])?, pair_biases([low_go, high_go, o])?);
     Some([i, f, g, o])
 }
 
 /// Returns the biases of one pair of rows, `[first, second]`, from its three initial sums; none if these contradict
-/// each other. `low` and `high` are the two words of 256 times the first bias plus the second.
+/// each other.
 #[inline(always)]
 pub(crate) fn pair_biases([low, high, second]: [i32; 3]) -> Option<[i32; 2]> {
     let sum = (i64::from(high) << 32 | i64::from(low as u32)) - i64::from(second);
@@ -56,19 +61,20 @@ impl<'a> Record<'a> {
     pub(crate) fn new(words: &'a [i32], hidden_size: NonZeroUsize) -> Option<Self> {
         let (weight_hh, rest) = words.split_at_checked(hidden_size.get())?;
         let (&[hh_if, hh_go, ih_if, ih_go, s0, s1, s2, s3, s4, s5], weight_ih) = rest.split_first_chunk()?;
-        let halves = |a: i32, b: i32| [a as i16, (a >> 16) as i16, b as i16, (b >> 16) as i16];
+        let multipliers = |a: i32, b: i32| [a as i16, (a >> 16) as i16, b as i16, (b >> 16) as i16];
         Some(Record {
             weight_hh: weight_hh.as_chunks().0,
-            multiplier_hh: halves(hh_if, hh_go),
-            multiplier_ih: halves(ih_if, ih_go),
+            multiplier_hh: multipliers(hh_if, hh_go),
+            multiplier_ih: multipliers(ih_if, ih_go),
             initial_sums: [s0, s1, s2, s3, s4, s5],
             weight_ih: weight_ih.as_chunks().0,
         })
     }
 }
 
-/// The two vectors by which the rows are multiplied in a step. `kernel::dsp` has a type with the same name and methods,
-/// which replaces this one.
+/// The two vectors by which the rows are multiplied in a step: the input `x` and the old hidden state `h`, Q15. On
+/// cores with DSP instructions the type with the same name in `kernel::dsp` replaces this one; it has the same method
+/// `halves`.
 #[cfg(any(test, not(dsp)))]
 pub(crate) struct Vectors<'v> {
     x: &'v [i16],
@@ -78,32 +84,33 @@ pub(crate) struct Vectors<'v> {
 /// The kind of a record's four rows, and memory for both halves of their pre-activations.
 #[cfg(any(test, not(dsp)))]
 pub(crate) struct FourRows {
-    /// True if 1/256 of the second row of each pair is added to the first; false if all rows are independent.
+    /// True if the rows form pairs of the cell: 1/256 of the sum of the second row of each pair is added to that of the
+    /// first, which is defined so; see [`requantize_rows`]. False if all rows are independent.
     in_pairs: bool,
-    parts: Parts,
+    halves: Halves,
 }
 
 /// The requantised recurrent and input halves of the pre-activations of four rows.
 #[cfg(any(test, not(dsp)))]
 #[derive(Default)]
-pub(crate) struct Parts {
+pub(crate) struct Halves {
     pub from_h: [i32; 4],
     pub from_x: [i32; 4],
 }
 
 #[cfg(any(test, not(dsp)))]
 impl FourRows {
-    /// Rows that form pairs.
+    /// Rows that form pairs of the cell.
     pub(crate) fn in_pairs() -> Self {
-        FourRows { in_pairs: true, parts: Parts::default() }
+        FourRows { in_pairs: true, halves: Halves::default() }
     }
 
     /// Independent rows, which form no pairs.
     pub(crate) fn ordinary() -> Self {
-        FourRows { in_pairs: false, parts: Parts::default() }
+        FourRows { in_pairs: false, halves: Halves::default() }
     }
 
-    /// Requantises the sums of the rows.
+    /// Requantises the sums of the rows. `m`: their multipliers.
     #[inline(always)]
     fn requantize(&self, [a, b, c, d]: [i32; 4], m: &[i16; 4]) -> [i32; 4] {
         if self.in_pairs {
@@ -115,7 +122,7 @@ impl FourRows {
 
 #[cfg(any(test, not(dsp)))]
 impl<'v> Vectors<'v> {
-    /// `x`: `[input_size]`, `h`: `[hidden_size]`, Q15.
+    /// The vectors of a step. `x`: `[input_size]`, empty if the input projection is precomputed; `h`: `[hidden_size]`.
     #[inline(always)]
     pub(crate) fn new(x: &'v [i16], h: &'v [i16]) -> Self {
         Vectors { x, h }
@@ -123,35 +130,38 @@ impl<'v> Vectors<'v> {
 
     /// Computes both halves of the pre-activations of four rows. Returns none if the record has too few words.
     ///
-    /// `recurrent_sums`: the initial sums of the recurrent projection. `sums`: a precomputed input projection, which
-    /// replaces `x`.
+    /// `recurrent_biases`: the initial sums of the recurrent projection, which are not in the record; zeros for all
+    /// rows but n of a GRU. `input_sums`: a precomputed input projection, which replaces `x`.
     #[inline(always)]
-    pub(crate) fn parts<'r>(
+    pub(crate) fn halves<'r>(
         &mut self,
         record: &[i32],
-        recurrent_sums: &[i32; 6],
-        sums: Option<[i32; 4]>,
+        recurrent_biases: &InitialSums,
+        input_sums: Option<[i32; 4]>,
         rows: &'r mut FourRows,
-    ) -> Option<&'r Parts> {
+    ) -> Option<&'r Halves> {
         let record = Record::new(record, NonZeroUsize::new(self.h.len())?)?;
-        let from_h = dot_pairs(record.weight_hh, self.h, biases(*recurrent_sums).guaranteed());
-        rows.parts.from_h = rows.requantize(from_h, &record.multiplier_hh);
+        let from_h = dot_pairs(record.weight_hh, self.h, biases(*recurrent_biases).guaranteed());
+        rows.halves.from_h = rows.requantize(from_h, &record.multiplier_hh);
         let from_x =
-            sums.unwrap_or_else(|| dot_pairs(record.weight_ih, self.x, biases(record.initial_sums).guaranteed()));
-        rows.parts.from_x = rows.requantize(from_x, &record.multiplier_ih);
-        Some(&rows.parts)
+            input_sums.unwrap_or_else(|| dot_pairs(record.weight_ih, self.x, biases(record.initial_sums).guaranteed()));
+        rows.halves.from_x = rows.requantize(from_x, &record.multiplier_ih);
+        Some(&rows.halves)
     }
 }
 
-impl<'a> Paired<'a> {
-    /// The words of a record other than weights.
+impl<'a> PairedLstm<'a> {
+    /// The number of words of a record that are not weights: four of multipliers, six of initial sums.
     pub(crate) const EXTRA_WORDS: usize = 10;
 
-    /// The input size and the hidden size must be multiples of this number.
+    /// The number that must divide the input size and the hidden size.
     pub(crate) const COLUMNS: usize = 4;
 
     /// A layer; none if the sizes are not multiples of 4 or do not match the length of `units`. The kernels rely on
     /// these checks.
+    ///
+    /// `units`: the records of all units, `[hidden_size][hidden_size + 10 + input_size]`. `shift`: the left shift of
+    /// the pre-activations, 0 to 8.
     pub(crate) fn new(
         input_size: NonZeroUsize,
         hidden_size: NonZeroUsize,
@@ -159,10 +169,11 @@ impl<'a> Paired<'a> {
         shift: u32,
     ) -> Option<Self> {
         let (e, h) = (input_size.get(), hidden_size.get());
-        // Cannot wrap: a size has at most 32 bits, since a file or the core limits it.
+        // The number wraps only if no memory can hold so many words. Then the loader has refused the file already,
+        // because the tensor is shorter, and the layer is not used.
         let words = (h as u64).wrapping_add(e as u64).wrapping_add(Self::EXTRA_WORDS as u64).wrapping_mul(h as u64);
         let fits = (e | h).is_multiple_of(Self::COLUMNS) && units.len() as u64 == words;
-        fits.then_some(Paired {
+        fits.then_some(PairedLstm {
             input_size,
             hidden_size,
             units,
@@ -188,12 +199,13 @@ impl<'a> Paired<'a> {
         self.plain_step(x, None, state);
     }
 
-    /// The definition of a step. `sums`: a precomputed input projection, `[hidden_size * 4]`, if there is one.
+    /// Computes one step in plain code, which defines the result that each kernel must reproduce. `precomputed`: an
+    /// input projection, `[hidden_size * 4]`, which replaces `x`.
     #[cfg(any(test, not(dsp)))]
-    pub(crate) fn plain_step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+    pub(crate) fn plain_step(&self, x: &[i16], precomputed: Option<&[i32]>, state: &mut State<'_>) {
         let states = state.c.iter_mut().zip(state.next_h.iter_mut());
         for (index, (record, (c, h))) in self.records().zip(states).enumerate() {
-            let precomputed = sums.and_then(|sums| sums.as_chunks().0.get(index).copied());
+            let precomputed = precomputed.and_then(|sums| sums.as_chunks().0.get(index).copied());
             let input_sums =
                 precomputed.unwrap_or_else(|| dot_pairs(record.weight_ih, x, biases(record.initial_sums).guaranteed()));
             // For the barrier see `Lstm::plain_step`.
@@ -206,13 +218,13 @@ impl<'a> Paired<'a> {
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
-    /// Computes one step with a precomputed input projection, `[hidden_size * 4]`.
+    /// Computes one step with a precomputed input projection, `input_sums`: `[hidden_size * 4]`.
     #[inline(never)]
-    pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
+    pub(crate) fn step_folded(&self, input_sums: &[i32], state: &mut State<'_>) {
         #[cfg(dsp)]
-        dsp::step_folded(self, sums, state);
+        dsp::step_folded(self, input_sums, state);
         #[cfg(not(dsp))]
-        self.plain_step(&[], Some(sums), state);
+        self.plain_step(&[], Some(input_sums), state);
     }
 
     /// The records of all units.

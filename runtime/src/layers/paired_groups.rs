@@ -1,26 +1,23 @@
 //! GRU and plain cells in the packing `paired16`: groups of four units, whose rows are in records of four rows.
 //!
-//! A plain cell has one row in each unit, so a group is one record. A GRU has the rows r, z and n: the first record of
-//! a group has the rows n of its four units, the other two have the rows r and z of two units each, which form pairs.
-//! `docs/format.md`, "Packings", has the layout; [`paired`](super::paired) reads a record.
+//! A unit of a plain cell has one row, so a group is one record. A unit of a GRU has the rows r, z and n: the first
+//! record of a group has the rows n of its four units, and the other two have the rows r and z of two units each, which
+//! form pairs. `docs/format.md`, "Packings", specifies the layout; [`paired`](super::paired) reads a record.
 
 use core::num::NonZeroUsize;
 
-use super::paired::{Paired, Record, biases};
+use super::paired::{InitialSums, PairedLstm, Record, biases};
 use super::{State, Summary, gru, rnn};
 use crate::features;
 use crate::invariant::Guaranteed;
 #[cfg(any(test, feature = "write", feature = "unpacked"))]
 use crate::kernel::columns;
 #[cfg(dsp)]
-use crate::kernel::dsp::{FourRows, Parts, Turns, Vectors};
+use crate::kernel::dsp::{FourRows, Halves, Turns, Vectors};
 #[cfg(not(dsp))]
-use crate::layers::paired::{FourRows, Parts, Vectors};
+use crate::layers::paired::{FourRows, Halves, Vectors};
 use crate::rows::rows;
 use tern_format::Cell as CellKind;
-
-/// The initial sums of four rows, as a record stores them: [`Record::initial_sums`].
-type InitialSums = [i32; 6];
 
 /// The initial sums of four rows without biases.
 const NO_BIASES: InitialSums = [0; 6];
@@ -34,9 +31,9 @@ pub(crate) struct PairedGroups<'a> {
     /// The hidden size H, a multiple of 4.
     pub hidden_size: NonZeroUsize,
     /// The groups of four units, `[H / 4][words of a group]`. A group of plain cells is one record; a group of GRU
-    /// units has the initial sums of the recurrent projection of its rows `n`, then three records.
+    /// units has the initial sums of the recurrent projection of its rows n, then three records.
     pub groups: &'a [i32],
-    /// 0 … 8
+    /// The left shift of the pre-activations: 0 to 8.
     pub shift: u32,
     /// The turns of the kernel's loops over `x` and over `h`.
     #[cfg(dsp)]
@@ -55,7 +52,7 @@ pub(crate) struct RecordRow<'a> {
 impl<'a> PairedGroups<'a> {
     /// The number of 32-bit words of a record.
     pub(crate) const fn words_of_record(input_size: u32, hidden_size: u32) -> u32 {
-        input_size.saturating_add(hidden_size).saturating_add(Paired::EXTRA_WORDS as u32)
+        input_size.saturating_add(hidden_size).saturating_add(PairedLstm::EXTRA_WORDS as u32)
     }
 
     /// The number of 32-bit words of a group of four units.
@@ -64,7 +61,7 @@ impl<'a> PairedGroups<'a> {
         Self::words_of_record(input_size, hidden_size).saturating_mul(kind.gates() as u32).saturating_add(sums)
     }
 
-    /// A layer; none if the sizes are not multiples of 4 or do not match the length of `groups`.
+    /// A layer with these fields; none if the sizes are not multiples of 4 or do not match the length of `groups`.
     pub(crate) fn new(
         kind: CellKind,
         input_size: NonZeroUsize,
@@ -74,7 +71,7 @@ impl<'a> PairedGroups<'a> {
     ) -> Option<Self> {
         let (e, h) = (input_size.get() as u32, hidden_size.get() as u32);
         let words = u64::from(Self::words_of_group(kind, e, h)).wrapping_mul(u64::from(h / 4));
-        let fits = (e | h).is_multiple_of(Paired::COLUMNS as u32) && groups.len() as u64 == words;
+        let fits = (e | h).is_multiple_of(PairedLstm::COLUMNS as u32) && groups.len() as u64 == words;
         fits.then_some(PairedGroups {
             kind,
             input_size,
@@ -98,8 +95,8 @@ impl<'a> PairedGroups<'a> {
         }
     }
 
-    /// Returns true for GRU. If only one of the features `gru` and `rnn` is on, the result is a constant, so that no
-    /// code for the other cells is linked.
+    /// Returns true if the cells are GRUs. If only one of the features `gru` and `rnn` is on, the result is a constant,
+    /// so that no code for the other cells is linked.
     fn is_gru(&self) -> bool {
         match (features::Gru::<()>::IS_BUILT, features::Rnn::<()>::IS_BUILT) {
             (true, true) => self.kind == CellKind::Gru,
@@ -107,11 +104,11 @@ impl<'a> PairedGroups<'a> {
         }
     }
 
-    /// Returns the number of words of a record, and of a group of GRU units. They cannot wrap, since the layer is in
+    /// Returns the number of words of a record, and of a group of GRU units. Neither wraps, since the layer is in
     /// memory.
     #[inline(always)]
     fn words(&self) -> [NonZeroUsize; 2] {
-        let record = self.input_size.get().wrapping_add(self.hidden_size.get()).wrapping_add(Paired::EXTRA_WORDS);
+        let record = self.input_size.get().wrapping_add(self.hidden_size.get()).wrapping_add(PairedLstm::EXTRA_WORDS);
         let group = record.wrapping_mul(3).wrapping_add(NO_BIASES.len());
         [record, group].map(|words| NonZeroUsize::new(words).guaranteed_or(NonZeroUsize::MIN))
     }
@@ -121,15 +118,15 @@ impl<'a> PairedGroups<'a> {
         let ([words, words_of_gru], hidden_size) = (self.words(), self.hidden_size);
         let is_gru = self.is_gru();
         rows(self.groups, if is_gru { words_of_gru } else { words }).flat_map(move |group| {
-            let (sums, records) =
+            let (n_biases, records) =
                 if is_gru { group.split_first_chunk().guaranteed_or((&NO_BIASES, &[])) } else { (&NO_BIASES, group) };
             rows(records, words).enumerate().filter_map(move |(index, record)| {
-                Some((Record::new(record, hidden_size)?, if index == 0 { *sums } else { NO_BIASES }))
+                Some((Record::new(record, hidden_size)?, if index == 0 { *n_biases } else { NO_BIASES }))
             })
         })
     }
 
-    /// Returns a row of a unit; none beyond the last unit.
+    /// Returns the row of a unit for one of its gates, in PyTorch's order; none beyond the last unit.
     pub(crate) fn row(&self, unit: usize, gate: usize) -> Option<RecordRow<'a>> {
         let in_group = unit % 4;
         // The index of the record in the group, and of the row in the record.
@@ -137,8 +134,8 @@ impl<'a> PairedGroups<'a> {
             (CellKind::Gru, 0 | 1) => (1 + in_group / 2, 2 * (in_group % 2) + gate),
             _ => (0, in_group),
         };
-        let (record, sums) = self.records().nth(unit / 4 * self.kind.gates() + record)?;
-        Some(RecordRow { record, index, recurrent_bias: *biases(sums).guaranteed().get(index)? })
+        let (record, recurrent_biases) = self.records().nth(unit / 4 * self.kind.gates() + record)?;
+        Some(RecordRow { record, index, recurrent_bias: *biases(recurrent_biases).guaranteed().get(index)? })
     }
 
     /// Returns true if the rows of a record form pairs (r and z of a GRU unit). `record`: the index of the record in
@@ -147,7 +144,7 @@ impl<'a> PairedGroups<'a> {
         self.is_gru() && !record.is_multiple_of(3)
     }
 
-    /// The input projection W_ih·x + b of all units, as a folded token stores it.
+    /// The input projection W_ih·x + b of all units as a folded token stores it, `[hidden_size * sums_of_unit]`.
     #[cfg(any(test, feature = "write"))]
     pub(crate) fn input_sums(&self, x: &[i16]) -> alloc::vec::Vec<i32> {
         let of_row = |row: RecordRow<'_>| {
@@ -164,14 +161,14 @@ impl<'a> PairedGroups<'a> {
         (0..self.hidden_size.get()).flat_map(of_unit).collect()
     }
 
-    /// Computes one step. `x`: `[input_size]`, Q15. `sums`: a precomputed input projection, `[hidden_size *
+    /// Computes one step. `x`: `[input_size]`, Q15. `input_sums`: a precomputed input projection, `[hidden_size *
     /// sums_of_unit]`, which replaces `x`.
     #[inline(never)]
-    pub(crate) fn step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+    pub(crate) fn step(&self, x: &[i16], input_sums: Option<&[i32]>, state: &mut State<'_>) {
         if self.is_gru() {
-            self.gru_step(x, sums, state);
+            self.gru_step(x, input_sums, state);
         } else {
-            self.rnn_step(x, sums, state);
+            self.rnn_step(x, input_sums, state);
         }
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
@@ -185,40 +182,41 @@ impl<'a> PairedGroups<'a> {
         Vectors::new(x.unwrap_or_default(), h)
     }
 
-    /// Computes `next_h` of plain cells. Arguments as for [`step`](PairedGroups::step).
-    fn rnn_step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
-        let (mut vectors, mut four) = (self.vectors(sums.is_none().then_some(x), state.h), FourRows::ordinary());
+    /// Computes `next_h` of plain cells. The arguments are those of [`step`](PairedGroups::step).
+    fn rnn_step(&self, x: &[i16], input_sums: Option<&[i32]>, state: &mut State<'_>) {
+        let mut vectors = self.vectors(input_sums.is_none().then_some(x), state.h);
+        let mut four = FourRows::ordinary();
         let [words, _] = self.words();
-        let units = rows(self.groups, words).zip(state.next_h.as_chunks_mut::<4>().0);
-        for (at, (record, next_h)) in units.enumerate() {
-            let sums = sums.and_then(|sums| sums.as_chunks().0.get(at).copied());
-            let Some(of_units) = parts(&mut vectors, record, &NO_BIASES, sums, &mut four) else { continue };
+        let groups = rows(self.groups, words).zip(state.next_h.as_chunks_mut::<4>().0);
+        for (at, (record, next_h)) in groups.enumerate() {
+            let input_sums = input_sums.and_then(|sums| sums.as_chunks().0.get(at).copied());
+            let Some(of_units) = halves(&mut vectors, record, &NO_BIASES, input_sums, &mut four) else { continue };
             for (next_h, (x, h)) in next_h.iter_mut().zip(of_units.from_x.iter().zip(&of_units.from_h)) {
                 *next_h = rnn::unit((x + h) << self.shift, self.kind == CellKind::RnnRelu);
             }
         }
     }
 
-    /// Computes `c` and `next_h` of GRU cells. Arguments as for [`step`](PairedGroups::step).
+    /// Computes `c` and `next_h` of GRU cells. The arguments are those of [`step`](PairedGroups::step).
     #[cfg_attr(dsp, inline(never))]
-    fn gru_step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
-        let mut vectors = self.vectors(sums.is_none().then_some(x), state.h);
+    fn gru_step(&self, x: &[i16], input_sums: Option<&[i32]>, state: &mut State<'_>) {
+        let mut vectors = self.vectors(input_sums.is_none().then_some(x), state.h);
         let (mut four_n, mut two_r_z) = (FourRows::ordinary(), FourRows::in_pairs());
         let [words, words_of_group] = self.words();
         let states = state.c.as_chunks_mut::<4>().0.iter_mut().zip(state.next_h.as_chunks_mut::<4>().0);
         for (at, (group, (c, next_h))) in rows(self.groups, words_of_group).zip(states).enumerate() {
-            let sums = sums.and_then(|sums| sums.as_chunks::<4>().0.as_chunks::<4>().0.get(at));
+            let sums = input_sums.and_then(|sums| sums.as_chunks::<4>().0.as_chunks::<4>().0.get(at));
             let Some((n_biases, group)) = group.split_first_chunk() else { continue };
             let Some((record, group)) = group.split_at_checked(words.get()) else { continue };
             let n_sums = sums.map(|sums| sums.map(|[_, _, n, _]| n));
-            let Some(n) = parts(&mut vectors, record, n_biases, n_sums, &mut four_n) else { continue };
+            let Some(n) = halves(&mut vectors, record, n_biases, n_sums, &mut four_n) else { continue };
             let n = n.from_x.as_chunks::<2>().0.iter().zip(n.from_h.as_chunks::<2>().0);
             let states = c.as_chunks_mut::<2>().0.iter_mut().zip(next_h.as_chunks_mut::<2>().0);
             // Two units at a time, whose rows r and z are in one record.
             for (index, (record, ((xn, hn), (c, next_h)))) in rows(group, words).zip(n.zip(states)).enumerate() {
                 let sums = sums.and_then(|sums| sums.as_chunks::<2>().0.get(index));
                 let sums = sums.map(|&[[r0, z0, ..], [r1, z1, ..]]| [r0, z0, r1, z1]);
-                let Some(r_z) = parts(&mut vectors, record, &NO_BIASES, sums, &mut two_r_z) else { continue };
+                let Some(r_z) = halves(&mut vectors, record, &NO_BIASES, sums, &mut two_r_z) else { continue };
                 let gates = r_z.from_x.as_chunks::<2>().0.iter().zip(r_z.from_h.as_chunks::<2>().0);
                 let units = gates.zip(xn.iter().zip(hn)).zip(c.iter_mut().zip(next_h));
                 for (((&[xr, xz], &[hr, hz]), (&xn, &hn)), (c, next_h)) in units {
@@ -229,21 +227,21 @@ impl<'a> PairedGroups<'a> {
     }
 }
 
-/// Calls [`Vectors::parts`]. On cores without DSP instructions this function is not inlined, because that would enlarge
-/// the stack of the caller.
+/// Calls [`Vectors::halves`]. On cores without DSP instructions this function is not inlined, because that would
+/// enlarge the stack of the caller.
 #[cfg_attr(dsp, inline(always))]
 #[cfg_attr(not(dsp), inline(never))]
-fn parts<'r>(
+fn halves<'r>(
     vectors: &mut Vectors<'_>,
     record: &[i32],
-    recurrent_sums: &InitialSums,
-    sums: Option<[i32; 4]>,
+    recurrent_biases: &InitialSums,
+    input_sums: Option<[i32; 4]>,
     rows: &'r mut FourRows,
-) -> Option<&'r Parts> {
-    vectors.parts(record, recurrent_sums, sums, rows)
+) -> Option<&'r Halves> {
+    vectors.halves(record, recurrent_biases, input_sums, rows)
 }
 
-/// Calls [`gru::unit`], and is inlined as [`parts`] is.
+/// Calls [`gru::unit`]. This function is inlined on the same cores as [`halves`].
 #[cfg_attr(dsp, inline(always))]
 #[cfg_attr(not(dsp), inline(never))]
 fn gru_unit(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> (i32, i16) {

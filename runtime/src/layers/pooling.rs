@@ -28,9 +28,9 @@ pub(crate) fn merge(how: Merge, forward: i16, reverse: i16) -> i16 {
 /// The pooled hidden states so far, in the caller's scratch.
 #[derive(Debug)]
 pub(crate) struct Pool<'s> {
-    /// True if the head reads the maximum.
+    /// True if the head reads the maxima.
     pub has_max: bool,
-    /// Sums for the mean, `[merged_width]`; empty if the mean is not needed.
+    /// The sums for the means, `[merged_width]`; empty if the head reads no means.
     pub sum: &'s mut [i32],
     /// The input of the head, `[head_width]`: the means, the maxima, both in this order, or the last state; then the
     /// scaled sums of the n-gram branch.
@@ -45,24 +45,25 @@ pub(crate) struct Pool<'s> {
 }
 
 impl Pool<'_> {
+    /// Discards all steps.
     pub(crate) fn reset(&mut self) {
         self.sum.fill(0);
         self.features.fill(0);
         self.count = 0;
     }
 
-    /// Adds the hidden states of one step to the sums and the maxima. `at`: the column of the first value: H for the
-    /// reverse direction if directions are concatenated, otherwise 0. `first`: true for the first step.
-    pub(crate) fn add(&mut self, at: usize, first: bool, values: impl Iterator<Item = i16> + Clone) {
+    /// Adds the hidden states of one step, Q15, to the sums and the maxima. `column`: that of the first state: H for
+    /// the reverse direction if directions are concatenated, otherwise 0. `is_first`: true for the first step.
+    pub(crate) fn add(&mut self, column: usize, is_first: bool, states: impl Iterator<Item = i16> + Clone) {
         let shift = if NGRAMS { self.shift } else { 0 };
-        let values = values.map(|v| v >> shift);
-        for (sum, v) in self.sum.iter_mut().skip(at).zip(values.clone()) {
+        let states = states.map(|v| v >> shift);
+        for (sum, v) in self.sum.iter_mut().skip(column).zip(states.clone()) {
             *sum += i32::from(v);
         }
         if POOLING && self.has_max {
             // The means come before the maxima.
-            for (largest, v) in self.features.iter_mut().skip(self.sum.len() + at).zip(values) {
-                if first || v > *largest {
+            for (largest, v) in self.features.iter_mut().skip(self.sum.len() + column).zip(states) {
+                if is_first || v > *largest {
                     *largest = v;
                 }
             }
@@ -111,7 +112,8 @@ impl Pool<'_> {
     }
 }
 
-/// Returns `sum / count`, rounded to the nearest, half up. |sum| ≤ 2^15 · count; count ≤ [`EXACT_STEPS`].
+/// Returns `sum / count`, rounded to the nearest, half up. `sum`: |sum| ≤ 2^15 · count; `count`: at most
+/// [`EXACT_STEPS`].
 fn rounded_mean(sum: i32, count: NonZeroU32) -> i16 {
     // 2^15 · count is added so that the number is not negative and the division rounds down. It stays below 2^32.
     let from_zero = sum.wrapping_add_unsigned(count.get() << 15) as u32;

@@ -14,8 +14,8 @@ use crate::rows::{rows, rows_or_empty};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rnn<'a> {
     pub layer: Interleaved<'a, 1, 1>,
-    /// True for max(0, z), false for tanh(z).
-    pub relu: bool,
+    /// True for h = max(0, z), false for h = tanh(z).
+    pub is_relu: bool,
 }
 
 impl Rnn<'_> {
@@ -23,7 +23,8 @@ impl Rnn<'_> {
     #[inline(never)]
     pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
         let Interleaved { input_size, weight_ih, weight_hh, bias, multiplier_ih, multiplier_hh, .. } = &self.layer;
-        // Four units at a time, so that each activation is loaded once for four rows; then the remaining units.
+        // The loop computes four units at a time, so that each activation is loaded once for four rows. The remaining
+        // units come last.
         let bias = bias.as_flattened().as_chunks::<4>().0;
         let multiplier_ih = multiplier_ih.as_flattened().as_chunks::<4>().0;
         let multiplier_hh = multiplier_hh.as_flattened().as_chunks::<4>().0;
@@ -63,11 +64,12 @@ impl Rnn<'_> {
         }
     }
 
-    /// Computes the hidden state of a unit from the sums and the multipliers of both projections.
+    /// Computes the hidden state of a unit from the sums and the multipliers of both projections, input before
+    /// recurrent.
     #[inline(always)]
     fn unit(&self, sums: (i32, i32), multipliers: (&i16, &i16)) -> i16 {
         let z = (requantize(sums.0, *multipliers.0) + requantize(sums.1, *multipliers.1)) << self.layer.shift;
-        unit(z, self.relu)
+        unit(z, self.is_relu)
     }
 }
 

@@ -12,13 +12,13 @@ use crate::text::texts::Texts;
 /// multiplier[k] / 2^shift[k]`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scaling<'a> {
-    /// The integer that stands for the mean of the channel, `[channels]`.
+    /// The integer that stands for the mean of the channel: `[channels]`.
     pub offset: &'a [i32],
-    /// `[channels]`, 1 … 2^30
+    /// The multiplier of the channel, 1 to 2^30: `[channels]`.
     pub multiplier: &'a [i32],
-    /// `[channels]`, 1 … 46
+    /// The right shift after the multiplication, 1 to 46: `[channels]`.
     pub shift: &'a [i32],
-    /// `[channels]`, −16 … 30
+    /// The number of fractional bits of the channel's integers, −16 to 30: `[channels]`.
     pub point: &'a [i32],
     /// The input channel that each predicted value continues; empty for input channels.
     pub channel: &'a [i32],
@@ -60,10 +60,10 @@ impl<'a> ValueParts<'a> {
     }
 }
 
-/// A channel of the input, or a predicted value: its name and the scale of its integers.
+/// A channel of the input, or a predicted value: its name and the number of fractional bits of its integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Channel<'a> {
-    /// The name.
+    /// The name of the channel.
     pub name: &'a str,
     /// The number of fractional bits, −16 to 30: an integer `v` stands for the real number `v / 2^point`.
     pub point: i32,
@@ -75,11 +75,11 @@ pub(crate) const MULTIPLIERS: [i32; 2] = [1, 1 << 30];
 pub(crate) const SHIFTS: [i32; 2] = [1, 46];
 /// The smallest and largest [`Scaling::point`], checked at load.
 pub(crate) const POINTS: [i32; 2] = [-16, 30];
-/// The smallest and largest window of a forecast.
+/// The smallest and largest window of a forecast, in time steps, checked at load.
 pub(crate) const WINDOWS: [i32; 2] = [1, 1 << 16];
 
-/// Returns `v · multiplier / 2^shift`, rounded half up. |v| ≤ 2^32, multiplier ≤ 2^30, 0 < shift ≤ 46, so nothing
-/// overflows.
+/// Returns `v · multiplier / 2^shift`, rounded half up. Nothing overflows, because |v| ≤ 2^32, multiplier ≤ 2^30 and
+/// 0 < shift ≤ 46.
 fn scale(v: i64, multiplier: i32, shift: i32) -> i64 {
     // The range is checked at load; `clamp` lets the compiler rely on it.
     let shift = shift.clamp(SHIFTS[0], SHIFTS[1]) as u32;
@@ -121,16 +121,16 @@ impl Scaling<'_> {
     }
 
     /// The offset, the multiplier and the shift of each channel or predicted value.
-    fn channels(&self) -> impl Iterator<Item = (i32, i32, i32)> {
+    fn parameters(&self) -> impl Iterator<Item = (i32, i32, i32)> {
         let numbers = self.offset.iter().zip(self.multiplier).zip(self.shift);
         numbers.map(|((&offset, &multiplier), &shift)| (offset, multiplier, shift))
     }
 
     /// Writes the normalised values of one time step to `x`, Q15, saturating. A missing value counts as the mean of its
     /// channel, which gives 0.
-    pub(crate) fn read(&self, values: &[i32], x: &mut [i16]) {
+    pub(crate) fn normalise(&self, values: &[i32], x: &mut [i16]) {
         let values = values.iter().map(Some).chain(core::iter::repeat(None));
-        for ((x, (offset, multiplier, shift)), value) in x.iter_mut().zip(self.channels()).zip(values) {
+        for ((x, (offset, multiplier, shift)), value) in x.iter_mut().zip(self.parameters()).zip(values) {
             let difference = value.map_or(0, |&value| i64::from(value) - i64::from(offset));
             // The result is clamped to fit an `i32`; the limits are beyond those of `i16`.
             *x = saturate_16(scale(difference, multiplier, shift).clamp(-65_536, 65_536) as i32);
@@ -139,7 +139,7 @@ impl Scaling<'_> {
 
     /// Copies the values of one time step to `last`, for predictions relative to the last value. A missing value counts
     /// as the mean of its channel.
-    pub(crate) fn keep(&self, values: &[i32], last: &mut [i32]) {
+    pub(crate) fn keep_last(&self, values: &[i32], last: &mut [i32]) {
         let values = values.iter().map(Some).chain(core::iter::repeat(None));
         for ((last, offset), value) in last.iter_mut().zip(self.offset).zip(values) {
             *last = *value.unwrap_or(offset);
@@ -151,15 +151,16 @@ impl Scaling<'_> {
         self.channel.get(index).map(|&channel| channel as usize)
     }
 
-    /// Converts an output of the network, Q16, to an integer for the caller, saturating; none beyond the last.
-    /// `last_values`: the last value of each channel, as [`keep`](Scaling::keep) copied it.
-    pub(crate) fn write(&self, index: usize, value: i32, last_values: &[i32]) -> Option<i32> {
-        let (offset, multiplier, shift) = self.channels().nth(index)?;
+    /// Returns a predicted value as an integer for the caller, saturating; none beyond the last. `output`: the output
+    /// of the network, Q16. `last_values`: the last value of each channel, as [`keep_last`](Scaling::keep_last) copied
+    /// it.
+    pub(crate) fn predicted(&self, index: usize, output: i32, last_values: &[i32]) -> Option<i32> {
+        let (offset, multiplier, shift) = self.parameters().nth(index)?;
         let base = match self.last.get(index) {
             Some(1) => self.channel_of(index).and_then(|channel| last_values.get(channel)).copied().unwrap_or(offset),
             _ => offset,
         };
-        let v = i64::from(base) + scale(value.into(), multiplier, shift);
+        let v = i64::from(base) + scale(output.into(), multiplier, shift);
         Some(v.clamp(i32::MIN.into(), i32::MAX.into()) as i32)
     }
 }

@@ -23,13 +23,16 @@ fn set<T: bytemuck::Pod>(tensors: &mut [Tensor], name: &str, value: impl Fn(usiz
     tensor.data = bytemuck::cast_slice(&(0..count).map(value).collect::<Vec<T>>()).to_vec();
 }
 
-/// One half of a layer in f64: `[unit][gate][column]`, and what is added, `[unit][gate]`.
+/// One half of a layer in f64.
 struct Half {
+    /// The weights, `[unit][gate][column]`.
     weight: Vec<Vec<Vec<f64>>>,
+    /// The biases, `[unit][gate]`.
     bias: Vec<Vec<f64>>,
 }
 
-/// Bits behind the point of a gate's pre-activation, and of GRU's recurrent `n`.
+/// The number of fractional bits of a gate's pre-activation. `recurrent`: true for the recurrent half, whose `n` of a
+/// GRU has one more.
 fn point(cell: CellKind, gate: usize, recurrent: bool) -> i32 {
     match (cell, gate, recurrent) {
         (CellKind::Lstm, 2, _) | (CellKind::Rnn | CellKind::RnnRelu, ..) | (CellKind::Gru, 2, false) => 20,
@@ -100,13 +103,13 @@ fn unit(cell: CellKind, x: &[f64], h: &[f64], c: f64) -> (f64, f64) {
     }
 }
 
-/// Mean, RMS and largest |error| of the hidden state over all steps, and its own RMS. `spread`: weights are uniform in
-/// ±spread / √H, as PyTorch draws them with 1.
+/// The mean, the RMS and the largest |error| of the hidden state over all steps, and the RMS of the hidden state
+/// itself. `spread`: the weights are uniform in ±spread / √H; PyTorch draws them with 1.
 fn errors(cell: CellKind, spread: f64, seed: u64) -> [f64; 4] {
     let (task, input, output, pooling) = (Task::Classify, Input::Values, Output::Softmax, Pooling::Last);
     let spec = Spec { task, input, cell, output, pooling, ..SIZES.into() };
     let mut tensors = spec.tensors(seed);
-    // What is fed is what is read: (2·v + 1) >> 1.
+    // The scaling passes each value on unchanged: (2·v + 1) >> 1.
     for (name, value) in [("offset", 0), ("multiplier", 2), ("shift", 1), ("point", 15)] {
         set(&mut tensors, &std::format!("input.{name}"), |_| value);
     }

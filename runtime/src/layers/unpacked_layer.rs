@@ -14,10 +14,10 @@ pub(crate) struct UnpackedLayer {
 }
 
 impl UnpackedLayer {
-    /// Computes one step: see [`Lanes::step`]. Then swaps `h` and `next_h`.
+    /// Computes one step by [`Lanes::step`], which has the same arguments, and swaps `h` and `next_h`.
     #[inline]
-    pub(crate) fn step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
-        self.lanes.step(&self.weights, x, sums, state);
+    pub(crate) fn step(&self, x: &[i16], input_sums: Option<&[i32]>, state: &mut State<'_>) {
+        self.lanes.step(&self.weights, x, input_sums, state);
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
 }

@@ -92,7 +92,7 @@ fn input_bound(cell: &Cell<'_>, unit: usize, gate: usize) -> u32 {
         Cell::Lstm(lstm) => (lstm.weight_ih.as_flattened(), lstm.input_size, lstm.bias.as_flattened(), 4),
         Cell::Gru(gru) => (gru.weight_ih.as_flattened(), gru.input_size, gru.bias.as_flattened(), 3),
         Cell::Rnn(rnn) => (rnn.layer.weight_ih.as_flattened(), rnn.layer.input_size, rnn.layer.bias.as_flattened(), 1),
-        Cell::Paired(layer) => {
+        Cell::PairedLstm(layer) => {
             return layer.records().nth(unit).map_or(0, |record| paired_bounds::input_bound(&record, gate));
         }
         Cell::PairedGroups(layer) => {

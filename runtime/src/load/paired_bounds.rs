@@ -6,7 +6,7 @@
 use super::bounds::{Bound, LIMIT, add_second_row, fits, row_bound};
 use super::tensor_names::Tensor;
 use crate::features;
-use crate::layers::paired::{Paired, Record, pair_biases};
+use crate::layers::paired::{PairedLstm, Record, pair_biases};
 use crate::layers::paired_groups::PairedGroups;
 use crate::load::file::{Fault, File};
 use tern_format::Cell as CellKind;
@@ -26,7 +26,7 @@ pub(super) fn shape(kind: CellKind, input_size: u32, hidden_size: u32) -> [u32; 
 /// Returns the fault for an input size or a hidden size that is not a multiple of 4. The expected shape has the next
 /// multiples of 4.
 pub(super) fn unaligned_sizes(kind: CellKind, tensor: Tensor, input_size: u32, hidden_size: u32) -> Fault {
-    let up = |n: u32| n.saturating_add(Paired::COLUMNS as u32 - 1) & !(Paired::COLUMNS as u32 - 1);
+    let up = |n: u32| n.saturating_add(PairedLstm::COLUMNS as u32 - 1) & !(PairedLstm::COLUMNS as u32 - 1);
     let (found, expected) = (shape(kind, input_size, hidden_size), shape(kind, up(input_size), up(hidden_size)));
     Fault::Shape { tensor, found, expected }
 }
@@ -34,7 +34,7 @@ pub(super) fn unaligned_sizes(kind: CellKind, tensor: Tensor, input_size: u32, h
 /// Refuses the file if an LSTM layer has a number out of range or sums that can overflow. `tensor`: the tensor that the
 /// fault names.
 #[cfg_attr(feature = "errors", inline)]
-pub(super) fn check(layer: &Paired<'_>, tensor: Tensor, file: &File<'_>) {
+pub(super) fn check(layer: &PairedLstm<'_>, tensor: Tensor, file: &File<'_>) {
     for (index, record) in layer.records().enumerate() {
         check_record(&record, index, [0; 6], true, layer.shift, tensor, file);
     }

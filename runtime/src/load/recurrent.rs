@@ -13,7 +13,7 @@ use crate::kernel::arguments::Interleaved;
 use crate::layers::Cell;
 #[cfg(feature = "widths")]
 use crate::layers::generic::RowLayer;
-use crate::layers::paired::Paired;
+use crate::layers::paired::PairedLstm;
 use crate::layers::paired_groups::PairedGroups;
 use crate::layers::rnn::Rnn;
 use crate::load::file::{Fault, File};
@@ -86,12 +86,12 @@ fn paired<'a>(
     let shift = metadata::shift(file, config, direction);
     let unaligned = || file.refuse(paired_bounds::unaligned_sizes(kind, units, e, h));
     if kind == CellKind::Lstm {
-        let layer = Paired::new(input_size, hidden_size, words, shift);
+        let layer = PairedLstm::new(input_size, hidden_size, words, shift);
         match &layer {
             Some(layer) => paired_bounds::check(layer, units, file),
             None => unaligned(),
         }
-        return features::Paired16::new(layer?).map(Cell::Paired);
+        return features::Paired16::new(layer?).map(Cell::PairedLstm);
     }
     if kind == CellKind::RnnRelu {
         file.real(Tensor::of_layer(metadata::module(config), parameter::SCALE, direction));
@@ -148,7 +148,7 @@ fn unpaired<'a>(
         }
         CellKind::Rnn | CellKind::RnnRelu => {
             let layer = Interleaved::new(input_size, weights, bias, multipliers, shift);
-            features::Rnn::new(Rnn { layer, relu: kind == CellKind::RnnRelu }).map(Cell::Rnn)
+            features::Rnn::new(Rnn { layer, is_relu: kind == CellKind::RnnRelu }).map(Cell::Rnn)
         }
     }
 }

@@ -239,7 +239,7 @@ impl<'a> File<'a> {
         if let Some(index) = multipliers.iter().position(|m| !(1..=18).contains(m)) {
             self.refuse(Fault::Range { tensor: groups, index });
         }
-        Some(Weights::Bits4 { pairs, groups: multipliers })
+        Some(Weights::Bits4 { pairs, group_multipliers: multipliers })
     }
 }
 

@@ -84,7 +84,7 @@ impl<'s> Forward<'s> {
             ngrams.reset();
         }
         if VALUES {
-            self.model.value_parts().input.keep(&[], self.scratch.last);
+            self.model.value_parts().input.keep_last(&[], self.scratch.last);
         }
         (self.steps, self.unknown, self.is_up_to_date) = (0, 0, false);
     }
@@ -147,8 +147,8 @@ impl<'s> Forward<'s> {
 
     /// Reads one time step of values: the caller's integers, one for each channel.
     pub(crate) fn take_values(&mut self, values: &[i32]) {
-        self.model.value_parts().input.read(values, self.scratch.x);
-        self.model.value_parts().input.keep(values, self.scratch.last);
+        self.model.value_parts().input.normalise(values, self.scratch.x);
+        self.model.value_parts().input.keep_last(values, self.scratch.last);
         let Scratch { x, kept, .. } = &mut self.scratch;
         if let Some(kept) = kept {
             let begin = (self.steps.min(kept.cap) as usize).saturating_mul(x.len());

@@ -2,7 +2,8 @@
 
 use alloc::vec::Vec;
 
-/// A generator of pseudo-random numbers (SplitMix64), the same on every machine. The field is the seed.
+/// A generator of pseudo-random numbers (SplitMix64), the same on every machine. The field is the state of the
+/// generator, at first the seed.
 #[derive(Clone, Debug)]
 pub struct Random(pub u64);
 
@@ -20,14 +21,18 @@ impl Random {
         low + (self.number() % (high - low + 1) as u64) as i64
     }
 
+    /// Returns 8-bit weights. −127 is the lowest one that the format allows.
     pub(super) fn weights(&mut self, count: usize) -> Vec<i8> {
         (0..count).map(|_| self.between(-127, 127) as i8).collect()
     }
 
+    /// Returns multipliers of at least 1; a multiplier of 0 would hide its row's sum.
     pub(super) fn multipliers(&mut self, count: usize, largest: i64) -> Vec<i16> {
         (0..count).map(|_| self.between(1, largest) as i16).collect()
     }
 
+    /// Returns biases of up to half of 127 · 2^15, the largest product of a weight and an activation, so that neither
+    /// hides the other in a sum. The sums of small models stay far below 2^31.
     pub(super) fn biases(&mut self, count: usize) -> Vec<i32> {
         (0..count).map(|_| self.between(-2_000_000, 2_000_000) as i32).collect()
     }

@@ -8,8 +8,11 @@
 //! that it spans, less one; and in the table of lower case a code for its offset, which is 0 if every second character
 //! has the offset 1, and otherwise 1 plus the zigzag code of the difference from the previous offset in the same block.
 //!
-//! A number is stored in digits of 4 bits: the last digit is 0 to 9, all digits before it are 10 to 15. Runs are in
-//! blocks of 32; an index stores where each block begins, so that a look-up reads one block.
+//! A number is stored in digits of 4 bits: the last digit is 0 to 9, all digits before it are 10 to 15. The number is
+//! 10 times the number before the last digit, plus the last digit. The digits before the last are a number in bijective
+//! base 6: the digit d counts d − 9, which is 1 to 6. So every number has exactly one code.
+//!
+//! Runs are in blocks of 32; an index stores where each block begins, so that a look-up reads one block.
 
 /// The number of runs in a block.
 const BLOCK: usize = 32;
@@ -27,7 +30,8 @@ pub(super) struct Run {
     pub first: u32,
     /// The number of characters that the run spans, at least 1.
     pub span: u32,
-    /// The offset that is added to each character; 0 in a table without offsets.
+    /// The offset from a character to its lower case; 0 in a table without offsets. An offset of 1 is that of every
+    /// second character, beginning with the first; the others are lower case already.
     pub added: i32,
 }
 
@@ -55,8 +59,9 @@ const LOWER_RUNS: [Run; LOWER.len()] = {
     let (mut runs, mut index) = ([Run::EMPTY; LOWER.len()], 0);
     while index < LOWER.len() {
         let (first_and_count, added) = LOWER[index];
-        let steps = first_and_count & 0x7ff;
-        let span = if added == 1 { 2 * steps } else { steps } + 1;
+        // The index of the last character with a lower case among those of the run. The span ends with this character.
+        let last = first_and_count & 0x7ff;
+        let span = (if added == 1 { 2 * last } else { last }) + 1;
         runs[index] = Run { first: first_and_count >> 11, span, added };
         index += 1;
     }
@@ -79,12 +84,13 @@ static DIGITS: [u8; BOTH.digit_count.div_ceil(2)] = first_of(&BOTH.digits);
 pub(super) enum Table {
     /// The word characters, with an offset of 0.
     Words,
-    /// The characters with a lower case, with the offset from the character to its lower case.
+    /// The characters with a lower case, with the offset from the character to its lower case; and the characters
+    /// between those of a run with the offset 1, with an offset of 0.
     Lower,
 }
 
 impl Table {
-    /// Returns the offset of a character; none if the table does not contain the character.
+    /// Returns the offset of a character; `None` if the table does not contain the character.
     pub(super) fn find(self, c: char) -> Option<i32> {
         let code = u32::from(c);
         let (words, lower) = INDEX.split_at(WORDS.blocks);

@@ -94,7 +94,7 @@ fn steps_of_every_cell_give_the_same_bits() {
                 }
                 CellKind::Rnn | CellKind::RnnRelu => {
                     let layer = Interleaved::new(input_size, weights, &bias, multipliers, shift);
-                    features::Rnn::new(Rnn { layer, relu: kind == CellKind::RnnRelu }).map(Cell::Rnn)
+                    features::Rnn::new(Rnn { layer, is_relu: kind == CellKind::RnnRelu }).map(Cell::Rnn)
                 }
             };
             check_steps(cell, kind, columns, random);

@@ -12,7 +12,7 @@ use crate::layers::Cell;
 use crate::layers::generic::RowLayer;
 #[cfg(feature = "widths")]
 use crate::layers::matrix::{Matrix, Weights};
-use crate::layers::paired::{Paired, biases};
+use crate::layers::paired::{PairedLstm, biases};
 use crate::layers::paired_groups::PairedGroups;
 use crate::rows::row;
 
@@ -46,7 +46,7 @@ pub(super) struct Unit {
 pub(super) fn unit(cell: &Cell<'_>, half: Half, index: usize) -> Option<Unit> {
     match cell {
         Cell::Lstm(lstm) => unit_of_interleaved(lstm, half, index, |biases| [biases, [0; 4]]),
-        Cell::Paired(layer) => unit_of_record(layer, half, index),
+        Cell::PairedLstm(layer) => unit_of_record(layer, half, index),
         Cell::PairedGroups(layer) => unit_of_groups(layer, half, index),
         Cell::Gru(gru) => {
             unit_of_interleaved(gru, half, index, |[r, z, n, hidden_n]| [[r, z, n, 0], [0, 0, hidden_n, 0]])
@@ -86,7 +86,7 @@ fn unit_of_interleaved<const GATES: usize, const BIASES: usize>(
     })
 }
 
-fn unit_of_record(layer: &Paired<'_>, half: Half, index: usize) -> Option<Unit> {
+fn unit_of_record(layer: &PairedLstm<'_>, half: Half, index: usize) -> Option<Unit> {
     let record = layer.records().nth(index)?;
     let words = half.choose(record.weight_ih, record.weight_hh);
     Some(Unit {
@@ -134,8 +134,8 @@ fn weights_of_row(matrix: &Matrix<'_>, index: usize) -> Option<Vec<i16>> {
     match matrix.weights {
         Weights::Bits8(weights) => Some(row(weights, matrix.columns, index)?.iter().map(|&w| i16::from(w)).collect()),
         Weights::Bits4 { .. } => {
-            let (pairs, groups) = matrix.row_of_groups(index)?;
-            let groups = pairs.chunks(GROUP / 2).zip(groups);
+            let (pairs, group_multipliers) = matrix.row_of_groups(index)?;
+            let groups = pairs.chunks(GROUP / 2).zip(group_multipliers);
             let weights = groups.flat_map(|(pairs, &multiplier)| {
                 pairs.iter().flat_map(|&byte| pair(byte)).map(move |w| i16::from(w) * i16::from(multiplier))
             });

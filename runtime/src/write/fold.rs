@@ -35,7 +35,7 @@ pub fn folded(model: &Model<'_>, ids: &[u32]) -> Vec<Tensor> {
         let mut x = vec![0; config.embedding_dim];
         let sums = ids.iter().flat_map(|&id| {
             model.embedding.embed(id, &mut x);
-            cell.sums(&x)
+            cell.input_sums(&x)
         });
         let sums: Vec<i32> = sums.collect();
         let Summary { hidden_size, sums_of_unit, .. } = cell.summary();

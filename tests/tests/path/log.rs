@@ -9,7 +9,7 @@ fn the_log_is_separate_from_the_console_and_contains_no_text() {
     let lines = format!("{secret} {}\nselftest\n", secret.repeat(40));
     let console = console_session(&trained().file, &["--log", argument(&log)], &lines);
     let decoded = decoded_log(&log);
-    for expected in ["model accepted", "selftest", "refused"] {
+    for expected in ["model accepted", "selftest", "rejected"] {
         assert!(decoded.contains(expected), "no `{expected}` in\n{decoded}");
     }
     assert!(!decoded.contains(secret), "{decoded}");

@@ -11,7 +11,8 @@ use tern_runtime::text::{Tokenizer, TokenizerKind};
 /// their words.
 const FEW_WORDS: f64 = 2.5;
 
-/// The number of training texts from which on an n-gram must occur in at least two texts.
+/// The number of training texts for which rare n-grams are left out: with this many or more, those that occur in only
+/// one of them.
 const MANY_TEXTS: usize = 20_000;
 
 /// The number of texts whose n-grams are collected in parallel at a time.
@@ -125,14 +126,15 @@ impl Features {
             hashes.dedup();
             hashes
         };
-        // Most n-grams occur once, so a sorted list of all occurrences takes less memory than a map of counts.
+        // Most n-grams are in one text only, so a sorted list with an entry for each text takes less memory than a map
+        // of counts.
         let mut hashes: Vec<u64> = Vec::new();
         for part in examples.chunks(CHUNK) {
             part.par_iter().map(distinct).collect::<Vec<_>>().into_iter().for_each(|found| hashes.extend(found));
         }
         hashes.par_sort_unstable();
-        let least = if examples.len() < MANY_TEXTS { 1 } else { 2 };
-        let kept = hashes.chunk_by(|a, b| a == b).filter(|same| same.len() >= least);
+        let fewest_texts = if examples.len() < MANY_TEXTS { 1 } else { 2 };
+        let kept = hashes.chunk_by(|a, b| a == b).filter(|same| same.len() >= fewest_texts);
         let texts = examples.len() as f64;
         // Smoothed as in scikit-learn: as if one additional text contained every n-gram.
         let idf = |count: usize| (((1.0 + texts) / (1.0 + count as f64)).ln() + 1.0) as f32;
@@ -151,6 +153,7 @@ impl Features {
         examples.par_iter().map(|example| self.row(&example.text)).collect()
     }
 
+    /// Returns the row of a text, as [`rows`](Self::rows) does.
     fn row(&self, text: &str) -> SparseRow {
         let mut found: Vec<(u32, f32)> = Vec::new();
         self.units.for_each(text, |hash| found.extend(self.known.get(&hash)));

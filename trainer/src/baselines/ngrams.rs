@@ -68,7 +68,7 @@ struct Plane {
 
 impl Plane {
     /// Fits a plane that separates the rows for which `inside` returns true from the other rows. `columns`: the number
-    /// of columns. `seed`: of the order of the rows in each pass.
+    /// of columns. `seed`: the random seed of the order of the rows in each pass.
     fn fit(rows: &[SparseRow], columns: usize, inside: impl Fn(usize) -> bool, seed: u64) -> Self {
         let sign: Vec<f32> = (0..rows.len()).map(|row| if inside(row) { 1.0 } else { -1.0 }).collect();
         // `D_ii` of the paper: the squared hinge loss adds 1 / (2C) to the diagonal of the dual problem.

@@ -55,7 +55,7 @@ impl DelimitedFile {
 
     /// Reads a file as [`read`](Self::read) does, and returns the warning.
     pub(super) fn open(path: &Path, layout: Layout) -> Result<(Self, Option<String>), FileError> {
-        let _stage = progress::Stage::new(format!("checking {}", path.display()), 0);
+        let _stage = progress::Stage::new(format!("checking {}", path.display()));
         let text = Arc::new(encoding::read(path)?);
         if text.trim().is_empty() {
             let expected = "expected a header line such as `text,label` and a row for each example";
@@ -127,7 +127,7 @@ impl DelimitedFile {
         &self,
         mut row: impl FnMut(u64, &csv::StringRecord, &Part<'_>) -> Result<(), FileError>,
     ) -> Result<usize, FileError> {
-        let stage = progress::Stage::new(format!("reading {}", self.path.display()), self.text.len());
+        let stage = progress::Stage::with_total(format!("reading {}", self.path.display()), self.text.len());
         let (mut reader, mut lines) = (self.reader(self.layout.header), self.lines());
         let (mut record, mut count) = (csv::StringRecord::new(), 0);
         while reader.read_record(&mut record).map_err(|error| self.failure(error, &mut lines))? {

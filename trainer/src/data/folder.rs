@@ -25,7 +25,7 @@ pub fn read(dir: &Path) -> Result<Vec<Row>, FileError> {
     if folders.is_empty() {
         return Err(wrong("a directory without a folder in it".to_owned(), None));
     }
-    let stage = progress::Stage::new(format!("reading {}", dir.display()), 0);
+    let stage = progress::Stage::new(format!("reading {}", dir.display()));
     // The rows; the files that are skipped; and the first label without texts, with one of its other files.
     let (mut rows, mut skipped, mut textless) = (Vec::new(), Vec::new(), None);
     for (label, folder) in &folders {

@@ -48,7 +48,7 @@ pub fn read_fast_text(path: &Path) -> Result<Vec<Row>, FileError> {
 /// from 1, its text without the line break, and its part of the file's content.
 fn read(path: &Path, row: impl Fn(u64, &str, &Part<'_>) -> Result<Row, FileError>) -> Result<Vec<Row>, FileError> {
     let text = Arc::new(encoding::read(path)?);
-    let stage = progress::Stage::new(format!("reading {}", path.display()), text.len());
+    let stage = progress::Stage::with_total(format!("reading {}", path.display()), text.len());
     let (mut rows, mut start) = (Vec::new(), 0);
     for (number, line) in (1..).zip(text.split_inclusive('\n')) {
         let range = start..start + line.len();

@@ -260,6 +260,8 @@ fn stray_quotation_marks_give_a_warning_with_the_lines() {
     );
     let commas = STRAY_MARKS.replace('\t', ",");
     assert!(opened("t.csv", &commas).is_some());
+    // A field that encloses the end of a row and the start of the next, but no whole row.
+    assert!(opened("t.csv", "a,b,c\n1,\"a,b\n3,d\",e\n").is_some());
     // Line breaks in ordinary texts, with and without separators.
     for text in ["text,label\n\"one\ntwo\nthree\",a\n", "text,label\n\"Dear Sir,\nyes, thank you,\nbye\",a\n"] {
         assert_eq!(opened("t.csv", text), None, "{text}");

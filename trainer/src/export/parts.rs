@@ -218,11 +218,11 @@ impl<'a> Parts<'a> {
                     let Some((hidden, _)) = &self.quantized.hidden else { continue };
                     let names = [names::HIDDEN_WEIGHT, names::HIDDEN_BIAS];
                     let columns = Some(self.quantized.column_scales.as_slice());
-                    replace_linear(&mut weights, names, hidden, &self.statistics.mean_read, columns, None);
+                    replace_linear(&mut weights, names, hidden, &self.statistics.mean_head_input, columns, None);
                 }
                 Part::Fc => {
                     let hidden = self.quantized.hidden.is_some();
-                    let mean = if hidden { &self.statistics.mean_hidden } else { &self.statistics.mean_read };
+                    let mean = if hidden { &self.statistics.mean_hidden } else { &self.statistics.mean_head_input };
                     let rows_are_tokens = self.model.config().task == Task::LanguageModel;
                     let rows = rows_are_tokens.then(|| device_ids(self.model));
                     let names = [names::FC_WEIGHT, names::FC_BIAS];
@@ -310,7 +310,7 @@ impl<'a> Parts<'a> {
                 }
             }
         }
-        let [merged, read] = self.quantized.read_scales;
+        let [head_scale, fc_scale] = self.quantized.head_scales;
         let to_device = device_ids(self.model);
         let fc_rows_are_tokens = self.model.config().task == Task::LanguageModel;
         let mut round_linear = |name: &str, layer: &Linear, scale: f64, rows_are_tokens: bool| {
@@ -320,9 +320,9 @@ impl<'a> Parts<'a> {
             }
         };
         if let Some((hidden, _)) = &self.quantized.hidden {
-            round_linear(names::HIDDEN_BIAS, hidden, merged, false);
+            round_linear(names::HIDDEN_BIAS, hidden, head_scale, false);
         }
-        round_linear(names::FC_BIAS, &self.quantized.fc, read, fc_rows_are_tokens);
+        round_linear(names::FC_BIAS, &self.quantized.fc, fc_scale, fc_rows_are_tokens);
     }
 }
 

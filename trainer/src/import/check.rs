@@ -134,7 +134,7 @@ impl<'a> File<'a> {
             let rows = &ids[text * steps..][..length];
             let ids: Option<Vec<u32>> =
                 rows.iter().map(|&row| imported.id_of_row(usize::try_from(row).ok()?)).collect();
-            let count = imported.ids.len();
+            let count = imported.ids_of_rows.len();
             ids.map(Steps::Tokens).ok_or_else(|| {
                 self.wrong(format!("text {text} of `input_ids` is {rows:?}, expected ids below {count}"))
             })

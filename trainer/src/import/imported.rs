@@ -13,12 +13,12 @@ pub struct Imported {
     /// The parts of the network, which determine the assumed forward pass.
     pub recognised: Recognised,
     /// Tern's id of each row of the imported embedding. Empty for a network that reads numbers.
-    pub(super) ids: Vec<u32>,
+    pub(super) ids_of_rows: Vec<u32>,
 }
 
 impl Imported {
     /// Returns Tern's id of a row of the imported embedding; `None` if there is no such row.
     pub fn id_of_row(&self, row: usize) -> Option<u32> {
-        self.ids.get(row).copied()
+        self.ids_of_rows.get(row).copied()
     }
 }

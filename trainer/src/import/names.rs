@@ -33,7 +33,7 @@ pub struct Recognised {
 
 /// The parameters of a network, under Tern's names.
 #[derive(Debug)]
-pub struct Parts {
+pub struct Parameters {
     /// `[tokens, embedding_dim]`, its rows in the file's order; `None` for a network that reads numbers.
     pub embedding: Option<Array>,
     /// Units of the head's hidden layer; 0 for none.
@@ -50,7 +50,7 @@ pub fn recognise(
     tensors: BTreeMap<String, Values>,
     settings: &Settings,
     notes: &mut Vec<String>,
-) -> Result<(Recognised, Parts), FileError> {
+) -> Result<(Recognised, Parameters), FileError> {
     let mut found = Found::new(path, tensors, settings, notes)?;
     let module = found.recurrent_module()?;
     let shape = found.recurrent_shape(&module, settings)?;
@@ -91,7 +91,7 @@ pub fn recognise(
         recurrent,
         hidden_size: shape.hidden_size,
     };
-    Ok((recognised, Parts { embedding, head_hidden, weights }))
+    Ok((recognised, Parameters { embedding, head_hidden, weights }))
 }
 
 /// The sizes of a recurrent module, found from the names and shapes of its tensors.

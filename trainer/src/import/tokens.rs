@@ -16,32 +16,32 @@ const PADS: [&str; 5] = ["[PAD]", "<pad>", "<PAD>", "[pad]", "pad_token"];
 /// Usual names of the unknown token.
 const UNKS: [&str; 6] = ["[UNK]", "<unk>", "<UNK>", "[unk]", "<oov>", "<OOV>"];
 
-/// The vocabulary of an imported model, and the row of the imported embedding for each of its ids. Ids and rows differ,
+/// The vocabulary of an imported model, and the row of the file's embedding for each of its ids. Ids and rows differ,
 /// because PAD and UNK have the ids 0 and 1.
 #[derive(Debug)]
 pub struct Tokens {
     /// The tokens in the order of Tern's ids.
     pub vocabulary: Vocabulary,
-    /// The row of the imported embedding for each id; `None` for zeros, if the file has no padding or no unknown token.
+    /// The row of the file's embedding for each id; `None` for zeros, if the file has no padding or no unknown token.
     sources: Vec<Option<usize>>,
 }
 
 impl Tokens {
-    /// Returns the rows of the embedding `imported`, `[tokens, embedding_dim]`, in the order of the vocabulary's ids.
-    pub fn rows(&self, imported: &Array) -> Array {
-        let width = imported.shape[1];
+    /// Returns the rows of the file's embedding, `[tokens, embedding_dim]`, in the order of the vocabulary's ids.
+    pub fn reordered(&self, file_embedding: &Array) -> Array {
+        let width = file_embedding.shape[1];
         let mut ordered = zeros(&[self.sources.len(), width]);
         for (row, source) in ordered.data.chunks_exact_mut(width).zip(&self.sources) {
             if let Some(source) = source {
-                row.copy_from_slice(&imported.data[source * width..][..width]);
+                row.copy_from_slice(&file_embedding.data[source * width..][..width]);
             }
         }
         ordered
     }
 
-    /// Returns the vocabulary's id of each row of the imported embedding. A row that the padding and unknown words
+    /// Returns the vocabulary's id of each row of the file's embedding. A row that the padding and unknown words
     /// share gets the id of UNK.
-    pub fn ids(&self) -> Vec<u32> {
+    pub fn ids_of_rows(&self) -> Vec<u32> {
         let mut ids = vec![0; self.sources.iter().flatten().max().map_or(0, |last| last + 1)];
         for (id, source) in (0..).zip(&self.sources) {
             source.iter().for_each(|&row| ids[row] = id);

@@ -111,7 +111,7 @@ impl<L: Link> Client<L> {
         while attempts == 0 || Instant::now() < deadline {
             attempts += 1;
             if attempts > 1 {
-                shown.get_or_insert_with(|| Stage::new("waiting for the device's console", 0));
+                shown.get_or_insert_with(|| Stage::new("waiting for the device's console"));
                 // The device may be receiving a file. Elsewhere these bytes have no effect after the ETX below.
                 self.send(CANCEL)?;
                 while self.try_line(deadline.min(Instant::now() + milliseconds(times::CANCEL_SILENCE)))?.is_some() {}
@@ -287,7 +287,7 @@ impl<L: Link> Client<L> {
         if let Some(byte) = self.byte(deadline.min(Instant::now() + SHOWN_AFTER))? {
             return Ok(Some(byte));
         }
-        let _shown = Stage::new(format!("waiting for {waiting_for}"), 0);
+        let _shown = Stage::new(format!("waiting for {waiting_for}"));
         self.byte(deadline)
     }
 

@@ -22,11 +22,11 @@ pub trait Link {
 /// True after an interrupt that [`take_interrupt`] has not reported yet.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Makes Ctrl-C and termination signals end the current or next [`Link::receive`] with [`LinkError::Interrupted`]
-/// instead of the process. So the caller can leave the device ready for the next command, and destructors restore the
-/// terminal and stop the emulator.
+/// Catches Ctrl-C and termination signals. They no longer end the process: the current or next [`Link::receive`]
+/// returns [`LinkError::Interrupted`]. So the caller can leave the device ready for the next command, and destructors
+/// restore the terminal and stop the emulator.
 pub fn catch_interrupts() {
-    // This fails if the command has installed a handler before, which then remains in place.
+    // An error means that there is a handler already, for example that of an earlier call. It remains in place.
     let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
 }
 
@@ -35,7 +35,8 @@ pub(super) fn take_interrupt() -> bool {
     INTERRUPTED.swap(false, Ordering::Relaxed)
 }
 
-/// Returns the last 80 bytes of `seen` in quotation marks, for error messages.
+/// Returns the last 80 bytes of `seen` in quotation marks, for error messages; with `…` before them if there are more,
+/// and `nothing` if there are none.
 pub fn quoted(seen: &[u8]) -> String {
     const MAX_BYTES: usize = 80;
     if seen.is_empty() {
@@ -116,7 +117,7 @@ pub enum OpenError {
     Tcp { address: String, error: io::Error },
 }
 
-/// Returns the advice at the end of the error for a file of this kind.
+/// Returns the words of a message that say what file of this kind is expected; empty for a kind without advice.
 fn hint(kind: &str) -> &'static str {
     match kind {
         "firmware" => "; expected an ELF file of tern-firmware: `cargo xtask firmware` builds it",
@@ -125,13 +126,14 @@ fn hint(kind: &str) -> &'static str {
     }
 }
 
-/// Returns the part of a message about a port that these programs have open.
+/// Returns the words of a message that say who has a port open: the programs `holders`, or `another program` if they
+/// are not known.
 pub(super) fn in_use(holders: &[String]) -> String {
     let by = if holders.is_empty() { "another program".to_owned() } else { holders.join(", ") };
     format!("in use by {by}")
 }
 
-/// Returns the part of a message that lists the ports of this computer.
+/// Returns the words of a message that list the ports of this computer.
 fn available(ports: &[String]) -> String {
     if ports.is_empty() {
         "this computer has no serial port: is the device plugged in?".to_owned()

@@ -1,8 +1,10 @@
-//! Transfer of a file to the console's command `load` by YMODEM, in blocks of 1,024 bytes with CRC-16.
+//! Transfer of a file to the console's command `load` by YMODEM, in blocks of 128 or 1,024 bytes with CRC-16.
 //!
-//! The receiver asks again for each block that it does not receive: by NAK, or before and after the blocks of the file
-//! by `C`. The sender therefore sends only after an ACK or such a request, and only ever repeats its last block.
+//! The receiver asks again for each block that it does not receive: by `C` for the block with the name, for the first
+//! block of the file and for the last, empty block; by NAK otherwise. The sender therefore sends only after an ACK or
+//! such a request, and only repeats what it sent last.
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use crc::{CRC_16_XMODEM, Crc};
@@ -40,17 +42,17 @@ const LONG_BLOCK: usize = 1024;
 /// Maximum number of attempts to send a block.
 const ATTEMPTS: u32 = 10;
 
-/// The reason for the early end of a transfer.
-enum Stopped {
-    /// The device has answered `load` by this line before the end of the file.
+/// The reason for the end of a transfer.
+enum Ended {
+    /// The device has answered `load` by this line: after the last block, or with an error before it.
     Answered(Vec<u8>),
     /// The transfer failed.
     Failed(ClientError),
 }
 
-impl From<ClientError> for Stopped {
+impl From<ClientError> for Ended {
     fn from(error: ClientError) -> Self {
-        Stopped::Failed(error)
+        Ended::Failed(error)
     }
 }
 
@@ -67,14 +69,14 @@ enum Reply {
 impl<L: Link> Client<L> {
     /// Sends a file to the model slot that is not in use, and returns the JSON object of the answer to `load`. `name`:
     /// the name in the device's messages. `on_sent`: is called with the number of bytes that the device has
-    /// acknowledged. After an error the transfer is cancelled, so that the device reads commands again if it still
-    /// answers.
+    /// acknowledged. A transfer that fails is cancelled, unless the device has restarted, so that the device reads
+    /// commands again if it still answers.
     pub fn load(&mut self, name: &str, file: &[u8], mut on_sent: impl FnMut(usize)) -> Result<Value, ClientError> {
         self.frames.sent(b"load");
         self.send(b"load\n")?;
         let line = match self.transfer(name, file, &mut on_sent) {
-            Ok(line) | Err(Stopped::Answered(line)) => line,
-            Err(Stopped::Failed(error)) => {
+            Err(Ended::Answered(line)) => line,
+            Err(Ended::Failed(error)) => {
                 if !matches!(error, ClientError::Restarted { .. }) {
                     self.cancel();
                 }
@@ -88,8 +90,8 @@ impl<L: Link> Client<L> {
     }
 
     /// Sends the file once the receiver is ready: a block with its name and length, its bytes, and an empty last block.
-    /// Ends with the answer to `load`, as [`Stopped::Answered`].
-    fn transfer(&mut self, name: &str, file: &[u8], on_sent: &mut dyn FnMut(usize)) -> Result<Vec<u8>, Stopped> {
+    /// Then waits for the answer to `load`, with which the transfer ends: [`Ended::Answered`].
+    fn transfer(&mut self, name: &str, file: &[u8], on_sent: &mut dyn FnMut(usize)) -> Result<Infallible, Ended> {
         while self.control("the `C` with which a receiver of YMODEM begins")? != WANT_CRC {}
         self.block(0, format!("{name}\0{} 0 100644", file.len()).as_bytes(), 0)?;
         let mut number = 0u8;
@@ -107,7 +109,7 @@ impl<L: Link> Client<L> {
     }
 
     /// Sends a block: its kind, number and complement, the data filled up with `fill`, and their CRC-16.
-    fn block(&mut self, number: u8, data: &[u8], fill: u8) -> Result<(), Stopped> {
+    fn block(&mut self, number: u8, data: &[u8], fill: u8) -> Result<(), Ended> {
         let (kind, length) = if data.len() > SHORT_BLOCK { (STX, LONG_BLOCK) } else { (SOH, SHORT_BLOCK) };
         let mut block = vec![kind, number, !number];
         block.extend_from_slice(data);
@@ -118,7 +120,7 @@ impl<L: Link> Client<L> {
     }
 
     /// Sends bytes until the receiver acknowledges them, at most [`ATTEMPTS`] times.
-    fn send_until_acknowledged(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+    fn send_until_acknowledged(&mut self, bytes: &[u8]) -> Result<(), Ended> {
         const EXPECTED: &str = "the acknowledgement of a block";
         for _ in 0..ATTEMPTS {
             self.send(bytes)?;
@@ -127,24 +129,25 @@ impl<L: Link> Client<L> {
                 match self.control(EXPECTED)? {
                     ACK => return Ok(()),
                     NAK => break,
+                    // A `C` that comes sooner may have been sent before the block arrived.
                     WANT_CRC if sent.elapsed() > milliseconds(times::STALE) => break,
                     _ => (),
                 }
             }
         }
-        let found = format!("NAK {ATTEMPTS} times");
-        Err(Stopped::Failed(ClientError::Unexpected { found, expected: EXPECTED.to_owned() }))
+        let found = format!("{ATTEMPTS} requests to repeat a block");
+        Err(Ended::Failed(ClientError::Unexpected { found, expected: EXPECTED.to_owned() }))
     }
 
     /// Waits for the receiver's next control byte and returns it. Callers ignore a CAN: after two of them the receiver
     /// answers `load`, and a single one is noise.
-    fn control(&mut self, waiting_for: &str) -> Result<u8, Stopped> {
+    fn control(&mut self, waiting_for: &str) -> Result<u8, Ended> {
         let patience = self.timeout().max(milliseconds(times::BLOCK_WAIT));
         match self.reply(waiting_for, patience)? {
             Some(Reply::Control(byte)) => Ok(byte),
-            Some(Reply::Answer(line)) => Err(Stopped::Answered(line)),
-            Some(Reply::Banner) => Err(Stopped::Failed(self.restarted(waiting_for))),
-            None => Err(Stopped::Failed(self.silent(waiting_for, patience))),
+            Some(Reply::Answer(line)) => Err(Ended::Answered(line)),
+            Some(Reply::Banner) => Err(Ended::Failed(self.restarted(waiting_for))),
+            None => Err(Ended::Failed(self.silent(waiting_for, patience))),
         }
     }
 
@@ -170,6 +173,7 @@ impl<L: Link> Client<L> {
                 _ => (),
             }
             line.clear();
+            // The byte that is not part of this line may be the first one of another line.
             if may_begin_line(&[byte]) {
                 line.push(byte);
             }
@@ -194,12 +198,12 @@ impl<L: Link> Client<L> {
     }
 }
 
-/// Returns true if these bytes may be the beginning of a line that is not complete yet: an answer in a frame, or the
-/// banner. A `C` in such a line is not a control byte.
+/// Returns true if these bytes may be the beginning of a line that is not complete yet: an answer in its frame,
+/// `NUMBER {…} REQUEST SUM`, or the banner, `tern VERSION on BOARD`. A `C` in such a line is not a control byte.
 fn may_begin_line(bytes: &[u8]) -> bool {
     let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (answer, banner) = (&bytes[digits..], &b"tern "[..]);
-    let is_answer = digits > 0 && (b" {".starts_with(answer) || answer.starts_with(b" {"));
+    let (after_number, banner) = (&bytes[digits..], &b"tern "[..]);
+    let is_answer = digits > 0 && (b" {".starts_with(after_number) || after_number.starts_with(b" {"));
     let is_text = |byte: &u8| !byte.is_ascii_control() || *byte == b'\r';
     (is_answer || banner.starts_with(bytes) || bytes.starts_with(banner)) && bytes.iter().all(is_text)
 }

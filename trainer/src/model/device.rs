@@ -1,20 +1,20 @@
 //! [`DeviceFile`] as a [`Model`]: `tern_runtime` computes every output, in the integers of the device.
 
-use super::{Model, Prediction, Reader, Sampling, TraceStep};
+use super::{Model, Prediction, Reader, Sampling, TraceStep, is_known};
 use crate::device_file::{DeviceFile, NATS_PER_UNIT};
 use crate::float_model::Config;
 use crate::logits::Logits;
 use crate::nn::network::Input;
-use crate::vocabulary::{Surface, Vocabulary};
+use crate::vocabulary::{Spellings, Vocabulary};
 use tern_format::Task;
 use tern_runtime::{Ranked, Sampler, Session, TextSession, UNK};
 
-/// Copies the runtime's logits, Q16.
+/// Copies the runtime's logits: integers in Q16, with the real value of 1 as their scale.
 fn integer_logits(values: tern_runtime::Logits<'_>) -> Logits {
     Logits::Integer { values: values.iter().collect(), scale: NATS_PER_UNIT }
 }
 
-/// A session of the runtime as a [`Reader`], for device ids.
+/// A session of the runtime as a [`Reader`], which takes device ids.
 struct DeviceReader<'s>(TextSession<'s>);
 
 impl Reader for DeviceReader<'_> {
@@ -45,11 +45,12 @@ impl Model for DeviceFile {
 
     fn trace(&self, text: &str) -> Vec<TraceStep> {
         let mut steps = Vec::new();
-        let mut surface = Surface::new(self.model().config().tokenizer, text);
+        let mut spellings = Spellings::new(self.model().config().tokenizer, text);
         let vocabulary = self.model().vocabulary();
         let mut on_step = |step: tern_runtime::Step<'_>| {
-            let token = surface.next(vocabulary.token(step.id));
-            steps.push(TraceStep { token, known: step.id != UNK, logits: integer_logits(step.logits) });
+            let token = spellings.next(vocabulary.token(step.id));
+            let known = is_known(&self.config, step.id);
+            steps.push(TraceStep { token, known, logits: integer_logits(step.logits) });
         };
         self.with_fast_text_session(text.len(), |mut session| {
             session.feed_with(text.as_bytes(), &mut on_step);

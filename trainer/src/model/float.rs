@@ -1,12 +1,12 @@
 //! [`FloatModel`] as a [`Model`], and the random draw of the next token when it generates text.
 
-use super::{Model, Reader, Sampling, TraceStep};
+use super::{Model, Reader, Sampling, TraceStep, is_known};
 use crate::float_model::{Config, FloatModel};
 use crate::logits::{Logits, class_logits};
 use crate::nn::network::Input;
 use crate::nn::stream::State;
 use crate::train::{Guess, guesses};
-use crate::vocabulary::{PAD, Surface, UNK, Vocabulary};
+use crate::vocabulary::{PAD, Spellings, UNK, Vocabulary};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tern_format::Task;
@@ -27,23 +27,24 @@ impl Model for FloatModel {
 
     fn trace(&self, text: &str) -> Vec<TraceStep> {
         let ids = self.vocabulary().encode(text);
-        let mut surface = Surface::new(self.vocabulary().tokenizer(), text);
+        let mut spellings = Spellings::new(self.vocabulary().tokenizer(), text);
         let ngrams = self.config().ngrams().map(|ngrams| ngrams.buckets_by_word(text));
-        // Without an n-gram branch one run gives the logits after each token; with one, the network runs for each
-        // prefix.
+        // Without an n-gram branch the network gives the logits after each token itself; with one, it runs below for
+        // each prefix of the text.
         let after_each = if ngrams.is_some() { Vec::new() } else { self.network().logits_after_each(&ids) };
         let step = |(index, &id): (usize, &u32)| {
-            let is_known = id != UNK;
-            let token = surface.next(is_known.then(|| self.vocabulary().tokens()[id as usize].as_str()));
-            let logits = match &ngrams {
+            let token = spellings.next((id != UNK).then(|| self.vocabulary().tokens()[id as usize].as_str()));
+            let outputs = match &ngrams {
                 None => after_each[index].clone(),
-                Some((buckets, ends)) => {
-                    let end = ends.get(surface.words_begun() - 1).copied().unwrap_or(buckets.len());
+                // A prefix has the n-grams up to the end of its last token's word.
+                Some((buckets, ngrams_up_to_word)) => {
+                    let end = ngrams_up_to_word[spellings.words_begun() - 1];
                     self.network().outputs(Input::Text { ids: &ids[..=index], ngrams: &buckets[..end] })
                 }
             };
-            let known = is_known || self.config().num_layers == 0;
-            TraceStep { token, known, logits: Logits::Float(class_logits(&logits)) }
+            // Only classifiers are traced, so the outputs are those of classes.
+            let logits = Logits::Float(class_logits(&outputs));
+            TraceStep { token, known: is_known(self.config(), id), logits }
         };
         ids.iter().enumerate().map(step).collect()
     }
@@ -80,7 +81,7 @@ struct FloatReader<'m> {
 }
 
 impl<'m> FloatReader<'m> {
-    /// A reader in the initial state.
+    /// A reader at the beginning of a text.
     fn new(model: &'m FloatModel) -> Self {
         let hidden = vec![0.0; model.config().hidden_size];
         FloatReader { model, state: model.network().initial_state(1), hidden }
@@ -97,24 +98,24 @@ impl Reader for FloatReader<'_> {
     }
 }
 
-/// Draws a token from the softmax of `logits`, `[vocab_size]`, with the temperature and the `top_k` of `sampling`.
-/// Returns its id.
+/// Draws a token from the softmax of `logits`, `[vocab_size]`, with the temperature and the `top_k` of `sampling`, and
+/// returns its id. PAD and UNK are never drawn.
 fn draw(logits: &[f32], sampling: Sampling, rng: &mut ChaCha8Rng) -> u32 {
     let ranked = ranked_tokens(logits);
     if sampling.temperature == 0.0 {
         return ranked[0].0;
     }
-    let candidates = if sampling.top_k == 0 { ranked.len() } else { sampling.top_k.min(ranked.len()) };
+    let count = if sampling.top_k == 0 { ranked.len() } else { sampling.top_k.min(ranked.len()) };
     let highest = f64::from(ranked[0].1);
     let weight = |&(_, logit): &(u32, f32)| ((f64::from(logit) - highest) / sampling.temperature).exp();
-    let weights: Vec<f64> = ranked[..candidates].iter().map(weight).collect();
+    let weights: Vec<f64> = ranked[..count].iter().map(weight).collect();
     // The weights are the lengths of adjacent intervals: the token whose interval contains a random point is drawn.
     let mut point = rng.random::<f64>() * weights.iter().sum::<f64>();
     let drawn_index = weights.iter().position(|weight| {
         point -= weight;
         point < 0.0
     });
-    // Rounding may leave the point beyond the last interval.
+    // Rounding may leave the point beyond the last interval; the most probable token is drawn then.
     ranked[drawn_index.unwrap_or(0)].0
 }
 

@@ -1,5 +1,5 @@
 //! Calibration: the ranges and means of the float model's activations on training rows. The ranges determine the scales
-//! of unbounded activations. With the means, biases correct the effect of rounded weights.
+//! of unbounded activations. The means determine how the biases correct the effect of rounding the weights.
 
 use crate::architecture::{Cell, LayerNames, names};
 use crate::float_model::FloatModel;
@@ -11,25 +11,25 @@ use crate::weights::Weights;
 use tern_format::Task;
 
 /// Number of steps after which calibration stops; the sample that reaches it is read to its end.
-pub const TOKENS: usize = 20_000;
+pub const STEPS: usize = 20_000;
 
 /// Statistics of the float model on the calibration set.
 #[derive(Clone, Debug)]
 pub struct Statistics {
-    /// Number of texts or sequences read.
-    pub texts: usize,
+    /// Number of samples read: texts or sequences.
+    pub samples: usize,
     /// Number of steps read: tokens or rows of values.
-    pub tokens: usize,
+    pub steps: usize,
     /// Number of occurrences of each token, by float id: `[vocab_size]`. Empty for a model that reads values.
-    pub counts: Vec<f64>,
+    pub token_counts: Vec<f64>,
     /// Largest absolute value of the normalised input; 0 for a model that reads tokens.
     pub largest_x: f64,
     /// The statistics of the recurrent layers: `[layer][direction]`.
     pub layers: Vec<Vec<LayerStatistics>>,
-    /// Number of times that the head was applied: after each step of a language model, otherwise after each sequence.
-    pub reads: usize,
+    /// Number of times that the head was applied: after each step of a language model, otherwise after each sample.
+    pub head_runs: usize,
     /// Mean of the head's input: `[head_width]`.
-    pub mean_read: Vec<f64>,
+    pub mean_head_input: Vec<f64>,
     /// Largest absolute value of the scaled sums of the n-gram branch; 0 without such a branch.
     pub largest_ngrams: f64,
     /// Mean of the activations of the head's hidden layer: `[head_hidden]`. Empty without a hidden layer.
@@ -62,15 +62,15 @@ pub struct GateStatistics {
     pub range: [f64; 2],
     /// Number of pre-activations.
     pub count: u64,
-    /// Number of pre-activations whose absolute value is [`end_of_table`] or larger.
+    /// Number of pre-activations z with |z| ≥ [`end_of_table`].
     pub saturated: u64,
 }
 
 impl GateStatistics {
-    /// The statistics before the first pre-activation.
+    /// The statistics of no pre-activations.
     const NONE: GateStatistics = GateStatistics { range: [f64::INFINITY, f64::NEG_INFINITY], count: 0, saturated: 0 };
 
-    /// Adds a pre-activation. `end`: the end of the device's activation table.
+    /// Adds a pre-activation. `end`: the [`end_of_table`] of the gate.
     fn add(&mut self, z: f64, end: f64) {
         self.range = [self.range[0].min(z), self.range[1].max(z)];
         self.count += 1;
@@ -89,26 +89,26 @@ pub fn end_of_table(cell: Cell, gate: usize) -> f64 {
     if is_tanh { 4.0 } else { 8.0 }
 }
 
-/// Runs the float model over samples until at least [`TOKENS`] steps are read, and returns the statistics of its
+/// Runs the float model over samples until at least [`STEPS`] steps are read, and returns the statistics of its
 /// activations.
 pub fn calibrate<'a>(model: &FloatModel, samples: impl IntoIterator<Item = &'a Sample>) -> Statistics {
     let (config, recurrent) = (model.config(), model.config().recurrent());
     let hidden_size = config.hidden_size;
     let directions = recurrent.directions().len();
     let layers = (0..recurrent.num_layers).map(|layer| {
-        let inputs = if layer == 0 { config.architecture().input.width() } else { directions * hidden_size };
+        let input_size = if layer == 0 { config.architecture().input.width() } else { directions * hidden_size };
         let gates = vec![GateStatistics::NONE; config.cell.gates()];
-        let (mean_x, mean_h) = (vec![0.0; inputs], vec![0.0; hidden_size]);
+        let (mean_x, mean_h) = (vec![0.0; input_size], vec![0.0; hidden_size]);
         vec![LayerStatistics { mean_x, mean_h, largest_h: 0.0, gates }; directions]
     });
-    let mut all = Statistics {
-        texts: 0,
-        tokens: 0,
-        counts: vec![0.0; config.vocab_size],
+    let mut statistics = Statistics {
+        samples: 0,
+        steps: 0,
+        token_counts: vec![0.0; config.vocab_size],
         largest_x: 0.0,
         layers: layers.collect(),
-        reads: 0,
-        mean_read: vec![0.0; config.architecture().head_width()],
+        head_runs: 0,
+        mean_head_input: vec![0.0; config.architecture().head_width()],
         largest_ngrams: 0.0,
         mean_hidden: vec![0.0; config.head_hidden],
         largest_hidden: 0.0,
@@ -116,21 +116,22 @@ pub fn calibrate<'a>(model: &FloatModel, samples: impl IntoIterator<Item = &'a S
         largest_cell_state: 0.0,
     };
     for sample in samples {
-        if all.tokens >= TOKENS {
+        if statistics.steps >= STEPS {
             break;
         }
-        all.add(model, sample);
+        statistics.add(model, sample);
     }
-    let (tokens, reads) = (all.tokens.max(1) as f64, all.reads.max(1) as f64);
-    for layer in all.layers.iter_mut().flatten() {
-        layer.mean_x.iter_mut().chain(&mut layer.mean_h).for_each(|mean| *mean /= tokens);
+    let Statistics { steps, layers, head_runs, mean_head_input, mean_hidden, .. } = &mut statistics;
+    let (steps, head_runs) = ((*steps).max(1) as f64, (*head_runs).max(1) as f64);
+    for layer in layers.iter_mut().flatten() {
+        layer.mean_x.iter_mut().chain(&mut layer.mean_h).for_each(|mean| *mean /= steps);
     }
-    all.mean_read.iter_mut().chain(&mut all.mean_hidden).for_each(|mean| *mean /= reads);
-    all
+    mean_head_input.iter_mut().chain(mean_hidden).for_each(|mean| *mean /= head_runs);
+    statistics
 }
 
-/// Adds values to the sums of their columns.
-fn add(sums: &mut [f64], values: &[f32]) {
+/// Adds each value to the sum of its column.
+fn add_to_sums(sums: &mut [f64], values: &[f32]) {
     sums.iter_mut().zip(values).for_each(|(sum, &v)| *sum += f64::from(v));
 }
 
@@ -140,7 +141,9 @@ impl Statistics {
         let (config, recurrent) = (model.config(), model.config().recurrent());
         let input = Input::from(sample);
         match input {
-            Input::Tokens(ids) | Input::Text { ids, .. } => ids.iter().for_each(|&id| self.counts[id as usize] += 1.0),
+            Input::Tokens(ids) | Input::Text { ids, .. } => {
+                ids.iter().for_each(|&id| self.token_counts[id as usize] += 1.0);
+            }
             Input::Values(values) => {
                 self.largest_x = values.iter().fold(self.largest_x, |max, &x| max.max(x.abs().into()));
             }
@@ -155,23 +158,23 @@ impl Statistics {
         // The head of a language model reads the state after each step.
         let every_step = config.task == Task::LanguageModel;
         let head_inputs = if every_step { &states[states.len() - 1][0] } else { &head_input };
-        for head_input in head_inputs.chunks_exact(self.mean_read.len()) {
+        for head_input in head_inputs.chunks_exact(self.mean_head_input.len()) {
             let hidden = hidden_layer(model.weights(), head_input);
             let rank = config.ngrams.as_ref().map_or(0, |branch| branch.rank);
             let ngrams = &head_input[head_input.len() - rank..];
             self.largest_ngrams = ngrams.iter().fold(self.largest_ngrams, |max, &value| max.max(value.abs().into()));
-            add(&mut self.mean_read, head_input);
-            add(&mut self.mean_hidden, &hidden);
+            add_to_sums(&mut self.mean_head_input, head_input);
+            add_to_sums(&mut self.mean_hidden, &hidden);
             self.largest_hidden = hidden.iter().fold(self.largest_hidden, |max, &value| max.max(value.into()));
-            self.reads += 1;
+            self.head_runs += 1;
         }
-        self.texts += 1;
-        self.tokens += sample.steps.len();
+        self.samples += 1;
+        self.steps += sample.steps.len();
     }
 
     /// Adds the activations of one direction of a layer for one sequence. `inputs`: the layer's input,
-    /// `[steps, input_size]`. `states`: the hidden state after each step, `[steps, hidden_size]`. The network does not
-    /// store its pre-activations, so they are computed again.
+    /// `[steps, input_size]`. `states`: the hidden state after each step, `[steps, hidden_size]`. The pre-activations,
+    /// which the network does not store, are computed again.
     fn add_layer(&mut self, layer: usize, direction: Direction, gates: &Gates<'_>, inputs: &[f32], states: &[f32]) {
         let is_reverse = direction == Direction::Reverse;
         let statistics = &mut self.layers[layer][usize::from(is_reverse)];
@@ -182,8 +185,8 @@ impl Statistics {
         for step in 0..steps {
             let position = if is_reverse { steps - 1 - step } else { step };
             let x = &inputs[position * input_size..][..input_size];
-            add(&mut statistics.mean_x, x);
-            add(&mut statistics.mean_h, &h);
+            add_to_sums(&mut statistics.mean_x, x);
+            add_to_sums(&mut statistics.mean_h, &h);
             let z = gates.pre_activations(x, &h);
             self.largest_pre_activation = z.iter().fold(self.largest_pre_activation, |max, z| max.max(z.abs()));
             for (gate, z) in z.chunks_exact(hidden_size).enumerate() {

@@ -51,9 +51,12 @@ impl Golden {
     }
 }
 
-/// Returns the bytes of the device file of a quantised model. The runtime computes the golden logits. `packing` must
-/// support the bit widths of `quantized`. Fails if the vocabulary is empty, a sum could overflow, or the runtime
-/// refuses the file.
+/// Returns the bytes of the device file of a quantised model, with golden logits that the runtime computes. `packing`:
+/// the packing of the recurrent weights, which must support the widths of `quantized`.
+///
+/// # Errors
+///
+/// Fails if the vocabulary is empty, a sum could overflow, or the runtime refuses the file.
 pub fn to_file(
     model: &FloatModel,
     statistics: &Statistics,
@@ -101,7 +104,7 @@ fn metadata(model: &FloatModel, quantized: &Quantized) -> Metadata {
         input: config.input,
         tokenizer: model.vocabulary().tokenizer(),
         cell: config.cell,
-        // `packed` replaces it by the requested packing.
+        // The function `packed` replaces this packing by the requested one.
         packing: Packing::plain(config.cell),
         layers: config.num_layers,
         bidirectional: config.bidirectional,
@@ -120,8 +123,8 @@ fn metadata(model: &FloatModel, quantized: &Quantized) -> Metadata {
     }
 }
 
-/// Converts a tensor to 4 bits for each weight, if the model has such a width for it; otherwise returns it unchanged.
-/// The weights have already been rounded to 4 bits.
+/// Converts a tensor to 4 bits for each weight if the model stores its weights in 4 bits; returns other tensors
+/// unchanged. The weights have already been rounded to 4 bits.
 fn pack_4_bits(quantized: &Quantized, tensor: Tensor) -> Vec<Tensor> {
     let is_recurrent = tensor.name.contains(".weight_ih_") || tensor.name.contains(".weight_hh_");
     let bits = match tensor.name.as_str() {
@@ -135,10 +138,11 @@ fn pack_4_bits(quantized: &Quantized, tensor: Tensor) -> Vec<Tensor> {
 /// Returns all tensors except the golden examples, in the plain packing.
 fn tensors(model: &FloatModel, statistics: &Statistics, quantized: &Quantized) -> Vec<Tensor> {
     let config = model.config();
-    let fixed_point = |value: f64, q: i32| (value * 2f64.powi(q)).round().min(f64::from(i32::MAX)) as i32;
+    // Converts to Qn.
+    let fixed_point = |value: f64, n: i32| (value * 2f64.powi(n)).round().min(f64::from(i32::MAX)) as i32;
     let calibration = [
-        statistics.texts as i32,
-        statistics.tokens as i32,
+        statistics.samples as i32,
+        statistics.steps as i32,
         fixed_point(statistics.largest_pre_activation, 16),
         fixed_point(statistics.largest_cell_state, 20),
     ];
@@ -266,7 +270,7 @@ fn layer_tensors(cell: Cell, suffix: &str, layer: &Layer) -> [Tensor; 5] {
     for gates in &layer.units {
         biases.extend(gates.iter().map(|gate| gate.bias));
         if cell == Cell::Gru {
-            biases.push(gates[2].hidden_bias);
+            biases.push(gates[2].recurrent_bias);
         }
     }
     let bias_shape = if gates > 1 { vec![hidden_size, biases.len() / hidden_size] } else { vec![hidden_size] };

@@ -5,21 +5,21 @@ use crate::recipe::Bits;
 use crate::vocabulary::Vocabulary;
 use crate::weights::Array;
 
-/// The quantised embedding and its tokens.
+/// The quantised embedding and the tokens of its rows.
 #[derive(Debug)]
 pub struct Embedding {
     /// The real value of the integer 2^15 in the first layer's input `x`.
     pub scale: f64,
     /// The rows of PAD, UNK and `tokens`, in this order.
     pub rows: Vec<Row>,
-    /// The tokens from id 2 on, in the order of the device's ids.
+    /// The tokens from device id 2 on, in the order of the device ids.
     pub tokens: Vec<String>,
     /// The float id of each device id.
     pub float_ids: Vec<usize>,
 }
 
-/// Quantises an embedding, `[vocab_size, embedding_dim]`, to weights of `bits`. The row of PAD becomes zero, since no
-/// text contains PAD.
+/// Quantises the embedding `table`, `[vocab_size, embedding_dim]`, to weights of the width `bits`. The row of PAD
+/// becomes zero, since no text contains PAD.
 pub fn quantize(vocabulary: &Vocabulary, table: &Array, bits: Bits) -> Embedding {
     let dim = table.shape[1];
     let float_ids: Vec<usize> = vocabulary.device_order().into_iter().map(|id| id as usize).collect();
@@ -35,14 +35,14 @@ pub fn quantize(vocabulary: &Vocabulary, table: &Array, bits: Bits) -> Embedding
     // which is rounded up so that the multiplier still fits.
     let fitting = largest / (127.0 * 32_767.0) * f64::from(1 << 22);
     let scale = if largest > 0.0 { f64::from((fitting as f32).next_up()) } else { 1.0 };
-    let unit = scale / f64::from(1 << 22);
-    let rows = float_ids.iter().map(|&id| quantize_row(bits, &row(id), None, unit, 1.0));
+    let base_step = scale / f64::from(1 << 22);
+    let rows = float_ids.iter().map(|&id| quantize_row(bits, &row(id), None, base_step, 1.0));
     let rows = rows.map(|row| row.expect("the scale is chosen so that every multiplier fits")).collect();
     Embedding { scale, rows, tokens, float_ids }
 }
 
 impl Embedding {
-    /// Returns the real vectors that the device reads, by float id: `[vocab_size][embedding_dim]`.
+    /// Returns the dequantised rows in the order of the float ids: `[vocab_size][embedding_dim]`.
     pub fn by_float_id(&self) -> Vec<Vec<f64>> {
         let mut table = vec![vec![]; self.rows.len()];
         for (row, &id) in self.rows.iter().zip(&self.float_ids) {

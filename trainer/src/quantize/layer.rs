@@ -1,11 +1,13 @@
 //! Quantisation of one direction of a recurrent layer, unit by unit.
 //!
-//! The gate rows i, f and g, o of an LSTM and r, z of a GRU are paired: the kernel computes the sums of two rows with
-//! one multiplication, and the first sum then contains 1/256 of the second. The quantisation of the first row accounts
-//! for that, so the second row is quantised first. Rows of 16-bit weights are not paired.
+//! The rows of an LSTM's gates form the pairs (i, f) and (g, o), those of a GRU's gates the pair (r, z). In the packing
+//! `paired16`, a 16-bit lane holds 256·a + b, a weight of each row of a pair. So the sum of the first row, which is the
+//! sum of the lanes shifted right by 8, contains 1/256 of the sum of the second row. It does so in every packing. The
+//! quantisation of the first row accounts for that, so the second row is quantised first. Rows of 16-bit weights are
+//! not paired.
 
 use super::calibrate::LayerStatistics;
-use super::row::{ACCUMULATOR_LIMIT, LargeWeights, Row, dot, in_pairs, quantize_row};
+use super::row::{ACCUMULATOR_LIMIT, LargeWeights, Row, are_paired, dot, quantize_row};
 use crate::architecture::{Cell, LayerNames};
 use crate::nn::recurrent::Biases;
 use crate::recipe::Bits;
@@ -15,10 +17,11 @@ use tern_format::limits::SHIFT;
 /// A gate and the format of its pre-activation.
 struct Gate {
     /// Index of the gate in PyTorch's order.
-    gate: usize,
-    /// The numbers n of the formats Qn of the two halves of the pre-activation: input half, recurrent half.
-    q: [i32; 2],
-    /// The gate whose row is the second of the pair, if the row of this gate is the first.
+    index: usize,
+    /// The fractional bits of the pre-activation: `[input half, recurrent half]`. The sigmoid reads Q19, tanh and ReLU
+    /// read Q20.
+    fraction_bits: [i32; 2],
+    /// For the first row of a pair, the index of the gate that has the second row; otherwise `None`.
     second: Option<usize>,
 }
 
@@ -26,18 +29,18 @@ struct Gate {
 fn gates(cell: Cell) -> &'static [Gate] {
     match cell {
         Cell::Lstm => &[
-            Gate { gate: 1, q: [19, 19], second: None },
-            Gate { gate: 0, q: [19, 19], second: Some(1) },
-            Gate { gate: 3, q: [19, 19], second: None },
-            Gate { gate: 2, q: [20, 20], second: Some(3) },
+            Gate { index: 1, fraction_bits: [19, 19], second: None },
+            Gate { index: 0, fraction_bits: [19, 19], second: Some(1) },
+            Gate { index: 3, fraction_bits: [19, 19], second: None },
+            Gate { index: 2, fraction_bits: [20, 20], second: Some(3) },
         ],
         // The recurrent half of gate n has one more fractional bit, which the product with the reset gate removes.
         Cell::Gru => &[
-            Gate { gate: 1, q: [19, 19], second: None },
-            Gate { gate: 0, q: [19, 19], second: Some(1) },
-            Gate { gate: 2, q: [20, 21], second: None },
+            Gate { index: 1, fraction_bits: [19, 19], second: None },
+            Gate { index: 0, fraction_bits: [19, 19], second: Some(1) },
+            Gate { index: 2, fraction_bits: [20, 21], second: None },
         ],
-        Cell::Rnn | Cell::RnnRelu => &[Gate { gate: 0, q: [20, 20], second: None }],
+        Cell::Rnn | Cell::RnnRelu => &[Gate { index: 0, fraction_bits: [20, 20], second: None }],
     }
 }
 
@@ -47,17 +50,18 @@ pub fn has_recurrent_bias(cell: Cell, gate: usize) -> bool {
     cell == Cell::Gru && gate == 2
 }
 
-/// The weights of one gate of a unit: its two halves and their biases.
+/// The quantised row of one gate of a unit: the weights of its two halves and their biases.
 #[derive(Clone, Debug)]
 pub struct GateRow {
     /// Input half.
     pub ih: Row,
     /// Recurrent half.
     pub hh: Row,
-    /// Bias, in the unit of the input half's accumulator.
+    /// Bias, as an integer that is added to the input half's accumulator.
     pub bias: i32,
-    /// Bias of the recurrent half of a GRU's gate n, in the unit of that half's accumulator; otherwise 0.
-    pub hidden_bias: i32,
+    /// Bias of the recurrent half of a GRU's gate n, as an integer that is added to that half's accumulator; 0 for
+    /// other gates.
+    pub recurrent_bias: i32,
 }
 
 /// One direction of a layer, quantised.
@@ -65,7 +69,7 @@ pub struct GateRow {
 pub struct Layer {
     /// The rows: `[hidden_size][gates]`, gates in PyTorch's order.
     pub units: Vec<Vec<GateRow>>,
-    /// The left shift of the sum of both requantised halves.
+    /// The left shift of the pre-activations: (requantised input half + requantised recurrent half) << `shift`.
     pub shift: u32,
     /// The scales of the layer's input and output.
     pub scales: Scales,
@@ -88,8 +92,8 @@ impl Layer {
     pub fn dequantize(&self, cell: Cell, unit: usize, gate: usize, half: fn(&GateRow) -> &Row) -> Vec<f64> {
         let rows = &self.units[unit];
         let row = half(&rows[gate]);
-        let second = gates(cell).iter().find(|format| format.gate == gate).and_then(|format| format.second);
-        row.dequantize(second.filter(|_| in_pairs(row.bits)).map(|second| half(&rows[second])))
+        let second = gates(cell).iter().find(|other| other.index == gate).and_then(|gate| gate.second);
+        row.dequantize(second.filter(|_| are_paired(row.bits)).map(|second| half(&rows[second])))
     }
 }
 
@@ -111,7 +115,7 @@ pub fn quantize(
 ) -> Result<Layer, LargeWeights> {
     let hidden_size = statistics.mean_h.len();
     let biases = Biases::of_layer(cell, weights, names);
-    let rounding = Rounding { bits, scales, statistics, mean_x: &mean_x };
+    let settings = RowSettings { bits, scales, statistics, mean_x: &mean_x };
     let float_row = |gate: usize, unit: usize| {
         let row = gate * hidden_size + unit;
         let half = |name: &str, columns: usize| -> Vec<f64> {
@@ -121,17 +125,16 @@ pub fn quantize(
             ih: half(&names.w_ih, mean_x.len()),
             hh: half(&names.w_hh, hidden_size),
             bias: f64::from(biases.input[row]),
-            hidden_bias: has_recurrent_bias(cell, gate).then(|| f64::from(biases.b_hn[unit])),
+            recurrent_bias: has_recurrent_bias(cell, gate).then(|| f64::from(biases.b_hn[unit])),
         }
     };
     let quantized = SHIFT.clone().find_map(|shift| {
         let units = (0..hidden_size).map(|unit| {
             let mut rows: Vec<Option<GateRow>> = vec![None; cell.gates()];
-            for &Gate { gate, q, second } in gates(cell) {
-                let second = second.filter(|_| in_pairs(bits)).and_then(|second| rows[second].as_ref());
-                // The real value of the weight 1 in a row with the multiplier 1, if the scale of the half's input is 1.
-                let steps = q.map(|q| f64::from(1 << shift) * scales.h / 2f64.powi(q + 1));
-                rows[gate] = Some(rounding.gate_row(&float_row(gate, unit), second, steps)?);
+            for &Gate { index, fraction_bits, second } in gates(cell) {
+                let second = second.filter(|_| are_paired(bits)).and_then(|second| rows[second].as_ref());
+                let base_steps = fraction_bits.map(|n| f64::from(1 << shift) * scales.h / 2f64.powi(n + 1));
+                rows[index] = Some(settings.gate_row(&float_row(index, unit), second, base_steps)?);
             }
             rows.into_iter().collect::<Option<Vec<GateRow>>>()
         });
@@ -149,43 +152,47 @@ struct FloatRow {
     ih: Vec<f64>,
     /// Recurrent half.
     hh: Vec<f64>,
+    /// The bias of both halves; that of the input half alone if there is a `recurrent_bias`.
     bias: f64,
     /// The separate bias of the recurrent half: see [`has_recurrent_bias`].
-    hidden_bias: Option<f64>,
+    recurrent_bias: Option<f64>,
 }
 
 /// The settings that all rows of a layer share.
-struct Rounding<'a> {
+struct RowSettings<'a> {
     bits: Bits,
     scales: Scales,
     statistics: &'a LayerStatistics,
-    /// The mean of the quantised input.
+    /// The mean of the layer's quantised input: `[input_size]`.
     mean_x: &'a [f64],
 }
 
-impl Rounding<'_> {
+impl RowSettings<'_> {
     /// Quantises one row. The multipliers grow until the sums fit 32 bits; `None` if a multiplier would be too large.
     ///
-    /// `second`: for the first row of a pair, the quantised second row. `steps`: in each half, the real value of the
-    /// weight 1 with the multiplier 1, if the scale of the half's input is 1.
+    /// `second`: for the first row of a pair, the quantised second row. `base_steps`: for each half, the
+    /// [`step`](Row::step) of a row with the multiplier 1 and an input of scale 1. Such a row turns the weight 1 and
+    /// the input 2^15, which is worth 1, into 2^15 · 2^shift / 2^16 in the pre-activation: requantising drops 16 bits.
+    /// The pre-activation is in Qn times `scales.h`, so the step is 2^shift · h / 2^(n + 1).
     ///
-    /// Rounding the weights changes the mean of each half's sum. The bias corrects the change of both halves, unless
-    /// the recurrent half has a separate bias, which then corrects its change.
-    fn gate_row(&self, real: &FloatRow, second: Option<&GateRow>, steps: [f64; 2]) -> Option<GateRow> {
-        let Rounding { bits, scales, statistics, mean_x } = *self;
-        // The largest part of the second row's sum in the first row's sum: 1/256, and 1 for the rounding of the shift.
+    /// Rounding the weights changes the mean of each half's sum. `bias` corrects the change of both halves. With a
+    /// separate bias, `recurrent_bias` corrects the recurrent half and `bias` only the input half.
+    fn gate_row(&self, real: &FloatRow, second: Option<&GateRow>, base_steps: [f64; 2]) -> Option<GateRow> {
+        let RowSettings { bits, scales, statistics, mean_x } = *self;
+        // The largest part of the second row's sum, which has this bound, in the sum of the first row: 1/256 of the
+        // bound, plus 1 because `>> 8` rounds down.
         let from_second = |bound: i64| (bound >> 8) as f64 + 1.0;
         let mut least_multiplier = 1.0;
         // `lost`: the mean of the sum of float weights minus the mean of the sum of rounded weights.
-        let (hh, lost_h, hidden_bias) = loop {
+        let (hh, lost_h, recurrent_bias) = loop {
             let second = second.map(|row| &row.hh);
             let weights = second.map(|row| &row.weights[..]);
-            let hh = quantize_row(bits, &real.hh, weights, steps[1] / scales.h, least_multiplier)?;
+            let hh = quantize_row(bits, &real.hh, weights, base_steps[1] / scales.h, least_multiplier)?;
             let lost = dot(&real.hh, &statistics.mean_h) - dot(&hh.dequantize(second), &statistics.mean_h);
             let bias_step = hh.step * scales.h / 32_768.0;
-            let bias = real.hidden_bias.map_or(0.0, |bias| ((bias + lost) / bias_step).round());
+            let bias = real.recurrent_bias.map_or(0.0, |bias| ((bias + lost) / bias_step).round());
             if hh.bound() as f64 + bias.abs() + second.map_or(0.0, |row| from_second(row.bound())) < ACCUMULATOR_LIMIT {
-                break (hh, if real.hidden_bias.is_some() { 0.0 } else { lost }, bias as i32);
+                break (hh, if real.recurrent_bias.is_some() { 0.0 } else { lost }, bias as i32);
             }
             least_multiplier = hh.larger_multiplier();
         };
@@ -193,14 +200,14 @@ impl Rounding<'_> {
         let mut least_multiplier = 1.0;
         loop {
             let weights = second.map(|row| &row.ih.weights[..]);
-            let ih = quantize_row(bits, &real.ih, weights, steps[0] / scales.x, least_multiplier)?;
+            let ih = quantize_row(bits, &real.ih, weights, base_steps[0] / scales.x, least_multiplier)?;
             let back = ih.dequantize(second.map(|row| &row.ih));
             let lost = lost_h + dot(&real.ih, &statistics.mean_x) - dot(&back, mean_x);
             let bias = (real.bias + lost) / (ih.step * scales.x / 32_768.0);
             let bias = (bias - second.map_or(0.0, |row| f64::from(row.bias) / 256.0)).round();
             let second_sum = second.map_or(0.0, |row| from_second(row.ih.bound() + i64::from(row.bias.unsigned_abs())));
             if ih.bound() as f64 + bias.abs() + second_sum < ACCUMULATOR_LIMIT {
-                return Some(GateRow { ih, hh, bias: bias as i32, hidden_bias });
+                return Some(GateRow { ih, hh, bias: bias as i32, recurrent_bias });
             }
             least_multiplier = ih.larger_multiplier();
         }

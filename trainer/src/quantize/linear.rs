@@ -10,9 +10,9 @@ use tern_format::limits::SHIFT;
 pub struct Linear {
     /// One row for each output.
     pub rows: Vec<Row>,
-    /// The bias of each row, in the unit of the row's accumulator.
+    /// The bias of each row, as an integer that is added to the row's accumulator.
     pub biases: Vec<i32>,
-    /// The left shift of the requantised sums.
+    /// The left shift of the outputs: requantised sum << `shift`.
     pub shift: u32,
 }
 
@@ -33,8 +33,11 @@ pub fn quantize(
     let rows: Vec<Vec<f64>> =
         weight.data.chunks_exact(mean.len()).map(|row| row.iter().map(|&w| f64::from(w)).collect()).collect();
     let linear = SHIFT.clone().find_map(|shift| {
-        let unit = f64::from(1 << shift) / (2.0 * one * scale);
-        let all = rows.iter().zip(&bias.data).map(|(row, &bias)| row_and_bias(row, bias.into(), mean, scale, unit));
+        // With the multiplier 1, the weight 1 and the input 2^15, which is worth `scale`, add 2^15 · 2^shift / 2^16 to
+        // the output: requantising drops 16 bits.
+        let base_step = f64::from(1 << shift) / (2.0 * one * scale);
+        let all =
+            rows.iter().zip(&bias.data).map(|(row, &bias)| row_and_bias(row, bias.into(), mean, scale, base_step));
         let (rows, biases) = all.collect::<Option<(Vec<_>, Vec<_>)>>()?;
         Some(Linear { rows, biases, shift })
     });
@@ -42,12 +45,13 @@ pub fn quantize(
 }
 
 /// Quantises a row and its bias. The multiplier grows until the sums fit 32 bits; `None` if it would be too large.
-/// `unit`: the real value of the weight 1 with the multiplier 1. The other arguments are those of [`quantize`].
-fn row_and_bias(weights: &[f64], bias: f64, mean: &[f64], scale: f64, unit: f64) -> Option<(Row, i32)> {
+/// `base_step`: the [`step`](Row::step) of a row with the multiplier 1. `mean`, `scale`: as for [`quantize`].
+fn row_and_bias(weights: &[f64], bias: f64, mean: &[f64], scale: f64, base_step: f64) -> Option<(Row, i32)> {
     let mut least_multiplier = 1.0;
     loop {
-        let row = quantize_row(Bits::Eight, weights, None, unit, least_multiplier)?;
-        // The bias corrects the change of the output's mean that rounding the weights causes.
+        let row = quantize_row(Bits::Eight, weights, None, base_step, least_multiplier)?;
+        // `lost`: the mean of the sum of float weights minus the mean of the sum of rounded weights. The bias corrects
+        // it.
         let lost = dot(weights, mean) - dot(&row.dequantize(None), mean);
         let integer_bias = ((bias + lost) / (row.step * scale / 32_768.0)).round();
         if row.bound() as f64 + integer_bias.abs() < ACCUMULATOR_LIMIT {

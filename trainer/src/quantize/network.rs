@@ -49,9 +49,9 @@ pub enum Inputs {
 /// A quantised model.
 #[derive(Debug)]
 pub struct Quantized {
-    /// Bits of the weights.
+    /// The widths of the weights.
     pub widths: Widths,
-    /// The input.
+    /// The quantised input.
     pub inputs: Inputs,
     /// The recurrent layers: `[layer][direction]`.
     pub layers: Vec<Vec<Layer>>,
@@ -63,14 +63,15 @@ pub struct Quantized {
     pub hidden: Option<(Linear, f64)>,
     /// The last layer of the head.
     pub fc: Linear,
-    /// The real value of the integer 2^15 in the input of the head, and in the input of the last layer.
-    pub read_scales: [f64; 2],
-    /// The scale of each column of the head's input, as a multiple of the first of `read_scales`: `[head_width]`. The
+    /// The real value of the integer 2^15 in the input of the head, and in the input of the last layer. Both are the
+    /// same without a hidden layer.
+    pub head_scales: [f64; 2],
+    /// The scale of each column of the head's input, as a multiple of the first of `head_scales`: `[head_width]`. The
     /// float weights of the head's first layer are multiplied by it before they are quantised.
     pub column_scales: Vec<f64>,
 }
 
-/// Checks that a model supports these widths: weights of 4 bits need an even number of columns, and a width of a part
+/// Checks that a model supports these widths: weights of 4 bits need an even number of columns, and the width of a part
 /// that the model does not have must be the default.
 ///
 /// # Errors
@@ -100,7 +101,12 @@ pub fn check_widths(widths: Widths, config: &Config) -> Result<(), String> {
     Ok(())
 }
 
-/// Quantises all layers. Fails if the weights are too large for the format, or a channel does not fit it.
+/// Quantises all layers of a model.
+///
+/// # Errors
+///
+/// [`QuantizeError::LargeWeights`] if weights are too large for the format, [`QuantizeError::Channel`] if a channel
+/// does not fit it.
 pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Result<Quantized, QuantizeError> {
     let (config, weights) = (model.config(), model.weights());
     let (inputs, input_scale) = inputs(model, statistics, widths.embedding)?;
@@ -116,31 +122,34 @@ pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Re
         .map(|branch| ngrams::quantize(branch, &weights[names::NGRAMS], statistics.largest_ngrams));
     // The columns of the n-gram branch have another scale, by which their weights in the head are multiplied.
     let ngram_scale = ngrams.as_ref().map_or(1.0, |table| table.scale);
-    let read_scale = if layers.is_empty() { ngram_scale } else { merged_scale };
-    let pooled_width = statistics.mean_read.len() - config.ngrams.as_ref().map_or(0, |branch| branch.rank);
-    let width = statistics.mean_read.len();
-    let reader = if config.head_hidden > 0 { names::HIDDEN_WEIGHT } else { names::FC_WEIGHT };
-    let pooled_shift = pooled_shift(weights[reader].data.chunks_exact(width), pooled_width, ngram_scale / read_scale);
+    let head_scale = if layers.is_empty() { ngram_scale } else { merged_scale };
+    let pooled_width = statistics.mean_head_input.len() - config.ngrams.as_ref().map_or(0, |branch| branch.rank);
+    let width = statistics.mean_head_input.len();
+    let first_layer = if config.head_hidden > 0 { names::HIDDEN_WEIGHT } else { names::FC_WEIGHT };
+    let rows = weights[first_layer].data.chunks_exact(width);
+    let pooled_shift = pooled_shift(rows, pooled_width, ngram_scale / head_scale);
     let pooled_scale = f64::from(1u32 << pooled_shift);
     let column_scales: Vec<f64> =
-        (0..width).map(|column| if column < pooled_width { pooled_scale } else { ngram_scale / read_scale }).collect();
-    let mean_read: Vec<f64> =
-        statistics.mean_read.iter().zip(&column_scales).map(|(mean, scale)| mean / scale).collect();
+        (0..width).map(|column| if column < pooled_width { pooled_scale } else { ngram_scale / head_scale }).collect();
+    let mean_head_input: Vec<f64> =
+        statistics.mean_head_input.iter().zip(&column_scales).map(|(mean, scale)| mean / scale).collect();
     let scaled = |weight: &Array| Array {
         shape: weight.shape.clone(),
         data: weight.data.iter().zip(column_scales.iter().cycle()).map(|(&w, &s)| (f64::from(w) * s) as f32).collect(),
     };
-    let (mut fc_scale, mut fc_mean) = (read_scale, &mean_read);
+    let (mut fc_scale, mut fc_mean) = (head_scale, &mean_head_input);
     let mut hidden = None;
     if config.head_hidden > 0 {
         let scale = with_headroom(statistics.largest_hidden);
         let layer = ("hidden", &scaled(&weights[names::HIDDEN_WEIGHT]), &weights[names::HIDDEN_BIAS]);
+        // ReLU reads Q20 times the scale of its output.
         let one = 2f64.powi(20) / scale;
-        hidden = Some((linear::quantize(layer, &mean_read, read_scale, one)?, scale));
+        hidden = Some((linear::quantize(layer, &mean_head_input, head_scale, one)?, scale));
         (fc_scale, fc_mean) = (scale, &statistics.mean_hidden);
     }
     let [weight, bias] = [names::FC_WEIGHT, names::FC_BIAS].map(|name| in_device_order(model, &inputs, name));
     let weight = if hidden.is_some() { weight } else { scaled(&weight) };
+    // Logits are Q16.
     let fc = linear::quantize(("fc", &weight, &bias), fc_mean, fc_scale, 2f64.powi(16))?;
     Ok(Quantized {
         widths,
@@ -150,7 +159,7 @@ pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Re
         pooled_shift,
         hidden,
         fc,
-        read_scales: [read_scale, fc_scale],
+        head_scales: [head_scale, fc_scale],
         column_scales,
     })
 }
@@ -166,7 +175,7 @@ fn recurrent_layers(
     let recurrent = model.config().recurrent();
     // The mean of the first layer's input is that of the quantised embedding.
     let mean_embedding = match inputs {
-        Inputs::Tokens(embedding) => Some(weighted_mean(&statistics.counts, &embedding.by_float_id())),
+        Inputs::Tokens(embedding) => Some(weighted_mean(&statistics.token_counts, &embedding.by_float_id())),
         Inputs::Values { .. } | Inputs::None => None,
     };
     let mut layers = Vec::new();
@@ -187,10 +196,10 @@ fn recurrent_layers(
     Ok((layers, scale))
 }
 
-/// Returns the right shift of the hidden states before they are pooled, for a head with the given rows of weights. A
-/// shift of n multiplies the weights of the first `pooled_width` columns, which read hidden states, by 2^n. The result
-/// is the largest shift with which these weights are not larger than the weights of the n-gram branch, multiplied by
-/// `ngram_scale`; 0 if the model has only one of the two.
+/// Returns the right shift of the hidden states before they are pooled. A shift of n multiplies the weights of the
+/// first `pooled_width` columns, which read hidden states, by 2^n. The result is the largest shift with which these
+/// weights are not larger than those of the other columns, which read the n-gram branch, multiplied by `ngram_scale`; 0
+/// if the model has only one of the two. `rows`: the weights of the head's first layer.
 fn pooled_shift<'a>(rows: impl Iterator<Item = &'a [f32]>, pooled_width: usize, ngram_scale: f64) -> u32 {
     let largest = |weights: &[f32]| weights.iter().fold(0f64, |largest, &weight| largest.max(weight.abs().into()));
     // The largest weights of all rows are added up, so that no single row determines the shift.
@@ -201,8 +210,8 @@ fn pooled_shift<'a>(rows: impl Iterator<Item = &'a [f32]>, pooled_width: usize, 
     if pooled == 0.0 { 0 } else { (ngrams / pooled).log2().floor().clamp(0.0, f64::from(*SHIFT.end())) as u32 }
 }
 
-/// Quantises the embedding, or the normalisation of the channels. Also returns the real value of the integer 2^15 in
-/// the first layer's input.
+/// Quantises the embedding, or chooses the fixed-point formats of the channels. Also returns the real value of the
+/// integer 2^15 in the first layer's input.
 fn inputs(model: &FloatModel, statistics: &Statistics, bits: Bits) -> Result<(Inputs, f64), QuantizeError> {
     if model.config().num_layers == 0 {
         return Ok((Inputs::None, 1.0));
@@ -223,7 +232,7 @@ fn with_headroom(largest: f64) -> f64 {
     if largest > 0.0 { f64::from((1.25 * largest) as f32) } else { 1.0 }
 }
 
-/// Returns the mean of `rows`, weighted by `counts`.
+/// Returns the mean of `rows`, each weighted by its count.
 fn weighted_mean(counts: &[f64], rows: &[Vec<f64>]) -> Vec<f64> {
     let total = counts.iter().sum::<f64>().max(1.0);
     let mut mean = vec![0.0; rows[0].len()];

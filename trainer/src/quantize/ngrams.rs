@@ -9,21 +9,21 @@ use tern_runtime::write::{Dtype, Tensor};
 /// The quantised table of an n-gram branch.
 #[derive(Clone, Debug)]
 pub struct NgramTable {
-    /// Rows and columns.
+    /// Number of rows and of columns: `[buckets, rank]`.
     pub shape: [usize; 2],
-    /// The integers, `[buckets, rank]`.
+    /// The integer weights, `[buckets, rank]`.
     pub weights: Vec<i8>,
-    /// Bits of a weight: 4 or 8.
+    /// Width of a weight in bits: 4 or 8.
     pub bits: u32,
-    /// The right shift of the scaled sums.
+    /// The right shift of the scaled sums. Each further shift doubles their scale.
     pub shift: u32,
     /// The real value of the integer 2^15 in the scaled sums.
     pub scale: f64,
 }
 
-/// Converts a table to integers. Chooses the smallest shift for which scaled sums 1.25 times as large as those of the
-/// calibration set do not saturate, because other texts may have larger sums. `largest`: the largest absolute value of
-/// the scaled sums on the calibration set.
+/// Converts a table to integers. Chooses the smallest shift for which scaled sums of 1.25 times `largest` do not
+/// saturate, because other texts may have larger sums than the calibration set; the largest shift of the format if they
+/// always saturate. `largest`: the largest absolute value of the scaled sums on the calibration set.
 pub fn quantize(branch: &NgramBranch, table: &Array, largest: f64) -> NgramTable {
     let weights = table.data.iter().map(|&value| (f64::from(value) / branch.step).round() as i8).collect();
     // docs/arithmetic.md, "Scaling": with shift 0, a scaled sum saturates at 8 steps, and each further shift doubles

@@ -17,10 +17,10 @@ pub struct LargeWeights {
 }
 
 /// A quantised row. The real value of a weight `w` is `w · step`; with 16 bits it is `w/256 · step`; and in the first
-/// row of a pair it is `(w + second/256) · step`, where `second` is the weight below it in the second row.
+/// row of a pair it is `(w + second/256) · step`, where `second` is the second row's weight in the same column.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// The bits of the weights.
+    /// The width of the weights.
     pub bits: Bits,
     /// The integer weights: −127 … 127, or −32,767 … 32,767 with 16 bits.
     pub weights: Vec<i16>,
@@ -30,8 +30,8 @@ pub struct Row {
     pub step: f64,
 }
 
-/// Returns true if the rows of LSTM and GRU cells are paired at this width.
-pub fn in_pairs(bits: Bits) -> bool {
+/// Returns true if LSTM and GRU cells have paired rows at this width of the weights.
+pub fn are_paired(bits: Bits) -> bool {
     bits != Bits::Sixteen
 }
 
@@ -42,20 +42,27 @@ fn integers_per_step(bits: Bits) -> f64 {
 
 /// Quantises one row. Returns `None` if its multiplier would be larger than 32,767.
 ///
-/// `second`: for the first row of a pair, the weights of the second row, 1/256 of which the first row contains. `unit`:
-/// the step of a row with the multiplier 1. `least`: the smallest multiplier.
+/// `second`: for the first row of a pair, the weights of the second row, 1/256 of which the first row contains.
+/// `base_step`: the [`step`](Row::step) of a row with the multiplier 1. `least_multiplier`: the smallest multiplier
+/// that may be chosen.
 ///
 /// The multiplier is chosen first and rounded up; the weights are then rounded to multiples of the step,
-/// `multiplier · unit`. Weights of 4 bits are rounded to 8 bits and then to 4.
-pub fn quantize_row(bits: Bits, weights: &[f64], second: Option<&[i16]>, unit: f64, least: f64) -> Option<Row> {
+/// `multiplier · base_step`. Weights of 4 bits are rounded to 8 bits and then to 4.
+pub fn quantize_row(
+    bits: Bits,
+    weights: &[f64],
+    second: Option<&[i16]>,
+    base_step: f64,
+    least_multiplier: f64,
+) -> Option<Row> {
     let largest = weights.iter().fold(0f64, |max, weight| max.max(weight.abs()));
     // The weights of a second row change those of the first by up to 127/256, so the range of the first is 0.5 smaller.
     let full_scale = if second.is_some() { 126.5 } else { 127.0 };
-    let multiplier = (largest / (full_scale * unit)).ceil().max(least).max(1.0);
+    let multiplier = (largest / (full_scale * base_step)).ceil().max(least_multiplier).max(1.0);
     if multiplier > LARGEST_MULTIPLIER {
         return None;
     }
-    let step = multiplier * unit;
+    let step = multiplier * base_step;
     let limit = if bits == Bits::Sixteen { 32_767.0 } else { 127.0 };
     let integer = |(column, weight): (usize, &f64)| {
         let from_second = second.map_or(0.0, |row| f64::from(row[column]) / 256.0);
@@ -80,15 +87,15 @@ impl Row {
         self.weights.iter().enumerate().map(real).collect()
     }
 
-    /// Returns a bound of the accumulator for inputs |v| ≤ 2^15: of |Σ w·v|, or with 16 bits of |(Σ w·v) >> 8|.
+    /// Returns an upper bound of |Σ w·v|, or with 16 bits of |(Σ w·v) >> 8|, for inputs |v| ≤ 2^15.
     pub fn bound(&self) -> i64 {
         let sum = self.weights.iter().map(|weight| i64::from(weight.unsigned_abs())).sum::<i64>() << 15;
         // 1 is added because the shift rounds down.
         if self.bits == Bits::Sixteen { (sum >> 8) + 1 } else { sum }
     }
 
-    /// Returns the multiplier for the next attempt, after the sums of this row did not fit the accumulator: about 25 %
-    /// larger.
+    /// Returns the least multiplier of the next attempt, if the sums of this row do not fit the accumulator: about 25 %
+    /// larger than the multiplier of this row.
     pub(super) fn larger_multiplier(&self) -> f64 {
         f64::from(self.multiplier) * 1.25 + 1.0
     }
@@ -115,10 +122,10 @@ mod tests {
     fn rounding_is_within_half_a_step() {
         let weights: Vec<f64> = (0..200).map(|i| f64::from(i * i % 97 - 40) * 0.013).collect();
         let reversed: Vec<f64> = weights.iter().rev().copied().collect();
-        for unit in [1e-6, 1e-4, 2e-3] {
-            let second = quantize_row(Bits::Eight, &weights, None, unit, 1.0).unwrap();
+        for base_step in [1e-6, 1e-4, 2e-3] {
+            let second = quantize_row(Bits::Eight, &weights, None, base_step, 1.0).unwrap();
             assert_rounded(&second, None, &weights);
-            let first = quantize_row(Bits::Eight, &reversed, Some(&second.weights), unit, 1.0).unwrap();
+            let first = quantize_row(Bits::Eight, &reversed, Some(&second.weights), base_step, 1.0).unwrap();
             assert_rounded(&first, Some(&second), &reversed);
         }
         // The integers of 16 bits are 256 times as fine.
@@ -131,7 +138,7 @@ mod tests {
 
     #[test]
     fn zero_large_and_minimum_multipliers() {
-        let quantized = |weights: &[f64], unit, least| quantize_row(Bits::Eight, weights, None, unit, least);
+        let quantized = |weights: &[f64], base_step, least| quantize_row(Bits::Eight, weights, None, base_step, least);
         assert_eq!(quantized(&[0.0; 3], 1e-3, 1.0).unwrap().weights, [0; 3]);
         assert_eq!(quantized(&[4.2], 1e-6, 1.0), None, "needs a multiplier of 33,071");
         assert_eq!(quantized(&[-4.1], 1e-6, 1.0).unwrap().weights, [-127]);

@@ -2,15 +2,15 @@
 
 use crate::float_model::Channel;
 
-/// One standard deviation of a channel is 2^12 to 2^13 integers, unless the channel's numbers are large. This is finer
-/// than the network's input.
+/// The bits of a standard deviation: one standard deviation of a channel is 2^12 to 2^13 integers, which is finer than
+/// the network's input; fewer if the channel's numbers are large, or if 30 fractional bits are not enough.
 const STD_BITS: i32 = 12;
 /// The smallest number of integers in one standard deviation; fewer would be too coarse.
-const LEAST_STEPS: f64 = 16.0;
+const LEAST_STD: f64 = 16.0;
 
-/// A real factor, applied as `(v · multiplier + 2^(shift−1)) >> shift`.
+/// A real factor in fixed point: it turns the integer v into `(v · multiplier + 2^(shift−1)) >> shift`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ratio {
+pub struct Factor {
     /// An integer from 2^29 to 2^30.
     pub multiplier: i32,
     /// A shift from 1 to 46.
@@ -24,13 +24,13 @@ pub struct Scaling {
     pub fraction_bits: i32,
     /// The channel's mean in this format.
     pub offset: i32,
-    /// Factor from `integer - offset` to the input `x`, in Q15 times the input's scale.
-    pub to_model: Ratio,
-    /// Factor from a forecast's output, in standard deviations as Q16, to the channel's integers.
-    pub from_model: Ratio,
+    /// The factor that turns `integer - offset` into the input `x`, in Q15 times the input's scale.
+    pub to_model: Factor,
+    /// The factor that turns a forecast's output, in Q16 and standard deviations, into `integer - offset`.
+    pub from_model: Factor,
 }
 
-/// A channel whose numbers do not fit the device's integers.
+/// The error for a channel whose numbers do not fit the device's integers.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error(
     "channel {name:?} has mean {mean} and standard deviation {std}, which 32-bit integers cannot represent finely enough; \
@@ -45,19 +45,22 @@ pub struct BadChannel {
     pub std: f64,
 }
 
-impl Ratio {
-    /// Returns the nearest factor to `ratio`; `None` if `ratio` is below 2^−17, or 2^29 or larger.
-    fn of(ratio: f64) -> Option<Self> {
-        let shift = 29 - ratio.log2().floor() as i32;
-        let multiplier = (ratio * 2f64.powi(shift)).round() as i32;
-        (1..=46).contains(&shift).then_some(Ratio { multiplier, shift })
+impl Factor {
+    /// Returns the factor that is nearest to `real`; `None` if `real` is below 2^−17, or 2^29 or larger.
+    fn of(real: f64) -> Option<Self> {
+        let shift = 29 - real.log2().floor() as i32;
+        let multiplier = (real * 2f64.powi(shift)).round() as i32;
+        (1..=46).contains(&shift).then_some(Factor { multiplier, shift })
     }
 }
 
-/// Chooses the fixed-point format of a channel. `scale`: the real value of the integer 2^15 in the input `x`, in
-/// standard deviations. The smaller the standard deviation, the more fractional bits; large numbers get fewer, so that
-/// they fit 32 bits. Fails if one standard deviation would be fewer than 16 integers, or a factor does not fit the
-/// format.
+/// Chooses the fixed-point format of a channel. The smaller the standard deviation, the more fractional bits the format
+/// has; for large numbers it has fewer, so that they fit 32 bits. `scale`: the real value of the integer 2^15 in the
+/// input `x`, in standard deviations.
+///
+/// # Errors
+///
+/// [`BadChannel`] if one standard deviation would be fewer than 16 integers, or a factor does not fit the format.
 pub fn channel(channel: &Channel, scale: f64) -> Result<Scaling, BadChannel> {
     let (mean, std) = (channel.mean, channel.std);
     // Numbers up to 64 standard deviations from the mean must fit 32 bits.
@@ -68,12 +71,12 @@ pub fn channel(channel: &Channel, scale: f64) -> Result<Scaling, BadChannel> {
         Some(Scaling {
             fraction_bits,
             offset: (mean * 2f64.powi(fraction_bits)).round() as i32,
-            to_model: Ratio::of(32_768.0 / (integers * scale))?,
-            from_model: Ratio::of(integers / 65_536.0)?,
+            to_model: Factor::of(32_768.0 / (integers * scale))?,
+            from_model: Factor::of(integers / 65_536.0)?,
         })
     });
     let bad = || BadChannel { name: channel.name.clone(), mean: channel.mean, std: channel.std };
-    scaling.filter(|scaling| std * 2f64.powi(scaling.fraction_bits) >= LEAST_STEPS).ok_or_else(bad)
+    scaling.filter(|scaling| std * 2f64.powi(scaling.fraction_bits) >= LEAST_STD).ok_or_else(bad)
 }
 
 #[cfg(test)]
@@ -93,10 +96,10 @@ mod tests {
             assert_eq!(scaling.fraction_bits, fraction_bits, "{mean}, {std}");
             for sigmas in [-3.0, 0.0, 0.7, 2.5] {
                 let integer = ((mean + sigmas * std) * 2f64.powi(fraction_bits)).round();
-                let scale = |v: f64, ratio: Ratio| v * f64::from(ratio.multiplier) / 2f64.powi(ratio.shift);
+                let scale = |v: f64, by: Factor| v * f64::from(by.multiplier) / 2f64.powi(by.shift);
                 let x = scale(integer - f64::from(scaling.offset), scaling.to_model);
-                let unit = 32_768.0 / 4.0 / (std * 2f64.powi(fraction_bits));
-                assert!((x - sigmas * 32_768.0 / 4.0).abs() <= unit.max(1.0) * 1.001, "{mean}, {std}: {sigmas} is {x}");
+                let step = 32_768.0 / 4.0 / (std * 2f64.powi(fraction_bits));
+                assert!((x - sigmas * 32_768.0 / 4.0).abs() <= step.max(1.0) * 1.001, "{mean}, {std}: {sigmas} is {x}");
                 let written = f64::from(scaling.offset) + scale(sigmas * 65_536.0, scaling.from_model);
                 assert!((written - integer).abs() <= 1.001, "{mean}, {std}: {written} for {integer}");
             }

@@ -215,7 +215,7 @@ impl LabelledTexts {
         let measured = || data.parts().iter().map(measure).reduce(baselines::pooled);
         let baselines = baselines.then(|| pool.install(measured)).flatten().unwrap_or_default();
         let baseline_seconds = start.elapsed().as_secs_f64();
-        let stage = Stage::new("encoding the texts", 0);
+        let stage = Stage::new("encoding the texts");
         let mut problem = Problem { embeddings, ..pool.install(|| Problem::of_texts(recipe, &data)) };
         drop(stage);
         let teachers = Teachers::load(recipe, &data.labels, &[])?;

@@ -9,12 +9,13 @@ use rand_chacha::ChaCha8Rng;
 /// than the dropout, which also has a stream for each batch.
 const SEED: u64 = 0x6175_676d_656e_7400;
 
-/// The strength of the augmentation, in standard deviations of the normalised numbers.
+/// The strength of the augmentation of the normalised numbers, whose own standard deviation is about 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Augmentation {
     /// Standard deviation of the noise that is added to each number.
     pub jitter: f64,
-    /// Standard deviation of the factor, with mean 1, that multiplies all numbers of one channel in one sequence.
+    /// Standard deviation of the factor, with mean 1, by which the numbers of one channel in one sequence are
+    /// multiplied.
     pub scaling: f64,
 }
 

@@ -11,7 +11,7 @@ pub struct BatchProgress {
     pub batch: usize,
     /// Batches in this epoch.
     pub batches: usize,
-    /// Tokens or rows of the batch.
+    /// Tokens, or rows of numbers, of the batch.
     pub tokens: usize,
     /// Mean loss of the epoch so far, with dropout, label smoothing and class weights.
     pub loss: f64,

@@ -6,6 +6,9 @@
 //! | `average.NAME` | their moving average; for the n-gram table, (average − weights) / `lag_factor` |
 //! | `best.NAME` | the averaged weights after the best epoch, if an epoch is finished |
 //! | `optimizer.STATE.NAME` | the state of the optimizer, with the names of PyTorch's `state_dict` |
+//!
+//! The average of the n-gram table is stored as a difference, so that a step takes time only for the rows that it
+//! changes.
 
 use super::problem::Problem;
 use super::state::{EpochFigures, EpochProgress, State};
@@ -36,13 +39,14 @@ struct Metadata {
     data: u32,
     /// Length of the training's log when the checkpoint was written, in bytes.
     log_bytes: u64,
-    /// Number of steps that the optimizer has taken.
+    /// Number of steps that the optimizer has taken, by its own counter. Equal to `batches_done`: each batch is a step.
     steps: i32,
     /// The factor that multiplies the `average` of the n-gram table: see
-    /// [`Optimizer::averaged`](super::optimizer::Optimizer::averaged).
+    /// [`Optimizer::averaged`](super::optimizer::Optimizer::averaged). Missing in checkpoints from before n-gram
+    /// branches, which have no such table.
     #[serde(default = "one")]
     lag_factor: f64,
-    /// Number of batches of the whole training so far.
+    /// Number of batches of the whole training so far, by the counter of [`State`].
     batches_done: u64,
     history: Vec<EpochFigures>,
     best: Option<EpochFigures>,
@@ -69,7 +73,7 @@ impl State {
             best: self.best.as_ref().map(|(figures, _)| *figures),
             underway: self.epoch,
         };
-        let metadata = toml::to_string(&metadata).expect("TOML can represent all numbers");
+        let metadata = toml::to_string(&metadata).expect("all counts are below 2^63, the limit of TOML's integers");
         let best = self.best.as_ref().map(|(_, weights)| weights);
         let groups = [("weights", Some(&self.weights)), ("average", Some(&self.average)), ("best", best)];
         let mut tensors: Vec<(String, &[usize], &[f32])> = Vec::new();

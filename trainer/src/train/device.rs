@@ -79,7 +79,15 @@ impl DeviceKind {
             let remedy = format!("build with `cargo build --release --features {name}` {where_to_build}");
             return Err(Unavailable { fault: format!("this tern was built without the feature `{name}`"), remedy });
         }
-        device.map_err(|error| Unavailable { fault: first_line(&error), remedy: check.to_owned() })
+        device.map_err(|error| {
+            let fault = first_line(&error);
+            if number == 0 {
+                return Unavailable { fault, remedy: check.to_owned() };
+            }
+            let remedy =
+                format!("start at most one process for each GPU of this computer; this one needs GPU {number}");
+            Unavailable { fault, remedy }
+        })
     }
 
     fn name(self) -> &'static str {

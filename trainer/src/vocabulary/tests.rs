@@ -122,17 +122,17 @@ fn rare_letters_have_no_piece() {
 }
 
 #[test]
-fn the_surface_is_the_text_of_each_token() {
-    let surface = |name: &str, texts: &[&str], text: &str| -> Vec<String> {
+fn each_token_is_spelt_as_in_the_text() {
+    let spellings = |name: &str, texts: &[&str], text: &str| -> Vec<String> {
         let vocabulary = build_for(name, texts, 1, Some(60));
-        let mut surface = Surface::new(vocabulary.tokenizer(), text);
-        let mut next = |id| surface.next((id != UNK).then(|| vocabulary.tokens()[id as usize].as_str()));
+        let mut spellings = Spellings::new(vocabulary.tokenizer(), text);
+        let mut next = |id| spellings.next((id != UNK).then(|| vocabulary.tokens()[id as usize].as_str()));
         vocabulary.encode(text).into_iter().map(&mut next).collect()
     };
-    assert_eq!(surface("words", &["free prize"], "FREE lunch!!"), ["free", "lunch", "!!"]);
-    assert_eq!(surface("chars_cased", &["free"], "fx e"), ["f", "x", " ", "e"]);
-    assert_eq!(surface("bytes", &[], "a é"), ["a", "Ġ", "Ã", "©"]);
-    let pieces = surface("wordpiece", &WORDS, "Colder xyz holding, bold cold");
+    assert_eq!(spellings("words", &["free prize"], "FREE lunch!!"), ["free", "lunch", "!!"]);
+    assert_eq!(spellings("chars_cased", &["free"], "fx e"), ["f", "x", " ", "e"]);
+    assert_eq!(spellings("bytes", &[], "a é"), ["a", "Ġ", "Ã", "©"]);
+    let pieces = spellings("wordpiece", &WORDS, "Colder xyz holding, bold cold");
     assert_eq!(pieces.join(" ").replace(" ##", ""), "colder xyz holding , bold cold");
     assert!(pieces.contains(&"xyz".to_owned()) && pieces.contains(&"bold".to_owned()), "{pieces:?}");
 }

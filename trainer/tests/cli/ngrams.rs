@@ -46,6 +46,9 @@ fn ngram_branch_classifies_alone_and_beside_recurrent_layers() {
     assert_eq!(branch["fingerprints"].as_str().map(str::len), Some(344), "256 bytes in base64: {branch}");
     let exported = folder.json("export own -o own.safetensors --json");
     assert_eq!(folder.json("inspect own.safetensors --json")["ngrams"]["fingerprints"], true, "{exported}");
+    let prediction = folder.json("predict own.safetensors --json --trace 'FREE prize qwerty'");
+    let mut steps = prediction["trace"].as_array().unwrap().iter();
+    assert!(prediction["unknown"] == 0 && steps.all(|step| step["known"] == true), "{prediction}");
     for part in exported["quantised_alone"].as_array().unwrap() {
         assert!(number(part, "rms_difference") < 0.1, "{part}");
     }

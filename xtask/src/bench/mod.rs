@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: measures on emulated cores (`device`, `splits`) and on this machine (`accuracy`, `early-exit`,
-//! `host`, `train`).
+//! `cargo xtask bench`: counts instructions and compares results on emulated cores (`device`, and `splits`, which runs
+//! a split of a data set), and measures on this machine (`accuracy`, `early-exit`, `host`, `train`).
 
 pub mod accuracy;
 mod committed;

@@ -1,4 +1,5 @@
-//! `cargo xtask imports`: prints the size of each package and checks the direction of imports between its files.
+//! `cargo xtask imports`: prints the size of each package and the number of comment lines to reword, and checks the
+//! direction of imports between the files of a package.
 //!
 //! `module_tree` reads the modules of a crate, `circles` finds files that import each other, and `order` compares
 //! the imports with the order of folders in `docs/architecture.md`.
@@ -26,30 +27,31 @@ struct Package {
     lines: usize,
     /// Groups of files that import each other, directly or through others.
     circles: Vec<Vec<String>>,
-    /// Imports against the order of folders; `None` if `docs/architecture.md` gives no order for this package.
+    /// Imports against the order of folders, and files that are not in the order; `None` if `docs/architecture.md`
+    /// gives no order for this package.
     violations: Option<Vec<String>>,
 }
 
-/// Prints one line for each package, and fails for a circle or an import in the wrong direction. `root`: the root of
-/// another repository to read.
+/// Prints one line for each package, and the number of comment lines to reword. Fails for a circle, an import against
+/// the order of folders, or a file that is not in the order. `root`: the root of another repository to read.
 pub fn run(root: Option<&Path>, json: bool) -> Result<()> {
     let root = root.map_or_else(repo::root, Path::to_owned);
     let packages = measure(&root)?;
     let total = |count: fn(&Package) -> usize| packages.iter().map(count).sum::<usize>();
     let (lines, files) = (total(|package| package.lines), total(|package| package.files));
-    let (docs_with_what, docs_with_of) = (count_docs_beginning(&root, "What")?, count_docs_beginning(&root, "Of")?);
+    let (lines_with_what, lines_with_of) = (count_doc_lines(&root, "What")?, count_doc_lines(&root, "Of")?);
     if json {
         let packages: Vec<Value> = packages.iter().map(Package::json).collect();
         let object = json!({
-            "lines": lines, "files": files, "docs_begin_with_what": docs_with_what,
-            "docs_begin_with_of": docs_with_of, "packages": packages,
+            "lines": lines, "files": files, "docs_begin_with_what": lines_with_what,
+            "docs_begin_with_of": lines_with_of, "packages": packages,
         });
         println!("{object:#}");
     } else {
         println!("{:<18}{:>8}{:>7}  circles (files in each)", "package", "lines", "files");
         packages.iter().for_each(|package| print!("{}", package.text()));
         println!("{:<18}{lines:>8}{files:>7}", "all");
-        println!("docs that begin with \"What\": {docs_with_what}, with \"Of\": {docs_with_of}");
+        println!("doc lines to reword: {lines_with_what} begin with \"What\", {lines_with_of} with \"Of\"");
     }
     let errors = errors(&packages);
     if !errors.is_empty() {
@@ -68,10 +70,10 @@ impl Package {
         let sizes = if sizes.is_empty() { "none".to_owned() } else { sizes.join(", ") };
         let mut text = format!("{folder:<18}{lines:>8}{files:>7}  {sizes}\n");
         for circle in circles {
-            text += &format!("    circle: {}\n", circle.join(", "));
+            text += &format!("    files import each other: {}\n", circle.join(", "));
         }
         let violations = violations.as_deref().unwrap_or_default();
-        text.extend(violations.iter().map(|violation| format!("    against the order: {violation}\n")));
+        text.extend(violations.iter().map(|violation| format!("    {violation}\n")));
         text
     }
 
@@ -118,11 +120,11 @@ fn measure(root: &Path) -> Result<Vec<Package>> {
     Ok(packages)
 }
 
-/// Returns the number of `///` lines that begin with `word`.
+/// Returns the number of `///` lines that begin with `word`, further lines of a comment included.
 ///
 /// `run` prints it for "What" and "Of": comments such as "What the slot holds." are hard to read, and the counts show
 /// how many are still to be reworded.
-fn count_docs_beginning(root: &Path, word: &str) -> Result<usize> {
+fn count_doc_lines(root: &Path, word: &str) -> Result<usize> {
     let mut count = 0;
     for path in tracked_sources(root)?.iter().filter(|path| path.ends_with(".rs")) {
         let text = repo::read(&root.join(path))?;

@@ -1,6 +1,7 @@
-//! Installs the programs that the commands of xtask need beside cargo.
+//! Installs the compiler targets, programs and libraries that the commands of xtask need beside cargo.
 //!
-//! Each function `ensure…` looks for its program, installs it if it is missing, and prints one line.
+//! Each function `ensure…` looks for its part and installs it if it is missing. It prints what it found and installed,
+//! and fails with the command to type if an installation needs a password.
 
 pub mod packages;
 pub mod programs;
@@ -27,8 +28,8 @@ pub enum Purpose {
     Demo,
     /// The compiler targets of all measured cores, and QEMU for Arm and RISC-V.
     Bench,
-    /// All programs that `cargo xtask test` runs: compiler targets, emulators, C compilers, Python packages, Chromium,
-    /// Node.
+    /// The same as for `lint`, and QEMU for Arm and RISC-V, C and C++ compilers, CMake, Valgrind, Python packages,
+    /// Chromium, Node with the emulator rp2040js, lrzsz, and defmt-print.
     Test,
 }
 

@@ -59,6 +59,7 @@ pub fn ensure_version(version: &str) -> Result<()> {
         note("compiler", &format!("installing Rust {version}"));
         run(program("rustup").args(["toolchain", "install", version, "--profile", "minimal", "--no-self-update"]))?;
     }
+    note("compiler", &format!("found Rust {version}"));
     Ok(())
 }
 

@@ -124,7 +124,7 @@ fn labels_are_escaped() {
 }
 
 #[test]
-fn long_lines_are_refused() {
+fn long_lines_are_rejected() {
     let mut console = console_with_model();
     let long = format!("@classify {}", "free ".repeat(60));
     let answer = console.machine(&long);

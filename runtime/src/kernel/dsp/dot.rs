@@ -8,7 +8,7 @@
 
 use core::arch::naked_asm;
 
-/// The columns of a block.
+/// The number of columns of a block.
 const BLOCK: usize = 4;
 
 /// Returns true if `v` has `columns` activations, which are whole blocks, at least one, and at an aligned address,
@@ -18,7 +18,7 @@ fn fits(columns: usize, v: &[i16]) -> bool {
     columns == v.len() && columns != 0 && (columns | v.as_ptr().addr()).is_multiple_of(BLOCK)
 }
 
-/// `kernel::dot` for whole blocks; returns none for other columns.
+/// Computes `kernel::dot` for whole blocks; returns none for other columns.
 #[inline]
 pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> Option<i32> {
     let v = fits(weights.len(), v).then_some(v.as_ptr_range())?;
@@ -26,7 +26,7 @@ pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> Option<i32> {
     Some(unsafe { one(weights.as_ptr(), v.start, v.end, acc) })
 }
 
-/// `kernel::dot3` for whole blocks; returns none for other columns.
+/// Computes `kernel::dot3` for whole blocks; returns none for other columns.
 #[inline]
 pub(crate) fn dot3(weights: &[[i8; 3]], v: &[i16], mut acc: [i32; 3]) -> Option<[i32; 3]> {
     let v = fits(weights.len(), v).then_some(v.as_ptr_range())?;
@@ -35,7 +35,7 @@ pub(crate) fn dot3(weights: &[[i8; 3]], v: &[i16], mut acc: [i32; 3]) -> Option<
     Some(acc)
 }
 
-/// `kernel::dot_each` for four rows of whole blocks. Returns false and does nothing otherwise.
+/// Computes `kernel::dot_each` for four rows of whole blocks. Otherwise it only returns false.
 #[inline]
 pub(crate) fn dot_four(weights: &[i8], v: &[i16], acc: &mut [i32; 4]) -> bool {
     let fits = weights.len().is_multiple_of(4) && fits(weights.len() / 4, v);

@@ -1,9 +1,9 @@
 //! Computes both halves of the pre-activations of the four rows of a `paired16` record, for GRU and plain cells, and
 //! the gates of a GRU.
 //!
-//! The kernel sums as the LSTM step does, in the same turns, and requantises. It computes the first row of a pair as
-//! the 64-bit sum `256·A + B`, shifted right by 8, which is `A + (B >> 8)`; for ordinary rows it subtracts `B >> 8`
-//! again. `layers::paired::Vectors` and `layers::gru` define the results.
+//! The kernel sums as the LSTM step does, in the same turns, and requantises. The sums A and B of a pair's rows arise
+//! as one 64-bit sum, `256·A + B`. Shifted right by 8 it is `A + (B >> 8)`, the sum of the first row of a pair; for
+//! ordinary rows the kernel subtracts `B >> 8` again. `layers::paired::Vectors` and `layers::gru` define the results.
 #![allow(unsafe_code)]
 
 use core::arch::{asm, naked_asm};
@@ -13,7 +13,8 @@ use core::mem::MaybeUninit;
 use super::turns::{BLOCK, BLOCK_BYTES, TURN};
 use crate::activation::{SIGMOID, TANH};
 
-/// The bytes of the code for precomputed sums, which lies before the loop of the input projection.
+/// The number of bytes of the code for a precomputed input projection, which lies before the loop of the input
+/// projection.
 const PRECOMPUTED_BYTES: usize = 16;
 
 /// The number of turns of the loop over one vector, and the entry point of the first.
@@ -29,7 +30,7 @@ pub(crate) struct Turns {
 impl Turns {
     /// The turns over the columns of `x` and of `h`, multiples of [`BLOCK`].
     pub(crate) fn over(input_size: usize, hidden_size: usize) -> [Self; 2] {
-        // Before the loop over `x` is the code for precomputed sums.
+        // Before the loop over `x` is the code for a precomputed input projection.
         [(input_size, PRECOMPUTED_BYTES), (hidden_size, 0)].map(|(columns, before)| Turns {
             count: 0x8000usize.wrapping_sub((columns / BLOCK).div_ceil(TURN) << 16),
             enter: before + ((columns / BLOCK).wrapping_neg() % TURN) * BLOCK_BYTES,
@@ -56,13 +57,13 @@ pub(crate) struct Vectors<'v> {
 pub(crate) struct FourRows {
     /// 0 if the rows form pairs of the cell, 1 if all are independent.
     are_ordinary: u32,
-    parts: MaybeUninit<Parts>,
+    halves: MaybeUninit<Halves>,
 }
 
 /// The requantised recurrent and input halves of the pre-activations of four rows.
 #[derive(Debug)]
 #[repr(C)]
-pub(crate) struct Parts {
+pub(crate) struct Halves {
     pub from_h: [i32; 4],
     pub from_x: [i32; 4],
 }
@@ -70,19 +71,20 @@ pub(crate) struct Parts {
 impl FourRows {
     /// Rows that form pairs of the cell.
     pub(crate) fn in_pairs() -> Self {
-        FourRows { are_ordinary: 0, parts: MaybeUninit::uninit() }
+        FourRows { are_ordinary: 0, halves: MaybeUninit::uninit() }
     }
 
     /// Independent rows, which form no pairs.
     pub(crate) fn ordinary() -> Self {
-        FourRows { are_ordinary: 1, parts: MaybeUninit::uninit() }
+        FourRows { are_ordinary: 1, halves: MaybeUninit::uninit() }
     }
 }
 
 impl<'v> Vectors<'v> {
-    /// `x`: `[input_size]`, Q15; none if the input projection is precomputed. `h`: `[hidden_size]`, Q15. `sizes`: those
-    /// of the layer, multiples of 4. `turns`: over `x` and over `h`. If `x` or `h` is not aligned to words or has
-    /// another size, which never happens in a session, [`parts`](Vectors::parts) returns none.
+    /// The vectors of a step. `x`: `[input_size]`, Q15; none if the input projection is precomputed. `h`:
+    /// `[hidden_size]`, Q15. The sizes are those of the layer, multiples of 4; the turns are those over `x` and over
+    /// `h`. If `x` or `h` is not aligned to words or has another size, which never happens in a session,
+    /// [`halves`](Vectors::halves) returns none.
     #[inline(always)]
     pub(crate) fn new(
         x: Option<&'v [i16]>,
@@ -101,17 +103,17 @@ impl<'v> Vectors<'v> {
     /// Computes both halves of the pre-activations of four rows. Returns none if the record does not have the number of
     /// words of the layer.
     ///
-    /// `recurrent_sums`: the initial sums of the recurrent projection. `sums`: a precomputed input projection, which
-    /// replaces `x`.
+    /// `recurrent_biases`: the initial sums of the recurrent projection, which are not in the record; zeros for all
+    /// rows but n of a GRU. `input_sums`: a precomputed input projection, which replaces `x`.
     #[inline(always)]
-    pub(crate) fn parts<'r>(
+    pub(crate) fn halves<'r>(
         &mut self,
         record: &[i32],
-        recurrent_sums: &[i32; 6],
-        sums: Option<[i32; 4]>,
+        recurrent_biases: &[i32; 6],
+        input_sums: Option<[i32; 4]>,
         rows: &'r mut FourRows,
-    ) -> Option<&'r Parts> {
-        if let Some(sums) = &sums {
+    ) -> Option<&'r Halves> {
+        if let Some(sums) = &input_sums {
             (self.x, self.turns_ih.enter) = (sums.as_ptr().cast(), 0);
         }
         if record.len() != self.words {
@@ -120,9 +122,9 @@ impl<'v> Vectors<'v> {
         // SAFETY: the record holds weights for every value of `h` and `x`, and 10 words more; both sizes are multiples
         // of a block and not zero, and the addresses that are read by words are aligned. In place of `x` there may be
         // four sums.
-        unsafe { run(record.as_ptr(), self, recurrent_sums, rows) };
+        unsafe { run(record.as_ptr(), self, recurrent_biases, rows) };
         // SAFETY: the call has written all of it.
-        Some(unsafe { rows.parts.assume_init_ref() })
+        Some(unsafe { rows.halves.assume_init_ref() })
     }
 }
 
@@ -158,12 +160,12 @@ macro_rules! activate_from {
 /// Computes both projections of a record.
 ///
 /// # Safety
-/// [`Vectors::parts`] must have checked `record` and `vectors`.
+/// [`Vectors::halves`] must have checked `record` and `vectors`.
 #[unsafe(naked)]
 unsafe extern "C" fn run(
     record: *const i32,
     vectors: *const Vectors<'_>,
-    recurrent_sums: *const [i32; 6],
+    recurrent_biases: *const [i32; 6],
     rows: *mut FourRows,
 ) {
     naked_asm!(

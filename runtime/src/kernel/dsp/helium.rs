@@ -6,7 +6,7 @@
 //! VMLADAVA only add to an even register and to a pair of an even and an odd one, so the sums are in other registers
 //! than there: i, f in r2, r3, and f in r4; g, o in r6, r7, and o in r8.
 
-/// The columns of a vector.
+/// The number of columns of a vector.
 pub(super) const VECTOR: usize = 8;
 
 /// The registers of the sums, as a list.

@@ -6,7 +6,7 @@
 use core::arch::x86_64::*;
 
 use super::super::arguments::State;
-use super::super::unpacked_weights::{Columns, LANES, UnpackedWeights, Words};
+use super::super::unpacked_weights::{LANES, TwoColumns, UnpackedWeights, Words};
 use crate::activation::{SIGMOID, TANH};
 use crate::rows::rows;
 use tern_format::Cell as CellKind;
@@ -21,17 +21,17 @@ impl Lanes {
         super::detect::has_avx2().then_some(Lanes(()))
     }
 
-    /// Computes one step, without swapping `h` and `next_h`. `x`: `[input_size]`, Q15. `sums`: a precomputed input
-    /// projection, which replaces `x`.
+    /// Computes `c` and `next_h` of one step; the caller then swaps `h` and `next_h`. `x`: `[input_size]`, Q15.
+    /// `input_sums`: a precomputed input projection, `[hidden_size * sums_of_unit]`, which replaces `x`.
     #[inline]
-    pub(crate) fn step(self, layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+    pub(crate) fn step(self, layer: &UnpackedWeights, x: &[i16], input_sums: Option<&[i32]>, state: &mut State<'_>) {
         // SAFETY: the processor has AVX2, or there would be no `self`.
         unsafe {
             match layer.kind {
-                CellKind::Lstm => lstm(layer, x, sums, state),
-                CellKind::Gru => gru(layer, x, sums, state),
-                CellKind::Rnn => rnn::<false>(layer, x, sums, state),
-                CellKind::RnnRelu => rnn::<true>(layer, x, sums, state),
+                CellKind::Lstm => lstm(layer, x, input_sums, state),
+                CellKind::Gru => gru(layer, x, input_sums, state),
+                CellKind::Rnn => rnn::<false>(layer, x, input_sums, state),
+                CellKind::RnnRelu => rnn::<true>(layer, x, input_sums, state),
             }
         }
     }
@@ -55,8 +55,8 @@ impl<const ROWS: usize> Halves<ROWS> {
 }
 
 #[target_feature(enable = "avx2")]
-fn lstm(layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
-    blocks::<4, 1>(layer, x, sums, state, |halves, c| {
+fn lstm(layer: &UnpackedWeights, x: &[i16], input_sums: Option<&[i32]>, state: &mut State<'_>) {
+    blocks::<4, 1>(layer, x, input_sums, state, |halves, c| {
         let (i, f, o) = (sigmoid(halves.z(0)), sigmoid(halves.z(1)), sigmoid(halves.z(3)));
         let new_part = round_shift::<11>(product(i, tanh(halves.z(2))));
         let c = saturating_double(_mm256_add_epi32(requantize(c, f), new_part));
@@ -65,8 +65,8 @@ fn lstm(layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mut St
 }
 
 #[target_feature(enable = "avx2")]
-fn gru(layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
-    blocks::<3, 1>(layer, x, sums, state, |halves, c| {
+fn gru(layer: &UnpackedWeights, x: &[i16], input_sums: Option<&[i32]>, state: &mut State<'_>) {
+    blocks::<3, 1>(layer, x, input_sums, state, |halves, c| {
         let (r, z) = (sigmoid(halves.z(0)), sigmoid(halves.z(1)));
         let n = _mm256_add_epi32(halves.x[2], requantize(halves.h[2], r));
         let n = _mm256_slli_epi32::<15>(tanh(_mm256_sll_epi32(n, halves.shift)));
@@ -76,33 +76,34 @@ fn gru(layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mut Sta
 }
 
 #[target_feature(enable = "avx2")]
-fn rnn<const RELU: bool>(layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
-    blocks::<4, 4>(layer, x, sums, state, |halves, c| {
-        let h = |side| if RELU { relu(halves.z(side)) } else { tanh(halves.z(side)) };
+fn rnn<const RELU: bool>(layer: &UnpackedWeights, x: &[i16], input_sums: Option<&[i32]>, state: &mut State<'_>) {
+    blocks::<4, 4>(layer, x, input_sums, state, |halves, c| {
+        let h = |group| if RELU { relu(halves.z(group)) } else { tanh(halves.z(group)) };
         (c, [h(0), h(1), h(2), h(3)])
     });
 }
 
-/// Computes all units, block by block. A block has `ROWS` rows of weights and `SIDES` groups of [`LANES`] units, as
+/// Computes all units, block by block. A block has `ROWS` rows of weights and `GROUPS` groups of [`LANES`] units, as
 /// `unpacked_weights` describes. `gates(halves, c)` returns the new finer states of a block and its new hidden states.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn blocks<const ROWS: usize, const SIDES: usize>(
+fn blocks<const ROWS: usize, const GROUPS: usize>(
     layer: &UnpackedWeights,
     x: &[i16],
     input_sums: Option<&[i32]>,
     state: &mut State<'_>,
-    gates: impl Fn(&Halves<ROWS>, __m256i) -> (__m256i, [__m256i; SIDES]),
+    gates: impl Fn(&Halves<ROWS>, __m256i) -> (__m256i, [__m256i; GROUPS]),
 ) {
     let State { h, next_h, c } = state;
     let shift = _mm_cvtsi32_si128(layer.shift as i32);
-    let in_pairs = SIDES == 1;
+    // Only plain cells have blocks of several groups, and no pairs of rows.
+    let in_pairs = GROUPS == 1;
     let [input, recurrent] = [&layer.input, &layer.recurrent];
     let weights = rows(input.weights.as_chunks::<ROWS>().0, input.pairs)
         .zip(rows(recurrent.weights.as_chunks::<ROWS>().0, recurrent.pairs));
     let bias = input.bias.as_chunks::<ROWS>().0.iter().zip(recurrent.bias.as_chunks::<ROWS>().0);
     let multipliers = input.multipliers.as_chunks::<ROWS>().0.iter().zip(recurrent.multipliers.as_chunks::<ROWS>().0);
-    let blocks = weights.zip(bias).zip(multipliers).zip(next_h.chunks_mut(SIDES * LANES)).enumerate();
+    let blocks = weights.zip(bias).zip(multipliers).zip(next_h.chunks_mut(GROUPS * LANES)).enumerate();
     for (block, ((((ih, hh), (bias_ih, bias_hh)), (multiplier_ih, multiplier_hh)), next_h)) in blocks {
         let mut from_h = load(bias_hh);
         let from_x = match input_sums {
@@ -113,10 +114,10 @@ fn blocks<const ROWS: usize, const SIDES: usize>(
                     *from_x = if in_pairs {
                         gate_sums(sums, block, 4, row)
                     } else {
-                        gate_sums(sums, SIDES * block + row, 1, 0)
+                        gate_sums(sums, GROUPS * block + row, 1, 0)
                     };
                 }
-                // The fourth sum of a GRU's unit is b_hn, the bias of the recurrent projection.
+                // The fourth sum of a GRU unit is b_hn, the bias of the recurrent projection.
                 if ROWS == 3 {
                     from_h[2] = gate_sums(sums, block, 4, 3);
                 }
@@ -142,8 +143,8 @@ fn blocks<const ROWS: usize, const SIDES: usize>(
 /// `[columns]`, Q15.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn dot<const ROWS: usize>(weights: &[[Columns; ROWS]], v: &[i16], mut sums: [__m256i; ROWS]) -> [__m256i; ROWS] {
-    let add = |sums: &mut [__m256i; ROWS], weights: &[Columns; ROWS], v: [i16; 2]| {
+fn dot<const ROWS: usize>(weights: &[[TwoColumns; ROWS]], v: &[i16], mut sums: [__m256i; ROWS]) -> [__m256i; ROWS] {
+    let add = |sums: &mut [__m256i; ROWS], weights: &[TwoColumns; ROWS], v: [i16; 2]| {
         let v = _mm256_set1_epi32(bytemuck::cast(v));
         for (sum, w) in sums.iter_mut().zip(weights) {
             *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(bytemuck::cast(w.0), v));
@@ -159,17 +160,18 @@ fn dot<const ROWS: usize>(weights: &[[Columns; ROWS]], v: &[i16], mut sums: [__m
     sums
 }
 
-/// Returns the precomputed sum of `gate` for each of eight units, from unit `8 · block` on. `sums`:
+/// Returns the precomputed sum of `gate` for each of eight units, from unit `8 · group` on. `sums`:
 /// `[hidden_size][width]`.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn gate_sums(sums: &[i32], block: usize, width: usize, gate: usize) -> __m256i {
+fn gate_sums(sums: &[i32], group: usize, width: usize, gate: usize) -> __m256i {
     let mut all = [0; LANES];
-    let units = sums.chunks(width).skip(block * LANES);
+    let units = sums.chunks(width).skip(group * LANES);
     all.iter_mut().zip(units).for_each(|(to, unit)| *to = unit.get(gate).copied().unwrap_or(0));
     bytemuck::cast(all)
 }
 
+/// Loads one vector for each row of a block.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn load<const ROWS: usize>(words: &[Words; ROWS]) -> [__m256i; ROWS] {
@@ -199,7 +201,8 @@ fn store<T: Copy, const N: usize>(from: [T; N], to: &mut [T]) {
     }
 }
 
-/// Adds 1/256 of the second row of each pair to the first, if rows are in pairs, and requantises.
+/// Adds 1/256 of the second row of each pair to the first, if the rows form pairs, and requantises. `m`: the
+/// multipliers of the rows.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn requantize_rows<const ROWS: usize>(
@@ -274,6 +277,7 @@ fn relu(z: __m256i) -> __m256i {
     _mm256_min_epi32(_mm256_max_epi32(h, _mm256_setzero_si256()), _mm256_set1_epi32(32_767))
 }
 
+/// Returns the activation in each lane from the table of a sigmoid or tanh: `docs/arithmetic.md`, "Activations".
 #[target_feature(enable = "avx2")]
 #[inline]
 fn interpolate(table: &[i32; 256], z: __m256i) -> __m256i {

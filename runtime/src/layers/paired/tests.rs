@@ -6,7 +6,7 @@ use crate::testing::{
 };
 use crate::write::{Tensor, packed, to_bytes};
 use crate::{Model, Packing};
-use std::{vec, vec::Vec};
+use std::{string::ToString, vec, vec::Vec};
 use tern_format::Cell;
 
 const SMALL: Sizes = Sizes { embedding_dim: 4, hidden_size: 8, classes: 2 };
@@ -90,6 +90,8 @@ fn paired_records_are_checked_for_ranges() {
         assert_eq!(load_with(4, word, |word| word ^ 1), range(4));
     }
     assert_eq!(load_with(4, 13, |word| word ^ 0x80), range(4));
+    let message = "record 4 of `lstm.units_l0` has a number out of range; export the model again";
+    assert_eq!(range(4).unwrap_err().to_string(), message);
 }
 
 #[test]
@@ -106,6 +108,8 @@ fn paired_layers_are_checked_for_sizes_and_overflow() {
     let bias = all.iter_mut().find(|t| t.name == "lstm.bias_l0").unwrap();
     bias.data[4 * 4 * 3 + 4..][..4].copy_from_slice(&i32::MAX.to_le_bytes());
     assert_eq!(load("0", all), overflow(4 * 3 + 1));
+    let message = "row 1 of record 3 of `lstm.units_l0` could overflow 32 bits; export the model again";
+    assert_eq!(overflow(4 * 3 + 1).unwrap_err().to_string(), message);
 }
 
 #[test]

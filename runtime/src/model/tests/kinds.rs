@@ -323,15 +323,16 @@ fn values_are_read_and_written_in_the_units_of_the_file() {
         (&[1_001], [1, 0]),
         (&[], [0, 0]),
     ] {
-        model.value_parts().input.read(values, &mut x);
+        model.value_parts().input.normalise(values, &mut x);
         assert_eq!(x, expected, "{values:?}");
     }
     // 1.0 in Q16 is 2^10, and half of an integer is rounded up.
-    let written = [65_536, 32, -32, -96].map(|value| model.value_parts().output.write(0, value, &[]));
-    assert_eq!(written, [Some(1_124), Some(101), Some(100), Some(99)]);
-    let second = [1, -1].map(|value| model.value_parts().output.write(1, value, &[]));
+    let predicted = |index, output| model.value_parts().output.predicted(index, output, &[]);
+    let first = [65_536, 32, -32, -96].map(|output| predicted(0, output));
+    assert_eq!(first, [Some(1_124), Some(101), Some(100), Some(99)]);
+    let second = [1, -1].map(|output| predicted(1, output));
     assert_eq!(second, [Some(i32::MAX), Some(i32::MAX - 3 - (1 << 29))]);
-    assert_eq!(model.value_parts().output.write(2, 1, &[]), None);
+    assert_eq!(predicted(2, 1), None);
     assert_eq!((model.channel(0).unwrap().name, model.channel(0).unwrap().point), ("channel0", 4));
     assert_eq!(
         (model.channel(2), model.forecast_channel(1).unwrap().name, model.forecast_channel(2)),
@@ -360,7 +361,7 @@ fn values_are_read_and_written_in_the_units_of_the_file() {
         "{:?}",
         session.predicted(0)
     );
-    // Such a value must have the scale of its channel.
+    // Such a value must have as many fractional bits as its channel.
     tensor(&mut tensors, "output.point").data = bytemuck::cast_slice(&[4, 5]).to_vec();
     let range = LoadError::Range { tensor: "output.point".into(), index: 1 };
     assert_eq!(load(&spec.metadata(), tensors), Err(range));

@@ -134,7 +134,7 @@ impl<L: Link, W: Write> Session<'_, L, W> {
         loop {
             let mut bytes = self.link.receive(patience.min(self.timeout))?;
             if bytes.is_empty() && patience > self.timeout {
-                let _shown = Stage::new(format!("waiting for {waiting_for}"), 0);
+                let _shown = Stage::new(format!("waiting for {waiting_for}"));
                 bytes = self.link.receive(patience - self.timeout)?;
             }
             if bytes.is_empty() {

@@ -1,8 +1,8 @@
 //! Checks the quotation marks of a delimited file.
 //!
 //! The csv library accepts a quoted field that is never closed, and text after a closing mark. Both nearly always mean
-//! that rows are lost, so both are errors here. Two stray marks in different rows turn the rows between them into one
-//! valid field, for which the check returns a warning.
+//! that rows are lost, so both are errors here. Two stray marks in different rows turn everything between them, the
+//! ends of rows included, into one valid field, for which the check returns a warning.
 
 use crate::file_error::FileError;
 use std::path::Path;
@@ -19,15 +19,16 @@ enum State {
     AfterMark,
 }
 
-/// Checks the whole `text` of the file `path` with `columns` columns. Returns a warning if a quoted field encloses
-/// whole rows. Fails if a quoted field is never closed, or text follows its closing mark.
+/// Checks the whole `text` of the file `path` with `columns` columns. Returns a warning if a quoted field encloses the
+/// end of a row. Fails if a quoted field is never closed, or text follows its closing mark.
 pub fn check(path: &Path, text: &str, delimiter: u8, columns: usize) -> Result<Option<String>, FileError> {
     let mut state = State::FieldStart;
     let (mut line, mut opened_line, mut content_start, mut field) = (1, 1, 0, 1);
-    // The line of the first field that encloses rows, the number of lines that it spans, and the number of such fields.
+    // The line of the first field that encloses the end of a row, the number of lines that it spans, and the number of
+    // such fields.
     let mut enclosing: Option<(u64, u64, usize)> = None;
     let mut close = |opened_line, line, field, content: &str| {
-        if line > opened_line && encloses_rows(content, char::from(delimiter), field, columns) {
+        if line > opened_line && encloses_row_end(content, char::from(delimiter), field, columns) {
             let (.., count) = enclosing.get_or_insert((opened_line, line - opened_line + 1, 0));
             *count += 1;
         }
@@ -81,9 +82,10 @@ pub fn check(path: &Path, text: &str, delimiter: u8, columns: usize) -> Result<O
     }))
 }
 
-/// Returns true if the lines of a quoted field, together with the fields around it, would be rows of `columns` fields
-/// if the marks were ordinary characters. `field`: the field's number in its row, from 1.
-fn encloses_rows(content: &str, delimiter: char, field: usize, columns: usize) -> bool {
+/// Returns true if, with marks as ordinary characters, each line of the quoted field would be a row of `columns`
+/// fields: the first line together with the fields before it, the last one together with the fields after it. `field`:
+/// the field's number in its row, from 1.
+fn encloses_row_end(content: &str, delimiter: char, field: usize, columns: usize) -> bool {
     let mut lines = content.split('\n').map(|line| line.chars().filter(|&c| c == delimiter).count());
     let (first, last) = (lines.next(), lines.next_back());
     field <= columns

@@ -38,7 +38,7 @@ impl Teachers {
             let config = model.config();
             if config.task != Task::Classify || config.input != input {
                 let kind = if input == Input::Tokens { "texts" } else { "sequences" };
-                let problem = format!("not a classifier of {kind}, expected a teacher that is one");
+                let problem = format!("is not a classifier of {kind}, as a teacher must be");
                 return Err(FileError::new(path, problem).into());
             }
             let found = config.channel_names();
@@ -69,18 +69,18 @@ impl Teachers {
         }
         if !problem.folds.is_empty() {
             bail!(
-                "[training] teachers with a cross-validation: they were trained on the rows of every fold; name \
-                 validation data, or set [data] valid_fraction"
+                "[training] teachers cannot be used with a cross-validation, because they were trained on the rows of \
+                 every fold; name validation data, or set [data] folds = 1"
             );
         }
-        let _stage = Stage::new("running the teachers", 0);
+        let _stage = Stage::new("running the teachers");
         let share = 1.0 / self.0.len() as f64;
         problem.train.par_iter_mut().enumerate().try_for_each(|(index, sample)| {
             for Teacher { model, labels } in &self.0 {
-                let logs = logits(model.as_ref(), index)?.log_probabilities();
+                let log_probabilities = logits(model.as_ref(), index)?.log_probabilities();
                 sample.teacher.resize(labels.len(), 0.0);
                 for (probability, &label) in sample.teacher.iter_mut().zip(labels) {
-                    *probability += (share * logs[label].exp()) as f32;
+                    *probability += (share * log_probabilities[label].exp()) as f32;
                 }
             }
             Ok(())
@@ -88,7 +88,8 @@ impl Teachers {
     }
 }
 
-/// Notes the teachers of a recipe, with a warning for each teacher that may have been trained on validation rows.
+/// Passes a line about each teacher and its weight to `note`, and a warning for each teacher that may have been trained
+/// on validation rows.
 pub fn describe_teachers(recipe: &Recipe, note: &dyn Fn(String)) {
     let Training { teachers, teacher_weight, .. } = &recipe.training;
     for path in teachers {
@@ -96,20 +97,58 @@ pub fn describe_teachers(recipe: &Recipe, note: &dyn Fn(String)) {
         let teacher_recipe = Recipe::read(&path.join(files::RECIPE));
         if !teacher_recipe.is_ok_and(|teacher| has_same_split(&teacher, recipe)) {
             note(format!(
-                "warning: {} was not trained with the validation split of this training: if it was trained on \
-                 validation rows, the validation figures will be too good; set split_seed in both trainings",
+                "warning: no recipe shows that {} was trained with the validation split of this training: if it was \
+                 trained on validation rows, the validation figures will be too good; set split_seed, and folds = 1, \
+                 in both trainings",
                 path.display()
             ));
         }
     }
 }
 
-/// Returns true if the trainings of two recipes have the same training files and the same validation split.
-fn has_same_split(a: &Recipe, b: &Recipe) -> bool {
+/// Returns true if two trainings have the same training and validation rows: the same files and, without validation
+/// data, the same validation split. A cross-validation has no split, because its final training is on all rows.
+fn has_same_split(teacher: &Recipe, student: &Recipe) -> bool {
     let files = |recipe: &Recipe| {
         [Some(&recipe.data.train), recipe.data.valid.as_ref()].map(|path| path.map(|path| path.canonicalize().ok()))
     };
-    let split =
-        |recipe: &Recipe| recipe.data.valid.is_none().then(|| (recipe.data.valid_fraction, recipe.split_seed()));
-    files(a) == files(b) && split(a) == split(b)
+    let split = |recipe: &Recipe| (recipe.data.valid_fraction, recipe.split_seed(), recipe.windows());
+    let has_validation_data = student.data.valid.is_some();
+    files(teacher) == files(student)
+        && (has_validation_data || teacher.data.folds == 1 && split(teacher) == split(student))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_teacher_of_a_cross_validation_has_no_validation_split() {
+        let folder = tempfile::tempdir().unwrap();
+        let [train, valid] = ["train.csv", "valid.csv"].map(|name| folder.path().join(name));
+        [&train, &valid].iter().for_each(|path| fs::write(path, "text,label\n").unwrap());
+        let mut student = Recipe::default();
+        (student.data.train, student.data.folds) = (train, 1);
+        let with = |change: fn(&mut Recipe)| {
+            let mut teacher = student.clone();
+            change(&mut teacher);
+            has_same_split(&teacher, &student)
+        };
+        assert!(with(|_| ()));
+        assert!(with(|teacher| teacher.training.epochs = Some(3)));
+        for change in [
+            |teacher: &mut Recipe| teacher.data.folds = 5,
+            |teacher: &mut Recipe| teacher.data.valid_fraction = 0.3,
+            |teacher: &mut Recipe| teacher.training.seed += 1,
+            |teacher: &mut Recipe| teacher.sequences.window = 8,
+            |teacher: &mut Recipe| teacher.data.valid = Some(teacher.data.train.clone()),
+        ] {
+            assert!(!with(change));
+        }
+        student.data.valid = Some(valid);
+        let mut teacher = student.clone();
+        teacher.training.seed += 1;
+        assert!(has_same_split(&teacher, &student));
+    }
 }

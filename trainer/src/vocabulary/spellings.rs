@@ -6,7 +6,7 @@ use tern_runtime::text::{Tokenizer, TokenizerKind};
 /// Follows the tokens of a text and returns the spelling of each: a piece of WordPiece is spelt as in the vocabulary,
 /// with its `##`; any other token, known or unknown, as the tokenizer cut it from the text.
 #[derive(Clone, Debug)]
-pub struct Surface {
+pub struct Spellings {
     kind: TokenizerKind,
     /// The words of the text that have not begun yet. WordPiece splits them further; for other tokenizers each word is
     /// a token.
@@ -14,18 +14,18 @@ pub struct Surface {
     /// Number of characters of the current word that belong to later pieces.
     uncovered: usize,
     /// Number of words of which a token was returned.
-    begun: usize,
+    words_begun: usize,
 }
 
-impl Surface {
-    /// Creates a surface at the beginning of a text.
+impl Spellings {
+    /// The spellings of a text's tokens, from the first token on.
     pub fn new(tokenizer: Tokenizer, text: &str) -> Self {
-        Surface { kind: tokenizer.kind, words: tokens(tokenizer, text).into_iter(), uncovered: 0, begun: 0 }
+        Spellings { kind: tokenizer.kind, words: tokens(tokenizer, text).into_iter(), uncovered: 0, words_begun: 0 }
     }
 
     /// Number of words of which [`next`](Self::next) has returned a token.
     pub fn words_begun(&self) -> usize {
-        self.begun
+        self.words_begun
     }
 
     /// Returns the spelling of the next token; empty after the last one. `vocabulary_token`: its entry in the
@@ -40,7 +40,7 @@ impl Surface {
             return piece.to_owned();
         }
         let word = self.words.next().unwrap_or_default();
-        self.begun += 1;
+        self.words_begun += 1;
         match vocabulary_token {
             Some(piece) if self.kind == TokenizerKind::WordPiece => {
                 self.uncovered = word.chars().count().saturating_sub(piece.chars().count());
