@@ -26,18 +26,20 @@ def run_example(tracker, folder, monkeypatch):
     names = {}
     exec("import tern\n" + example, names)
     log = [json.loads(line) for line in (names["model"].path / "log.jsonl").read_text().splitlines()]
-    assert len(log) >= 2
-    return names, log
+    epochs = [row for row in log if "train_loss" in row]
+    assert len(epochs) >= 2
+    return names, epochs
 
 
 def test_wandb(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     names, log = run_example("wandb", tmp_path, monkeypatch)
-    run = names["wandb"].run
-    assert run.summary["train_loss"] == pytest.approx(log[-1]["train_loss"])
-    assert run.step == log[-1]["epoch"] + 1
-    run.finish()
-    assert list(tmp_path.glob("wandb/offline-run-*/run-*.wandb"))
+    # The figures of the last step are written at the end of the run.
+    names["wandb"].run.finish()
+    (path,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
+    # The file has each number as a JSON text.
+    stored = path.read_bytes()
+    assert all(json.dumps(row[key]).encode() in stored for row in log for key in ("train_loss", "valid_loss"))
 
 
 def test_mlflow(tmp_path, monkeypatch):
