@@ -31,7 +31,7 @@ pub trait Model: Sync {
     /// classifiers.
     fn trace(&self, text: &str) -> Vec<TraceStep>;
 
-    /// Calls `run` with a [`Reader`] at the beginning of a text. Only for language models. Panics if the model is
+    /// Calls `run` with a `Reader` at the beginning of a text. Only for language models. Panics if the model is
     /// bidirectional, since its reverse direction begins at the end of the text.
     fn with_reader(&self, run: &mut dyn FnMut(&mut dyn Reader));
 
