@@ -56,8 +56,8 @@ fn main() -> io::Result<()> {
         fs::write(out.join("device.x"), "")?;
     }
     println!("cargo::rustc-link-search={}", out.display());
-    // Functions with the same code are linked once.
     let script = if has_feature("esp32-c3") { "-Tlinkall.x" } else { "-Tlink.x" };
+    // `--nmagic` does not align sections to pages; `--icf=all` links functions with the same code once.
     for argument in ["--nmagic", "--icf=all", script] {
         println!("cargo::rustc-link-arg-bins={argument}");
     }

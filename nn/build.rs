@@ -22,6 +22,7 @@ fn main() {
     for capability in CAPABILITIES {
         command.arg(format!("-gencode=arch=compute_{capability},code=sm_{capability}"));
     }
+    // With `code=compute_…`, the file also holds the intermediate code (PTX) that newer GPUs compile.
     let newest = CAPABILITIES[CAPABILITIES.len() - 1];
     command.arg(format!("-gencode=arch=compute_{newest},code=compute_{newest}"));
     match command.status() {

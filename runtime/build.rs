@@ -1,10 +1,11 @@
-//! Sets a `cfg` for each instruction set that has its own kernels, because stable Rust does not expose it.
+//! Sets a `cfg` for each instruction set that has its own kernels, because stable Rust has none for these instruction
+//! sets.
 
 use std::env;
 
 /// The cores of the architecture Armv8-M Mainline with the DSP extension, as `-Ctarget-cpu` names them.
 const CORES_WITH_DSP: [&str; 4] = ["cortex-m33", "cortex-m35p", "cortex-m55", "cortex-m85"];
-/// Those that also have the vector extension Helium.
+/// The cores among [`CORES_WITH_DSP`] that also have the vector extension Helium.
 const CORES_WITH_HELIUM: [&str; 2] = ["cortex-m55", "cortex-m85"];
 
 fn main() {
@@ -24,19 +25,21 @@ fn main() {
     // Without it they run the portable kernels.
     if target.starts_with("thumbv8m.main") {
         let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+        // Returns true if the core has an extension, because the flags say so or because the Cargo feature asks for it.
+        // `feature`: the name of the Cargo feature in environment variables.
         let has = |cores: &[&str], extension: &str, feature: &str| {
             let is_asked_for = env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
-            let found = tells(&flags, cores, extension);
-            if found == Some(false) && is_asked_for {
+            let in_flags = extension_in_flags(&flags, cores, extension);
+            if in_flags == Some(false) && is_asked_for {
                 println!(
                     "cargo::error=the feature `{}` needs an extension of the core, which `-{extension}` in \
                      -Ctarget-feature denies; remove one of them",
                     feature.to_lowercase().replace('_', "-")
                 );
             }
-            found.unwrap_or(is_asked_for)
+            in_flags.unwrap_or(is_asked_for)
         };
-        // The compiler's flag is not enough without hardware floats: then start code leaves the unit switched off.
+        // On a target without hardware floats, start code leaves the vector unit switched off, whatever the core is.
         let cores_with_helium: &[&str] = if target.ends_with("hf") { &CORES_WITH_HELIUM } else { &[] };
         let helium = has(cores_with_helium, "mve", "CORTEX_M55_HELIUM");
         if helium {
@@ -57,9 +60,10 @@ fn main() {
     }
 }
 
-/// The answer of the compiler's flags to the question if the core has an extension; none if they do not tell. `cores`:
-/// those that have it. The last flag counts, and `target-feature` more than `target-cpu`.
-fn tells(encoded_flags: &str, cores: &[&str], extension: &str) -> Option<bool> {
+/// Returns true or false if the compiler's flags say that the core has or does not have an extension; none if they do
+/// not say it. `cores`: the cores that have the extension; any other core says nothing, because it may have an unknown
+/// name. Of several flags of a kind the last one counts, and `target-feature` counts more than `target-cpu`.
+fn extension_in_flags(encoded_flags: &str, cores: &[&str], extension: &str) -> Option<bool> {
     // Each flag is one word, `-Cname=value`, or two, `-C` and `name=value`.
     let options =
         encoded_flags.split('\x1f').map(|word| word.trim_start_matches("--codegen=").trim_start_matches("-C"));

@@ -1,4 +1,4 @@
-//! The table of boards that `tern-firmware` runs on, which `tern`, the build of the firmware and the tests use.
+//! The table of boards that `tern-firmware` runs on. `tern`, the build of the firmware and the tests use it.
 //!
 //! The memory map of a board is in its file `firmware/src/board/…`. `cargo xtask firmware` checks that [`Board::slot`]
 //! agrees with the memory map.
@@ -25,7 +25,7 @@ pub struct Board {
     pub uf2_family: Option<u32>,
 }
 
-/// The features of a board's firmware, and the profile that it is built with.
+/// The set of features of a board's firmware, which also determines the cargo profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Features {
     /// All models and all functions of the firmware.
@@ -43,7 +43,7 @@ impl Features {
         }
     }
 
-    /// The name of the cargo profile.
+    /// The name of the cargo profile with which the firmware is built.
     pub const fn profile(self) -> &'static str {
         match self {
             Features::Full => "release",

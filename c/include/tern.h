@@ -171,7 +171,7 @@ enum tern_status
    */
   TERN_READS_TEXT = 25,
   /**
-   * The text has more tokens than the scratch of a bidirectional model keeps.
+   * The text, or the saved state, has more tokens than the scratch of a bidirectional model keeps.
    */
   TERN_TOO_LONG = 26,
   /**
@@ -244,9 +244,10 @@ const char *tern_status_name(int32_t status);
 
 /**
  * Checks a device file and loads it into `tern`. The file is used where it is: it must stay readable and unchanged for
- * as long as `tern` is used. Its address must be a multiple of 8. A session of an earlier model ends.
+ * as long as `tern` is used. Its address must be a multiple of 8. An earlier model and its session end, also if the
+ * file is refused.
  *
- * The check reads the whole file once. After it no other function can fail because of the file.
+ * The check reads the whole file once. After it succeeds, no other function can fail because of the file.
  *
  * `tern` must point to a `tern_t`, and `length` bytes at `file` must be readable.
  */
@@ -263,8 +264,8 @@ tern_status tern_load(struct tern_t *tern,
 size_t tern_scratch_words(const struct tern_t *tern);
 
 /**
- * Returns the number of 32-bit words of scratch for texts or sequences of up to `tokens` tokens or steps; 0 without a
- * model. The number of tokens matters to bidirectional models only.
+ * Returns the number of 32-bit words of scratch for texts of up to `tokens` tokens, or sequences of as many steps; 0
+ * without a model. The number of tokens matters to bidirectional models only.
  *
  * `tern` must be NULL or point to a `tern_t`.
  */
@@ -331,7 +332,8 @@ uint32_t tern_fingerprint(const struct tern_t *tern);
  * with equal logits to `passed` and the number of all examples to `total`; both pointers may be NULL. A running
  * session ends, even if it uses other scratch.
  *
- * Returns `TERN_OK` if all logits are equal, `TERN_SELF_TEST_FAILED` if one differs, and the errors of `tern_start`.
+ * Returns `TERN_OK` if all logits are equal, `TERN_SELF_TEST_FAILED` if one differs, or one of the errors of
+ * `tern_start`.
  *
  * The requirements of `tern_start`; `passed` and `total` must be NULL or point to numbers.
  */
@@ -383,7 +385,8 @@ size_t tern_channel_count(const struct tern_t *tern);
 
 /**
  * Describes a channel of the input: an integer `v` stands for the real number `v / 2^point`. `point`, −16 to 30, may
- * be NULL. The name, with a NUL at its end, is copied into `size` bytes at `name`, and cut if it is longer.
+ * be NULL. The name, with a NUL at its end, is copied into `size` bytes at `name`, and cut if it is longer; nothing is
+ * copied if `name` is NULL.
  *
  * `tern` must be NULL or point to a `tern_t`; `point` must be NULL or point to a number; `size` bytes at `name` must
  * be writable.
@@ -423,7 +426,8 @@ uint32_t tern_unknown_tokens(const struct tern_t *tern);
 
 /**
  * Returns `TERN_TOO_LONG` if the scratch of a bidirectional model is too short for all tokens of the text, so that the
- * logits are those of the first tokens; `TERN_NOT_STARTED` without a session; otherwise `TERN_OK`.
+ * logits are those of the first tokens; `TERN_NOT_STARTED` without a session, `TERN_NULL` if `tern` is NULL; otherwise
+ * `TERN_OK`.
  *
  * `tern` must be NULL or point to a `tern_t`.
  */
@@ -450,7 +454,8 @@ size_t tern_label(const struct tern_t *tern,
                   size_t size);
 
 /**
- * Writes the logit of a class after the input so far, Q16, to `logit`.
+ * Writes the logit of a class after the input so far, Q16, to `logit`. Returns `TERN_NO_SUCH_INDEX` if there is no
+ * such class.
  *
  * `tern` must be NULL or point to a `tern_t`; `logit` must be NULL or point to a number.
  */
@@ -504,8 +509,8 @@ uint32_t tern_probability(struct tern_t *tern,
 
 /**
  * Writes a predicted value of a forecast to `value`: an integer of the channel that is predicted, as `tern_channel`
- * describes it. `index` is less than `tern_class_count`; for a model of another task the function returns
- * `TERN_NO_SUCH_INDEX`.
+ * describes it. Returns `TERN_NO_SUCH_INDEX` if `index` is not less than `tern_class_count`, or if the model is no
+ * forecast.
  *
  * `tern` must be NULL or point to a `tern_t`; `value` must be NULL or point to a number.
  */

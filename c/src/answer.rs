@@ -34,7 +34,8 @@ pub unsafe extern "C" fn tern_label(tern: *const tern_t, index: usize, buffer: *
     }
 }
 
-/// Writes the logit of a class after the input so far, Q16, to `logit`.
+/// Writes the logit of a class after the input so far, Q16, to `logit`. Returns `TERN_NO_SUCH_INDEX` if there is no
+/// such class.
 ///
 /// # Safety
 /// `tern` must be NULL or point to a `tern_t`; `logit` must be NULL or point to a number.
@@ -134,8 +135,8 @@ pub unsafe extern "C" fn tern_probability(tern: *mut tern_t, index: usize) -> u3
 }
 
 /// Writes a predicted value of a forecast to `value`: an integer of the channel that is predicted, as `tern_channel`
-/// describes it. `index` is less than `tern_class_count`; for a model of another task the function returns
-/// `TERN_NO_SUCH_INDEX`.
+/// describes it. Returns `TERN_NO_SUCH_INDEX` if `index` is not less than `tern_class_count`, or if the model is no
+/// forecast.
 ///
 /// # Safety
 /// `tern` must be NULL or point to a `tern_t`; `value` must be NULL or point to a number.

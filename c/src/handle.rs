@@ -32,13 +32,14 @@ pub struct tern_t {
 
 /// The contents of a [`tern_t`].
 struct State {
+    /// [`LOADED`], [`STARTED`], or any other number if there is no model.
     stage: u32,
     model: MaybeUninit<Model<'static>>,
     session: MaybeUninit<Session<'static>>,
 }
 
-/// The value of [`State::stage`] with a model but no session. Values other than this and [`STARTED`] mean an empty
-/// state. The high bytes make it unlikely that arbitrary memory counts as a loaded model.
+/// The value of [`State::stage`] with a model but no session. The high bytes, "te", make it unlikely that arbitrary
+/// memory counts as a loaded model.
 const LOADED: u32 = 0x7465_0001;
 /// The value of [`State::stage`] with a model and a session.
 const STARTED: u32 = 0x7465_0002;
@@ -206,6 +207,7 @@ pub unsafe fn copy_text(text: &str, buffer: *mut core::ffi::c_char, size: usize)
     // SAFETY: the caller guarantees it.
     if let Ok([room @ .., last]) = unsafe { slice_mut(buffer.cast::<u8>(), size) } {
         let fitting = (0..=room.len().min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+        // A cut text fills `room`; a shorter one is followed by a NUL there.
         *last = 0;
         let bytes = text.as_bytes().iter().take(fitting).copied().chain(core::iter::once(0));
         room.iter_mut().zip(bytes).for_each(|(to, byte)| *to = byte);

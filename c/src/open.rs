@@ -6,9 +6,10 @@ use core::ffi::{c_char, c_void};
 use tern_runtime::Model;
 
 /// Checks a device file and loads it into `tern`. The file is used where it is: it must stay readable and unchanged for
-/// as long as `tern` is used. Its address must be a multiple of 8. A session of an earlier model ends.
+/// as long as `tern` is used. Its address must be a multiple of 8. An earlier model and its session end, also if the
+/// file is refused.
 ///
-/// The check reads the whole file once. After it no other function can fail because of the file.
+/// The check reads the whole file once. After it succeeds, no other function can fail because of the file.
 ///
 /// # Safety
 /// `tern` must point to a `tern_t`, and `length` bytes at `file` must be readable.
@@ -41,8 +42,8 @@ pub unsafe extern "C" fn tern_scratch_words(tern: *const tern_t) -> usize {
     unsafe { with_model(tern, Model::scratch_len).unwrap_or(0) }
 }
 
-/// Returns the number of 32-bit words of scratch for texts or sequences of up to `tokens` tokens or steps; 0 without a
-/// model. The number of tokens matters to bidirectional models only.
+/// Returns the number of 32-bit words of scratch for texts of up to `tokens` tokens, or sequences of as many steps; 0
+/// without a model. The number of tokens matters to bidirectional models only.
 ///
 /// # Safety
 /// `tern` must be NULL or point to a `tern_t`.
@@ -148,7 +149,8 @@ pub unsafe extern "C" fn tern_fingerprint(tern: *const tern_t) -> u32 {
 /// with equal logits to `passed` and the number of all examples to `total`; both pointers may be NULL. A running
 /// session ends, even if it uses other scratch.
 ///
-/// Returns `TERN_OK` if all logits are equal, `TERN_SELF_TEST_FAILED` if one differs, and the errors of `tern_start`.
+/// Returns `TERN_OK` if all logits are equal, `TERN_SELF_TEST_FAILED` if one differs, or one of the errors of
+/// `tern_start`.
 ///
 /// # Safety
 /// The requirements of `tern_start`; `passed` and `total` must be NULL or point to numbers.

@@ -15,6 +15,7 @@ pub const TERN_MISSING: i32 = i32::MIN;
 /// `tern` must be NULL or point to a `tern_t`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tern_reset(tern: *mut tern_t) -> tern_status {
+    // The check in `xtask` that the library has no panic must find this one.
     #[cfg(feature = "panics")]
     assert!(!tern.is_null());
     // SAFETY: the caller guarantees it.
@@ -33,8 +34,8 @@ pub unsafe extern "C" fn tern_feed(tern: *mut tern_t, text: *const c_void, lengt
         Err(status) => return status,
     };
     // SAFETY: the caller guarantees it.
-    let found = unsafe { with_session(tern, |session| session.text().map(|session| session.feed(text))) };
-    done(found, TERN_READS_VALUES)
+    let result = unsafe { with_session(tern, |session| session.text().map(|session| session.feed(text))) };
+    done(result, TERN_READS_VALUES)
 }
 
 /// Ends the text, which completes its last token. Call it before reading the logits of a text.
@@ -44,8 +45,8 @@ pub unsafe extern "C" fn tern_feed(tern: *mut tern_t, text: *const c_void, lengt
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tern_finish(tern: *mut tern_t) -> tern_status {
     // SAFETY: the caller guarantees it.
-    let found = unsafe { with_session(tern, |session| session.text().map(|session| session.finish())) };
-    done(found, TERN_READS_VALUES)
+    let result = unsafe { with_session(tern, |session| session.text().map(|session| session.finish())) };
+    done(result, TERN_READS_VALUES)
 }
 
 /// Reads time steps of a sequence: `count` integers, one for each channel of each step. `tern_encode` makes them from
@@ -65,18 +66,19 @@ pub unsafe extern "C" fn tern_feed_values(tern: *mut tern_t, values: *const i32,
         return TERN_CHANNELS;
     }
     let feed = |session: &mut tern_runtime::Session<'static>| {
+        // A model that reads values has at least one channel; `max` only shows that the chunks are not empty.
         session.values().map(|session| values.chunks(channels.max(1)).for_each(|step| session.feed(step)))
     };
     // SAFETY: the caller guarantees it.
     done(unsafe { with_session(tern, feed) }, TERN_READS_TEXT)
 }
 
-/// Returns the status of a function that is for one kind of input only. `found`: `None` if the model reads the other
-/// kind; `other`: the status in this case.
-fn done(found: Result<Option<()>, tern_status>, other: tern_status) -> tern_status {
-    match found {
+/// Returns the status of a function that is for one kind of input only. `result`: `None` if the model reads the other
+/// kind; `wrong_kind`: the status in this case.
+fn done(result: Result<Option<()>, tern_status>, wrong_kind: tern_status) -> tern_status {
+    match result {
         Ok(Some(())) => TERN_OK,
-        Ok(None) => other,
+        Ok(None) => wrong_kind,
         Err(status) => status,
     }
 }
@@ -92,7 +94,8 @@ pub unsafe extern "C" fn tern_channel_count(tern: *const tern_t) -> usize {
 }
 
 /// Describes a channel of the input: an integer `v` stands for the real number `v / 2^point`. `point`, −16 to 30, may
-/// be NULL. The name, with a NUL at its end, is copied into `size` bytes at `name`, and cut if it is longer.
+/// be NULL. The name, with a NUL at its end, is copied into `size` bytes at `name`, and cut if it is longer; nothing is
+/// copied if `name` is NULL.
 ///
 /// # Safety
 /// `tern` must be NULL or point to a `tern_t`; `point` must be NULL or point to a number; `size` bytes at `name` must
@@ -156,7 +159,8 @@ pub unsafe extern "C" fn tern_unknown_tokens(tern: *const tern_t) -> u32 {
 }
 
 /// Returns `TERN_TOO_LONG` if the scratch of a bidirectional model is too short for all tokens of the text, so that the
-/// logits are those of the first tokens; `TERN_NOT_STARTED` without a session; otherwise `TERN_OK`.
+/// logits are those of the first tokens; `TERN_NOT_STARTED` without a session, `TERN_NULL` if `tern` is NULL; otherwise
+/// `TERN_OK`.
 ///
 /// # Safety
 /// `tern` must be NULL or point to a `tern_t`.

@@ -60,7 +60,7 @@ pub enum tern_status {
     TERN_READS_VALUES = 24,
     /// The model reads text, not values: call `tern_feed`.
     TERN_READS_TEXT = 25,
-    /// The text has more tokens than the scratch of a bidirectional model keeps.
+    /// The text, or the saved state, has more tokens than the scratch of a bidirectional model keeps.
     TERN_TOO_LONG = 26,
     /// The index is not less than the number of classes, channels or predicted values.
     TERN_NO_SUCH_INDEX = 27,

@@ -84,7 +84,7 @@ pub fn echo(is_on: bool, form: Form, out: &mut dyn Write) -> fmt::Result {
     form.write(out, format_args!("echo {word}"), format_args!(r#"{{"echo":{is_on}}}"#))
 }
 
-/// Confirms the mode.
+/// Confirms the new mode, `mode`, in the form `form`.
 pub fn mode(mode: Form, form: Form, out: &mut dyn Write) -> fmt::Result {
     match (form, mode) {
         (Form::Human, _) => write!(out, "mode {}", mode.word()),

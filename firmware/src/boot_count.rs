@@ -88,6 +88,7 @@ impl BootCount {
     /// Returns the state to store for the next boot, with a checksum in its last word.
     pub fn to_words(&self) -> [u32; WORDS] {
         let Resets([pin, brownout, watchdog, command, panic]) = self.resets;
+        // This boot counts as failed until it has reached the prompt.
         let failed_boots = if self.is_ready { 0 } else { self.failed_boots.saturating_add(1) };
         let mut words = [MAGIC, pin, brownout, watchdog, command, panic, failed_boots, self.log_level as u32, 0];
         words[WORDS - 1] = checksum(&words);
@@ -104,6 +105,7 @@ fn read(raw: &[u32; WORDS]) -> Option<BootCount> {
     (magic == MAGIC && check == checksum(raw)).then_some(boots)
 }
 
+/// The CRC-32 of all words but the last, in which the checksum is stored.
 fn checksum(words: &[u32; WORDS]) -> u32 {
     let mut bytes = [0; 4 * (WORDS - 1)];
     for (to, word) in bytes.as_chunks_mut().0.iter_mut().zip(words) {

@@ -52,13 +52,13 @@ impl Uart {
         self.control.write(Self::TX_ENABLE);
     }
 
-    /// Waits until the buffer is empty, and sends a byte.
+    /// Waits until the send buffer is empty, and sends a byte.
     pub fn send(&self, byte: u8) {
         self.flush();
         self.data.write(byte.into());
     }
 
-    /// Waits until the buffer is empty.
+    /// Waits until the send buffer is empty.
     pub fn flush(&self) {
         while self.state.read() & Self::TX_FULL != 0 {}
     }

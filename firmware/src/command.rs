@@ -40,7 +40,7 @@ pub enum Command<'l> {
     Forecast(&'l [u8]),
     /// Run the golden examples and compare their logits.
     Selftest,
-    /// Measure the golden examples.
+    /// Measure the time that the golden examples take.
     Bench,
     /// Print the counters.
     Stats,
@@ -50,7 +50,7 @@ pub enum Command<'l> {
     Mode(Form),
     /// Switch the echo of typed characters on or off.
     Echo(bool),
-    /// Switch colours on or off; `None` asks the terminal.
+    /// Switch colours on or off; `None` is `auto`, which asks the terminal.
     Color(Option<bool>),
     /// Set the level of the log.
     Log(Level),
@@ -76,11 +76,12 @@ pub enum Setting {
 /// The meaning of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line<'l> {
+    /// An empty line at the prompt.
     Empty,
-    /// A text for the model, from a person.
+    /// A text for the model, whose answer has [`Form::Human`].
     Text(&'l [u8]),
     Command(Form, Command<'l>),
-    /// `@` and a command with wrong arguments.
+    /// In [`Form::Machine`]: a command with wrong arguments.
     WrongArguments(&'static CommandInfo),
     /// In [`Form::Machine`]: a command for models of another task; and the task of the loaded model.
     #[cfg(feature = "tasks")]
@@ -96,17 +97,17 @@ pub struct CommandInfo {
     pub word: &'static str,
     /// The word with its arguments.
     pub usage: &'static str,
-    /// The line that `help` prints.
+    /// The explanation that `help` prints after the usage.
     pub help: &'static str,
     /// The command itself, if it takes no arguments.
     bare: Option<Command<'static>>,
-    /// The possible arguments, if only these words are allowed.
+    /// The words that the first argument can be, for completion; empty if it can be anything.
     pub choices: &'static [&'static str],
     /// The task of the models that have this command; `None` for every model.
     pub task: Option<Task>,
 }
 
-/// All commands that `help` lists.
+/// All commands but `quit` and `exit`. `help` lists those for the task of the loaded model.
 pub static COMMANDS: &[CommandInfo] = &[
     CommandInfo::bare("help", Command::Help, "list the commands"),
     CommandInfo::bare("info", Command::Info, "show model, firmware, board and sizes"),
@@ -171,7 +172,8 @@ impl CommandInfo {
         CommandInfo { task: Some(task), ..self }
     }
 
-    /// Returns true if a model with the task `loaded` has the command. Without a model every command is listed.
+    /// Returns true if a model with the task `loaded` has the command. Without a model (`None`) the result is true for
+    /// every command.
     pub fn is_for(&self, loaded: Option<Task>) -> bool {
         self.task.is_none() || loaded.is_none() || self.task == loaded
     }
@@ -310,6 +312,7 @@ fn parse_count(digits: &[u8]) -> Option<usize> {
 fn parse_temperature(decimal: &[u8]) -> Option<u32> {
     let mut numbers = NumberParser::default();
     for &byte in decimal {
+        // A byte that ends a number, such as a space or a comma, is wrong here.
         numbers.push(byte).ok().filter(Option::is_none)?;
     }
     let (numerator, denominator) = numbers.end(b' ').ok()??;

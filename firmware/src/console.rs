@@ -30,7 +30,7 @@ use crate::request::PendingRequest;
 use crate::stats::Stats;
 use crate::stream::Stream;
 
-/// The number of streamed bytes that are read from the port and passed to the runtime at once.
+/// The most streamed bytes that are read from the port and passed to the runtime at once.
 const CHUNK: usize = 64;
 
 /// A console on a port.
@@ -44,12 +44,13 @@ pub struct Console<'m, P> {
     editor: Editor,
     /// Streamed text that the runtime has not read yet.
     pending: Vec<u8, CHUNK>,
-    /// The frame in which the next answer is sent, a number before it and checksums after it, in machine mode; `None`
-    /// outside it.
+    /// In machine mode, the frame of the next answer: its number and the checksum of its request. `None` outside
+    /// machine mode.
     frame: Option<Frame>,
     /// True if typed characters are sent back.
     echo: bool,
-    /// True if answers are coloured, as the command `color` has set it; if `None`, `is_terminal` decides.
+    /// The setting of the command `color`: true if answers have colours. With `None`, the default `auto`, they have
+    /// colours if `is_terminal` is true.
     colors: Option<bool>,
     /// True if a terminal has answered the query that
     /// [`ask_terminal_and_prompt`](Console::ask_terminal_and_prompt) sends.
@@ -144,8 +145,8 @@ impl<'m, P: Port> Console<'m, P> {
         self.with_model(Err(Refusal::Empty))
     }
 
-    /// Serves the port until a request concerns the model slots; the caller fulfils it and calls
-    /// [`answer`](Console::answer).
+    /// Serves the port until a command makes a request about the model slots, and returns the request. The caller
+    /// fulfils it and calls [`answer`](Console::answer).
     pub fn run(&mut self) -> Result<PendingRequest, P::Error> {
         loop {
             self.poll()?;
@@ -175,9 +176,9 @@ impl<'m, P: Port> Console<'m, P> {
             let mut chunk = [0; CHUNK];
             // Bytes of lines are read one by one. Bytes that are read early would make room in the queue, and more
             // bytes could wait than the queue size that the protocol states.
-            let room = if matches!(self.mode, Mode::Stream(_)) { CHUNK } else { 1 };
+            let max_bytes = if matches!(self.mode, Mode::Stream(_)) { CHUNK } else { 1 };
             if self.port.read_ready()? {
-                let length = self.port.read(&mut chunk[..room]);
+                let length = self.port.read(&mut chunk[..max_bytes]);
                 self.take(&chunk[..length])?;
                 if self.request.is_some() {
                     return Ok(());

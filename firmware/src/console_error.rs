@@ -14,7 +14,7 @@ use crate::engine::InputError;
 use crate::loaded_model::Refusal;
 use crate::{line, queue};
 
-/// The reason why a line or a text is rejected.
+/// The reason why a line or a text is answered by an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ConsoleError {
     #[error("line too long: {bytes} bytes, at most {} fit; send a long text with `stream`", line::LIMIT)]
@@ -37,8 +37,9 @@ pub enum ConsoleError {
         info.word, info.task.map_or("any", Task::name), found.name()
     )]
     OtherTask { info: &'static CommandInfo, found: Task },
-    /// `top` without a text, and no text was classified before.
-    #[error("no text was classified yet; give one with `top N TEXT`")]
+    /// `top` without a text, and the engine holds no answer: no text was classified since the start, the last self-test
+    /// or the last dropped text.
+    #[error("there is no last text; give one with `top N TEXT`")]
     NoText,
     /// A line `@COMMAND …`, or a request in machine mode, whose arguments are wrong. The line may have been meant as a
     /// text that begins with `@COMMAND`, which needs `classify` before it.

@@ -1,4 +1,5 @@
-//! CRC-32 as in zlib and Ethernet (IEEE 802.3). A host compares it to see if the device has the same file.
+//! CRC-32 as in zlib and Ethernet (IEEE 802.3): the checksum of models, records, answers in machine mode and boot
+//! counts.
 
 /// The remainders of the 4-bit values 0 to 15. A table for whole bytes would take 1 KB of flash; without any table, a
 /// checksum would take four times as long.
@@ -26,7 +27,8 @@ pub fn crc32(bytes: &[u8]) -> u32 {
 
 /// Returns the CRC-32 of data that consists of a beginning with the CRC-32 `crc`, and `bytes`.
 pub fn extend(crc: u32, bytes: &[u8]) -> u32 {
-    let next = |crc: u32, half: u32| crc >> 4 ^ TABLE[((crc ^ half) & 15) as usize];
+    // Adds the lower 4 bits of a number.
+    let next = |crc: u32, bits: u32| crc >> 4 ^ TABLE[((crc ^ bits) & 15) as usize];
     !bytes.iter().fold(!crc, |crc, &byte| next(next(crc, byte.into()), u32::from(byte) >> 4))
 }
 

@@ -12,7 +12,7 @@ use crate::info::BoardInfo;
 use crate::loaded_model::{LoadedModel, Refusal};
 use crate::port::{Port, print};
 use crate::request::{PendingRequest, Request, RequestError};
-use crate::slots::{Journal, MAX_SELF_TEST_SECONDS, Slot, SlotIndex, Slots, State, Store, TrustedKey};
+use crate::slots::{Journal, MAX_CHECK_SECONDS, Slot, SlotIndex, Slots, State, Store, TrustedKey};
 use crate::transfer;
 
 /// Runs the device forever.
@@ -50,6 +50,7 @@ pub fn serve<C: Port, P: Partition>(
         Ok((_, bytes)) => LoadedModel::from_slot(bytes),
         Err(refusal) => Err(*refusal),
     };
+    // The console while no model borrows `scratch`. Each turn of the loop gives it the model.
     let mut idle = Console::new(port, board, Err(Refusal::Empty));
     let mut log = Some(log);
     loop {
@@ -134,20 +135,22 @@ fn fulfil<C: Port, P: Partition, S: Store>(
 /// The result of a request that succeeded.
 enum Outcome {
     Models,
+    /// The record about the received model.
     Loaded(Slot),
     Activated(SlotIndex),
+    /// The standby slot and its new state.
     RolledBack((SlotIndex, State)),
     Erased(SlotIndex),
 }
 
-/// Returns a function for long work: it reads the clock, which feeds a board's watchdog, and returns false after
-/// [`MAX_SELF_TEST_SECONDS`].
+/// Returns a function that long work calls again and again: it reads the clock, which feeds a board's watchdog, and
+/// returns false when [`MAX_CHECK_SECONDS`] have passed since `time_limit` was called.
 fn time_limit<C: Port>(port: &mut C, clock_hz: u32) -> impl FnMut() -> bool {
     let (mut last, mut spent) = (port.ticks(), 0);
     move || {
         let now = port.ticks();
         spent += u64::from(now.wrapping_sub(last));
         last = now;
-        spent <= u64::from(clock_hz) * u64::from(MAX_SELF_TEST_SECONDS)
+        spent <= u64::from(clock_hz) * u64::from(MAX_CHECK_SECONDS)
     }
 }

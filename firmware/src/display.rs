@@ -60,6 +60,7 @@ impl Write for Escaped<'_> {
     }
 }
 
+/// Writes `text` with the escapes of a JSON string.
 fn escape(text: &str, out: &mut dyn Write) -> fmt::Result {
     for c in text.chars() {
         match c {
@@ -233,6 +234,7 @@ impl Display for Long {
 pub fn width(name: &str) -> usize {
     let width = |c: char| match c {
         '\t' | '\r' | '\n' => 2,
+        // `\u{1b}` has six characters, `\u{7}` has five. The last control character is U+009F.
         '\u{10}'.. if c.is_control() => 6,
         c if c.is_control() => 5,
         _ => 1,

@@ -16,7 +16,7 @@ use crate::port::{Port, ticks_since};
 pub struct Answer {
     /// Tokens of the text; time steps for a model that reads numbers.
     pub tokens: u32,
-    /// Tokens that are not in the vocabulary.
+    /// Tokens of the text that are not in the vocabulary; 0 for a model that reads numbers.
     pub unknown: u32,
     /// Ticks spent in the runtime.
     pub ticks: u64,
@@ -25,7 +25,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Returns true if any token is in the vocabulary. If none is, a label would be a guess.
+    /// Returns true if any token is in the vocabulary, or any time step was read. If not, a label would be a guess.
     pub fn is_known(&self) -> bool {
         self.unknown < self.tokens
     }
@@ -82,7 +82,8 @@ impl Default for Sampling {
 
 /// The cost of generated text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Generated {
+pub struct GenerationCost {
+    /// Tokens generated.
     pub tokens: u32,
     /// Ticks spent in the runtime.
     pub ticks: u64,
@@ -113,7 +114,7 @@ pub struct Engine<'m> {
     crc32: u32,
     /// Ticks that the current text has taken so far.
     ticks: u64,
-    /// The answer whose logits are in `logits`; `None` while a text is being read.
+    /// The answer to the last complete text; `None` if its logits are no longer stored, as while a text is being read.
     last_answer: Option<Answer>,
 }
 
@@ -132,8 +133,8 @@ impl<'m> Engine<'m> {
         }
         let logit_count = if task == Task::LanguageModel { 0 } else { classes };
         let channels = if input == Input::Values { embedding_dim } else { 0 };
-        let words = model.scratch_len_for(1).saturating_add(logit_count).saturating_add(channels);
-        let needed = words.saturating_mul(size_of::<i32>());
+        let needed_words = model.scratch_len_for(1).saturating_add(logit_count).saturating_add(channels);
+        let needed = needed_words.saturating_mul(size_of::<i32>());
         let refusal = Refusal::Scratch { needed, available: size_of_val(scratch) };
         let (logits, scratch) = scratch.split_at_mut_checked(logit_count).ok_or(refusal)?;
         let (row, state) = scratch.split_at_mut_checked(channels).ok_or(refusal)?;
@@ -224,8 +225,9 @@ impl<'m> Engine<'m> {
         self.ticks += ticks_since(start, port);
     }
 
-    /// Reads one byte of decimal numbers, of which one for each channel makes a time step. After an error, all further
-    /// bytes are ignored. `is_end` is true after the last byte of the input; `byte` is then a line end.
+    /// Reads one byte of the decimal numbers. One number for each channel makes a time step, which goes to the session.
+    /// After an error, all further bytes are ignored. `is_end` is true at the end of the input; `byte` is then a line
+    /// end that the input does not contain.
     fn feed_number_byte(&mut self, byte: u8, is_end: bool) {
         if self.number_error.is_some() {
             return;
@@ -288,7 +290,7 @@ impl<'m> Engine<'m> {
         self.ticks += ticks_since(start, port);
     }
 
-    /// Ends the text, and stores its [`logits`](Engine::logits).
+    /// Ends the text, stores its [`logits`](Engine::logits), and returns its answer.
     pub(crate) fn finish(&mut self, port: &mut impl Port) -> Answer {
         let start = port.ticks();
         match &mut self.session {
@@ -312,8 +314,8 @@ impl<'m> Engine<'m> {
         answer
     }
 
-    /// Runs the model over a whole text.
-    pub(crate) fn classify(&mut self, text: &[u8], port: &mut impl Port) -> Answer {
+    /// Runs the model over a whole text, or over the numbers in it. The model may have any task.
+    pub(crate) fn predict(&mut self, text: &[u8], port: &mut impl Port) -> Answer {
         self.begin();
         self.feed(text, port);
         self.finish(port)
@@ -324,7 +326,7 @@ impl<'m> Engine<'m> {
         self.last_answer
     }
 
-    /// The logits of the last complete text: `[classes]`, Q16.
+    /// The logits of the last complete text: `[classes]`, Q16. Empty for a language model.
     pub(crate) fn logits(&self) -> &[i32] {
         self.logits
     }
@@ -337,8 +339,8 @@ impl<'m> Engine<'m> {
                 Some(previous) => (self.logits[class], previous) < (self.logits[previous], class),
                 None => true,
             };
-            let rank = |&class: &usize| (self.logits[class], core::cmp::Reverse(class));
-            (0..self.logits.len()).filter(comes_later).max_by_key(rank)
+            let key = |&class: &usize| (self.logits[class], core::cmp::Reverse(class));
+            (0..self.logits.len()).filter(comes_later).max_by_key(key)
         };
         core::iter::successors(next_class(None), move |&class| next_class(Some(class)))
     }
@@ -367,23 +369,23 @@ impl<'m> Engine<'m> {
         sampling: Sampling,
         port: &mut P,
         mut write: impl FnMut(&mut P, u32) -> Result<(), E>,
-    ) -> Result<Generated, E> {
+    ) -> Result<GenerationCost, E> {
         let mut sampler = Sampler::new(sampling.seed.into(), sampling.temperature);
         let mut candidates = [Ranked::default(); Sampling::MAX_CANDIDATES];
         let top_k = sampling.top_k.clamp(1, Sampling::MAX_CANDIDATES);
         let candidates = candidates.get_mut(..top_k).unwrap_or(&mut []);
-        let mut generated = Generated::default();
+        let mut cost = GenerationCost::default();
         for _ in 0..count {
             let start = port.ticks();
             let Some(session) = self.session.text() else { break };
             let Some(id) = sampler.sample(&session.logits(), candidates) else { break };
             session.feed_id(id);
-            generated.ticks += ticks_since(start, port);
-            generated.tokens += 1;
+            cost.ticks += ticks_since(start, port);
+            cost.tokens += 1;
             write(port, id)?;
         }
         // The generated tokens have changed the state of the session.
         self.last_answer = None;
-        Ok(generated)
+        Ok(cost)
     }
 }

@@ -3,8 +3,8 @@
 /// True if models can be changed over the serial port: two slots, their record, YMODEM and signatures. If false, the
 /// firmware runs the model that a flashing tool wrote into the first slot.
 pub const UPDATES: bool = cfg!(feature = "updates");
-/// True if a line can be edited at its cursor, completed, and recalled from the history. If false, only Backspace edits
-/// it.
+/// True if a line can be edited at its cursor, completed, and recalled from the history. If false, only Backspace and
+/// Ctrl-U edit it.
 pub const EDITING: bool = cfg!(feature = "editing");
 /// True if answers to a person have colours and bars, and a person sees the prediction while a streamed text arrives.
 pub const COLORS: bool = cfg!(feature = "colors");

@@ -46,7 +46,8 @@ pub struct RamFlash<'m, const WRITE: usize, const ERASE: usize> {
 }
 
 impl<'m, const WRITE: usize, const ERASE: usize> RamFlash<'m, WRITE, ERASE> {
-    /// Makes flash of `memory`, whose contents are kept. An incomplete erase block at the end is not used.
+    /// Makes flash of `memory`, whose contents are kept. An incomplete erase block at the end is not used. For a slot,
+    /// the address of `memory` must be a multiple of 8.
     pub fn new(memory: &'m mut [u8]) -> Self {
         let usable = memory.len() / ERASE * ERASE;
         RamFlash { memory: &mut memory[..usable] }

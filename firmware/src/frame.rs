@@ -5,17 +5,18 @@ use core::fmt::{self, Write};
 use crate::crc32;
 use crate::port::{Port, print};
 
-/// The frame of the next answer.
+/// The frame of the next answer in machine mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
     /// The number of the next answer: 0 for the first one in machine mode.
     number: u32,
-    /// CRC-32 of the request's bytes so far.
+    /// CRC-32 of the bytes of the request that were received so far.
     request_crc: u32,
 }
 
 impl Frame {
-    /// Returns the frame of the first answer in machine mode: the one to `request`, which begins this mode.
+    /// Returns the frame of the first answer in machine mode. `request` is the line that this answer is for: the
+    /// command `mode machine`.
     pub fn of(request: &[u8]) -> Self {
         let mut frame = Frame::default();
         frame.add_request(request);
@@ -33,7 +34,8 @@ impl Frame {
     }
 }
 
-/// Writes an answer without its line end. In machine mode, adds its frame and advances `frame` to the next answer.
+/// Writes an answer without its line end. In machine mode, adds its frame and advances `frame` to the next answer;
+/// outside it, `frame` is `None`.
 pub fn write_answer<P: Port>(
     port: &mut P,
     frame: &mut Option<Frame>,
@@ -56,18 +58,22 @@ fn write_framed(
 /// Passes text on, and computes its CRC-32 in machine mode.
 struct Summed<'w> {
     out: &'w mut dyn Write,
+    /// CRC-32 of the text written so far; `None` outside machine mode.
     answer_crc: Option<u32>,
 }
 
 impl Summed<'_> {
+    /// In machine mode, writes the number of the answer.
     fn begin(&mut self, frame: &Option<Frame>) -> fmt::Result {
         frame.map_or(Ok(()), |frame| write!(self, "{} ", frame.number))
     }
 
+    /// In machine mode, writes both checksums, and makes `frame` that of the next answer.
     fn end(&mut self, frame: &mut Option<Frame>) -> fmt::Result {
         let Some(frame) = frame else { return Ok(()) };
         write!(self, " {:08x}", frame.request_crc)?;
         (frame.number, frame.request_crc) = (frame.number.wrapping_add(1), 0);
+        // Written past `self`, because the answer's checksum does not cover itself. It is never `None` here.
         write!(self.out, " {:08x}", self.answer_crc.unwrap_or(0))
     }
 }

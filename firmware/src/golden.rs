@@ -11,7 +11,9 @@ pub struct Mismatch {
     /// Index of the golden example.
     pub example: u32,
     pub class: usize,
+    /// The logit that this device computes.
     pub logit: i32,
+    /// The logit in the device file.
     pub expected: i32,
 }
 
@@ -61,7 +63,7 @@ pub fn self_test(engine: &mut Engine<'_>, port: &mut impl Port) -> SelfTest {
     result
 }
 
-/// Runs the golden examples to measure the time of a token. Afterwards the engine has no last answer.
+/// Runs the golden examples to measure their time. Afterwards the engine has no last answer.
 pub fn bench(engine: &mut Engine<'_>, port: &mut impl Port) -> Bench {
     let mut result = Bench::default();
     let is_bidirectional = engine.model().config().bidirectional;
@@ -86,6 +88,7 @@ pub fn bench(engine: &mut Engine<'_>, port: &mut impl Port) -> Bench {
 /// Returns the most ticks that one step of a golden example takes.
 fn worst_step(engine: &mut Engine<'_>, golden: &Golden<'_>, port: &mut impl Port) -> u32 {
     engine.begin();
+    // For a model that reads values, `embedding_dim` is the number of channels.
     let channels = engine.model().config().embedding_dim;
     let (mut worst, mut start) = (0, port.ticks());
     let mut end_step = || {

@@ -13,13 +13,14 @@ pub trait Hardware: Sized {
     const NAME: &'static str;
     /// RAM reserved for a model's state, in bytes; a multiple of 4.
     const SCRATCH_BYTES: usize;
-    /// Frequency of the clock in Hz.
+    /// Frequency of [`ticks`](Hardware::ticks) on the board itself, in Hz.
     const CLOCK_HZ: u32;
 
     /// The flash that stores models.
     type Flash: Partition;
 
-    /// Frequency of [`ticks`](Hardware::ticks) in Hz. A board whose emulator counts at another rate overrides it.
+    /// Frequency of [`ticks`](Hardware::ticks) in Hz. A board whose emulator counts at another rate overrides this
+    /// method.
     fn clock_hz(&self) -> u32 {
         Self::CLOCK_HZ
     }
@@ -94,7 +95,8 @@ impl ResetReason {
         }
     }
 
-    /// Returns the first reason whose flag is set. `flags`: the flags of the board's registers.
+    /// Returns the first reason whose flag is set; `None` if no flag is set. `flags`: the flags of the board's
+    /// registers.
     pub fn first_set(flags: &[(bool, ResetReason)]) -> Option<ResetReason> {
         flags.iter().find(|(is_set, _)| *is_set).map(|&(_, reason)| reason)
     }
@@ -110,6 +112,7 @@ impl ResetReason {
             (_, Some(Note::Panic)) => ResetReason::Panic,
             (_, Some(Note::Watchdog)) => ResetReason::Watchdog,
             (Some(cause), _) => cause,
+            // The memory was kept, and neither the firmware nor a watchdog's interrupt caused the reset.
             (None, Some(Note::Running)) => ResetReason::Pin,
             (None, None) => ResetReason::PowerOn,
         }
@@ -122,8 +125,8 @@ impl fmt::Display for ResetReason {
     }
 }
 
-/// A note that the firmware leaves in a word of memory that a reset does not clear. The values are four ASCII letters
-/// each, which memory is unlikely to hold after power-on.
+/// A note that the firmware leaves in a word of memory that a reset does not clear. The values are four ASCII
+/// characters each, which memory is unlikely to hold after power-on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Note {

@@ -30,7 +30,8 @@ pub struct BoardInfo {
 /// The loaded model, or the reason why none runs.
 pub type Loaded<'a, 'm> = Result<&'a Engine<'m>, Refusal>;
 
-/// Writes the banner, three lines: firmware and board, model, and a hint.
+/// Writes the banner, three lines: firmware and board, model, and a hint. A line end precedes them, since the cursor
+/// may be anywhere.
 pub fn banner(board: &BoardInfo, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt::Result {
     write!(out, "\r\ntern {FIRMWARE} on {}\r\n", board.name)?;
     match loaded {
@@ -96,7 +97,6 @@ pub fn info(board: &BoardInfo, loaded: Loaded<'_, '_>, form: Form, out: &mut dyn
     write!(out, "board       {}, {} ticks a second\r\n", board.name, board.clock_hz)?;
     let used = loaded.map_or(0, Engine::scratch_bytes);
     write!(out, "RAM         {used} of {} bytes for the model's state\r\n", board.scratch_bytes)?;
-    // The sizes of the receive queue and of the longest line.
     write!(out, "queue       {} bytes, line {} bytes", queue::CAPACITY, line::LIMIT)
 }
 

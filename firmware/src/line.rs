@@ -45,7 +45,8 @@ pub struct TooLong(pub usize);
 #[derive(Debug)]
 pub struct Editor {
     line: Vec<u8, LIMIT>,
-    /// The position of the next byte, from 0 to the length of the line. It is never inside a UTF-8 character.
+    /// The position at which the next byte is inserted, from 0 to the length of the line. Keys move it by whole UTF-8
+    /// characters.
     cursor: usize,
     /// The number of bytes typed after the line was full; they are not stored.
     excess: usize,
@@ -110,7 +111,8 @@ impl Editor {
     /// Handles a received byte.
     pub fn push(&mut self, byte: u8) -> Edit {
         let key = self.keys.push(byte);
-        // A line with bytes that are not stored cannot be edited any more; only its end matters.
+        // A line with bytes that are not stored cannot be edited: further bytes are counted, Enter ends it, and Ctrl-C
+        // and Ctrl-U empty it.
         if self.excess > 0 && !matches!(key, Key::Byte(_) | Key::Tab | Key::Enter | Key::Abandon | Key::Kill) {
             return Edit::None;
         }
@@ -160,7 +162,7 @@ impl Editor {
         }
     }
 
-    /// Inserts a byte of text at the cursor.
+    /// Inserts a byte of text at the cursor. If the line is full, the byte is only counted, and nothing is to be shown.
     pub fn insert(&mut self, byte: u8) -> Edit {
         let at_end = self.cursor == self.line.len();
         if self.excess > 0 || self.line.insert(self.cursor, byte).is_err() {

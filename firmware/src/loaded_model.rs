@@ -19,6 +19,7 @@ pub struct LoadedModel<'f> {
 
 impl<'f> LoadedModel<'f> {
     /// Loads the device file at the beginning of a slot. Bytes after it, such as a signature trailer, are ignored.
+    /// Fails with [`Refusal::Empty`] if the slot is blank, and with [`Refusal::File`] if the file is refused.
     pub fn from_slot(slot: &'f [u8]) -> Result<Self, Refusal> {
         if is_blank(slot) {
             return Err(Refusal::Empty);
@@ -29,7 +30,7 @@ impl<'f> LoadedModel<'f> {
 }
 
 /// Returns true if the first 8 bytes of a slot show that it was never written: erased flash reads as ones, and
-/// unwritten memory as zeros.
+/// unwritten memory as zeros. A shorter slot is blank, too.
 pub fn is_blank(slot: &[u8]) -> bool {
     let first = slot.get(..8).unwrap_or(&[]);
     first.iter().all(|&byte| byte == 0) || first.iter().all(|&byte| byte == 0xff)
@@ -67,7 +68,7 @@ pub enum Refusal {
     /// The model has this task, and the firmware was built without the feature `tasks`.
     #[error("the model is for the task `{}`, this firmware only for `classify`; build it with the feature `tasks`", .0.name())]
     Task(Task),
-    /// The model's state and logits do not fit the board's RAM for models.
+    /// The model's state, logits and one time step of numbers do not fit the board's RAM for models.
     #[error(
         "the model and its answer need {needed} bytes of RAM, this board reserves {available}; use a smaller model \
          or a larger SCRATCH_BYTES"

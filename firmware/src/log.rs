@@ -25,7 +25,8 @@ pub fn boot(boots: &BootCount) {
     }
 }
 
-/// Logs the model that the boot found, or the reason why none runs. `level`: the level of the log.
+/// Logs the model that the boot found, or the reason why none runs, if `level`, the level of the log, includes this
+/// event.
 pub fn model(model: &Result<Engine<'_>, Refusal>, level: Level) {
     let event_level = match model {
         Ok(_) => Level::Info,
@@ -56,7 +57,7 @@ pub fn model(model: &Result<Engine<'_>, Refusal>, level: Level) {
     }
 }
 
-/// Logs an event of the console.
+/// Logs an event of the console, which has compared its level with that of the log.
 pub fn event(event: Event) {
     match event {
         Event::Overflow { lost } => defmt::warn!("overflow: {=u32} bytes lost, a line or text rejected", lost),
@@ -70,7 +71,7 @@ pub fn event(event: Event) {
     }
 }
 
-/// Logs the reason of a panic or fault.
+/// Logs the reason of a panic or fault, whatever the level of the log.
 pub fn stopped(why: fmt::Arguments<'_>) {
     defmt::error!("stopped: {}", defmt::Display2Format(&why));
 }

@@ -3,11 +3,11 @@
 /// The level of the log or of an event. The log takes events of its own level and of the levels before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Nothing is logged.
+    /// Only panics and faults are logged, as at every level.
     Off,
-    /// Failed self-tests, panics and refused models.
+    /// Failed self-tests and refused models.
     Error,
-    /// Refused lines and texts.
+    /// Rejected lines and texts, and an empty model slot.
     Warn,
     /// Starts, accepted models and successful self-tests.
     Info,
@@ -20,7 +20,7 @@ impl Level {
     /// The words of [`ALL`](Level::ALL), in the same order.
     pub const WORDS: &'static [&'static str] = &["off", "error", "warn", "info"];
 
-    /// The level with this word.
+    /// The level with this word; `None` if there is none.
     pub fn from_word(word: &[u8]) -> Option<Level> {
         Level::ALL.into_iter().find(|level| level.word().as_bytes() == word)
     }

@@ -91,19 +91,19 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 fn stop(why: fmt::Arguments<'_>) -> ! {
     static STOPPING: AtomicBool = AtomicBool::new(false);
 
-    // Writes to the console without its queue.
-    struct Plain;
-    impl fmt::Write for Plain {
+    // Sends to the console's port directly, since the console owns the `Serial`.
+    struct ConsolePort;
+    impl fmt::Write for ConsolePort {
         fn write_str(&mut self, text: &str) -> fmt::Result {
             text.bytes().for_each(Board::send_byte);
             Ok(())
         }
     }
     processor::mask_interrupts();
-    // A failure while printing must not print again. Loads and stores suffice, since interrupts are off.
+    // A panic or fault while printing must not print again. Loads and stores suffice, since interrupts are off.
     if !STOPPING.load(Ordering::Relaxed) {
         STOPPING.store(true, Ordering::Relaxed);
-        let _ = write!(Plain, "\r\nfirmware stopped: {why}\r\nplease report this bug; the device restarts\r\n");
+        let _ = write!(ConsolePort, "\r\nfirmware stopped: {why}\r\nplease report this bug; the device restarts\r\n");
         log::stopped(why);
     }
     reset::reset(Note::Panic)

@@ -12,7 +12,7 @@ const DIGITS: u32 = 9;
 /// The reason why the input is not a sequence of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NumberError {
-    /// A byte that cannot be part of a number.
+    /// A byte that cannot be part of a number, or one that ends a sign or a point without digits.
     #[error(
         "found `{}`, expected decimal numbers such as 21.5 or -3, with spaces between them",
         Visible(*.0)
@@ -41,11 +41,11 @@ impl fmt::Display for Visible {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NumberParser {
     is_negative: bool,
-    /// All digits so far, including the decimal places that do not fit.
+    /// The number of digits so far, including decimal places that are dropped.
     digits: u32,
-    /// The digits that are kept, without the point.
+    /// The integer that the kept digits make, without the point and the sign.
     value: i32,
-    /// The number of digits after the point; `None` before the point.
+    /// The number of kept digits after the point; `None` before the point.
     decimals: Option<u32>,
 }
 
@@ -92,7 +92,8 @@ impl NumberParser {
     }
 }
 
-/// Displays an integer of a channel as a decimal, with just enough places to distinguish neighbouring integers.
+/// Displays an integer of a channel as a decimal, with as many places as distinguish neighbouring integers, at most
+/// nine.
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'a>(pub Channel<'a>, pub i32);
 

@@ -8,10 +8,12 @@ const MACS_PER_PIECE: usize = 1_600_000;
 /// The most bytes of a text in one piece.
 const MAX_PIECE: usize = 64;
 
-/// Returns the number of bytes that the runtime may read before the watchdog is fed, if each byte is a token.
+/// Returns the number of bytes of text, from 1 to [`MAX_PIECE`], that the runtime may read before the watchdog is fed,
+/// even if each byte is a token.
 pub fn piece_bytes(config: &Config) -> usize {
     let Config { layers, hidden_size, embedding_dim, .. } = *config;
-    // At most four gates; a layer above the first reads at most two directions.
+    // A layer with input width I has at most four gates of H × (I + H) weights. I is at most 2 H above the first layer,
+    // whose input may have two directions.
     let widths = embedding_dim + hidden_size + 3 * hidden_size * layers.saturating_sub(1);
     (MACS_PER_PIECE / hidden_size.saturating_mul(4 * widths).max(1)).clamp(1, MAX_PIECE)
 }
@@ -38,6 +40,7 @@ pub fn read_golden(
             session.finish();
         }
         Session::Values(session) => {
+            // For a model that reads values, `embedding_dim` is the number of channels.
             for values in golden.values.chunks(model.config().embedding_dim) {
                 session.feed(values);
                 if !go_on() {

@@ -18,14 +18,14 @@ pub struct LostBytes {
 /// An event for the log. No event contains a user's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Bytes were lost, and a line or text was refused.
+    /// Bytes were lost, and a line or text was rejected.
     Overflow {
-        /// Number of bytes.
+        /// The number of lost bytes.
         lost: u32,
     },
-    /// A line was refused because of its length.
+    /// A line was rejected because of its length.
     LineTooLong {
-        /// Length of the line.
+        /// Length of the line in bytes.
         bytes: usize,
     },
     /// The golden examples were run.
@@ -114,13 +114,14 @@ pub trait Port {
         None
     }
 
-    /// Resets the device. Returns only if that is not possible.
+    /// Resets the device. Returns if that is not possible. On a computer it returns too, and the next write fails with
+    /// the error that ends the console.
     fn reset(&mut self) {}
 
-    /// Ends the console, if it runs on a computer. Does nothing on a board.
+    /// Lets the next write fail with the error that ends the console, on a computer. Does nothing on a board.
     fn quit(&mut self) {}
 
-    /// Called with each event that the log level includes.
+    /// Called with each event whose level the log level includes.
     fn log_event(&mut self, _event: Event) {}
 }
 

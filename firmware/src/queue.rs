@@ -77,6 +77,7 @@ impl QueueWriter<'_> {
     /// Counts a byte that the hardware lost before `next`, and drops `next` too, so that the lost bytes stay
     /// contiguous.
     fn overrun(&mut self, next: u8) {
+        // The first call stands for the byte that the hardware lost: only the value of the last lost byte is kept.
         self.drop_byte(next);
         self.drop_byte(next);
     }

@@ -4,8 +4,8 @@ use std::vec::Vec;
 
 use tern_runtime::testing::Random;
 
-/// Lines to mutate. None of them resets the device.
-const SEEDS: [&[u8]; 16] = [
+/// Valid lines to mutate. None of them resets the device.
+const VALID_LINES: [&[u8]; 16] = [
     b"help",
     b"info",
     b"@info",
@@ -24,18 +24,19 @@ const SEEDS: [&[u8]; 16] = [
     b"@stream",
 ];
 
-/// An iterator of random and mutated lines, determined by a seed.
+/// An endless iterator of random and mutated lines, determined by a seed. Some lines have no line end.
 pub struct RandomLines {
     random: Random,
     max_length: usize,
 }
 
 impl RandomLines {
-    /// Lines of at most `max_length` bytes.
+    /// Makes lines of at most `max_length` bytes with their ends.
     pub fn new(seed: u64, max_length: usize) -> Self {
         RandomLines { random: Random(seed), max_length }
     }
 
+    /// A random number from `from` to `to`, both included.
     fn between(&mut self, from: usize, to: usize) -> usize {
         self.random.between(from as i64, to as i64) as usize
     }
@@ -44,10 +45,9 @@ impl RandomLines {
         self.random.between(0, 255) as u8
     }
 
-    /// A line of [`SEEDS`] with up to four bytes changed, added or removed.
+    /// A line of [`VALID_LINES`] with up to four bytes changed, added or removed.
     fn mutated(&mut self) -> Vec<u8> {
-        let at = self.between(0, SEEDS.len() - 1);
-        let mut line = SEEDS[at].to_vec();
+        let mut line = VALID_LINES[self.between(0, VALID_LINES.len() - 1)].to_vec();
         for _ in 0..self.between(0, 4) {
             let (at, byte) = (self.between(0, line.len()), self.byte());
             match self.between(0, 2) {

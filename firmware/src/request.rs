@@ -7,17 +7,17 @@ use crate::display::Form;
 use crate::slots::SlotError;
 use crate::ymodem::Failure;
 
-/// A request about the model slots.
+/// A request about the model slots. The *standby* slot is the one whose model does not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "updates"), allow(dead_code))]
 pub enum Request {
     /// List the slots.
     Models,
-    /// Receive a model by YMODEM.
+    /// Receive a model by YMODEM into the standby slot.
     Load,
-    /// Let the next boot try the model that was received.
+    /// Check the model in the standby slot, and let the next boot try it.
     Activate,
-    /// Return to the previous model.
+    /// Cancel an activation, or let the next boot try the previous model.
     Rollback,
     /// Empty the standby slot.
     Erase,
@@ -34,9 +34,10 @@ pub struct PendingRequest {
 /// The reason why a request failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum RequestError {
-    /// The model was refused, or the flash failed.
+    /// The slots refused the request or the model, or the flash failed.
     #[error("{0}")]
     Slot(#[from] SlotError),
+    /// The transfer by YMODEM failed.
     #[error("{0}")]
     Transfer(Failure),
 }

@@ -24,7 +24,7 @@ use crate::flash::Partition;
 use crate::loaded_model::{Refusal, is_blank};
 
 pub use journal::{Journal, Store};
-pub use model_checks::MAX_SELF_TEST_SECONDS;
+pub use model_checks::MAX_CHECK_SECONDS;
 pub use package::{KeepAlive, TrustedKey};
 pub use record::{Record, Slot, SlotIndex, State};
 pub use slot_error::SlotError;
@@ -36,7 +36,7 @@ type Result<T, E = SlotError> = core::result::Result<T, E>;
 pub enum BootEvent {
     /// The new model in this slot is on trial.
     Trial(SlotIndex),
-    /// The model in this slot failed its trial, and the previous model runs.
+    /// The model in this slot failed its trial and is given up. The previous model runs, if there is one.
     FellBack(SlotIndex, SlotError),
     /// The model in this slot should run, but it is damaged or refused.
     Damaged(SlotIndex, SlotError),
@@ -61,9 +61,11 @@ pub struct Slots<P: Partition, S = Journal<P>> {
     record: Record,
     /// `None` for the slot whose model runs: it is frozen.
     slots: [Option<P>; 2],
+    /// The key that models must be signed with; with `None`, they need no signature.
     trusted: Option<TrustedKey>,
     /// Length of a slot in bytes.
     capacity: u32,
+    /// The transfer in progress.
     receiving: Option<Receiving>,
 }
 
@@ -93,8 +95,8 @@ impl<P: Partition, S: Store> Slots<P, S> {
         (slots, Boot { serving: Err(Refusal::RepeatedFailures), events })
     }
 
-    /// Finds the model to run. With a `trusted` key, only models signed by it run. `scratch` is the memory that the
-    /// model will have.
+    /// Finds the model to run, and freezes its slot. With a `trusted` key, only models signed by it run. `scratch` is
+    /// the memory that the model will have; its contents are lost.
     pub fn boot(
         store: S,
         slots: [P; 2],
@@ -149,7 +151,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
         SlotIndex::ALL.into_iter().find(|&index| self.slots[index as usize].is_none())
     }
 
-    /// The slot that a new model is received into.
+    /// The slot that a new model is received into: the one that does not run, or slot A if no model runs.
     pub fn standby(&self) -> SlotIndex {
         self.serving().map_or(SlotIndex::A, SlotIndex::other)
     }
@@ -207,9 +209,9 @@ impl<P: Partition, S: Store> Slots<P, S> {
         self.receiving = None;
     }
 
-    /// Confirms the model on trial and returns its slot: the model stays in use, and older versions are refused from
-    /// now on. Returns `None` and changes nothing if no model is on trial. After an error the next boot returns to the
-    /// previous model.
+    /// Confirms the model on trial and returns its slot: the model stays in use, and firmware with a key refuses to
+    /// receive older versions from now on. Returns `None` and changes nothing if no model is on trial. After an error
+    /// the next boot returns to the previous model.
     pub fn confirm(&mut self) -> Result<Option<SlotIndex>> {
         let on_trial = |index: &SlotIndex| self.record.slot(*index).state == State::Trial;
         let Some(index) = self.serving().filter(on_trial) else { return Ok(None) };
@@ -236,7 +238,8 @@ impl<P: Partition, S: Store> Slots<P, S> {
     }
 
     /// Cancels an activation that no boot has tried, or else [activates](Slots::activate) the previous model. Returns
-    /// the standby slot and its new state. After an error nothing has changed.
+    /// the standby slot and its new state. Fails with [`SlotError::NothingBefore`] if neither is possible. After an
+    /// error nothing has changed.
     pub fn rollback(&mut self, scratch: &mut [i32], keep_alive: KeepAlive<'_>) -> Result<(SlotIndex, State)> {
         let standby = self.standby();
         let Slot { state, proven, .. } = *self.record.slot(standby);
@@ -279,6 +282,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
     /// stable.
     fn clear(&mut self) -> Result<()> {
         self.receiving = None;
+        // The running model has passed its trial, but this may not be recorded: the first commit may have failed.
         self.confirm()?;
         let (standby, serving) = (self.standby(), self.serving());
         self.change(|record| {
@@ -301,8 +305,8 @@ impl<P: Partition, S: Store> Slots<P, S> {
     }
 
     /// Checks a confirmed model before it runs, and makes its slot the active one. The model of the active slot passed
-    /// all checks in its trial, so its checksum, format and size suffice. A model that a host's flashing tool wrote has
-    /// no recorded checksum and gets all checks.
+    /// all checks in its trial, so its checksum, format and size suffice. All checks are run on the model of the other
+    /// slot, and on one that a host's flashing tool wrote, which has no recorded checksum.
     fn check_confirmed(
         &mut self,
         index: SlotIndex,
@@ -320,7 +324,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
         if is_active { Ok(()) } else { self.change(|record| record.active = Some(index)) }
     }
 
-    /// Runs all checks on a slot's model. A model that was ever confirmed may be older than `min_version`.
+    /// Runs all checks on a slot's model. The version of a model that was ever confirmed is not checked.
     fn check(&mut self, index: SlotIndex, scratch: &mut [i32], keep_alive: KeepAlive<'_>) -> Result<()> {
         let (slot, min_version, trusted) = (*self.record.slot(index), self.record.min_version, self.trusted);
         let package = self.package(index, &slot)?;
@@ -349,7 +353,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
         Ok(package.version())
     }
 
-    /// Returns the package in a slot. Fails if its checksum differs from the recorded one.
+    /// Returns the package in a slot. Fails if its checksum differs from that in `slot`, the record about it.
     fn package(&mut self, index: SlotIndex, slot: &Slot) -> Result<Package<'_>> {
         let bytes = self.contents(index);
         if slot.is_flashed() {

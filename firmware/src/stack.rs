@@ -36,7 +36,7 @@ pub fn fill() {
     BOTTOM.store(bottom, Ordering::Relaxed);
 }
 
-/// The largest use of the stack since [`fill`].
+/// The largest use of the stack since [`fill`]. A use beyond the filled part is not seen.
 pub fn usage() -> Stack {
     let (top, statics) = ((&raw const _stack_start).addr(), (&raw const __sheap).addr());
     let bottom = BOTTOM.load(Ordering::Relaxed);

@@ -15,18 +15,18 @@ pub struct Stats {
     pub lines: u32,
     /// The rejected lines and texts: lines that were too long, and lines and texts of which bytes were lost.
     pub rejected: u32,
-    /// The texts that were answered.
+    /// The texts that the model has read to their end.
     pub texts: u32,
     /// The tokens of these texts.
     pub tokens: u64,
-    /// Those of these tokens that are not in the vocabulary.
+    /// The tokens of these texts that are not in the vocabulary.
     pub unknown: u64,
     /// The received bytes that were lost.
     pub dropped: u64,
 }
 
 impl Stats {
-    /// Counts an answered text.
+    /// Counts a text with this answer.
     pub fn add(&mut self, answer: &Answer) {
         self.texts = self.texts.wrapping_add(1);
         self.tokens = self.tokens.wrapping_add(answer.tokens.into());
@@ -34,7 +34,7 @@ impl Stats {
     }
 }
 
-/// Writes the answer to `stats`. A value that is not known on this board is `None`.
+/// Writes the answer to `stats`. `stack` and `boots` are `None` if the board cannot tell them.
 pub fn stats(
     stats: &Stats,
     stack: Option<Stack>,

@@ -57,7 +57,7 @@ impl Stream {
         Stream { form, text_bytes: None, shown_class: None, texts: 0, consumed: 0, escaped: false, after_cr }
     }
 
-    /// Counts `bytes` as consumed, and returns the number of ACKs to send.
+    /// Counts `bytes` as consumed, and returns the number of ACKs to send: 0 in [`Form::Human`].
     pub fn count_consumed(&mut self, bytes: u32) -> u64 {
         let before = self.consumed / u64::from(CREDIT);
         self.consumed = self.consumed.saturating_add(u64::from(bytes));

@@ -10,8 +10,8 @@ use crate::request::RequestError;
 use crate::slots::{Slot, Slots, Store};
 use crate::ymodem::{Action, Receiver};
 
-/// Receives a model into the standby slot. The inner result is an error if the transfer failed or the model was
-/// refused.
+/// Receives a model into the standby slot, and returns the record about it. The outer result is an error of the port,
+/// the inner one if the transfer failed or the model was refused.
 pub fn load<C: Port, P: Partition, S: Store>(
     port: &mut C,
     clock_hz: u32,
@@ -44,6 +44,7 @@ fn receive<C: Port, P: Partition, S: Store>(
     clock_hz: u32,
 ) -> Result<Result<(), RequestError>, C::Error> {
     let mut receiver = Receiver::default();
+    // The first silence makes the receiver send an invitation.
     let mut next = None;
     loop {
         let action = match next {
@@ -84,7 +85,7 @@ fn receive<C: Port, P: Partition, S: Store>(
     }
 }
 
-/// Converts milliseconds to ticks.
+/// Converts milliseconds to ticks, at most 2^32 − 1.
 fn ticks(clock_hz: u32, milliseconds: u32) -> u32 {
     (clock_hz / 1000).saturating_mul(milliseconds)
 }

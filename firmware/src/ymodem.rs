@@ -93,13 +93,13 @@ enum Phase {
 pub struct Receiver {
     phase: Phase,
     block: Block,
-    /// Number of the next block.
+    /// Number of the next block. It wraps: 0 follows 255.
     next: u8,
     /// The announced length of the file, in bytes.
     length: u32,
     /// The bytes of the file that were received.
     received: u32,
-    /// Damaged blocks and silences since the last good block.
+    /// Damaged blocks and silences since the last good block. Before the first block, the number of invitations.
     failures: u8,
     /// True after a CAN: a second one cancels the transfer.
     cancelling: bool,
@@ -170,7 +170,8 @@ impl Receiver {
         }
     }
 
-    /// Handles a silence of the line. The caller measures it: 2 s between blocks, 1 s inside a block.
+    /// Handles a silence of the line. The caller measures it: 2 s between blocks, 1 s inside a block. The first call,
+    /// before any byte, returns the first invitation.
     pub fn silence(&mut self) -> Action<'_> {
         let was_inside = !self.is_between_blocks();
         self.block.clear();
@@ -214,6 +215,7 @@ impl Receiver {
     /// Ends the transfer with an error.
     fn fail(&mut self, failure: Failure) -> Action<'_> {
         self.block.clear();
+        // A sender that has cancelled needs no answer.
         Action::Failed(if failure == Failure::Cancelled { &[] } else { CANCEL }, failure)
     }
 

@@ -133,7 +133,8 @@ impl Cell {
         }
     }
 
-    /// The number of 32-bit words of each unit's state, besides its 16-bit hidden state.
+    /// The number of 32-bit words of each unit's state besides its 16-bit hidden state: the cell state of an LSTM, the
+    /// finer hidden state of a GRU.
     pub const fn state_words(self) -> usize {
         match self {
             Cell::Lstm | Cell::Gru => 1,
@@ -195,7 +196,7 @@ choices! {
 }
 
 impl Packing {
-    /// The packings in which `tern export` can write 8-bit weights of `cell`: [`Packing::plain`] and
+    /// The packings in which `tern export` can write 8-bit weights of `cell`: [`Packing::plain`], then
     /// [`Packing::Paired16`].
     pub const fn for_8_bits(cell: Cell) -> [Self; 2] {
         [Packing::plain(cell), Packing::Paired16]

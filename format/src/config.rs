@@ -3,7 +3,8 @@
 use crate::choices::choices;
 use crate::{Cell, Input, Merge, Output, Packing, Pooling, Task};
 
-/// The choices of one model, without its sizes. The default is a classifier of tokens with LSTM cells.
+/// The choices of one model, without its sizes. The default is a float classifier of tokens with LSTM cells in one
+/// direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     /// The task.
@@ -94,7 +95,7 @@ impl Config {
     /// Checks that the choices can be combined.
     ///
     /// # Errors
-    /// The first [`Conflict`] that is found.
+    /// The first [`Conflict`] that is found: of the packing, of `merge`, then of the task.
     #[inline(always)]
     pub const fn check(&self) -> Result<(), Conflict> {
         if let Some(packing) = self.packing

@@ -3,7 +3,7 @@
 
 use core::ops::RangeInclusive;
 
-/// The number of recurrent layers.
+/// The number of recurrent layers, in a model that has a recurrent branch.
 pub const NUM_LAYERS: RangeInclusive<usize> = 1..=4;
 /// The largest number of recurrent layers.
 pub const MAX_LAYERS: usize = *NUM_LAYERS.end();

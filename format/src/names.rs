@@ -84,7 +84,7 @@ tensors! {
     INPUT_POINT = "input.point"
     /// The real value of 2^15 in a normalised input, for hosts: `[1]`.
     INPUT_SCALE = "input.scale"
-    /// The integer that is added to each predicted value: `[outputs]`.
+    /// The integer of each predicted value to which the scaled output is added, unless `output.last` is 1: `[outputs]`.
     OUTPUT_OFFSET = "output.offset"
     /// The multiplier that converts each output to its predicted value: `[outputs]`.
     OUTPUT_MULTIPLIER = "output.multiplier"
@@ -131,7 +131,7 @@ pub mod parameter {
     pub const MULTIPLIER_HH: &str = ".multiplier_hh";
     /// Weights, biases and multipliers of each unit in one tensor: the packing `paired16` of a device file.
     pub const UNITS: &str = ".units";
-    /// The real value of 2^15 in the states of cells with ReLU, for hosts.
+    /// The real value of 2^15 in the hidden states of cells with ReLU, for hosts: `[1]`.
     pub const SCALE: &str = ".scale";
     /// The group multipliers of 4-bit weights W_ih.
     pub const GROUPS_IH: &str = ".group_multiplier_ih";
@@ -146,7 +146,8 @@ pub mod parameter {
 /// The suffix of the names of the reverse direction's tensors.
 pub const REVERSE: &str = "_reverse";
 
-/// Returns the suffix of the names of a layer's tensors, before [`REVERSE`]: `_l0` to `_l3`. `layer`: 0 to 3.
+/// Returns the suffix of the names of a layer's tensors, before [`REVERSE`]: `_l0` to `_l3`. `layer`: 0 to 3; a greater
+/// number counts as 3.
 pub const fn layer_suffix(layer: u8) -> &'static str {
     match layer {
         0 => "_l0",
@@ -197,7 +198,7 @@ pub mod key {
     pub const VOCABULARY: &str = "tern.vocabulary";
     /// A [`Cell`](crate::Cell).
     pub const CELL: &str = "tern.cell";
-    /// The number of recurrent layers.
+    /// The number of recurrent layers, 1 to 4; missing in a model without a recurrent branch.
     pub const LAYERS: &str = "tern.layers";
     /// The number of directions of each layer: 1 or 2.
     pub const DIRECTIONS: &str = "tern.directions";

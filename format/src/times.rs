@@ -35,7 +35,8 @@ pub const CANCEL_SILENCE: u32 = 500;
 /// The host's first wait for the answer to `mode machine`. After this time the host cancels a transfer that may be in
 /// progress, and tries again.
 pub const RETRY: u32 = 1_200;
-/// The number of times that the wait [`RETRY`] is doubled, once for each further attempt.
+/// The number of attempts after the first one for which the wait [`RETRY`] is doubled each time. Later attempts wait as
+/// long as the last of these.
 pub const RETRY_DOUBLINGS: u32 = 3;
 /// The time after a block in which the host ignores a `C`, because the device may have sent it before the block
 /// arrived.

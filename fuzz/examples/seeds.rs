@@ -5,7 +5,9 @@ use std::path::Path;
 use std::{fs, io};
 
 use tern_runtime::testing::{Random, Spec};
+use tern_runtime::text::Tokenizer;
 
+/// Texts with tags, entities, emoticons, rare white space, and characters of all lengths and cases.
 const TEXTS: [&str; 6] = [
     "Free prize, call caller now!! Grüße, мир",
     "<b>bold</b> &amp;lt; :-) =D <3 http://x &nbsp;<br/>",
@@ -28,10 +30,11 @@ fn main() -> io::Result<()> {
         write("loader", index, &Spec::random_ngrams(index as u64).file(index as u64))?;
     }
     let mut random = Random(1);
-    for index in 0..66 {
-        // `arbitrary` takes numbers of a known range from the end of its bytes.
-        let mut bytes = TEXTS[index % TEXTS.len()].as_bytes().to_vec();
-        bytes.extend([random.number() as u8, index as u8]);
+    // Each of the texts with each of the 11 tokenizers.
+    for index in 0..TEXTS.len() * Tokenizer::ALL.len() {
+        // The target takes one byte for the length of the chunks and one for the tokenizer; the rest is the text.
+        let mut bytes = vec![random.number() as u8, index as u8];
+        bytes.extend(TEXTS[index % TEXTS.len()].as_bytes());
         write("tokenizers", index, &bytes)?;
     }
     for index in 0..200 {

@@ -89,10 +89,11 @@ fn feed(session: &mut Session<'_>, data: &[u8]) {
     }
 }
 
-/// Runs a model on a text, on the same text in other chunks, and as an unpacked copy, and checks that all answers are
-/// equal and that the model stays within its cost. `length`: the length of its file in bytes.
+/// Runs a model on a text, on the same text in other chunks, and a copy of the model on the text, and checks that all
+/// answers are equal and that the model stays within its cost. `length`: the length of its file in bytes.
 fn run(model: &Model<'_>, length: usize, text: &[u8]) {
     let cost = model.cost();
+    // More than there can be: at most one token for each byte of a text, or one step for each 8 bytes of values.
     let tokens = text.len() + text.len().div_ceil(8) + 1;
     let words = model.scratch_len_for(tokens);
     // The 4 allow for rounding up to a whole word.
@@ -112,6 +113,7 @@ fn run(model: &Model<'_>, length: usize, text: &[u8]) {
         let best = session.logits().best();
         assert_eq!(logits.get(best.class), Some(&best.logit));
         assert!(logits.iter().all(|&logit| logit <= best.logit));
+        // Rounding adds at most 1 to each probability. Of a large vocabulary, 300 are enough: each reads all logits.
         let probabilities: u64 = (0..logits.len().min(300)).map(|k| u64::from(session.logits().probability(k))).sum();
         assert!(probabilities <= 65_536 + logits.len() as u64);
         let mut predicted = |k| session.values().and_then(|session| session.predicted(k));
@@ -120,20 +122,22 @@ fn run(model: &Model<'_>, length: usize, text: &[u8]) {
     };
     feed(&mut session, text);
     let whole = answer(&mut session);
-    assert!(whole.2 as usize <= tokens, "{} tokens of {} bytes", whole.2, text.len());
+    let (_, _, tokens_read, _) = whole;
+    assert!(tokens_read as usize <= tokens, "{tokens_read} tokens of {} bytes", text.len());
     session.reset();
     if let Some(reader) = session.text() {
         text.chunks(3).for_each(|chunk| reader.feed(chunk));
         reader.finish();
         assert_eq!(answer(&mut session), whole, "a text cut into other chunks gives the same answer");
     }
-    // On a host with AVX2, a copy of the weights runs other code than the file.
+    // On a host with AVX2, other code runs for a copy of the weights than for the file.
     let copy = Unpacked::new(model);
     let copy = copy.model();
     let mut scratch = vec![-1; words];
     let mut session = copy.session(&mut scratch).expect("the scratch has the length that the model asks for");
     feed(&mut session, text);
     assert_eq!(answer(&mut session), whole, "a copy of the weights gives the same bits");
+    // The classes are taken for token ids, of which 0 and 1, PAD and UNK, are never drawn.
     let drawn = Sampler::new(1, Sampler::ONE).sample_all(&session.logits());
     assert!(drawn.is_none_or(|id| (2..model.config().classes).contains(&(id as usize))), "{drawn:?} is a token");
 

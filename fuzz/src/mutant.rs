@@ -9,7 +9,7 @@ use tern_runtime::{Input, Packing};
 /// The metadata of a device file: keys and values.
 type Entries = Vec<(String, String)>;
 
-/// The ends of the ranges of integers.
+/// The ends of the ranges of 8-bit, 16-bit and 32-bit integers, and the numbers next to 0.
 const EDGES: [i32; 8] = [i32::MIN, -32_768, -128, -1, 0, 127, 32_767, i32::MAX];
 
 /// Returns the metadata and tensors of a random model, in a plain packing or `paired16`, with a random tokenizer. Every
@@ -31,6 +31,7 @@ fn parts(bytes: &mut Unstructured<'_>) -> Result<(Entries, Vec<Tensor>)> {
     if tokenizer.kind == TokenizerKind::Bytes && spec.layers > 0 {
         tokenizer = Tokenizer::WORDS;
     }
+    // Without words, there are no n-grams of words, so there must be some of characters: see `Ngrams::check`.
     if let Some(branch) = spec.ngrams.as_mut().filter(|_| tokenizer.is_one_word()) {
         branch.ngrams.words = 0;
         branch.ngrams.min_chars = branch.ngrams.min_chars.max(1);
@@ -89,13 +90,15 @@ fn change(bytes: &mut Unstructured<'_>, metadata: &mut Entries, tensors: &mut Ve
             }
         }
         5 => tensor.dtype = *bytes.choose(&[Dtype::I8, Dtype::U8, Dtype::I16, Dtype::I32, Dtype::U32, Dtype::F32])?,
-        // All bytes, or with 7 all numbers, get the same value; further below, a single number is changed.
+        // All bytes get the same value.
         6 => tensor.data.fill(bytes.arbitrary()?),
+        // All numbers get the same value: an edge, cut to their width.
         7 => {
             let (edge, size) = (bytes.choose(&EDGES)?.to_le_bytes(), tensor.dtype.size());
             tensor.data.chunks_exact_mut(size).for_each(|number| number.copy_from_slice(&edge[..size]));
         }
         _ if tensor.data.is_empty() => {}
+        // One number gets another value.
         _ => {
             let size = tensor.dtype.size();
             let at = bytes.choose_index(tensor.data.len() / size)? * size;
@@ -106,7 +109,8 @@ fn change(bytes: &mut Unstructured<'_>, metadata: &mut Entries, tensors: &mut Ve
     Ok(())
 }
 
-/// Returns a saved state with changes and a correct checksum.
+/// Returns the saved state `saved` with up to seven changed bytes, sometimes with another length, and with a correct
+/// checksum, the FNV-1a hash in its last four bytes.
 pub fn state(bytes: &mut Unstructured<'_>, mut saved: Vec<u8>) -> Result<Vec<u8>> {
     if bytes.ratio(1, 8)? {
         saved.resize(bytes.int_in_range(0..=saved.len() + 9)?, 0);

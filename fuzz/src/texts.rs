@@ -28,7 +28,9 @@ pub fn tokenizers(data: &[u8]) {
     assert_eq!(encode(tokenizer, text.chunks(cut)), ids);
     // WordPiece may give a word several ids.
     if tokenizer.kind != TokenizerKind::WordPiece {
+        // 1 is UNK; the ids of tokens begin at 2.
         let id = |token: &String| TOKENS.iter().position(|known| known == token).map_or(1, |at| at as u32 + 2);
+        // The only character of the token has the code of the byte.
         let of_byte = |token: &String| token.chars().next().map_or(0, |c| u32::from(c) + 2);
         let expected =
             whole.iter().map(|token| if tokenizer.kind == TokenizerKind::Bytes { of_byte(token) } else { id(token) });
@@ -36,6 +38,7 @@ pub fn tokenizers(data: &[u8]) {
     }
 }
 
+/// Returns the tokens of a text that is read in chunks.
 fn split<'t>(tokenizer: Tokenizer, chunks: impl IntoIterator<Item = &'t [u8]>) -> Vec<String> {
     let mut buffer = vec![-1; tern_runtime::text::buffer_len(tokenizer)];
     let mut splitter = Splitter::new(tokenizer, &mut buffer);
@@ -50,6 +53,7 @@ fn split<'t>(tokenizer: Tokenizer, chunks: impl IntoIterator<Item = &'t [u8]>) -
     tokens
 }
 
+/// Returns the ids of the tokens of a text that is read in chunks.
 fn encode<'t>(tokenizer: Tokenizer, chunks: impl IntoIterator<Item = &'t [u8]>) -> Vec<u32> {
     let bytes = TOKENS.concat();
     let ends = TOKENS.iter().scan(0, |end, token| {

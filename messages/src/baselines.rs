@@ -100,6 +100,7 @@ impl Corpus {
 /// A keyword for each class, tried in the order of the classes, and the class of messages without a keyword.
 #[derive(Clone, Default)]
 struct Keywords {
+    /// The keyword of each class; none if no keyword has improved the accuracy.
     words: [Option<String>; CLASSES],
     otherwise: usize,
 }
@@ -133,7 +134,8 @@ impl Keywords {
 /// The number of keywords that are tried for each class: those that separate the class best without other keywords.
 const CANDIDATES: usize = 40;
 
-/// Fits keywords by hill climbing: replaces one keyword at a time until no replacement increases the accuracy.
+/// Fits keywords by hill climbing: replaces one keyword at a time until no replacement by one of the [`CANDIDATES`]
+/// increases the accuracy on `train`.
 fn keyword_per_class(train: &Corpus, counts: &Counts) -> Keywords {
     let mut best = Keywords::default();
     let mut best_score = 0;
@@ -158,8 +160,8 @@ fn keyword_per_class(train: &Corpus, counts: &Counts) -> Keywords {
     }
 }
 
-/// Returns the class of the token whose messages are most exclusively of one class (smoothed share); `None` if all
-/// tokens are unknown.
+/// Returns the class of the token whose messages are most exclusively of one class: the token with the largest share of
+/// one class, with 1 added to each count. `None` if all tokens are unknown.
 fn best_token(tokens: &BTreeSet<String>, counts: &Counts) -> Option<usize> {
     let known = tokens.iter().filter_map(|token| counts.get(token));
     let shares_and_classes = known.map(|by_class| {
@@ -170,8 +172,10 @@ fn best_token(tokens: &BTreeSet<String>, counts: &Counts) -> Option<usize> {
     shares_and_classes.max_by(|(share, _), (other, _)| share.total_cmp(other)).map(|(_, class)| class)
 }
 
-/// Returns the class with the largest product of its frequency and the smoothed shares of its messages with each token.
+/// Returns the class with the largest product of its frequency and, for each known token, the share of its messages
+/// with the token. 0.5 is added to each of the two counts, with and without the token, so that no share is 0.
 fn naive_bayes(tokens: &BTreeSet<String>, counts: &Counts, classes: &[u32; CLASSES]) -> usize {
+    // Logarithms, so that products become sums.
     let mut scores = classes.map(|n| f64::from(n).ln());
     for by_class in tokens.iter().filter_map(|token| counts.get(token)) {
         for class in 0..CLASSES {

@@ -28,6 +28,7 @@ pub fn expand(template: &str, slots: &Slots, rng: &mut Rng) -> Result<String> {
     Ok(text)
 }
 
+/// Appends a random expansion of `template` to `text`. `depth`: the number of choices and slots around it.
 fn expand_into(template: &str, slots: &Slots, rng: &mut Rng, depth: usize, text: &mut String) -> Result<()> {
     if depth > MAX_DEPTH {
         bail!("choices and slots nest deeper than {MAX_DEPTH} levels; check that no slot contains itself");
@@ -89,19 +90,21 @@ pub fn split_choices(text: &str) -> Vec<&str> {
     choices
 }
 
-/// Appends a random number from `low` to `high`, both included, with one decimal if `low` has a decimal point.
+/// Appends a random number from `low` to `high`, both included. If `low` has a decimal point, both must have one
+/// decimal, and so has the number.
 fn push_number(low: &str, high: &str, rng: &mut Rng, text: &mut String) -> Result<()> {
-    let tenths = low.contains('.');
+    let has_decimal = low.contains('.');
     let parse = |end: &str| -> Result<i64> {
-        let digits = if tenths { end.replacen('.', "", 1) } else { end.to_owned() };
+        let digits = if has_decimal { end.replacen('.', "", 1) } else { end.to_owned() };
         digits.parse().with_context(|| format!("`{low}..{high}` is not a range of numbers"))
     };
+    // With a decimal, these count tenths.
     let (first, last) = (parse(low)?, parse(high)?);
     if last < first {
         bail!("the range `{low}..{high}` is empty");
     }
     let number = first + rng.below((last - first + 1) as usize) as i64;
-    if tenths {
+    if has_decimal {
         let sign = if number < 0 { "-" } else { "" };
         let size = number.unsigned_abs();
         text.push_str(&format!("{sign}{}.{}", size / 10, size % 10));

@@ -1,13 +1,17 @@
 //! Reads the grammar, the text files in `messages/grammar/`.
 //!
-//! `slots.txt` defines one slot in each line, `name = choice | choice`. The other files list templates by scene:
+//! `slots.txt` defines one slot in each line, `name = choice | choice`. The other files list templates by scene, each
+//! with its class:
 //!
 //! ```text
 //! scene smoke
-//! alarm   smoke {spot}, please come        a message from a person
-//! status# {det} smoke {low} {place} ok     a message from a machine: no greeting, no typing errors
-//! alarm*  burning smell {spot}             held out: used for test messages only
+//! alarm   smoke {spot}, please come
+//! status# {det} smoke {low} {place} ok
+//! alarm*  burning smell {spot}
 //! ```
+//!
+//! A class with `#` marks a message from a machine, without a greeting and typing errors; the others are from people. A
+//! class with `*` marks a template that is held out: it is used for test messages only.
 //!
 //! `replies.txt` has lines `reply pattern`; the pattern combines a new text, `{new}`, with a quoted one, `{old}`.
 //!
@@ -33,14 +37,15 @@ const SCENES: [(&str, &str); 6] = [
 /// A template of messages.
 #[derive(Clone, Debug)]
 pub struct Template {
+    /// The class of the messages.
     pub label: Label,
     /// The topic of the message.
     #[allow(dead_code, reason = "a test checks that every scene has all classes")]
     pub scene: &'static str,
     /// True if the template is used for test messages only.
     pub held_out: bool,
-    /// True if the message comes from a machine.
-    pub machine: bool,
+    /// True if the message comes from a machine, false if from a person.
+    pub is_machine: bool,
     /// The argument of [`expand`](crate::expand::expand).
     pub pattern: &'static str,
 }
@@ -54,7 +59,7 @@ pub struct Reply {
     pub pattern: &'static str,
 }
 
-/// All templates and slots.
+/// All templates, reply patterns and slots.
 #[derive(Clone, Debug)]
 pub struct Grammar {
     pub templates: Vec<Template>,
@@ -113,7 +118,7 @@ fn read_scenes(text: &'static str, templates: &mut Vec<Template>) -> Result<()> 
             label,
             scene: scene.with_context(|| format!("line {number}: no `scene` line before it"))?,
             held_out: head.contains('*'),
-            machine: head.contains('#'),
+            is_machine: head.contains('#'),
             pattern,
         });
     }

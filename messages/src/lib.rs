@@ -37,8 +37,8 @@ const TYPO_PERCENT: usize = 40;
 const SECOND_TYPO_PERCENT: usize = 33;
 /// The percentage of people's messages that quote a message of another class.
 const REPLY_PERCENT: usize = 50;
-/// The number of attempts to get a new text from a template; after them the generator uses the next template.
-const MAX_REPEATS: usize = 40;
+/// The number of attempts to get a new text from a template. If all fail, the generator uses the next template.
+const MAX_ATTEMPTS: usize = 40;
 
 /// The training messages and the test messages.
 #[derive(Clone, Debug)]
@@ -67,13 +67,13 @@ pub fn generate(seed: u64) -> Result<Messages> {
 struct Writer<'a> {
     grammar: &'a Grammar,
     rng: Rng,
-    /// All texts so far, as [`normalise`] returns them.
+    /// All texts that have been generated, as [`normalise`] returns them.
     seen: HashSet<String>,
 }
 
 impl Writer<'_> {
     /// Returns `lines` messages, the same number of each class, in random order. The templates of a class are used in
-    /// turn. `held_out`: selects the templates for test messages.
+    /// turn. `lines`: a multiple of the number of classes; `held_out`: true to use the templates for test messages.
     ///
     /// Fails if the templates of a class give too few different texts.
     fn write(&mut self, held_out: bool, lines: usize) -> Result<Vec<Message>> {
@@ -83,7 +83,7 @@ impl Writer<'_> {
             let templates: Vec<_> = self.grammar.templates.iter().filter(of_class).collect();
             let wanted = lines / Label::ALL.len();
             let end = messages.len() + wanted;
-            // Twice as many attempts as messages, since some templates are exhausted early.
+            // The templates are used twice as often as messages are wanted, since some are exhausted early.
             for template in templates.iter().cycle().take(2 * wanted) {
                 if messages.len() < end {
                     messages.extend(self.message(template)?);
@@ -100,12 +100,12 @@ impl Writer<'_> {
 
     /// Returns a new message from `template`; `None` if the template seems to be exhausted.
     fn message(&mut self, template: &Template) -> Result<Option<Message>> {
-        for _ in 0..MAX_REPEATS {
+        for _ in 0..MAX_ATTEMPTS {
             let mut unstyled = self.expand(template)?;
-            if !template.machine && self.rng.chance(REPLY_PERCENT) {
+            if !template.is_machine && self.rng.chance(REPLY_PERCENT) {
                 unstyled = self.reply(template, &unstyled)?;
             }
-            let text = self.styled(&unstyled, template.machine)?;
+            let text = self.styled(&unstyled, template.is_machine)?;
             if self.seen.insert(normalise(&text)) {
                 return Ok(Some(Message { text, label: template.label }));
             }
@@ -113,11 +113,12 @@ impl Writer<'_> {
         Ok(None)
     }
 
+    /// Returns a random text of a template.
     fn expand(&mut self, template: &Template) -> Result<String> {
         expand::expand(template.pattern, &self.grammar.slots, &mut self.rng)
     }
 
-    /// Combines `new`, a text of `template`, with a quoted text of another class.
+    /// Returns a reply that combines `new`, a text of `template`, with a quoted text of another class.
     fn reply(&mut self, template: &Template, new: &str) -> Result<String> {
         let grammar = self.grammar;
         let is_other = |t: &&Template| t.label != template.label && t.held_out == template.held_out;

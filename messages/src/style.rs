@@ -18,6 +18,7 @@ const PREFIX_PERCENT: usize = 20;
 
 /// The final punctuation of a person's message, each entry with equal probability; an entry may occur several times.
 const MARKS: [&str; 10] = ["", "", "", "", ".", ".", "!", "!", "!!", " ..."];
+/// The texts that may come before a machine's message.
 const PREFIXES: [&str; 5] = ["BMS: ", "[gw1] ", "msg 07: ", "auto: ", "> "];
 
 /// Rewrites `text` as a person's message, with a random greeting (slot `opening`), sign-off (slot `closing`), case and
@@ -39,8 +40,8 @@ pub fn person(text: &str, slots: &Slots, rng: &mut Rng) -> Result<String> {
     } else {
         message.push_str(rng.pick::<&str>(&MARKS));
     }
+    // Of twenty messages, one is in capitals, nine begin with a capital, six are in lower case, four stay as they are.
     Ok(match rng.below(20) {
-        // One message in twenty is in capitals.
         0 => message.to_uppercase(),
         1..=9 => capitalised(&message),
         10..=15 => message.to_lowercase(),
@@ -61,6 +62,7 @@ pub fn machine(text: &str, rng: &mut Rng) -> String {
     format!("{prefix}{message}")
 }
 
+/// Returns the text with its first character in upper case.
 fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     match chars.next() {

@@ -48,7 +48,7 @@ fn words(text: &str) -> Vec<(usize, usize)> {
     words
 }
 
-/// Returns a random letter beside `letter` in its row of the keyboard, in the same case.
+/// Returns a random letter beside the ASCII letter `letter` in its row of the keyboard, in the same case.
 fn neighbour(letter: char, rng: &mut Rng) -> char {
     let lower = letter.to_ascii_lowercase();
     let place = ROWS.iter().find_map(|row| Some((row.as_bytes(), row.find(lower)?)));

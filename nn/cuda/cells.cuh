@@ -5,8 +5,10 @@ __device__ __forceinline__ float sigmoid(float x) { return __fdividef(1.f, 1.f +
 __device__ __forceinline__ float hyperbolic_tangent(float x) { return 2.f * sigmoid(2.f * x) - 1.f; }
 __device__ __forceinline__ float sigmoid_backward(float d, float y) { return d * y * (1.f - y); }
 
-// The buffers of a layer, packed by time step like those of the CPU. A value of unit u in gate g of a token's row is at
-// row * GATES * n + g * n + u of `gates`, and at row * n + u of `kept` and `hidden`.
+// The buffers of a layer are packed by time step like those of the CPU. In the row of a token, the activation of unit u
+// in gate g is at row * GATES * n + g * n + u of `gates`. The hidden state of unit u is at row * n + u of `hidden`, and
+// at the same place of `kept` is the cell state of an LSTM or the recurrent sum of a GRU's gate n. Plain cells use
+// `hidden` only.
 //
 // A cell defines
 //   GATES         gates per unit
@@ -15,7 +17,9 @@ __device__ __forceinline__ float sigmoid_backward(float d, float y) { return d *
 //   unit()        computes the hidden state of a unit from its slots and stores what the backward pass needs
 //   Saved, load() the values that the backward pass of a unit reads
 //   backward()    turns the gradient of a hidden state into those of the gates' inputs, d_x, and recurrent sums, d_s.
-//                 `carried`: the gradient of the state that the unit passes to the step before by itself, without W_hh
+//                 `carried`: the gradient that the unit passes to its own state of the step before, without W_hh
+//   CARRIES_HIDDEN  true if `carried` is a gradient of the hidden state
+// The slots and gates of a unit are `stride` and n values apart.
 
 struct Lstm {
   static constexpr int GATES = 4, SLOTS = 4;
@@ -26,7 +30,7 @@ struct Lstm {
     slots[gate * stride] = scale * sigmoid(scale * (x + s)) + (1.f - scale);
   }
 
-  // `state`: the cell state.
+  // Slots: the activations i, f, g, o. `state`: the cell state.
   __device__ static __forceinline__ float unit(const float *slots, int stride, float, float &state, int, int n,
                                                float *gates, float *kept) {
     float i = slots[0], f = slots[stride], g = slots[2 * stride], o = slots[3 * stride];
@@ -62,6 +66,7 @@ struct Lstm {
 struct Gru {
   static constexpr int GATES = 3, SLOTS = 4;
 
+  // Slots: r, z, the recurrent sum of gate n (with b_hn), and its input projection.
   __device__ static __forceinline__ void gate(int gate, float x, float s, float *slots, int stride) {
     slots[gate * stride] = gate < 2 ? sigmoid(x + s) : s;
     if (gate == 2) slots[3 * stride] = x;

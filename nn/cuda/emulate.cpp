@@ -1,12 +1,13 @@
-// Runs kernels on the host for tests: reads launches from the standard input, writes their results to the standard output.
+// Runs kernels on the host for tests: reads launches from the standard input, writes their results to the standard
+// output.
 //
 //   launch   name, blocks, threads, bytes of shared memory, arguments, bytes that the kernel may write
-//   argument a kind and its value: i and f 32 bits; p bytes that the kernel reads; 0 a null pointer; o the offset of a
-//            pointer into the bytes that the kernel may write
+//   argument a kind and its value: i and f 32 bits; p bytes that the kernel reads; 0 a null pointer, with 32 unused
+//            bits; o the offset of a pointer into the bytes that the kernel may write, 32 bits
 //   result   an error message, empty for none, and the written bytes
 //
-// A name, a message, a list and bytes begin with their number, 32 bits. The kernel runs twice, with the threads in order
-// and in reverse order; a difference in the results is an error.
+// The name, the message, the list of arguments and all bytes begin with their number, 32 bits. The kernel runs twice,
+// with the threads in order and in reverse order; a difference in the results is an error.
 #include "host.h"
 
 #include <stddef.h>
@@ -24,6 +25,7 @@ struct Argument {
   unsigned value;
 };
 
+// The bytes that the running kernel may write.
 static std::vector<char> written;
 
 static void check(bool right, const char *kinds, const Argument &argument) {
@@ -47,6 +49,7 @@ static T convert(const Argument &argument) {
   }
 }
 
+// Takes the arguments of a launch and returns a call of the kernel with them.
 using Kernel = std::function<std::function<void()>(const std::vector<Argument> &)>;
 template <class... T, size_t... I>
 static Kernel kernel(void (*function)(T...), std::index_sequence<I...>) {
@@ -72,6 +75,7 @@ static const std::map<std::string, Kernel> kernels = {
         NAMED(drop_values) NAMED(cross_entropy) NAMED(binary_cross_entropy) NAMED(squared_error) NAMED(sum_losses)
             NAMED(add_square_norm) NAMED(adamw) NAMED(sgd) NAMED(scale_values)};
 
+// Ends the program at the end of the input.
 static void read(void *to, size_t size) {
   if (fread(to, 1, size, stdin) != size) exit(0);
 }

@@ -1,4 +1,5 @@
-// What kernels.cu needs to be compiled for the host: a block is a set of fibers, and a barrier switches to the next one.
+// Definitions with which kernels.cu is compiled for the host: each thread of a block is a fiber, and a barrier switches
+// to the next fiber.
 #pragma once
 #include <math.h>
 #include <stdlib.h>
@@ -54,7 +55,7 @@ static size_t scheduler_stack_size;
 // Switches from the running fiber to the scheduler.
 static void leave_fiber() {
 #if defined(__SANITIZE_ADDRESS__)
-  // The fake stack of a finished fiber is freed.
+  // A null pointer frees the fake stack of the address sanitizer, when the fiber has finished.
   void *kept = nullptr;
   __sanitizer_start_switch_fiber(running->finished ? nullptr : &kept, scheduler_stack, scheduler_stack_size);
   swapcontext(&running->context, &scheduler);
@@ -87,14 +88,16 @@ static void enter_fiber(Fiber &fiber) {
 #endif
 }
 
-// Runs a kernel, the blocks one after another. Between two barriers the threads of a block run in order, or all in reverse
-// order; a kernel without races gives the same result. Fails if a barrier is not reached by all threads of a block.
+// Runs a kernel, the blocks one after another. Between two barriers the threads of a block run in order, or all in
+// reverse order; a kernel without races gives the same result. Fails if a barrier is not reached by all threads of a
+// block.
 static void launch(unsigned blocks, unsigned threads, unsigned shared_bytes, bool in_reverse,
                    const std::function<void()> &kernel) {
   static std::vector<Fiber> fibers;
   if (fibers.size() < threads) fibers.resize(threads);
   gridDim.x = blocks, blockDim.x = threads, kernel_of_fibers = &kernel;
-  // Of exactly the requested size, so that the address sanitizer sees accesses beyond it. Uninitialised values are NaN.
+  // The requested size rounded up to 16 bytes, so that the address sanitizer sees accesses beyond it. Uninitialised
+  // values are NaN.
   struct Free {
     float *memory;
     ~Free() { free(memory); }

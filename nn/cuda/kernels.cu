@@ -1,6 +1,7 @@
-// All kernels, as functions with C names: what nvcc compiles, and what host.h runs on the host.
+// All kernels, as functions with C names. nvcc compiles this file for GPUs, emulate.cpp includes it for the host.
 #include <stddef.h>
 
+// host.h defines other macros for the host. 256: THREADS in nn/src/gpu/launch.rs.
 #ifndef KERNEL
 #define KERNEL extern "C" __global__ void __launch_bounds__(256)
 #define KERNEL_OF(threads) extern "C" __global__ void __launch_bounds__(threads)
@@ -13,7 +14,7 @@ extern __shared__ float shared_memory[];
 #include "walk.cuh"
 
 // The instances of the walk: cell, largest hidden size, weights in registers, sequences of a block. nn/src/gpu/walk.rs
-// has the same list. An LSTM of 128 has 512 threads, so a thread has 128 registers.
+// has the same list. An LSTM of 128 units has 512 threads, so a thread has 128 of the 65,536 registers.
 #define WALKS(DO) \
   DO(Lstm, 32, 32, 1) DO(Lstm, 32, 32, 4) DO(Lstm, 64, 64, 1) DO(Lstm, 64, 64, 4) DO(Lstm, 128, 84, 1) DO(Lstm, 128, 68, 2) \
   DO(Gru, 32, 32, 1) DO(Gru, 32, 32, 4) DO(Gru, 64, 64, 1) DO(Gru, 64, 64, 4) DO(Gru, 128, 84, 1) DO(Gru, 128, 72, 2) \

@@ -1,8 +1,8 @@
-// Selecting and adding the rows of a matrix: embeddings, n-grams, pooling, and their gradients. Each thread computes one
-// element, in an order that depends on the indices alone.
+// Selecting and adding the rows of a matrix: embeddings, n-grams, pooling, and their gradients. Each thread computes
+// one element, in an order that depends on the indices alone.
 #pragma once
 
-// A row of zeros in an index of gather_rows.
+// The index for which gather_rows writes a row of zeros.
 constexpr unsigned NO_ROW = 0xffffffff;
 
 // out[i] = source[index[i]]: [rows, width].
@@ -13,8 +13,8 @@ KERNEL gather_rows(const float *source, const unsigned *index, int rows, int wid
   out[e] = row == NO_ROW ? 0.f : source[(ptrdiff_t)row * width + e % width];
 }
 
-// out[i] = Σ source[index[k]] for k in starts[i] .. starts[i + 1]; without an index, of source[k]. If step is not 0, values
-// are rounded to multiples of step, at most `largest` of them: nn/src/ngrams.rs, Grid.
+// out[i] = Σ source[index[k]] for k in starts[i] .. starts[i + 1]; without an index, of source[k]. If step is not 0,
+// values are rounded to multiples of step, at most `largest` of them: nn/src/ngrams.rs, Grid.
 KERNEL sum_rows(const float *source, const unsigned *index, const unsigned *starts, int sums, int width, float step,
                 float largest, float *out) {
   const ptrdiff_t e = (ptrdiff_t)blockIdx.x * blockDim.x + threadIdx.x;
@@ -29,8 +29,8 @@ KERNEL sum_rows(const float *source, const unsigned *index, const unsigned *star
   out[e] = sum;
 }
 
-// The maximum over time of each element of each sequence, [sequences, width], zeros for an empty one; NaN counts as the
-// maximum. values: [rows, width], packed.
+// Returns the index in `values` of the maximum over time in one column of sequence q, the first of equal ones; NaN
+// counts as the maximum. values: [rows, width], packed by time step.
 __device__ __forceinline__ ptrdiff_t index_of_max(const float *values, const unsigned *offsets, int length, int q,
                                                   int column, int width) {
   ptrdiff_t largest = (ptrdiff_t)q * width + column;
@@ -40,6 +40,7 @@ __device__ __forceinline__ ptrdiff_t index_of_max(const float *values, const uns
   }
   return largest;
 }
+// out: the maximum over time of each column of each sequence, [sequences, width]; zeros for an empty sequence.
 KERNEL max_rows(const float *values, const unsigned *offsets, const unsigned *lengths, int sequences, int width,
                 float *out) {
   const int e = blockIdx.x * blockDim.x + threadIdx.x, q = e / width;
@@ -47,6 +48,7 @@ KERNEL max_rows(const float *values, const unsigned *offsets, const unsigned *le
   const int length = lengths[q];
   out[e] = length == 0 ? 0.f : values[index_of_max(values, offsets, length, q, e % width, width)];
 }
+// d_values: [rows, width], the gradient d_max, [sequences, width], at each maximum and 0 elsewhere.
 KERNEL max_rows_backward(const float *values, const float *d_max, const unsigned *offsets, const unsigned *lengths,
                          int sequences, int width, float *d_values) {
   const int e = blockIdx.x * blockDim.x + threadIdx.x, q = e / width, column = e % width;
@@ -59,8 +61,8 @@ KERNEL max_rows_backward(const float *values, const float *d_max, const unsigned
   }
 }
 
-// out = x with values zeroed at random and the others multiplied by `scale`. A value is zeroed if the hash of its index
-// and the seed is below `threshold`.
+// out = x with values zeroed at random and the others multiplied by `scale`. A value is zeroed if the hash of its
+// index, `seed` and `stream` is below `threshold`.
 KERNEL drop_values(const float *x, unsigned seed, unsigned stream, unsigned threshold, float scale, int count,
                    float *out) {
   const unsigned e = blockIdx.x * blockDim.x + threadIdx.x;

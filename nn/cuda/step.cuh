@@ -1,6 +1,7 @@
 // One time step of a layer that is too large for walk.cuh. The recurrent sums come from a matrix product of the caller.
-// Each thread computes one unit of one row. Rows below `continuing` continue those from `previous_row` on; the others are
-// the first tokens of their sequences.
+// Each thread computes one unit of one row. The step has `rows` rows from `first_row` on. The first `continuing` of
+// them continue the rows from `previous_row` on; the others are the tokens that the layer reads first in their
+// sequences.
 #pragma once
 #include "cells.cuh"
 
@@ -27,8 +28,9 @@ __device__ __forceinline__ void step_forward(const float *sums, const float *b_h
                                    gates + row * width + u, kept + row * n + u);
 }
 
-// through: [through_rows, n], the gradient that reaches the hidden states through W_hh and the step that was read next;
-// carried: [sequences, n], the gradient that reaches them without W_hh, replaced by that of the step before.
+// through: [through_rows, n], the gradient that reaches the first through_rows hidden states through W_hh from the step
+// that was read next; carried: [sequences, n], the gradient that reaches the hidden states of a GRU or the cell states
+// of an LSTM from that step without W_hh, replaced by the one for the step before.
 template <class Cell>
 __device__ __forceinline__ void step_backward(const float *through, const float *hidden, const float *gates,
                                               const float *kept, const float *d_hidden, int first_row,

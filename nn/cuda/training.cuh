@@ -4,11 +4,13 @@
 // A row without a target.
 constexpr unsigned NO_LABEL = 0xffffffff;
 
-// What the host reads after a step, and what the optimizer reads before it changes anything: the sum of the losses, the
-// number of correct predictions and the squared norm of the gradients.
+// The indices of three numbers of a step: the sum of the losses, the number of correct predictions and the squared norm
+// of the gradients. The optimizer reads them before it changes anything, the host reads them after the step. FIGURES is
+// their number.
 enum Figures { LOSS, CORRECT, SQUARE_NORM, FIGURES };
 
-// Combines one value of each thread of a block, in a fixed order. The number of threads is a power of two.
+// Combines one value of each thread of a block in a fixed order, and returns the result in every thread. The number of
+// threads must be a power of two.
 template <class T, class Combine>
 __device__ __forceinline__ T combine_block(T value, Combine combine) {
   T *values = reinterpret_cast<T *>(shared_memory);
@@ -24,7 +26,8 @@ __device__ __forceinline__ T combine_block(T value, Combine combine) {
 }
 
 // Cross entropy of one row in each block. outputs: [rows, width]; labels: [rows]; label_weights: [width], or null for
-// ones; teacher: [rows, width], the probabilities that have the weight teacher_weight in the target, or null. Writes the gradient, [rows, width], and the loss and whether the row is correct, [rows] each.
+// ones; teacher: [rows, width], the probabilities that have the weight teacher_weight in the target, or null. Writes
+// gradient: [rows, width]; losses: [rows]; correct: [rows], 1 if the prediction is the label, otherwise 0.
 KERNEL cross_entropy(const float *outputs, const unsigned *labels, const float *label_weights, const float *teacher,
                      int width, float smoothing, float teacher_weight, float share, float *gradient, float *losses,
                      float *correct) {
@@ -66,7 +69,8 @@ KERNEL cross_entropy(const float *outputs, const unsigned *labels, const float *
   }
 }
 
-// Cross entropy with one output a row, the logit of label 1. teacher: [rows, 2], or null.
+// Cross entropy with one output a row, the logit of label 1. label_weights: [2], not null; teacher: [rows, 2], or null;
+// the other arguments are those of cross_entropy.
 KERNEL binary_cross_entropy(const float *outputs, const unsigned *labels, const float *label_weights,
                             const float *teacher, int rows, float smoothing, float teacher_weight, float share,
                             float *gradient, float *losses, float *correct) {
@@ -81,7 +85,7 @@ KERNEL binary_cross_entropy(const float *outputs, const unsigned *labels, const 
   gradient[row] = share * weight * (1.f / (1.f + expf(-z)) - target);
 }
 
-// Mean squared error of each row; a target of NaN is missing. outputs, targets: [rows, width].
+// Mean squared error of each row; a target of NaN contributes 0. outputs, targets: [rows, width].
 KERNEL squared_error(const float *outputs, const float *targets, int rows, int width, float share, float *gradient,
                      float *losses, float *correct) {
   const int row = blockIdx.x * blockDim.x + threadIdx.x;
@@ -116,8 +120,9 @@ KERNEL add_square_norm(const float *gradient, int count, double *figures) {
 
 // The values of one parameter: [weights | running average | states of the optimizer], `count` of each.
 //
-// `rows`: the rows of `width` values that the gradient has; null if it has all. If `lag_factor` is not 0, the average is
-// that of an n-gram table: the difference between average and weights, divided by lag_factor (nn/src/optimizer.rs).
+// `changed`: the number of values in `gradients`. `rows`: the index of each row of `width` values that the gradient
+// has; null if it has all. `kept`: the decay of the running average in this step. If `lag_factor` is not 0, the average
+// is that of an n-gram table: the difference between average and weights, divided by lag_factor (nn/src/optimizer.rs).
 struct Update {
   float *weight, *average;
   float gradient, kept, lag_factor;
@@ -138,6 +143,7 @@ struct Update {
     average = parameter + count + at;
     gradient = gradients[e] * (clip_norm > 0.f && norm > clip_norm ? (float)(clip_norm / norm) : 1.f);
   }
+  // Sets the weight to `value` and updates the average.
   __device__ __forceinline__ void set(float value) {
     if (lag_factor == 0.f)
       *average = kept * *average + (1.f - kept) * value;
@@ -147,7 +153,9 @@ struct Update {
   }
 };
 
-// parameter: [4, count] with the states exp_avg and exp_avg_sq.
+// A step of AdamW: nn/src/optimizer/rules.rs. parameter: [4, count] with the states exp_avg and exp_avg_sq. rate: the
+// learning rate divided by the bias correction of the mean; scale: corrects the bias of the root mean square; shrink:
+// 1 - learning rate * weight decay.
 KERNEL adamw(const float *gradients, const unsigned *rows, const double *figures, int changed, int width, int count,
              float clip_norm, float kept, float lag_factor, float rate, float scale, float shrink, float *parameter) {
   Update update(gradients, rows, figures, changed, width, count, clip_norm, kept, lag_factor, parameter);
@@ -158,7 +166,8 @@ KERNEL adamw(const float *gradients, const unsigned *rows, const double *figures
   update.set(*update.weight * shrink - rate * *mean / (sqrtf(*square) * scale + 1e-8f));
 }
 
-// parameter: [3, count] with the state momentum_buffer; [2, count] if momentum is 0.
+// A step of gradient descent. parameter: [3, count] with the state momentum_buffer; [2, count] if momentum is 0.
+// decay: the weight decay.
 KERNEL sgd(const float *gradients, const unsigned *rows, const double *figures, int changed, int width, int count,
            float clip_norm, float kept, float lag_factor, float rate, float decay, float momentum, int nesterov,
            float *parameter) {

@@ -1,11 +1,12 @@
 // A recurrent layer as one launch: a block walks SEQUENCES sequences through all their time steps.
 //
-// Thread j = gate * n + unit owns one row of W_hh (forward) or one part of a column (backward). The first IN_REGISTERS of
-// its weights are in registers, the others in shared memory. Two barriers separate the product from the arithmetic of the
-// cells, and those from the next product. PADDED, a multiple of 4, is the largest hidden size n of an instance; weights
-// and states are padded with zeros up to it.
+// Thread j = gate * n + unit owns one row of W_hh (forward) or one part of a column (backward). The first IN_REGISTERS
+// of its weights are in registers, the others in shared memory. In each step, one barrier separates the product from
+// the arithmetic of the cells, and another that arithmetic from the next product. PADDED, a multiple of 4, is the
+// largest hidden size n of an instance; weights and states are padded with zeros up to it.
 //
-// The sequences are packed by time step and sorted by falling length: row `offsets[step] + q` is the token of sequence q.
+// The sequences are packed by time step and sorted by falling length: row `offsets[step] + q` is the token of sequence
+// q.
 #pragma once
 #include "cells.cuh"
 
@@ -45,7 +46,8 @@ __device__ __forceinline__ void add_products(const float (&weights)[IN_REGISTERS
   for (int s = 0; s < SEQUENCES; s++) sums[s] += (chains[s].x + chains[s].y) + (chains[s].z + chains[s].w);
 }
 
-// Loads weight k of this thread from first[k * stride], zeros beyond n.
+// Loads weight k of this thread from first[k * stride]: those below IN_REGISTERS into `weights`, the others into
+// `others`. Weights from n on are zeros, and all weights of a thread without a row.
 template <int PADDED, int IN_REGISTERS>
 __device__ __forceinline__ void load_weights(const float *first, int stride, int n, bool is_row,
                                              float (&weights)[IN_REGISTERS], float *others, int threads) {
@@ -59,6 +61,7 @@ __device__ __forceinline__ void load_weights(const float *first, int stride, int
 template <int SEQUENCES>
 struct Steps {
   const unsigned *offsets;
+  // The first sequence of the block, and the number of its time steps: it is the longest of the block.
   int first, count, reverse, lengths[SEQUENCES];
 
   __device__ __forceinline__ Steps(const unsigned *offsets, const unsigned *all, int sequences, int reverse)
@@ -69,14 +72,16 @@ struct Steps {
   }
   // The number of the time step that is read as number `index`.
   __device__ __forceinline__ int at(int index) const { return reverse ? count - 1 - index : index; }
+  // True if a sequence of this length has a token at the time step that is read as number `index`.
   __device__ __forceinline__ bool has(int index, int length) const { return index < count && at(index) < length; }
-  // The row of the block's first sequence.
+  // The row of the block's first sequence in the time step that is read as number `index`; 0 if there is none.
   __device__ __forceinline__ ptrdiff_t row(int index) const {
     return index >= 0 && index < count ? (ptrdiff_t)offsets[at(index)] + first : 0;
   }
 };
 
-// Finds the units that this thread computes. A thread without a unit gets sequence SEQUENCES and length 0.
+// Finds the units that this thread computes: unit_of[i] of sequence sequence_of[i] of the block, which has length_of[i]
+// steps. Where i has no unit, the sequence is SEQUENCES and the length 0.
 template <int UNITS, int SEQUENCES>
 __device__ __forceinline__ void find_units(const Steps<SEQUENCES> &steps, const unsigned *all_lengths, int sequences,
                                            int width, int n, int (&sequence_of)[UNITS], int (&unit_of)[UNITS],
@@ -91,8 +96,9 @@ __device__ __forceinline__ void find_units(const Steps<SEQUENCES> &steps, const 
   }
 }
 
-// table: [distinct rows, GATES * n], the input projection; tokens: the row of the table for each token, or null if the
-// table has a row for each; hidden: [rows, n]; gates: [rows, GATES * n] and kept: [rows, n], see cells.cuh.
+// w_hh: [GATES * n, n]; b_hn: [n], null for cells other than a GRU; table: [distinct rows, GATES * n], the input
+// projection; tokens: the row of the table for each token, or null if the table has a row for each token. Writes
+// hidden: [rows, n]; gates: [rows, GATES * n] and kept: [rows, n], see cells.cuh.
 template <class Cell, int PADDED, int IN_REGISTERS, int SEQUENCES>
 __device__ __forceinline__ void walk_forward(const float *__restrict__ w_hh, const float *__restrict__ b_hn,
                                              const float *__restrict__ table, const unsigned *__restrict__ tokens,
@@ -111,13 +117,14 @@ __device__ __forceinline__ void walk_forward(const float *__restrict__ w_hh, con
 
   float weights[IN_REGISTERS];
   load_weights<PADDED, IN_REGISTERS>(w_hh + (ptrdiff_t)j * n, 1, n, is_row, weights, others, threads);
+  // The value to which the recurrent sum is added.
   const float start = is_row && gate == 2 && b_hn ? b_hn[unit] : 0.f;
   for (int e = j; e < SEQUENCES * PADDED; e += threads) h[e] = 0.f;
-  // The units that this thread computes: unit_of[i] of sequence sequence_of[i], which has length_of[i] steps.
   int sequence_of[UNITS], unit_of[UNITS], length_of[UNITS];
   find_units<UNITS, SEQUENCES>(steps, all_lengths, sequences, width, n, sequence_of, unit_of, length_of);
   float state[UNITS] = {};
 
+  // The row of the table for sequence s; -1 if it has no token at this step.
   auto row_of_table = [&](int index, ptrdiff_t row, int s) -> ptrdiff_t {
     bool has = steps.has(index, steps.lengths[s]);
     return has ? (tokens ? (ptrdiff_t)tokens[row + s] : row + s) : -1;
@@ -166,9 +173,9 @@ __device__ __forceinline__ void walk_forward(const float *__restrict__ w_hh, con
   }
 }
 
-// The same walk from the end. hidden, gates, kept: from walk_forward; d_hidden: [rows, n]; d_gates and d_sums: the
-// gradients of the input projection and of the recurrent sums of each token, [rows, GATES * n]. They are the same buffer
-// unless the cell is a GRU.
+// The same walk from the step that was read last. hidden, gates, kept: from walk_forward; d_hidden: [rows, n]. Writes
+// d_gates and d_sums: the gradients of the input projection and of the recurrent sums of each token, [rows, GATES * n].
+// They are the same buffer unless the cell is a GRU.
 template <class Cell, int PADDED, int IN_REGISTERS, int SEQUENCES>
 __device__ __forceinline__ void walk_backward(const float *__restrict__ w_hh, const float *__restrict__ hidden,
                                               const float *__restrict__ gates, const float *__restrict__ kept,
@@ -189,7 +196,7 @@ __device__ __forceinline__ void walk_backward(const float *__restrict__ w_hh, co
   for (int e = j; e < SEQUENCES * GATES * PADDED; e += threads) d_z[e] = 0.f;
   for (int e = j; e < SEQUENCES * width; e += threads) parts[e] = 0.f;
 
-  // What the next unit of this thread reads, loaded during the product of the step before.
+  // The values that the units of this thread read in the next iteration, loaded during the product of this one.
   typename Cell::Saved saved[UNITS];
   float d_h[UNITS], carried[UNITS] = {};
   int sequence_of[UNITS], unit_of[UNITS], length_of[UNITS];

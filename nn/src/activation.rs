@@ -1,6 +1,6 @@
 //! Sigmoid and tanh without branches, so that the compiler vectorises loops that call them.
 //!
-//! `fused`: the value of [`has_fused_multiply_add`] for the instruction set of the loop.
+//! The parameter `fused` of a function is the value of [`has_fused_multiply_add`] for the instruction set of the loop.
 
 use pulp::Simd;
 
@@ -14,6 +14,7 @@ const ROUND: f32 = 12_582_912.0;
 /// function.
 #[inline(always)]
 pub fn has_fused_multiply_add<S: Simd>() -> bool {
+    // On these processors, every vector instruction set of pulp has one. Its scalar instruction set has one lane.
     cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) && S::F32_LANES > 1
 }
 
@@ -34,6 +35,7 @@ pub fn sigmoid(fused: bool, x: f32) -> f32 {
 #[inline(always)]
 fn exp_of_minus(fused: bool, x: f32) -> f32 {
     let t = x * -std::f32::consts::LOG2_E;
+    // Comparisons, because `f32::clamp` keeps NaN.
     let t = if t < 126.0 { t } else { 126.0 };
     let t = if t > -126.0 { t } else { -126.0 };
     let rounded = t + ROUND;
@@ -44,6 +46,8 @@ fn exp_of_minus(fused: bool, x: f32) -> f32 {
     let p = mul_add(fused, p, f, EXP2[2]);
     let p = mul_add(fused, p, f, EXP2[1]);
     let p = mul_add(fused, p, f, EXP2[0]);
+    // 2^t = 2^f · 2^k, where p is 2^f and k the integer in the low bits of `rounded`. A float has 2^k as k + 127 in the
+    // bits of its exponent.
     p * f32::from_bits(rounded.to_bits().wrapping_add(127) << 23)
 }
 

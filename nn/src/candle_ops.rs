@@ -29,6 +29,7 @@ pub fn recurrent(x: &Tensor, parameters: &Tensor, run: &LayerRun) -> Result<Tens
     let w_ih = part(width * inputs)?.reshape((width, inputs))?;
     let w_hh = part(width * n)?.reshape((width, n))?.t()?;
     let bias = part(width)?;
+    // The rest of the parameters: empty for cells other than a GRU.
     let b_hn = part(layer.parameters() - width * (inputs + n + 1))?;
     let mut gates = linear(x, &w_ih, &bias)?;
     if let Some(tokens) = tokens {
@@ -42,6 +43,7 @@ pub fn recurrent(x: &Tensor, parameters: &Tensor, run: &LayerRun) -> Result<Tens
     let mut states = Vec::with_capacity(steps.len());
     for time_step in layout.time_steps(layer.direction()) {
         let (rows, continuing) = (time_step.rows.len(), time_step.previous.len());
+        // The number of this step, counted from the first tokens of the sequences in either direction.
         let step = layout.offsets().partition_point(|&offset| offset <= time_step.rows.start) - 1;
         // The rows that continue the previous step keep its state; the others start from zero.
         let resized = |state: &Tensor| match continuing {
@@ -75,9 +77,9 @@ fn split(rows: &Tensor, layout: &PackedLayout, steps: Range<usize>, parts: &mut 
     }
     let offsets = layout.offsets();
     let middle = steps.start.midpoint(steps.end);
-    let above = offsets[middle] - offsets[steps.start];
-    split(&rows.narrow(0, 0, above)?, layout, steps.start..middle, parts)?;
-    split(&rows.narrow(0, above, rows.dim(0)? - above)?, layout, middle..steps.end, parts)
+    let first_half = offsets[middle] - offsets[steps.start];
+    split(&rows.narrow(0, 0, first_half)?, layout, steps.start..middle, parts)?;
+    split(&rows.narrow(0, first_half, rows.dim(0)? - first_half)?, layout, middle..steps.end, parts)
 }
 
 /// Computes one time step: the next hidden state and, for an LSTM, the next cell state; other cells return `c`.
@@ -123,10 +125,12 @@ pub fn reduce(x: &Tensor, layout: &PackedLayout, reduction: Reduction) -> Result
             sums.broadcast_mul(&Tensor::from_vec(shares, (non_empty, 1), device)?)?
         }
         Reduction::Max => {
+            // The index of each maximum is found on the host; the gradient then goes to the selected values.
             let values = x.detach().flatten_all()?.to_device(&Device::Cpu)?.to_vec1::<f32>()?;
             let largest = argmax_over_time(&values, layout, width).into_iter().map(|at| at as u32).collect();
             x.flatten_all()?.index_select(&index(largest)?, 0)?.reshape((non_empty, width))?
         }
     };
+    // Empty sequences are the last ones.
     reduced.pad_with_zeros(0, 0, sequences - non_empty)
 }

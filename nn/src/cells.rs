@@ -20,14 +20,15 @@ pub trait CellBatch: Send {
     fn forward(&mut self, step: &TimeStep, hidden: &mut [f32]);
 
     /// Computes the gradients of a step's recurrent sums from the gradients of its hidden states. A GRU also adds the
-    /// gradient of h₋₁ that does not pass through W_hh to the rows of the previous step. `hidden`, `d_hidden`: `[rows,
-    /// hidden_size]` of the whole batch.
+    /// gradient of h₋₁ that does not pass through W_hh to the previous step's rows of `d_hidden`. `hidden`, `d_hidden`:
+    /// `[rows, hidden_size]` of the whole batch.
     fn backward(&mut self, step: &TimeStep, hidden: &[f32], d_hidden: &mut [f32]);
 
-    /// The gradients of the input projection after [`backward`](Self::backward): `[rows, gates * hidden_size]`.
+    /// The gradients of the input projection: `[rows, gates * hidden_size]`. Those of a step are valid after its
+    /// [`backward`](Self::backward).
     fn d_input(&self) -> &StridedRows;
 
-    /// The gradient of a GRU's b_hn after the last [`backward`](Self::backward), `[hidden_size]`; empty for other
+    /// The gradient of a GRU's b_hn, `[hidden_size]`, after [`backward`](Self::backward) of all steps; empty for other
     /// cells.
     fn d_b_hn(&self) -> Vec<f32> {
         Vec::new()
@@ -95,6 +96,8 @@ pub fn previous_and_current<'a>(
     width: usize,
 ) -> (&'a mut [f32], &'a mut [f32]) {
     let TimeStep { rows, previous } = step;
+    // The previous rows are below those of the step in the forward direction, and above them in reverse or if there are
+    // none.
     if previous.start < rows.start {
         let (low, high) = values.split_at_mut(rows.start * width);
         (rows_mut(low, previous.clone(), width), rows_mut(high, 0..rows.len(), width))

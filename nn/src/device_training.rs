@@ -33,7 +33,7 @@ pub struct Prepared {
     ngrams: Vec<KeptNgrams>,
     targets: Targets,
     /// Number of targets that have a loss.
-    count: usize,
+    target_count: usize,
     /// Number of batches before this one in the training, which selects the values that dropout zeroes.
     batch: u64,
 }
@@ -50,9 +50,9 @@ enum PreparedInput {
 }
 
 impl Prepared {
-    /// Number of targets: one for each sequence, or one for each step of a language model.
+    /// Number of targets: one for each sequence; for a language model, one for each step that has a target.
     pub fn targets(&self) -> usize {
-        self.count
+        self.target_count
     }
 }
 
@@ -75,13 +75,13 @@ impl Graph<'_> {
             }
             InputLayer::Values { .. } => PreparedInput::Values(packed_values(samples, &layout)),
         };
-        let mut kept = Vec::new();
+        let mut ngrams = Vec::new();
         if architecture.ngrams.is_some() {
             let in_order = layout.order().iter().map(|&sample| &samples[sample].ngrams);
-            kept.extend(in_order.map(|ngrams| KeptNgrams::draw(ngrams, dropout.ngram_dropout, &mut rng)));
+            ngrams.extend(in_order.map(|ngrams| KeptNgrams::draw(ngrams, dropout.ngram_dropout, &mut rng)));
         }
-        let count = samples.iter().map(|sample| sample.target.count()).sum();
-        Prepared { input, ngrams: kept, targets: objective.targets(samples, &layout), count, layout, batch }
+        let target_count = samples.iter().map(|sample| sample.target.count()).sum();
+        Prepared { input, ngrams, targets: objective.targets(samples, &layout), target_count, layout, batch }
     }
 }
 
@@ -151,12 +151,11 @@ impl DeviceTraining {
     }
 
     /// Launches one step with the learning rate `rate`. Returns the figures of the step, which [`Figures::read`] waits
-    /// for. If the loss or the norm of the gradients is not finite, the step does not change the weights, their average
-    /// or the optimizer state.
+    /// for. If the loss or the norm of the gradients is not finite, the step does not change the arrays of weights,
+    /// average and optimizer state. It still counts, and changes the lag factor: the training must then end.
     pub fn step(&mut self, graph: &Graph<'_>, batch: &Prepared, rate: f64) -> Result<Figures> {
-        let step = self.gradients(graph, batch)?;
-        let figures = step.figures;
-        for gradient in &step.gradients {
+        let DeviceGradients { gradients, ngram_rows, figures } = self.gradients(graph, batch)?;
+        for gradient in &gradients {
             figures.add_gradient(gradient)?;
         }
         let Settings { method, weight_decay, clip_norm, averaging } = self.settings;
@@ -164,7 +163,7 @@ impl DeviceTraining {
         let average_decay = decay_of_average(averaging, self.steps);
         let settings = StepSettings { figures: &figures, clip_norm, average_decay };
         let mut lag_factor = self.lag_factor;
-        for ((name, parameter), values) in self.parameters.iter().zip(&step.gradients) {
+        for ((name, parameter), values) in self.parameters.iter().zip(&gradients) {
             let decay = if values.rank() > 1 { weight_decay } else { 0.0 };
             let rule = match method {
                 Method::AdamW => {
@@ -173,9 +172,9 @@ impl DeviceTraining {
                 }
                 Method::Sgd { momentum, nesterov } => Rule::Sgd { rate: rate as f32, decay, momentum, nesterov },
             };
-            let is_table = name == names::NGRAMS;
+            let is_ngram_table = name == names::NGRAMS;
             let rows = match name.as_str() {
-                names::NGRAMS => step.ngram_rows.as_ref(),
+                names::NGRAMS => ngram_rows.as_ref(),
                 names::EMBEDDING => self.trained_rows.as_ref().map(|(rows, _)| rows),
                 _ => None,
             };
@@ -183,8 +182,8 @@ impl DeviceTraining {
                 values,
                 rows: rows.map(|rows| Ok::<_, candle_core::Error>((rows, values.dim(1)?))).transpose()?,
             };
-            parameter.step(gradient, rule, settings, if is_table { lag_factor } else { 0.0 })?;
-            if is_table && average_decay > 0.0 {
+            parameter.step(gradient, rule, settings, if is_ngram_table { lag_factor } else { 0.0 })?;
+            if is_ngram_table && average_decay > 0.0 {
                 lag_factor *= average_decay;
                 if lag_factor < LEAST_LAG_FACTOR {
                     parameter.scale_average(lag_factor)?;
@@ -204,10 +203,10 @@ impl DeviceTraining {
         let variables: BTreeMap<&str, Var> = variables.collect::<Result<_>>()?;
         let variable = |name: &str| variables[name].as_tensor();
         // Each call of `drop` in each batch has a separate random stream: the batch and the number of the call.
-        let mut site = 0;
+        let mut call = 0;
         let mut drop = |x: &Tensor, probability: f64| {
-            site += 1;
-            drop_values(x, probability, graph.seed, batch.batch << 8 | site)
+            call += 1;
+            drop_values(x, probability, graph.seed, batch.batch << 8 | call)
         };
         let mut parts = Vec::new();
         if self.architecture.is_recurrent() {
@@ -234,16 +233,16 @@ impl DeviceTraining {
             };
             parts.push(drop(&states, dropout.dropout)?);
         }
-        let mut branch = None;
+        let mut ngram_branch = None;
         if let Some((_, table)) = self.parameters.iter().find(|(name, _)| name == names::NGRAMS) {
             let scales: Vec<f32> = batch.ngrams.iter().map(|text| text.scale).collect();
             let scales = Tensor::from_vec(scales, (batch.ngrams.len(), 1), device)?;
             let index: Vec<u32> = batch.ngrams.iter().flat_map(|text| text.buckets.iter().copied()).collect();
             let starts = starts(batch.ngrams.iter().map(|text| text.buckets.len()));
-            let sums = Sums::new(&index, &starts, device)?.add(&table.weights()?, graph.grid)?;
+            let sums = Sums::new(&index, &starts, device)?.compute(&table.weights()?, graph.grid)?;
             let sums = Var::from_tensor(&sums.broadcast_mul(&scales)?)?;
             parts.push(sums.as_tensor().clone());
-            branch = Some((sums, scales));
+            ngram_branch = Some((sums, scales));
         }
         let layer = |weight: &str, bias: &str| (variable(weight).clone(), variable(bias).clone());
         let head = HeadLayers {
@@ -251,7 +250,8 @@ impl DeviceTraining {
             fc: layer(names::FC_WEIGHT, names::FC_BIAS),
         };
         let targets = DeviceTargets::new(&batch.targets, device)?;
-        let share = 1.0 / batch.count.max(1) as f64;
+        let share = 1.0 / batch.target_count.max(1) as f64;
+        // The figures are those of the first loss, which is that of all parts.
         let mut figures = None;
         let total = head.loss(&parts, graph.branch_loss, |outputs, weight| {
             let loss = self.objective.loss(outputs, &targets, share * weight)?;
@@ -262,7 +262,7 @@ impl DeviceTraining {
         })?;
         let store = total.backward()?;
         let mut ngram_rows = None;
-        let gradients = self.parameters.iter().map(|(name, parameter)| match (name.as_str(), &branch) {
+        let gradients = self.parameters.iter().map(|(name, parameter)| match (name.as_str(), &ngram_branch) {
             (names::NGRAMS, Some((sums, scales))) => {
                 let (rows, gradient) = self.table_gradient(&store, batch, sums, scales)?;
                 ngram_rows = Some(rows);
@@ -299,11 +299,12 @@ impl DeviceTraining {
             None => sums.zeros_like()?,
         };
         let uses = ngrams::uses(&batch.ngrams);
-        let of_row = |pair: &[(u32, u32)]| pair[0].0;
-        let rows: Vec<u32> = uses.chunk_by(|a, b| a.0 == b.0).map(of_row).collect();
-        let starts = starts(uses.chunk_by(|a, b| a.0 == b.0).map(<[_]>::len));
+        // The uses are pairs of a row (bucket) and a text, sorted by row.
+        let uses_of_rows = || uses.chunk_by(|a, b| a.0 == b.0);
+        let rows: Vec<u32> = uses_of_rows().map(|uses_of_row| uses_of_row[0].0).collect();
+        let starts = starts(uses_of_rows().map(<[_]>::len));
         let texts: Vec<u32> = uses.iter().map(|&(_, text)| text).collect();
-        let gradient = Sums::new(&texts, &starts, &self.device)?.add(&d_sums, None)?;
+        let gradient = Sums::new(&texts, &starts, &self.device)?.compute(&d_sums, None)?;
         Ok((upload(&rows, &self.device)?, gradient))
     }
 }
@@ -317,7 +318,7 @@ pub struct DeviceGradients {
     pub gradients: Vec<Tensor>,
     /// The rows of the n-gram table that the batch uses, in ascending order; `None` without an n-gram branch.
     pub ngram_rows: Option<Tensor>,
-    /// The sum of the losses and the number of correct predictions. The norm is still 0.
+    /// The sum of the losses and the number of correct predictions. The norm of the gradients is still 0.
     pub figures: Figures,
 }
 

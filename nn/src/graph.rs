@@ -41,7 +41,7 @@ pub struct Dropout {
 #[derive(Debug)]
 pub struct BatchResult {
     /// The flattened gradient of each parameter, in the order of [`Architecture::shapes`]. The gradient of the n-gram
-    /// table has the rows `ngram_rows` only: `[ngram_rows, rank]`.
+    /// table has the rows `ngram_rows` only, each of `rank` values.
     pub gradients: Vec<Vec<f32>>,
     /// The rows of the n-gram table that the batch uses, in ascending order.
     pub ngram_rows: Vec<u32>,
@@ -50,7 +50,7 @@ pub struct BatchResult {
     pub loss: f64,
     /// Number of correct predictions of the forward pass, which uses dropout.
     pub correct: usize,
-    /// Number of targets: one for each sequence, or one for each step of a language model.
+    /// Number of targets: one for each sequence; for a language model, one for each step that has a target.
     pub targets: usize,
 }
 
@@ -75,7 +75,8 @@ pub struct Graph<'a> {
     /// Number of shards of a batch, at least 1. More threads and processes than shards do not make a step faster. The
     /// number determines the order of additions and the dropout masks, and so the result.
     pub shards: usize,
-    /// The device that computes: the CPU with the loops of this crate, any other device with candle's operations.
+    /// The device on which [`gradients`](Self::gradients) computes: the CPU with the loops of this crate, any other
+    /// device with candle's operations.
     pub device: &'a Device,
     /// The processes that share the shards. Each process computes a contiguous range of shards; the ranges are in the
     /// order of the ranks and of nearly equal length.
@@ -103,14 +104,15 @@ impl Graph<'_> {
         // Sorted by length and distributed in turn, so that all shards take about the same time.
         let mut order: Vec<&Sample> = samples.to_vec();
         order.sort_by_key(|sample| std::cmp::Reverse(sample.steps.len()));
-        let count = if device.is_cpu() || group.world_size() > 1 { self.shards } else { 1 };
+        let shard_count = if device.is_cpu() || group.world_size() > 1 { self.shards } else { 1 };
         let shards: Vec<Vec<&Sample>> =
-            (0..count).map(|shard| order.iter().skip(shard).step_by(count).copied().collect()).collect();
+            (0..shard_count).map(|shard| order.iter().skip(shard).step_by(shard_count).copied().collect()).collect();
         let targets = samples.iter().map(|sample| sample.target.count()).sum::<usize>();
-        let own = |shard: &usize| shard * group.world_size() / count == group.rank() && !shards[*shard].is_empty();
-        let results: Result<Vec<ShardResult>> = (0..count)
+        let is_own =
+            |shard: &usize| shard * group.world_size() / shard_count == group.rank() && !shards[*shard].is_empty();
+        let results: Result<Vec<ShardResult>> = (0..shard_count)
             .into_par_iter()
-            .filter(own)
+            .filter(is_own)
             .map(|shard| {
                 let _flush = Flush::denormals();
                 let mut rng = self.rng(batch, shard);
@@ -122,9 +124,10 @@ impl Graph<'_> {
         let shapes = architecture.shapes();
         let dense = shapes.iter().filter(|(name, _)| is_dense(name)).map(|(_, shape)| size(shape));
         let (results, dense) = exchange(results, &dense.collect::<Vec<_>>(), group)?;
-        let (kept, d_sums): (Vec<_>, Vec<_>) = results.iter().map(|result| (&*result.kept, &*result.d_sums)).unzip();
+        let (ngrams, d_sums): (Vec<_>, Vec<_>) =
+            results.iter().map(|result| (&*result.ngrams, &*result.d_sums)).unzip();
         let rank = architecture.ngrams.map_or(0, |table| table.rank);
-        let (ngram_rows, mut d_table) = ngrams::backward(&kept.concat(), &d_sums.concat(), rank);
+        let (ngram_rows, mut d_table) = ngrams::backward(&ngrams.concat(), &d_sums.concat(), rank);
         let mut dense = dense.into_iter();
         let gradient = |(name, shape): &(String, Vec<usize>)| match name.as_str() {
             names::NGRAMS => std::mem::take(&mut d_table),
@@ -140,12 +143,12 @@ impl Graph<'_> {
             _ => dense.next().unwrap_or_default(),
         };
         let gradients = shapes.iter().map(gradient).collect();
-        let mut sum = BatchResult { gradients, ngram_rows, loss: 0.0, correct: 0, targets };
+        let mut batch_result = BatchResult { gradients, ngram_rows, loss: 0.0, correct: 0, targets };
         for result in &results {
-            sum.loss += result.loss;
-            sum.correct += result.correct;
+            batch_result.loss += result.loss;
+            batch_result.correct += result.correct;
         }
-        Ok(sum)
+        Ok(batch_result)
     }
 }
 
@@ -194,23 +197,24 @@ impl<'a> Parameters<'a> {
         let lengths: Vec<usize> = samples.iter().map(|sample| sample.steps.len()).collect();
         let layout = Arc::new(PackedLayout::new(&lengths));
         let mut parts = Vec::new();
-        let mut first = None;
+        let mut first_input = None;
         if self.is_recurrent {
             let input = self.first_input(samples, &layout, dropout, rng)?;
             let states = self.states(&input, &layout, objective, dropout, rng)?;
             parts.push(drop_values(&states, dropout.dropout, rng)?);
-            first = Some(input);
+            first_input = Some(input);
         }
-        let (mut kept, mut sums) = (Vec::new(), None);
+        let (mut ngrams, mut ngram_sums) = (Vec::new(), None);
         if let Some(table) = self.ngrams {
             let in_order = layout.order().iter().map(|&sample| &samples[sample].ngrams);
-            kept.extend(in_order.map(|ngrams| KeptNgrams::draw(ngrams, dropout.ngram_dropout, rng)));
-            let all = kept.iter().flat_map(|text| table.sum(&text.buckets, text.scale)).collect();
-            let all = Var::from_vec(all, (samples.len(), table.rank), self.device)?;
-            parts.push(all.as_tensor().clone());
-            sums = Some(all);
+            ngrams.extend(in_order.map(|ngrams| KeptNgrams::draw(ngrams, dropout.ngram_dropout, rng)));
+            let sums = ngrams.iter().flat_map(|text| table.sum(&text.buckets, text.scale)).collect();
+            let sums = Var::from_vec(sums, (samples.len(), table.rank), self.device)?;
+            parts.push(sums.as_tensor().clone());
+            ngram_sums = Some(sums);
         }
         let targets = objective.targets(samples, &layout);
+        // The first loss is that of all parts; the losses of the branches alone follow.
         let mut first_loss = None;
         let total = self.head.loss(&parts, branch_loss, |outputs, weight| {
             let (loss, scalar) = self.loss(outputs, objective, &targets, share * weight)?;
@@ -223,12 +227,12 @@ impl<'a> Parameters<'a> {
         for (weight, bias) in self.head.hidden.iter().chain([&self.head.fc]) {
             dense.extend([gradient(&store, weight)?, gradient(&store, bias)?]);
         }
-        let d_sums = sums.map_or(Ok(Vec::new()), |sums| gradient(&store, &sums))?;
-        let (ids, d_x) = match first {
+        let d_sums = ngram_sums.map_or(Ok(Vec::new()), |sums| gradient(&store, &sums))?;
+        let (ids, d_x) = match first_input {
             Some(FirstInput { ids, x, .. }) if !ids.is_empty() => (ids, gradient(&store, &x)?),
             _ => (Vec::new(), Vec::new()),
         };
-        Ok(ShardResult { ids, d_x, dense, kept, d_sums, loss: loss.total, correct: loss.correct })
+        Ok(ShardResult { ids, d_x, dense, ngrams, d_sums, loss: loss.total, correct: loss.correct })
     }
 
     /// Computes the loss of `outputs` and a scalar for automatic differentiation. The gradient of the scalar with
@@ -333,18 +337,21 @@ pub(crate) fn packed_values(samples: &[&Sample], layout: &PackedLayout) -> Vec<f
 }
 
 /// Returns the distinct ids in the order of their first appearance, and for each id its index among them.
-fn distinct(mut ids: Vec<u32>, vocab_size: usize) -> (Vec<u32>, Vec<u32>) {
+fn distinct(ids: Vec<u32>, vocab_size: usize) -> (Vec<u32>, Vec<u32>) {
+    const NOT_SEEN: u32 = u32::MAX;
     let mut distinct = Vec::new();
-    let mut index_of = vec![u32::MAX; vocab_size];
-    for id in &mut ids {
+    let mut index_of = vec![NOT_SEEN; vocab_size];
+    let mut indices = ids;
+    for id in &mut indices {
         let index = &mut index_of[*id as usize];
-        if *index == u32::MAX {
+        if *index == NOT_SEEN {
             *index = distinct.len() as u32;
             distinct.push(*id);
         }
+        // Replaces the id by its index, in place.
         *id = *index;
     }
-    (distinct, ids)
+    (distinct, indices)
 }
 
 /// Zeroes values with the given probability and scales the others by 1 / (1 - probability).

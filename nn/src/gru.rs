@@ -73,6 +73,8 @@ impl CellBatch for Gru {
         let mut d_b_hn = vec![0.0; hidden_size];
         let StridedRows { values, stride, .. } = &self.sums;
         if !values.is_empty() {
+            // From this start on, each chunk of `stride` values begins with the gradient of s_n of a row. All rows are
+            // added to the single row 0 of the sum.
             add_rows(&mut d_b_hn, &values[2 * hidden_size..], *stride, hidden_size, |_| 0);
         }
         d_b_hn

@@ -15,10 +15,11 @@ pub struct HeadLayers {
 
 impl HeadLayers {
     /// Computes the loss of a batch, a scalar: (1 − s) · L(all parts) + s · Σ L(part), with s = `branch_loss`; see
-    /// [`Graph::branch_loss`](crate::graph::Graph::branch_loss).
+    /// [`Graph::branch_loss`](crate::graph::Graph::branch_loss), which is 0 if there is a hidden layer.
     ///
-    /// `parts`: the parts of the head's input, `[rows, width]` each; `loss`: computes the loss of some outputs, `[rows,
-    /// outputs]`, multiplied by a weight from 0 to 1. The first call of `loss` is that for all parts together.
+    /// `parts`: the parts of the head's input, `[rows, width]` each: the states of the recurrent layers, the sums of
+    /// the n-gram branch, or both. `loss`: computes the loss of some outputs, `[rows, outputs]`, multiplied by a weight
+    /// from 0 to 1. The first call of `loss` is that for all parts together.
     pub fn loss(
         &self,
         parts: &[Tensor],

@@ -16,8 +16,8 @@
 //! | [`weights`], [`architecture`], [`packed`] | parameters with PyTorch's names, layers and sizes, packed sequences |
 //! | [`product`], [`activation`], [`buffer`], [`denormals`] | matrix product, sigmoid and tanh, memory |
 //!
-//! A module imports only modules in its own row of this table and in lower rows. On the CPU, the results for a sequence
-//! have the same bits in every batch: the order of each sum depends on the sizes of the layer, not on the batch.
+//! A module imports only modules in its own row of this table and in lower rows. On the CPU, the outputs for a sequence
+//! have the same bits in every batch: the order of each sum does not depend on the other sequences of the batch.
 //!
 //! A function that returns a candle `Result` fails if an operation of candle fails.
 //!

@@ -14,6 +14,7 @@ pub struct Linear {
 impl Linear {
     /// Packs a layer. `weight`: `[out_features, in_features]`, row-major; `bias`: `[out_features]`.
     pub fn new(weight: &[f32], bias: &[f32]) -> Self {
+        // 0 for a layer without outputs.
         let in_features = weight.len().checked_div(bias.len()).unwrap_or(0);
         Linear { weight: Panels::from_transposed(weight, bias.len(), in_features), bias: bias.to_vec(), in_features }
     }
@@ -61,6 +62,7 @@ pub fn backward(d_y: &[f32], stride: usize, x: &[f32], weight: &[f32], rows: usi
     add_product(&mut d_weight, LeftMatrix::transposed(d_y, stride), &Panels::from_rows(x, rows, in_features));
     let mut d_bias = vec![0.0; out_features];
     if out_features > 0 {
+        // Adds all rows to the single row 0 of the sum.
         add_rows(&mut d_bias, &d_y[..rows * stride], stride, out_features, |_| 0);
     }
     Gradients { x: d_x, weight: d_weight, bias: d_bias }

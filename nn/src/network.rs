@@ -24,9 +24,9 @@ pub struct Network {
     pub(super) recurrent: Recurrent,
     /// `[layer][direction]`
     pub(super) layers: Vec<Vec<Layer>>,
-    /// The table of the n-gram branch, `[buckets, rank]`, and its rank.
+    /// The table of the n-gram branch, `[buckets, rank]`, and its rank; `None` without the branch.
     ngrams: Option<(Vec<f32>, usize)>,
-    /// The hidden layer of the head, with ReLU.
+    /// The hidden layer of the head, with ReLU; `None` if the head has one layer only.
     hidden: Option<Linear>,
     fc: Linear,
 }
@@ -120,8 +120,8 @@ impl Network {
     /// Computes the logits after each token, as if the text ended with that token: `[tokens][outputs]`. The sums of an
     /// n-gram branch are 0.
     ///
-    /// A bidirectional network reads the text from its start for each token, which takes time quadratic in the length
-    /// of the text.
+    /// A bidirectional network runs its layers again from the start of the text for each token, which takes time
+    /// quadratic in the length of the text.
     pub fn logits_after_each(&self, ids: &[u32]) -> Vec<Vec<f32>> {
         if self.recurrent.bidirectional || self.layers.is_empty() {
             return (1..=ids.len()).map(|end| self.logits(&ids[..end])).collect();

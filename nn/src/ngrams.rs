@@ -27,11 +27,12 @@ impl Grid {
 
     /// The largest number of values that [`fit`](Self::fit) reads.
     const FITTED_VALUES: usize = 1 << 18;
-    /// Number of steps that [`fit`](Self::fit) tries.
+    /// Number of step sizes that [`fit`](Self::fit) tries.
     const STEPS: usize = 64;
 
-    /// Returns the grid whose step gives the smallest squared rounding error, of 64 steps up to the one that represents
-    /// the largest absolute value. From a large table only values at equal distances are read.
+    /// Returns the grid whose step gives the smallest squared rounding error. The tried steps are k/64, for k from 1 to
+    /// 64, of the step that represents the largest absolute value. The step is 1 if all values are 0. Of more than 2^18
+    /// values, only every n-th is read.
     pub fn fit(values: &[f32], bits: u32) -> Self {
         let stride = values.len().div_ceil(Self::FITTED_VALUES).max(1);
         // Zeros are exact with every step; they are the rows that no training text uses.
@@ -44,7 +45,7 @@ impl Grid {
         let error = |grid: &Grid| -> f64 {
             values.iter().map(|&value| f64::from(value - grid.round(value)).powi(2)).sum::<f64>()
         };
-        let steps = (1..=Self::STEPS).map(|part| widest.step * part as f32 / Self::STEPS as f32);
+        let steps = (1..=Self::STEPS).map(|k| widest.step * k as f32 / Self::STEPS as f32);
         let with_errors = steps.map(|step| Grid { step, ..widest }).map(|grid| (error(&grid), grid));
         with_errors.min_by(|(a, _), (b, _)| a.total_cmp(b)).map_or(widest, |(_, grid)| grid)
     }
@@ -93,7 +94,7 @@ pub fn scale(count: usize) -> f32 {
 pub struct KeptNgrams {
     /// The buckets of the n-grams, in the order of the text.
     pub buckets: Vec<u32>,
-    /// The factor of the sum: [`scale`] of all n-grams of the text, divided by 1 − probability of dropout.
+    /// The factor of the sum: [`scale`] of the number of the text's n-grams, divided by 1 − probability of dropout.
     pub scale: f32,
 }
 

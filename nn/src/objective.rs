@@ -6,12 +6,12 @@ use crate::sample::{NO_TOKEN, Sample, Target};
 /// The loss of a task.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Objective {
-    /// Cross entropy of the label: of the softmax over the outputs or, with a single output z, of σ(z) as the
-    /// probability of the second of two labels.
+    /// Cross entropy of the label. The softmax of the outputs gives the probabilities of the labels; with a single
+    /// output z, σ(z) is the probability of the second of two labels.
     Classes(Classes),
     /// Cross entropy of the next token after every step.
     NextToken,
-    /// Mean squared error over the targets of a sequence. A target that is NaN contributes 0.
+    /// Mean squared error over the targets of a sequence. A target that is NaN contributes an error of 0.
     Values,
 }
 
@@ -20,10 +20,10 @@ pub enum Objective {
 pub struct Classes {
     /// Label smoothing: the part of the target probability that is spread equally over all labels, 0 to 1.
     pub smoothing: f64,
-    /// The factor of the loss of an example, for each label. The mean over the training set is 1.
+    /// For each label, the factor of the loss of its examples. The mean over the examples of the training set is 1.
     pub weights: Vec<f64>,
-    /// The weight of the teachers' probabilities in the target, 0 to 1, for samples that have such probabilities. The
-    /// weight of the smoothed label is 1 − `teacher_weight`.
+    /// The weight of the teachers' probabilities in the target, 0 to 1; the weight of the smoothed label is 1 −
+    /// `teacher_weight`. Unused if the samples have no such probabilities; all samples of a batch have them, or none.
     pub teacher_weight: f64,
 }
 
@@ -132,7 +132,7 @@ impl Objective {
     /// for the gradient of the mean loss. A classifier with a single output per row is binary.
     ///
     /// # Panics
-    /// Panics if `targets` are those of another objective.
+    /// Panics if `targets` are numbers and the objective needs labels or tokens, or the reverse.
     pub fn loss(&self, outputs: &[f32], targets: &Targets, share: f64) -> Loss {
         match (self, targets) {
             (Objective::Classes(classes), Targets::Classes { labels, teacher }) if outputs.len() == labels.len() => {
@@ -154,8 +154,10 @@ impl Objective {
 /// weight w of the row's label. The target t is (1 − a)·s + a·p with the smoothed label s, the probabilities p of
 /// `teacher` and the weight a of the teachers; t is s if `teacher` is empty.
 fn cross_entropy(outputs: &[f32], labels: &[usize], teacher: &[f32], classes: &Classes, share: f64) -> Loss {
+    // For an empty batch 1, because a slice cannot be divided into chunks of 0 values.
     let width = outputs.len().checked_div(labels.len()).unwrap_or(0).max(1);
     let teacher_weight = if teacher.is_empty() { 0.0 } else { classes.teacher_weight };
+    // Besides the teachers' part, the target is `spread` for every label, plus `label_share` for the label of the row.
     let label_share = (1.0 - teacher_weight) * (1.0 - classes.smoothing);
     let spread = (1.0 - teacher_weight) * classes.smoothing / width as f64;
     let mut loss = Loss { total: 0.0, correct: 0, gradient: vec![0.0; outputs.len()] };
@@ -171,15 +173,17 @@ fn cross_entropy(outputs: &[f32], labels: &[usize], teacher: &[f32], classes: &C
             *p = (z - max).exp();
             sum += f64::from(*p);
         }
+        // A language model has no weights.
         let weight = classes.weights.get(label).copied().unwrap_or(1.0);
+        // −Σ tₖ·ln softmax(z)ₖ = ln Σ e^zₖ − Σ tₖ·zₖ, because the targets of a row add up to 1.
         let mut row_loss = sum.ln() + f64::from(max) - label_share * f64::from(row[label]);
         if spread > 0.0 {
             row_loss -= spread * row.iter().map(|&z| f64::from(z)).sum::<f64>();
         }
         let scale = (share * weight / sum) as f32;
-        let target = (share * weight * spread) as f32;
+        let spread_part = (share * weight * spread) as f32;
         for p in gradient.iter_mut() {
-            *p = *p * scale - target;
+            *p = *p * scale - spread_part;
         }
         gradient[label] -= (share * weight * label_share) as f32;
         if teacher_weight > 0.0 {
@@ -197,7 +201,7 @@ fn cross_entropy(outputs: &[f32], labels: &[usize], teacher: &[f32], classes: &C
 }
 
 /// Computes the loss w·(ln(1 + e^z) − t·z) of each row, whose gradient is w·(σ(z) − t), for the output z. The target
-/// probability t of label 1 is mixed as in [`cross_entropy`].
+/// probability t of label 1 is mixed as in [`cross_entropy`]. `teacher`: `[rows, 2]`, or empty.
 fn binary(outputs: &[f32], labels: &[usize], teacher: &[f32], classes: &Classes, share: f64) -> Loss {
     let mut loss = Loss { total: 0.0, correct: 0, gradient: vec![0.0; outputs.len()] };
     for (index, ((&output, gradient), &label)) in outputs.iter().zip(&mut loss.gradient).zip(labels).enumerate() {
@@ -227,7 +231,7 @@ fn squared(outputs: &[f32], values: &[f32], width: usize, share: f64) -> Loss {
     loss
 }
 
-/// Returns the index of the largest value, the first of equal ones.
+/// Returns the index of the largest value, the first of equal ones; 0 for an empty slice.
 pub fn argmax<T: PartialOrd + Copy>(values: &[T]) -> usize {
     let mut best = 0;
     for (index, value) in values.iter().enumerate() {

@@ -25,9 +25,9 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
 
 /// Runs a recurrent layer and returns its [`LayerOutput`].
 ///
-/// `x`: `[rows, input_size]`, or one row for each distinct token. `parameters`: the layer's W_ih, W_hh and
-/// [`Biases`](crate::recurrent::Biases), concatenated; they must equal the weights in `run.layer`. The result can be
-/// differentiated once.
+/// `x`: `[rows, input_size]`, one row for each token, or with `run.tokens` one row for each distinct token.
+/// `parameters`: the layer's W_ih, W_hh and [`Biases`](crate::recurrent::Biases), concatenated; they must equal the
+/// weights in `run.layer`. The result can be differentiated once.
 ///
 /// # Errors
 /// Fails if the tensors are not contiguous F32 or have the wrong shapes.

@@ -48,8 +48,8 @@ pub struct Settings {
     pub weight_decay: f32,
     /// The value to which the norm of all gradients together is clipped; 0 disables clipping.
     pub clip_norm: f64,
-    /// Decay of the running average of the weights in each step, 0 to 1; 0 disables averaging, so that the average
-    /// equals the weights.
+    /// Decay of the running average of the weights in each step, 0 to 1; smaller in the first steps, see
+    /// [`decay_of_average`]. 0 disables averaging, so that the average equals the weights.
     pub averaging: f64,
 }
 
@@ -57,17 +57,18 @@ pub struct Settings {
 /// factor and the factor is set to 1, which preserves the precision of the differences.
 pub const LEAST_LAG_FACTOR: f32 = 1e-4;
 
-/// Returns the decay of the running average in step number `steps`, counted from 1. `averaging`: the setting.
-pub fn decay_of_average(averaging: f64, steps: i32) -> f32 {
-    // The decay rises from 0, so that the average of the first steps does not include the random initial weights.
-    let steps = f64::from(steps);
-    averaging.min((steps - 1.0) / (steps + 9.0)) as f32
+/// Returns the decay of the running average in step number `step`, counted from 1. `averaging`: see [`Settings`].
+pub fn decay_of_average(averaging: f64, step: i32) -> f32 {
+    // The decay rises from 0 in the first step, so that the average does not include the random initial weights. It
+    // reaches 0.9 in step 91.
+    let step = f64::from(step);
+    averaging.min((step - 1.0) / (step + 9.0)) as f32
 }
 
-/// Returns the factors of Adam for step number `steps`, counted from 1: the learning rate divided by the bias
-/// correction of the mean, and the factor that corrects the bias of the root mean square. `rate`: the learning rate.
-pub fn adam_factors(steps: i32, rate: f64) -> (f32, f32) {
-    let AdamFactors { rate, scale } = AdamFactors::new(steps, rate);
+/// Returns the factors of Adam for step number `step`, counted from 1: the learning rate divided by the bias correction
+/// of the mean, and the factor that corrects the bias of the root mean square. `rate`: the learning rate.
+pub fn adam_factors(step: i32, rate: f64) -> (f32, f32) {
+    let AdamFactors { rate, scale } = AdamFactors::new(step, rate);
     (rate, scale)
 }
 
@@ -77,7 +78,7 @@ pub struct Optimizer {
     settings: Settings,
     parameters: Vec<Parameter>,
     steps: i32,
-    /// See `Optimizer::averaged`.
+    /// See [`Optimizer::lag_factor`].
     lag_factor: f32,
 }
 
@@ -85,7 +86,7 @@ pub struct Optimizer {
 struct Parameter {
     name: String,
     decays: bool,
-    /// Width of a row of a parameter that is updated sparsely; `None` for other parameters.
+    /// Width of a row of the n-gram table, which is updated sparsely; `None` for other parameters.
     row_width: Option<usize>,
     /// The optimizer state, in the order of [`Method::state_names`].
     states: Vec<Vec<f32>>,
@@ -147,7 +148,7 @@ impl Optimizer {
             for (&row, gradient) in ngram_rows.iter().zip(gradient.chunks_exact(width)) {
                 let range = row as usize * width..(row as usize + 1) * width;
                 let old = weights[range.clone()].to_vec();
-                // With a decay of 0, the step writes the new weights to `new`.
+                // With a decay of 0, the running average equals the weights: the step writes the new weights to `new`.
                 let weights = &mut weights[range.clone()];
                 let update = Update { weights, average: &mut new, gradient, clip, average_decay: 0.0 };
                 rule.apply(update, states.iter_mut().map(|state| &mut state[range.clone()]).collect());
@@ -216,8 +217,8 @@ impl Optimizer {
         })
     }
 
-    /// Restores one state of [`Method::state_names`] for all parameters. `values`: the state of each parameter, by the
-    /// name of the parameter.
+    /// Restores one state for all parameters. `state`: one of [`Method::state_names`]; `values`: the state of each
+    /// parameter, by the name of the parameter.
     ///
     /// # Panics
     /// Panics if the state of a parameter is missing or has the wrong length.
@@ -259,6 +260,7 @@ impl Rule {
     }
 }
 
+/// Runs `update` with the vector instructions of this processor.
 fn dispatch(update: impl NullaryFnOnce) {
     Arch::new().dispatch(update);
 }

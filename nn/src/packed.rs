@@ -54,6 +54,7 @@ impl PackedLayout {
         let mut offsets = Vec::with_capacity(steps + 1);
         let (mut active, mut rows) = (lengths.len(), 0);
         for step in 0..steps {
+            // The longest sequence has a token at every step, so `active` stays above 0.
             while lengths[active - 1] <= step {
                 active -= 1;
             }
@@ -95,6 +96,7 @@ impl PackedLayout {
             let step = if direction == Direction::Forward { index } else { steps - 1 - index };
             let rows = self.step(step);
             let previous = match direction {
+                // Empty, and where `cells::previous_and_current` can split the rows of the batch.
                 _ if index == 0 => rows.end..rows.end,
                 Direction::Forward => self.offsets[step - 1]..self.offsets[step - 1] + rows.len(),
                 Direction::Reverse => self.step(step + 1),

@@ -69,7 +69,7 @@ impl Reduction {
         width: usize,
         d_values: &mut [f32],
     ) {
-        let add = |to: &mut [f32], share: f32, from: &[f32]| {
+        let add_share = |to: &mut [f32], share: f32, from: &[f32]| {
             for (to, from) in to.iter_mut().zip(from) {
                 *to += share * from;
             }
@@ -77,7 +77,7 @@ impl Reduction {
         match self {
             Reduction::Last(direction) => {
                 for (row, d_reduced) in layout.last_rows(direction).zip(d_reduced.chunks_exact(width)) {
-                    add(&mut d_values[row * width..][..width], 1.0, d_reduced);
+                    add_share(&mut d_values[row * width..][..width], 1.0, d_reduced);
                 }
             }
             Reduction::Mean => {
@@ -85,7 +85,7 @@ impl Reduction {
                     for (sequence, row) in step.rows.enumerate() {
                         let share = 1.0 / layout.lengths()[sequence] as f32;
                         let d_reduced = &d_reduced[sequence * width..][..width];
-                        add(&mut d_values[row * width..][..width], share, d_reduced);
+                        add_share(&mut d_values[row * width..][..width], share, d_reduced);
                     }
                 }
             }
@@ -103,6 +103,7 @@ impl Reduction {
 /// have no row in the result.
 pub fn argmax_over_time(values: &[f32], layout: &PackedLayout, width: usize) -> Vec<usize> {
     let sequences = layout.batch_sizes().first().copied().unwrap_or(0);
+    // The first step has a row for each of these sequences.
     let mut largest: Vec<usize> = (0..sequences * width).collect();
     for step in layout.time_steps(Direction::Forward) {
         for (largest, at) in largest.iter_mut().zip(step.rows.start * width..step.rows.end * width) {
@@ -133,6 +134,7 @@ pub fn head_input(states: &[&[f32]], recurrent: &Recurrent, layout: &PackedLayou
     let reductions = Reduction::after_merging(recurrent.pooling).iter();
     let parts: Vec<Vec<f32>> = reductions.map(|reduction| reduction.forward(&merged, layout, width)).collect();
     match parts.as_slice() {
+        // `Pooling::MeanMax`.
         [mean, max] => concat(mean, max, width),
         _ => parts.concat(),
     }

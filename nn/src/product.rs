@@ -97,7 +97,7 @@ impl<'a> LeftMatrix<'a> {
 /// Computes `out += left * right`. `out`: `[rows, columns]`, row-major.
 ///
 /// # Panics
-/// Panics if `left` has fewer than `out.len() / columns` rows, or its rows are shorter than the depth of `right`.
+/// Panics if `left` has too few values for `out.len() / columns` rows and the depth of `right`.
 pub fn add_product(out: &mut [f32], left: LeftMatrix<'_>, right: &Panels) {
     if right.columns > 0 {
         debug_assert_eq!(out.len() % right.columns, 0);
@@ -108,15 +108,15 @@ pub fn add_product(out: &mut [f32], left: LeftMatrix<'_>, right: &Panels) {
 /// Computes `out += left * right` like [`add_product`], for `rows` rows of `out` that are `stride` values apart.
 ///
 /// # Panics
-/// Panics if `out` or `left` has fewer than `rows` rows.
+/// Panics if `out` has fewer than `rows` rows, or `left` has too few values for `rows` rows and the depth of `right`.
 pub fn add_product_strided(out: &mut [f32], stride: usize, rows: usize, left: LeftMatrix<'_>, right: &Panels) {
     if right.columns > 0 && right.depth > 0 && rows > 0 {
         Arch::new().dispatch(AddProduct { out, stride, rows, left, right });
     }
 }
 
-/// Computes `to[row(r)] += from[r]` for every row r of `from`. Rows have `width` values; those of `from` are `stride`
-/// values apart.
+/// Computes `to[row(r)] += from[r]` for every row r of `from`. `to`: `[rows, width]`; `from`: rows of `width` values
+/// that are `stride` values apart. `row`: returns the row of `to` for a row of `from`.
 ///
 /// # Panics
 /// Panics if `row` returns a row that `to` does not have.

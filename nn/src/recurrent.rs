@@ -37,6 +37,7 @@ pub struct Biases {
 impl Biases {
     /// Combines PyTorch's `bias_ih` and `bias_hh`, each `[gates * hidden_size]`. A `bias_hh` of `None` counts as 0.
     pub fn new(cell: Cell, bias_ih: &[f32], bias_hh: Option<&[f32]>) -> Self {
+        // The last third of a GRU's rows, its gate n, has separate biases.
         let shared = if cell == Cell::Gru { bias_ih.len() / 3 * 2 } else { bias_ih.len() };
         let Some(bias_hh) = bias_hh else {
             return Biases { input: bias_ih.to_vec(), b_hn: vec![0.0; bias_ih.len() - shared] };
@@ -178,6 +179,7 @@ impl Layer {
         layout: &PackedLayout,
     ) -> Buffer {
         let n = self.hidden_size;
+        // The number of rows of x.
         let distinct = if tokens.is_none() { layout.rows() } else { x.len() / self.input.in_features() };
         let table = self.input.forward_into_buffer(x, distinct);
         let mut hidden = Buffer::any(layout.rows() * n);
@@ -253,8 +255,8 @@ impl Layer {
         let Forward { x, tokens, layout, hidden } = forward;
         let (n, width) = (self.hidden_size, self.width());
         let (w_ih, rest) = parameters.split_at(width * self.input_size());
-        let panels = Panels::from_rows(&rest[..width * n], width, n);
-        let mut sums = WeightGradients {
+        let w_hh = Panels::from_rows(&rest[..width * n], width, n);
+        let mut weight_gradients = WeightGradients {
             pending: Vec::new(),
             previous: Panels::zeros(0, n),
             zero: vec![0.0; n],
@@ -264,30 +266,31 @@ impl Layer {
         for step in layout.time_steps(self.direction).rev() {
             cells.backward(&step, hidden, d_hidden);
             let (d_sums, stride) = cells.recurrent_sums().of_step(&step);
-            let previous = rows_mut(d_hidden, step.previous.clone(), n);
-            add_product_strided(previous, n, step.previous.len(), LeftMatrix::rows(d_sums, stride), &panels);
-            sums.pending.push(step);
-            if sums.pending.iter().map(|step| step.rows.len()).sum::<usize>() >= CHUNK {
-                sums.add_pending(cells.as_mut(), hidden, tokens);
+            let d_previous = rows_mut(d_hidden, step.previous.clone(), n);
+            add_product_strided(d_previous, n, step.previous.len(), LeftMatrix::rows(d_sums, stride), &w_hh);
+            weight_gradients.pending.push(step);
+            if weight_gradients.pending.iter().map(|step| step.rows.len()).sum::<usize>() >= CHUNK {
+                weight_gradients.add_pending(cells.as_mut(), hidden, tokens);
             }
         }
-        sums.add_pending(cells.as_mut(), hidden, tokens);
-        let linear::Gradients { x, weight, bias } = match &sums.d_table {
+        weight_gradients.add_pending(cells.as_mut(), hidden, tokens);
+        let linear::Gradients { x, weight, bias } = match &weight_gradients.d_table {
             Some(d_table) => linear::backward(d_table, width, x, w_ih, d_table.len() / width, width),
             None => {
                 let StridedRows { values, stride, .. } = cells.d_input();
                 linear::backward(values, *stride, x, w_ih, layout.rows(), width)
             }
         };
-        Gradients { x, parameters: [weight, sums.d_w_hh, bias, cells.d_b_hn()].concat() }
+        Gradients { x, parameters: [weight, weight_gradients.d_w_hh, bias, cells.d_b_hn()].concat() }
     }
 }
 
 /// Gradients that are sums over all tokens. The backward pass updates them after each chunk of [`CHUNK`] rows.
 struct WeightGradients {
-    /// The steps of the current chunk, which are not yet in the sums. Their rows are contiguous.
+    /// The steps of the current chunk, which are not yet in the sums. Their rows together are contiguous.
     pending: Vec<TimeStep>,
-    /// The hidden state before each token of the chunk, `[rows of the chunk, hidden_size]`; zero for a first token.
+    /// The hidden state before each token of the chunk, `[rows of the chunk, hidden_size]`; zeros for the token of each
+    /// sequence that the layer reads first.
     previous: Panels,
     /// A row of zeros, `[hidden_size]`.
     zero: Vec<f32>,

@@ -24,7 +24,7 @@ pub fn weights(architecture: &Architecture) -> Weights {
 ///
 /// `gates`: the input projection, `[tokens][gates * hidden_size]`; `w_hh`: `[gates * hidden_size, hidden_size]`;
 /// `b_hn`: `[hidden_size]`, used by a GRU only; `n`: hidden_size.
-pub fn plain(
+pub fn hidden_states(
     cell: Cell,
     gates: &[Vec<f64>],
     w_hh: &[f64],
@@ -80,7 +80,7 @@ pub fn logits<'a>(
     head(&parameter, architecture, [pooled(&parameter, architecture, x), sums].concat())
 }
 
-/// Computes the outputs for a sequence, `[outputs]`, with a whole network in f64 that has no n-gram branch.
+/// Computes the outputs for a sequence, `[outputs]`, with a whole network without an n-gram branch in f64.
 ///
 /// `parameter`: returns a parameter by its PyTorch name, row-major; `x`: the input of the first layer,
 /// `[steps][width]`.
@@ -108,12 +108,13 @@ fn pooled<'a>(parameter: &impl Fn(&str) -> &'a [f64], architecture: &Architectur
             let [w_ih, w_hh, b_ih] = [&names.w_ih, &names.w_hh, &names.b_ih].map(|name| parameter(name));
             let zeros = vec![0.0; b_ih.len()];
             let b_hh = names.b_hh.as_ref().map_or(zeros.as_slice(), |name| parameter(name));
+            // Number of rows whose two biases are added; the biases of a GRU's gate n stay separate.
             let shared = if recurrent.cell == Cell::Gru { 2 * n } else { b_hh.len() };
             let gate = |x: &[f64], j: usize| {
                 dot(x, &w_ih[j * x.len()..][..x.len()]) + b_ih[j] + if j < shared { b_hh[j] } else { 0.0 }
             };
             let gates: Vec<Vec<f64>> = x.iter().map(|x| (0..b_ih.len()).map(|j| gate(x, j)).collect()).collect();
-            plain(recurrent.cell, &gates, w_hh, &b_hh[shared..], n, direction)
+            hidden_states(recurrent.cell, &gates, w_hh, &b_hh[shared..], n, direction)
         });
         states = directions.collect();
         last = vec![states[0].last().cloned().unwrap_or_else(|| vec![0.0; n])];

@@ -17,7 +17,7 @@ pub enum Nonlinearity {
 /// The plain cells of a batch.
 #[derive(Debug)]
 pub struct Rnn {
-    /// Pre-activations, overwritten by their gradients.
+    /// Pre-activations, `[rows, hidden_size]`, which the backward pass replaces by their gradients.
     sums: StridedRows,
     nonlinearity: Nonlinearity,
 }

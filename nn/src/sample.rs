@@ -52,12 +52,12 @@ impl Steps {
 
     /// Truncates the sequence to its first `steps` steps. Returns true if it was longer.
     pub fn keep_first(&mut self, steps: usize) -> bool {
-        let surplus = self.len() > steps;
+        let was_longer = self.len() > steps;
         match self {
             Steps::Tokens(ids) => ids.truncate(steps),
             Steps::Values { values, channels } => values.truncate(steps.saturating_mul(*channels)),
         }
-        surplus
+        was_longer
     }
 
     /// Truncates the sequence to its last `steps` steps. Returns true if it was longer.

@@ -10,13 +10,13 @@ use candle_core::{Error, Result};
 pub(crate) struct ShardResult {
     /// The ids of the tokens that the shard embeds; empty if the network reads values or has no recurrent layers.
     pub ids: Vec<u32>,
-    /// The gradients of their embeddings: `[ids, embedding_dim]`.
+    /// The gradients of the embeddings of `ids`: `[ids, embedding_dim]`.
     pub d_x: Vec<f32>,
     /// The gradients of all parameters but the embedding and the n-gram table, in the order of
     /// [`Architecture::shapes`].
     pub dense: Vec<Vec<f32>>,
     /// The n-grams of each text; empty without an n-gram branch.
-    pub kept: Vec<KeptNgrams>,
+    pub ngrams: Vec<KeptNgrams>,
     /// The gradients of the texts' n-gram sums: `[texts, rank]`.
     pub d_sums: Vec<f32>,
     /// Sum of the losses of all targets of the shard.
@@ -28,13 +28,13 @@ pub(crate) struct ShardResult {
 impl ShardResult {
     /// Appends the result without `dense` to a message.
     fn write(&self, message: &mut Vec<u8>) {
-        let ShardResult { ids, d_x, kept, d_sums, loss, correct, .. } = self;
+        let ShardResult { ids, d_x, ngrams, d_sums, loss, correct, .. } = self;
         put(message, &[*loss]);
-        put(message, &[*correct as u64, kept.len() as u64]);
+        put(message, &[*correct as u64, ngrams.len() as u64]);
         put(message, ids);
         put(message, d_x);
         put(message, d_sums);
-        for KeptNgrams { buckets, scale } in kept {
+        for KeptNgrams { buckets, scale } in ngrams {
             put(message, &[*scale]);
             put(message, buckets);
         }
@@ -43,7 +43,7 @@ impl ShardResult {
     /// Takes a result from the beginning of a message. Returns `None` if the message is malformed.
     fn read(message: &mut &[u8]) -> Option<Self> {
         let loss = *take(message)?.first()?;
-        let [correct, kept] = take::<u64>(message)?.try_into().ok()?;
+        let [correct, texts] = take::<u64>(message)?.try_into().ok()?;
         Some(ShardResult {
             loss,
             correct: correct as usize,
@@ -51,7 +51,7 @@ impl ShardResult {
             d_x: take(message)?,
             d_sums: take(message)?,
             dense: Vec::new(),
-            kept: (0..kept)
+            ngrams: (0..texts)
                 .map(|_| Some(KeptNgrams { scale: *take(message)?.first()?, buckets: take(message)? }))
                 .collect::<Option<_>>()?,
         })
@@ -85,6 +85,7 @@ pub(crate) fn exchange(
         let dense = own.iter_mut().map(|result| std::mem::take(&mut result.dense)).collect();
         return Ok((own, group.sum_in_order(dense, sizes)));
     }
+    // A message begins with the text of this process's error, which is empty if there is none. The results follow.
     let mut message = Vec::new();
     match &own {
         Ok(results) => {
@@ -123,7 +124,10 @@ mod tests {
             ids: vec![3, 7],
             d_x: vec![0.5, -0.0, 1e-40, f32::MAX],
             dense: Vec::new(),
-            kept: vec![KeptNgrams { buckets: vec![9, 9, 1], scale: 0.25 }, KeptNgrams { buckets: vec![], scale: 1.0 }],
+            ngrams: vec![
+                KeptNgrams { buckets: vec![9, 9, 1], scale: 0.25 },
+                KeptNgrams { buckets: vec![], scale: 1.0 },
+            ],
             d_sums: vec![0.125],
             loss,
             correct: 5,

@@ -74,7 +74,8 @@ impl Stack {
                 let [w_ih, w_hh, b_ih] = [&names.w_ih, &names.w_hh, &names.b_ih].map(|name| parameter(name));
                 let hidden_size = w_hh.dim(1)?;
                 let mut parts = vec![w_ih.flatten_all()?, w_hh.flatten_all()?];
-                // As in `Biases::new`.
+                // As in `Biases::new`: the two biases of the first `shared` rows are added, those of a GRU's gate n are
+                // separate.
                 let shared = if cell == Cell::Gru { 2 * hidden_size } else { b_ih.dim(0)? };
                 let rest = b_ih.dim(0)? - shared;
                 match names.b_hh.as_ref().map(|name| parameter(name)) {
@@ -137,6 +138,7 @@ impl Stack {
             _ => LayerOutput::Reduced(reductions.to_vec()),
         };
         let parts = self.run(input, between, output)?.pop().unwrap_or_default();
+        // With a single reduction the directions are side by side; a single direction has its reductions side by side.
         if pooling == Pooling::Last || reductions.len() == 1 || !bidirectional {
             return merge(&parts, how);
         }
@@ -172,7 +174,7 @@ impl Stack {
                     }
                     // The batch has an index of tokens for the first layer only.
                     (None, Some(batch)) => gpu::layer::recurrent(&x, flat, *shape, index == 0, batch, &output),
-                    (None, None) => candle_core::bail!("a stack on a device needs the layout on the device"),
+                    (None, None) => candle_core::bail!("a stack on a device needs `StackInput::on_device`, found none"),
                 }
             });
             outputs.push(states.collect::<Result<_>>()?);

@@ -1,8 +1,8 @@
 //! Stepwise inference: a network reads one token at a time, and a [`State`] holds the hidden states between steps.
 //!
-//! It is used for text generation and for texts that are too long to read at once. Several texts can be read in
-//! parallel, one in each row. The outputs agree with those of [`Network::logits`] except for rounding (test
-//! `steps_agree_with_the_whole_text`).
+//! It is used for language models, whose head reads the last layer's hidden state after every step: to generate text,
+//! and to read texts that are too long to read at once. Several texts can be read in parallel, one in each row. The
+//! outputs agree with those of [`Network::logits`] except for rounding (test `steps_agree_with_the_whole_text`).
 
 use crate::activation::{sigmoid, tanh};
 use crate::architecture::Cell;
@@ -20,7 +20,7 @@ pub struct State {
 }
 
 impl Network {
-    /// Returns the state before the first token of `rows` texts.
+    /// Returns the state before the first token of `rows` texts. The network must read tokens.
     ///
     /// # Panics
     /// Panics if the network is bidirectional, since the reverse direction starts at the end of a text, or has an
@@ -53,7 +53,8 @@ impl Network {
         state.hidden.last().map_or(&[], Vec::as_slice)
     }
 
-    /// Applies the head to states of the last layer: `[rows, hidden_size]` → `[rows, outputs]`.
+    /// Applies the head to states of the last layer: `[rows, hidden_size]` → `[rows, outputs]`. The pooling of the
+    /// network must be [`Pooling::Last`](crate::architecture::Pooling::Last).
     pub fn outputs_of_states(&self, states: &[f32]) -> Vec<f32> {
         self.head_rows(states.to_vec(), states.len() / self.hidden_size)
     }

@@ -175,7 +175,8 @@ impl Model {
     }
 }
 
-/// Returns the answers for logits. The flag of each input: false if it is a text without a token of the vocabulary.
+/// Returns the answers for the logits of each input. The `bool` before them is false for a text without a token of the
+/// vocabulary.
 fn answers<'py, 'l>(
     py: Python<'py>,
     config: &Config,

@@ -34,9 +34,9 @@ fn supervise(
 ) -> PyResult<Outcome> {
     log_to_python();
     let stop = &AtomicBool::new(false);
-    let (sender, figures) = mpsc::channel::<Value>();
+    let (sender, receiver) = mpsc::channel::<Value>();
     // Only this thread receives; the mutex lets the receiver be used without the interpreter's lock.
-    let figures = Mutex::new(figures);
+    let receiver = Mutex::new(receiver);
     let mut raised: Option<PyErr> = None;
     let result = thread::scope(|scope| {
         let worker = scope.spawn(move || {
@@ -44,8 +44,8 @@ fn supervise(
             work(&mut Hooks { processes: &OneProcess, stop, on_figures: &mut |figures| drop(sender.send(figures)) })
         });
         loop {
-            let received = py.detach(|| match figures.lock() {
-                Ok(figures) => figures.recv_timeout(SIGNAL_INTERVAL),
+            let received = py.detach(|| match receiver.lock() {
+                Ok(receiver) => receiver.recv_timeout(SIGNAL_INTERVAL),
                 Err(_) => Err(RecvTimeoutError::Disconnected),
             });
             let called = match received {
@@ -77,14 +77,15 @@ fn settings(json: &str) -> anyhow::Result<RecipeOptions> {
     Ok(RecipeOptions::from_keys(&keys)?)
 }
 
-/// Returns the packing with a name.
+/// Returns the packing with a name. `rows` cannot be chosen: `tern export` uses it only for weights of 4 or 16 bits.
 fn packing_named(name: &str) -> anyhow::Result<Packing> {
     Packing::from_name(name).filter(|&packing| packing != Packing::Rows).ok_or_else(|| {
         anyhow::anyhow!("packing is {name:?}, expected paired16 or interleaved4; leave it out for the default")
     })
 }
 
-/// Parses an argument with the parser of the command line. `name`: that of the argument, for the error.
+/// Parses an argument with `parse`, a parser of the command line, whose error tells what it expects. `name`: the name
+/// of the argument, for the error.
 fn parsed<T>(name: &str, text: Option<String>, parse: impl Fn(&str) -> Result<T, String>) -> anyhow::Result<Option<T>> {
     text.map(|text| parse(&text).map_err(|expected| anyhow::anyhow!("{name} is {text:?}, {expected}"))).transpose()
 }
@@ -125,6 +126,7 @@ pub fn fit(
     callback: &Bound<'_, PyAny>,
 ) -> PyResult<Outcome> {
     let args = || -> anyhow::Result<FitArgs> {
+        // The result for `Some` text is never `None`.
         let flash = parsed("flash", Some(flash), size)?.unwrap_or_default();
         let ram = parsed("ram", ram, size)?;
         let time = parsed("time", time, duration)?;

@@ -21,7 +21,7 @@ const RATE: f64 = 50.0;
 fn main() -> Result<(), Box<dyn Error>> {
     let model = Model::from_bytes(MODEL)?;
     // Two sessions that begin half a window apart: every half window, one of them has read a whole window. The number
-    // is the step after which a session begins.
+    // beside a session is the number of steps before its first one.
     let mut scratch = [vec![0; model.scratch_len()], vec![0; model.scratch_len()]];
     let [first, second] = &mut scratch;
     let mut sessions = [(model.value_session(first)?, 0), (model.value_session(second)?, WINDOW / 2)];
@@ -41,6 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             session.feed(&values);
             if (step - *start) % WINDOW == 0 {
                 let best = session.logits().best();
+                // Probabilities are Q16: 65,536 is 100 %.
                 let percent = f64::from(session.logits().probability(best.class)) / 655.36;
                 let label = model.labels().get(best.class).unwrap_or_default();
                 println!("{:6.2} s  {label} {percent:.0} %", step as f64 / RATE);

@@ -21,12 +21,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         None => SAMPLE,
     };
     let model = Model::from_bytes(bytes)?;
+    // The Cargo features of tern-runtime that a build for this model needs.
     println!("features: {}", model.needed_features().collect::<Vec<_>>().join(", "));
     let mut scratch = vec![0; model.scratch_len()];
     let mut session = model.text_session(&mut scratch)?;
     for line in stdin().lines() {
         let logits = session.classify(line?.as_bytes());
         let best = logits.best();
+        // Probabilities are Q16: 65,536 is 100 %.
         let percent = f64::from(logits.probability(best.class)) / 655.36;
         println!("{} ({percent:.1} %)", model.labels().get(best.class).unwrap_or_default());
     }

@@ -2,8 +2,9 @@
 
 use crate::fixed::round_shift;
 
-/// The table of the sigmoid: 256 intervals of width 1/16 from −8, input Q19. The upper half of an entry is the value in
-/// the middle of its interval, the lower half the slope; see docs/arithmetic.md.
+/// The table of the sigmoid: 256 intervals of width 1/16 from −8, input Q19. The upper half of an entry is the value
+/// at one edge of its interval, the left edge if the interval's index is even, the right edge if it is odd. The lower
+/// half is the slope. See docs/arithmetic.md, "Activations".
 pub(crate) static SIGMOID: [i32; 256] = include!("tables/sigmoid.in");
 /// The table of tanh: 256 intervals of width 1/32 from −4, input Q20. Entries are as in [`SIGMOID`].
 pub(crate) static TANH: [i32; 256] = include!("tables/tanh.in");
@@ -28,8 +29,9 @@ pub(crate) fn relu(z: i32) -> i32 {
     round_shift(z >> 4, 1).clamp(0, 32_767)
 }
 
-/// Interpolates: the value of the interval that contains `z`, plus its slope times the distance from its middle, which
-/// is the signed lower half of `z`. On Cortex-M4 these are SSAT, LDR and SMLABB.
+/// Interpolates: the value at one edge of the interval that contains `z`, plus the slope times the distance from that
+/// edge. An interval is 2^15 wide, so the distance is the signed lower half of `z`: not negative in an even interval,
+/// negative in an odd one. On Cortex-M4 these are SSAT, LDR and SMLABB.
 #[inline(always)]
 fn interpolate(table: &[i32; 256], z: i32) -> i32 {
     let interval = (z >> 15).clamp(-128, 127) + 128;

@@ -10,7 +10,8 @@ pub struct Cost {
     /// The multiply-accumulates of the recurrent layers for one token, in both directions. A bidirectional model runs
     /// all tokens when its logits are asked for, and all of them again if it has read more since.
     pub macs_per_token: usize,
-    /// [`macs_per_token`](Cost::macs_per_token) for a folded token, whose input projection is precomputed.
+    /// [`macs_per_token`](Cost::macs_per_token) for a folded token, whose input projection in the first layer is
+    /// precomputed.
     pub macs_per_folded_token: usize,
     /// The number of folded tokens.
     pub folded_tokens: usize,
@@ -43,7 +44,7 @@ pub struct Flash {
     pub head: usize,
     /// The weights, multipliers and scale of the embedding.
     pub embedding: usize,
-    /// The table of the n-gram branch, with its scale.
+    /// The table of the n-gram branch, with its fingerprints and its scale.
     pub ngrams: usize,
     /// The ids and the precomputed input projections of the folded tokens.
     pub folded: usize,
@@ -53,7 +54,7 @@ pub struct Flash {
     pub labels: usize,
     /// The golden examples and their logits.
     pub golden: usize,
-    /// Everything else: the name, the channels, the scaling of values, the statistics of the calibration.
+    /// Everything else: for example the name, the channels, the scaling of values, the statistics of the calibration.
     pub other: usize,
 }
 
@@ -86,6 +87,7 @@ impl Model<'_> {
             head: self.head.linear.bytes() + self.hidden.as_ref().map_or(0, |hidden| hidden.bytes()),
             embedding: self.embedding.weight.bytes()
                 + 2 * self.embedding.multiplier.len()
+                // The scale, if there is an embedding.
                 + 4 * usize::from(!self.embedding.multiplier.is_empty()),
             folded: self.folded.as_ref().map_or(0, |folded| folded.bytes()),
             vocabulary: self.vocabulary.byte_len(),
@@ -108,5 +110,24 @@ impl Model<'_> {
             stack_bytes: Cost::STACK_BYTES,
             flash,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Sizes, Spec};
+    use tern_format::{Input, Output, Task};
+
+    #[test]
+    fn tables_that_a_file_does_not_have_take_no_bytes() {
+        let flash = |spec: Spec| Model::from_bytes(&spec.file(1)).unwrap().cost().flash;
+        let classifier = Spec::from(Sizes { embedding_dim: 4, hidden_size: 4, classes: 2 });
+        let language_model = flash(Spec { task: Task::LanguageModel, ..classifier });
+        assert!(language_model.vocabulary > 0 && language_model.labels == 0);
+        let forecast = flash(Spec { task: Task::Forecast, input: Input::Values, output: Output::Linear, ..classifier });
+        // Three golden sequences of five steps in all: four offsets, the values of four channels, two logits each.
+        let golden = 4 * (4 + 5 * 4 + 3 * 2);
+        assert_eq!((forecast.vocabulary, forecast.labels, forecast.golden), (0, 0, golden));
     }
 }

@@ -41,8 +41,8 @@ impl Name {
         self.bytes.get(..usize::from(self.length)).and_then(|b| core::str::from_utf8(b).ok()).unwrap_or("")
     }
 
-    /// Returns true for the name of a tensor of records, such as `lstm.units_l0`: layers in the packing `paired16` have
-    /// one.
+    /// Returns true for the name of a tensor of records, for example `lstm.units_l0`. Each layer in the packing
+    /// `paired16` has one.
     fn is_of_records(&self) -> bool {
         let units = parameter::UNITS.as_bytes();
         (0..self.bytes.len()).any(|i| self.bytes.get(i..).is_some_and(|rest| rest.starts_with(units)))
@@ -109,7 +109,8 @@ pub enum LoadError {
     Truncated {
         /// Length of the bytes given.
         found: usize,
-        /// Length that the header requires; 8 if the file is too short for one.
+        /// Length needed: 8 if the file is too short for the length of its header, that of the header if the file ends
+        /// in it, otherwise that of the whole file.
         expected: usize,
     },
     /// Bytes follow the last tensor; lengths in bytes.
@@ -130,7 +131,7 @@ pub enum LoadError {
     Unsupported {
         /// The key.
         key: Name,
-        /// Its value in the file.
+        /// Its value in the file; empty if the file does not have the key.
         found: Name,
         /// The values that are allowed.
         expected: &'static str,
@@ -146,9 +147,9 @@ pub enum LoadError {
     MissingKey(Name),
     /// A tensor is missing.
     MissingTensor(Name),
-    /// A metadata key is not part of the format.
+    /// A metadata key is not part of the format, or this kind of model does not have it.
     UnknownKey(Name),
-    /// A tensor is not part of the format.
+    /// A tensor is not part of the format, or this kind of model does not have it.
     UnknownTensor(Name),
     /// A key or a tensor occurs twice.
     Duplicate(Name),
@@ -233,9 +234,10 @@ messages! {
         "`{name}` needs the feature `{feature}` of tern-runtime, which is not built in; turn it on in Cargo.toml";
     LoadError::MissingKey(key) => "`{key}` is missing from the header; export the model again";
     LoadError::MissingTensor(name) => "tensor `{name}` is missing; export the model again";
-    LoadError::UnknownKey(key) => "key `{key}` is not part of the format; was the file exported by a newer version?";
+    LoadError::UnknownKey(key) =>
+        "key `{key}` is not part of the format or of this kind of model; was the file exported by a newer version?";
     LoadError::UnknownTensor(name) =>
-        "tensor `{name}` is not part of the format; was the file exported by a newer version?";
+        "tensor `{name}` is not part of the format or of this kind of model; was the file exported by a newer version?";
     LoadError::Duplicate(name) => "`{name}` occurs twice in the header; export the model again";
     LoadError::Type { tensor, expected } => "tensor `{tensor}` is not {expected}; export the model again";
     LoadError::Shape { tensor, found, expected } =>
@@ -270,8 +272,8 @@ pub struct TooLong {
 messages! {
     TooLong:
     TooLong { found, kept } =>
-        "{found} tokens, but the scratch keeps only the first {kept}; give a bidirectional model the scratch that \
-        `Model::scratch_len_for` asks for";
+        "{found} tokens or steps, but the scratch keeps only the first {kept}; give a bidirectional model the scratch \
+        that `Model::scratch_len_for` asks for";
 }
 
 /// The reason why [`save`](crate::SessionBase::save) or [`restore`](crate::SessionBase::restore) fails.

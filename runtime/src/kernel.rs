@@ -108,6 +108,7 @@ pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> i32 {
 /// `[rows]`.
 #[inline]
 pub(crate) fn dot_each(weights: &[i8], v: &[i16], acc: &mut [i32]) {
+    // `dot_four` does nothing and returns false for sizes or addresses that its kernel does not support.
     #[cfg(any(dsp, armv7m, thumb1, rv32))]
     if let Ok(acc) = <&mut [i32; 4]>::try_from(&mut *acc)
         && dot_four(weights, v, acc)

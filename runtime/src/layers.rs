@@ -45,8 +45,8 @@ use tern_format::Cell as CellKind;
 #[cfg(any(test, feature = "unpacked"))]
 use unpacked_layer::UnpackedLayer;
 
-/// The parameters of one direction of a layer, borrowed from the file. `repr(u8)` gives the enum a separate tag, with
-/// which the `match` of every step takes two instructions instead of six.
+/// The parameters of one direction of a layer, borrowed from the file or from a copy. `repr(u8)` gives the enum a
+/// separate tag, with which the `match` of every step takes two instructions instead of six.
 #[derive(Clone, Copy, Debug)]
 #[repr(u8)]
 pub(crate) enum Cell<'a> {
@@ -177,7 +177,8 @@ impl Cell<'_> {
     }
 }
 
-/// The input projection of a layer in a plain packing whose biases all belong to it.
+/// The input projection of an LSTM or a plain cell in a plain packing. All biases of these cells belong to the input
+/// projection, unlike those of a GRU.
 #[cfg(any(test, feature = "write"))]
 fn input_sums<const GATES: usize>(layer: &Interleaved<'_, GATES, GATES>, x: &[i16]) -> alloc::vec::Vec<i32> {
     let units = rows(layer.weight_ih, layer.input_size).zip(layer.bias);

@@ -59,6 +59,7 @@ fn length(file: &mut File<'_>) -> usize {
     }
     // If the sum saturates, no memory is that large, and the file is refused below.
     let length = file.header.len().saturating_add(scanner.entry.end);
+    // The index of the last entry plus 1; 0 if there is no entry, for which the index is `usize::MAX`.
     file.entries = scanner.entry.number.wrapping_add(1);
     if length > file.bytes.len() {
         file.refuse(Fault::Truncated { expected: length });
@@ -70,7 +71,7 @@ impl<'a> Model<'a> {
     /// Checks a whole device file and borrows it. `bytes` must end with the file, and its address must be a multiple of
     /// 8: see [`file_len`] and [`include_model!`](crate::include_model).
     ///
-    /// Reads every weight and every text at least once.
+    /// Cost: reads every weight and every text at least once.
     ///
     /// # Errors
     /// The first fault of the file: [`LoadError`].
@@ -114,8 +115,9 @@ fn read<'a>(file: &mut File<'a>) -> Result<Model<'a>, LoadError> {
     let folded = folded_tokens::read(file, &config, &cells);
     let outputs = outputs::read(file, &mut config, &inputs, hidden_shift);
 
-    let golden_logits = file.words(Tensor::GOLDEN_LOGITS, [inputs.goldens as u32, config.classes as u32, 0]);
+    let golden_logits = file.words(Tensor::GOLDEN_LOGITS, [inputs.golden_count as u32, config.classes as u32, 0]);
     let calibration = file.words(Tensor::CALIBRATION, [4, 0, 0]);
+    // The zeros stand for a missing tensor, for which the file is refused below.
     let &[texts, tokens, largest_z, largest_c] = calibration.first_chunk().unwrap_or(&[0; 4]);
     if file.entries_read() != file.entries {
         file.refuse(Fault::UnusedEntry);

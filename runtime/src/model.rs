@@ -1,7 +1,7 @@
 //! A model: the checked view of a device file.
 //!
-//! [`Model::from_bytes`] checks everything that `docs/format.md` and `docs/arithmetic.md` require of a file, so running
-//! a model cannot fail.
+//! [`Model::from_bytes`] checks that a file has the format of `docs/format.md` and that no sum can overflow
+//! (`docs/arithmetic.md`), so running a model cannot fail.
 
 use core::num::NonZeroUsize;
 
@@ -47,13 +47,13 @@ pub struct Golden<'a> {
     pub logits: &'a [i32],
 }
 
-/// The result of [`Model::self_test`]: the golden examples whose logits were exact.
+/// The result of [`Model::self_test`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SelfTest {
-    /// The number of examples with exact logits.
+    /// The number of golden examples whose logits were exact.
     pub passed: usize,
-    /// The number of examples, at least 1.
+    /// The number of golden examples, at least 1.
     pub total: usize,
 }
 
@@ -71,7 +71,7 @@ pub struct Model<'a> {
     /// The table of the n-gram branch, if the model has one.
     #[cfg(feature = "ngrams")]
     pub(crate) ngrams: Option<features::Ngrams<NgramTable<'a>>>,
-    /// The channels, if the model reads values.
+    /// The channels with their scaling and the golden sequences, if the model reads values.
     pub(crate) value_parts: Option<features::Values<ValueParts<'a>>>,
     /// The recurrent layers, layer by layer, forward before reverse. Only the entries in [`cells`](Model::cells) are
     /// used.
@@ -89,7 +89,9 @@ pub struct Model<'a> {
     pub(crate) golden_logits: &'a [i32],
     pub(crate) calibration: Calibration,
     pub(crate) embedding_scale_bits: u32,
+    /// The length of the header in bytes, its length field included.
     pub(crate) header_len: usize,
+    /// The length of the file in bytes.
     pub(crate) file_len: usize,
 }
 
@@ -99,7 +101,7 @@ impl<'a> Model<'a> {
         &self.config
     }
 
-    /// The memory layout of the recurrent weights.
+    /// The memory layout of the recurrent weights; without meaning if the model has no recurrent branch.
     pub fn packing(&self) -> Packing {
         self.packing
     }
@@ -127,7 +129,8 @@ impl<'a> Model<'a> {
     }
 
     /// The name of the channel of one predicted value of a [`Forecast`](tern_format::Task::Forecast), and the number of
-    /// fractional bits of the value; none beyond the last value. Values are ordered by time step, then by channel.
+    /// fractional bits of the value; none beyond the last value, and none if the model is no forecast. Values are
+    /// ordered by time step, then by channel.
     /// [`ValueSession::predicted`](crate::ValueSession::predicted) gives the value itself.
     pub fn forecast_channel(&self, index: usize) -> Option<Channel<'a>> {
         let ValueParts { channels, output, .. } = self.value_parts();
@@ -191,7 +194,7 @@ impl<'a> Model<'a> {
         self.cells().iter().map(|cell| cell.summary().macs).sum()
     }
 
-    /// The recurrent layers, each forward and then reverse; none if the model has no recurrent branch.
+    /// The recurrent layers, each forward and then reverse; empty if the model has no recurrent branch.
     #[inline]
     pub(crate) fn cells(&self) -> &[Cell<'a>] {
         self.cells.get(..self.config.directions() * self.config.layers).guaranteed_or(&self.cells)
@@ -204,7 +207,7 @@ impl<'a> Model<'a> {
         first
     }
 
-    /// Replaces the cells, so that the model runs from a copy of the weights.
+    /// Replaces the cells, so that the model runs from a copy of the weights; changes nothing if `cells` is empty.
     #[cfg(any(test, feature = "unpacked"))]
     pub(crate) fn with_cells(mut self, cells: impl Iterator<Item = Cell<'a>>) -> Self {
         self.cells.iter_mut().zip(cells).for_each(|(place, cell)| *place = cell);
@@ -213,7 +216,7 @@ impl<'a> Model<'a> {
 
     /// Returns true if the head reads the last hidden state where the layer wrote it, without a buffer: there is no
     /// pooling, merging or n-gram branch.
-    pub(crate) fn reads_state(&self) -> bool {
+    pub(crate) fn head_reads_in_place(&self) -> bool {
         self.config.pools_last() && !self.config.reads_both_ways() && !self.config.counts_ngrams()
     }
 }

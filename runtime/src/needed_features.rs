@@ -11,6 +11,8 @@ impl Model<'_> {
         let config = &self.config;
         let reads_text = config.input == Input::Tokens;
         let tokenizer = |kind: TokenizerKind| reads_text && config.tokenizer.kind == kind;
+        // The features `gru` and `rnn` include the plain packings of their cells, `widths` the packing `rows` of all
+        // cells.
         let packing = match (self.packing, config.cell) {
             _ if config.layers == 0 => "",
             (Packing::Rows, _) => "",

@@ -11,7 +11,8 @@ pub(crate) fn rows<T>(elements: &[T], columns: NonZeroUsize) -> Rows<'_, T> {
 /// Returns one row of `elements`; none beyond the last.
 #[inline]
 pub(crate) fn row<T>(elements: &[T], columns: NonZeroUsize, index: usize) -> Option<&[T]> {
-    // If the product overflows, no such row fits the address space.
+    // A file fits the address space, so the product wraps only for a row beyond the last. Such a row is asked for only
+    // while the loader checks a file that it has refused already.
     let begin = index.wrapping_mul(columns.get());
     elements.get(begin..)?.get(..columns.get())
 }

@@ -35,7 +35,7 @@ impl<'a> Model<'a> {
     }
 
     /// The length of the scratch for texts of up to `tokens` tokens, or sequences of so many steps, in words of 32
-    /// bits. Only bidirectional models keep tokens, from 1 to 65,534; other models ignore `tokens`.
+    /// bits. A bidirectional model must keep at least 1 token and keeps at most 65,534; other models ignore `tokens`.
     pub fn scratch_len_for(&self, tokens: usize) -> usize {
         Layout::of(self).len(tokens) + text::buffer_len(self.config.tokenizer)
     }
@@ -183,13 +183,13 @@ impl TextSession<'_> {
         self.0.forward.take_ngram(hash);
     }
 
-    /// Ends the text, which completes its last token. More bytes continue the text; [`reset`](SessionBase::reset)
-    /// begins a new one.
+    /// Ends the text and reads its last token: with `html_words` and `wordpiece` possibly several. More bytes continue
+    /// the text; [`reset`](SessionBase::reset) begins a new one.
     pub fn finish(&mut self) {
         self.0.finish_text();
     }
 
-    /// Ends the text and calls `on_step` if that completes a token.
+    /// [`finish`](TextSession::finish), with a call of `on_step` after every token that it reads.
     pub fn finish_with(&mut self, mut on_step: impl FnMut(Step<'_>)) {
         let SessionBase { encoder, forward } = &mut self.0;
         encoder.finish_tokens(&forward.model.vocabulary, &mut ShownSteps { forward, on_step: &mut on_step });

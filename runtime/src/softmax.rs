@@ -23,6 +23,7 @@ pub(crate) fn exp_neg(d: u32) -> u32 {
     // interpolation between its entries.
     let y = (u64::from(d) * LOG2_E) >> 24;
     let (whole, index, fraction) = (y >> 22, (y >> 16 & 63) as usize, (y & 0xffff) as u32);
+    // The result is 0 in Q30, and a right shift by 32 or more would overflow.
     if whole >= 31 {
         return 0;
     }
@@ -37,8 +38,8 @@ pub(crate) fn probability(logit: i32, largest: i32, logits: impl Iterator<Item =
     // The exponential of a logit relative to the largest one, Q30.
     let weight = |logit: i32| exp_neg(largest.abs_diff(logit));
     let sum: u64 = logits.map(|logit| u64::from(weight(logit))).sum();
-    // The largest logit is among `logits`, so the sum is at least 2^30, and no weight is larger. `max(1)` makes the
-    // loop of the division end even for other arguments.
+    // The largest logit is among `logits`, so the sum is at least 2^30, the largest possible weight, and the quotient
+    // at most 2^16. `max(1)` makes the loop of the division end even for other arguments.
     quotient((u64::from(weight(logit)) << 16) + sum / 2, sum.max(1))
 }
 

@@ -1,9 +1,9 @@
 //! The codec of saved states. Each part of a session has one method, `visit_state`, which passes all its numbers to the
 //! codec. The codec counts their bytes, writes them or replaces them by saved ones.
 
-/// The direction of a codec, with the bytes that it writes or reads.
+/// The mode of a codec, with the bytes that it writes or reads.
 #[derive(Debug)]
-enum Direction<'a> {
+enum Mode<'a> {
     Count,
     Write(&'a mut [u8]),
     Read(&'a [u8]),
@@ -14,8 +14,8 @@ enum Direction<'a> {
 /// unchanged; while it reads, they return the saved number.
 #[derive(Debug)]
 pub(crate) struct StateCodec<'a> {
-    direction: Direction<'a>,
-    /// The number of bytes so far.
+    mode: Mode<'a>,
+    /// The number of bytes of the numbers passed so far.
     at: usize,
     /// True if all checks have passed.
     valid: bool,
@@ -24,20 +24,20 @@ pub(crate) struct StateCodec<'a> {
 impl<'a> StateCodec<'a> {
     /// A codec that counts the bytes.
     pub(crate) fn counting() -> Self {
-        StateCodec { direction: Direction::Count, at: 0, valid: true }
+        StateCodec { mode: Mode::Count, at: 0, valid: true }
     }
 
     /// A codec that writes to `bytes`. Numbers beyond the end are dropped.
     pub(crate) fn writing(bytes: &'a mut [u8]) -> Self {
-        StateCodec { direction: Direction::Write(bytes), at: 0, valid: true }
+        StateCodec { mode: Mode::Write(bytes), at: 0, valid: true }
     }
 
     /// A codec that reads from `bytes`. Numbers beyond the end are 0.
     pub(crate) fn reading(bytes: &'a [u8]) -> Self {
-        StateCodec { direction: Direction::Read(bytes), at: 0, valid: true }
+        StateCodec { mode: Mode::Read(bytes), at: 0, valid: true }
     }
 
-    /// The number of bytes so far.
+    /// The number of bytes of the numbers passed so far, also of those beyond the end of the codec's bytes.
     pub(crate) fn len(&self) -> usize {
         self.at
     }
@@ -56,17 +56,15 @@ impl<'a> StateCodec<'a> {
     fn number<const BYTES: usize>(&mut self, number: [u8; BYTES]) -> [u8; BYTES] {
         let begin = self.at;
         self.at = begin.saturating_add(BYTES);
-        match &mut self.direction {
-            Direction::Count => number,
-            Direction::Write(bytes) => {
+        match &mut self.mode {
+            Mode::Count => number,
+            Mode::Write(bytes) => {
                 if let Some(to) = bytes.get_mut(begin..).and_then(|rest| rest.first_chunk_mut()) {
                     *to = number;
                 }
                 number
             }
-            Direction::Read(bytes) => {
-                bytes.get(begin..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; BYTES])
-            }
+            Mode::Read(bytes) => bytes.get(begin..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; BYTES]),
         }
     }
 

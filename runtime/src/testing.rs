@@ -16,7 +16,7 @@ use tern_format::{Cell as CellKind, Input, Merge, Output, Pooling, Task};
 
 pub use crate::write::Aligned;
 pub use random::Random;
-use tensors::{GOLDEN, forecast_tensors, linear, ngram_tensors, token_tensors, value_tensors};
+use tensors::{GOLDEN, ONE, forecast_tensors, linear, ngram_tensors, token_tensors, value_tensors};
 pub use tensors::{NgramSpec, TOKENS};
 
 /// The sizes of a random model.
@@ -88,6 +88,7 @@ impl From<Sizes> for Spec {
 impl Spec {
     /// Returns a random kind of model without an n-gram branch, with 8-bit weights.
     pub fn random(seed: u64) -> Self {
+        // Other numbers than those of `tensors`, which begins with the seed itself.
         let mut random = Random(seed ^ 0x5eed);
         let mut below = |n: i64| random.between(0, n - 1) as usize;
         let sizes = Sizes { embedding_dim: 1 + below(6), hidden_size: 1 + below(7), classes: 1 + below(4) };
@@ -123,7 +124,8 @@ impl Spec {
     pub fn random_widths(seed: u64) -> Self {
         let mut random = Random(seed ^ 0xb175);
         let mut below = |n: i64| random.between(0, n - 1) as usize;
-        let mut even = |most: i64| 2 * (1 + below(most));
+        // An even number from 2 to 2 · n.
+        let mut even = |n: i64| 2 * (1 + below(n));
         let sizes = Sizes { embedding_dim: even(20), hidden_size: even(12), classes: even(2) };
         let head_hidden = even(3);
         let spec = Spec::random(seed);
@@ -170,8 +172,9 @@ impl Spec {
     }
 
     /// The number of outputs of the last layer, and the number of logits.
-    fn outputs(&self) -> [usize; 2] {
+    fn outputs_and_logits(&self) -> [usize; 2] {
         match (self.task, self.output) {
+            // PAD and UNK have logits, too.
             (Task::LanguageModel, _) => [TOKENS.len() + 2; 2],
             (_, Output::Sigmoid) => [1, 2],
             _ => [self.sizes.classes; 2],
@@ -208,7 +211,7 @@ impl Spec {
     /// golden logits are zeros; [`Spec::file`] computes them.
     pub fn tensors(&self, seed: u64) -> Vec<Tensor> {
         let Sizes { embedding_dim: e, hidden_size: h, .. } = self.sizes;
-        let ([outputs, logits], f) = (self.outputs(), self.head_width());
+        let ([outputs, logits], f) = (self.outputs_and_logits(), self.head_width());
         let random = &mut Random(seed);
         let mut tensors = vec![Tensor::new("name", Dtype::U8, &[6], b"random")];
         match self.input {
@@ -216,10 +219,10 @@ impl Spec {
             Input::Tokens => tensors.extend(token_tensors(random, e)),
             Input::Values => tensors.extend(value_tensors(random, e)),
         }
-        for (index, place) in Metadata::layer_suffixes(self.layers, self.bidirectional).iter().enumerate() {
-            let ways = if self.bidirectional { 2 } else { 1 };
-            let inputs = if index / ways == 0 { e } else { ways * h };
-            tensors.extend(self.layer(random, place, inputs));
+        for (index, suffix) in Metadata::layer_suffixes(self.layers, self.bidirectional).iter().enumerate() {
+            let directions = if self.bidirectional { 2 } else { 1 };
+            let input_size = if index / directions == 0 { e } else { directions * h };
+            tensors.extend(self.layer(random, suffix, input_size));
         }
         if let Some(spec) = self.ngrams {
             tensors.extend(ngram_tensors(random, spec));
@@ -227,7 +230,7 @@ impl Spec {
         let mut last_width = f;
         if self.head_hidden > 0 {
             tensors.extend(linear(random, "hidden", self.head_hidden, f, 30_000));
-            tensors.push(Tensor::new("hidden.scale", Dtype::F32, &[1], &[0x3f80_0000u32]));
+            tensors.push(Tensor::new("hidden.scale", Dtype::F32, &[1], &[ONE]));
             last_width = self.head_hidden;
         }
         tensors.extend(linear(random, "fc", outputs, last_width, 2_000));
@@ -243,8 +246,9 @@ impl Spec {
         if self.bits != [8; 4] {
             tensors = self.with_widths(random, tensors);
         }
-        let count = if self.input == Input::Tokens { GOLDEN.len() } else { 3 };
-        tensors.push(Tensor::new("golden.logits", Dtype::I32, &[count, logits], &vec![0i32; count * logits]));
+        // Three golden sequences: see `value_tensors`.
+        let examples = if self.input == Input::Tokens { GOLDEN.len() } else { 3 };
+        tensors.push(Tensor::new("golden.logits", Dtype::I32, &[examples, logits], &vec![0i32; examples * logits]));
         tensors.push(Tensor::new("calibration", Dtype::I32, &[4], &[0i32; 4]));
         tensors
     }
@@ -272,22 +276,28 @@ impl Spec {
         tensors.into_iter().flat_map(&mut widened).collect()
     }
 
-    /// The tensors of one direction of a layer. `place`: the suffix of their names; `inputs`: the input size.
-    fn layer(&self, random: &mut Random, place: &str, inputs: usize) -> Vec<Tensor> {
+    /// The tensors of one direction of a layer. `suffix`: that of their names, without the underscore.
+    fn layer(&self, random: &mut Random, suffix: &str, input_size: usize) -> Vec<Tensor> {
         let (h, module, gates) = (self.sizes.hidden_size, self.cell.module(), self.cell.gates());
-        let name = |parameter: &str| format!("{module}.{parameter}_{place}");
+        let name = |parameter: &str| format!("{module}.{parameter}_{suffix}");
         let shape = |sizes: &[usize]| if gates > 1 { [sizes, &[gates]].concat() } else { sizes.to_vec() };
+        // The biases of a unit. A GRU has one more for the recurrent half of its third gate.
         let biases = if self.cell == CellKind::Gru { 4 } else { gates };
         let bias_shape = if gates > 1 { vec![h, biases] } else { vec![h] };
         let mut tensors = vec![
-            Tensor::new(&name("weight_ih"), Dtype::I8, &shape(&[h, inputs]), &random.weights(gates * h * inputs)),
+            Tensor::new(
+                &name("weight_ih"),
+                Dtype::I8,
+                &shape(&[h, input_size]),
+                &random.weights(gates * h * input_size),
+            ),
             Tensor::new(&name("weight_hh"), Dtype::I8, &shape(&[h, h]), &random.weights(gates * h * h)),
             Tensor::new(&name("bias"), Dtype::I32, &bias_shape, &random.biases(biases * h)),
             Tensor::new(&name("multiplier_ih"), Dtype::I16, &shape(&[h]), &random.multipliers(gates * h, 12_000)),
             Tensor::new(&name("multiplier_hh"), Dtype::I16, &shape(&[h]), &random.multipliers(gates * h, 12_000)),
         ];
         if self.cell == CellKind::RnnRelu {
-            tensors.push(Tensor::new(&name("scale"), Dtype::F32, &[1], &[0x3f80_0000u32]));
+            tensors.push(Tensor::new(&name("scale"), Dtype::F32, &[1], &[ONE]));
         }
         tensors
     }
@@ -313,15 +323,15 @@ impl Spec {
 }
 
 /// Returns a file whose golden logits are those that this crate computes.
-fn with_golden(metadata: &[(String, String)], mut all: Vec<Tensor>) -> Aligned {
-    let draft = Aligned::new(&to_bytes(metadata, all.clone()));
+fn with_golden(metadata: &[(String, String)], mut tensors: Vec<Tensor>) -> Aligned {
+    let draft = Aligned::new(&to_bytes(metadata, tensors.clone()));
     let model = crate::Model::from_bytes(&draft).expect("a random model loads");
     let mut scratch = vec![0; model.scratch_len()];
     let mut session = model.session(&mut scratch).expect("the scratch has the length that the model asks for");
     let logits: Vec<i32> = model.golden().flat_map(|g| session.run_golden(&g).iter().collect::<Vec<_>>()).collect();
-    let golden = all.iter_mut().find(|t| t.name == "golden.logits").expect("there are golden logits");
+    let golden = tensors.iter_mut().find(|t| t.name == "golden.logits").expect("there are golden logits");
     golden.data = bytemuck::cast_slice(&logits).to_vec();
-    Aligned::new(&to_bytes(metadata, all))
+    Aligned::new(&to_bytes(metadata, tensors))
 }
 
 /// The metadata of a random LSTM classifier. `shift`: the shift of the recurrent layer, `"0"` … `"8"`.
@@ -340,12 +350,14 @@ pub fn random_file(seed: u64, sizes: Sizes, shift: &str) -> Aligned {
     of_shift(sizes, shift).file(seed)
 }
 
+/// Returns `spec` with the shift `shift` of its recurrent layers, a number as text.
 fn of_shift(spec: impl Into<Spec>, shift: &str) -> Spec {
     Spec { shift: shift.parse().expect("a shift is a number"), ..spec.into() }
 }
 
-/// The tensors of a model whose operands are at an end of their range: `sign` · 127 for every weight, the largest
-/// multipliers, no biases. The model loads with the shift 0 if E, H and the width of the head's input are at most 500.
+/// The tensors of a model whose operands are at an end of their range: `sign` · 127 for every 8-bit weight, with the
+/// `sign` 1 or −1, the largest multipliers, and biases of 0. The model loads with the shift 0 if E, H and the width of
+/// the head's input are at most 500.
 pub fn extreme_tensors(sign: i8, spec: impl Into<Spec>) -> Vec<Tensor> {
     let mut all = tensors(1, spec);
     for t in &mut all {

@@ -35,7 +35,7 @@ pub(crate) use encoder::TokenSink;
 pub use ngrams::NgramHasher;
 pub use splitter::{Piece, Splitter};
 pub use tern_format::{Tokenizer, TokenizerKind};
-pub(crate) use tokenizer::{BUILT, PLAIN_NAMES, numbered, state_len};
+pub(crate) use tokenizer::{BUILT, PLAIN_COUNT, numbered, state_len};
 pub use tokenizer::{buffer_len, is_built};
 pub use utf8::Utf8;
 pub(crate) use utf8::is_utf8;

@@ -1,4 +1,5 @@
-//! A model with a copy of its recurrent weights for the vector instructions of a host (feature `unpacked`).
+//! A model with a copy of the weights of its recurrent layers for the vector instructions of a host (feature
+//! `unpacked`).
 //!
 //! A device executes its file in place. A host has enough memory for a copy in another order, in which its vector
 //! instructions compute eight units at a time: see `kernel::unpacked_weights`. The results have the same bits (tests of
@@ -17,9 +18,9 @@ use crate::model::Model;
 use tern_format::Cell as CellKind;
 use unit::{Half, unit};
 
-/// A model and a copy of its recurrent weights. A host with AVX2 computes its steps several times as fast as with the
-/// weights in the file. On other hosts, and if any recurrent weights have 16 bits, there is no copy, and the model runs
-/// from the file.
+/// A model and a copy of the weights of its recurrent layers. A host with AVX2 computes its steps several times as fast
+/// as with the weights in the file. On other hosts, and if any of these weights have 16 bits, there is no copy, and the
+/// model runs from the file.
 #[derive(Debug)]
 pub struct Unpacked<'a> {
     model: Model<'a>,
@@ -28,7 +29,7 @@ pub struct Unpacked<'a> {
 }
 
 impl<'a> Unpacked<'a> {
-    /// Copies the weights, each to two bytes.
+    /// Copies the weights of the recurrent layers, each to two bytes, if the host has AVX2.
     pub fn new(model: &Model<'a>) -> Self {
         let layers = Lanes::detect().and_then(|lanes| {
             let layer = |cell: &Cell<'a>| unpacked_layer(cell, model.config().cell, lanes);
@@ -48,7 +49,7 @@ impl<'a> Unpacked<'a> {
     }
 }
 
-/// Copies the weights of a layer; none if they have 16 bits.
+/// Copies the weights of a layer; returns none if they have 16 bits.
 fn unpacked_layer(cell: &Cell<'_>, kind: CellKind, lanes: Lanes) -> Option<UnpackedLayer> {
     let [input, recurrent] = [Half::Input, Half::Recurrent].map(|half| unpacked_half(cell, kind, half));
     let summary = cell.summary();
@@ -57,26 +58,28 @@ fn unpacked_layer(cell: &Cell<'_>, kind: CellKind, lanes: Lanes) -> Option<Unpac
 }
 
 /// Copies one projection of a layer: for each block of units and each pair of columns, the weights of each gate, one
-/// unit in each lane. Lanes beyond the last unit are 0.
+/// unit in each lane. Lanes beyond the last unit, and the second column of a last pair that has only one, are 0.
+/// Returns none if the weights have 16 bits.
 fn unpacked_half(cell: &Cell<'_>, kind: CellKind, half: Half) -> Option<UnpackedHalf> {
     let (hidden_size, gates) = (cell.summary().hidden_size, kind.gates());
     let units: Option<Vec<_>> = (0..hidden_size).map(|index| unit(cell, half, index)).collect();
     let units = units?;
     let pairs = NonZeroUsize::new(units.first()?.weights.len().div_ceil(2))?;
-    let mut all = UnpackedHalf { pairs, weights: Vec::new(), bias: Vec::new(), multipliers: Vec::new() };
+    let mut copy = UnpackedHalf { pairs, weights: Vec::new(), bias: Vec::new(), multipliers: Vec::new() };
     let groups = groups_of_block(kind);
+    // The rows of a block: the gates of the first group of units, then those of the next.
     let rows: Vec<(usize, usize)> = (0..groups).flat_map(|group| (0..gates).map(move |gate| (group, gate))).collect();
     for block in units.chunks(groups * LANES) {
         let units_of = |group: usize| block.iter().skip(group * LANES).take(LANES);
         for pair in 0..pairs.get() {
             for &(group, gate) in &rows {
-                let mut both = [[0; 2]; LANES];
-                for (both, unit) in both.iter_mut().zip(units_of(group)) {
-                    for (weight, column) in both.iter_mut().zip(unit.weights.iter().skip(2 * pair)) {
+                let mut lanes = [[0; 2]; LANES];
+                for (lane, unit) in lanes.iter_mut().zip(units_of(group)) {
+                    for (weight, column) in lane.iter_mut().zip(unit.weights.iter().skip(2 * pair)) {
                         *weight = column[gate];
                     }
                 }
-                all.weights.push(TwoColumns(both));
+                copy.weights.push(TwoColumns(lanes));
             }
         }
         for &(group, gate) in &rows {
@@ -84,11 +87,11 @@ fn unpacked_half(cell: &Cell<'_>, kind: CellKind, half: Half) -> Option<Unpacked
             for ((bias, multiplier), unit) in bias.iter_mut().zip(&mut multiplier).zip(units_of(group)) {
                 (*bias, *multiplier) = (unit.bias[gate], i32::from(unit.multipliers[gate]));
             }
-            all.bias.push(Words(bias));
-            all.multipliers.push(Words(multiplier));
+            copy.bias.push(Words(bias));
+            copy.multipliers.push(Words(multiplier));
         }
     }
-    Some(all)
+    Some(copy)
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub struct Metadata {
     /// The memory layout of the recurrent weights.
     pub packing: Packing,
     /// The number of recurrent layers: 1 to 4; 0 if the model has no recurrent branch. The keys of that branch are then
-    /// left out.
+    /// not written then.
     pub layers: usize,
     /// True if each layer also reads the sequence in reverse.
     pub bidirectional: bool,
@@ -51,7 +51,8 @@ pub struct Metadata {
     pub shifts: Vec<u32>,
     /// The n-grams of the n-gram branch and the shift of the branch, 0 to 8, if there is one.
     pub ngrams: Option<(Ngrams, u32)>,
-    /// The right shift of the hidden states before they are pooled: 0 to 8; 0 unless the model has both branches.
+    /// The right shift of the hidden states before they are pooled: 0 to 8; 0 unless the model has both branches. The
+    /// key is not written for 0.
     pub pooled_shift: u32,
     /// The shift of the head's hidden layer, if it has one: 0 to 8.
     pub hidden_shift: Option<u32>,
@@ -71,52 +72,52 @@ impl Metadata {
     /// The keys of the header's metadata and their values, sorted by key.
     pub fn entries(&self) -> Vec<(String, String)> {
         let mut all: Vec<(String, String)> = Vec::new();
-        let mut add = |key: &str, value: &str| all.push((format!("tern.{key}"), value.into()));
-        add("version", tern_format::VERSION);
-        add("task", self.task.name());
+        let mut set = |key: &str, value: &str| all.push((format!("tern.{key}"), value.into()));
+        set("version", tern_format::VERSION);
+        set("task", self.task.name());
         match self.input {
             Input::Tokens => {
-                add("tokenizer", self.tokenizer.name());
+                set("tokenizer", self.tokenizer.name());
                 if self.layers > 0 {
-                    add("vocabulary", if self.tokenizer.is_bytes() { "bytes" } else { "sorted" });
+                    set("vocabulary", if self.tokenizer.is_bytes() { "bytes" } else { "sorted" });
                 }
             }
-            Input::Values => add("input", self.input.name()),
+            Input::Values => set("input", self.input.name()),
         }
         if self.layers > 0 {
-            add("cell", self.cell.name());
-            add("packing", self.packing.name());
-            add("layers", &format!("{}", self.layers));
-            add("directions", if self.bidirectional { "2" } else { "1" });
+            set("cell", self.cell.name());
+            set("packing", self.packing.name());
+            set("layers", &format!("{}", self.layers));
+            set("directions", if self.bidirectional { "2" } else { "1" });
             if self.bidirectional {
-                add("merge", self.merge.name());
+                set("merge", self.merge.name());
             }
-            add("pooling", self.pooling.name());
+            set("pooling", self.pooling.name());
         }
         if let Some((Ngrams { words, min_chars, max_chars }, shift)) = self.ngrams {
-            add("ngrams.words", &format!("{words}"));
-            add("ngrams.min_chars", &format!("{min_chars}"));
-            add("ngrams.max_chars", &format!("{max_chars}"));
-            add("shift.ngrams", &format!("{shift}"));
+            set("ngrams.words", &format!("{words}"));
+            set("ngrams.min_chars", &format!("{min_chars}"));
+            set("ngrams.max_chars", &format!("{max_chars}"));
+            set("shift.ngrams", &format!("{shift}"));
         }
-        add("output", self.output.name());
+        set("output", self.output.name());
         for (suffix, shift) in Metadata::layer_suffixes(self.layers, self.bidirectional).iter().zip(&self.shifts) {
-            add(&format!("shift.{}_{suffix}", self.cell.module()), &format!("{shift}"));
+            set(&format!("shift.{}_{suffix}", self.cell.module()), &format!("{shift}"));
         }
         if self.pooled_shift > 0 {
-            add("shift.pooled", &format!("{}", self.pooled_shift));
+            set("shift.pooled", &format!("{}", self.pooled_shift));
         }
         if let Some(shift) = self.hidden_shift {
-            add("shift.hidden", &format!("{shift}"));
+            set("shift.hidden", &format!("{shift}"));
         }
-        add("shift.fc", &format!("{}", self.fc_shift));
+        set("shift.fc", &format!("{}", self.fc_shift));
         all.sort();
         all
     }
 }
 
 /// Returns the bytes of a device file. The metadata keep their order; the tensors are sorted by descending element
-/// size, then by name.
+/// size, then by name. Keys, values and names are written without escapes, so they must not need any.
 pub fn to_bytes(metadata: &[(impl AsRef<str>, impl AsRef<str>)], mut tensors: Vec<Tensor>) -> Vec<u8> {
     tensors.sort_by(|a, b| (b.dtype.size(), &a.name).cmp(&(a.dtype.size(), &b.name)));
     let mut header = String::from("{\"__metadata__\":{");

@@ -1,7 +1,7 @@
 //! A worker of `cargo xtask bench train`: the recurrent layer as candle-nn has it, step by step on padded batches.
 //!
-//! As `bench_step`, by the same recipe: it prints `ready` after a first batch, then trains on all texts once for every
-//! line on stdin and prints `{"seconds": …, "tokens": …}`.
+//! It takes the same recipe as `bench_step`. It prints `ready` after a first batch. For every line on stdin it then
+//! trains on all texts once, in the order of the data, and prints `{"seconds": …, "tokens": …}`.
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
@@ -19,7 +19,7 @@ fn main() -> Result<()> {
     let mut recipe = Recipe::read(Path::new(&path))?;
     let data = train::prepare(&mut recipe)?;
     let problem = Problem::of_texts(&recipe, &data);
-    let (batch, model) = (recipe.training.batch_size, &recipe.model);
+    let (batch_size, model) = (recipe.training.batch_size, &recipe.model);
     let variables = VarMap::new();
     let builder = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
     let embedding = candle_nn::embedding(data.vocabulary.len(), model.embedding_dim, builder.pp("embedding"))?;
@@ -27,6 +27,7 @@ fn main() -> Result<()> {
     let fc = candle_nn::linear(model.hidden_size, data.labels.len(), builder.pp("fc"))?;
     let parameters = ParamsAdamW { lr: recipe.training.learning_rate, weight_decay: 0.0, ..Default::default() };
     let mut optimizer = AdamW::new(variables.all_vars(), parameters)?;
+    // Trains on a batch, and returns its number of tokens.
     let mut step = |samples: &[Sample]| -> Result<usize> {
         let (ids, labels) = padded(samples)?;
         let last = layer.last(&embedding.forward(&ids)?)?;
@@ -35,34 +36,38 @@ fn main() -> Result<()> {
         Ok(samples.iter().map(|sample| sample.steps.len()).sum())
     };
     let _flush = Flush::denormals();
-    step(&problem.train[..batch.min(problem.train.len())])?;
+    step(&problem.train[..batch_size.min(problem.train.len())])?;
     println!("ready");
     std::io::stdout().flush()?;
     for line in std::io::stdin().lines() {
         line?;
         let start = Instant::now();
-        let tokens: usize = problem.train.chunks(batch).map(&mut step).sum::<Result<_>>()?;
+        let tokens: usize = problem.train.chunks(batch_size).map(&mut step).sum::<Result<_>>()?;
         println!("{}", serde_json::json!({ "seconds": start.elapsed().as_secs_f64(), "tokens": tokens }));
         std::io::stdout().flush()?;
     }
     Ok(())
 }
 
+/// The recurrent layer.
 enum Layer {
     Lstm(LSTM),
     Gru(GRU),
 }
 
 impl Layer {
+    /// A layer with random weights. Fails for plain cells, which candle-nn does not have.
     fn new(cell: Cell, inputs: usize, hidden: usize, builder: VarBuilder<'_>) -> Result<Self> {
         Ok(match cell {
             Cell::Lstm => Layer::Lstm(candle_nn::lstm(inputs, hidden, LSTMConfig::default(), builder)?),
             Cell::Gru => Layer::Gru(candle_nn::gru(inputs, hidden, GRUConfig::default(), builder)?),
-            Cell::Rnn | Cell::RnnRelu => bail!("candle-nn has no plain recurrent cells"),
+            Cell::Rnn | Cell::RnnRelu => {
+                bail!("candle-nn has no layer for the cell {}; expected lstm or gru", cell.name())
+            }
         })
     }
 
-    /// Returns the hidden states after the last step, `[texts, hidden]`. x: `[texts, steps, inputs]`.
+    /// Returns the hidden states after the last step, `[texts, hidden]`. `x`: `[texts, steps, inputs]`.
     fn last(&self, x: &Tensor) -> Result<Tensor> {
         Ok(match self {
             Layer::Lstm(layer) => layer.seq(x)?.pop().context("no step")?.h().clone(),
@@ -71,8 +76,8 @@ impl Layer {
     }
 }
 
-/// Returns the ids, `[texts, steps]`, padded in front so that each text ends at the last step, and the labels,
-/// `[texts]`.
+/// Returns the token ids, `[texts, steps]`, padded in front with 0 (PAD) so that each text ends at the last step, and
+/// the labels, `[texts]`.
 fn padded(samples: &[Sample]) -> Result<(Tensor, Tensor)> {
     let steps = samples.iter().map(|sample| sample.steps.len()).max().unwrap_or(0);
     let mut ids = vec![0u32; samples.len() * steps];

@@ -1,8 +1,8 @@
-//! A worker of `cargo xtask bench train`: trains by a recipe, one epoch for each line on stdin.
+//! A worker of `cargo xtask bench train`: trains by a recipe, a first epoch and another one for each line on stdin.
 //!
-//! It prints `ready` after the first epoch. For every line on stdin it trains another epoch and prints `{"seconds": …,
-//! "tokens": …}`. The time is that of [`train::run`], from the shuffling of the texts to the last step of the
-//! optimizer, without the validation.
+//! It prints `ready` after the first epoch, and `{"seconds": …, "tokens": …}` after each of the other epochs. The time
+//! is that of [`train::run`], from the shuffling of the texts to the last step of the optimizer, without the
+//! validation.
 
 use anyhow::{Context, Result};
 use std::io::Write;
@@ -18,17 +18,23 @@ fn main() -> Result<()> {
     let data = train::prepare(&mut recipe)?;
     let problem = Problem::of_texts(&recipe, &data);
     let stop = AtomicBool::new(false);
-    let mut clock = Clock { stop: &stop, start: Instant::now(), tokens: 0, elapsed: Duration::ZERO, ready: false };
+    let mut clock = Clock { stop: &stop, start: Instant::now(), tokens: 0, elapsed: Duration::ZERO, is_ready: false };
     train::run(&recipe, &problem, &mut clock, &stop)?;
     Ok(())
 }
 
+/// The callback that measures each epoch and waits for a line before the next one.
 struct Clock<'a> {
+    /// Set to true when stdin ends, which ends the training.
     stop: &'a AtomicBool,
+    /// The start of the running epoch.
     start: Instant,
+    /// The number of tokens of the epoch's batches so far.
     tokens: usize,
+    /// The time from `start` to the end of the latest batch.
     elapsed: Duration,
-    ready: bool,
+    /// True once the first epoch has ended, which is not measured.
+    is_ready: bool,
 }
 
 impl Callback for Clock<'_> {
@@ -38,11 +44,11 @@ impl Callback for Clock<'_> {
     }
 
     fn on_epoch(&mut self, _: &EpochFigures, _: bool) {
-        if self.ready {
+        if self.is_ready {
             println!("{}", serde_json::json!({ "seconds": self.elapsed.as_secs_f64(), "tokens": self.tokens }));
         } else {
             println!("ready");
-            self.ready = true;
+            self.is_ready = true;
         }
         // If stdout is closed, so is stdin, which ends the training.
         let _ = std::io::stdout().flush();

@@ -1,8 +1,7 @@
 //! Baselines for text classifiers: simpler models, trained on the same rows, for comparison with the network.
 //!
 //! `ngrams` is a linear support vector machine on tf-idf of n-grams; `bag` is a linear layer on the mean of a text's
-//! embedded tokens, with the network's vocabulary. Both are trained in seconds and give the same figures with any
-//! number of threads.
+//! embedded tokens, with the network's vocabulary. Both give the same figures with any number of threads.
 
 mod bag;
 mod features;
@@ -31,9 +30,9 @@ const MAX_ROWS: usize = 200_000;
 /// as it does for the network.
 pub fn measure(data: &Prepared, metric: Metric, seed: u64) -> Vec<Baseline> {
     let _stage = Stage::new("training the baselines");
-    let train = sample_indices(&data.train, data.labels.len(), MAX_ROWS, seed);
+    let sampled = sample_indices(&data.train, data.labels.len(), MAX_ROWS, seed);
     let rows = Rows {
-        train: train.into_iter().map(|row| &data.train[row]).collect(),
+        train: sampled.into_iter().map(|row| &data.train[row]).collect(),
         valid: data.valid.iter().collect(),
         vocabulary: &data.vocabulary,
         labels: data.labels.len(),
@@ -47,9 +46,10 @@ pub fn measure(data: &Prepared, metric: Metric, seed: u64) -> Vec<Baseline> {
     vec![linear, bag]
 }
 
-/// Returns `baselines` with the figures of the same baselines on another fold of a cross-validation, `more`, added.
-pub fn pooled(mut baselines: Vec<Baseline>, more: Vec<Baseline>) -> Vec<Baseline> {
-    baselines.iter_mut().zip(&more).for_each(|(baseline, more)| baseline.evaluation.merge(&more.evaluation));
+/// Adds the evaluations of `other_fold`, the same baselines on another fold of a cross-validation, to those of
+/// `baselines`. The titles and the numbers of parameters stay those of `baselines`.
+pub fn pooled(mut baselines: Vec<Baseline>, other_fold: Vec<Baseline>) -> Vec<Baseline> {
+    baselines.iter_mut().zip(&other_fold).for_each(|(baseline, other)| baseline.evaluation.merge(&other.evaluation));
     baselines
 }
 
@@ -72,6 +72,7 @@ pub fn to_text(baselines: &[Baseline], model: &Evaluation, model_parameters: usi
     if baselines.is_empty() {
         return Vec::new();
     }
+    // Title, accuracy, and macro F1 with the number of parameters, which the most frequent label does not have.
     let mut rows = vec![("always the most frequent label", model.majority_accuracy(), None)];
     let simpler = baselines.iter().map(|baseline| (baseline.title.as_str(), &baseline.evaluation, baseline.parameters));
     for (title, evaluation, parameters) in simpler.chain([("this model", model, model_parameters)]) {
@@ -79,7 +80,7 @@ pub fn to_text(baselines: &[Baseline], model: &Evaluation, model_parameters: usi
     }
     let width = rows.iter().map(|(title, ..)| title.chars().count()).max().unwrap_or(0);
     let mut lines = vec![format!("{:width$}  accuracy  macro F1  parameters", "on the validation rows")];
-    lines.extend(rows.into_iter().map(|(title, accuracy, more)| match more {
+    lines.extend(rows.into_iter().map(|(title, accuracy, f1_and_parameters)| match f1_and_parameters {
         Some((macro_f1, parameters)) => format!("{title:width$}  {accuracy:>8.4}  {macro_f1:>8.4}  {parameters:>10}"),
         None => format!("{title:width$}  {accuracy:>8.4}"),
     }));

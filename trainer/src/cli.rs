@@ -108,6 +108,7 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Err(error) => {
             // If stdout or stderr is closed, the exit status is still that of the parse error.
             let _ = error.print();
+            // 0 for --help and --version, 2 for a wrong command line.
             return u8::try_from(error.exit_code()).unwrap_or(2);
         }
     };
@@ -165,8 +166,8 @@ fn manual_pages(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the messages of an error and of its causes, joined by colons. The message of a cause with which the text so
-/// far already ends is left out.
+/// Returns the messages of an error and of its causes, joined by colons. A cause is left out if the messages before it
+/// already end with its message.
 pub fn with_causes(error: &anyhow::Error) -> String {
     let mut message = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {

@@ -87,13 +87,13 @@ fn in_all_processes(work: impl FnOnce(&dyn Processes) -> anyhow::Result<()>) -> 
     if processes.rank() == 0 { result } else { Ok(()) }
 }
 
-/// Loads the model at `path`: a model directory, which runs in floats, or a device file, which runs in integers. Prints
-/// the signer of a signed file.
+/// Loads the model at `path`: a model directory, which runs in floats, or a device file, which runs in integers. Notes
+/// the signer of a signed file on stderr. Fails if the model cannot be loaded.
 pub fn open_model(path: &Path) -> anyhow::Result<Box<dyn Model>> {
     if path.is_file() { Ok(Box::new(open_device_file(path)?)) } else { Ok(Box::new(FloatModel::load(path)?)) }
 }
 
-/// Loads a device file and prints the signer of a signed one.
+/// Loads a device file, and notes the signer of a signed one on stderr. The signature is not checked.
 fn open_device_file(path: &Path) -> anyhow::Result<DeviceFile> {
     let file = DeviceFile::open(path)?;
     if let Some(signed) = file.signed() {

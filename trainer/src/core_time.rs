@@ -32,9 +32,10 @@ impl CoreInstructions {
 /// measured with or without fingerprints as in `model`.
 ///
 /// For the recurrent layers, it multiplies the model's multiply-accumulates by the instructions per multiply-accumulate
-/// of the measured model with the same cell and packing and the nearest size. For the n-gram branch, it takes the
-/// measured table with the nearest number of columns, with or without fingerprints as in the model. With fingerprints
-/// this is an upper bound, because every n-gram of the measured text counts.
+/// of the measured model with the same cell and packing and the nearest size, which is the embedding dimension plus the
+/// hidden size. For the n-gram branch, it takes the measured table with the nearest number of columns, with or without
+/// fingerprints as in the model. With fingerprints this is an upper bound, because every n-gram of the measured text
+/// counts.
 pub fn instructions(model: &Model<'_>) -> Vec<CoreInstructions> {
     let counted: Value = serde_json::from_str(COUNTS).unwrap_or_default();
     let rows = counted["rows"].as_array().map_or(&[][..], Vec::as_slice);

@@ -16,7 +16,7 @@ use tern_runtime::{LoadError, Model, Session, TextSession, Unpacked, ValueSessio
 /// The real logit, in nats, that the integer 1 stands for (Q16).
 pub const NATS_PER_UNIT: f64 = 1.0 / 65_536.0;
 
-/// The reason why the crate safetensors reads every device file.
+/// The message of `expect` where the crate safetensors reads a device file again.
 const VALID: &str = "the runtime has accepted the file, so it is valid safetensors";
 
 // The bytes of a file, and the model that borrows them. On hosts with AVX2, `Unpacked` also holds a copy of the
@@ -119,10 +119,11 @@ impl DeviceFile {
         counts
     }
 
-    /// Returns the bytes of this file with the tensors `more` added. A tensor of `more` replaces one of the same name.
-    pub fn with_tensors(&self, more: Vec<Tensor>) -> Vec<u8> {
+    /// Returns the bytes of this file with the tensors `added`, which replace those of the same names.
+    pub fn with_tensors(&self, added: Vec<Tensor>) -> Vec<u8> {
         let (_, header) = SafeTensors::read_metadata(self.bytes()).expect(VALID);
         let mut metadata: Vec<(String, String)> = header.metadata().clone().unwrap_or_default().into_iter().collect();
+        // The order of a hash map is random; the same file must get the same bytes.
         metadata.sort_unstable();
         let tensors = SafeTensors::deserialize(self.bytes()).expect(VALID);
         let copy = |(name, tensor): (&str, TensorView<'_>)| Tensor {
@@ -132,8 +133,8 @@ impl DeviceFile {
             shape: tensor.shape().to_vec(),
             data: tensor.data().to_vec(),
         };
-        let kept = tensors.iter().filter(|(name, _)| more.iter().all(|tensor| tensor.name != *name)).map(copy);
-        to_bytes(&metadata, kept.chain(more.iter().cloned()).collect())
+        let unchanged = tensors.iter().filter(|(name, _)| added.iter().all(|tensor| tensor.name != *name)).map(copy);
+        to_bytes(&metadata, unchanged.chain(added.iter().cloned()).collect())
     }
 
     /// The scratch memory of a session in bytes. For a bidirectional model it has room for
@@ -142,8 +143,8 @@ impl DeviceFile {
         4 * self.model().scratch_len()
     }
 
-    /// The length of the scratch memory of a session, in 32-bit words. `tokens`: the length of the longest text that a
-    /// bidirectional model must hold; other models ignore it.
+    /// The length of the scratch memory of a session, in 32-bit words. `tokens`: the number of tokens or steps of the
+    /// longest input, which a bidirectional model must hold; 0 counts as 1. Other models ignore it.
     pub fn scratch_len_for(&self, tokens: usize) -> usize {
         self.model().scratch_len_for(tokens.max(1))
     }
@@ -188,13 +189,14 @@ impl DeviceFile {
     }
 
     /// The forecast of a session, `[horizon * targets]`, normalised as the outputs of the float model are. Empty for a
-    /// model that is not a forecast. `last_row`: the integers of the last row that the session has read, `[channels]`.
+    /// model of another task. `last_row`: the integers of the last row that the session has read, `[channels]`.
     pub(crate) fn forecast(&self, session: &mut ValueSession<'_>, last_row: &[i32]) -> Vec<f32> {
         let Some(forecast) = &self.config.forecast else { return Vec::new() };
         let channels = &self.config.channels;
         // The device returns numbers in the units of the data, in the Q-format of the target's channel.
         let normalised = |(output, integer): (usize, i32)| {
             let target = &forecast.targets[output % forecast.targets.len()];
+            // `config_of` took the names of the targets from the channels, so that each is found.
             let channel = channels.iter().position(|channel| channel.name == *target).unwrap_or(0);
             let integer_of_one = self.integer_of_one(channel);
             let anchor = match forecast.anchor {
@@ -266,7 +268,7 @@ fn channels_of(model: &Model<'_>, file: &SafeTensors<'_>) -> Vec<Channel> {
     let scale = f64::from(f32::from_bits(model.embedding_scale_bits()));
     let channel = |index: usize| {
         let integer_of_one = 2f64.powi(point[index]);
-        // The change of `x` for one unit of the integer `v`.
+        // The change of `x` if the integer v · 2^point grows by 1.
         let x_per_unit = f64::from(multiplier[index]) / 2f64.powi(shift[index]);
         Channel {
             name: model.channel(index).map_or("", |channel| channel.name).to_owned(),

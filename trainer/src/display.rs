@@ -6,12 +6,12 @@ pub fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Returns a text with its control characters escaped, such as `\u{1b}`.
+/// Returns a text in which each character of [`is_control`] is escaped: ESC becomes `\u{1b}`, a line break `\n`.
 pub fn visible(text: &str) -> String {
     text.chars().map(|c| if is_control(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
-/// Returns a text cut to at most `characters` characters. The last one is `…` if the text was longer.
+/// Returns a text cut to at most `characters` characters, 1 or more. The last one is `…` if the text was longer.
 pub fn shorten(text: &str, characters: usize) -> String {
     if text.chars().count() <= characters {
         return text.to_owned();

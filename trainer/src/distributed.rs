@@ -49,8 +49,9 @@ fn start(launcher: &Launcher) -> anyhow::Result<Box<dyn Processes>> {
 }
 
 /// Waits until every process has ended its part of a command. `error`: the message of the error that ended this
-/// process's part; `None` if all processes end in the same way. After an error the others may never end, so that the
-/// wait has a limit; past it, this process prints `error` and ends all processes with the exit status `status`.
+/// process's part; `None` if all processes end in the same way. After an error the other processes may never end, so
+/// the wait has a limit. When it is reached, this process prints `error` and ends all processes with the exit status
+/// `status`.
 pub fn leave(processes: &dyn Processes, error: Option<&str>, status: u8) {
     let patience = match (error, processes.rank()) {
         (None, _) => None,
@@ -74,6 +75,8 @@ pub fn agree<T>(processes: &dyn Processes, result: anyhow::Result<T>) -> anyhow:
         return result;
     }
     let fault = result.as_ref().err().map(|error| format!("{error:#}")).unwrap_or_default();
+    // The slowest process may come much later. `wait` leaves the processor idle until then, which `all_gather` does
+    // not.
     processes.wait(None);
     let faults = processes.all_gather(fault.into_bytes());
     let result = result?;

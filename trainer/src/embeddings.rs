@@ -3,8 +3,8 @@
 //!
 //! A token gets the vector of the same word. If the file lacks that word, the token gets the vector of the token in
 //! lower case, or else that of the first word that differs from the token only in case. The rows of tokens without a
-//! vector are initialised at random, with the standard deviation of the vectors found. If the recipe freezes
-//! embeddings, the vectors found stay unchanged, and the other rows, that of UNK among them, are trained.
+//! vector, except PAD, are initialised at random, with the standard deviation of the vectors found. If the recipe
+//! freezes embeddings, the vectors found stay unchanged, and the other rows, that of UNK among them, are trained.
 
 mod glove;
 mod npy;
@@ -37,16 +37,16 @@ pub struct Embeddings {
 pub fn of_recipe(recipe: &Recipe, vocabulary: &Vocabulary) -> anyhow::Result<Option<Embeddings>> {
     let Some(path) = &recipe.model.embeddings else { return Ok(None) };
     let mut embeddings = Embeddings { frozen: recipe.model.freeze_embeddings, ..read(path, vocabulary)? };
-    let (found, expected) = (embeddings.width, recipe.model.embedding_dim);
-    if expected > found {
+    let (found, wanted) = (embeddings.width, recipe.model.embedding_dim);
+    if wanted > found {
         bail!(
-            "{}: vectors of {found} numbers, but [model] embedding_dim is {expected}, expected {found} at most",
+            "{}: vectors of {found} numbers, but [model] embedding_dim is {wanted}, expected {found} at most",
             path.display()
         );
     }
-    if expected != 0 && expected < found {
-        reduce::reduce(&mut embeddings.rows.values_mut().map(|(_, row)| row).collect::<Vec<_>>(), expected);
-        embeddings.width = expected;
+    if wanted != 0 && wanted < found {
+        reduce::reduce(&mut embeddings.rows.values_mut().map(|(_, row)| row).collect::<Vec<_>>(), wanted);
+        embeddings.width = wanted;
     }
     Ok(Some(embeddings))
 }
@@ -130,8 +130,8 @@ impl Embeddings {
         }
     }
 
-    /// Resets frozen rows of `table`, `[vocab_size, width]`, to their vectors: a step, weight decay and averaging
-    /// change them. Does nothing if the vectors are not frozen.
+    /// Writes the vectors to their rows of `table`, `[vocab_size, width]`, again, after a step of the optimizer, weight
+    /// decay or averaging has changed these rows. Does nothing if the vectors are not frozen.
     pub fn reset_frozen(&self, table: &mut Array) {
         for (&id, (_, vector)) in self.rows.iter().filter(|_| self.frozen) {
             table.data[id as usize * self.width..][..self.width].copy_from_slice(vector);

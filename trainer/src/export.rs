@@ -56,8 +56,8 @@ pub struct Report {
     /// [`ExportData::on_training_rows`].
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub on_training_rows: bool,
-    /// The number of validation rows that the device file refuses to answer; `None` without validation rows, and for a
-    /// model that always answers.
+    /// The numbers of validation rows that the device file refuses and answers; `None` without validation rows, and for
+    /// a model that always answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refusal: Option<RefusalFigures>,
     /// The packing of the recurrent weights, as in the metadata key `tern.packing`.
@@ -115,8 +115,8 @@ impl Report {
 }
 
 /// Quantises `model`, loads the device file, and compares both models on the validation rows. If the float model can
-/// refuse to answer, the threshold of the device file is fitted to the device file's own predictions, so that it
-/// refuses the same share of the rows.
+/// refuse to answer, the threshold of the device file is fitted to the device file's own predictions, for the same
+/// share of the rows.
 ///
 /// `golden`: texts for golden examples; if it is empty, golden examples are chosen from the calibration set. `progress`
 /// is called with the name of each stage. Fails if the model does not fit the format, for example because of large
@@ -178,16 +178,16 @@ pub fn export(
     Ok((device, report))
 }
 
-/// Adds a refusal rule to a device file.
+/// Returns the device file with this refusal rule, which replaces an older one.
 fn with_refusal(device: &DeviceFile, refusal: &Refusal) -> Result<DeviceFile, QuantizeError> {
     let class = refusal.class(&device.config.labels);
     let tensor = Tensor::refusal(tern_runtime::Refusal { below: refusal.below, class });
     DeviceFile::from_bytes(&device.with_tensors(vec![tensor])).map_err(QuantizeError::Refused)
 }
 
-/// Returns a refusal rule fitted to the device file's predictions, which refuses the share of rows that the float
-/// model's rule names. `None`, so that the device file keeps the rule of the float model, if that names no share, or
-/// without validation rows to fit to.
+/// Returns the refusal rule whose threshold is fitted to the device file's predictions on `own_validation`, for the
+/// share in the float model's rule. `None` if the float model has no rule or its share is 0, or if [`Refusal::fit`]
+/// finds no threshold, for example without validation rows; the device file then keeps the float model's rule.
 fn fitted_refusal(device: &DeviceFile, model: &FloatModel, data: &ExportData) -> Option<Refusal> {
     let Refusal { share, label, .. } = model.config().refusal.as_ref()?;
     let rows = data.own_validation.predictions(device).into_iter();
@@ -233,7 +233,8 @@ pub fn device_file(model: &FloatModel, sequences: &[Sample], options: Options) -
     }
 }
 
-/// Checks that a device file may be written at `path`: that the path does not exist, or is an older device file.
+/// Checks that a device file may be written at `path`: that nothing exists there, or a device file, which the new one
+/// replaces.
 ///
 /// # Errors
 ///
@@ -244,7 +245,7 @@ pub fn check_output(path: &Path) -> anyhow::Result<()> {
     }
     let is_device_file = |bytes: &[u8]| {
         let metadata = SafeTensors::read_metadata(bytes).ok().and_then(|(_, header)| header.metadata().clone());
-        metadata.is_some_and(|words| words.contains_key("tern.version"))
+        metadata.is_some_and(|entries| entries.contains_key("tern.version"))
     };
     match std::fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -80,8 +80,8 @@ impl FloatModel {
         &self.weights
     }
 
-    /// The calibration set: at most 512 training rows. Empty if the model directory has none, and for tasks other than
-    /// text classification.
+    /// The calibration set: training rows, of which `tern train` keeps at most 512. Empty if the model directory has
+    /// none, and for tasks other than text classification.
     pub fn calibration(&self) -> &[Example] {
         &self.calibration
     }
@@ -120,7 +120,8 @@ impl FloatModel {
     }
 
     /// Writes the weights, the configuration, the tokenizer and the stored rows as files into `dir`, which must exist.
-    /// A model that reads values has no tokenizer files. Fails if a file cannot be written.
+    /// A model that reads values has no tokenizer files, and no file is written for an empty set of rows. Fails if a
+    /// file cannot be written.
     pub fn save(&self, dir: &Path) -> Result<(), FileError> {
         let write = |name: &str, bytes: &[u8]| {
             let path = dir.join(name);

@@ -2,10 +2,10 @@
 
 use crate::metrics::{argmax, log_softmax};
 
-/// The outputs of a model: logits in nats, or the normalised values of a forecast.
+/// The outputs of a model: logits, or the normalised values of a forecast.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Logits {
-    /// The outputs of a float model, or the normalised values of a forecast by a device file.
+    /// The logits of a float model, in nats, or the normalised values of a forecast by either model.
     Float(Vec<f32>),
     /// The logits of a device file.
     Integer {
@@ -33,7 +33,7 @@ impl Logits {
         }
     }
 
-    /// The logarithm of each label's probability.
+    /// The natural logarithm of the probability of each label or token.
     pub fn log_probabilities(&self) -> Vec<f64> {
         log_softmax(self.nats().into_iter())
     }

@@ -47,8 +47,8 @@ impl Evaluation {
 
     /// Adds the examples of another evaluation with the same labels.
     pub fn merge(&mut self, other: &Evaluation) {
-        for (row, more) in self.confusion.iter_mut().zip(&other.confusion) {
-            row.iter_mut().zip(more).for_each(|(count, more)| *count += more);
+        for (row, other_row) in self.confusion.iter_mut().zip(&other.confusion) {
+            row.iter_mut().zip(other_row).for_each(|(count, other_count)| *count += other_count);
         }
         self.total_loss += other.total_loss;
     }
@@ -100,7 +100,7 @@ impl Evaluation {
             .collect()
     }
 
-    /// The mean F1 over the classes that have examples.
+    /// The mean F1 over the classes that have examples. 0 without examples.
     pub fn macro_f1(&self) -> f64 {
         let classes: Vec<ClassFigures> = self.per_class().into_iter().filter(|class| class.support > 0).collect();
         classes.iter().map(|class| class.f1).sum::<f64>() / classes.len().max(1) as f64

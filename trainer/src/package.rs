@@ -20,6 +20,8 @@ const KEY_ID_BYTES: usize = 8;
 pub fn sign(file: &[u8], version: u32, key: &SigningKey) -> Vec<u8> {
     let mut package = Vec::with_capacity(file.len() + TRAILER_BYTES);
     package.extend_from_slice(file);
+    // The fields of the trailer in the order of docs/update.md: magic, length, version, checksum, key id, 4 zeros, and
+    // the signature. The checksum and the signature are those of all bytes before them.
     package.extend_from_slice(MAGIC);
     package.extend_from_slice(&(file.len() as u32).to_le_bytes());
     package.extend_from_slice(&version.to_le_bytes());
@@ -84,6 +86,7 @@ impl<'a> Package<'a> {
         if found != expected {
             return Err(PackageError::Length { found, expected });
         }
+        // The checksum is that of all bytes before it: the device file and the first 16 bytes of the trailer.
         let (found, expected) = (crc32(&bytes[..device_file.len() + 16]), field(16));
         if found != expected {
             return Err(PackageError::Checksum { found, expected });
@@ -94,7 +97,8 @@ impl<'a> Package<'a> {
     }
 
     /// Checks that the owner of `key` signed the file. Fails with [`PackageError::Unsigned`],
-    /// [`PackageError::OtherKey`] or, if the file was changed after signing, [`PackageError::Signature`].
+    /// [`PackageError::OtherKey`] if the key ids differ, or [`PackageError::Signature`] if the file was changed after
+    /// signing or another key with the same id signed it.
     pub fn check_signature(&self, key: &VerifyingKey) -> Result<(), PackageError> {
         let found = self.signed.ok_or(PackageError::Unsigned)?.key_id;
         let mut expected = [0; KEY_ID_BYTES];

@@ -20,13 +20,14 @@ pub fn value_parser() -> impl TypedValueParser<Value = Packing> {
     .map(|name| Packing::from_name(&name).expect("each possible value is the name of a packing"))
 }
 
-/// Chooses the packing of a model whose recurrent weights have `recurrent` bits: with 8 bits `requested`, else
-/// `paired16` if it fits, else the plain packing of the cell. A request for any plain packing gives that of the model's
-/// cell. Weights of 4 and 16 bits always have the packing `rows`.
+/// Chooses the packing of a model whose recurrent weights have `recurrent` bits. With 8 bits it is the requested
+/// packing; without a request it is `paired16` if that supports the model's layers and sizes, and otherwise the plain
+/// packing of the cell. A request for any plain packing gives that of the model's cell. Weights of 4 and 16 bits always
+/// have the packing `rows`.
 ///
 /// A Cortex-M4 runs `paired16` in about half of the instructions of a plain packing; cores without DSP instructions
-/// need up to twice as many. Fails if a packing is requested and the recurrent weights do not have 8 bits, or if
-/// `paired16` is requested and does not support the model's layers or sizes.
+/// need up to twice as many as for a plain packing. Fails if a packing is requested and the recurrent weights do not
+/// have 8 bits, or if `paired16` is requested and does not support the model's layers or sizes.
 pub fn choose(requested: Option<Packing>, config: &Config, recurrent: Bits) -> anyhow::Result<Packing> {
     if recurrent != Bits::Eight {
         let Some(packing) = requested else { return Ok(Packing::Rows) };

@@ -10,8 +10,8 @@ pub struct Paint {
 }
 
 impl Paint {
-    /// Returns the paint for stdout. It adds colours only if stdout is a terminal and neither `NO_COLOR`
-    /// (<https://no-color.org>) nor `TERM=dumb` is set.
+    /// Returns the paint for stdout. It adds colours only if stdout is a terminal, `NO_COLOR` (<https://no-color.org>)
+    /// is unset or empty, and `TERM` is not `dumb`.
     pub fn for_stdout() -> Self {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
@@ -34,7 +34,7 @@ impl Paint {
         self.with("1", text)
     }
 
-    /// Returns `text` in a faint font, for headings of tables and zeros.
+    /// Returns `text` in a faint font, for zeros and the headings of tables.
     pub fn faint(self, text: &str) -> String {
         self.with("2", text)
     }

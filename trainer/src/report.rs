@@ -58,6 +58,8 @@ pub fn add_export(
 ) -> anyhow::Result<bool> {
     let mut inputs = ReportInputs::read(dir, model, validation)?;
     let card = dir.join(files::CARD);
+    // `inputs` still have the figures of the last export, with which the card was generated. A missing card counts as
+    // generated.
     let is_generated = std::fs::read_to_string(&card).map_or(true, |text| text == inputs.card());
     inputs.set_export(export);
     let write = |name: &str, text: String| {
@@ -94,7 +96,7 @@ pub struct TaskWording {
     /// The plural noun for the training examples, and the JSON pointer of their number.
     pub training: (&'static str, &'static str),
     /// True if the validation split contains the same share of each class, false if it is the end of the data.
-    pub splits_classes: bool,
+    pub is_stratified: bool,
     /// The files in the model directory that hold the validation split and the calibration data.
     pub files: [&'static str; 2],
     /// The Hugging Face Hub's identifier of the task, and its name.
@@ -224,7 +226,7 @@ impl ReportInputs {
     /// JSON.
     pub fn read(dir: &Path, model: &FloatModel, validation: ValidationResult) -> anyhow::Result<Self> {
         let ValidationResult { metrics: computed, report } = validation;
-        let mut metrics = json(&dir.join(files::METRICS))?.unwrap_or_else(|| json!({}));
+        let mut metrics = read_json(&dir.join(files::METRICS))?.unwrap_or_else(|| json!({}));
         if computed.is_object() && metrics["validation"].is_null() {
             metrics["validation"] = computed;
         }
@@ -233,7 +235,7 @@ impl ReportInputs {
             config: model.config().clone(),
             recipe: Recipe::read(&dir.join(files::RECIPE)).ok(),
             metrics,
-            export: json(&dir.join(files::EXPORT))?,
+            export: read_json(&dir.join(files::EXPORT))?,
             task: report,
         })
     }
@@ -245,7 +247,7 @@ impl ReportInputs {
 }
 
 /// Reads a JSON file; `None` if it does not exist.
-fn json(path: &Path) -> anyhow::Result<Option<Value>> {
+fn read_json(path: &Path) -> anyhow::Result<Option<Value>> {
     let text = match std::fs::read_to_string(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         text => text.with_context(|| path.display().to_string())?,

@@ -37,12 +37,12 @@ pub fn handler_of(model: &dyn Model) -> &'static dyn TaskHandler {
     handler(model.config().task, model.config().input)
 }
 
-/// Reads the data of a recipe and, if `baselines` is true, trains the baselines. Fills in those settings of the recipe
-/// that depend on the data, such as the width of the embedding and the batch size. Fails as [`TaskHandler::prepare`]
-/// does.
-pub fn read_data(recipe: &mut Recipe, baselines: bool) -> anyhow::Result<Box<dyn TaskData>> {
+/// Reads the data of a recipe and, if `with_baselines` is true, trains the baselines. Fills in those settings of the
+/// recipe that depend on the data, such as the width of the embedding and the batch size. Fails as
+/// [`TaskHandler::prepare`] does.
+pub fn read_data(recipe: &mut Recipe, with_baselines: bool) -> anyhow::Result<Box<dyn TaskData>> {
     let input = if recipe.data.input == InputKind::Values { Input::Values } else { Input::Tokens };
-    let data = handler(recipe.task, input).prepare(recipe, baselines)?;
+    let data = handler(recipe.task, input).prepare(recipe, with_baselines)?;
     let embeddings = data.problem().embeddings.as_ref();
     recipe.model.embedding_dim = embeddings.map_or(recipe.model.embedding_dim, Embeddings::width);
     recipe.training.batch_size = recipe.batch_size(data.problem().train.len());

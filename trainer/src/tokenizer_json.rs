@@ -14,11 +14,11 @@ use tokenizers::{PaddingParams, Tokenizer};
 /// not registered as special tokens: the library matches these before it normalises the text, so that a literal `[UNK]`
 /// in a text would get other ids than on the device.
 pub fn tokenizer(vocabulary: &Vocabulary) -> tokenizers::Result<Tokenizer> {
-    let kind = vocabulary.tokenizer();
+    let config = vocabulary.tokenizer();
     let mut tokenizer = Tokenizer::new(parts::model(vocabulary)?);
-    tokenizer.with_normalizer(parts::normalizer(kind)?)?;
-    tokenizer.with_pre_tokenizer(Some(parts::pre_tokenizer(kind)?));
-    tokenizer.with_decoder(parts::decoder(kind));
+    tokenizer.with_normalizer(parts::normalizer(config)?)?;
+    tokenizer.with_pre_tokenizer(Some(parts::pre_tokenizer(config)?));
+    tokenizer.with_decoder(parts::decoder(config));
     tokenizer.with_padding(Some(PaddingParams {
         pad_id: PAD,
         pad_token: PAD_TOKEN.to_owned(),
@@ -32,8 +32,9 @@ pub fn write(vocabulary: &Vocabulary) -> tokenizers::Result<String> {
     tokenizer(vocabulary)?.to_string(true)
 }
 
-/// Reads the vocabulary from the text of a `tokenizer.json`. Fails if it is not one that [`write()`] wrote for
-/// `tokenizer`; the error describes the expected and the found text.
+/// Reads the vocabulary from the text of a `tokenizer.json`. Fails if its normalizer, its pre-tokenizer, or the type,
+/// the UNK token or the WordPiece settings of its model differ from those that [`write()`] writes for `tokenizer`; the
+/// error names the key, the value found and the expected one.
 pub fn read(json: &str, tokenizer: TokenizerConfig) -> Result<Vocabulary, String> {
     let root: Value = serde_json::from_str(json).map_err(|error| format!("not JSON: {error}"))?;
     let components = || -> tokenizers::Result<[Value; 2]> {

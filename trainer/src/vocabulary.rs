@@ -128,8 +128,8 @@ impl Vocabulary {
         for special in [PAD_TOKEN, UNK_TOKEN] {
             counts.remove(special);
         }
-        // Pieces of WordPiece are kept even if they are rare: a piece that only occurs within larger ones is a letter,
-        // from which words that are not in the texts are composed.
+        // Rare pieces of WordPiece are kept: `min_count` has already limited which pieces are joined, and words that
+        // are not in the texts are composed of short pieces, which rarely occur by themselves.
         let is_rare = |count: usize| tokenizer.kind != TokenizerKind::WordPiece && count < min_count;
         let mut frequent: Vec<(String, usize)> = counts.into_iter().filter(|(_, count)| !is_rare(*count)).collect();
         frequent.sort_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then_with(|| a.cmp(b)));

@@ -7,6 +7,7 @@ use core::panic::PanicInfo;
 
 use cortex_m_semihosting::debug::{self, EXIT_FAILURE, EXIT_SUCCESS};
 
+// The registers of the UART. `DATA` takes a byte to send and holds a received one.
 const DATA: *mut u32 = 0x4000_4000 as *mut u32;
 const STATE: *mut u32 = 0x4000_4004 as *mut u32;
 const CONTROL: *mut u32 = 0x4000_4008 as *mut u32;

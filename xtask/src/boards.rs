@@ -27,6 +27,7 @@ pub fn run(write: bool) -> Result<()> {
     }
     let page = page();
     let mut text = fs::read_to_string(&page)?;
+    // The byte after the table that was written before; the tables on the page are in the order of `tables`.
     let mut from = 0;
     for table in tables {
         let place = place(&text, from)?;
@@ -43,7 +44,7 @@ fn page() -> PathBuf {
     repo::root().join("docs/boards.md")
 }
 
-/// Returns the byte range of the first table in the page after the byte `from`.
+/// Returns the byte range of the first table in the page after the byte `from`. Fails if there is none.
 fn place(text: &str, from: usize) -> Result<std::ops::Range<usize>> {
     let find = |mark: &str, from: usize| {
         let found = text[from..].find(mark).with_context(|| format!("docs/boards.md: expected a line {mark}"));
@@ -101,9 +102,9 @@ fn features() -> Result<String> {
 /// Returns the row of a board.
 fn row(board: &Board, image: &Image) -> Result<String> {
     let Board { name, processor, slot, .. } = *board;
-    let (flash, ram) = (kb(image.symbol("__flash_bytes")?), kb(image.symbol("__ram_bytes")?));
+    let (flash, ram) = (kb(image.symbol_value("__flash_bytes")?), kb(image.symbol_value("__ram_bytes")?));
     let (used_flash, static_ram) = (grouped(image.flash_bytes), grouped(image.ram_bytes));
-    let (scratch, slot) = (kb(image.variable("SCRATCH")?), kb(slot.bytes.into()));
+    let (scratch, slot) = (kb(image.variable_bytes("SCRATCH")?), kb(slot.bytes.into()));
     let run = match board.emulator {
         Some(_) => "in QEMU, by the tests",
         None if name == RP2040JS_BOARD => "in rp2040js, by the tests",
@@ -114,6 +115,7 @@ fn row(board: &Board, image: &Image) -> Result<String> {
     ))
 }
 
+/// Formats a number of bytes in units of 1024 bytes, rounded down.
 fn kb(bytes: u64) -> String {
     format!("{} KB", bytes / 1024)
 }

@@ -30,7 +30,7 @@ pub fn run() -> Result<()> {
             fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
         }
     }
-    let pages = stage(&repo::root(), &source)?;
+    let pages = copy_pages(&repo::root(), &source)?;
     let settings = repo::read(&repo::root().join("docs").join("book.toml"))?;
     repo::write(&folder.join("book.toml"), settings)?;
     run_quietly(program(&mdbook.to_string_lossy()).arg("build").arg(&folder).arg("--dest-dir").arg(&site), false)?;
@@ -44,7 +44,7 @@ pub fn run() -> Result<()> {
 
 /// Copies the pages of the summary, and the linked files with an ending of [`COPIED`], from the repository at `root` to
 /// `folder`. Returns the number of pages.
-fn stage(root: &Path, folder: &Path) -> Result<usize> {
+fn copy_pages(root: &Path, folder: &Path) -> Result<usize> {
     let summary = repo::read(&root.join(SUMMARY))?;
     let docs = Path::new("docs");
     let pages: HashSet<PathBuf> = links(&summary).iter().map(|link| resolve(docs, &link.path)).collect();
@@ -115,6 +115,7 @@ struct Link {
 }
 
 impl Link {
+    /// Returns the target of the link: the path with the anchor.
     fn whole(&self) -> String {
         format!("{}{}", self.path, self.anchor)
     }
@@ -137,7 +138,8 @@ fn links(text: &str) -> Vec<Link> {
 /// link remains.
 fn rewrite(text: &str, mut target: impl FnMut(&Link) -> Option<String>) -> String {
     let mut changed = text.to_owned();
-    // Links are replaced from the last to the first, so that the places of the others stay right.
+    // Links are replaced from the last to the first, so that the places of those before stay right. No page has a
+    // picture with a relative path within a link, which would need more.
     for link in links(text).iter().rev() {
         let source = &text[link.place.clone()];
         // A link such as `<https://…>` or `[x][y]` has no target at this place.
@@ -151,7 +153,8 @@ fn rewrite(text: &str, mut target: impl FnMut(&Link) -> Option<String>) -> Strin
     changed
 }
 
-/// Returns a line for each link of the site that leads nowhere.
+/// Returns a line for each link of the site to a file or an anchor that does not exist. Links to other sites are not
+/// checked.
 fn check(site: &Path) -> Result<Vec<String>> {
     let mut pages = BTreeMap::new();
     read_pages(site, &mut pages)?;

@@ -82,18 +82,19 @@ pub enum Command {
     Reproducible(BoardOption),
     /// Build the firmware of every board and print a table of flash and RAM.
     ///
-    /// The figures come from the ELF files. docs/boards.md contains the table, and one of the firmware's features.
+    /// A second table has the flash of each feature of the firmware. The figures come from the ELF files.
+    /// docs/boards.md contains both tables.
     #[command(after_help = "Examples:\n  cargo xtask boards\n  cargo xtask boards --write")]
     Boards {
-        /// Write the table into docs/boards.md.
+        /// Also write the tables into docs/boards.md.
         #[arg(long)]
         write: bool,
     },
     /// Show that the runtime neither panics nor allocates.
     ///
-    /// Links an image that calls every public function, for every target of the runtime; then the same image with a
-    /// panic and with an allocation, which must fail to link. Part of `lint` and `test`. Installs the compiler targets
-    /// first.
+    /// Links an image that calls every public function, for every target of the runtime; then, for one target of each
+    /// architecture, the same image with a panic and with an allocation, which must be rejected. Part of `lint` and
+    /// `test`. Installs the compiler targets first.
     #[command(after_help = "Example:\n  cargo xtask proof")]
     Proof,
     /// Print the flash that the code of a small classifier takes, and check its limits.

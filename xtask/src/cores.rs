@@ -17,8 +17,8 @@ pub struct Core {
     pub packing: Packing,
     /// The program of QEMU.
     pub emulator: &'static str,
-    /// The arguments of QEMU: the machine, and the time that one instruction takes, from which `firmware/bench`
-    /// computes the number of instructions.
+    /// The arguments of QEMU: the machine, and the time that one instruction takes, 2^shift ns, from which
+    /// `firmware/bench` computes the number of instructions.
     pub arguments: &'static [&'static str],
     /// The address of the model, as in the linker scripts of `firmware/bench`.
     pub model_address: u32,
@@ -26,12 +26,13 @@ pub struct Core {
     pub ids_address: u32,
 }
 
-/// A core of Arm, with the addresses of the MPS2 boards.
+/// Returns a core of Arm with the addresses of the MPS2 boards and without a feature.
 const fn arm(name: &'static str, target: &'static str, packing: Packing, arguments: &'static [&'static str]) -> Core {
     let emulator = "qemu-system-arm";
     Core { name, target, feature: "", packing, emulator, arguments, model_address: 0x20_0000, ids_address: 0x38_0000 }
 }
 
+// The arguments of QEMU for the Arm cores.
 const M3: &[&str] = &["-M", "mps2-an385", "-icount", "shift=6"];
 const M4: &[&str] = &["-M", "mps2-an386", "-icount", "shift=6"];
 const M7: &[&str] = &["-M", "mps2-an500", "-icount", "shift=6"];
@@ -71,8 +72,8 @@ pub const RV32IMAC: Core = Core {
 
 /// All cores, in the order of the table.
 ///
-/// QEMU has no Cortex-M0+ machine with enough memory, so that code runs on a Cortex-M3, which has all of its
-/// instructions.
+/// QEMU has no Cortex-M0+ machine with enough memory, so the code for a Cortex-M0+ runs on a Cortex-M3, which has all
+/// of its instructions.
 pub const CORES: [Core; 7] = [
     CORTEX_M4,
     arm("cortex-m7", repo::FIRMWARE_TARGET, Packing::Paired16, M7),

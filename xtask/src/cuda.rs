@@ -24,8 +24,8 @@ const WHEELS: [&str; 6] = [
 const HEADERS: [&str; 2] = ["nvidia-curand", "nvidia-cublas"];
 /// The compute capability to compile for without a GPU: Ampere, which newer GPUs support too.
 const COMPUTE_CAPABILITY: &str = "80";
-/// The flag of nvcc that compiles candle's kernels about thirty times faster. It is used only for kernels that will not
-/// run.
+/// The flag of nvcc, short for `--Ofast-compile=max`, that compiles candle's kernels about thirty times faster. It is
+/// used only for kernels that will not run.
 const FAST_COMPILE: &str = "-Ofc=max";
 
 /// Finds or installs the toolkit, runs `cargo check` with the feature `cuda`, and runs the GPU tests if there is a GPU.
@@ -63,7 +63,7 @@ pub fn print_figures() -> Result<()> {
         let output = command.output()?;
         let text = String::from_utf8_lossy(&output.stderr);
         if !output.status.success() {
-            bail!("{}", text);
+            bail!("nvcc cannot compile nn/cuda/kernels.cu for sm_{capability}:\n{text}");
         }
         tables.push(usages(&text));
     }
@@ -111,6 +111,7 @@ fn usages(messages: &str) -> BTreeMap<String, Usage> {
             usage.spilled_bytes = bytes;
         }
     }
+    // The lines before the first kernel.
     usages.remove("");
     usages
 }
@@ -150,11 +151,11 @@ pub fn toolkit() -> Result<PathBuf> {
         return Ok(toolkit);
     }
     let environment = repo::root().join("target").join("cuda");
-    if find(&environment).is_none() {
+    if toolkit_in(&environment).is_none() {
         note("CUDA toolkit", "installing 1.2 GB from PyPI into target/cuda");
         pip_install(&environment, &[&WHEELS[..], &HEADERS].concat())?;
     }
-    match find(&environment) {
+    match toolkit_in(&environment) {
         Some(toolkit) => Ok(toolkit),
         None => bail!("the packages of PyPI contain no bin/nvcc below {}", repo::shown(&environment)),
     }
@@ -167,8 +168,9 @@ fn on_path() -> Option<PathBuf> {
     Some(nvcc.canonicalize().ok()?.parent()?.parent()?.to_owned())
 }
 
-/// Returns the toolkit in a Python environment, `lib/python3.*/site-packages/nvidia/cu13`.
-fn find(environment: &Path) -> Option<PathBuf> {
+/// Returns the folder of the toolkit in a Python environment, `lib/python3.*/site-packages/nvidia/cu13`; `None` if it
+/// has no `nvcc`.
+fn toolkit_in(environment: &Path) -> Option<PathBuf> {
     let pythons = std::fs::read_dir(environment.join("lib")).ok()?;
     let toolkits = pythons.flatten().map(|python| python.path().join("site-packages/nvidia/cu13"));
     toolkits.into_iter().find(|toolkit| toolkit.join("bin/nvcc").is_file())

@@ -49,20 +49,20 @@ pub fn write(folder: &Path, seed: u64) -> Result<Messages> {
 }
 
 /// The name of a rule, and the function that returns its accuracy, 0 to 1.
-type Row = (&'static str, fn(&Baselines) -> f64);
+type Rule = (&'static str, fn(&Baselines) -> f64);
 
 /// Prints the accuracy of simple rules that were fitted to `train.csv`.
 fn print_baselines(messages: &Messages) {
     let train = Baselines::measure(&messages.train, &messages.train);
     let held_out = Baselines::measure(&messages.train, &messages.held_out);
-    let rows: [Row; 4] = [
-        ("largest class", |accuracy| accuracy.majority),
-        ("one keyword a class", |accuracy| accuracy.keyword_per_class),
-        ("most indicative token", |accuracy| accuracy.best_token),
-        ("naive Bayes, all tokens", |accuracy| accuracy.naive_bayes),
+    let rules: [Rule; 4] = [
+        ("largest class", |baselines| baselines.majority),
+        ("one keyword a class", |baselines| baselines.keyword_per_class),
+        ("most indicative token", |baselines| baselines.best_token),
+        ("naive Bayes, all tokens", |baselines| baselines.naive_bayes),
     ];
     println!("\n{:<28}{:>8}{:>11}", "rule, fitted to train.csv", "train", "held out");
-    for (name, accuracy) in rows {
+    for (name, accuracy) in rules {
         println!("{name:<28}{:>7.1}%{:>10.1}%", 100.0 * accuracy(&train), 100.0 * accuracy(&held_out));
     }
 }

@@ -9,7 +9,7 @@ use crate::repo;
 use crate::setup::programs;
 
 /// Warnings about unused entries of deny.toml; an entry that one workspace does not use may be used by another.
-const UNUSED: [&str; 4] =
+const UNUSED_ENTRIES: [&str; 4] =
     ["license-exception-not-encountered", "unmatched-skip", "unmatched-skip-root", "unnecessary-skip"];
 /// The database of security advisories.
 const DATABASE: &str = "https://github.com/RustSec/advisory-db";
@@ -49,7 +49,7 @@ fn command(deny: &str, folder: &Path, can_check_advisories: bool) -> Command {
     let mut command = program(deny);
     command.arg("--manifest-path").arg(folder.join("Cargo.toml"));
     command.arg("--config").arg(repo::root().join("deny.toml")).arg("check").args(["--hide-inclusion-graph"]);
-    for warning in UNUSED {
+    for warning in UNUSED_ENTRIES {
         command.args(["--allow", warning]);
     }
     command.args(["licenses", "bans", "sources"]).args(can_check_advisories.then_some("advisories"));

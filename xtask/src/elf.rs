@@ -8,10 +8,12 @@ use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SectionKind};
 
 use crate::repo;
 
-/// The sizes in an ELF file.
+/// The sections and symbols of an ELF file, and the memory that it takes.
 pub struct Image {
+    /// The path, for errors.
     name: String,
     symbols: Vec<Symbol>,
+    /// The name and the length in bytes of each section.
     sections: Vec<(String, u64)>,
     /// Bytes of the program in flash.
     pub flash_bytes: u64,
@@ -24,7 +26,7 @@ pub struct Image {
 pub struct Symbol {
     /// The name.
     pub name: String,
-    /// The address; the value of a symbol that is only a number.
+    /// The address; for a symbol that a linker script sets to a number, the number.
     address: u64,
     /// The length in bytes.
     pub bytes: u64,
@@ -58,8 +60,8 @@ impl Image {
         Ok(Image { symbols: symbols.collect(), sections: sections.collect(), name, flash_bytes, ram_bytes })
     }
 
-    /// Returns the bytes of a section, 0 if it does not exist.
-    pub fn section(&self, name: &str) -> u64 {
+    /// Returns the length of a section in bytes, 0 if it does not exist.
+    pub fn section_bytes(&self, name: &str) -> u64 {
         self.sections.iter().find(|(known, _)| known == name).map_or(0, |&(_, bytes)| bytes)
     }
 
@@ -74,21 +76,22 @@ impl Image {
         symbols
     }
 
-    /// Returns the address of a symbol.
-    pub fn symbol(&self, name: &str) -> Result<u64> {
+    /// Returns the address of a symbol, or the number that a linker script sets it to. Fails if it does not exist.
+    pub fn symbol_value(&self, name: &str) -> Result<u64> {
         let symbol = self.symbols.iter().find(|symbol| symbol.name == name);
         Ok(symbol.with_context(|| format!("{}: expected the symbol {name}", self.name))?.address)
     }
 
-    /// Returns the distance between two symbols.
-    pub fn length(&self, start: &str, end: &str) -> Result<u64> {
-        let (from, to) = (self.symbol(start)?, self.symbol(end)?);
+    /// Returns the number of bytes from the symbol `start` to the symbol `end`. Fails if one does not exist, or `end`
+    /// comes first.
+    pub fn distance(&self, start: &str, end: &str) -> Result<u64> {
+        let (from, to) = (self.symbol_value(start)?, self.symbol_value(end)?);
         to.checked_sub(from).with_context(|| format!("{}: {end} comes before {start}", self.name))
     }
 
-    /// Returns the length of the static variable of this name in any module.
-    pub fn variable(&self, name: &str) -> Result<u64> {
-        // Mangled names are `_RNvNv…4main7SCRATCH` or `_ZN…7SCRATCH17h…E`.
+    /// Returns the length in bytes of the static variable of this name in any module. Fails if it does not exist.
+    pub fn variable_bytes(&self, name: &str) -> Result<u64> {
+        // In a mangled name, each part comes after its length. Examples: `_RNvNv…4main7SCRATCH` or `_ZN…7SCRATCH17h…E`.
         let mangled = format!("{}{name}", name.len());
         let symbol = self.symbols.iter().find(|symbol| symbol.bytes > 0 && symbol.name.contains(&mangled));
         Ok(symbol.with_context(|| format!("{}: expected a variable {name}", self.name))?.bytes)

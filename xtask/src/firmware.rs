@@ -90,6 +90,7 @@ fn command_with(board: &Board, folder: &Path, subcommand: &str, features: &[&str
 pub fn size_with(board: &Board, features: &[&str]) -> Result<Image> {
     let target_folder = repo::firmware().join("target");
     let mut command = command_with(board, &repo::firmware(), "build", features);
+    // An empty variable is the same as none.
     let key = if features.contains(&SIGNED) { TEST_KEY } else { "" };
     run(command.env(PUBLIC_KEY, key).arg("--quiet").arg("--target-dir").arg(&target_folder))?;
     Image::read(&built(board, &target_folder))
@@ -117,7 +118,7 @@ pub fn built(board: &Board, target_folder: &Path) -> PathBuf {
 /// Checks that the table of boards and the board's memory map agree about the first model slot.
 fn check_slot(board: &Board, elf: &Path) -> Result<()> {
     let image = Image::read(elf)?;
-    let found = (image.symbol("__slot_a_start")?, image.length("__slot_a_start", "__slot_a_end")?);
+    let found = (image.symbol_value("__slot_a_start")?, image.distance("__slot_a_start", "__slot_a_end")?);
     let expected = (u64::from(board.slot.address), u64::from(board.slot.bytes));
     if found != expected {
         let ((address, bytes), (expected_address, expected_bytes)) = (found, expected);

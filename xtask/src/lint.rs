@@ -92,6 +92,7 @@ fn checks(stages: &mut Stages) -> Result<()> {
     Ok(())
 }
 
+/// Runs clippy with these arguments for cargo in the workspace at `folder`; a warning is an error.
 fn clippy(stages: &mut Stages, name: &str, folder: &Path, arguments: &[&str]) {
     stages.check(name, || run(cargo(folder).arg("clippy").args(arguments).args(["--", "-D", "warnings"])));
 }

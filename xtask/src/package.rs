@@ -63,7 +63,8 @@ fn manifest() -> Result<String> {
     repo::read(&repo::root().join("Cargo.toml"))
 }
 
-/// Returns the value of the first line `KEY = "…"` of the manifest, which is in `[workspace.package]`.
+/// Returns the value of the first line `KEY = "…"` of a manifest. In that of the workspace, the line is in
+/// `[workspace.package]`.
 fn value<'a>(manifest: &'a str, key: &str) -> Result<&'a str> {
     let start = format!("{key} = \"");
     let line = manifest.lines().find_map(|line| line.strip_prefix(&start)?.strip_suffix('"'));
@@ -122,8 +123,9 @@ fn check_files(name: &str, folder: &Path) -> Result<()> {
 /// that another check has compiled are not compiled again.
 fn compile(folder: &Path, version: &str) -> Result<()> {
     let manifest = manifest()?;
+    // The profiles are the last sections of the manifest, with an empty line between two of them.
     let profiles = manifest.find("[profile.").map_or("", |start| &manifest[start..]);
-    let profiles = profiles.split("\n\n").filter(|part| !is_of_another_package(part));
+    let profiles = profiles.split("\n\n").filter(|profile| !is_of_another_package(profile));
     let folders: Vec<String> = PACKAGES.iter().map(|name| format!("{name}-{version}")).collect();
     let patches: String =
         PACKAGES.iter().zip(&folders).map(|(name, folder)| format!("{name} = {{ path = \"{folder}\" }}\n")).collect();

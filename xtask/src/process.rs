@@ -1,4 +1,5 @@
-//! Runs child processes. Prints each command as one would type it, and names it in errors.
+//! Runs child processes. Prints each command as one would type it, and names it in errors. A function that returns a
+//! `Result` fails if the command cannot be started or ends with another status than 0.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -44,7 +45,7 @@ pub fn run_quietly(command: &mut Command, verbose: bool) -> Result<()> {
     check(command, status)
 }
 
-/// Prints and runs `command` and returns its stdout; its stderr goes to the terminal.
+/// Prints and runs `command` and returns its stdout; its stderr goes to the terminal, as does its stdout if it fails.
 pub fn capture(command: &mut Command) -> Result<String> {
     capture_quietly(command, true)
 }
@@ -86,7 +87,8 @@ pub fn probe(command: &mut Command) -> Option<String> {
     output.status.success().then_some(text)
 }
 
-/// Returns the line that one would type at the root of the repository to run `command`.
+/// Returns the line that one would type at the root of the repository to run `command`. A variable that is removed from
+/// the environment is shown as empty.
 pub fn line(command: &Command) -> String {
     let name = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy();
     let mut line = String::new();

@@ -21,7 +21,8 @@ fn target_folder() -> PathBuf {
     repo::firmware().join("target")
 }
 
-/// Returns the command that builds the image `everything` for a target with one of its features.
+/// Returns the command that builds the image `everything` for a target. `feature`: "everything" to call every public
+/// function, "panics" or "allocates" for an image that the proof must reject.
 fn build(target: &str, feature: &str) -> Command {
     let mut command = cargo(&repo::firmware());
     command.args(["build", "--quiet", "--release", "-p", "tern-proof", "--bin", "everything", "--target", target]);
@@ -58,7 +59,7 @@ fn imports_panic(target: &str) -> Result<bool> {
         return Ok(false);
     }
     let bytes = std::fs::read(&module).with_context(|| format!("cannot read {}", module.display()))?;
-    // In the import section, each name comes after its length.
+    // An import is the name of a module, `env`, and the name of a symbol, each after its length in one byte.
     let import = [&[3], &b"env"[..], &[PANIC.len() as u8], PANIC.as_bytes()].concat();
     Ok(bytes.windows(import.len()).any(|window| window == import))
 }

@@ -18,6 +18,7 @@ pub fn run(board: &Board) -> Result<()> {
     let second = build_from_scratch(board)?;
     let name = board.name;
     if first != second {
+        // If one file is the beginning of the other, they differ at its end.
         let at = first.iter().zip(&second).position(|(a, b)| a != b).unwrap_or(first.len().min(second.len()));
         bail!(
             "two builds of {name} differ at byte {at} of {} and {}; compare firmware/target with target/reproducible",
@@ -29,7 +30,8 @@ pub fn run(board: &Board) -> Result<()> {
     Ok(())
 }
 
-/// Builds into an empty target folder, whose path has another length than the usual one, and reads the ELF file.
+/// Builds into an empty target folder and reads the ELF file. The path of the folder has another length than the usual
+/// one, so a path that the compiler writes into the program would make the files differ.
 fn build_from_scratch(board: &Board) -> Result<Vec<u8>> {
     let folder = repo::root().join("target").join("reproducible").join("another-place");
     if folder.exists() {

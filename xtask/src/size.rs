@@ -48,7 +48,8 @@ impl Size {
     }
 }
 
-/// Runs `cargo xtask size`. `features` adds a table with the size of each feature of the runtime.
+/// Runs `cargo xtask size`. `json`: prints one JSON object for each row. `features`: adds a table with the size of each
+/// feature of the runtime.
 pub fn run(json: bool, features: bool) -> Result<()> {
     setup::run(Purpose::Lint)?;
     let with_limits = measure(FIRMWARE_TARGET, &features_of(FIRMWARE_TARGET))?;
@@ -84,7 +85,7 @@ fn check_limits(size: &Size) -> Result<()> {
     Ok(())
 }
 
-/// Returns the features of the smallest image: the packing that suits the core.
+/// Returns the features of the runtime in the smallest image for a target: one packing, the one that suits the core.
 fn features_of(target: &str) -> Vec<String> {
     vec![if target.starts_with("thumbv7em") { "paired16" } else { "interleaved4" }.to_owned()]
 }
@@ -115,10 +116,11 @@ pub fn default_features() -> Result<Vec<String>> {
     Ok(list.split('"').skip(1).step_by(2).map(str::to_owned).collect())
 }
 
-/// Builds the image for a target with these features of the runtime, and measures it.
+/// Builds the image for a target with these features of the runtime, and measures it. Fails if a size is 0, which would
+/// mean that the image or the names of its symbols have changed.
 fn measure(target: &str, features: &[String]) -> Result<Size> {
     let image = Image::read(&build(target, features)?)?;
-    let (text, rodata) = (image.section(".text"), image.section(".rodata"));
+    let (text, rodata) = (image.section_bytes(".text"), image.section_bytes(".rodata"));
     let symbols = image.demangled();
     let lstm = symbols.iter().filter(|symbol| is_of_lstm(&symbol.name)).map(|symbol| symbol.bytes).sum();
     if text == 0 || rodata == 0 || lstm == 0 {

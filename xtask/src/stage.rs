@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 /// The minimum width of the names in the table.
-const TABLE_WIDTH: usize = 44;
+const NAME_WIDTH: usize = 44;
 
 /// The stages that have run.
 pub struct Stages {
@@ -27,7 +27,7 @@ impl Default for Stages {
 }
 
 impl Stages {
-    /// Runs a stage that the later stages depend on.
+    /// Runs a stage that the later stages depend on, and returns its result.
     pub fn run<T>(&mut self, name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         eprintln!("\n== {name}");
         let start = Instant::now();
@@ -55,7 +55,7 @@ impl Stages {
 
     /// Returns one line for each stage, and a last line with the overall result and [`seconds`](Stages::seconds).
     pub fn table(&self) -> String {
-        let width = self.done.iter().map(|stage| stage.name.len()).fold(TABLE_WIDTH, usize::max);
+        let width = self.done.iter().map(|stage| stage.name.len()).fold(NAME_WIDTH, usize::max);
         let line = |name: &str, failed: bool, seconds: f64| {
             let verdict = if failed { "FAILED" } else { "ok" };
             format!("{name:<width$}{verdict:>8}{seconds:>9.1} s\n")
@@ -75,10 +75,10 @@ pub fn grouped(number: u64) -> String {
     groups.join(",")
 }
 
-/// Prints one line about the set-up that a command does first. `part`: the tool or component, such as "compiler
-/// targets".
-pub fn note(part: &str, message: &str) {
-    eprintln!("set-up: {part}: {message}");
+/// Prints one line about the set-up that a command does first. `topic`: the tool or component that the line is about,
+/// such as "compiler targets".
+pub fn note(topic: &str, message: &str) {
+    eprintln!("set-up: {topic}: {message}");
 }
 
 #[cfg(test)]

@@ -19,17 +19,17 @@ pub fn run() -> Result<()> {
     let host = toolchain::host()?;
     stages.check("tests of the firmware and of the board `host`", || {
         let packages = ["-p", "tern-firmware", "-p", "tern-host", "--lib", "--tests", "--target", &host];
-        tally.add(cargo(&repo::firmware()).args(["test", "--no-fail-fast"]).args(packages))
+        tally.run(cargo(&repo::firmware()).args(["test", "--no-fail-fast"]).args(packages))
     });
     stages.check("tests of the workspace", || {
-        tally.add(cargo(&repo::root()).args(["test", "--no-fail-fast", "--workspace"]))
+        tally.run(cargo(&repo::root()).args(["test", "--no-fail-fast", "--workspace"]))
     });
     stages.check("tests with MPI and with the hub", || {
-        // The features change the library of the trainer only.
+        // The features add code to the library of the trainer only, so the other tests need not run again.
         for tests in [&["--test", "mpi"][..], &["--lib", "hub::"]] {
             let mut command = cargo(&repo::root());
             command.args(["test", "--no-fail-fast", "--workspace", "--features", repo::EXTRA_FEATURES]);
-            tally.add(command.args(tests))?;
+            tally.run(command.args(tests))?;
         }
         Ok(())
     });
@@ -42,14 +42,14 @@ pub fn run() -> Result<()> {
         command.args(["--config", "profile.dev.opt-level=0"]);
         command.args(["--config", "profile.dev.package.tern-runtime.opt-level=0", "missing_features"]);
         let passed_before = tally.passed;
-        tally.add(&mut command)?;
+        tally.run(&mut command)?;
         ensure!(tally.passed > passed_before, "no test of the runtime is called `missing_features`");
         Ok(())
     });
     stages.check("corpus of the fuzz targets", || {
-        tally.add(cargo(&repo::fuzz()).args(["test", "--no-fail-fast", "--no-default-features"]))
+        tally.run(cargo(&repo::fuzz()).args(["test", "--no-fail-fast", "--no-default-features"]))
     });
-    stages.check("C programs", || tally.add(cargo(&repo::c()).args(["test", "--no-fail-fast"])));
+    stages.check("C programs", || tally.run(cargo(&repo::c()).args(["test", "--no-fail-fast"])));
     stages.check("Python package", || python::test_quickly(|line| tally.read_pytest(line)));
     stages.check("a panic or an allocation fails the proof", proof::can_fail);
     let options = DeviceOptions { check: true, ..DeviceOptions::default() };
@@ -58,10 +58,10 @@ pub fn run() -> Result<()> {
     for name in &tally.failures {
         println!("failed: {name}");
     }
-    let broken = stages.failed();
-    println!("{}", tally.closing_line(broken.is_empty(), stages.seconds()));
-    if !broken.is_empty() {
-        bail!("failed: {}", broken.join("; "));
+    let failed_stages = stages.failed();
+    println!("{}", tally.closing_line(failed_stages.is_empty(), stages.seconds()));
+    if !failed_stages.is_empty() {
+        bail!("failed: {}", failed_stages.join("; "));
     }
     Ok(())
 }
@@ -78,13 +78,13 @@ struct Tally {
 }
 
 impl Tally {
-    /// Runs a command and adds the counts in its output.
-    fn add(&mut self, command: &mut process::Command) -> Result<()> {
-        tee(command, |line| self.read(line))
+    /// Runs a command and adds the counts that Rust's test harness prints. Fails if the command fails.
+    fn run(&mut self, command: &mut process::Command) -> Result<()> {
+        tee(command, |line| self.read_rust(line))
     }
 
     /// Adds the contents of a line `test NAME ... FAILED` or `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
-    fn read(&mut self, line: &str) {
+    fn read_rust(&mut self, line: &str) {
         let Some(rest) = line.strip_prefix("test ") else { return };
         if let Some(name) = rest.strip_suffix(" ... FAILED") {
             self.failures.push(name.to_owned());
@@ -105,7 +105,7 @@ impl Tally {
         }
     }
 
-    /// Adds counts such as `3 passed`.
+    /// Adds counts such as `3 passed`. Tests that pytest deselects count as ignored.
     fn count<'a>(&mut self, counts: impl Iterator<Item = &'a str>) {
         for part in counts {
             let Some((number, word)) = part.split_once(' ') else { continue };
@@ -119,8 +119,10 @@ impl Tally {
         }
     }
 
-    fn closing_line(&self, ok: bool, seconds: f64) -> String {
-        let verdict = if ok && self.failed == 0 { "ok" } else { "FAILED" };
+    /// Returns the line that sums up all suites. The verdict is also `FAILED` if a stage failed without a failed test,
+    /// for example because a suite did not compile.
+    fn closing_line(&self, all_stages_passed: bool, seconds: f64) -> String {
+        let verdict = if all_stages_passed && self.failed == 0 { "ok" } else { "FAILED" };
         let Tally { suites, passed, failed, ignored, .. } = self;
         format!(
             "test result: {verdict}. {passed} passed; {failed} failed; {ignored} ignored; {suites} suites; finished \
@@ -143,7 +145,7 @@ mod tests {
             "test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.1s",
             "test result: ok. 4 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.00s",
         ] {
-            tally.read(line);
+            tally.read_rust(line);
         }
         let failures = vec!["a::c".to_owned()];
         assert_eq!(tally, Tally { suites: 2, passed: 5, failed: 1, ignored: 2, failures });

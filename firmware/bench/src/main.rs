@@ -4,7 +4,8 @@
 //!
 //! `instructions` is the number of instructions from before the first step to after the last; `hash` is over the state
 //! after every step of a second run, and over the logits at the end of each text. `cargo xtask bench` builds this
-//! program, runs it and reads its output.
+//! program, runs it and reads its output. If the ids contain ends of texts, the instructions and the stack are not
+//! measured, and their numbers are 0.
 
 #![no_std]
 #![no_main]

@@ -3,6 +3,7 @@
 /// The number of words of scratch, enough for a hidden size of 1,024.
 const SCRATCH_LEN: usize = 4_096;
 
+// Symbols of the linker script. The address of `__slot_bytes` is a number, the length of the slot.
 unsafe extern "C" {
     static __model: u64;
     static __ids: u32;

@@ -15,6 +15,7 @@ fn call(operation: usize, argument: usize) {
     unsafe {
         #[cfg(target_arch = "arm")]
         asm!("bkpt #0xab", inlateout("r0") operation => _, in("r1") argument);
+        // The emulator knows the call by these three uncompressed instructions, which must be in one page.
         #[cfg(target_arch = "riscv32")]
         asm!(
             ".option push",

@@ -12,6 +12,7 @@ const PAINT: u32 = 0xa5c3_96e1;
 
 /// A filled stack.
 pub struct Paint {
+    /// The stack pointer of the caller of [`paint`].
     top: usize,
 }
 
@@ -48,11 +49,11 @@ impl Paint {
     /// Returns the bytes of stack that were used since [`paint`], below the caller's frame; at least [`MARGIN`].
     #[inline(never)]
     pub fn used(&self) -> usize {
-        let painted = |address: &usize| {
+        let is_painted = |address: &usize| {
             // SAFETY: memory of the stack, always mapped; the value is only compared.
             unsafe { with_exposed_provenance_mut::<u32>(*address).read_volatile() == PAINT }
         };
-        let depth = (self.top - DEPTH..self.top - MARGIN).step_by(4).take_while(painted).count();
-        DEPTH - 4 * depth
+        let unchanged_words = (self.top - DEPTH..self.top - MARGIN).step_by(4).take_while(is_painted).count();
+        DEPTH - 4 * unchanged_words
     }
 }

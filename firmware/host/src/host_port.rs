@@ -81,13 +81,14 @@ impl Port for HostPort<'_> {
     }
 
     fn ticks(&mut self) -> u32 {
-        // Truncated to a counter that wraps.
+        // A tick is 100 ns. The conversion to 32 bits makes a counter that wraps.
         (self.start.elapsed().as_nanos() / 100) as u32
     }
 
     fn wait(&mut self) {
         // An answer must not stay in a buffer while the console waits.
         let _ = self.connection.writer.flush();
+        // The reading thread ends the wait when it has queued a byte.
         thread::park_timeout(100 * POLL_INTERVAL);
     }
 

@@ -62,7 +62,8 @@ fn main() -> ExitCode {
 
 /// Serves the console with the model in `file` until the connection ends.
 fn serve(file: &str, on_stdio: bool) -> io::Result<()> {
-    let memory = memory(&fs::read(file).map_err(|error| io::Error::new(error.kind(), format!("{file}: {error}")))?)?;
+    let memory =
+        flash_memory(&fs::read(file).map_err(|error| io::Error::new(error.kind(), format!("{file}: {error}")))?)?;
     // The terminal is in raw mode until `raw` is dropped.
     let raw = if on_stdio { pseudo_terminal::RawTerminal::of_stdin()? } else { None };
     let (reader, writer): (Box<dyn Read + Send>, Box<dyn Write + Send>) = if let Some(raw) = &raw {
@@ -122,7 +123,7 @@ fn receive(mut reader: impl Read, mut writer: QueueWriter<'_>, has_ended: &Atomi
 
 /// Returns erased flash at an address that is a multiple of 8, with the file in the first slot, as after `tern flash`.
 /// Fails if the file is longer than a slot.
-fn memory(file: &[u8]) -> io::Result<&'static mut [u8]> {
+fn flash_memory(file: &[u8]) -> io::Result<&'static mut [u8]> {
     let memory: &'static mut [u8] = Box::leak(vec![0xff; RECORD_BYTES + 2 * SLOT_BYTES + 8].into_boxed_slice());
     let start = memory.as_ptr().align_offset(8);
     let memory = &mut memory[start..][..RECORD_BYTES + 2 * SLOT_BYTES];

@@ -1,4 +1,4 @@
-//! The panic handler and the other items that an image needs to be linked.
+//! The panic handler, and the memory that the entry points get.
 
 use core::panic::PanicInfo;
 

@@ -40,6 +40,7 @@ pub struct Inputs {
     number: usize,
 }
 
+// An image with the feature `panics` or `allocates` must not link, which shows that the proof can fail.
 #[cfg(feature = "allocates")]
 extern crate alloc;
 
@@ -50,7 +51,7 @@ pub extern "C" fn _start(inputs: &mut Inputs) -> bool {
     black_box(inputs.text.slice()[inputs.number]);
     #[cfg(feature = "allocates")]
     black_box(alloc::vec::Vec::<u8>::with_capacity(inputs.number));
-    words(inputs.number);
+    names(inputs.number);
     tokenizers(inputs);
     match run(inputs) {
         Ok(()) => true,
@@ -168,7 +169,8 @@ fn look<T>(value: T) {
     black_box(value);
 }
 
-fn words(number: usize) {
+/// Calls the functions of the settings, each for one value of its type.
+fn names(number: usize) {
     fn one<T: Copy>(all: &[T], number: usize, show: impl Fn(T)) {
         all.get(number).copied().into_iter().for_each(show);
     }

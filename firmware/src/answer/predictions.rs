@@ -8,7 +8,7 @@ use tern_runtime::{Model, Ranked};
 use crate::display::{
     Bar, Counted, Decimal, Escaped, Form, Json, Long, Paint, Painted, Percent, Terminal, Visible, list, width,
 };
-use crate::engine::{Answer, Engine, Generated, Sampling, StepAnswer};
+use crate::engine::{Answer, Engine, GenerationCost, Sampling, StepAnswer};
 use crate::features::COLORS;
 use crate::numbers::Value;
 
@@ -17,8 +17,8 @@ const DEFAULT_SHOWN: usize = 5;
 /// The most tokens that `next` lists.
 const MAX_NEXT_TOKENS: usize = 20;
 
-/// Writes the prediction for a text: the most probable labels for a person; label and logits for a program. If the
-/// model refuses to answer, a program gets no label.
+/// Writes the prediction for a text: the most probable labels for a person; label and logits for a program. A program
+/// gets no label if no token is known or if the model refuses to answer.
 pub fn classification(
     engine: &Engine<'_>,
     answer: Answer,
@@ -50,7 +50,7 @@ pub fn classification(
     json_costs(answer, out)
 }
 
-/// Writes the `count` most probable labels of a text; none if no token is known.
+/// Writes the `count` most probable labels of a text; no label if no token is known.
 pub fn top(
     engine: &Engine<'_>,
     answer: Answer,
@@ -88,6 +88,7 @@ fn ranking(engine: &Engine<'_>, answer: Answer, count: usize, terminal: Terminal
         row(rank, engine.label(class), columns, engine.probability(class), terminal, out)?;
     }
     let classes = engine.logits().len();
+    // A person who has asked for another number of labels does not need the hint.
     if count == DEFAULT_SHOWN && classes > count {
         write!(out, "{} more, `top {classes}` lists all   ", classes - count)?;
     }
@@ -103,7 +104,7 @@ fn row(
     terminal: Terminal,
     out: &mut dyn Write,
 ) -> fmt::Result {
-    /// Below this probability (Q16), half an eighth of a column, the bar is empty.
+    /// Below this probability (Q16), half an eighth of a column and rounded up, the bar is empty.
     const MIN_BAR: u32 = (1 << 16) / (2 * 8 * Bar::WIDTH) + 1;
     let name_paint = if rank == 0 { Paint::Bold } else { Paint::Plain };
     let padding = columns.saturating_sub(width(name));
@@ -135,9 +136,9 @@ fn json_costs(answer: Answer, out: &mut dyn Write) -> fmt::Result {
     write!(out, r#"],"tokens":{tokens},"unknown":{unknown},"ticks":{ticks}}}"#)
 }
 
-/// Returns the name of a token. A model of bytes has no names in its vocabulary: a printable byte is its own name, and
-/// another byte has a name such as `\x0a`; both are written into `escape`.
-fn token_name<'m>(model: &Model<'m>, id: usize, escape: &'m mut [u8; 4]) -> &'m str {
+/// Returns the name of a token. A model of bytes has no names in its vocabulary: a byte from `!` to `~` is its own
+/// name, and another byte has a name such as `\x0a`; both are written into `buffer`.
+fn token_name<'m>(model: &Model<'m>, id: usize, buffer: &'m mut [u8; 4]) -> &'m str {
     if model.config().tokenizer.kind != TokenizerKind::Bytes {
         return model.vocabulary().token(id as u32).unwrap_or("?");
     }
@@ -145,15 +146,15 @@ fn token_name<'m>(model: &Model<'m>, id: usize, escape: &'m mut [u8; 4]) -> &'m 
     // The ids of PAD and UNK precede those of the bytes.
     let byte = id.saturating_sub(2);
     match u8::try_from(byte) {
-        Ok(letter @ b'!'..=b'~') => char::from(letter).encode_utf8(escape),
+        Ok(printable @ b'!'..=b'~') => char::from(printable).encode_utf8(buffer),
         _ => {
-            *escape = [b'\\', b'x', HEX_DIGITS[byte >> 4 & 15], HEX_DIGITS[byte & 15]];
-            core::str::from_utf8(escape).unwrap_or("?")
+            *buffer = [b'\\', b'x', HEX_DIGITS[byte >> 4 & 15], HEX_DIGITS[byte & 15]];
+            core::str::from_utf8(buffer).unwrap_or("?")
         }
     }
 }
 
-/// Writes the `count` most probable next tokens.
+/// Writes the `count` most probable next tokens, at most [`MAX_NEXT_TOKENS`]; [`DEFAULT_SHOWN`] of them for `None`.
 pub fn next(
     engine: &mut Engine<'_>,
     answer: Answer,
@@ -172,8 +173,8 @@ pub fn next(
         write!(out, r#"{{"next":["#)?;
         let mut comma = "";
         for &Ranked { class: id, logit } in ranks {
-            let mut escape = [0; 4];
-            let (token, probability) = (Json(token_name(model, id, &mut escape)), Decimal(logits.probability(id)));
+            let mut buffer = [0; 4];
+            let (token, probability) = (Json(token_name(model, id, &mut buffer)), Decimal(logits.probability(id)));
             write!(out, r#"{comma}{{"token":{token},"id":{id},"probability":{probability},"logit":{logit}}}"#)?;
             comma = ",";
         }
@@ -187,7 +188,13 @@ pub fn next(
 }
 
 /// Writes the text of the generated tokens `ids` for a program. `text` is the text before them, which is not written.
-pub fn generated(model: &Model<'_>, text: &[u8], ids: &[u32], cost: Generated, out: &mut dyn Write) -> fmt::Result {
+pub fn generated(
+    model: &Model<'_>,
+    text: &[u8],
+    ids: &[u32],
+    cost: GenerationCost,
+    out: &mut dyn Write,
+) -> fmt::Result {
     write!(out, r#"{{"text":""#)?;
     let mut detokenizer = Detokenizer::new(model.config().tokenizer.kind, text);
     let vocabulary = model.vocabulary();
@@ -197,7 +204,7 @@ pub fn generated(model: &Model<'_>, text: &[u8], ids: &[u32], cost: Generated, o
 }
 
 /// Writes the cost of generated text for a person.
-pub fn generation_cost(cost: Generated, out: &mut dyn Write) -> fmt::Result {
+pub fn generation_cost(cost: GenerationCost, out: &mut dyn Write) -> fmt::Result {
     write!(out, "\r\n{}, {}", Counted(cost.tokens.into(), "token"), Counted(cost.ticks, "tick"))
 }
 
@@ -206,11 +213,11 @@ pub fn sampling(sampling: Sampling, form: Form, out: &mut dyn Write) -> fmt::Res
     let Sampling { seed, temperature, top_k } = sampling;
     // Q16 as a decimal with two places, rounded.
     let hundredths = (u64::from(temperature) * 100 + (1 << 15)) >> 16;
-    let (whole, part) = (hundredths / 100, hundredths % 100);
+    let (whole, decimals) = (hundredths / 100, hundredths % 100);
     form.write(
         out,
-        format_args!("seed {seed}, temperature {whole}.{part:02}, top-k {top_k}"),
-        format_args!(r#"{{"seed":{seed},"temperature":{whole}.{part:02},"top_k":{top_k}}}"#),
+        format_args!("seed {seed}, temperature {whole}.{decimals:02}, top-k {top_k}"),
+        format_args!(r#"{{"seed":{seed},"temperature":{whole}.{decimals:02},"top_k":{top_k}}}"#),
     )
 }
 

@@ -27,6 +27,7 @@ pub fn boot_events(events: &[BootEvent], wants_signature: bool, out: &mut dyn Wr
 /// Lists the slots.
 pub fn models<P: Partition, S: Store>(slots: &Slots<P, S>, form: Form, out: &mut dyn Write) -> fmt::Result {
     let (record, wants_signature) = (slots.record(), slots.wants_signature());
+    // The protocol calls this version the floor.
     let floor = record.min_version;
     if form == Form::Machine {
         write!(out, r#"{{"slots":["#)?;
@@ -91,7 +92,8 @@ pub fn activated(index: SlotIndex, form: Form, out: &mut dyn Write) -> fmt::Resu
     )
 }
 
-/// Confirms that the next boot tries the previous model, or that an activation was cancelled.
+/// Confirms that the next boot tries the previous model, or that an activation was cancelled. `state`: the new state of
+/// the slot.
 pub fn rolled_back(index: SlotIndex, state: State, form: Form, out: &mut dyn Write) -> fmt::Result {
     match (form, state) {
         (Form::Human, State::Activated) => write!(out, "`reset` returns to the previous model, in slot {index}"),

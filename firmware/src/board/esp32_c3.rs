@@ -127,7 +127,7 @@ fn usb_receive() {
 /// Queues what came from USB, while there is room. The rest stays in the hardware, and the host waits.
 fn take_from_usb() {
     let usb = USB_DEVICE::regs();
-    // In an interrupt handler and outside of it, one byte is taken at a time.
+    // The interrupt handler and `feed_watchdog` call this function; neither may interrupt the other.
     critical_section::with(|_| {
         while usb.ep1_conf().read().serial_out_ep_data_avail().bit_is_set() && RECEIVE_WRITER.has_room() {
             IS_USB.store(true, Ordering::Relaxed);
@@ -299,7 +299,9 @@ impl Hardware for Board {
             return HAS_UNRELEASED.store(true, Ordering::Relaxed);
         }
         let uart = UART0::regs();
+        // One byte of the buffer stays free as a margin.
         while uart.status().read().txfifo_cnt().bits() >= UART_BUFFER - 1 {}
+        // The field is named for reading; a byte that is written to it is sent.
         uart.fifo().write(|bits| {
             // SAFETY: as above.
             unsafe { bits.rxfifo_rd_byte().bits(byte) }
@@ -332,7 +334,7 @@ impl Hardware for Board {
     fn reset_cause(&mut self) -> Option<ResetReason> {
         use SocResetReason as Cause;
         Some(match system::reset_reason()? {
-            // So does the reset button.
+            // The reset button has this cause, too.
             Cause::ChipPowerOn => ResetReason::PowerOn,
             Cause::SysBrownOut => ResetReason::Brownout,
             Cause::CoreUsbUart | Cause::CoreUsbJtag => ResetReason::Pin,

@@ -84,13 +84,15 @@ struct Parts {
     console: usize,
     /// Address of UART1.
     log: usize,
+    /// Address of the watchdog.
     watchdog: usize,
     watchdog_hz: u32,
+    /// Address of the counter.
     counter: usize,
     /// True if the counter is the system counter, which counts up; false if it is TIMER0, which counts down.
     counts_up: bool,
     /// The number of the interrupt of UART0's receiver.
-    receive: u16,
+    receive_interrupt: u16,
 }
 
 const PARTS: Parts = if cfg!(feature = "mps2-an505") {
@@ -102,7 +104,7 @@ const PARTS: Parts = if cfg!(feature = "mps2-an505") {
         watchdog_hz: 32_768,
         counter: 0x5000_0000,
         counts_up: false,
-        receive: 32,
+        receive_interrupt: 32,
     }
 } else if cfg!(feature = "mps3-an547") {
     Parts {
@@ -113,7 +115,7 @@ const PARTS: Parts = if cfg!(feature = "mps2-an505") {
         watchdog_hz: 32_768,
         counter: 0x5810_0000,
         counts_up: true,
-        receive: 33,
+        receive_interrupt: 33,
     }
 } else {
     Parts {
@@ -124,7 +126,7 @@ const PARTS: Parts = if cfg!(feature = "mps2-an505") {
         watchdog_hz: 25_000_000,
         counter: 0x4000_0000,
         counts_up: false,
-        receive: 0,
+        receive_interrupt: 0,
     }
 };
 
@@ -150,7 +152,7 @@ const TIMER_RELOAD: Register<u32> = counter(8);
 
 // ---- interrupts ----
 
-const UART0_RECEIVE: processor::Interrupt = processor::Interrupt(PARTS.receive);
+const UART0_RECEIVE: processor::Interrupt = processor::Interrupt(PARTS.receive_interrupt);
 
 /// The vectors of the peripherals' interrupts.
 // SAFETY: this is the section in which cortex-m-rt's linker script expects these vectors, under the name that it
@@ -197,7 +199,8 @@ impl Hardware for Board {
             TIMER_RELOAD.write(u32::MAX);
             COUNTER_VALUE.write(u32::MAX);
         }
-        COUNTER_CONTROL.write(1);
+        const ENABLE: u32 = 1;
+        COUNTER_CONTROL.write(ENABLE);
 
         // The log has the highest rate: interrupts are off while a log frame is sent, and the console must not lose a
         // byte meanwhile.
@@ -210,6 +213,7 @@ impl Hardware for Board {
     }
 
     fn ticks(&mut self) -> u32 {
+        // TIMER0 counts down from 2^32 − 1.
         let value = COUNTER_VALUE.read();
         if PARTS.counts_up { value } else { !value }
     }

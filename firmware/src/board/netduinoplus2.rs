@@ -12,7 +12,7 @@
 //! ```
 //!
 //! * USART1 is the console, with TX on PB6 and RX on PB7. USART2 carries the log, with TX on PA2.
-//! * TIM2 counts the clock: 32 bits, without an interrupt.
+//! * TIM2 is the clock: 32 bits, without an interrupt.
 //! * The independent watchdog resets after 8 s.
 //!
 //! In the emulator the flash cannot be written, the timers count nanoseconds, and the clock control, the watchdog and
@@ -119,7 +119,7 @@ fn start_clocks() {
     RCC_PLLCFGR.write(16 | 336 << 6 | 7 << 24);
     RCC_CR.set(PLLON);
     while RCC_CR.read() & PLLRDY == 0 {}
-    // APB1 runs at a quarter, APB2 at half of the PLL's clock.
+    // APB1 runs at a quarter, APB2 at half of the PLL's clock, which is selected for the processor.
     RCC_CFGR.write(0b101 << 10 | 0b100 << 13 | 0b10);
     while RCC_CFGR.read() & 0b1100 != 0b1000 {}
 }
@@ -146,7 +146,7 @@ fn start_watchdog() {
 
 // ---- flash ----
 
-/// The flash sectors of 128 KB, from the sixth on, in which the partitions are placed.
+/// The flash sectors of 128 KB, which have the numbers 5 to 11. The partitions are in the sectors from 6 on.
 pub struct Sectors;
 
 impl Sectors {
@@ -209,7 +209,7 @@ impl FlashDriver for Sectors {
 /// The number of USART1's interrupt.
 const USART1: usize = 37;
 
-/// The vectors of the peripherals' interrupts, up to the last that is ever unmasked.
+/// The vectors of the peripherals' interrupts, up to that of USART1, the only one that is ever unmasked.
 // SAFETY: this is the section in which cortex-m-rt's linker script expects these vectors, under the name that it
 // expects.
 #[unsafe(link_section = ".vector_table.interrupts")]
@@ -235,6 +235,7 @@ impl Hardware for Board {
     type Flash = ChipFlash<Sectors>;
 
     fn start() -> Self {
+        // On the chip, the bit of the internal oscillator is set.
         let is_emulated = RCC_CR.read() == 0;
         if !is_emulated {
             start_clocks();

@@ -75,7 +75,7 @@ impl Hardware for Board {
         // 115,200 baud, 8 data bits, no parity, one stop bit.
         let config = embassy_stm32::usart::Config::default();
         let Ok(uart) = Uart::new_blocking(chip.USART2, chip.PA3, chip.PA2, config) else {
-            panic!("USART2 has no such rate")
+            panic!("USART2 refuses 115,200 baud")
         };
         // Dropping the driver would switch the port off.
         core::mem::forget(uart);

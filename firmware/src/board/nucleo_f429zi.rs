@@ -91,7 +91,7 @@ impl Hardware for Board {
         // 115,200 baud, 8 data bits, no parity, one stop bit.
         let config = embassy_stm32::usart::Config::default();
         let Ok(uart) = Uart::new_blocking(chip.USART3, chip.PD9, chip.PD8, config) else {
-            panic!("USART3 has no such rate")
+            panic!("USART3 refuses 115,200 baud")
         };
         // Dropping the driver would switch the port off.
         core::mem::forget(uart);

@@ -47,7 +47,8 @@ const fn word(address: usize) -> Register<u32> {
     unsafe { Register::at(address) }
 }
 
-/// The UART's registers.
+// The UART's registers, and the bits of `LINE_STATUS`. `INTERRUPT_ENABLE` has the bit of `RX_READY` for the receive
+// interrupt.
 const DATA: Register<u8> = byte(0x1000_0000);
 const INTERRUPT_ENABLE: Register<u8> = byte(0x1000_0001);
 const FIFO_CONTROL: Register<u8> = byte(0x1000_0002);
@@ -58,7 +59,7 @@ const RX_OVERRUN: u8 = 1 << 1;
 const TX_READY: u8 = 1 << 5;
 const TX_EMPTY: u8 = 1 << 6;
 
-/// The interrupt controller (PLIC): the UART's source, and the registers of this processor in machine mode.
+// The interrupt controller (PLIC): the UART's source, and the registers of this processor in machine mode.
 const UART_SOURCE: u32 = 10;
 const PRIORITY: Register<u32> = word(0x0c00_0000 + 4 * UART_SOURCE as usize);
 const ENABLE: Register<u32> = word(0x0c00_2000);
@@ -99,7 +100,7 @@ impl Bank {
     const READ: u32 = 0xff;
     const READY: u32 = 0x80;
     const ERRORS: u32 = 0x7f;
-    /// Bytes programmed at once: half of each chip's buffer.
+    /// The most bytes programmed at once in both chips together: half of each chip's buffer.
     const BUFFER: usize = 64;
 
     /// Sends a command or a count to both chips.
@@ -146,6 +147,7 @@ impl FlashDriver for Bank {
                 let (now, later) = bytes.split_at(bytes.len().min(Self::BUFFER - address % Self::BUFFER));
                 Self::command(address, Self::PROGRAM);
                 Self::wait(address)?;
+                // The number of 16-bit units for each chip, minus one.
                 Self::command(address, now.len() as u32 / 4 - 1);
                 for (at, bytes) in (address..).step_by(4).zip(now.as_chunks().0) {
                     word(at).write(u32::from_le_bytes(*bytes));
@@ -175,7 +177,8 @@ impl Hardware for Board {
         // Eight data bits, no parity, one stop bit. The emulator ignores the rate.
         const EIGHT_BITS: u8 = 0b11;
         LINE_CONTROL.write(EIGHT_BITS);
-        FIFO_CONTROL.write(1);
+        const ENABLE_BUFFERS: u8 = 1;
+        FIFO_CONTROL.write(ENABLE_BUFFERS);
         INTERRUPT_ENABLE.write(RX_READY);
         PRIORITY.write(1);
         ENABLE.write(1 << UART_SOURCE);

@@ -176,8 +176,8 @@ impl Hardware for Board {
                 embassy_rp::watchdog::ResetReason::TimedOut => ResetReason::Watchdog,
             });
         }
-        // The other causes stay set until the next reset of their kind, so they are not used. Power-on is known from
-        // the missing note in memory.
+        // Of the chip's own resets only that of the pin is read. Its flag stays set until the chip's next reset, but
+        // the note that the firmware leaves before a reset counts more. Power-on is known from the missing note.
         #[cfg(feature = "pico2")]
         let is_pin = pac::POWMAN.chip_reset().read().had_run_low();
         #[cfg(feature = "pico")]

@@ -57,7 +57,8 @@ pub fn start(usb: Peri<'static, USB>) {
     }
 }
 
-/// Sends a byte. Returns false if no program of the host has the port open, or if the program does not read.
+/// Sends a byte. Returns false if the byte is not sent: no program of the host has the port open, the program does not
+/// read, or interrupts are masked.
 pub fn send_byte(byte: u8) -> bool {
     // With interrupts masked, as in the panic handler, nothing takes bytes out of the pipe.
     if !IS_OPEN.load(Ordering::Relaxed) || processor::are_interrupts_masked() {
@@ -73,7 +74,7 @@ pub fn send_byte(byte: u8) -> bool {
     true
 }
 
-/// Waits until the bytes so far have been sent.
+/// Waits until the bytes in [`TO_HOST`] have been sent, at most [`PATIENCE`] and [`LAST_PACKET`].
 pub fn flush() {
     let start = Instant::now();
     while IS_OPEN.load(Ordering::Relaxed) && !TO_HOST.is_empty() && start.elapsed() < PATIENCE {}

@@ -58,6 +58,7 @@ impl<P: Port> Console<'_, P> {
                 self.log_level = level;
                 self.port.set_log_level(level);
             }
+            // On a computer, the next write then fails with the error that ends the console, so nothing is answered.
             Command::Quit => self.port.quit(),
             #[cfg(feature = "updates")]
             Command::Slots(request) => {
@@ -67,6 +68,8 @@ impl<P: Port> Console<'_, P> {
             Command::Reset => {
                 self.port.flush()?;
                 self.port.reset();
+                // A board that can reset itself does not get here. On a computer, this write fails and ends the
+                // console.
                 return self.fail(ConsoleError::NoReset, form);
             }
             command => return self.dispatch_to_model(command, form),
@@ -83,6 +86,7 @@ impl<P: Port> Console<'_, P> {
             Command::Echo(is_on) => answer::echo(is_on, form, out),
             Command::Color(setting) if COLORS => answer::color(setting, form, out),
             Command::Log(level) if LOG => answer::log(level, form, out),
+            // Only `Command::Quit` is left.
             _ => answer::quit(out),
         })?;
         self.end_answer(form)
@@ -91,12 +95,13 @@ impl<P: Port> Console<'_, P> {
     /// Enters or leaves machine mode. [`answer_line`](Console::answer_line) has already begun its first frame.
     fn change_mode(&mut self, mode: Form, form: Form) -> Result<(), P::Error> {
         let Console { port, frame, .. } = self;
-        let was_framed = frame.is_some();
-        let answer_form = if was_framed { Form::Machine } else { form };
+        // Always true for `mode machine`; for `mode human`, only if machine mode ends.
+        let is_framed = frame.is_some();
+        let answer_form = if is_framed { Form::Machine } else { form };
         frame::write_answer(port, frame, |out| answer::mode(mode, answer_form, out))?;
         *frame = frame.take().filter(|_| mode == Form::Machine);
         // The prompt comes back only when machine mode ends.
-        self.end_answer(if was_framed { mode } else { form })
+        self.end_answer(if is_framed { mode } else { form })
     }
 
     /// Carries out and answers a command that needs a model.
@@ -113,7 +118,7 @@ impl<P: Port> Console<'_, P> {
         match command {
             Command::Labels => frame::write_answer(port, frame, |out| answer::labels(engine, form, out))?,
             Command::Classify(text) | Command::Forecast(text) | Command::Next { text, .. } => {
-                let answer = engine.classify(text, port);
+                let answer = engine.predict(text, port);
                 let count = if let Command::Next { count, .. } = command { count } else { None };
                 return self.show_prediction(answer, count, form);
             }
@@ -128,7 +133,7 @@ impl<P: Port> Console<'_, P> {
                 frame::write_answer(port, frame, |out| answer::sampling(sampling, form, out))?;
             }
             Command::Top { count, text } => {
-                let answer = text.map(|text| engine.classify(text, port));
+                let answer = text.map(|text| engine.predict(text, port));
                 answer.iter().for_each(|answer| stats.add(answer));
                 match answer.or(engine.last_answer()) {
                     Some(Answer { error: Some(error), .. }) => return self.fail(ConsoleError::Input(error), form),
@@ -142,9 +147,10 @@ impl<P: Port> Console<'_, P> {
             }
             Command::Bench if DIAGNOSTICS => {
                 let result = golden::bench(engine, port);
-                // Converted before the answer, which borrows the port.
-                let [ticks, worst] = [result.ticks, result.worst.into()].map(|ticks| port.instructions(ticks));
-                frame::write_answer(port, frame, |out| stats::bench(&result, ticks, worst, form, out))?;
+                // The instructions are computed before the answer is written, which borrows the port.
+                let [instructions, of_worst] =
+                    [result.ticks, result.worst.into()].map(|ticks| port.instructions(ticks));
+                frame::write_answer(port, frame, |out| stats::bench(&result, instructions, of_worst, form, out))?;
             }
             Command::Selftest if DIAGNOSTICS => {
                 let result = golden::self_test(engine, port);
@@ -164,6 +170,7 @@ impl<P: Port> Console<'_, P> {
     /// forecast) or with its error.
     pub(super) fn show_prediction(&mut self, answer: Answer, count: Option<usize>, form: Form) -> Result<(), P::Error> {
         let terminal = self.terminal();
+        // The callers have checked that there is a model.
         let Console { port, engine: Ok(engine), frame, stats, .. } = self else { return Ok(()) };
         stats.add(&answer);
         if let Some(error) = answer.error {
@@ -177,10 +184,12 @@ impl<P: Port> Console<'_, P> {
         self.end_answer(form)
     }
 
-    /// Continues a text by `count` tokens: a person sees them one by one, a program gets them in one line.
+    /// Continues a text by `count` tokens, at most [`MAX_GENERATED`]: a person sees them one by one, a program gets
+    /// them in one line.
     fn say(&mut self, count: usize, text: &[u8], form: Form) -> Result<(), P::Error> {
+        // The caller has checked that there is a model.
         let Console { port, engine: Ok(engine), frame, stats, sampling, .. } = self else { return Ok(()) };
-        let answer = engine.classify(text, port);
+        let answer = engine.predict(text, port);
         stats.add(&answer);
         if let Some(error) = answer.error {
             return self.fail(ConsoleError::Input(error), form);
@@ -190,21 +199,21 @@ impl<P: Port> Console<'_, P> {
             write_visible(port, text)?;
             let vocabulary = model.vocabulary();
             let mut detokenizer = Detokenizer::new(model.config().tokenizer.kind, text);
-            let generated = engine.generate(count, *sampling, port, |port, id| {
+            let cost = engine.generate(count, *sampling, port, |port, id| {
                 print(port, |out| detokenizer.write(id, vocabulary.token(id).unwrap_or(""), &mut VisibleLines(out)))
             })?;
             print(port, |out| {
                 detokenizer.finish(&mut VisibleLines(out))?;
-                answer::generation_cost(generated, out)
+                answer::generation_cost(cost, out)
             })?;
         } else {
             let mut ids = Vec::<u32, MAX_GENERATED>::new();
-            let generated = engine.generate(count, *sampling, port, |_, id| {
+            let cost = engine.generate(count, *sampling, port, |_, id| {
                 let pushed = ids.push(id);
                 debug_assert!(pushed.is_ok(), "at most {MAX_GENERATED} tokens are generated");
                 Ok(())
             })?;
-            frame::write_answer(port, frame, |out| answer::generated(model, text, &ids, generated, out))?;
+            frame::write_answer(port, frame, |out| answer::generated(model, text, &ids, cost, out))?;
         }
         self.end_answer(form)
     }

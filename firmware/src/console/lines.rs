@@ -90,8 +90,8 @@ impl<P: Port> Console<'_, P> {
         self.show(&[byte])
     }
 
-    /// Handles a TAB at the end of the line: completes a command or lists its possible continuations. Inserts the TAB
-    /// if there are none.
+    /// Handles a TAB at the end of the line: completes the command or argument as far as its possible continuations
+    /// agree, or else lists them. Inserts the TAB if there are none.
     fn complete(&mut self) -> Result<(), P::Error> {
         if !EDITING {
             return match self.editor.insert(b'\t') {
@@ -157,7 +157,7 @@ impl<P: Port> Console<'_, P> {
         self.end_answer(form)
     }
 
-    /// Ends the line of an answer, and prints a prompt for a person.
+    /// Ends the line of an answer, and prints a prompt for a person, except in the streaming mode.
     pub(super) fn end_answer(&mut self, form: Form) -> Result<(), P::Error> {
         self.last_form = form;
         self.port.write_all(b"\r\n")?;
@@ -194,7 +194,7 @@ impl<P: Port> Console<'_, P> {
         if mem::take(&mut self.prompted) { self.port.write_all(b"\r\n") } else { Ok(()) }
     }
 
-    /// Echoes typed bytes if echo is on and a person is typing.
+    /// Sends bytes that show a change of the line, if echo is on and the line has a prompt.
     fn show(&mut self, bytes: &[u8]) -> Result<(), P::Error> {
         if self.prompted && self.echo { write_visible(&mut self.port, bytes) } else { Ok(()) }
     }

@@ -11,6 +11,7 @@ impl<P: Port> Console<'_, P> {
     pub(super) fn report_lost_bytes(&mut self, lost: LostBytes) -> Result<(), P::Error> {
         let form = match &self.mode {
             Mode::Stream(stream) => stream.form,
+            // Nothing of the damaged line is left, so its form is not known.
             Mode::Lines if self.editor.line().is_empty() => self.last_form,
             Mode::Lines => self.line_form(),
         };
@@ -27,6 +28,7 @@ impl<P: Port> Console<'_, P> {
             let acks = stream.count_consumed(lost.count);
             self.acknowledge(acks)?;
         }
+        // The last lost byte may have ended the line or text.
         self.discard(lost.last)
     }
 
@@ -34,6 +36,7 @@ impl<P: Port> Console<'_, P> {
     pub(super) fn discard(&mut self, byte: u8) -> Result<(), P::Error> {
         let symbol = match &mut self.mode {
             Mode::Stream(stream) => stream.decode_damaged(byte),
+            // `Symbol::End` stands for the end of a line, too.
             Mode::Lines if Editor::ends(byte) => {
                 // The editor must see a CR, so that it ignores the LF after it.
                 self.editor.push(byte);

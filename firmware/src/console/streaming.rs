@@ -112,7 +112,8 @@ impl<P: Port> Console<'_, P> {
 
     /// Drops an unfinished text and leaves the streaming mode.
     pub(super) fn leave_stream(&mut self) -> Result<(), P::Error> {
-        // Feeds the unfinished text: otherwise the command `top` would list the classes of the previous text.
+        // The unfinished text must begin in the engine: otherwise the command `top` would list the classes of the text
+        // before it.
         self.feed_pending()?;
         let Mode::Stream(stream) = mem::replace(&mut self.mode, Mode::Lines) else { return Ok(()) };
         self.editor.restart();

@@ -81,6 +81,7 @@ pub(crate) struct Cells {
 pub(crate) struct Simulated<const WRITE: usize, const ERASE: usize> {
     cells: Shared<Cells>,
     power: Shared<Power>,
+    /// The contents that [`Partition::bytes`] has read last.
     view: Aligned,
 }
 
@@ -160,6 +161,7 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for Simulated<WRITE, ERASE
                 let unstable = unstable & (!cells.bits[at] | cells.unstable[at]);
                 cells.bits[at] |= set;
                 cells.unstable[at] = (cells.unstable[at] & !set) | unstable;
+                // A unit that is not completely erased may not be written again.
                 if unstable != 0 || cells.bits[at] != 0xff {
                     cells.written[at / WRITE] = true;
                 } else if at % WRITE == 0 {
@@ -180,6 +182,7 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for Simulated<WRITE, ERASE
         let units = bytes.len() / WRITE;
         // The units before this one are complete: none, a quarter, a half, three quarters or all of them.
         let torn_unit = way.map_or(units, |way| units * (way as usize / 5) / 4);
+        // Without an interruption there is no torn unit, and the manner has no effect.
         let manner = way.unwrap_or(0) % 5;
         for unit in 0..units {
             let is_torn = unit == torn_unit;
@@ -200,7 +203,8 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for Simulated<WRITE, ERASE
     }
 }
 
-/// For a byte whose erase is interrupted: the bits that are set, and the bits that become unstable.
+/// For byte `at` of a block of `length` bytes whose erase is interrupted: the bits that are set, and the bits that
+/// become unstable. `noise`: random bits.
 fn torn_erase(way: u32, at: usize, length: usize, noise: u64) -> (u8, u8) {
     let some = noise as u8;
     let is_first_half = at < length / 2;
@@ -215,8 +219,8 @@ fn torn_erase(way: u32, at: usize, length: usize, noise: u64) -> (u8, u8) {
     }
 }
 
-/// For a byte whose write is interrupted: the bits that are cleared if they should be, and the bits that become
-/// unstable.
+/// For byte `at` of a write unit of `length` bytes whose write is interrupted: the bits that are cleared if they should
+/// be, and the bits that become unstable. `manner`: 1 to 4; in manner 0 the write of the unit does not begin.
 fn torn_write(manner: u32, at: usize, length: usize, noise: u64) -> (u8, u8) {
     let some = noise as u8;
     match manner {

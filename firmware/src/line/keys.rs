@@ -34,7 +34,7 @@ pub enum Key {
     Terminal,
 }
 
-/// "Primary device attributes": a terminal that understands escape sequences answers `ESC [ ? … c`.
+/// The query for the "primary device attributes". A terminal that understands escape sequences answers `ESC [ ? … c`.
 pub const ASK_TERMINAL: &[u8] = b"\x1b[c";
 
 const ESC: u8 = 0x1b;
@@ -86,7 +86,7 @@ impl Keys {
     pub fn push(&mut self, byte: u8) -> Key {
         let after_cr = core::mem::replace(&mut self.after_cr, byte == b'\r');
         // A control byte ends a sequence and keeps its own meaning.
-        if byte < b' ' && byte != b'\t' {
+        if byte < b' ' {
             self.state = if byte == ESC { State::Begun } else { State::Outside };
         }
         match self.state {
@@ -207,6 +207,7 @@ mod tests {
         assert_eq!(keys(b"\x1b[1\ra"), [Key::Enter, Key::Byte(b'a')]);
         assert_eq!(keys(b"\x1b\x03\x1b\x1b[A"), [Key::Abandon, Key::Up]);
         assert_eq!(keys(b"\x1b[12\x08b"), [Key::Backspace, Key::Byte(b'b')]);
+        assert_eq!(keys(b"\x1b[1\tb\x1b\tc"), [Key::Tab, Key::Byte(b'b'), Key::Tab, Key::Byte(b'c')]);
     }
 
     #[test]

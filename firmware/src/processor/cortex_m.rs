@@ -13,7 +13,7 @@ use cortex_m::peripheral::{NVIC, SCB};
 pub use cortex_m_rt::entry;
 use cortex_m_rt::{ExceptionFrame, exception};
 
-/// The longest time that SysTick can measure, in cycles: the timer has 24 bits.
+/// The largest value that SysTick counts down from, in cycles: the timer has 24 bits.
 const MAX_SYSTICK: u32 = (1 << 24) - 1;
 
 /// Returns true after [`mask_interrupts`], and in a critical section.
@@ -49,7 +49,7 @@ pub fn start_cycle_counter() {
     core.DWT.enable_cycle_counter();
 }
 
-/// The count of the processor's cycles, without those during sleep.
+/// The count of the processor's cycles, without those during sleep. It wraps.
 #[cfg(not(armv6m))]
 #[allow(dead_code, reason = "QEMU has no such counter")]
 pub fn cycles() -> u32 {
@@ -88,7 +88,7 @@ impl Interrupt {
 
 /// The handler of the interrupts that are never unmasked.
 extern "C" fn masked() {
-    panic!("an interrupt that is masked")
+    panic!("an interrupt without a handler")
 }
 
 // SAFETY: the number of an `Interrupt` never changes.
@@ -104,6 +104,7 @@ pub fn unmask(interrupt: impl InterruptNumber) {
     unsafe { NVIC::unmask(interrupt) }
 }
 
+/// The interrupt only ends the sleep of [`sleep_for_a_while`].
 #[exception]
 fn SysTick() {}
 

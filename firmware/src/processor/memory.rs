@@ -8,7 +8,7 @@ core::arch::global_asm!(
     ".syntax unified",
     ".thumb",
     ".balign 4",
-    // memmove(to, from, length) returns `to`, and so does memcpy. The other names return nothing.
+    // memmove(to, from, length) and memcpy return `to`; the result of the other functions is not used.
     ".irp name, memcpy, memmove, __aeabi_memcpy, __aeabi_memcpy4, __aeabi_memcpy8",
     ".global \\name",
     ".type \\name, %function",
@@ -39,7 +39,7 @@ core::arch::global_asm!(
     "bhs 1b",
     "adds r2, #4",
     "b 3f",
-    // Then bytes.
+    // Then single bytes.
     "4: ldrb r3, [r1]",
     "strb r3, [r0]",
     "adds r1, #1",
@@ -64,7 +64,8 @@ core::arch::global_asm!(
     "mov r2, r3",
     "bl __aeabi_memset",
     "pop {{r0, pc}}",
-    // memclr(to, length), memset(to, length, value).
+    // Unlike memset, __aeabi_memset(to, length, value) has the length before the value. __aeabi_memclr(to, length) sets
+    // zeros.
     ".irp name, __aeabi_memclr, __aeabi_memclr4, __aeabi_memclr8",
     ".global \\name",
     ".type \\name, %function",

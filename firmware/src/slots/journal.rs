@@ -47,7 +47,7 @@ struct NextFrame {
 pub trait Store {
     type Error: NorFlashError;
 
-    /// Reads the valid record, which stays valid until the next commit. `None` if none was ever written.
+    /// Reads the valid record, which stays valid until the next commit. `None` if there is none, as on a new device.
     fn read(&mut self) -> Result<Option<Record>, Self::Error>;
 
     /// Writes a record, which is valid afterwards. If the power fails meanwhile, either this record or the one before
@@ -84,19 +84,20 @@ impl<F: NorFlash> Journal<F> {
         Ok(NextFrame { page, offset: 0, sequence })
     }
 
-    /// Returns the record with the highest sequence number of all, and the one with the highest of all sealed records.
+    /// Returns two records: the one with the highest sequence number of all, and the one with the highest sequence
+    /// number of those with a seal.
     fn scan(&mut self) -> Result<(Option<StoredRecord>, Option<StoredRecord>), F::Error> {
         let (mut highest, mut sealed) = (None, None);
         for page in 0..PAGES {
             let start = page * F::ERASE_SIZE as u32;
             for offset in (0..=F::ERASE_SIZE - FRAME_BYTES).step_by(FRAME_BYTES) {
-                let (mut body, mut tail) = ([0; RECORD_BYTES], [0; SEAL_BYTES]);
+                let (mut body, mut stored_seal) = ([0; RECORD_BYTES], [0; SEAL_BYTES]);
                 self.flash.read(start + offset as u32, &mut body)?;
                 let Some((sequence, record)) = Record::decode(&body) else { continue };
-                self.flash.read(start + (offset + RECORD_BYTES) as u32, &mut tail)?;
+                self.flash.read(start + (offset + RECORD_BYTES) as u32, &mut stored_seal)?;
                 let seen = StoredRecord { sequence, page, record };
                 keep_higher(&mut highest, seen);
-                if tail == seal(&body) {
+                if stored_seal == seal(&body) {
                     keep_higher(&mut sealed, seen);
                 }
             }
@@ -140,13 +141,14 @@ impl<F: NorFlash> Store for Journal<F> {
     }
 }
 
-fn keep_higher(kept: &mut Option<StoredRecord>, seen: StoredRecord) {
-    if kept.is_none_or(|kept| seen.sequence > kept.sequence) {
-        *kept = Some(seen);
+/// Replaces `highest` by `seen` if `seen` has the higher sequence number.
+fn keep_higher(highest: &mut Option<StoredRecord>, seen: StoredRecord) {
+    if highest.is_none_or(|highest| seen.sequence > highest.sequence) {
+        *highest = Some(seen);
     }
 }
 
-/// The seal of a record: `SEAL`, the record's checksum, and zeros.
+/// The seal of a record: `SEAL`, the record's checksum, which its last 4 bytes are, and zeros.
 fn seal(body: &[u8; RECORD_BYTES]) -> [u8; SEAL_BYTES] {
     let mut seal = [0; SEAL_BYTES];
     seal[..4].copy_from_slice(b"SEAL");

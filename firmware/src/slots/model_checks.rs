@@ -8,8 +8,8 @@ use crate::engine::Engine;
 use crate::loaded_model::LoadedModel;
 use crate::pieces::read_golden;
 
-/// The time limit of the checks of a model, in seconds.
-pub const MAX_SELF_TEST_SECONDS: u32 = tern_format::times::CHECKS / 1000;
+/// The time limit of all checks of a model together, in seconds.
+pub const MAX_CHECK_SECONDS: u32 = tern_format::times::CHECKS / 1000;
 
 /// Refuses a signed model that is older than `min_version`. The version of an unsigned model is ignored.
 pub fn check_version(package: &Package<'_>, min_version: u32, is_signed: bool) -> Result<(), SlotError> {
@@ -19,7 +19,7 @@ pub fn check_version(package: &Package<'_>, min_version: u32, is_signed: bool) -
 
 /// Refuses the model of a package if the engine cannot run it in `scratch`.
 pub fn check_fit(package: &Package<'_>, model: &Model<'_>, scratch: &mut [i32]) -> Result<(), SlotError> {
-    // The engine does not use the checksum.
+    // The engine is only made to see if it fits, so nothing reads the checksum.
     let loaded = LoadedModel { model: *model, file: package.file, crc32: 0 };
     Engine::new(&loaded, scratch).map(drop).map_err(SlotError::Unfit)
 }
@@ -28,7 +28,7 @@ pub fn check_fit(package: &Package<'_>, model: &Model<'_>, scratch: &mut [i32]) 
 pub fn check_golden(model: &Model<'_>, scratch: &mut [i32], keep_alive: KeepAlive<'_>) -> Result<(), SlotError> {
     // Cannot fail: `check_fit` has checked the length of the scratch.
     let mut session = model.session(scratch).map_err(|_| SlotError::Golden { exact: 0, total: 0 })?;
-    let slow = SlotError::Slow { seconds: MAX_SELF_TEST_SECONDS };
+    let slow = SlotError::Slow { seconds: MAX_CHECK_SECONDS };
     let (mut exact, mut total) = (0, 0);
     for golden in model.golden() {
         if !read_golden(model, &mut session, &golden, keep_alive) {

@@ -10,7 +10,7 @@
 //! | 28..32 | zeros |
 //! | 32..96 | signature of the device file and of bytes 0..32 |
 //!
-//! `docs/update.md` explains them.
+//! Numbers are little-endian. `docs/update.md` explains the fields.
 
 use ed25519_dalek::{PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH, Signature, VerifyingKey};
 use tern_runtime::{Model, file_len};
@@ -19,7 +19,7 @@ use super::slot_error::SlotError;
 use crate::crc32::crc32;
 
 /// A function that long work calls again and again: it feeds the watchdog, and returns false when the time limit has
-/// passed.
+/// passed. Only the golden examples, which are the last check of a model, stop then.
 pub type KeepAlive<'a> = &'a mut dyn FnMut() -> bool;
 
 /// Length of a trailer in bytes.

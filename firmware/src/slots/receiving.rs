@@ -14,6 +14,7 @@ pub struct Receiving {
     bytes: u32,
     /// The bytes erased so far, from the beginning of the slot.
     erased: u32,
+    /// The bytes of the package written so far.
     written: u32,
     /// CRC-32 of the bytes written.
     crc: u32,
@@ -54,6 +55,7 @@ impl Receiving {
     pub fn finish(self) -> Result<Slot, SlotError> {
         let Receiving { bytes, written, crc, .. } = self;
         if written != bytes {
+            // The announced length is that of the whole package, with or without a signature.
             return Err(SlotError::Length { found: written as usize, expected: [bytes as usize; 2] });
         }
         Ok(Slot { state: State::Received, proven: false, version: 0, bytes, crc32: crc })

@@ -136,6 +136,7 @@ impl Record {
         bytes[4] = VERSION;
         bytes[5] = self.active.map_or(NONE, |index| index as u8);
         let mut put = |at: usize, word: u32| bytes[at..at + 4].copy_from_slice(&word.to_le_bytes());
+        // Bytes 6 and 7, 48 to 59, and two bytes of each slot stay 0.
         put(8, sequence);
         put(12, self.min_version);
         for (slot, at) in self.slots.iter().zip([16, 32]) {

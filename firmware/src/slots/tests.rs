@@ -291,14 +291,14 @@ fn slow_golden_examples_do_not_prevent_the_start() {
     assert_eq!((calls, started.serving.unwrap_err()), (9, Refusal::NotRun));
     assert_eq!(
         &*started.events,
-        &[BootEvent::Damaged(SlotIndex::A, SlotError::Slow { seconds: MAX_SELF_TEST_SECONDS })][..]
+        &[BootEvent::Damaged(SlotIndex::A, SlotError::Slow { seconds: MAX_CHECK_SECONDS })][..]
     );
     // Another model can be loaded. It cannot be activated either as long as its examples are too slow.
     slots.begin(model(2).len() as u32).unwrap();
     slots.write(&model(2)).unwrap();
     slots.finish(&mut || true).unwrap();
     let activate = |slots: &mut Slots<_>, is_alive| slots.activate(&mut [0; SCRATCH_WORDS], &mut || is_alive);
-    assert_eq!(activate(&mut slots, false), Err(SlotError::Slow { seconds: MAX_SELF_TEST_SECONDS }));
+    assert_eq!(activate(&mut slots, false), Err(SlotError::Slow { seconds: MAX_CHECK_SECONDS }));
     assert_eq!(activate(&mut slots, true), Ok(SlotIndex::A));
     assert_eq!(boot(&mut || true).0.serving(), Some(SlotIndex::A));
 }

@@ -9,8 +9,10 @@ pub(super) const CAN: u8 = 0x18;
 
 const SHORT: usize = 128;
 const LONG: usize = 1024;
-/// Bytes besides the data: the number, its complement and the checksum.
-const OVERHEAD: usize = 4;
+/// Offset of the data, after the number and its complement.
+const DATA_AT: usize = 2;
+/// Bytes besides the data: the number, its complement and the checksum of two bytes.
+const OVERHEAD: usize = DATA_AT + 2;
 
 /// A block being received.
 #[derive(Debug)]
@@ -55,7 +57,7 @@ impl Block {
     /// The number of a complete block; `None` if the block is damaged.
     pub(super) fn number(&self) -> Option<u8> {
         let [number, complement, ..] = self.bytes;
-        let end = 2 + self.length;
+        let end = DATA_AT + self.length;
         let sum = self.bytes.get(end..end + 2)?;
         let is_intact = number == !complement && sum == CRC16.checksum(self.data()).to_be_bytes();
         (is_intact && !self.is_empty()).then_some(number)
@@ -63,7 +65,7 @@ impl Block {
 
     /// The data of the block.
     pub(super) fn data(&self) -> &[u8] {
-        self.bytes.get(2..2 + self.length).unwrap_or(&[])
+        self.bytes.get(DATA_AT..DATA_AT + self.length).unwrap_or(&[])
     }
 }
 

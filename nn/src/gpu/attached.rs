@@ -2,8 +2,8 @@
 
 use candle_core::{CpuStorage, CudaStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Storage, Tensor};
 
-/// Returns a copy of `result` that candle treats as a function of `x`. `backward`: returns the gradient of `x` for a
-/// gradient of the result, which is contiguous.
+/// Returns a copy of `result` that candle treats as a function of `x`. `backward`: takes a contiguous gradient of the
+/// result and returns the gradient of `x`.
 pub fn attach1(
     x: &Tensor,
     result: &Tensor,
@@ -12,8 +12,8 @@ pub fn attach1(
     x.apply_op1(Attached { result: result.force_contiguous()?, backward })
 }
 
-/// Returns a copy of `result` that candle treats as a function of `x` and `y`. `backward`: returns the gradients of `x`
-/// and `y` for a gradient of the result, which is contiguous.
+/// Returns a copy of `result` that candle treats as a function of `x` and `y`. `backward`: takes a contiguous gradient
+/// of the result and returns the gradients of `x` and `y`.
 pub fn attach2(
     x: &Tensor,
     y: &Tensor,
@@ -31,6 +31,7 @@ struct Attached<F> {
 }
 
 impl<F> Attached<F> {
+    /// Returns a copy of the result as the output of the operation on the CPU.
     fn cpu(&self) -> Result<(CpuStorage, Shape)> {
         match &*self.result.storage_and_layout().0 {
             Storage::Cpu(storage) => Ok((storage.clone(), self.result.shape().clone())),
@@ -38,6 +39,7 @@ impl<F> Attached<F> {
         }
     }
 
+    /// Returns a copy of the result as the output of the operation on a CUDA device.
     fn cuda(&self) -> Result<(CudaStorage, Shape)> {
         let (storage, layout) = self.result.storage_and_layout();
         match &*storage {

@@ -15,6 +15,7 @@ impl InplaceOp1 for Launch<'_> {
         let Some(emulator) = EMULATOR.get() else {
             candle_core::bail!("kernel {}: found tensors on the CPU, expected a CUDA device", self.kernel);
         };
+        // Bytes of one value.
         let value_size = bytes(written, 0)?.len() / len_or_1(written);
         let arguments = self.arguments.iter().map(|argument| {
             Ok(match *argument {

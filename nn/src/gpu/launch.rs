@@ -24,9 +24,12 @@ impl<'a> Argument<'a> {
         tensor.map_or(Argument::Null, |tensor| Argument::Read(tensor, 0))
     }
 
-    /// An integer of 32 bits. Panics if `value` does not fit.
+    /// A size or an index, which is a signed integer of 32 bits in the kernels.
+    ///
+    /// # Panics
+    /// Panics if `value` is 2^31 or more.
     pub fn int(value: usize) -> Self {
-        Argument::Int(u32::try_from(value).expect("the sizes of a batch are below 2^32"))
+        Argument::Int(i32::try_from(value).expect("the sizes of a batch are below 2^31") as u32)
     }
 }
 
@@ -67,7 +70,8 @@ impl<'a> Launch<'a> {
         Launch { kernel: kernel.to_owned(), blocks, threads: THREADS, shared_bytes: 8 * THREADS, arguments }
     }
 
-    /// Runs the kernel, which writes to `tensor`. The tensor must be contiguous and be the only user of its memory.
+    /// Runs the kernel, which writes to `tensor`. The tensor must be contiguous and not a part of a larger tensor. Does
+    /// nothing if there are no blocks.
     pub fn write(&self, tensor: &Tensor) -> Result<()> {
         if self.blocks == 0 {
             return Ok(());
@@ -87,4 +91,16 @@ impl<'a> Launch<'a> {
 pub(super) fn start(layout: &Layout) -> Result<usize> {
     let (start, _) = layout.contiguous_offsets().ok_or(candle_core::Error::RequiresContiguous { op: "tern-kernel" })?;
     Ok(start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_those_of_signed_integers() {
+        let largest = i32::MAX as usize;
+        assert!(matches!(Argument::int(largest), Argument::Int(0x7fff_ffff)));
+        assert!(std::panic::catch_unwind(|| Argument::int(largest + 1)).is_err());
+    }
 }

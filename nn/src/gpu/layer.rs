@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// Runs a recurrent layer and returns its [`LayerOutput`], as [`ops::recurrent`](crate::ops::recurrent) does on the
 /// CPU.
 ///
-/// `x`: `[rows, input_size]`; for the first layer, if [`DeviceBatch::tokens`] has a row of it for each token,
+/// `x`: `[rows, input_size]`, one row for each token; for the first layer of a batch with [`DeviceBatch::tokens`],
 /// `[distinct rows, input_size]`. `parameters`: W_ih, W_hh and [`Biases`](crate::recurrent::Biases), concatenated.
 /// `is_first`: true for the first layer.
 pub fn recurrent(
@@ -167,9 +167,9 @@ impl Run {
         let LayerShape { cell, hidden_size: n, direction, .. } = self.shape;
         let (rows, width, device) = (self.rows(), self.shape.width(), d_hidden.device());
         let saved = Self::starts(self.activation_sizes()).map(|start| Argument::Read(activations, start));
-        // Three parts: the gradients of the input projection; those of the recurrent sums, which differ for a GRU only;
-        // and, if each step is a launch, the gradients that a step passes to the previous one by the cell state of an
-        // LSTM or by z·h of a GRU, not through W_hh.
+        // The tensor `gradients` has three parts: the gradients of the input projection; those of the recurrent sums,
+        // which differ for a GRU only; and, if each step is a launch, the gradients that a step passes to the previous
+        // one by the cell state of an LSTM or by z·h of a GRU, not through W_hh.
         let separate_sums = if cell == Cell::Gru { rows * width } else { 0 };
         let carried = if self.walk().is_some() { 0 } else { self.batch.layout.lengths().len() * n };
         let sizes = [rows * width, separate_sums, carried];
@@ -224,6 +224,7 @@ impl Run {
             ones(d_projection.dim(0)?)?.matmul(&d_projection)?.flatten_all()?,
         ];
         if cell == Cell::Gru {
+            // The gradient of b_hn, from the columns of gate n.
             d_parameters.push(ones(rows)?.matmul(&d_sums)?.narrow(1, 2 * n, n)?.flatten_all()?);
         }
         Ok((d_projection.matmul(&parts.w_ih)?, Tensor::cat(&d_parameters, 0)?))

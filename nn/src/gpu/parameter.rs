@@ -96,6 +96,7 @@ impl DeviceParameter {
             Argument::read_or_null(index),
             Argument::Read(figures.tensor(), 0),
             Argument::int(gradient.values.elem_count()),
+            // Not used by the kernel without `rows`.
             Argument::int(width.unwrap_or(1)),
             Argument::int(self.count()),
             Argument::Float(clip_norm as f32),

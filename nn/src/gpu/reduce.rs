@@ -35,11 +35,13 @@ pub fn reduce(x: &Tensor, batch: &Arc<DeviceBatch>, reduction: Reduction) -> Res
             let shares: Vec<f32> = layout.lengths().iter().map(|&length| 1.0 / length.max(1) as f32).collect();
             let shares = Tensor::from_vec(shares, (sequences, 1), device)?;
             let no_grid = None;
-            let mean = sums.add(&x.detach(), no_grid)?.broadcast_mul(&shares)?;
+            let mean = sums.compute(&x.detach(), no_grid)?.broadcast_mul(&shares)?;
             attach1(x, &mean, move |d_mean| select(&d_mean.broadcast_mul(&shares)?, &sequence_of_row, rows))
         }
         Reduction::Max => {
             let (values, batch) = (x.detach().contiguous()?, batch.clone());
+            // Runs a kernel that computes `[out_rows, width]`. `d_max`: the gradient of the maxima; `None` in the
+            // forward pass.
             let run = move |kernel: &str, d_max: Option<&Tensor>, out_rows: usize| {
                 let mut arguments = vec![Argument::Read(&values, 0)];
                 arguments.extend(d_max.map(|d_max| Argument::Read(d_max, 0)));

@@ -66,9 +66,11 @@ impl Sums {
         for &row in index.iter().filter(|row| **row != NO_ROW) {
             starts[row as usize + 1] += 1;
         }
+        // `starts[row + 1]` is now the number of positions of the row; their running sums are the starts.
         for row in 0..rows {
             starts[row + 1] += starts[row];
         }
+        // For each row, the place of its next position.
         let mut next = starts.clone();
         let mut positions = vec![0; starts[rows] as usize];
         for (position, &row) in (0..).zip(index).filter(|(_, row)| **row != NO_ROW) {
@@ -80,12 +82,13 @@ impl Sums {
 
     /// Computes the sums of rows of `source`: `[rows, width]` → `[sums, width]`. With a grid, the values of `source`
     /// are rounded to it first.
-    pub fn add(&self, source: &Tensor, grid: Option<Grid>) -> Result<Tensor> {
+    pub fn compute(&self, source: &Tensor, grid: Option<Grid>) -> Result<Tensor> {
         let (width, device) = (source.dim(1)?, source.device());
         let mut source = source.contiguous()?;
         // The first pass takes the index and the grid; the second one adds the results of the first as they are.
         let (mut index, mut grid) = (Some(&self.index), grid);
         for Pass { starts, sums } in &self.passes {
+            // The kernel does not round with a step of 0.
             let Grid { step, largest } = grid.take().unwrap_or(Grid { step: 0.0, largest: 0.0 });
             let arguments = vec![
                 Argument::Read(&source, 0),
@@ -128,7 +131,7 @@ impl Rows {
 
     /// Adds up the gradients of the selected rows for each row of the source: `[count, width]` → `[rows, width]`.
     pub fn add_gradients(&self, gradient: &Tensor) -> Result<Tensor> {
-        self.position_sums.add(gradient, None)
+        self.position_sums.compute(gradient, None)
     }
 }
 
@@ -163,6 +166,7 @@ pub fn drop_values(x: &Tensor, probability: f64, seed: u64, stream: u64) -> Resu
         let (x, count) = (x.contiguous()?, x.elem_count());
         let arguments = vec![
             Argument::Read(&x, 0),
+            // `seed` and `stream` have 64 bits each; the kernel takes two numbers of 32 bits.
             Argument::Int(seed as u32 ^ (stream >> 32) as u32),
             Argument::Int(stream as u32 ^ (seed >> 32) as u32),
             Argument::Int((probability * f64::from(u32::MAX)) as u32),

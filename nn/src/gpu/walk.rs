@@ -78,7 +78,7 @@ impl Walk {
         shape.width().next_multiple_of(32)
     }
 
-    /// Shared memory of a block in bytes: that of the pass, forward or backward, which needs more.
+    /// Shared memory of a block in bytes, enough for both passes.
     fn shared_bytes(self, shape: LayerShape) -> usize {
         let (gates, n) = (shape.cell.gates(), shape.hidden_size);
         let shared_weights = (self.padded - self.in_registers) * self.threads(shape);
@@ -87,6 +87,7 @@ impl Walk {
         // the parts of the product.
         let forward = self.sequences * (self.padded + slots * n);
         let backward = self.sequences * gates * (self.padded + n);
+        // 4 bytes for each f32.
         4 * (shared_weights + forward.max(backward))
     }
 

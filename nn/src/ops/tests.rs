@@ -153,7 +153,7 @@ impl Double {
 
     fn loss(&self, case: &Case) -> f64 {
         let hidden = |gates: &[Vec<f64>]| {
-            reference::plain(case.cell, gates, &self.w_hh, &self.b_hn, case.n, case.direction).concat()
+            reference::hidden_states(case.cell, gates, &self.w_hh, &self.b_hn, case.n, case.direction).concat()
         };
         let pairs = self.gates.iter().zip(&case.d_hidden);
         pairs.flat_map(|(gates, d)| hidden(gates).into_iter().zip(d.concat())).map(|(h, d)| h * d as f64).sum()

@@ -43,10 +43,10 @@ pub struct AdamFactors {
 }
 
 impl AdamFactors {
-    /// The factors of step number `steps`, counted from 1. `rate`: the learning rate.
-    pub fn new(steps: i32, rate: f64) -> Self {
-        let correction_1 = 1.0 - f64::from(BETA_1).powi(steps);
-        let correction_2 = 1.0 - f64::from(BETA_2).powi(steps);
+    /// The factors of step number `step`, counted from 1. `rate`: the learning rate.
+    pub fn new(step: i32, rate: f64) -> Self {
+        let correction_1 = 1.0 - f64::from(BETA_1).powi(step);
+        let correction_2 = 1.0 - f64::from(BETA_2).powi(step);
         AdamFactors { rate: (rate / correction_1) as f32, scale: (1.0 / correction_2.sqrt()) as f32 }
     }
 }
@@ -54,9 +54,9 @@ impl AdamFactors {
 /// A step of Adam for one parameter.
 pub struct AdamW<'a> {
     pub update: Update<'a>,
-    /// Running mean of the gradients.
+    /// Running mean of the gradients, PyTorch's `exp_avg`.
     pub mean: &'a mut [f32],
-    /// Running mean of the squared gradients.
+    /// Running mean of the squared gradients, PyTorch's `exp_avg_sq`.
     pub square: &'a mut [f32],
     pub factors: AdamFactors,
     /// Factor of the weights: 1 − learning rate · weight decay.

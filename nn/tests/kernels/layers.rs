@@ -146,7 +146,7 @@ fn loss(shape: LayerShape, parameters: &[f64], x: &[f32], d_hidden: &[f32]) -> f
     let gate =
         |x: &[f32], j: usize| bias[j] + x.iter().zip(&w_ih[j * INPUTS..]).map(|(x, w)| f64::from(*x) * w).sum::<f64>();
     let gates: Vec<Vec<f64>> = x.chunks_exact(INPUTS).map(|x| (0..width).map(|j| gate(x, j)).collect()).collect();
-    let hidden = reference::plain(shape.cell, &gates, w_hh, b_hn, n, shape.direction).concat();
+    let hidden = reference::hidden_states(shape.cell, &gates, w_hh, b_hn, n, shape.direction).concat();
     hidden.iter().zip(d_hidden).map(|(h, d)| h * f64::from(*d)).sum()
 }
 

@@ -77,6 +77,7 @@ impl<'a, const GATES: usize, const BIASES: usize> Interleaved<'a, GATES, BIASES>
 
     /// The sizes and the costs of the layer.
     pub(crate) fn summary(&self) -> Summary {
+        // A weight takes one multiply-accumulate and one byte.
         let macs = GATES * (self.weight_ih.len() + self.weight_hh.len());
         let multipliers = size_of_val(self.multiplier_ih) + size_of_val(self.multiplier_hh);
         let (hidden_size, bytes) = (self.bias.len(), macs + size_of_val(self.bias) + multipliers);
@@ -113,11 +114,11 @@ pub(crate) struct PairedLstm<'a> {
     pub input_size: NonZeroUsize,
     /// The hidden size H, a multiple of 4.
     pub hidden_size: NonZeroUsize,
-    /// The records of all units, `[H][H + 10 + E]`, whose words are in the order in which a step reads them.
-    pub units: &'a [i32],
+    /// The words of the records of all units, `[H][H + 10 + E]`, in the order in which a step reads them.
+    pub record_words: &'a [i32],
     /// The left shift of the pre-activations: 0 to 8.
     pub shift: u32,
-    /// The arguments of the kernel that depend on the layer only.
+    /// The arguments of the kernel `dsp` that depend on the layer only.
     #[cfg(dsp)]
     pub plan: Plan,
 }
@@ -133,7 +134,7 @@ pub(crate) struct Plan {
     /// number of turns. 0 for Helium.
     pub turns_hh: usize,
     /// The negative number of units, −H.
-    pub units: isize,
+    pub negative_units: isize,
     /// The number of bytes of the step's input `x`.
     pub x_bytes: usize,
     /// The distance from the beginning of the input projection's loop to its entry point.

@@ -159,6 +159,7 @@ unsafe extern "C" fn run(frame: *const Frame) {
         "push {{r2-r7}}",
         "ldmdb r0!, {{r2-r7}}",
         "push {{r2-r7}}",
+        // A unit: its input projection.
         "2:",
         "ldm r11!, {{r4-r7}}",
         "mov r0, r10",
@@ -167,6 +168,7 @@ unsafe extern "C" fn run(frame: *const Frame) {
         "mov r10, r0",
         requantize!("r12"),
         "push {{r4-r7}}",
+        // Its recurrent projection.
         "movs r4, #0\n movs r5, #0\n movs r6, #0\n movs r7, #0",
         "mov r0, r9",
         "ldrd r1, r2, [sp, #28]",
@@ -179,6 +181,7 @@ unsafe extern "C" fn run(frame: *const Frame) {
         "ldrd r0, r1, [sp, #40]",
         "cbz r2, 7f",
         "lsls r4, r2\n lsls r5, r2\n lsls r6, r2\n lsls r7, r2",
+        // The gates: the cell state in r6, the hidden state in r7.
         "7:",
         activate!("r4", "r0"),
         activate!("r5", "r0"),
@@ -187,7 +190,7 @@ unsafe extern "C" fn run(frame: *const Frame) {
         "asrs r4, r4, #16",
         "asrs r6, r6, #16",
         "muls r4, r6, r4",
-        "add r4, r4, #1024",
+        "add r4, r4, #1024", // rounds the shift
         "ldrd r0, r8, [sp, #24]",
         "ldr r6, [r0]",
         "bfc r5, #0, #16",
@@ -201,7 +204,7 @@ unsafe extern "C" fn run(frame: *const Frame) {
         "asrs r6, r6, #16",
         "asrs r7, r7, #16",
         "muls r7, r6, r7",
-        "add r7, r7, #16384",
+        "add r7, r7, #16384", // rounds the shift
         "asrs r7, r7, #15",
         "strh r7, [r8], #2",
         "strd r0, r8, [sp, #24]",
@@ -289,7 +292,7 @@ macro_rules! turns {
     ($column:expr, $bytes:literal) => { concat!(
         "rsbs r12, r2, #0\n and r12, r12, #15\n movs r3, #", $bytes, "\n mul r3, r12, r3\n",
         "adds r2, #15\n lsrs r2, r2, #4\n",
-        // Continues four bytes further and at the distance in r3.
+        // Jumps by the distance in r3 from the instruction after NOP: `pc` reads as the address of this ADD plus 4.
         "add pc, r3\n nop\n",
         "3:\n", $column, $column, $column, $column, $column, $column, $column, $column,
         $column, $column, $column, $column, $column, $column, $column, $column,

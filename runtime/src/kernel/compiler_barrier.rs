@@ -1,7 +1,7 @@
 //! A barrier that fixes the order in which the compiler computes values.
 //!
-//! A value that passes through an `asm!` block, even an empty one, is computed before the block. On cores with few
-//! registers this keeps the compiler from delaying a result and spilling its operands.
+//! A value that passes through an `asm!` block, even an empty one, is computed before the block. Without a barrier, the
+//! compiler may delay a result, and on cores with few registers it then spills its operands.
 #![allow(unsafe_code)]
 
 /// Returns its argument. The compiler computes all four values before this point.

@@ -52,7 +52,7 @@ fn enter(columns: usize) -> usize {
 pub(crate) fn plan(input_size: usize, hidden_size: usize, shift: u32) -> Plan {
     Plan {
         turns_hh: turns_hh(hidden_size),
-        units: (hidden_size as isize).wrapping_neg(),
+        negative_units: (hidden_size as isize).wrapping_neg(),
         x_bytes: 2 * input_size,
         enter_ih: enter(input_size),
         shift,
@@ -86,22 +86,22 @@ pub(crate) fn step_folded(layer: &PairedLstm<'_>, input_sums: &[i32], state: &mu
 #[inline(always)]
 fn step_by(plan: &Plan, layer: &PairedLstm<'_>, x: *const i16, state: &mut State<'_>) {
     let units = layer.hidden_size.get();
-    // The number is 0 only if all lengths equal the number of units.
-    let lens = (state.h.len() ^ units) | (state.next_h.len() ^ units) | (state.c.len() ^ units);
-    // The scratch of a session is always aligned; the block below relies on it.
+    // 0 only if all lengths equal the number of units.
+    let differences = (state.h.len() ^ units) | (state.next_h.len() ^ units) | (state.c.len() ^ units);
+    // The scratch of a session is always aligned; `run` relies on it, because it loads whole words.
     let addresses = x.addr() | state.h.as_ptr().addr();
-    if !addresses.is_multiple_of(4) || lens != 0 {
+    if !addresses.is_multiple_of(4) || differences != 0 {
         debug_assert!(false, "the sizes of a layer and its state always match after load");
         return;
     }
     // The swap comes before the step, so that no register must be saved for it.
     core::mem::swap(&mut state.h, &mut state.next_h);
     let (h, c, next_h) = (state.next_h.as_ptr(), state.c.as_mut_ptr(), state.h.as_mut_ptr());
-    // SAFETY: by `PairedLstm::new`, `units` holds one whole record for each unit, and both sizes are multiples of a
-    // block and not zero. The lengths of the state equal the hidden size, and `x` has one value for each input, or in
-    // its place four sums for each unit. The addresses that are read by words are aligned. Nothing else refers to `c`
-    // and `next_h`.
-    unsafe { run(plan, x, h, layer.units.as_ptr(), c, next_h) };
+    // SAFETY: by `PairedLstm::new`, `record_words` holds one whole record for each unit, and both sizes are multiples
+    // of a block and not zero. The lengths of the state equal the hidden size, and `x` has one value for each input, or
+    // in its place four sums for each unit. The addresses that are read by words are aligned. Nothing else refers to
+    // `c` and `next_h`.
+    unsafe { run(plan, x, h, layer.record_words.as_ptr(), c, next_h) };
 }
 
 /// Embeds one token: see [`Embedding::embed`](crate::layers::embedding::Embedding::embed). Returns false and does
@@ -110,7 +110,7 @@ fn step_by(plan: &Plan, layer: &PairedLstm<'_>, x: *const i16, state: &mut State
 #[inline(always)]
 pub(crate) fn embed(weights: &[i8], multiplier: i16, x: &mut [i16]) -> bool {
     let end = x.as_ptr_range().end;
-    // LDR reads weights from any address; STRD writes only to word boundaries.
+    // The loop embeds four values at a time. LDR reads weights from any address; STRD writes only to word boundaries.
     let length_and_address = weights.len() | x.as_ptr().addr();
     if weights.len() != x.len() || x.is_empty() || !length_and_address.is_multiple_of(4) {
         return false;
@@ -251,6 +251,7 @@ unsafe extern "C" fn run(
         "push {{r2-r4, r6-r9, r11}}",
         "mov r4, sp",
         "ldrd r8, r9, [sp, #{arguments}]",
+        // The ends of `c` and `next_h`; r5 is −H.
         "sub r8, r8, r5, lsl #2",
         "sub r9, r9, r5, lsl #1",
         "ldm lr, {{r3, r6, r7, r10}}",

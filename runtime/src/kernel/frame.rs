@@ -8,8 +8,9 @@ use crate::activation::{SIGMOID, TANH};
 /// `multiplier_hh` 64.
 #[repr(C)]
 pub(super) struct Frame {
-    /// The addresses of the first value, of the end of the whole turns, and of the end.
+    /// The addresses of the first value of `x`, of the end of the whole turns, and of the end of `x`.
     x: [*const i16; 3],
+    /// The same addresses of `h`.
     h: [*const i16; 3],
     c: *mut i32,
     next_h: *mut i16,
@@ -27,7 +28,7 @@ pub(super) struct Frame {
 
 impl Frame {
     /// The frame of a step. `TURN`: the columns of one turn of the loop. `base`: the entry of the activation tables to
-    /// which `sigmoid` and `tanh` point.
+    /// which `sigmoid` and `tanh` point: 0, or 128 for a kernel whose indices begin at −128.
     #[inline(always)]
     pub(super) fn new<const TURN: usize, const GATES: usize>(
         layer: &Interleaved<'_, GATES, 4>,
@@ -59,10 +60,10 @@ impl Frame {
 #[inline(always)]
 pub(super) fn sizes_match<const GATES: usize>(layer: &Interleaved<'_, GATES, 4>, x: &[i16], state: &State<'_>) -> bool {
     let (columns, units) = (x.len(), state.h.len());
-    let weights = (layer.weight_ih.len(), layer.weight_hh.len()) == (units * columns, units * units);
+    let weights_match = (layer.weight_ih.len(), layer.weight_hh.len()) == (units * columns, units * units);
     let rows = [layer.bias.len(), layer.multiplier_ih.len(), layer.multiplier_hh.len()];
     let states = [state.c.len(), state.next_h.len()];
-    let all_match = weights && units != 0 && rows.iter().chain(&states).all(|&len| len == units);
+    let all_match = weights_match && units != 0 && rows.iter().chain(&states).all(|&len| len == units);
     debug_assert!(all_match, "the sizes of a layer and its state always match after load");
     all_match
 }

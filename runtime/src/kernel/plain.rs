@@ -7,14 +7,14 @@ use super::compiler_barrier::compiler_barrier;
 use crate::rows::pieces;
 
 /// Computes [`dot4`](super::dot4) in plain code, which defines the result on every target.
-#[allow(dead_code)]
+#[allow(dead_code)] // Not every target needs it.
 #[inline]
 pub(crate) fn plain_dot4(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
     weights.iter().zip(v).fold(acc, |acc, (w, &v)| column(w, v, acc))
 }
 
 /// Adds the products of one column to the sums of four rows.
-#[allow(dead_code)]
+#[allow(dead_code)] // Not every target needs it.
 #[inline(always)]
 pub(crate) fn column(w: &[i8; 4], v: i16, [a, b, c, d]: [i32; 4]) -> [i32; 4] {
     let v = i32::from(v);
@@ -35,11 +35,12 @@ pub(crate) fn dot_rows<const ROWS: usize>(weights: &[[i8; ROWS]], v: &[i16], acc
 }
 
 /// Returns the weights of two columns, `[2][4]`, from a word of the rows `i f` and a word of the rows `g o`. Each half
-/// of a word is 256·a + b, the lower half for the first column. `a` can exceed an i8 only in a file that is not checked
-/// yet.
+/// of a word is 256·a + b, the lower half for the first column. Before a file is checked, `a` may be 128, which is no
+/// i8.
 #[cfg(any(test, feature = "write", feature = "unpacked", not(dsp)))]
 #[inline(always)]
 pub(crate) fn columns([first, second]: [i32; 2]) -> [[i32; 4]; 2] {
+    // b is the signed lower byte, −128 to 127; adding 128 rounds `256·a + b` to the nearest multiple of 256.
     let column = |v: i32, w: i32| [(v + 128) >> 8, i32::from(v as i8), (w + 128) >> 8, i32::from(w as i8)];
     [column(i32::from(first as i16), i32::from(second as i16)), column(first >> 16, second >> 16)]
 }
@@ -49,13 +50,13 @@ pub(crate) fn columns([first, second]: [i32; 2]) -> [[i32; 4]; 2] {
 #[cfg(any(test, feature = "write", not(dsp)))]
 #[inline]
 pub(crate) fn dot_pairs(weights: &[[i32; 2]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
-    let add = |acc: [i32; 4], w: [i32; 4], v: i16| {
+    let add_column = |acc: [i32; 4], w: [i32; 4], v: i16| {
         let v = i32::from(v);
         compiler_barrier([acc[0] + w[0] * v, acc[1] + w[1] * v, acc[2] + w[2] * v, acc[3] + w[3] * v])
     };
     weights.iter().zip(v.as_chunks::<2>().0).fold(acc, |acc, (&words, v)| {
         let [first, second] = columns(words);
-        add(add(acc, first, v[0]), second, v[1])
+        add_column(add_column(acc, first, v[0]), second, v[1])
     })
 }
 
@@ -63,7 +64,8 @@ pub(crate) fn dot_pairs(weights: &[[i32; 2]], v: &[i16], acc: [i32; 4]) -> [i32;
 #[cfg(feature = "widths")]
 pub(crate) const GROUP: usize = 16;
 
-/// Returns the two 4-bit weights in a byte, −8 to 7, without the multiplier of their group.
+/// Returns the two 4-bit weights in a byte, −8 to 7, the one in the lower half first, without the multiplier of their
+/// group.
 #[cfg(feature = "widths")]
 #[inline(always)]
 pub(crate) fn pair(byte: u8) -> [i8; 2] {

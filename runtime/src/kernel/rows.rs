@@ -9,7 +9,8 @@ use super::rv32 as native;
 #[cfg(thumb1)]
 use super::thumb1 as native;
 
-/// Computes `kernel::dot_each` for four rows. If there are no columns or the sizes do not match, it only returns false.
+/// Computes `kernel::dot_each` for four rows and returns true. If there are no columns or the sizes do not match, it
+/// does nothing and returns false.
 #[inline]
 pub(super) fn dot_four(weights: &[i8], v: &[i16], acc: &mut [i32; 4]) -> bool {
     let fits = !v.is_empty() && weights.len().is_multiple_of(4) && weights.len() / 4 == v.len();

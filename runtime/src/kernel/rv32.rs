@@ -3,9 +3,9 @@
 //!
 //! A column takes 13 instructions: one loads its activation, and each of four rows loads a weight, multiplies and adds.
 //! Compiled code takes 13, too, but it moves registers to the stack between the columns and checks bounds. Here the
-//! registers suffice, and one subroutine serves the columns of both projections. MULH multiplies two signed 16-bit
-//! numbers that are in the upper halves of their registers.
-//! `Lstm::plain_step` and `Gru::plain_step` define the results.
+//! registers suffice, and one subroutine serves the columns of both projections. MULH returns the upper half of a
+//! 64-bit product: `a · b >> 16` if the 16 bits of b are in the upper half of its register, `a · b` if those of both
+//! are. `Lstm::plain_step` and `Gru::plain_step` define the results.
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;

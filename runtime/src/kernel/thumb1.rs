@@ -1,7 +1,7 @@
 //! Steps of LSTM over `interleaved4` and of GRU over `interleaved3`, and dot products, for Cortex-M0, M0+ and M23.
 //!
 //! On these cores, only eight registers can be multiplied; the others can only be added to and moved. They load signed
-//! bytes only at the sum of two registers, and have no multiply-accumulate and no long product, so compiled code
+//! bytes only from the sum of two registers, and have no multiply-accumulate and no long product, so compiled code
 //! spills. Here, while a projection is summed, the four sums are in `r8`-`r11` and the four offsets of a column's
 //! weights in `r4`-`r7`; everything else is on the stack. A column takes 14.75 instructions. `Lstm::plain_step` and
 //! `Gru::plain_step` define the results.
@@ -305,7 +305,8 @@ unsafe extern "C" fn run_gru(work: *const Work) {
 
 /// All columns of four rows, whose sums are in r8-r11, in turns of eight. If the number of columns, in r2, is not a
 /// multiple of 8, the first turn is entered in the middle: `$bytes` of code are skipped for each missing column.
-/// `$setup` computes the offsets of the second to the fourth row, r5-r7, from r2. r4: 0; r2 and r3 are clobbered.
+/// `$setup` computes the offsets of the second to the fourth row, r5-r7, from r2; that of the first row, r4, is 0. r2
+/// and r3 are clobbered.
 #[rustfmt::skip]
 macro_rules! turns {
     ($setup:literal, $column:expr, $bytes:literal) => { concat!(
@@ -313,7 +314,7 @@ macro_rules! turns {
         "ldmia r3!, {{r4-r7}}\n mov r8, r4\n mov r9, r5\n mov r10, r6\n mov r11, r7\n",
         "lsls r3, r2, #1\n adds r3, r3, r1\n mov r12, r3\n", $setup,
         "negs r2, r2\n movs r3, #7\n ands r2, r3\n movs r3, #", $bytes, "\n muls r3, r2, r3\n movs r4, #0\n",
-        // Continues four bytes further and at the distance in r3.
+        // Jumps by the distance in r3 from the instruction after NOP: `pc` reads as the address of this ADD plus 4.
         "add pc, r3\n nop\n",
         "3:\n", $column, $column, $column, $column, $column, $column, $column, $column,
         "cmp r1, r12\n bne 3b\n",

@@ -25,7 +25,7 @@ pub(crate) struct Words(pub [i32; LANES]);
 pub(crate) struct UnpackedHalf {
     /// The number of pairs of columns, ⌈columns / 2⌉.
     pub pairs: NonZeroUsize,
-    /// The weights, `[blocks][pairs][groups * gates]`.
+    /// The weights, `[blocks][pairs][groups * gates]`. If the number of columns is odd, the last pair has a zero.
     pub weights: Vec<TwoColumns>,
     /// The biases, which are the initial sums, `[blocks][groups * gates]`.
     pub bias: Vec<Words>,
@@ -43,13 +43,15 @@ pub(crate) const fn groups_of_block(kind: Cell) -> usize {
 #[derive(Debug)]
 pub(crate) struct UnpackedWeights {
     pub kind: Cell,
+    /// The input projection.
     pub input: UnpackedHalf,
+    /// The recurrent projection.
     pub recurrent: UnpackedHalf,
     /// The left shift of the pre-activations: 0 to 8.
     pub shift: u32,
 }
 
-/// A stand-in for the kernels of whole steps on hosts without them: a type without values.
+/// A type without values in place of the kernels of whole steps, on hosts without them.
 #[cfg(not(target_arch = "x86_64"))]
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Lanes {}

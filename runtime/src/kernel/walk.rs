@@ -15,10 +15,10 @@ const TURN: usize = 16;
 #[inline(always)]
 pub(super) fn dot4(weights: &[[i8; 4]], v: &[i16], mut acc: [i32; 4]) -> [i32; 4] {
     let columns = weights.len().min(v.len());
-    let turns = columns / TURN * TURN;
+    let columns_of_turns = columns / TURN * TURN;
     let (mut w, mut x) = (weights.as_ptr(), v.as_ptr());
     // SAFETY: neither is beyond the end of `v`.
-    let (turns_end, end) = unsafe { (x.add(turns), x.add(columns)) };
+    let (turns_end, end) = unsafe { (x.add(columns_of_turns), x.add(columns)) };
     while x != turns_end {
         // SAFETY: at least `TURN` columns are left: `x` has advanced by a multiple of `TURN` and is not at `turns_end`,
         // and `w` has advanced by the same number of columns.
@@ -41,7 +41,7 @@ pub(super) fn dot4(weights: &[[i8; 4]], v: &[i16], mut acc: [i32; 4]) -> [i32; 4
 
 /// Returns its arguments and hides their values from the compiler.
 #[cfg(target_arch = "arm")]
-#[allow(clippy::pointers_in_nomem_asm_block)] // The block follows neither.
+#[allow(clippy::pointers_in_nomem_asm_block)] // The block reads through neither.
 #[inline(always)]
 fn walk(mut w: *const [i8; 4], mut x: *const i16) -> (*const [i8; 4], *const i16) {
     // SAFETY: the block holds a comment only, as in `compiler_barrier`.

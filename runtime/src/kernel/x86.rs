@@ -1,7 +1,7 @@
 //! The dot products for hosts with SSE2, which every x86-64 processor has: 16-bit products, two columns at a time.
 //!
-//! Sums are exact in any order, so the result equals that of the plain loops: two products of an i8 and an i16 fit 32
-//! bits, and partial sums stay within the bounds that are checked at load.
+//! Sums are exact in any order, so the result equals that of the plain loops: the sum of two products of an i8 and an
+//! i16 fits 32 bits, and partial sums stay within the bounds that are checked at load.
 #![allow(unsafe_code)]
 
 #[cfg(any(test, feature = "unpacked"))]
@@ -38,17 +38,18 @@ pub(crate) fn dot_pairs(weights: &[[i32; 2]], v: &[i16], acc: [i32; 4]) -> [i32;
 #[target_feature(enable = "sse2")]
 fn dot4_sse2(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
     let columns = weights.len().min(v.len());
-    let (two, last) = weights.get(..columns).guaranteed().as_chunks::<2>();
-    let (pairs, last_v) = v.get(..columns).guaranteed().as_chunks::<2>();
+    // An odd number of columns leaves a last one.
+    let (weight_pairs, last_weights) = weights.get(..columns).guaranteed().as_chunks::<2>();
+    let (v_pairs, last_v) = v.get(..columns).guaranteed().as_chunks::<2>();
     let mut sums: __m128i = bytemuck::cast(acc);
-    for (&w, &v) in two.iter().zip(pairs) {
+    for (&w, &v) in weight_pairs.iter().zip(v_pairs) {
         let w = _mm_cvtsi64_si128(bytemuck::cast(w));
         // i0 i1 f0 f1 …, then each as 16 bits with its sign.
         let w = _mm_unpacklo_epi8(w, _mm_srli_si128::<4>(w));
         let w = _mm_srai_epi16::<8>(_mm_unpacklo_epi8(w, w));
         sums = _mm_add_epi32(sums, _mm_madd_epi16(w, _mm_set1_epi32(bytemuck::cast(v))));
     }
-    plain_dot4(last, last_v, bytemuck::cast(sums))
+    plain_dot4(last_weights, last_v, bytemuck::cast(sums))
 }
 
 #[inline]
@@ -56,21 +57,23 @@ fn dot4_sse2(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
 fn dot_pairs_sse2(weights: &[[i32; 2]], v: &[i16], [i, f, g, o]: [i32; 4]) -> [i32; 4] {
     // Two columns of all rows are two words: four columns at a time.
     let columns = (2 * weights.len()).min(v.len()) / 4 * 4;
-    let (four, _) = weights.get(..columns / 2).guaranteed().as_chunks::<2>();
-    let (v_four, _) = v.get(..columns).guaranteed().as_chunks::<4>();
-    let half = _mm_set1_epi16(128);
+    let (weight_fours, _) = weights.get(..columns / 2).guaranteed().as_chunks::<2>();
+    let (v_fours, _) = v.get(..columns).guaranteed().as_chunks::<4>();
+    let half_of_256 = _mm_set1_epi16(128);
+    // The sums of the first and of the second rows of the pairs.
     let (mut first, mut second) = (_mm_setzero_si128(), _mm_setzero_si128());
-    for (&w, &v) in four.iter().zip(v_four) {
+    for (&w, &v) in weight_fours.iter().zip(v_fours) {
         let w: __m128i = bytemuck::cast(w);
         let v = _mm_cvtsi64_si128(bytemuck::cast(v));
         // v0 v1 v0 v1 v2 v3 v2 v3, in the order of the words: rows `i f`, then rows `g o`.
         let v = _mm_unpacklo_epi32(v, v);
         // See `plain::columns`: of 256·a + b the second row is b, the first a.
         let b = _mm_srai_epi16::<8>(_mm_slli_epi16::<8>(w));
-        let a = _mm_srai_epi16::<8>(_mm_add_epi16(w, half));
+        let a = _mm_srai_epi16::<8>(_mm_add_epi16(w, half_of_256));
         first = _mm_add_epi32(first, _mm_madd_epi16(a, v));
         second = _mm_add_epi32(second, _mm_madd_epi16(b, v));
     }
+    // Each row has two partial sums: of columns 0 and 1 of each four, and of columns 2 and 3.
     let ([i0, g0, i1, g1], [f0, o0, f1, o1]): ([i32; 4], [i32; 4]) = (bytemuck::cast(first), bytemuck::cast(second));
     let acc = [i + i0 + i1, f + f0 + f1, g + g0 + g1, o + o0 + o1];
     plain::dot_pairs(weights.get(columns / 2..).guaranteed(), v.get(columns..).guaranteed(), acc)

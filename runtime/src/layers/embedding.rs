@@ -45,7 +45,7 @@ fn embed_8_bit(weights: &[i8], multiplier: i16, x: &mut [i16]) {
 }
 
 impl Embedding<'_> {
-    /// Writes the vector of a token to `x`, `[embedding_dim]`, Q15; |x| ≤ 32,766. The id must be below the vocabulary
+    /// Writes the vector of a token to `x`, `[embedding_dim]`, Q15; |x| ≤ 32,767. The id must be below the vocabulary
     /// size.
     #[inline]
     pub(crate) fn embed(&self, id: u32, x: &mut [i16]) {
@@ -75,13 +75,14 @@ impl Embedding<'_> {
         debug_assert!(index < self.multiplier.len(), "the id is below the vocabulary size");
         let Some(&multiplier) = self.multiplier.get(index) else { return };
         match self.weight.weights {
+            // `embed` handles 8-bit weights itself.
             Weights::Bits8(_) => {}
             Weights::Bits4 { .. } => {
                 let (pairs, group_multipliers) = self.weight.row_of_groups(index).guaranteed();
                 let groups = x.chunks_mut(GROUP).zip(pieces::<{ GROUP / 2 }, _>(pairs)).zip(group_multipliers);
                 for ((x, pairs), &group_multiplier) in groups {
                     for (x, w) in x.iter_mut().zip(pairs.iter().flat_map(|&byte| pair(byte))) {
-                        // The product is within ±126: 7 · 18.
+                        // The loader checks that weights are within ±7 and multipliers at most 18, so the product fits.
                         *x = embedded(w.wrapping_mul(group_multiplier as i8), multiplier);
                     }
                 }

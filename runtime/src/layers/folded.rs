@@ -7,10 +7,10 @@ use crate::rows::row;
 /// The input projections of the first layer for the folded tokens, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Folded<'a> {
-    /// The ids of the folded tokens, strictly ascending.
+    /// The device ids of the folded tokens, strictly ascending.
     pub ids: &'a [u32],
-    /// The projections W_ih·x + b of each token, forward and reverse: `[ids][hidden_size * sums_of_unit]`, ordered as
-    /// the biases of the layer are.
+    /// The projections W_ih·x + b of each token, forward and reverse: `[ids][hidden_size * sums_of_unit]` each, in the
+    /// order of the layer's biases. The reverse ones are empty if the model has one direction.
     pub sums: [&'a [i32]; 2],
     /// The number of sums of a token in one direction: hidden_size · sums_of_unit.
     pub width: NonZeroUsize,

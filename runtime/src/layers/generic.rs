@@ -30,8 +30,8 @@ pub(crate) struct RowLayer<'a> {
     pub shift: u32,
 }
 
-/// Returns the elements of one unit, padded with zeros to four. `all`: the elements of all units, `[hidden_size *
-/// width]`.
+/// Returns the elements of one unit, padded with zeros to four; zeros beyond the last unit. `all`: the elements of all
+/// units, `[hidden_size * width]`.
 fn padded_to_four<T: Copy + Default>(all: &[T], width: usize, unit: usize) -> [T; 4] {
     let mut four = [T::default(); 4];
     let elements = NonZeroUsize::new(width).and_then(|width| row(all, width, unit)).unwrap_or_default();
@@ -77,6 +77,7 @@ impl RowLayer<'_> {
     /// The biases of a unit's recurrent projection: zeros for all rows but n of a GRU.
     pub(crate) fn recurrent_bias(&self, unit: usize) -> [i32; 4] {
         match self.kind {
+            // The fourth bias is that of the row n in the recurrent projection.
             CellKind::Gru => [0, 0, self.bias(unit)[3], 0],
             _ => [0; 4],
         }
@@ -124,6 +125,7 @@ impl RowLayer<'_> {
             // An array in place of a closure, whose indexing could panic if it were not inlined.
             let mut z = [0; 4];
             z.iter_mut().zip(x.iter().zip(&h)).for_each(|(z, (x, h))| *z = (x + h) << self.shift);
+            // Plain cells have no finer state: they read and write none.
             let c = state.c.get(unit).copied().unwrap_or(0);
             let (c, h) = match self.kind {
                 CellKind::Lstm => lstm::unit(z, c),

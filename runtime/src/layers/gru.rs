@@ -45,6 +45,7 @@ impl Gru<'_> {
     #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
     #[inline(always)]
     fn plain_step(&self, x: &[i16], state: &mut State<'_>) {
+        // The size is never 0: see `Lstm::plain_step`.
         let hidden_size = NonZeroUsize::new(state.h.len()).guaranteed_or(NonZeroUsize::MIN);
         let weights = rows_or_empty(self.weight_ih, self.input_size).zip(rows(self.weight_hh, hidden_size));
         let units = weights.zip(self.bias).zip(self.multiplier_ih.iter().zip(self.multiplier_hh));
@@ -67,9 +68,9 @@ fn requantize_rows([r, z, n]: [i32; 3], m: &[i16; 3]) -> [i32; 3] {
     [requantize(r + (z >> 8), m[0]), requantize(z, m[1]), requantize(n, m[2])]
 }
 
-/// Returns the new hidden state of a unit in Q30, and the same rounded to Q15. `x`, `h`: the requantised input and
-/// recurrent halves of the pre-activations r, z and n; `shift`: the shift of the layer; `state`: the old hidden state,
-/// Q30.
+/// Returns the new hidden state of a unit in Q30, and the same state rounded to Q15. `x`, `h`: the requantised input
+/// and recurrent halves of the pre-activations r, z and n; `shift`: the shift of the layer; `state`: the old hidden
+/// state, Q30.
 #[inline(always)]
 pub(crate) fn unit(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> (i32, i16) {
     #[cfg(dsp)]

@@ -12,6 +12,7 @@ pub(crate) struct Head<'a> {
     pub linear: Linear<'a>,
     /// The meaning of the outputs.
     pub output: Output,
+    /// The rule by which a classifier refuses to answer; none if it always answers.
     pub refusal: Option<features::Refusal<Refusal>>,
 }
 
@@ -87,7 +88,7 @@ impl<'s> Logits<'s> {
         self.head.len()
     }
 
-    /// Always false.
+    /// Always false: every model has at least one logit.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -152,14 +153,16 @@ impl<'s> Logits<'s> {
     }
 }
 
-/// Writes the `(class, logit)` pairs with the largest logits to `ranks`, in descending order. Returns their number.
+/// Writes those of the `(class, logit)` pairs that have the largest logits to `ranks`, in descending order; among equal
+/// logits the earlier pair comes first. Returns the number of pairs written.
 fn top_of(all: impl Iterator<Item = (usize, i32)>, ranks: &mut [Ranked]) -> usize {
     let mut filled = 0;
     for (class, logit) in all {
         let mut rank = Ranked { class, logit };
-        for kept in ranks.iter_mut().take(filled) {
-            if rank.logit > kept.logit {
-                core::mem::swap(kept, &mut rank);
+        // Inserts the class at its place and moves the smaller ones back; the last of them is then in `rank`.
+        for other in ranks.iter_mut().take(filled) {
+            if rank.logit > other.logit {
+                core::mem::swap(other, &mut rank);
             }
         }
         if let Some(last) = ranks.get_mut(filled) {

@@ -53,8 +53,8 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// Returns one row of 4-bit weights and the multipliers of its groups; none for other widths or beyond the last
-    /// row.
+    /// Returns one row of 4-bit weights, two in each byte, and the multipliers of its groups; none for other widths or
+    /// beyond the last row.
     #[cfg(feature = "widths")]
     pub(crate) fn row_of_groups(&self, index: usize) -> Option<(&'a [u8], &'a [u8])> {
         let Weights::Bits4 { pairs, group_multipliers } = self.weights else { return None };
@@ -90,7 +90,7 @@ impl<'a> Matrix<'a> {
                 let (pairs, group_multipliers) = self.row_of_groups(index).unwrap_or_default();
                 let absolutes = pieces::<{ GROUP / 2 }, _>(pairs).zip(group_multipliers).map(|(pairs, &multiplier)| {
                     let weights = pairs.iter().flat_map(|&byte| pair(byte));
-                    // At most 16 · 8 · 255, even in a file that is refused already.
+                    // This does not overflow even in a file that is refused: at most 16 · 8 · 255.
                     weights.map(|w| u32::from(w.unsigned_abs())).sum::<u32>() * u32::from(multiplier)
                 });
                 sum(absolutes)

@@ -7,7 +7,8 @@ use crate::text::{NgramHasher, Tokenizer};
 use tern_format::Ngrams;
 
 /// The limit of the number of n-grams, which keeps the sums in 32 bits. When a text reaches it, the sums and the number
-/// are halved, so that all earlier n-grams count half.
+/// are halved, so that all earlier n-grams count half. It is a power of 2, so that one bit of the number shows whether
+/// the number has reached it.
 const FULL: u32 = 1 << 22;
 
 /// The table of the n-gram branch, borrowed from the file.
@@ -29,7 +30,7 @@ pub(crate) struct NgramTable<'a> {
 
 impl NgramTable<'_> {
     /// Returns true for a common kind of table, for which there is faster code: each row is one byte with two weights,
-    /// every n-gram counts, and none has one or two characters.
+    /// every n-gram counts, and the shortest n-grams of characters have 3, or there are none.
     fn is_common(&self) -> bool {
         let in_one_byte = self.in_4_bits && self.row_shift == 0;
         in_one_byte && self.fingerprints.is_none() && matches!(self.ngrams.min_chars, 0 | 3)
@@ -42,11 +43,12 @@ impl NgramTable<'_> {
     }
 }
 
-/// The sums over the n-grams of a text so far.
+/// The sums over the n-grams of a text that have been read.
 #[derive(Debug)]
 pub(crate) struct NgramSums<'s> {
     columns: Columns<'s>,
-    /// The number of n-grams in the sums: below [`FULL`] + 8, because at most 8 n-grams end with one character.
+    /// The number of n-grams in the sums: below [`FULL`] + 8, because between two checks of the limit at most 8 n-grams
+    /// are added: 6 of characters and 2 of words at the end of a word.
     count: u32,
     hasher: NgramHasher,
     /// The value of `count` when the sums were last scaled. It differs from `count` if the sums have changed since.
@@ -134,9 +136,9 @@ impl<'s> NgramSums<'s> {
     }
 
     /// Counts one n-gram by its hash or its bucket, whatever its fingerprint is.
-    pub(crate) fn add(&mut self, hash: u32) {
+    pub(crate) fn add_ngram(&mut self, hash: u32) {
         self.make_room();
-        add(&mut self.columns, &mut self.count, self.table, hash);
+        add_row(&mut self.columns, &mut self.count, self.table, hash);
     }
 
     /// Halves the sums if they have reached the limit [`FULL`].
@@ -162,8 +164,8 @@ impl<'s> NgramSums<'s> {
         self.count != self.scaled_count
     }
 
-    /// Writes the sums, divided by the square root of the number of n-grams, to `scaled`, `[rank]`, Q15 times the scale
-    /// of the branch.
+    /// Writes the sums, divided by the square root of the number of n-grams, to `scaled`, `[rank]`, saturating: Q15, of
+    /// which 2^15 is the scale of the branch (the tensor `ngrams.scale`).
     pub(crate) fn scale(&mut self, scaled: &mut [i16]) {
         let (reciprocal, shift) = reciprocal_root(self.count, self.table.shift);
         for (scaled, &sum) in scaled.iter_mut().zip(self.sums()) {
@@ -215,21 +217,21 @@ impl Columns<'_> {
 #[inline(always)]
 fn add_if_counted(columns: &mut Columns<'_>, count: &mut u32, table: &NgramTable<'_>, hash: u32) {
     if table.counts(hash) {
-        add(columns, count, table, hash);
+        add_row(columns, count, table, hash);
     }
 }
 
-/// Counts an n-gram and adds its row to the sums of any table.
+/// Counts an n-gram and adds its row to the sums.
 #[inline(always)]
-fn add(columns: &mut Columns<'_>, count: &mut u32, table: &NgramTable<'_>, hash: u32) {
+fn add_row(columns: &mut Columns<'_>, count: &mut u32, table: &NgramTable<'_>, hash: u32) {
     *count += 1;
     match columns {
         Columns::Two { rows, sums } => add_pair(sums, rows.byte(hash)),
-        Columns::Any(sums) => add_row(table, hash, sums),
+        Columns::Any(sums) => add_row_to_any(table, hash, sums),
     }
 }
 
-/// Adds the two 4-bit weights of a byte to the sums of two columns.
+/// Adds the two 4-bit weights of a byte to the sums of two columns, the lower half to the even one.
 #[inline(always)]
 fn add_pair([even, odd]: &mut [i32; 2], pair: u8) {
     *even += i32::from((pair << 4) as i8 >> 4);
@@ -238,12 +240,12 @@ fn add_pair([even, odd]: &mut [i32; 2], pair: u8) {
 
 /// Adds the row of an n-gram to the sums of a table with any number of columns.
 #[inline(never)]
-fn add_row(table: &NgramTable<'_>, hash: u32, sums: &mut [i32]) {
+fn add_row_to_any(table: &NgramTable<'_>, hash: u32, sums: &mut [i32]) {
     let row = table.rows.row(hash, table.row_shift);
     if !table.in_4_bits {
         return sums.iter_mut().zip(row).for_each(|(sum, &weight)| *sum += i32::from(weight as i8));
     }
-    // The number of columns is a power of 2. If it is 8 or more, `fewer` is empty.
+    // The number of columns is a power of 2: eight or more, in whole eights, or fewer, in pairs.
     let (eights, fewer) = sums.as_chunks_mut::<8>();
     for (sums, &bytes) in eights.iter_mut().zip(row.as_chunks().0) {
         let mut weights = u32::from_le_bytes(bytes);
@@ -261,7 +263,8 @@ fn reciprocal_root(count: u32, shift: u32) -> (u32, u32) {
     if count == 0 {
         return (0, 0);
     }
-    // 2k in docs/arithmetic.md: the even left shift after which the count has 29 or 30 bits.
+    // 2k in docs/arithmetic.md: the even left shift after which the count has 29 or 30 bits, so that half of the shift
+    // applies to the root.
     let even_bits = (count.leading_zeros() - 2) & !1;
     let root = square_root(count << even_bits);
     ((1u32 << 31).checked_div(root).unwrap_or(0), (19 + shift).saturating_sub(even_bits / 2))
@@ -339,7 +342,7 @@ mod tests {
             let mut sums = [0];
             let mut branch = branch(&table, &mut sums);
             for _ in 0..3 * FULL {
-                branch.add(5);
+                branch.add_ngram(5);
                 let count = branch.count;
                 assert!(count < FULL + 8 && branch.sums().iter().all(|sum| sum.unsigned_abs() <= 127 * count));
             }
@@ -357,7 +360,7 @@ mod tests {
             let table = NgramTable { row_shift, ..table_of(ngrams, &rows) };
             let mut sums = vec![0; rank];
             let mut branch = branch(&table, &mut sums);
-            branch.add(0xfff3);
+            branch.add_ngram(0xfff3);
             // The lower bits of the hash select bucket 3.
             let row: Vec<u8> = rows.iter().copied().skip(3 << row_shift).take(rank / 2).collect();
             let expected = row.iter().flat_map(|&byte| [i32::from(byte << 4) << 24 >> 28, -7]).collect::<Vec<_>>();
@@ -376,7 +379,7 @@ mod tests {
             branch.take_word(hash);
         }
         assert_eq!((branch.sums(), branch.count), (&[3, 6][..], 3));
-        branch.add(0x0412_3403);
+        branch.add_ngram(0x0412_3403);
         assert_eq!(branch.count, 4, "an n-gram of the caller");
     }
 

@@ -31,7 +31,9 @@ pub(crate) struct Record<'a> {
     /// The recurrent weights, `[H / 2][2]`: two columns of the rows `i f`, then two of the rows `g o`; see
     /// [`columns`](crate::kernel::columns).
     pub weight_hh: &'a [[i32; 2]],
+    /// The multipliers of the rows in the recurrent projection.
     pub multiplier_hh: [i16; 4],
+    /// The multipliers of the rows in the input projection.
     pub multiplier_ih: [i16; 4],
     /// The initial sums of the input projection, from its biases.
     pub initial_sums: InitialSums,
@@ -51,6 +53,7 @@ pub(crate) fn biases(initial_sums: InitialSums) -> Option<[i32; 4]> {
 #[inline(always)]
 pub(crate) fn pair_biases([low, high, second]: [i32; 3]) -> Option<[i32; 2]> {
     let sum = (i64::from(high) << 32 | i64::from(low as u32)) - i64::from(second);
+    // `sum` is 256 times the first bias.
     let first = (sum >> 8) as i32;
     if i64::from(first) << 8 == sum { Some([first, second]) } else { None }
 }
@@ -73,8 +76,7 @@ impl<'a> Record<'a> {
 }
 
 /// The two vectors by which the rows are multiplied in a step: the input `x` and the old hidden state `h`, Q15. On
-/// cores with DSP instructions the type with the same name in `kernel::dsp` replaces this one; it has the same method
-/// `halves`.
+/// cores with DSP instructions, `kernel::dsp` has a type with the same name and the same method `halves` instead.
 #[cfg(any(test, not(dsp)))]
 pub(crate) struct Vectors<'v> {
     x: &'v [i16],
@@ -84,8 +86,8 @@ pub(crate) struct Vectors<'v> {
 /// The kind of a record's four rows, and memory for both halves of their pre-activations.
 #[cfg(any(test, not(dsp)))]
 pub(crate) struct FourRows {
-    /// True if the rows form pairs of the cell: 1/256 of the sum of the second row of each pair is added to that of the
-    /// first, which is defined so; see [`requantize_rows`]. False if all rows are independent.
+    /// True if the rows form pairs of the cell, so that 1/256 of the sum of the second row of each pair is added to
+    /// that of the first: see [`requantize_rows`]. False if all rows are independent.
     in_pairs: bool,
     halves: Halves,
 }
@@ -154,29 +156,29 @@ impl<'a> PairedLstm<'a> {
     /// The number of words of a record that are not weights: four of multipliers, six of initial sums.
     pub(crate) const EXTRA_WORDS: usize = 10;
 
-    /// The number that must divide the input size and the hidden size.
-    pub(crate) const COLUMNS: usize = 4;
+    /// The number of which the input size and the hidden size must be multiples.
+    pub(crate) const SIZE_MULTIPLE: usize = 4;
 
-    /// A layer; none if the sizes are not multiples of 4 or do not match the length of `units`. The kernels rely on
-    /// these checks.
+    /// A layer; none if the sizes are not multiples of 4 or do not match the length of `record_words`. The kernels rely
+    /// on these checks.
     ///
-    /// `units`: the records of all units, `[hidden_size][hidden_size + 10 + input_size]`. `shift`: the left shift of
-    /// the pre-activations, 0 to 8.
+    /// `record_words`: the records of all units, `[hidden_size][hidden_size + 10 + input_size]`. `shift`: the left
+    /// shift of the pre-activations, 0 to 8.
     pub(crate) fn new(
         input_size: NonZeroUsize,
         hidden_size: NonZeroUsize,
-        units: &'a [i32],
+        record_words: &'a [i32],
         shift: u32,
     ) -> Option<Self> {
         let (e, h) = (input_size.get(), hidden_size.get());
         // The number wraps only if no memory can hold so many words. Then the loader has refused the file already,
         // because the tensor is shorter, and the layer is not used.
         let words = (h as u64).wrapping_add(e as u64).wrapping_add(Self::EXTRA_WORDS as u64).wrapping_mul(h as u64);
-        let fits = (e | h).is_multiple_of(Self::COLUMNS) && units.len() as u64 == words;
+        let fits = (e | h).is_multiple_of(Self::SIZE_MULTIPLE) && record_words.len() as u64 == words;
         fits.then_some(PairedLstm {
             input_size,
             hidden_size,
-            units,
+            record_words,
             shift,
             #[cfg(dsp)]
             plan: dsp::plan(e, h, shift),
@@ -187,7 +189,7 @@ impl<'a> PairedLstm<'a> {
     pub(crate) fn summary(&self) -> Summary {
         let (input_size, hidden_size) = (self.input_size.get(), self.hidden_size.get());
         let macs = 4 * hidden_size * (input_size + hidden_size);
-        Summary { hidden_size, sums_of_unit: 4, shift: self.shift, macs, bytes: size_of_val(self.units) }
+        Summary { hidden_size, sums_of_unit: 4, shift: self.shift, macs, bytes: size_of_val(self.record_words) }
     }
 
     /// Computes one step. `x`: `[input_size]`, Q15.
@@ -199,19 +201,19 @@ impl<'a> PairedLstm<'a> {
         self.plain_step(x, None, state);
     }
 
-    /// Computes one step in plain code, which defines the result that each kernel must reproduce. `precomputed`: an
-    /// input projection, `[hidden_size * 4]`, which replaces `x`.
+    /// Computes one step in plain code, which defines the result that each kernel must reproduce. `input_sums`: a
+    /// precomputed input projection, `[hidden_size * 4]`, which replaces `x`.
     #[cfg(any(test, not(dsp)))]
-    pub(crate) fn plain_step(&self, x: &[i16], precomputed: Option<&[i32]>, state: &mut State<'_>) {
+    pub(crate) fn plain_step(&self, x: &[i16], input_sums: Option<&[i32]>, state: &mut State<'_>) {
         let states = state.c.iter_mut().zip(state.next_h.iter_mut());
         for (index, (record, (c, h))) in self.records().zip(states).enumerate() {
-            let precomputed = precomputed.and_then(|sums| sums.as_chunks().0.get(index).copied());
-            let input_sums =
+            let precomputed = input_sums.and_then(|sums| sums.as_chunks().0.get(index).copied());
+            let sums =
                 precomputed.unwrap_or_else(|| dot_pairs(record.weight_ih, x, biases(record.initial_sums).guaranteed()));
             // For the barrier see `Lstm::plain_step`.
             let from_h =
                 compiler_barrier(requantize_rows(dot_pairs(record.weight_hh, state.h, [0; 4]), &record.multiplier_hh));
-            let from_x = requantize_rows(input_sums, &record.multiplier_ih);
+            let from_x = requantize_rows(sums, &record.multiplier_ih);
             let z = |row: usize| (from_x[row] + from_h[row]) << self.shift;
             (*c, *h) = unit([z(0), z(1), z(2), z(3)], *c);
         }
@@ -231,7 +233,7 @@ impl<'a> PairedLstm<'a> {
     pub(crate) fn records(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {
         let hidden_size = self.hidden_size;
         let words = hidden_size.saturating_add(self.input_size.get() + Self::EXTRA_WORDS);
-        rows(self.units, words).filter_map(move |words| Record::new(words, hidden_size))
+        rows(self.record_words, words).filter_map(move |words| Record::new(words, hidden_size))
     }
 }
 

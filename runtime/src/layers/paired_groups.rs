@@ -50,15 +50,16 @@ pub(crate) struct RecordRow<'a> {
 }
 
 impl<'a> PairedGroups<'a> {
-    /// The number of 32-bit words of a record.
+    /// The number of 32-bit words of a record, saturating: the loader calls it before it has checked the sizes.
     pub(crate) const fn words_of_record(input_size: u32, hidden_size: u32) -> u32 {
         input_size.saturating_add(hidden_size).saturating_add(PairedLstm::EXTRA_WORDS as u32)
     }
 
-    /// The number of 32-bit words of a group of four units.
+    /// The number of 32-bit words of a group of four units, saturating. A plain cell has one gate and so one record; a
+    /// GRU has three.
     pub(crate) fn words_of_group(kind: CellKind, input_size: u32, hidden_size: u32) -> u32 {
-        let sums = if kind == CellKind::Gru { NO_BIASES.len() as u32 } else { 0 };
-        Self::words_of_record(input_size, hidden_size).saturating_mul(kind.gates() as u32).saturating_add(sums)
+        let initial_sums = if kind == CellKind::Gru { NO_BIASES.len() as u32 } else { 0 };
+        Self::words_of_record(input_size, hidden_size).saturating_mul(kind.gates() as u32).saturating_add(initial_sums)
     }
 
     /// A layer with these fields; none if the sizes are not multiples of 4 or do not match the length of `groups`.
@@ -71,7 +72,7 @@ impl<'a> PairedGroups<'a> {
     ) -> Option<Self> {
         let (e, h) = (input_size.get() as u32, hidden_size.get() as u32);
         let words = u64::from(Self::words_of_group(kind, e, h)).wrapping_mul(u64::from(h / 4));
-        let fits = (e | h).is_multiple_of(PairedLstm::COLUMNS as u32) && groups.len() as u64 == words;
+        let fits = (e | h).is_multiple_of(PairedLstm::SIZE_MULTIPLE as u32) && groups.len() as u64 == words;
         fits.then_some(PairedGroups {
             kind,
             input_size,
@@ -126,7 +127,8 @@ impl<'a> PairedGroups<'a> {
         })
     }
 
-    /// Returns the row of a unit for one of its gates, in PyTorch's order; none beyond the last unit.
+    /// Returns the row of a unit for one of its gates; none beyond the last unit. `gate`: r 0, z 1, n 2; 0 for a plain
+    /// cell.
     pub(crate) fn row(&self, unit: usize, gate: usize) -> Option<RecordRow<'a>> {
         let in_group = unit % 4;
         // The index of the record in the group, and of the row in the record.
@@ -188,10 +190,10 @@ impl<'a> PairedGroups<'a> {
         let mut four = FourRows::ordinary();
         let [words, _] = self.words();
         let groups = rows(self.groups, words).zip(state.next_h.as_chunks_mut::<4>().0);
-        for (at, (record, next_h)) in groups.enumerate() {
-            let input_sums = input_sums.and_then(|sums| sums.as_chunks().0.get(at).copied());
-            let Some(of_units) = halves(&mut vectors, record, &NO_BIASES, input_sums, &mut four) else { continue };
-            for (next_h, (x, h)) in next_h.iter_mut().zip(of_units.from_x.iter().zip(&of_units.from_h)) {
+        for (index, (record, next_h)) in groups.enumerate() {
+            let input_sums = input_sums.and_then(|sums| sums.as_chunks().0.get(index).copied());
+            let Some(four_halves) = halves(&mut vectors, record, &NO_BIASES, input_sums, &mut four) else { continue };
+            for (next_h, (x, h)) in next_h.iter_mut().zip(four_halves.from_x.iter().zip(&four_halves.from_h)) {
                 *next_h = rnn::unit((x + h) << self.shift, self.kind == CellKind::RnnRelu);
             }
         }
@@ -204,8 +206,9 @@ impl<'a> PairedGroups<'a> {
         let (mut four_n, mut two_r_z) = (FourRows::ordinary(), FourRows::in_pairs());
         let [words, words_of_group] = self.words();
         let states = state.c.as_chunks_mut::<4>().0.iter_mut().zip(state.next_h.as_chunks_mut::<4>().0);
-        for (at, (group, (c, next_h))) in rows(self.groups, words_of_group).zip(states).enumerate() {
-            let sums = input_sums.and_then(|sums| sums.as_chunks::<4>().0.as_chunks::<4>().0.get(at));
+        for (group_index, (group, (c, next_h))) in rows(self.groups, words_of_group).zip(states).enumerate() {
+            // The four sums of each of the four units.
+            let sums = input_sums.and_then(|sums| sums.as_chunks::<4>().0.as_chunks::<4>().0.get(group_index));
             let Some((n_biases, group)) = group.split_first_chunk() else { continue };
             let Some((record, group)) = group.split_at_checked(words.get()) else { continue };
             let n_sums = sums.map(|sums| sums.map(|[_, _, n, _]| n));
@@ -227,7 +230,7 @@ impl<'a> PairedGroups<'a> {
     }
 }
 
-/// Calls [`Vectors::halves`]. On cores without DSP instructions this function is not inlined, because that would
+/// Calls [`Vectors::halves`]. On cores without DSP instructions this function is not inlined, because inlining would
 /// enlarge the stack of the caller.
 #[cfg_attr(dsp, inline(always))]
 #[cfg_attr(not(dsp), inline(never))]
@@ -250,9 +253,9 @@ fn gru_unit(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> (i32, i16) {
 
 #[cfg(any(test, feature = "write", feature = "unpacked"))]
 impl RecordRow<'_> {
-    /// The weights of the row in the input projection, or in the recurrent projection if `recurrent` is true.
-    pub(crate) fn weights(&self, recurrent: bool) -> impl Iterator<Item = i8> {
-        let words = if recurrent { self.record.weight_hh } else { self.record.weight_ih };
+    /// The weights of the row in the input projection, or in the recurrent projection if `is_recurrent` is true.
+    pub(crate) fn weights(&self, is_recurrent: bool) -> impl Iterator<Item = i8> {
+        let words = if is_recurrent { self.record.weight_hh } else { self.record.weight_ih };
         // Checked at load: within ±127.
         words.iter().flat_map(|&words| columns(words)).filter_map(|column| column.get(self.index).map(|&w| w as i8))
     }

@@ -25,7 +25,7 @@ pub(crate) fn merge(how: Merge, forward: i16, reverse: i16) -> i16 {
     }
 }
 
-/// The pooled hidden states so far, in the caller's scratch.
+/// The pooled hidden states of the steps read so far, in the caller's scratch.
 #[derive(Debug)]
 pub(crate) struct Pool<'s> {
     /// True if the head reads the maxima.
@@ -38,7 +38,7 @@ pub(crate) struct Pool<'s> {
     /// The width of the pooled states in `features`.
     pub pooled_width: usize,
     /// The right shift of the states before they are pooled: 0 to 8. It brings them closer to the scale of the n-gram
-    /// branch.
+    /// branch; 0 in a model without one.
     pub shift: u32,
     /// The number of steps pooled so far, halved with the sums: 0 to [`EXACT_STEPS`].
     pub count: u32,
@@ -52,8 +52,9 @@ impl Pool<'_> {
         self.count = 0;
     }
 
-    /// Adds the hidden states of one step, Q15, to the sums and the maxima. `column`: that of the first state: H for
-    /// the reverse direction if directions are concatenated, otherwise 0. `is_first`: true for the first step.
+    /// Adds the hidden states of one step, Q15, to the sums and the maxima, but does not count the step. `column`: the
+    /// column of the first state, which is H for the reverse direction if directions are concatenated, otherwise 0.
+    /// `is_first`: true for the first step, whose states replace the maxima.
     pub(crate) fn add(&mut self, column: usize, is_first: bool, states: impl Iterator<Item = i16> + Clone) {
         let shift = if NGRAMS { self.shift } else { 0 };
         let states = states.map(|v| v >> shift);
@@ -70,7 +71,7 @@ impl Pool<'_> {
         }
     }
 
-    /// Makes room for one more step: see [`EXACT_STEPS`].
+    /// Halves the sums and the count if one more step could overflow: see [`EXACT_STEPS`].
     pub(crate) fn make_room(&mut self) {
         if self.count == EXACT_STEPS {
             self.sum.iter_mut().for_each(|sum| *sum >>= 1);
@@ -88,19 +89,20 @@ impl Pool<'_> {
         codec.halves(self.features.iter_mut().take(self.pooled_width).skip(self.sum.len()));
     }
 
-    /// The maxima so far, `[merged_width]`; empty if there is no maximum.
+    /// The maxima, `[merged_width]`; empty if the head reads only means. Not for a head that reads the last state,
+    /// which is at the same place.
     pub(crate) fn maxima(&self) -> impl Iterator<Item = &i16> {
         self.features.iter().take(self.pooled_width).skip(self.sum.len())
     }
 
-    /// Shifts the pooled states in `features`, which are those of the last step.
+    /// Shifts the states of the last step in `features`, for a head that reads only these.
     #[cfg(feature = "ngrams")]
     pub(crate) fn shift_last(&mut self) {
         let shift = self.shift;
         self.features.iter_mut().take(self.pooled_width).for_each(|state| *state >>= shift);
     }
 
-    /// Writes the means of the steps so far to `features`, if the head reads them.
+    /// Writes the means of all steps so far to `features`, if the head reads means and there was a step.
     pub(crate) fn finish(&mut self) {
         if !POOLING {
             return;

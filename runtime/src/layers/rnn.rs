@@ -31,14 +31,15 @@ impl Rnn<'_> {
         let (next_h, last_h) = state.next_h.as_chunks_mut::<4>();
         let hidden_size = NonZeroUsize::new(state.h.len()).guaranteed_or(NonZeroUsize::MIN);
         const FOUR: NonZeroUsize = NonZeroUsize::new(4).unwrap();
+        // The numbers of weights of four rows.
         let [four_x, four_h] = [*input_size, hidden_size].map(|columns| columns.saturating_mul(FOUR));
         let weights = rows_or_empty(weight_ih.as_flattened(), four_x).zip(rows(weight_hh.as_flattened(), four_h));
         let groups = weights.zip(bias).zip(multiplier_ih.iter().zip(multiplier_hh));
-        for (((weights, bias), multipliers), next_h) in groups.zip(next_h) {
+        for ((((weight_ih, weight_hh), bias), (multiplier_ih, multiplier_hh)), next_h) in groups.zip(next_h) {
             let (mut from_x, mut from_h) = (*bias, [0; 4]);
-            dot_each(weights.0, x, &mut from_x);
-            dot_each(weights.1, state.h, &mut from_h);
-            let multipliers = multipliers.0.iter().zip(multipliers.1);
+            dot_each(weight_ih, x, &mut from_x);
+            dot_each(weight_hh, state.h, &mut from_h);
+            let multipliers = multiplier_ih.iter().zip(multiplier_hh);
             for (h, (sums, multipliers)) in next_h.iter_mut().zip(from_x.into_iter().zip(from_h).zip(multipliers)) {
                 *h = self.unit(sums, multipliers);
             }
@@ -49,7 +50,8 @@ impl Rnn<'_> {
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
-    /// Computes the last units, at most three, that are in no group of four.
+    /// Computes the last units, at most three, that are in no group of four. `last_h`: memory for their new hidden
+    /// states.
     #[inline(never)]
     fn last_units(&self, x: &[i16], h: &[i16], last_h: &mut [i16]) {
         let Interleaved { input_size, weight_ih, weight_hh, bias, multiplier_ih, multiplier_hh, .. } = &self.layer;
@@ -58,9 +60,10 @@ impl Rnn<'_> {
         let weights = weights.zip(rows(weight_hh.as_flattened(), hidden_size));
         let biases = bias.as_flattened();
         let multipliers = multiplier_ih.as_flattened().iter().zip(multiplier_hh.as_flattened());
-        let units = weights.zip(biases).zip(multipliers).skip(biases.len().wrapping_sub(last_h.len()));
-        for (((weights, &bias), multipliers), last_h) in units.zip(last_h) {
-            *last_h = self.unit((dot(weights.0, x, bias), dot(weights.1, h, 0)), multipliers);
+        let first_of_last = biases.len().wrapping_sub(last_h.len());
+        let units = weights.zip(biases).zip(multipliers).skip(first_of_last);
+        for ((((weight_ih, weight_hh), &bias), multipliers), last_h) in units.zip(last_h) {
+            *last_h = self.unit((dot(weight_ih, x, bias), dot(weight_hh, h, 0)), multipliers);
         }
     }
 

@@ -6,21 +6,22 @@ use core::num::NonZeroU32;
 use crate::fixed::saturate_16;
 use crate::text::texts::Texts;
 
-/// The scaling of the input channels or of the predicted values, borrowed from the file. An integer `v` with the index
-/// `k` stands for the real number `v / 2^point[k]`. The network reads the normalised value `(v - offset[k]) *
-/// multiplier[k] / 2^shift[k]`, Q15. An output `y` of the network, Q16, becomes the predicted value `offset[k] + y *
-/// multiplier[k] / 2^shift[k]`.
+/// The scaling of the input channels or of the predicted values, borrowed from the file. Predicted values are called
+/// channels here, too. An integer `v` of the channel `k` stands for the real number `v / 2^point[k]`. The network reads
+/// the normalised value `(v - offset[k]) * multiplier[k] / 2^shift[k]`, Q15. An output `y` of the network, Q16, becomes
+/// the predicted value `offset[k] + y * multiplier[k] / 2^shift[k]`; if `last[k]` is 1, the last value of the channel
+/// replaces `offset[k]`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scaling<'a> {
-    /// The integer that stands for the mean of the channel: `[channels]`.
+    /// The integer of the normalised value 0, which is the mean of an input channel: `[channels]`.
     pub offset: &'a [i32],
-    /// The multiplier of the channel, 1 to 2^30: `[channels]`.
+    /// The multiplier, 1 to 2^30: `[channels]`.
     pub multiplier: &'a [i32],
     /// The right shift after the multiplication, 1 to 46: `[channels]`.
     pub shift: &'a [i32],
-    /// The number of fractional bits of the channel's integers, −16 to 30: `[channels]`.
+    /// The number of fractional bits of the integers, −16 to 30: `[channels]`.
     pub point: &'a [i32],
-    /// The input channel that each predicted value continues; empty for input channels.
+    /// The index of the input channel that each predicted value continues; empty for input channels.
     pub channel: &'a [i32],
     /// For each predicted value: 1 if the network predicts the difference from the last value of the channel, 0 if the
     /// difference from `offset`; empty for input channels.
@@ -90,7 +91,7 @@ impl Channel<'_> {
     /// Returns the integer that stands for `numerator / denominator`, rounded to the nearest, half up, saturating.
     /// 21.37 °C is `encode(2_137, 100)`, a number in Q16 is `encode(number, 1 << 16)`.
     pub fn encode(&self, numerator: i32, denominator: NonZeroU32) -> i32 {
-        // |numerator| · 2^30 < 2^62, 2^16 · denominator < 2^49.
+        // The result is numerator · up / down. |numerator| · 2^30 < 2^62 and 2^16 · denominator < 2^49: no overflow.
         let up = 1i64 << self.point.clamp(0, POINTS[1]);
         let down = i64::from(denominator.get()) << self.point.min(0).max(POINTS[0]).unsigned_abs();
         let nearest = (i64::from(numerator) * up + down / 2).checked_div_euclid(down).unwrap_or(0);
@@ -103,6 +104,7 @@ impl Channel<'_> {
         // |value| · denominator < 2^63.
         let product = i64::from(value) * i64::from(denominator.get());
         let nearest = match self.point {
+            // Half up: shifts all but the last bit out, adds 1 to it and shifts it out.
             1.. => (product >> (self.point.min(POINTS[1]) - 1)).wrapping_add(1) >> 1,
             point => product.saturating_mul(1 << point.max(POINTS[0]).unsigned_abs()),
         };
@@ -146,16 +148,18 @@ impl Scaling<'_> {
         }
     }
 
-    /// The index of the input channel that a predicted value continues; none beyond the last value.
+    /// The index of the input channel that a predicted value continues; none beyond the last predicted value. `index`:
+    /// that of the predicted value.
     pub(crate) fn channel_of(&self, index: usize) -> Option<usize> {
         self.channel.get(index).map(|&channel| channel as usize)
     }
 
-    /// Returns a predicted value as an integer for the caller, saturating; none beyond the last. `output`: the output
-    /// of the network, Q16. `last_values`: the last value of each channel, as [`keep_last`](Scaling::keep_last) copied
-    /// it.
+    /// Returns a predicted value as an integer for the caller, saturating; none beyond the last one. `output`: the
+    /// output of the network, Q16. `last_values`: the last value of each input channel, as
+    /// [`keep_last`](Scaling::keep_last) copied it.
     pub(crate) fn predicted(&self, index: usize, output: i32, last_values: &[i32]) -> Option<i32> {
         let (offset, multiplier, shift) = self.parameters().nth(index)?;
+        // The value from which the network predicts the difference.
         let base = match self.last.get(index) {
             Some(1) => self.channel_of(index).and_then(|channel| last_values.get(channel)).copied().unwrap_or(offset),
             _ => offset,

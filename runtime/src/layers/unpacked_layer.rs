@@ -9,6 +9,7 @@ use crate::kernel::unpacked_weights::UnpackedWeights;
 #[derive(Debug)]
 pub(crate) struct UnpackedLayer {
     pub weights: UnpackedWeights,
+    /// The proof that the host has the vector instructions, with which the kernel is called.
     pub lanes: Lanes,
     pub summary: Summary,
 }

@@ -1,7 +1,8 @@
 //! Checks, from the weights, that no accumulator can overflow.
 //!
-//! The conditions are numbered as in `docs/arithmetic.md`, "No accumulator overflows". A row is one gate of one unit.
-//! In pairs of rows, 1/256 of the second row's sum is added to the first row's: see `layers::lstm::requantize_rows`.
+//! The conditions are numbered as in `docs/arithmetic.md`, "No accumulator overflows". A row of a recurrent layer is
+//! one gate of one unit. In pairs of rows, 1/256 of the second row's sum is added to the first row's: see
+//! `layers::lstm::requantize_rows`.
 
 use crate::layers::linear::Linear;
 use crate::layers::matrix::Matrix;
@@ -18,8 +19,8 @@ pub(super) type Overflow = (&'static str, usize);
 /// The smallest bound that an `i32` cannot hold.
 pub(super) const LIMIT: Bound = 1 << 31;
 
-/// Returns the largest absolute value of `Σ weights · v + bias` for any |v| ≤ 2^15, in any order of summation. `sum`:
-/// the sum of |weights|, saturating.
+/// Returns the largest absolute value of `Σ weights · v + bias` for any |v| ≤ 2^15, in any order of summation, or at
+/// least [`LIMIT`] if an `i32` cannot hold it: condition 1. `sum`: the sum of |weights|, saturating.
 #[inline(never)]
 pub(super) fn row_bound(sum: u32, bias: i32) -> Bound {
     let sums = if sum < 1 << 16 { sum << 15 } else { LIMIT };
@@ -141,7 +142,7 @@ impl Units<'_> {
     }
 }
 
-/// Returns the largest absolute sum of one row of a matrix: condition 1.
+/// Returns the largest absolute sum of one row of a matrix with its bias: condition 1. `index`: the index of the row.
 #[cfg_attr(feature = "errors", inline)]
 pub(super) fn matrix_bound(matrix: &Matrix<'_>, index: usize, bias: i32) -> Bound {
     let sum = matrix.absolute_sum_of_row(index);
@@ -153,7 +154,7 @@ pub(super) fn matrix_bound(matrix: &Matrix<'_>, index: usize, bias: i32) -> Boun
     sums.saturating_add(bias.unsigned_abs())
 }
 
-/// Checks conditions 1 and 4. The error is the index of the first row that breaks them.
+/// Checks conditions 1 and 4 for a layer of the head. The error is the index of the first row that breaks them.
 #[cfg_attr(feature = "errors", inline)]
 pub(super) fn check_linear(linear: &Linear<'_>) -> Result<(), usize> {
     for (row, (&bias, &multiplier)) in linear.bias.iter().zip(linear.multiplier).enumerate() {

@@ -40,7 +40,7 @@ macro_rules! dtypes {
 }
 
 dtypes! {
-    /// Bytes of texts, pairs of 4-bit weights, and group multipliers.
+    /// Bytes of texts, pairs of 4-bit weights, group multipliers, and fingerprints of n-grams.
     U8 = 1,
     /// 8-bit weights.
     I8 = 1,

@@ -33,7 +33,12 @@ fn full_error(file: &File<'_>) -> LoadError {
             unsupported(explained::key(key), explained::value(&readable, key).as_bytes(), expected)
         }
         #[cfg(feature = "ngrams")]
-        Fault::Ngrams { expected } => unsupported(Name::new(NGRAM_WORDS), b"", expected),
+        Fault::Ngrams { expected } => {
+            // The first of the three lengths stands for the n-gram branch, whichever value is at fault.
+            let [words, ..] = super::ngrams::KEYS;
+            let [_, value] = explained::key_and_value(file, readable.find(words).entry.at);
+            unsupported(Name::new(NGRAM_WORDS), value, expected)
+        }
         #[cfg(not(feature = "ngrams"))]
         Fault::NgramsNotBuilt => LoadError::MissingFeature { name: Name::new(NGRAM_WORDS), feature: "ngrams" },
         Fault::NotBuilt { key, value } => {
@@ -66,6 +71,7 @@ fn unused_entry(file: &File<'_>, readable: &File<'_>) -> LoadError {
     let entry = scanner.entry;
     let bytes = string_at(file, entry.at);
     let name = Name::of_bytes(bytes);
+    // The look-up finds the first entry with the name.
     if readable.find(entry.name).entry.number < entry.number {
         return LoadError::Duplicate(name);
     }
@@ -80,7 +86,8 @@ fn unsupported(key: Name, found: &[u8], expected: &'static str) -> LoadError {
     LoadError::Unsupported { key, found: Name::of_bytes(found), expected }
 }
 
-/// Returns the feature of a key or a tensor, if it is off.
+/// Returns the feature that a key or a tensor needs, if this feature is off; otherwise none. Features that the value of
+/// a key already asks for are not listed: see `Fault::NotBuilt`.
 fn feature_of(name: &[u8]) -> Option<&'static str> {
     if !FOLDING && name.starts_with(b"folded.") {
         Some("folding")

@@ -29,10 +29,10 @@ struct Index {
     places: [Cell<EntryPlace>; INDEXED],
 }
 
-/// The place of an entry.
+/// The place of an entry in a header.
 #[derive(Clone, Copy)]
 pub(crate) struct EntryPlace {
-    /// Its offset in the file. A header is shorter than 2^15 bytes.
+    /// The offset in the file of the quote before its name. A header is shorter than 2^15 bytes.
     pub at: u16,
     /// True for a key of the metadata, false for a tensor.
     pub is_key: bool,
@@ -50,9 +50,9 @@ pub(crate) struct File<'a> {
     pub data: &'a [u8],
     /// The first fault, if the feature `errors` is on.
     fault: Cell<Fault>,
-    /// The number of entries of the header that were read.
+    /// The number of entries of the header that were read, each once.
     entries_read: Cell<usize>,
-    /// The entries that were read, one bit for each index. Entries beyond the last bit are not recorded.
+    /// The entries that were read, one bit for each index; entries beyond the last bit have none.
     marks: [Cell<u32>; MARKS],
     index: Index,
     /// The number of entries of the header; 0 before they are counted.
@@ -78,7 +78,7 @@ impl<'a> File<'a> {
         }
     }
 
-    /// Records the name and the place of the entry with the index `number`, unless the index is full.
+    /// Adds the name and the place of the entry with the index `number` to the [`Index`], unless it is full.
     pub(crate) fn add_entry(&self, number: usize, name: NameHash, place: EntryPlace) {
         if let (Some(names), Some(places)) = (self.index.names.get(number), self.index.places.get(number)) {
             names.set(name);
@@ -86,13 +86,13 @@ impl<'a> File<'a> {
         }
     }
 
-    /// Returns the index and the place of the first recorded entry with this name.
+    /// Returns the index and the place of the first entry with this name; none if the [`Index`] does not have it.
     pub(crate) fn place_of(&self, name: NameHash) -> Option<(usize, EntryPlace)> {
         let number = self.index.names.iter().take(self.entries).position(|known| known.get() == name)?;
         Some((number, self.index.places.get(number)?.get()))
     }
 
-    /// Returns true if all entries are recorded.
+    /// Returns true if the [`Index`] has all entries.
     pub(crate) fn is_indexed(&self) -> bool {
         self.entries != 0 && self.entries <= self.index.names.len()
     }
@@ -116,7 +116,7 @@ impl<'a> File<'a> {
         self.is_refused.set(true);
     }
 
-    /// Marks the entry with this index as read.
+    /// Marks the entry with this index as read. Must be called once for each entry, because it also counts them.
     pub(crate) fn mark(&self, entry: usize) {
         self.entries_read.set(self.entries_read.get().wrapping_add(1));
         if let Some(marks) = self.marks.get(entry / 32) {
@@ -147,7 +147,8 @@ pub(crate) enum Expected {
 }
 
 /// A fault as the loader records it, with hashes and indices in place of names. `explain` turns each variant into one
-/// of [`LoadError`](crate::LoadError), which documents it. `at`: the offset of the entry in the file.
+/// of [`LoadError`](crate::LoadError), which documents it. `at`: the offset in the file of the quote before the entry's
+/// name; in `Header`, the offset at which the text was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Misaligned,

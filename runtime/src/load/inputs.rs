@@ -24,8 +24,8 @@ pub(super) struct Inputs<'a> {
     pub scale_bits: u32,
     /// The golden texts; empty if the model reads values.
     pub golden: Texts<'a>,
-    /// The number of golden examples.
-    pub goldens: usize,
+    /// The number of golden examples, texts or sequences.
+    pub golden_count: usize,
 }
 
 /// Reads the input and writes its sizes, and the window of a forecast, to `config`.
@@ -45,7 +45,7 @@ fn read_tokens<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
         value_parts: None,
         scale_bits: 0,
         golden,
-        goldens: golden.len(),
+        golden_count: golden.len(),
     };
     if config.is_recurrent() {
         inputs.vocabulary = vocabulary(file, config.tokenizer);
@@ -70,11 +70,11 @@ fn read_values<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
         value_parts: features::Values::new(parts),
         scale_bits: file.real(Tensor::INPUT_SCALE),
         golden: Texts::EMPTY,
-        goldens: parts.golden_offsets.len().saturating_sub(1),
+        golden_count: parts.golden_offsets.len().saturating_sub(1),
     }
 }
 
-/// Returns a size as a number that is not zero. A size of 0, a fault that has been recorded already, becomes 1.
+/// Returns a size as a number that is not zero. A size of 0, for which a fault has been recorded already, becomes 1.
 pub(super) fn dimension(size: usize) -> NonZeroUsize {
     NonZeroUsize::new(size).unwrap_or(NonZeroUsize::MIN)
 }
@@ -102,7 +102,8 @@ fn vocabulary<'a>(file: &File<'a>, tokenizer: Tokenizer) -> Vocabulary<'a> {
     })
 }
 
-/// Reads the scaling of the predicted values, and the window of the forecast.
+/// Reads the scaling of the predicted values, and the window of the forecast in time steps. `input`: the scaling of the
+/// channels.
 #[cfg_attr(feature = "errors", inline)]
 fn forecast<'a>(file: &File<'a>, input: &Scaling<'_>) -> (Scaling<'a>, usize) {
     let [count, ..] = file.shape(Tensor::OUTPUT_OFFSET);
@@ -125,7 +126,7 @@ fn forecast<'a>(file: &File<'a>, input: &Scaling<'_>) -> (Scaling<'a>, usize) {
     (output, window as usize)
 }
 
-/// Reads the parts that only a model that reads values has.
+/// Reads the parts that only a model that reads values has, and writes the window of a forecast to `config`.
 #[cfg_attr(feature = "errors", inline)]
 fn value_parts<'a>(file: &File<'a>, config: &mut Config) -> ValueParts<'a> {
     let channels = file.texts(Tensor::CHANNELS_OFFSETS, Tensor::CHANNELS_BYTES);

@@ -40,7 +40,7 @@ keys! {
     VERSION = key::VERSION, tern_format::VERSION, ALL;
     TASK = key::TASK, known(VALUES, Task::NAMES, 2), ALL;
     INPUT = key::INPUT, known(VALUES, Input::NAMES, 1), first_values(1, VALUES);
-    TOKENIZER = key::TOKENIZER, known(WORDPIECE || HTML_WORDS, Tokenizer::NAMES, text::PLAIN_NAMES), text::BUILT;
+    TOKENIZER = key::TOKENIZER, known(WORDPIECE || HTML_WORDS, Tokenizer::NAMES, text::PLAIN_COUNT), text::BUILT;
     VOCABULARY = key::VOCABULARY, "sorted, bytes", ALL;
     CELL = key::CELL, known(OTHER_CELLS, Cell::NAMES, 1), CELLS;
     LAYERS = key::LAYERS, known(STACKED, "1, 2, 3, 4", 1), first_values(1, STACKED);
@@ -66,8 +66,8 @@ const KEY_HASHES: &[NameHash] = &NameHash::of_lists::<COUNT>(&KEYS);
 /// The hashes of the numbers 0 to 8.
 const SHIFT_HASHES: &[NameHash] = &NameHash::of_lists::<{ name_list::count(SHIFTS) }>(&[SHIFTS]);
 
-/// Returns the names that this build stores: all `names` if those beyond the first `count` are built in (`is_built`) or
-/// if an error must name the feature that a file needs; otherwise the first `count`.
+/// Returns the names that this build stores: all `names` if those beyond the first `count` are built in (`is_built`),
+/// or if errors name the feature that a file needs; otherwise the first `count`.
 const fn known(is_built: bool, names: &'static str, count: usize) -> &'static str {
     if is_built || ERRORS { names } else { name_list::first(names, count) }
 }
@@ -76,7 +76,7 @@ const fn known(is_built: bool, names: &'static str, count: usize) -> &'static st
 const ALL: u16 = u16::MAX;
 const GRU: bool = features::Gru::<()>::IS_BUILT;
 const RNN: bool = features::Rnn::<()>::IS_BUILT;
-/// True if other cells than LSTM are built in.
+/// True if cells other than LSTM are built in, in any packing.
 const OTHER_CELLS: bool = GRU || RNN || WIDTHS;
 const INTERLEAVED4: bool = features::Interleaved4::<()>::IS_BUILT;
 const PAIRED16: bool = features::Paired16::<()>::IS_BUILT;
@@ -91,6 +91,7 @@ const fn first_values(count: u32, is_built: bool) -> u16 {
     if is_built { ALL } else { (1 << count) - 1 }
 }
 
+/// The values of a shift. The lengths of n-grams are read from the same list.
 const SHIFTS: &str = "0, 1, 2, 3, 4, 5, 6, 7, 8";
 
 /// The metadata of a file, checked.
@@ -117,7 +118,8 @@ fn optional(file: &File<'_>, key: Key) -> Option<u8> {
     Some(value)
 }
 
-/// Returns the index of the value of a required key. If the key is missing, records a fault and returns 0.
+/// Returns the index of the value of a required key. Records a fault and returns 0 if the key is missing or its value
+/// is unknown.
 #[inline(never)]
 fn required(file: &File<'_>, key: Key) -> u8 {
     optional(file, key).unwrap_or_else(|| {
@@ -155,7 +157,9 @@ impl Metadata {
             vocab_size: 0,
             embedding_dim: 0,
             cell: value_at(Cell::ALL, cell, OTHER_CELLS),
+            // The value with the index 0 is 1 layer.
             layers: usize::from(layers) + usize::from(is_recurrent),
+            // The value with the index 1 is 2 directions.
             bidirectional: directions == 1 && BIDIRECTIONAL,
             merge: Merge::Concat,
             pooling: value_at(Pooling::ALL, pooling, POOLING),
@@ -184,6 +188,7 @@ impl Metadata {
         if !config.reads_values() {
             config.tokenizer = text::numbered(required(file, TOKENIZER));
             let is_bytes = config.tokenizer.is_bytes();
+            // The values are `sorted` and `bytes`, in this order.
             if is_recurrent && required(file, VOCABULARY) != u8::from(is_bytes) {
                 let expected = if is_bytes { "bytes" } else { "sorted" };
                 file.refuse(Fault::Conflict { key: VOCABULARY, expected });
@@ -262,12 +267,12 @@ pub(super) fn shift(file: &File<'_>, config: &Config, direction: LayerDirection)
     required_shift(file, shift::of_layer(module(config), direction))
 }
 
-/// Reads a shift; none if the key is missing or its value is not a shift.
+/// Reads a shift; none if the key is missing or its value is not a shift, which is a fault.
 fn optional_shift(file: &File<'_>, key: NameHash) -> Option<u32> {
     file.value_index(key, SHIFT_HASHES).map(u32::from)
 }
 
-/// Reads a required shift. If the key is missing, records a fault and returns 0.
+/// Reads a required shift. Records a fault and returns 0 if the key is missing or its value is not a shift.
 #[inline(never)]
 pub(super) fn required_shift(file: &File<'_>, key: NameHash) -> u32 {
     optional_shift(file, key).unwrap_or_else(|| {
@@ -338,26 +343,28 @@ pub(super) mod explained {
         Name::new(KEYS.get(usize::from(key)).copied().unwrap_or(""))
     }
 
-    /// All values of a key, separated by `, `.
+    /// All values of a key, separated by `, `. A key that is not in the list above has the values of a shift.
     pub(crate) fn values_of(key: &[u8]) -> &'static str {
         let number = KEYS.iter().position(|name| name.as_bytes() == key);
         number.map_or(SHIFTS, list_of)
     }
 
+    /// The names of the values of a key of the list above, separated by `, `.
     fn list_of(key: usize) -> &'static str {
         VALUE_NAMES.get(key).copied().unwrap_or("")
     }
 
-    /// The value of a key in a file; empty if the key is missing.
+    /// The value of a key in a file; empty if the key is missing or its value is unknown.
     pub(crate) fn value(file: &File<'_>, key: Key) -> &'static str {
         let Scanner { entry, .. } = file.find(key_hash(key));
         let index = if entry.name == key_hash(key) { entry.value.position(value_hashes(key)) } else { None };
         index.map_or("", |index| name_list::nth(list_of(key.into()), index.into()))
     }
 
-    /// The key and the value of the metadata entry at an offset of the header.
+    /// The key and the value of the metadata entry `"key":"value"` at the offset `at` of the file.
     pub(crate) fn key_and_value<'a>(file: &File<'a>, at: usize) -> [&'a [u8]; 2] {
         let key = string_at(file, at);
+        // The quotes around the key and the colon come before the value.
         [key, string_at(file, at + key.len() + "\"\":".len())]
     }
 

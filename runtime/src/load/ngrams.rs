@@ -54,16 +54,15 @@ pub(super) fn read<'a>(file: &File<'a>, config: &mut Config, shift: u32) -> Opti
     let ([buckets, columns, _], in_4_bits) = file.shape_and_type(Tensor::NGRAMS_WEIGHT);
     let rows = file.table(Tensor::NGRAMS_WEIGHT, [buckets, columns, 0], in_4_bits);
     file.real(Tensor::NGRAMS_SCALE);
+    // The number of weights of a row: a byte holds two 4-bit weights.
     let rank = columns as usize * if in_4_bits { 2 } else { 1 };
-    let [buckets_wrong, rank_wrong] = [(buckets as usize, NGRAM_BUCKETS), (rank, NGRAM_RANK)]
-        .map(|(size, sizes)| !size.is_power_of_two() || size < *sizes.start() || size > *sizes.end());
-    if buckets_wrong || rank_wrong {
+    // The next powers of 2 in the allowed ranges, whose ends are powers of 2. (`clamp` can panic.)
+    let [allowed_buckets, allowed_rank] = [(buckets as usize, NGRAM_BUCKETS), (rank, NGRAM_RANK)]
+        .map(|(size, sizes)| size.next_power_of_two().max(*sizes.start()).min(*sizes.end()));
+    if buckets as usize != allowed_buckets || rank != allowed_rank {
         let (tensor, found) = (Tensor::NGRAMS_WEIGHT, [buckets, columns, 0]);
-        file.refuse(Fault::Shape {
-            tensor,
-            found,
-            expected: [buckets.next_power_of_two(), columns.next_power_of_two(), 0],
-        });
+        let allowed_columns = if in_4_bits { allowed_rank / 2 } else { allowed_rank };
+        file.refuse(Fault::Shape { tensor, found, expected: [allowed_buckets as u32, allowed_columns as u32, 0] });
     }
     config.ngram_rank = rank;
     let rows = Buckets::new(rows)?;

@@ -32,6 +32,7 @@ pub(super) fn read<'a>(
     inputs: &Inputs<'_>,
     hidden_shift: Option<u32>,
 ) -> Outputs<'a> {
+    // The width of the last layer's input.
     let mut width = dimension(config.head_width());
     let mut hidden = None;
     if let Some(shift) = hidden_shift {
@@ -44,10 +45,11 @@ pub(super) fn read<'a>(
         hidden = features::Hidden::new(layer);
     }
     let mut labels = Texts::EMPTY;
+    // The number of outputs of the last layer.
     let outputs = match config.task {
         Task::Classify => {
             labels = file.texts(Tensor::LABELS_OFFSETS, Tensor::LABELS_BYTES);
-            rows_for(file, config.output, labels.len())
+            output_count(file, config.output, labels.len())
         }
         Task::LanguageModel => inputs.vocabulary.size(),
         Task::Forecast => inputs.value_parts.as_ref().map_or(0, |values| values.output.len()),
@@ -62,13 +64,14 @@ pub(super) fn read<'a>(
     Outputs { hidden, head, labels }
 }
 
-/// Returns the number of outputs of the last layer of a classifier with `labels` labels. Refuses the file if a sigmoid
-/// does not have two.
-fn rows_for(file: &File<'_>, output: Output, labels: usize) -> usize {
+/// Returns the number of outputs of the last layer of a classifier with `labels` labels: 1 for a sigmoid, otherwise one
+/// for each label. Refuses the file if a sigmoid does not have two labels.
+fn output_count(file: &File<'_>, output: Output, labels: usize) -> usize {
     if output != Output::Sigmoid {
         return labels;
     }
     if labels != 2 {
+        // There is one more offset than labels.
         let (tensor, found) = (Tensor::LABELS_OFFSETS, [labels as u32 + 1, 0, 0]);
         file.refuse(Fault::Shape { tensor, found, expected: [3, 0, 0] });
     }
@@ -81,7 +84,7 @@ fn refusal(file: &File<'_>, classes: usize) -> Refusal {
     let tensor = Tensor::REFUSAL;
     let numbers = file.numbers(tensor, 2, [-1, 1 << 16]);
     let &[below, class] = numbers.first_chunk().unwrap_or(&[0; 2]);
-    // −1 stands for no class.
+    // −1 is no class and becomes none.
     let class = usize::try_from(class).ok();
     if below < 1 {
         file.refuse(Fault::Range { tensor, index: 0 });

@@ -11,13 +11,14 @@ use crate::layers::paired_groups::PairedGroups;
 use crate::load::file::{Fault, File};
 use tern_format::Cell as CellKind;
 
-/// True if cells other than LSTM are built in. Their rows need not form pairs, and may have recurrent biases.
-pub(super) const OTHER_CELLS: bool = features::OtherCells::<()>::IS_BUILT;
+/// True if cells other than LSTM are built in for the packing `paired16`. Their rows need not form pairs, and may have
+/// recurrent biases.
+pub(super) const OTHER_PAIRED_CELLS: bool = features::OtherCells::<()>::IS_BUILT;
 
 /// The shape of a layer's tensor `units`, `[groups, words of a group]`; the third dimension is 0. A group is the record
 /// of one LSTM unit, or the records of four units of other cells.
 pub(super) fn shape(kind: CellKind, input_size: u32, hidden_size: u32) -> [u32; 3] {
-    if !OTHER_CELLS || kind == CellKind::Lstm {
+    if !OTHER_PAIRED_CELLS || kind == CellKind::Lstm {
         return [hidden_size, PairedGroups::words_of_record(input_size, hidden_size), 0];
     }
     [hidden_size / 4, PairedGroups::words_of_group(kind, input_size, hidden_size), 0]
@@ -26,7 +27,7 @@ pub(super) fn shape(kind: CellKind, input_size: u32, hidden_size: u32) -> [u32; 
 /// Returns the fault for an input size or a hidden size that is not a multiple of 4. The expected shape has the next
 /// multiples of 4.
 pub(super) fn unaligned_sizes(kind: CellKind, tensor: Tensor, input_size: u32, hidden_size: u32) -> Fault {
-    let up = |n: u32| n.saturating_add(PairedLstm::COLUMNS as u32 - 1) & !(PairedLstm::COLUMNS as u32 - 1);
+    let up = |n: u32| n.saturating_add(PairedLstm::SIZE_MULTIPLE as u32 - 1) & !(PairedLstm::SIZE_MULTIPLE as u32 - 1);
     let (found, expected) = (shape(kind, input_size, hidden_size), shape(kind, up(input_size), up(hidden_size)));
     Fault::Shape { tensor, found, expected }
 }
@@ -36,6 +37,7 @@ pub(super) fn unaligned_sizes(kind: CellKind, tensor: Tensor, input_size: u32, h
 #[cfg_attr(feature = "errors", inline)]
 pub(super) fn check(layer: &PairedLstm<'_>, tensor: Tensor, file: &File<'_>) {
     for (index, record) in layer.records().enumerate() {
+        // An LSTM has no recurrent biases, and its rows form pairs.
         check_record(&record, index, [0; 6], true, layer.shift, tensor, file);
     }
 }
@@ -73,7 +75,7 @@ fn check_record(
 }
 
 /// Checks the two rows of a pair: of an LSTM, gates i and f are pair 0, gates g and o pair 1. Returns true for each row
-/// whose sums cannot overflow; none if a number is out of range.
+/// whose sums cannot overflow; none if a number is out of range or the initial sums of a pair contradict each other.
 fn check_pair(
     record: &Record<'_>,
     recurrent_sums: [i32; 6],
@@ -82,9 +84,10 @@ fn check_pair(
     shift: u32,
 ) -> Option<[bool; 2]> {
     let biases = pair_biases(*record.initial_sums.as_chunks().0.get(pair)?)?;
-    let in_pairs = in_pairs || !OTHER_CELLS;
+    let in_pairs = in_pairs || !OTHER_PAIRED_CELLS;
     let from_x = bounds(record.weight_ih, pair, biases, in_pairs)?;
-    let recurrent_biases = if OTHER_CELLS { pair_biases(*recurrent_sums.as_chunks().0.get(pair)?)? } else { [0; 2] };
+    let recurrent_biases =
+        if OTHER_PAIRED_CELLS { pair_biases(*recurrent_sums.as_chunks().0.get(pair)?)? } else { [0; 2] };
     let from_h = bounds(record.weight_hh, pair, recurrent_biases, in_pairs)?;
     let mut fitting = [false; 2];
     for (row, fitting) in fitting.iter_mut().enumerate() {

@@ -3,7 +3,7 @@
 use core::num::NonZeroUsize;
 
 use super::bounds::{Overflow, Units};
-use super::paired_bounds::OTHER_CELLS;
+use super::paired_bounds::OTHER_PAIRED_CELLS;
 use super::tensor_names::Tensor;
 use super::{metadata, paired_bounds};
 use crate::config::Config;
@@ -35,18 +35,21 @@ pub(super) fn read<'a>(
     }
     let input_size = NonZeroUsize::new(config.embedding_dim)?;
     let units = if packing == Packing::Paired16 { parameter::UNITS } else { parameter::BIAS };
-    let [h, ..] = file.shape(Tensor::of_layer(metadata::module(config), units, LayerDirection::FIRST));
-    // In `paired16`, cells other than LSTM are in groups of four.
-    let in_groups_of_four = OTHER_CELLS && packing == Packing::Paired16 && config.cell != CellKind::Lstm;
-    let hidden_size = NonZeroUsize::new(if in_groups_of_four { h.saturating_mul(4) } else { h } as usize)?;
-    let both = hidden_size.checked_mul(NonZeroUsize::new(config.directions())?)?;
+    let [rows, ..] = file.shape(Tensor::of_layer(metadata::module(config), units, LayerDirection::FIRST));
+    // The tensor has a row for each unit. In `paired16`, it has one for each group of four units of cells other than
+    // LSTM.
+    let in_groups_of_four = OTHER_PAIRED_CELLS && packing == Packing::Paired16 && config.cell != CellKind::Lstm;
+    let hidden_size = NonZeroUsize::new(if in_groups_of_four { rows.saturating_mul(4) } else { rows } as usize)?;
+    // The input size of the layers above the first.
+    let size_below = hidden_size.checked_mul(NonZeroUsize::new(config.directions())?)?;
+    // Entries that the model does not use remain copies of the first.
     let mut cells =
         [layer(file, config, packing, LayerDirection::FIRST, input_size, hidden_size)?; LayerDirection::COUNT];
     if STACKED || BIDIRECTIONAL {
         for (direction, cell) in
             LayerDirection::all().filter(|&direction| config.has(direction)).zip(&mut cells).skip(1)
         {
-            let input_size = if direction.layer == 0 { input_size } else { both };
+            let input_size = if direction.layer == 0 { input_size } else { size_below };
             *cell = layer(file, config, packing, direction, input_size, hidden_size)?;
         }
     }
@@ -81,7 +84,7 @@ fn paired<'a>(
 ) -> Option<Cell<'a>> {
     let (e, h) = (input_size.get() as u32, hidden_size.get() as u32);
     let units = Tensor::of_layer(metadata::module(config), parameter::UNITS, direction);
-    let kind = if OTHER_CELLS { config.cell } else { CellKind::Lstm };
+    let kind = if OTHER_PAIRED_CELLS { config.cell } else { CellKind::Lstm };
     let words = file.words(units, paired_bounds::shape(kind, e, h));
     let shift = metadata::shift(file, config, direction);
     let unaligned = || file.refuse(paired_bounds::unaligned_sizes(kind, units, e, h));
@@ -116,7 +119,7 @@ fn unpaired<'a>(
     let tensor = |parameter| Tensor::of_layer(metadata::module(config), parameter, direction);
     let kind = config.cell;
     let h = hidden_size.get() as u32;
-    // The tensors of plain cells have no dimension for the gate.
+    // The tensors of plain cells have no dimension for the gate, which 0 stands for.
     let (gates, biases) = if kind.gates() > 1 { (kind.gates() as u32, 4) } else { (0, 0) };
     if kind == CellKind::RnnRelu {
         file.real(tensor(parameter::SCALE));
@@ -135,6 +138,7 @@ fn unpaired<'a>(
         let [multiplier_ih, multiplier_hh] = multipliers;
         return Some(Cell::Rows(RowLayer { kind, weight_ih, weight_hh, bias, multiplier_ih, multiplier_hh, shift }));
     }
+    // Without the feature `widths` the parameter is unused.
     _ = packing;
     let weights = |name, columns: NonZeroUsize| file.weights(tensor(name), [h, columns.get() as u32, gates]);
     let weights = [weights(parameter::WEIGHT_IH, input_size), weights(parameter::WEIGHT_HH, hidden_size)];

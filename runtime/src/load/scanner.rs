@@ -11,6 +11,9 @@ use crate::load::file::{EntryPlace, Expected, Fault, File};
 use crate::load::name_hash::NameHash;
 use tern_format::limits::HEADER_BYTES;
 
+/// The number of bytes of the field at the beginning of a file that gives the length of the JSON.
+const LENGTH_BYTES: usize = 8;
+
 /// An entry of the header: a key of the metadata, or a tensor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
@@ -26,22 +29,22 @@ pub(crate) struct Entry {
     /// The shape of a tensor. Dimensions beyond its rank are 0; a rank above 3 is refused.
     pub shape: [u32; 3],
     /// The byte range of a tensor, counted from the end of the header. It must begin where that of the previous tensor
-    /// ends.
+    /// ends, or at 0.
     pub begin: usize,
     pub end: usize,
 }
 
 /// Splits the file into its header and its data, and stores both in `file`.
 pub(crate) fn read_header(file: &mut File<'_>) {
-    let Some(field) = file.bytes.first_chunk::<8>() else {
-        return file.refuse(Fault::Truncated { expected: 8 });
+    let Some(field) = file.bytes.first_chunk::<LENGTH_BYTES>() else {
+        return file.refuse(Fault::Truncated { expected: LENGTH_BYTES });
     };
     let json_length = u64::from_le_bytes(*field);
     // The loader may scan the header once for each entry that it looks up, so the limit bounds the time of a load.
     if json_length % 8 != 0 || json_length > *HEADER_BYTES.end() as u64 {
         return file.refuse(Fault::Header { at: 0, expected: Expected::Length });
     }
-    let expected = json_length as usize + 8;
+    let expected = json_length as usize + LENGTH_BYTES;
     match file.bytes.split_at_checked(expected) {
         Some((header, data)) => (file.header, file.data) = (header, data),
         None => file.refuse(Fault::Truncated { expected }),
@@ -69,7 +72,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
         // The first entry adds 1, which wraps to 0.
         let number = usize::MAX;
         let entry = Entry { at: 0, number, is_key: false, name: none, value: none, shape: [0; 3], begin: 0, end: 0 };
-        Scanner { file, at: 8, is_first: true, has_jumped: false, entry }
+        Scanner { file, at: LENGTH_BYTES, is_first: true, has_jumped: false, entry }
     }
 
     /// The place of the current entry.
@@ -86,7 +89,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
 
     /// Moves to the next entry. Returns false at the end of the header, or after a fault.
     pub(crate) fn next(&mut self) -> bool {
-        if self.at == 8 {
+        if self.at == LENGTH_BYTES {
             self.expect("{");
         }
         while !self.file.is_refused() {
@@ -166,7 +169,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
         is_next
     }
 
-    /// Skips a literal, or records the fault that it is missing.
+    /// Skips `literal`. Records a fault if it is not next.
     #[inline(never)]
     fn expect(&mut self, literal: &'static str) {
         let at = self.at;
@@ -191,7 +194,8 @@ impl<'f, 'a> Scanner<'f, 'a> {
         name_hash
     }
 
-    /// Reads a decimal number below 2^31 without leading zeros. Records a fault and returns 0 if there is none.
+    /// Reads a decimal number without leading zeros, at most 2^31 − 9: the limit is checked before the last digit is
+    /// known. Records a fault and returns 0 if there is none.
     #[inline(never)]
     fn number(&mut self) -> u32 {
         let at = self.at;
@@ -219,7 +223,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
     }
 }
 
-/// The bytes of the string whose opening quote is at the offset `at` of the file.
+/// The bytes of the string whose opening quote is at the offset `at` of the file, without the quotes.
 pub(crate) fn string_at<'a>(file: &File<'a>, at: usize) -> &'a [u8] {
     let rest = file.header.get(at + 1..).unwrap_or(&[]);
     rest.get(..rest.iter().position(|&byte| byte == b'"').unwrap_or(rest.len())).unwrap_or(&[])

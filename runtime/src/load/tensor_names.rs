@@ -129,6 +129,7 @@ pub(super) mod shift {
         }
         let shifts = [key::SHIFT_HIDDEN, key::SHIFT_NGRAMS, key::SHIFT_POOLED];
         let lengths = [key::NGRAM_WORDS, key::NGRAM_MIN_CHARS, key::NGRAM_MAX_CHARS];
+        // The only other key is the shift of the last layer.
         Name::new(shifts.into_iter().chain(lengths).find(|name| NameHash::of(name) == key).unwrap_or(key::SHIFT_FC))
     }
 }
@@ -154,7 +155,7 @@ mod tests {
         names.extend(keys.into_iter().chain(lengths).map(String::from));
         let known: BTreeSet<String> = names.iter().map(|name| format!("{:?}", NameHash::of(name))).collect();
         assert_eq!(known.len(), names.len());
-        // Names are put together as they are taken apart.
+        // A name is found from its hash.
         let name = Tensor::of_layer("gru", parameter::WEIGHT_IH, LayerDirection { layer: 0, reverse: false }).name();
         assert_eq!(name.as_str(), "gru.weight_ih_l0");
         assert_eq!(shift::name(shift::of_layer("rnn", LayerDirection::FIRST)).as_str(), "tern.shift.rnn_l0");

@@ -13,7 +13,7 @@ use crate::load::name_hash::NameHash;
 use crate::load::scanner::Scanner;
 use crate::text::texts::Texts;
 
-/// The first dimension of an expected shape that accepts any size.
+/// As the first dimension of an expected shape, accepts any size.
 pub(super) const ANY: u32 = u32::MAX;
 
 /// Reads entries by name. A missing or malformed entry reads as empty or 0 and is recorded in the [`File`]; the loader
@@ -68,7 +68,7 @@ impl<'a> File<'a> {
         self.tensor(tensor).entry.shape
     }
 
-    /// The shape of a tensor, and true if its elements are unsigned bytes.
+    /// The shape of a table of weights, and true if its elements are unsigned bytes, which hold two 4-bit weights each.
     #[cfg(feature = "ngrams")]
     pub(super) fn shape_and_type(&self, tensor: Tensor) -> ([u32; 3], bool) {
         let Scanner { entry, .. } = &self.tensor(tensor);
@@ -100,7 +100,7 @@ impl<'a> File<'a> {
         bytes
     }
 
-    /// A tensor of bytes, `[length]`, of any length.
+    /// The bytes of a text or of a table of texts, `[length]`, of any length. The caller checks that they are UTF-8.
     pub(super) fn text(&self, tensor: Tensor) -> &'a [u8] {
         self.bytes(tensor, Dtype::U8, [ANY, 0, 0])
     }
@@ -157,13 +157,14 @@ impl<'a> File<'a> {
             return bytemuck::cast_slice(self.weights(tensor, shape));
         }
         let pairs = self.bytes(tensor, Dtype::U8, shape);
+        // The weight −8, whose bits are 1000, is not allowed.
         if let Some(index) = pairs.iter().position(|byte| byte >> 4 == 8 || byte & 0xf == 8) {
             self.refuse(Fault::Range { tensor, index });
         }
         pairs
     }
 
-    /// A tensor of any bytes, `[length]`.
+    /// A tensor of bytes, `[length]`, each with any value.
     #[cfg(feature = "ngrams")]
     pub(super) fn bytes_of(&self, tensor: Tensor, length: u32) -> &'a [u8] {
         self.bytes(tensor, Dtype::U8, [length, 0, 0])
@@ -228,10 +229,11 @@ impl<'a> File<'a> {
             return None;
         }
         let pairs = self.bytes(weight, Dtype::U8, shape(columns.div_ceil(2)));
-        // −8 is not allowed. The number of columns must be even.
+        // The weight −8 is not allowed.
         if let Some(index) = pairs.iter().position(|&byte| pair(byte).contains(&-8)) {
             self.refuse(Fault::Range { tensor: weight, index });
         }
+        // The number of columns must be even. The shapes of the fault are in columns, not in bytes.
         if !columns.is_multiple_of(2) {
             self.refuse(Fault::Shape { tensor: weight, found: shape(columns), expected: shape(columns + 1) });
         }

@@ -51,7 +51,7 @@ impl<'s> SessionBase<'s> {
 
     /// Runs a golden example as a new text or sequence, and returns its logits.
     pub fn run_golden(&mut self, golden: &Golden<'_>) -> Logits<'_> {
-        // A model that reads text has no channels, but `chunks` needs a size of at least 1.
+        // At least 1, because `chunks` does not allow 0. A model that reads text has no channels.
         let channels = self.forward.model.value_parts().input.len().max(1);
         self.reset();
         if self.forward.model.config().reads_values() {
@@ -65,8 +65,8 @@ impl<'s> SessionBase<'s> {
         self.logits()
     }
 
-    /// The logits after the steps so far. A bidirectional model runs over all kept steps when the logits are first
-    /// asked for.
+    /// The logits after the steps so far. A bidirectional model runs over all kept steps when the logits are asked for
+    /// the first time after it has read more.
     pub fn logits(&mut self) -> Logits<'_> {
         self.forward.logits()
     }
@@ -74,8 +74,8 @@ impl<'s> SessionBase<'s> {
     /// [`logits`](SessionBase::logits) for long texts of a bidirectional model, which runs each kept step once for each
     /// layer and direction. Calls `go_on` after each of these steps, for example to feed a watchdog.
     ///
-    /// Returns none as soon as `go_on` returns false. The session has not changed then, and its logits can be asked for
-    /// again.
+    /// Returns none as soon as `go_on` returns false. The session keeps what it has read, and its logits can be asked
+    /// for again. Other models do not call `go_on` and always return logits.
     pub fn logits_while(&mut self, mut go_on: impl FnMut() -> bool) -> Option<Logits<'_>> {
         self.forward.bring_up_to_date(&mut go_on).then(|| self.forward.logits())
     }

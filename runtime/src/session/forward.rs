@@ -30,7 +30,7 @@ pub(crate) struct Forward<'s> {
     pub unknown: u32,
     /// True if the input of the head is up to date with all steps. It may still lack the latest n-grams.
     pub(super) is_up_to_date: bool,
-    /// True if a step continues after the first layer, with other layers or pooling.
+    /// True if a step has more to compute after the first layer: other layers or pooling.
     has_more_above: bool,
 }
 
@@ -97,6 +97,7 @@ impl<'s> Forward<'s> {
         }
         if let Some(kept) = &mut self.scratch.kept {
             let Kept { ids, cap, .. } = &mut **kept;
+            // There is no place for tokens beyond the limit.
             if let Some(place) = ids.get_mut(self.steps.min(*cap) as usize) {
                 *place = id as i32;
             }
@@ -111,7 +112,8 @@ impl<'s> Forward<'s> {
         self.is_up_to_date = false;
     }
 
-    /// Reads a character for the n-gram branch if [`NgramSums::take_common_char`] has returned false.
+    /// Reads a character for the n-gram branch if
+    /// [`take_common_char`](crate::layers::ngrams::NgramSums::take_common_char) has returned false.
     #[cfg(feature = "ngrams")]
     #[inline(never)]
     fn take_other_char(&mut self, c: char) {
@@ -120,7 +122,8 @@ impl<'s> Forward<'s> {
         }
     }
 
-    /// Counts the n-grams that end with a word if [`NgramSums::take_common_word`] has returned false.
+    /// Counts the n-grams that end with a word if
+    /// [`take_common_word`](crate::layers::ngrams::NgramSums::take_common_word) has returned false. `word`: its hash.
     #[cfg(feature = "ngrams")]
     #[inline(never)]
     fn take_other_word(&mut self, word: u32) {
@@ -141,7 +144,7 @@ impl<'s> Forward<'s> {
     #[cfg(feature = "ngrams")]
     pub(crate) fn take_ngram(&mut self, hash: u32) {
         if let Some(ngrams) = &mut self.scratch.ngrams {
-            ngrams.add(hash);
+            ngrams.add_ngram(hash);
         }
     }
 
@@ -151,6 +154,7 @@ impl<'s> Forward<'s> {
         self.model.value_parts().input.keep_last(values, self.scratch.last);
         let Scratch { x, kept, .. } = &mut self.scratch;
         if let Some(kept) = kept {
+            // There is no place for steps beyond the limit.
             let begin = (self.steps.min(kept.cap) as usize).saturating_mul(x.len());
             for (to, x) in kept.inputs.iter_mut().skip(begin).zip(x.iter()) {
                 *to = *x;
@@ -162,8 +166,8 @@ impl<'s> Forward<'s> {
         self.is_up_to_date = false;
     }
 
-    /// Computes one step of every layer, in one direction. `folded`: the precomputed input projection of the first
-    /// layer, if the token is folded.
+    /// Computes one step of every layer of a model that reads forwards, from the input in the scratch. `folded`: the
+    /// precomputed input projection of the first layer, which replaces this input if the token is folded.
     #[inline]
     fn step(&mut self, folded: Option<&[i32]>) {
         let Scratch { x, first: state, .. } = &mut self.scratch;
@@ -190,8 +194,8 @@ impl<'s> Forward<'s> {
             && !self.model.config.pools_last()
         {
             pool.make_room();
-            let first = pool.count == 0;
-            pool.add(0, first, below.iter().copied());
+            let is_first = pool.count == 0;
+            pool.add(0, is_first, below.iter().copied());
             pool.count += 1;
         }
     }
@@ -199,8 +203,9 @@ impl<'s> Forward<'s> {
     /// The logits after the steps so far.
     pub(crate) fn logits(&mut self) -> Logits<'_> {
         self.bring_up_to_date(&mut || true);
-        let hidden = self.model.hidden.is_some();
-        let features = if hidden { &*self.scratch.hidden } else { self.scratch.features(&self.model.config) };
+        let has_hidden_layer = self.model.hidden.is_some();
+        let features =
+            if has_hidden_layer { &*self.scratch.hidden } else { self.scratch.head_input(&self.model.config) };
         Logits { head: &self.model.head, features }
     }
 
@@ -235,18 +240,20 @@ impl<'s> Forward<'s> {
         if let Some(hidden) = &self.model.hidden {
             // The buffer is taken out of the scratch, because it is written while the rest of the scratch is read.
             let activations = core::mem::take(&mut self.scratch.hidden);
-            hidden.relu(self.scratch.features(&self.model.config), activations);
+            hidden.relu(self.scratch.head_input(&self.model.config), activations);
             self.scratch.hidden = activations;
         }
         true
     }
 
-    /// Appends the scaled sums of the n-gram branch, if there is one, to the pooled states.
+    /// Appends the scaled sums of the n-gram branch, if there is one, to the pooled states. With the pooling `last`,
+    /// the pooled states are first copied from the last layer and shifted.
     #[cfg(feature = "ngrams")]
     fn append_ngrams(&mut self) {
         let config = &self.model.config;
         let Scratch { first, above, pool: Some(pool), ngrams: Some(ngrams), .. } = &mut self.scratch else { return };
         if config.pools_last() && !config.reads_both_ways() {
+            // As in `Scratch::head_input`.
             copy(above.get(states_of(config).wrapping_sub(2)).unwrap_or(first).h, pool.features, 0);
         }
         if config.pools_last() {
@@ -256,8 +263,8 @@ impl<'s> Forward<'s> {
     }
 
     /// Runs the kept steps: for each layer, all steps forward and then all in reverse. The last layer's states go to
-    /// the pool, merged or concatenated. Calls `go_on` after each step, and returns false as soon as `go_on` has
-    /// returned false.
+    /// the pool, merged or concatenated. Calls `go_on` after each step of a layer in one direction, and returns false
+    /// as soon as `go_on` has returned false.
     fn run_both_directions(&mut self, go_on: &mut dyn FnMut() -> bool) -> bool {
         let config = &self.model.config;
         let Scratch { x, first: state, pool: Some(pool), kept: Some(kept), .. } = &mut self.scratch else {
@@ -268,7 +275,7 @@ impl<'s> Forward<'s> {
         pool.reset();
         let steps = self.steps.min(kept.cap) as usize;
         let hidden_size = NonZeroUsize::new(config.hidden_size).guaranteed_or(NonZeroUsize::MIN);
-        // The column of the pool at which the reverse direction begins, if directions are concatenated.
+        // The column of the pool at which the reverse direction begins: H if directions are concatenated.
         let reverse_at = if config.merge == Merge::Concat { hidden_size.get() } else { 0 };
         for (layer, cells) in self.model.cells().chunks(2).enumerate() {
             let is_last = layer + 1 == config.layers;
@@ -281,13 +288,13 @@ impl<'s> Forward<'s> {
                         Some(sums) => cell.step_folded(sums, state),
                         None => cell.step_apart(input_of(self.model, layer, at, kept, x), state),
                     }
-                    let pooled = is_last && !config.pools_last();
+                    let is_pooled = is_last && !config.pools_last();
                     let begin = at.saturating_mul(hidden_size.get());
                     let forward = kept.forward.get(begin..).unwrap_or(&[]);
-                    if pooled && config.merge == Merge::Concat {
-                        let at = if reverse { reverse_at } else { 0 };
-                        pool.add(at, step == 0, state.h.iter().copied());
-                    } else if pooled && reverse {
+                    if is_pooled && config.merge == Merge::Concat {
+                        let column = if reverse { reverse_at } else { 0 };
+                        pool.add(column, step == 0, state.h.iter().copied());
+                    } else if is_pooled && reverse {
                         let merged = forward.iter().zip(state.h.iter()).map(|(&f, &r)| merge(config.merge, f, r));
                         pool.add(0, step == 0, merged);
                     }

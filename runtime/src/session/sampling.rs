@@ -62,11 +62,13 @@ impl Sampler {
             return None;
         }
         let [likeliest] = likeliest;
-        let real = || logits.iter().enumerate().skip(UNK as usize + 1);
-        self.draw(likeliest, || real().map(|(class, logit)| Ranked { class, logit }))
+        // PAD and UNK are the first ids.
+        let tokens = || logits.iter().enumerate().skip(UNK as usize + 1);
+        self.draw(likeliest, || tokens().map(|(class, logit)| Ranked { class, logit }))
     }
 
-    /// Draws one of the candidates and returns its id. `likeliest`: the candidate with the largest logit.
+    /// Draws one of the candidates and returns its id. `likeliest`: the candidate with the largest logit; `candidates`:
+    /// returns an iterator over all candidates at each of two calls.
     fn draw<I: Iterator<Item = Ranked>>(&mut self, likeliest: Ranked, candidates: impl Fn() -> I) -> Option<u32> {
         let Some(inverse) = self.inverse else { return Some(likeliest.class as u32) };
         let weight = |rank: &Ranked| {

@@ -1,5 +1,5 @@
-//! Saving and restoring the state of a session: docs/format.md, "The state of a session". It also
-//! lists the bytes of the state for its hash.
+//! Saves and restores the state of a session: docs/format.md, "The state of a session". Also lists the bytes of the
+//! numbers that [`SessionBase::state_hash`] hashes.
 
 use super::forward::Forward;
 use super::scratch::{Layout, Scratch, states_of};
@@ -17,8 +17,9 @@ const VERSION: u16 = 1;
 /// The number of bytes before the state: magic, version, model and length.
 const HEADER: usize = 12;
 /// The number of bytes after the state: the checksum.
-const SUM: usize = 4;
+const CHECKSUM: usize = 4;
 
+/// Returns the 32-bit FNV-1a hash of `bytes`, which is the checksum of a state.
 fn hash(bytes: &[u8]) -> u32 {
     bytes.iter().copied().fold(FNV_START, fnv1a)
 }
@@ -44,13 +45,13 @@ impl Model<'_> {
         self.state_len_for(Self::KEPT_TOKENS)
     }
 
-    /// The largest number of bytes that [`SessionBase::save`] writes for a session on
-    /// [`scratch_len_for`](Model::scratch_len_for) `tokens` words of scratch. Only bidirectional models save tokens;
-    /// other models ignore `tokens`.
+    /// The largest number of bytes that [`SessionBase::save`] writes for a session whose scratch has the length that
+    /// [`scratch_len_for`](Model::scratch_len_for) gives for `tokens`. Only bidirectional models save tokens; other
+    /// models ignore `tokens`.
     pub fn state_len_for(&self, tokens: usize) -> usize {
         let config = self.config();
         let text = if config.input == Input::Tokens { crate::text::state_len(config.tokenizer) } else { 0 };
-        HEADER + text + Layout::of(self).state_len(tokens) + SUM
+        HEADER + text + Layout::of(self).state_len(tokens) + CHECKSUM
     }
 }
 
@@ -59,7 +60,7 @@ impl SessionBase<'_> {
     pub fn state_len(&mut self) -> usize {
         let mut codec = StateCodec::counting();
         self.visit_state(&mut codec);
-        HEADER + codec.len() + SUM
+        HEADER + codec.len() + CHECKSUM
     }
 
     /// Writes the state to the beginning of `to` and returns its length in bytes: at most [`Model::state_len`] if the
@@ -79,8 +80,8 @@ impl SessionBase<'_> {
         codec.unsigned(expected as u32);
         self.visit_state(&mut codec);
         // `split_last_chunk_mut` would link a panic.
-        if let Some((state, sum)) = to.split_at_mut_checked(expected.saturating_sub(SUM)) {
-            sum.iter_mut().zip(hash(state).to_le_bytes()).for_each(|(to, from)| *to = from);
+        if let Some((state, checksum)) = to.split_at_mut_checked(expected.saturating_sub(CHECKSUM)) {
+            checksum.iter_mut().zip(hash(state).to_le_bytes()).for_each(|(to, from)| *to = from);
         }
         Ok(expected)
     }
@@ -92,7 +93,8 @@ impl SessionBase<'_> {
     /// The fault of the state: [`StateError`].
     pub fn restore(&mut self, from: &[u8]) -> Result<(), StateError> {
         self.reset();
-        let Some((state, sum)) = from.split_last_chunk::<SUM>() else { return Err(StateError::NoState) };
+        let Some((state, checksum)) = from.split_last_chunk::<CHECKSUM>() else { return Err(StateError::NoState) };
+        // A codec that reads ignores the numbers that it is given.
         let mut codec = StateCodec::reading(state);
         if [codec.byte(0), codec.byte(0)] != MAGIC {
             return Err(StateError::NoState);
@@ -109,7 +111,7 @@ impl SessionBase<'_> {
         if found != expected {
             return Err(StateError::Length { found, expected });
         }
-        if hash(state).to_le_bytes() != *sum {
+        if hash(state).to_le_bytes() != *checksum {
             return Err(StateError::Corrupt);
         }
         self.visit_state(&mut codec);
@@ -161,16 +163,16 @@ impl Forward<'_> {
         sums.iter().flat_map(|sum| sum.to_le_bytes())
     }
 
-    /// The bytes of everything that is kept between two steps, little-endian: see
-    /// [`state_hash`](crate::SessionBase::state_hash).
+    /// The bytes of the numbers that [`state_hash`](crate::SessionBase::state_hash) hashes, little-endian. Counts and
+    /// the last values of a forecast are not among them.
     pub(super) fn state_bytes(&self) -> impl Iterator<Item = u8> {
         let Scratch { pool, kept, .. } = &self.scratch;
-        let streaming = kept.is_none();
-        let states = self.scratch.states().filter(move |_| streaming).flat_map(|state| {
+        let reads_forwards = kept.is_none();
+        let states = self.scratch.states().filter(move |_| reads_forwards).flat_map(|state| {
             let hidden = state.h.iter().flat_map(|h| h.to_le_bytes());
             hidden.chain(state.c.iter().flat_map(|c| c.to_le_bytes()))
         });
-        let pool = pool.as_ref().filter(|_| streaming && !self.model.config.pools_last());
+        let pool = pool.as_ref().filter(|_| reads_forwards && !self.model.config.pools_last());
         let sums = pool.into_iter().flat_map(|pool| pool.sum.iter()).flat_map(|sum| sum.to_le_bytes());
         let largest = pool.into_iter().flat_map(|pool| pool.maxima());
         let (ids, inputs, cap): (&[i32], &[i16], u32) =

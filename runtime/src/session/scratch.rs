@@ -14,7 +14,7 @@ use tern_format::{Merge, Task};
 /// The memory that a session needs, in 32-bit words and 16-bit halves. Words come first, so that they are aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
-    /// The words and halves of any session.
+    /// The words and halves that do not depend on the number of kept steps.
     words: usize,
     halves: usize,
     /// The words and halves for each step that a bidirectional model keeps; 0 for other models.
@@ -22,7 +22,8 @@ pub(crate) struct Layout {
     step_halves: usize,
     /// The part of `step_halves` that holds the input of the step, if the model reads values.
     input_halves: usize,
-    /// The bytes of a saved state, without those of kept steps and of the two counts at its beginning.
+    /// The bytes of the forward pass in a saved state, without the counts of steps and of unknown tokens and without
+    /// the kept steps.
     state_bytes: usize,
 }
 
@@ -31,29 +32,31 @@ impl Layout {
         let config = model.config();
         let (hidden_size, layers) = (config.hidden_size, config.layers);
         let sums = if config.pools_mean() { config.merged_width() } else { 0 };
-        let features = if model.reads_state() { 0 } else { config.head_width() };
+        let head_input = if model.head_reads_in_place() { 0 } else { config.head_width() };
         // The last values of the channels, from which a forecast may predict differences.
         let last = if VALUES && config.task == Task::Forecast { config.embedding_dim } else { 0 };
         let states = states_of(config);
         let rank = if NGRAMS { config.ngram_rank } else { 0 };
         let mut layout = Layout {
             words: states * hidden_size * config.cell.state_words() + sums + last + rank,
-            halves: 2 * states * hidden_size + config.embedding_dim + features + config.head_hidden,
+            halves: 2 * states * hidden_size + config.embedding_dim + head_input + config.head_hidden,
             step_words: 0,
             step_halves: 0,
             input_halves: 0,
             state_bytes: 4 * (last + rank),
         };
         if config.reads_both_ways() {
+            // Of each step the model keeps the id of the token or the values.
             match config.reads_values() {
                 false => layout.step_words = 1,
                 true => layout.input_halves = config.embedding_dim,
             }
             layout.step_halves = layout.input_halves + below_width(model) + forward_width(model);
         } else {
-            let largest = if config.pools_max() { hidden_size } else { 0 };
-            let count = if config.pools_last() { 0 } else { 4 };
-            layout.state_bytes = 4 * layout.words + 2 * (layers * hidden_size + largest) + count;
+            // The pool saves its maxima and its number of steps; its sums are among the words.
+            let maxima = if config.pools_max() { hidden_size } else { 0 };
+            let count_bytes = if config.pools_last() { 0 } else { 4 };
+            layout.state_bytes = 4 * layout.words + 2 * (layers * hidden_size + maxima) + count_bytes;
         }
         #[cfg(feature = "ngrams")]
         if let Some(ngrams) = config.ngrams {
@@ -68,28 +71,31 @@ impl Layout {
         steps.saturating_mul(self.step_words).saturating_add(self.words).saturating_add(halves.div_ceil(2))
     }
 
-    /// The largest size of a saved state in bytes, for scratch that keeps `steps` steps. A bidirectional model saves
-    /// the inputs of its kept steps. Because the scratch is rounded up to words, it may have room for one step more.
+    /// The largest size of the forward pass in a saved state, in bytes, for scratch that keeps `steps` steps. A
+    /// bidirectional model saves the inputs of its kept steps. Because the scratch is rounded up to words, it may have
+    /// room for one step more.
     pub(crate) fn state_len(&self, steps: usize) -> usize {
         let kept = self.steps(self.len(steps)).saturating_mul(4 * self.step_words + 2 * self.input_halves);
         // 8 bytes for the number of steps and of unknown tokens.
         kept.saturating_add(8 + self.state_bytes)
     }
 
-    /// The number of steps that a scratch of `len` words can keep, at most [`EXACT_STEPS`].
+    /// The number of steps that a scratch of `len` words can keep, at most [`EXACT_STEPS`]; 0 if the model is not
+    /// bidirectional.
     fn steps(&self, len: usize) -> usize {
-        let free = len.saturating_sub(self.words).saturating_mul(2).saturating_sub(self.halves);
-        free.checked_div(2 * self.step_words + self.step_halves).unwrap_or(0).min(EXACT_STEPS as usize)
+        let free_halves = len.saturating_sub(self.words).saturating_mul(2).saturating_sub(self.halves);
+        free_halves.checked_div(2 * self.step_words + self.step_halves).unwrap_or(0).min(EXACT_STEPS as usize)
     }
 }
 
 /// The number of [`State`]s of a session: one for each layer, or a single one for a bidirectional model, whose layers
-/// and directions run one after the other.
+/// and directions run one after the other. A model without layers has a single one, which is empty.
 pub(crate) fn states_of(config: &Config) -> usize {
     if STACKED && !config.reads_both_ways() { config.layers.max(1) } else { 1 }
 }
 
-/// The number of halves of [`Kept::below`] for each step: the states of both directions of a layer.
+/// The number of halves of [`Kept::below`] for each step: the states of both directions of a layer, if there is more
+/// than one layer.
 fn below_width(model: &Model<'_>) -> usize {
     let config = model.config();
     if config.layers > 1 { 2 * config.hidden_size } else { 0 }
@@ -125,6 +131,7 @@ impl Kept<'_> {
         let steps = steps.min(self.cap) as usize;
         let ids = self.ids.get_mut(..steps).unwrap_or_default();
         codec.words(ids.iter_mut());
+        // As an unsigned number, a negative id is too large.
         codec.check(ids.iter().all(|&id| (id as u32 as usize) < vocab_size));
         codec.halves(self.inputs.iter_mut().take(steps.saturating_mul(width)));
     }
@@ -135,7 +142,7 @@ impl Kept<'_> {
 pub(crate) struct Scratch<'s> {
     /// The input of a step: the embedded token or the scaled values, `[embedding_dim]`, Q15.
     pub x: &'s mut [i16],
-    /// The last values that the caller gave, `[channels]`; empty unless the model is a forecast.
+    /// The values of the last step, as the caller gave them, `[channels]`; empty unless the model is a forecast.
     pub last: &'s mut [i32],
     /// The state of the first layer. In a bidirectional model all layers use it in turn.
     pub first: State<'s>,
@@ -173,9 +180,9 @@ impl<'s> Scratch<'s> {
         let mut words = Remaining(scratch);
         let state_words = config.hidden_size * config.cell.state_words();
         let (mut first, mut above): (State<'s>, [State<'s>; LayerDirection::LAYERS - 1]) = Default::default();
-        let in_use = states_of(config) - 1;
+        let above_in_use = states_of(config) - 1;
         first.c = words.take(state_words)?;
-        for state in above.iter_mut().take(in_use) {
+        for state in above.iter_mut().take(above_in_use) {
             state.c = words.take(state_words)?;
         }
         let sum = words.take(if config.pools_mean() { config.merged_width() } else { 0 })?;
@@ -188,12 +195,12 @@ impl<'s> Scratch<'s> {
         let mut halves = Remaining(bytemuck::try_cast_slice_mut(words.0).ok()?);
         first.h = halves.take(config.hidden_size)?;
         first.next_h = halves.take(config.hidden_size)?;
-        for state in above.iter_mut().take(in_use) {
+        for state in above.iter_mut().take(above_in_use) {
             state.h = halves.take(config.hidden_size)?;
             state.next_h = halves.take(config.hidden_size)?;
         }
         let x = halves.take(config.embedding_dim)?;
-        let features = halves.take(if model.reads_state() { 0 } else { config.head_width() })?;
+        let head_input = halves.take(if model.head_reads_in_place() { 0 } else { config.head_width() })?;
         let kept = Kept {
             ids,
             inputs: halves.take(if config.reads_values() { cap * config.embedding_dim } else { 0 })?,
@@ -205,8 +212,8 @@ impl<'s> Scratch<'s> {
         let hidden = halves.take(config.head_hidden)?;
         let pooled_width = config.pooled_width();
         let shift = config.pooled_shift();
-        let pool = Pool { has_max: config.pools_max(), sum, features, pooled_width, shift, count: 0 };
-        let pool = if model.reads_state() { None } else { features::HeadFeatures::new(pool) };
+        let pool = Pool { has_max: config.pools_max(), sum, features: head_input, pooled_width, shift, count: 0 };
+        let pool = if model.head_reads_in_place() { None } else { features::HeadFeatures::new(pool) };
         let kept = match (both_ways, cap) {
             (false, _) => None,
             (true, 0) => return None,
@@ -231,9 +238,11 @@ impl<'s> Scratch<'s> {
     }
 
     /// The input of the head, `[head_width]`, Q15.
-    pub(crate) fn features(&self, config: &Config) -> &[i16] {
+    pub(crate) fn head_input(&self, config: &Config) -> &[i16] {
         match &self.pool {
             Some(pool) => pool.features,
+            // The state of the last layer. The first of `above` is that of layer 1, so the last has the index layers -
+            // 2. For a single layer the index wraps to one that does not exist.
             None => self.above.get(states_of(config).wrapping_sub(2)).unwrap_or(&self.first).h,
         }
     }

@@ -31,8 +31,8 @@ impl Random {
         (0..count).map(|_| self.between(1, largest) as i16).collect()
     }
 
-    /// Returns biases of up to half of 127 · 2^15, the largest product of a weight and an activation, so that neither
-    /// hides the other in a sum. The sums of small models stay far below 2^31.
+    /// Returns biases of up to about half of 127 · 2^15, the largest product of a weight and an activation, so that
+    /// neither hides the other in a sum. The sums of small models stay far below 2^31.
     pub(super) fn biases(&mut self, count: usize) -> Vec<i32> {
         (0..count).map(|_| self.between(-2_000_000, 2_000_000) as i32).collect()
     }

@@ -7,7 +7,7 @@ use crate::text::{NgramHasher, Splitter, Tokenizer};
 use crate::write::{Dtype, Tensor};
 use tern_format::Ngrams;
 
-/// The vocabulary of every random model: ids 2, 3, …
+/// The vocabulary of every random model that reads text: the tokens with the ids 2, 3, …
 pub const TOKENS: [&str; 8] = ["!!", "call", "caller", "free", "grüße", "now", "prize", "мир"];
 
 /// The n-gram branch of a random model.
@@ -21,8 +21,8 @@ pub struct NgramSpec {
     pub rank: usize,
     /// The bits of the table: 4 or 8.
     pub bits: u32,
-    /// The texts whose n-grams have the fingerprint of their bucket. Empty for a table without fingerprints, of which
-    /// every n-gram counts.
+    /// The texts whose n-grams have the fingerprint of their bucket, so that they count. Empty for a table without
+    /// fingerprints, with which every n-gram counts.
     pub counted: &'static [&'static str],
     /// The shift of the scaled sums: 0 to 8.
     pub shift: u32,
@@ -30,18 +30,24 @@ pub struct NgramSpec {
     pub pooled_shift: u32,
 }
 
+/// The number 1 as the bits of an IEEE 754 single: the scale of every part.
+pub(super) const ONE: u32 = 0x3f80_0000;
+
+/// The tensors of the embedding with the embedding dimension `e`, of the vocabulary and of the golden texts.
 pub(super) fn token_tensors(random: &mut Random, e: usize) -> Vec<Tensor> {
+    // The tokens, PAD and UNK.
     let v = TOKENS.len() + 2;
     let mut tensors = vec![
         Tensor::new("embedding.weight", Dtype::I8, &[v, e], &random.weights(v * e)),
         Tensor::new("embedding.multiplier", Dtype::I16, &[v], &random.multipliers(v, 32_767)),
-        Tensor::new("embedding.scale", Dtype::F32, &[1], &[0x3f80_0000u32]),
+        Tensor::new("embedding.scale", Dtype::F32, &[1], &[ONE]),
     ];
     tensors.extend(Tensor::texts("vocab", TOKENS));
     tensors.extend(Tensor::texts("golden", GOLDEN));
     tensors
 }
 
+/// The tensors of the n-gram branch.
 pub(super) fn ngram_tensors(random: &mut Random, spec: NgramSpec) -> Vec<Tensor> {
     let NgramSpec { buckets, rank, bits, .. } = spec;
     let table = if bits == 4 {
@@ -51,16 +57,18 @@ pub(super) fn ngram_tensors(random: &mut Random, spec: NgramSpec) -> Vec<Tensor>
     } else {
         Tensor::new("ngrams.weight", Dtype::I8, &[buckets, rank], &random.weights(buckets * rank))
     };
-    let mut tensors = vec![table, Tensor::new("ngrams.scale", Dtype::F32, &[1], &[0x3f80_0000u32])];
+    let mut tensors = vec![table, Tensor::new("ngrams.scale", Dtype::F32, &[1], &[ONE])];
     if !spec.counted.is_empty() {
         tensors.push(Tensor::new("ngrams.fingerprint", Dtype::U8, &[buckets], &fingerprints(random, spec)));
     }
     tensors
 }
 
-/// The fingerprint of each bucket: of an n-gram of the counted texts that is in this bucket, otherwise a random one.
+/// Returns the fingerprint of each bucket: that of the last n-gram of the texts `counted` in this bucket, a random one
+/// if there is none.
 fn fingerprints(random: &mut Random, NgramSpec { ngrams, buckets, counted, .. }: NgramSpec) -> Vec<u8> {
     let mut fingerprints: Vec<u8> = (0..buckets).map(|_| random.number() as u8).collect();
+    // Any tokenizer whose words can be counted.
     let tokenizer = if ngrams.words == 0 { Tokenizer::CHARS } else { Tokenizer::WORDS };
     let mut hasher = NgramHasher::new(ngrams, tokenizer);
     let mut splitter = Splitter::new(tokenizer, &mut []);
@@ -80,7 +88,7 @@ pub(super) fn value_tensors(random: &mut Random, channels: usize) -> Vec<Tensor>
     let values: Vec<i32> = (0..5 * channels).map(|_| random.between(-300_000, 300_000) as i32).collect();
     let mut tensors = scaling(random, "input", channels);
     tensors.extend(Tensor::texts("channels", names.iter().map(String::as_str)));
-    tensors.push(Tensor::new("input.scale", Dtype::F32, &[1], &[0x3f80_0000u32]));
+    tensors.push(Tensor::new("input.scale", Dtype::F32, &[1], &[ONE]));
     tensors.push(Tensor::new("golden.offsets", Dtype::U32, &[4], &[0u32, 2, 2, 5]));
     tensors.push(Tensor::new("golden.values", Dtype::I32, &[5, channels], &values));
     tensors
@@ -98,12 +106,12 @@ pub(super) fn forecast_tensors(random: &mut Random, channels: usize, outputs: us
     tensors
 }
 
-/// The tensors of a scaling of integers up to about ±2^18 to the range of Q15. All channels have the same point, as
-/// predictions relative to the last value need.
-fn scaling(random: &mut Random, of: &str, channels: usize) -> Vec<Tensor> {
+/// The tensors of a scaling of integers up to about ±2^18 to the range of Q15. `prefix`: the beginning of their names,
+/// `input` or `output`. All channels have the same point, as predictions relative to the last value need.
+fn scaling(random: &mut Random, prefix: &str, channels: usize) -> Vec<Tensor> {
     let mut numbers = |name: &str, low: i64, high: i64| {
         let numbers: Vec<i32> = (0..channels).map(|_| random.between(low, high) as i32).collect();
-        Tensor::new(&format!("{of}.{name}"), Dtype::I32, &[channels], &numbers)
+        Tensor::new(&format!("{prefix}.{name}"), Dtype::I32, &[channels], &numbers)
     };
     vec![
         numbers("offset", -50_000, 50_000),
@@ -113,6 +121,7 @@ fn scaling(random: &mut Random, of: &str, channels: usize) -> Vec<Tensor> {
     ]
 }
 
+/// The tensors of a linear layer of the head. `name`: `hidden` or `fc`; `largest`: the largest multiplier.
 pub(super) fn linear(random: &mut Random, name: &str, outputs: usize, width: usize, largest: i64) -> Vec<Tensor> {
     vec![
         Tensor::new(&format!("{name}.weight"), Dtype::I8, &[outputs, width], &random.weights(outputs * width)),

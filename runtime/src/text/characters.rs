@@ -29,8 +29,8 @@ pub(super) fn is_space(c: char) -> bool {
     )
 }
 
-/// Returns the lower case of a character: one character, or two for U+0130 alone (`i` and U+0307). The result is that
-/// of `char::to_lowercase` in Unicode 17.0, without its 11 KB of tables.
+/// Returns the lower case of a character: two characters for U+0130 (`i` and U+0307), one for every other. The result
+/// is that of `char::to_lowercase` in Unicode 17.0, without its 11 KB of tables.
 pub fn lowercase(c: char) -> impl Iterator<Item = char> {
     let (first, second) =
         if c == CAPITAL_I_WITH_DOT { ('i', Some(COMBINING_DOT)) } else { (lowercase_of_other(c), None) };

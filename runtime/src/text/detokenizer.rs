@@ -10,9 +10,9 @@ const FIRST_BYTE_ID: u32 = 2;
 /// Joins tokens into text, one token at a time.
 ///
 /// Characters and bytes are written as they are. Words have lost the white space between them, so a space is written
-/// between two words, except before closing punctuation such as `,` or `)`, and after an opening bracket, an apostrophe
-/// or a hyphen. Tokens of [`TokenizerKind::Whitespace`] contain their punctuation and are always separated by a space.
-/// A WordPiece that begins with `##` continues the word before it.
+/// between two words, except before closing punctuation (`,`, `)`, `%`, an apostrophe), and after an opening bracket,
+/// an apostrophe or a hyphen. Tokens of [`TokenizerKind::Whitespace`] contain their punctuation and are always
+/// separated by a space. A WordPiece that begins with `##` continues the word before it.
 ///
 /// ```
 /// use tern_runtime::text::{Detokenizer, TokenizerKind};
@@ -29,18 +29,20 @@ const FIRST_BYTE_ID: u32 = 2;
 #[derive(Clone, Copy, Debug)]
 pub struct Detokenizer {
     kind: TokenizerKind,
-    /// True if the next word needs a space before it.
+    /// True if a space is written before the next token, unless this token joins the text before it.
     needs_space: bool,
-    /// The decoder of the bytes so far; only for [`TokenizerKind::Bytes`].
+    /// The decoder of the bytes; used for [`TokenizerKind::Bytes`] only.
     utf8: Utf8,
 }
 
 impl Detokenizer {
     /// A detokenizer for tokens of this kind. `before` is the text that the tokens continue; it may be empty.
     pub fn new(kind: TokenizerKind, before: &[u8]) -> Self {
+        // The last character: up to three continuation bytes, 10xxxxxx, and the byte before them.
         let continuations = before.iter().rev().take(3).take_while(|&byte| byte & 0xc0 == 0x80).count();
         let start = before.len().saturating_sub(continuations + 1);
-        // The last character of `before`. Broken UTF-8 counts as a character that is not white space.
+        // The last character of `before`; none if `before` is empty. Broken UTF-8 counts as a character that is not
+        // white space.
         let last = core::str::from_utf8(before.get(start..).unwrap_or(&[]))
             .map_or(Some(char::REPLACEMENT_CHARACTER), |text| text.chars().next_back());
         let opens = |c| kind != TokenizerKind::Whitespace && opens(c);

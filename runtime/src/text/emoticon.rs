@@ -4,7 +4,7 @@
 use super::is_word;
 use crate::state_codec::StateCodec;
 
-/// The output of [`Emoticons`].
+/// A part of the text, as [`Emoticons`] passes it on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// A character that is not part of an emoticon.
@@ -23,11 +23,11 @@ pub(super) enum Found {
 /// needs a nose, so `http://` has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Emoticons {
-    /// The beginning of a possible emoticon: eyes, nose and mouth; NUL for a missing part.
+    /// The beginning of a possible emoticon: eyes, nose and mouth; [`NONE`] for a missing part.
     pending: [char; 3],
 }
 
-/// The character in place of a missing part.
+/// The character in place of a missing part: NUL, the default of `char`.
 const NONE: char = '\0';
 
 impl Emoticons {
@@ -39,7 +39,8 @@ impl Emoticons {
         }
     }
 
-    /// Reads a character and passes on what it completes: characters, an emoticon or both.
+    /// Reads a character. Passes on the pending characters and this one as soon as it is known whether they are an
+    /// emoticon.
     pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(Found)) {
         let [eyes, nose, mouth] = self.pending;
         if mouth != NONE {

@@ -22,7 +22,7 @@ pub(crate) trait TokenSink {
     #[cfg(feature = "ngrams")]
     fn char(&mut self, c: char);
 
-    /// Receives the end of a token that is a word, before its id.
+    /// Receives the end of a word, before its id. For WordPiece, several ids may follow.
     #[cfg(feature = "ngrams")]
     fn word_end(&mut self);
 }
@@ -82,13 +82,14 @@ impl<'b> Encoder<'b> {
         Encoder { splitter: Splitter::new(tokenizer, buffer), ids }
     }
 
-    /// Makes the encoder pass the characters and the ends of words to the [`TokenSink`], too.
+    /// Makes the encoder pass the characters, and the ends of words if the tokenizer has words, to the [`TokenSink`],
+    /// too.
     #[cfg(feature = "ngrams")]
     pub(crate) fn pass_chars(&mut self, tokenizer: Tokenizer) {
         (self.ids.passes_chars, self.ids.passes_word_ends) = (true, !tokenizer.is_one_word());
     }
 
-    /// Begins a new text.
+    /// Begins a new text and discards an unfinished token.
     pub fn reset(&mut self) {
         self.splitter.reset();
         self.ids.lookup = Lookup::START;
@@ -158,7 +159,7 @@ impl Ids<'_> {
         |piece| self.take(piece, vocabulary, sink)
     }
 
-    /// Reads a piece of a token.
+    /// Reads a piece of a token. At its end, passes the id, or the ids of WordPieces, to `sink`.
     fn take(&mut self, piece: Piece, vocabulary: &Vocabulary<'_>, sink: &mut dyn TokenSink) {
         match piece {
             Piece::Char(c) => {

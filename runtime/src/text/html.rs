@@ -13,12 +13,15 @@ const CONTENT: usize = 125;
 pub(super) struct Tags<'b> {
     /// The characters after a `<`, buffered until it is clear whether they are a tag. `[BUFFER]`
     buffer: &'b mut [i32],
+    /// The number of buffered characters.
     length: usize,
     state: State,
 }
 
+/// The part of a possible tag that has been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    /// Outside of tags.
     Text,
     /// After `<`.
     Open,
@@ -57,8 +60,10 @@ impl<'b> Tags<'b> {
         codec.words(self.buffer.iter_mut().take(self.length));
     }
 
-    /// Reads a character and passes the characters that are certain to `sink`.
+    /// Reads a character. Passes to `sink` a space for a tag that it completes, or the characters that it shows to be
+    /// no tag.
     pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(char)) {
+        // The state after the character; none if the character cannot continue a tag.
         let next = match (self.state, c) {
             (State::Content(_), '>') => {
                 self.reset();
@@ -86,7 +91,7 @@ impl<'b> Tags<'b> {
         }
     }
 
-    /// Passes the buffered characters on as text.
+    /// Passes the `<` and the buffered characters, if there are any, on as text.
     pub(super) fn finish(&mut self, sink: &mut dyn FnMut(char)) {
         if self.state != State::Text {
             sink('<');
@@ -132,7 +137,8 @@ impl Entities {
         codec.check(ENTITIES.get(self.candidate).is_some_and(|(name, _)| self.buffered < name.len()));
     }
 
-    /// Reads a character and passes the characters that are certain to `sink`.
+    /// Reads a character. Passes to `sink` the character of an entity that it completes, or the characters that it
+    /// shows to be no entity.
     pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(char)) {
         let prefix = self.prefix();
         let continues = |(name, _): &(&[u8], char)| {

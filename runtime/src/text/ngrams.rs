@@ -7,12 +7,12 @@ use super::{Piece, Tokenizer};
 use crate::state_codec::StateCodec;
 use tern_format::Ngrams;
 
-/// The character before each word, which n-grams of characters include.
+/// The character before each word, U+0002, which n-grams of characters include.
 const BEFORE_WORD: u32 = 2;
 /// The initial value of the hash of an n-gram of characters.
-const OF_CHARS: u32 = 1;
+const INITIAL_OF_CHARS: u32 = 1;
 /// The initial value of the hash of a pair of words. The hash of a single word begins with 0.
-const OF_PAIR: u32 = 2;
+const INITIAL_OF_PAIR: u32 = 2;
 /// The largest number of characters of an n-gram.
 const MAX_CHARS: usize = *Ngrams::CHARS.end() as usize;
 
@@ -37,11 +37,11 @@ pub struct NgramHasher {
     /// The lengths, in the same bits, for which an n-gram that ends with the next character would begin before
     /// [`BEFORE_WORD`].
     too_long: u32,
-    /// The hash of the current word so far.
+    /// The hash of the characters of the current word that have been read.
     word: u32,
-    /// The last characters of the current word and [`BEFORE_WORD`]; the latest character comes first.
+    /// The last characters of the current word, and [`BEFORE_WORD`] before its first; the latest character comes first.
     recent: [u32; MAX_CHARS],
-    /// The hash of the previous word; 0 before the first.
+    /// The hash of the previous word; 0 before the first word, and for a word whose hash is 0.
     previous: u32,
     ngrams: Ngrams,
     /// True if the whole text is one word.
@@ -105,7 +105,7 @@ impl NgramHasher {
         self.take_word(word, sink);
     }
 
-    /// The character after each word, which n-grams of characters include.
+    /// The character after each word, U+0003, which n-grams of characters include.
     pub(crate) const AFTER_WORD: char = '\u{3}';
 
     /// Returns true if the end of the text ends a word: if the whole text is one word and not empty.
@@ -113,7 +113,7 @@ impl NgramHasher {
         self.is_one_word && self.too_long != Self::ABOVE_2
     }
 
-    /// The hash of the current word so far.
+    /// The hash of the characters of the current word that have been read.
     #[cfg(feature = "ngrams")]
     pub(crate) fn word(&self) -> u32 {
         self.word
@@ -124,7 +124,9 @@ impl NgramHasher {
     #[inline(always)]
     pub(crate) fn take_char(&mut self, c: char, sink: &mut impl FnMut(u32)) {
         let mut too_long = self.extend_word(c);
-        let (mut hash, mut c, mut lengths) = (OF_CHARS, c.into(), self.lengths);
+        let (mut hash, mut c, mut lengths) = (INITIAL_OF_CHARS, c.into(), self.lengths);
+        // Hashes the characters from the last to the first, and moves each one place back in `recent`. In turn n the
+        // lowest bits are those of the length n.
         for place in &mut self.recent {
             if too_long & 1 != 0 {
                 break;
@@ -146,9 +148,10 @@ impl NgramHasher {
         let lengths = self.lengths & !self.extend_word(c);
         let [first, second, others @ ..] = &mut self.recent;
         let last = replace(first, c.into());
-        let mut hash = add(add(OF_CHARS, c.into()), last);
+        let mut hash = add(add(INITIAL_OF_CHARS, c.into()), last);
         let mut c = replace(second, last);
         for (place, length) in others.iter_mut().zip(3..) {
+            // All greater lengths are too long, or not counted, too.
             if lengths & 1 << (length - 1) == 0 {
                 break;
             }
@@ -159,7 +162,7 @@ impl NgramHasher {
     }
 
     /// Adds a character to the hash of the word. Returns the lengths for which an n-gram that ends with this character
-    /// would begin before [`BEFORE_WORD`], as a bit set.
+    /// would begin before [`BEFORE_WORD`], as a bit set like `too_long`.
     #[inline(always)]
     fn extend_word(&mut self, c: char) -> u32 {
         let (too_long, word) = (self.too_long, self.word);
@@ -176,7 +179,7 @@ impl NgramHasher {
         }
         // A pair needs a previous word.
         if self.ngrams.words > 1 && self.previous != 0 {
-            sink(add(add(OF_PAIR, self.previous), word));
+            sink(add(add(INITIAL_OF_PAIR, self.previous), word));
         }
         self.previous = word;
         self.begin_word();
@@ -185,6 +188,7 @@ impl NgramHasher {
     /// The largest size of the hasher's part of a saved state, in bytes.
     #[cfg(feature = "ngrams")]
     pub(crate) fn state_len(ngrams: Ngrams) -> usize {
+        // `word`, `previous`, the number of characters in `recent`, and these characters.
         4 + 4 + 1 + 4 * usize::from(ngrams.max_chars)
     }
 
@@ -193,7 +197,8 @@ impl NgramHasher {
     pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         self.word = codec.unsigned(self.word);
         self.previous = codec.unsigned(self.previous);
-        // `count` characters are in `recent`, so the next one can end n-grams of up to `count + 1` characters.
+        // `count` characters are in `recent`, so the next one can end n-grams of up to `count + 1` characters, which is
+        // the number of zeros at the lower end of `too_long`.
         let max = self.ngrams.max_chars;
         let count = codec.byte((self.too_long.trailing_zeros() as u8).saturating_sub(1).min(max));
         codec.check(count <= max);
@@ -204,7 +209,7 @@ impl NgramHasher {
     }
 }
 
-/// Adds a number to a hash, as the loop of R. Jenkins' one-at-a-time hash does.
+/// Returns the hash of an n-gram with one more number: a turn of the loop of R. Jenkins' one-at-a-time hash.
 #[inline(always)]
 fn add(hash: u32, number: u32) -> u32 {
     let hash = hash.wrapping_add(number);
@@ -245,7 +250,7 @@ mod tests {
                 for length in usize::from(ngrams.min_chars)..=end.min(ngrams.max_chars.into()) {
                     if length > 0 {
                         let reversed: Vec<u32> = framed[end - length..end].iter().rev().copied().collect();
-                        all.push(hash(OF_CHARS, &reversed));
+                        all.push(hash(INITIAL_OF_CHARS, &reversed));
                     }
                 }
             }
@@ -254,7 +259,7 @@ mod tests {
                 all.push(word);
             }
             if ngrams.words > 1 && previous != 0 {
-                all.push(hash(OF_PAIR, &[previous, word]));
+                all.push(hash(INITIAL_OF_PAIR, &[previous, word]));
             }
             previous = word;
         }

@@ -18,10 +18,10 @@
 const BLOCK: usize = 32;
 /// The first number beyond all characters, with which every table ends.
 const BEYOND: u32 = 0x11_0000;
-/// The number of different last digits of a number: 0 to 9.
-const LAST: u32 = 10;
-/// The number of different digits before the last: 10 to 15.
-const OTHERS: u32 = 16 - LAST;
+/// The number of values that the last digit of a number can have: 0 to 9.
+const LAST_DIGITS: u32 = 10;
+/// The number of values that each digit before the last can have: 10 to 15.
+const OTHER_DIGITS: u32 = 16 - LAST_DIGITS;
 
 /// A run of characters before it is packed.
 #[derive(Clone, Copy)]
@@ -90,7 +90,7 @@ pub(super) enum Table {
 }
 
 impl Table {
-    /// Returns the offset of a character; `None` if the table does not contain the character.
+    /// Returns the offset of a character; none for ASCII and for characters that are not in the table.
     pub(super) fn find(self, c: char) -> Option<i32> {
         let code = u32::from(c);
         let (words, lower) = INDEX.split_at(WORDS.blocks);
@@ -104,17 +104,17 @@ impl Table {
                 let byte = DIGITS.get(digit_index / 2).copied().unwrap_or(0);
                 let digit = u32::from(byte >> (digit_index % 2 * 4) & 0xf);
                 digit_index += 1;
-                if digit < LAST {
-                    return number * LAST + digit;
+                if digit < LAST_DIGITS {
+                    return number * LAST_DIGITS + digit;
                 }
-                number = number * OTHERS + (digit - LAST) + 1;
+                number = number * OTHER_DIGITS + (digit - LAST_DIGITS) + 1;
             }
         };
         loop {
             // The distance from the first character of the run; none if the character is before it.
             let distance = code.checked_sub(end + number())?;
             let span = number() + 1;
-            // A table without offsets has an offset of 0.
+            // In a table without offsets, the code 1 gives the offset 0.
             let offset_code = if has_offsets { number() } else { 1 };
             let added = if offset_code == 0 {
                 // Every second character, beginning with the first, has the offset 1, the others 0.
@@ -154,6 +154,7 @@ impl Packed {
 
     /// Packs the runs of one more table, in ascending order. In a table without offsets, adjacent runs are joined.
     const fn with(mut self, runs: &[Run], has_offsets: bool) -> Self {
+        // A table begins after ASCII. `from`: the next of `runs`; `count`: the number of runs that are packed.
         let (mut end, mut from, mut count, mut previous_offset) = (0x80, 0, 0, 0);
         while from < runs.len() {
             if count % BLOCK == 0 {
@@ -185,7 +186,7 @@ impl Packed {
     /// Appends the digits of a number.
     const fn push(&mut self, number: u32) {
         // The digits are computed from the last to the first; the second loop reverses them.
-        let (mut digit, mut rest) = (number % LAST, number / LAST);
+        let (mut digit, mut rest) = (number % LAST_DIGITS, number / LAST_DIGITS);
         let mut digits = [0; 16];
         let mut count = 0;
         loop {
@@ -194,7 +195,8 @@ impl Packed {
             if rest == 0 {
                 break;
             }
-            (digit, rest) = ((rest - 1) % OTHERS + LAST, (rest - 1) / OTHERS);
+            // A digit of bijective base 6 is 1 to 6, not 0 to 5: hence `- 1`.
+            (digit, rest) = ((rest - 1) % OTHER_DIGITS + LAST_DIGITS, (rest - 1) / OTHER_DIGITS);
         }
         while count > 0 {
             count -= 1;

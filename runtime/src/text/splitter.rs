@@ -55,6 +55,7 @@ pub struct Splitter<'b> {
     tokens: Tokens,
     #[cfg(feature = "html_words")]
     html: Html<'b>,
+    /// Uses the lifetime in builds without `html`.
     buffer: PhantomData<&'b mut [i32]>,
 }
 
@@ -62,11 +63,12 @@ pub struct Splitter<'b> {
 #[derive(Clone, Copy, Debug)]
 struct Tokens {
     kind: TokenizerKind,
+    /// The class of the current token; always [`Class::Space`] for [`TokenizerKind::Chars`], whose tokens end at once.
     class: Class,
 }
 
-/// The stages before [`Tokens`] for [`TokenizerKind::HtmlWords`], in their order. Characters are lowercased before
-/// `emoticons`.
+/// The stages before [`Tokens`] for [`TokenizerKind::HtmlWords`], in their order. A tokenizer that lowercases does so
+/// between `entities` and `emoticons`.
 #[cfg(feature = "html_words")]
 #[derive(Debug)]
 struct Html<'b> {
@@ -80,6 +82,7 @@ impl<'b> Splitter<'b> {
     /// must be built in: [`is_built`](super::is_built).
     pub fn new(tokenizer: Tokenizer, buffer: &'b mut [i32]) -> Self {
         debug_assert!(super::is_built(tokenizer), "{} is not built in", tokenizer.name());
+        // For WordPiece, the encoder has the buffer: its splitter gets an empty one.
         debug_assert!(buffer.len() >= super::buffer_len(tokenizer) || tokenizer.kind == TokenizerKind::WordPiece);
         #[cfg(not(feature = "html_words"))]
         let _ = buffer;
@@ -226,12 +229,13 @@ impl Tokens {
 
 #[cfg(feature = "html_words")]
 impl Tokens {
-    /// Reads the output of the emoticon stage.
+    /// Reads the output of the emoticon stage and passes the pieces of tokens to `sink`. An emoticon is one token.
     fn take(&mut self, found: Found, sink: &mut dyn FnMut(Piece)) {
         match found {
             Found::Plain(c) => self.feed(c, sink),
             Found::Emoticon(chars) => {
                 self.end(sink);
+                // A missing nose is NUL.
                 chars.into_iter().filter(|&c| c != '\0').for_each(|c| sink(Piece::Char(c)));
                 sink(Piece::End);
             }
@@ -241,7 +245,7 @@ impl Tokens {
 
 #[cfg(feature = "html_words")]
 impl Html<'_> {
-    /// Reads a character.
+    /// Reads a character and passes it through all stages to `tokens`.
     fn feed(&mut self, c: char, lower: bool, tokens: &mut Tokens, sink: &mut dyn FnMut(Piece)) {
         let Html { tags, entities, emoticons } = self;
         tags.feed(c, &mut |c| entities.feed(c, &mut |c| emoticons.feed_cased(c, lower, tokens, sink)));

@@ -24,6 +24,12 @@ fn tokens<'a>(tokenizer: Tokenizer, chunks: impl IntoIterator<Item = &'a [u8]>) 
     done
 }
 
+#[test]
+fn a_table_without_texts_takes_no_bytes_of_a_file() {
+    assert_eq!(texts::Texts::EMPTY.byte_len(), 0);
+    assert_eq!(texts::Texts::new(&[0, 2, 2], b"ab").unwrap().byte_len(), 3 * 4 + 2);
+}
+
 const EMOTICON: &str = r"[:;=]-?[()\[\]{}|*]|[:;=]-[/\\]|[:;=]-?[DPOdpo](?!\w)|<3(?!\w)";
 const TAG: &str = "</?[A-Za-z!][^<>]{0,125}>";
 

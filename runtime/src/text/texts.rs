@@ -13,7 +13,7 @@ pub struct Texts<'a> {
 }
 
 /// Checks that offsets begin at 0, never decrease and end at `length`. The error is the index of the first text with
-/// wrong offsets.
+/// wrong offsets; 0 if there are no offsets.
 pub(crate) fn check_offsets(offsets: &[u32], length: usize) -> Result<(), usize> {
     let mut begin = 0;
     for (index, &end) in offsets.iter().enumerate() {
@@ -44,7 +44,7 @@ impl<'a> Texts<'a> {
 
     /// The number of texts.
     pub fn len(&self) -> usize {
-        // A table has one more offset than texts.
+        // A table has one more offset than texts, and therefore at least one.
         self.offsets.len().wrapping_sub(1)
     }
 
@@ -53,9 +53,10 @@ impl<'a> Texts<'a> {
         self.len() == 0
     }
 
-    /// The number of bytes in the file, offsets included.
+    /// The number of bytes in the file, offsets included; 0 if there are no texts, because [`Texts::EMPTY`] is in no
+    /// file.
     pub(crate) fn byte_len(&self) -> usize {
-        4 * self.offsets.len() + self.bytes.len()
+        if self.is_empty() { 0 } else { 4 * self.offsets.len() + self.bytes.len() }
     }
 
     /// The bytes of one text; empty beyond the last one.

@@ -4,10 +4,12 @@ use tern_format::{Tokenizer, TokenizerKind};
 
 use crate::features::{HTML_WORDS, WORDPIECE};
 
-/// The number of tokenizers that every build has: the first ones of [`Tokenizer::ALL`].
-pub(crate) const PLAIN_NAMES: usize = 7;
+/// The number of tokenizers that every build has: those from `whitespace` to `bytes`, the first ones of
+/// [`Tokenizer::ALL`].
+pub(crate) const PLAIN_COUNT: usize = 7;
 
-/// The tokenizers that this build has, as a bit mask: bit `i` is that of `Tokenizer::ALL[i]`.
+/// The tokenizers that this build has, as a bit mask: bit `i` is that of `Tokenizer::ALL[i]`. Each feature adds two
+/// tokenizers, one that lowercases and one that does not.
 pub(crate) const BUILT: u16 = 0x7f | (HTML_WORDS as u16 * 0b11) << 7 | (WORDPIECE as u16 * 0b11) << 9;
 
 /// Returns true if this build has the tokenizer.
@@ -19,7 +21,8 @@ pub fn is_built(tokenizer: Tokenizer) -> bool {
     }
 }
 
-/// Returns the tokenizer at an index of [`Tokenizer::ALL`]; that of lowercased words if this build does not have it.
+/// Returns the tokenizer at an index of [`Tokenizer::ALL`]. If this build does not have it, the loader has refused the
+/// file already, and the result, `words_cased`, is not used.
 pub(crate) const fn numbered(number: u8) -> Tokenizer {
     let (kind, lowercase) = match number {
         0 | 1 => (TokenizerKind::Whitespace, number == 0),
@@ -46,13 +49,14 @@ pub const fn buffer_len(tokenizer: Tokenizer) -> usize {
     }
 }
 
-/// The largest size of a tokenizer's part of a saved state, in bytes.
+/// The largest size of an [`Encoder`](super::Encoder)'s part of a saved state, in bytes: see `Encoder::visit_state`.
 pub(crate) const fn state_len(tokenizer: Tokenizer) -> usize {
     // The incomplete character (see `Utf8::visit_state`) and the class of the current token.
     const TOKEN: usize = 7 + 1;
-    // A flag, and the look-up of the current token.
+    // A flag, and the three numbers of the look-up of the current token.
     const LOOKUP: usize = 1 + 3 * 4;
     match tokenizer.kind {
+        // The flag: each byte is a whole token, so no look-up is saved.
         TokenizerKind::Bytes => 1,
         // The tag's state, length and characters; two numbers of the entity; three characters of the emoticon.
         #[cfg(feature = "html_words")]

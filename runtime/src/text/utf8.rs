@@ -6,7 +6,7 @@ use crate::state_codec::StateCodec;
 /// `String::from_utf8_lossy` (Unicode 16.0, chapter 3, "U+FFFD Substitution of Maximal Subparts").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Utf8 {
-    /// The bits of the current character so far.
+    /// The bits of the current character that have been read.
     code: u32,
     /// The number of continuation bytes that are still missing; 0 between characters.
     missing: u8,
@@ -63,6 +63,7 @@ impl Utf8 {
             self.missing -= 1;
             (self.low, self.high) = (0, 0x3f);
             let taken = if self.missing == 0 { Taken::Whole } else { Taken::Part };
+            // The limits of the bytes exclude invalid codes; only a restored state can have one.
             return (taken, char::from_u32(self.code).unwrap_or(replacement));
         }
         match byte {
@@ -72,8 +73,8 @@ impl Utf8 {
         }
         // The first byte begins with as many ones as the character has bytes.
         let missing = byte.leading_ones() as u8 - 1;
-        // Values below `low` after E0 and F0 encode characters of fewer bytes; values above `high` encode surrogates
-        // after ED, and nothing after F4.
+        // Values below `low` after E0 and F0 encode characters that need fewer bytes. Values above `high` encode
+        // surrogates after ED, and codes beyond the last character, U+10FFFF, after F4.
         let low = if matches!(byte, 0xe0 | 0xf0) { 0x80 >> missing } else { 0 };
         let high = if matches!(byte, 0xed | 0xf4) { 0x7f >> missing } else { 0x3f };
         *self = Utf8 { code: u32::from(byte & (0x3f >> missing)), missing, low, high };
@@ -96,7 +97,7 @@ impl Utf8 {
     }
 }
 
-/// Returns true if the bytes are UTF-8. It replaces `core::str::from_utf8` by code that the tokenizers link anyway.
+/// Returns true if the bytes are UTF-8. Unlike `core::str::from_utf8`, this is code that the tokenizers link anyway.
 pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
     let mut utf8 = Utf8::new();
     let is_sound = |&byte: &u8| matches!(utf8.take(byte).0, Taken::Part | Taken::Whole);

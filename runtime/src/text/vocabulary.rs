@@ -9,25 +9,25 @@ pub const PAD: u32 = 0;
 /// The id of every token that is not in the vocabulary.
 pub const UNK: u32 = 1;
 
-/// The tokens of a model, in ascending order of their ids, which begin at 2, after [`PAD`] and [`UNK`].
+/// The tokens of a model. A token's id is its index + 2, after [`PAD`] and [`UNK`].
 #[derive(Clone, Copy, Debug)]
 pub struct Vocabulary<'a> {
     /// The tokens, strictly ascending by their bytes, none empty; checked at load.
     tokens: Texts<'a>,
     /// True if the tokens are the 256 bytes; `tokens` is then empty.
-    bytes: bool,
+    is_bytes: bool,
 }
 
 impl<'a> Vocabulary<'a> {
     /// All 256 bytes; the id of a byte is the byte + 2.
-    pub const BYTES: Vocabulary<'static> = Vocabulary { tokens: Texts::EMPTY, bytes: true };
+    pub const BYTES: Vocabulary<'static> = Vocabulary { tokens: Texts::EMPTY, is_bytes: true };
 
     /// The vocabulary of a model that reads values or has no recurrent branch.
-    pub(crate) const EMPTY: Vocabulary<'static> = Vocabulary { tokens: Texts::EMPTY, bytes: false };
+    pub(crate) const EMPTY: Vocabulary<'static> = Vocabulary { tokens: Texts::EMPTY, is_bytes: false };
 
-    /// The number of bytes in the file, offsets included.
+    /// The number of bytes in the file, offsets included; 0 for the vocabulary of bytes, which no file stores.
     pub(crate) fn byte_len(&self) -> usize {
-        if self.bytes { 0 } else { self.tokens.byte_len() }
+        if self.is_bytes { 0 } else { self.tokens.byte_len() }
     }
 
     /// A vocabulary of tokens in ascending order of their bytes. `offsets`: the start of each token in `bytes`, and the
@@ -51,15 +51,16 @@ impl<'a> Vocabulary<'a> {
             }
             previous = token;
         }
-        Ok(Vocabulary { tokens, bytes: false })
+        Ok(Vocabulary { tokens, is_bytes: false })
     }
 
     /// The number of ids, PAD and UNK included.
     pub fn size(&self) -> usize {
-        if self.bytes { 258 } else { self.tokens.len() + 2 }
+        // PAD and UNK come first.
+        2 + if self.is_bytes { 256 } else { self.tokens.len() }
     }
 
-    /// The token with this id; none for PAD, UNK and ids beyond the last, and in a vocabulary of bytes.
+    /// The token with this id; none for PAD, UNK and ids beyond the last, and for every id in a vocabulary of bytes.
     pub fn token(&self, id: u32) -> Option<&'a str> {
         self.tokens.get((id as usize).checked_sub(2)?)
     }
@@ -71,15 +72,16 @@ impl<'a> Vocabulary<'a> {
 /// Cost: two binary searches over the remaining range for each byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lookup {
-    /// The range of indices of tokens that begin with the bytes so far: `low <= index < high`.
+    /// The range of indices of the tokens that begin with the bytes read so far: `low <= index < high`.
     low: u32,
     high: u32,
-    /// The number of bytes so far, counted while the range is not empty.
+    /// The number of bytes read, counted while the range is not empty.
     depth: u32,
 }
 
 impl Lookup {
-    /// A look-up before the first byte of a token: the range holds all tokens.
+    /// A look-up before the first byte of a token: the range holds all tokens. [`push`](Lookup::push) limits it to the
+    /// vocabulary.
     pub(crate) const START: Lookup = Lookup { low: 0, high: u32::MAX, depth: 0 };
 
     /// Reads the next character of the token.
@@ -87,7 +89,8 @@ impl Lookup {
         self.high = self.high.min(vocabulary.tokens.len() as u32);
         let code = u32::from(c);
         // The UTF-8 of the character; `char::encode_utf8` would take twice as much code. `following`: the number of
-        // bytes after the first one, which hold six bits of the code each.
+        // bytes after the first one, which hold six bits of the code each. `mark`: the upper bits of a byte; its lower
+        // 8 bits count, so the shift selects the mark of the first byte: 00, c0, e0 or f0.
         let mut following = c.len_utf8() as u32 - 1;
         let (mut mark, mut mask) = (0xf0_e0_c0_00 >> (8 * following), 0x7f);
         loop {
@@ -135,7 +138,7 @@ impl Lookup {
         codec.check(self.has_no_candidate() || self.depth as usize <= vocabulary.tokens.bytes(self.low as usize).len());
     }
 
-    /// Returns true if no token begins with the bytes so far.
+    /// Returns true if no token begins with the bytes read so far.
     pub(crate) fn has_no_candidate(&self) -> bool {
         self.low >= self.high
     }
@@ -144,6 +147,7 @@ impl Lookup {
     pub(crate) fn known(&self, vocabulary: &Vocabulary<'_>) -> Option<u32> {
         // A token that equals these bytes comes before all others that begin with them.
         let whole = vocabulary.tokens.bytes(self.low as usize).len() == self.depth as usize;
+        // The id is the index + 2: see `Vocabulary`.
         if whole && !self.has_no_candidate() { Some(self.low + 2) } else { None }
     }
 

@@ -10,15 +10,16 @@ pub(super) const MAX_CHARS: usize = 100;
 /// known piece.
 #[derive(Debug)]
 pub(super) struct Word<'b> {
-    /// The characters, `[MAX_CHARS]`; at the end of the word replaced by the ids of its pieces.
+    /// The characters, `[MAX_CHARS]`. In the end, [`cut`](Word::cut) replaces them by the ids of its pieces.
     chars: &'b mut [i32],
     /// The number of characters, including those beyond `chars`.
     length: usize,
 }
 
 impl<'b> Word<'b> {
+    /// An empty word. `buffer`: at least [`MAX_CHARS`] words, of which only so many are used.
     pub(super) fn new(buffer: &'b mut [i32]) -> Self {
-        Word { chars: buffer, length: 0 }
+        Word { chars: buffer.get_mut(..MAX_CHARS).unwrap_or_default(), length: 0 }
     }
 
     pub(super) fn reset(&mut self) {
@@ -29,8 +30,8 @@ impl<'b> Word<'b> {
     pub(super) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         self.length = codec.byte(self.length.min(MAX_CHARS + 1) as u8).into();
         codec.check(self.length <= MAX_CHARS + 1);
-        let kept = if self.length <= MAX_CHARS { self.length } else { 0 };
-        codec.words(self.chars.iter_mut().take(kept));
+        let stored = if self.length <= MAX_CHARS { self.length } else { 0 };
+        codec.words(self.chars.iter_mut().take(stored));
     }
 
     /// Appends a character; those beyond [`MAX_CHARS`] are only counted.
@@ -58,6 +59,7 @@ impl<'b> Word<'b> {
     fn cut(&mut self, vocabulary: &Vocabulary<'_>) -> Option<usize> {
         let (mut start, mut pieces) = (0, 0);
         while start < self.length {
+            // None if the word is longer than `chars`.
             let rest = self.chars.get(start..self.length)?;
             let mut lookup = Lookup::START;
             if start > 0 {

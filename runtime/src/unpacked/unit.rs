@@ -35,14 +35,14 @@ impl Half {
 /// The parameters of one unit in one projection, padded with zeros to four gates.
 #[derive(Debug)]
 pub(super) struct Unit {
-    /// `[columns][4]`
+    /// The weights, `[columns][4]`.
     pub weights: Vec<[i16; 4]>,
-    /// The initial sums.
+    /// The biases, which are the initial sums of the projection's rows.
     pub bias: [i32; 4],
     pub multipliers: [i16; 4],
 }
 
-/// Reads the parameters of a unit; none beyond the last unit and for 16-bit weights.
+/// Reads the parameters of a unit in one projection; none beyond the last unit and for 16-bit weights.
 pub(super) fn unit(cell: &Cell<'_>, half: Half, index: usize) -> Option<Unit> {
     match cell {
         Cell::Lstm(lstm) => unit_of_interleaved(lstm, half, index, |biases| [biases, [0; 4]]),
@@ -68,15 +68,16 @@ fn four<T: Copy + Default, const N: usize>(values: [T; N]) -> [T; 4] {
     four
 }
 
-/// The parameters of a unit in a plain packing. `biases_of`: the initial sums of a unit's input projection and of its
-/// recurrent projection.
+/// Reads a unit in a plain packing. `biases_of`: a function that returns, from the biases of a unit, the initial sums
+/// of its input projection and of its recurrent projection.
 fn unit_of_interleaved<const GATES: usize, const BIASES: usize>(
     layer: &Interleaved<'_, GATES, BIASES>,
     half: Half,
     index: usize,
     biases_of: impl Fn([i32; BIASES]) -> [[i32; 4]; 2],
 ) -> Option<Unit> {
-    let columns = NonZeroUsize::new(half.choose(layer.input_size.get(), layer.bias.len()))?;
+    let hidden_size = layer.bias.len();
+    let columns = NonZeroUsize::new(half.choose(layer.input_size.get(), hidden_size))?;
     let [input, recurrent] = biases_of(*layer.bias.get(index)?);
     let weights = row(half.choose(layer.weight_ih, layer.weight_hh), columns, index)?;
     Some(Unit {
@@ -86,6 +87,7 @@ fn unit_of_interleaved<const GATES: usize, const BIASES: usize>(
     })
 }
 
+/// Reads a unit of an LSTM in the packing `paired16`, which has one record.
 fn unit_of_record(layer: &PairedLstm<'_>, half: Half, index: usize) -> Option<Unit> {
     let record = layer.records().nth(index)?;
     let words = half.choose(record.weight_ih, record.weight_hh);
@@ -97,6 +99,7 @@ fn unit_of_record(layer: &PairedLstm<'_>, half: Half, index: usize) -> Option<Un
     })
 }
 
+/// Reads a unit of a GRU or a plain cell in the packing `paired16`, whose rows are in up to two records.
 fn unit_of_groups(layer: &PairedGroups<'_>, half: Half, index: usize) -> Option<Unit> {
     let is_recurrent = half == Half::Recurrent;
     let columns = half.choose(layer.input_size.get(), layer.hidden_size.get());
@@ -110,6 +113,7 @@ fn unit_of_groups(layer: &PairedGroups<'_>, half: Half, index: usize) -> Option<
     Some(unit)
 }
 
+/// Reads a unit in the packing `rows`.
 #[cfg(feature = "widths")]
 fn unit_of_rows(layer: &RowLayer<'_>, half: Half, index: usize) -> Option<Unit> {
     let matrix = half.choose(&layer.weight_ih, &layer.weight_hh);
@@ -120,6 +124,7 @@ fn unit_of_rows(layer: &RowLayer<'_>, half: Half, index: usize) -> Option<Unit> 
         weights.iter_mut().zip(row).for_each(|(column, w)| column[gate] = w);
     }
     let bias = layer.bias(index);
+    // The fourth bias of a GRU belongs to the recurrent projection.
     let input_bias = if gates == 3 { [bias[0], bias[1], bias[2], 0] } else { bias };
     let [input, recurrent] = layer.multipliers(index);
     Some(Unit {
@@ -129,6 +134,8 @@ fn unit_of_rows(layer: &RowLayer<'_>, half: Half, index: usize) -> Option<Unit> 
     })
 }
 
+/// The weights of a row, those of 4 bits as the 8-bit weights that they stand for; none beyond the last row and for
+/// 16-bit weights.
 #[cfg(feature = "widths")]
 fn weights_of_row(matrix: &Matrix<'_>, index: usize) -> Option<Vec<i16>> {
     match matrix.weights {

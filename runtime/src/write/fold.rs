@@ -10,12 +10,15 @@ use tern_format::Input;
 
 /// Returns the number of bytes that each folded token takes in a device file.
 pub fn folded_bytes(model: &Model<'_>) -> usize {
+    // The first layer, in each direction.
     let cells = model.cells().iter().take(model.config().directions());
+    // The id and the sums have 4 bytes each.
     4 + cells.map(|cell| 4 * cell.summary().hidden_size * cell.summary().sums_of_unit).sum::<usize>()
 }
 
 /// Returns the tensors `folded.*` for the tokens `ids` of a model, to be added to the tensors of its file. They do not
-/// change any result. Empty if there are no ids or the model reads values. The model must have a recurrent branch.
+/// change any result. Returns no tensors if there are no ids or the model reads values. The model must have a recurrent
+/// branch. The order of the ids does not matter, and an id may occur twice.
 ///
 /// # Panics
 /// If an id is beyond the vocabulary, or if the model runs from a copy of its weights.

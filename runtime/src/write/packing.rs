@@ -102,22 +102,32 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// The words of each group: the record of one LSTM unit, or the records of four units of other cells.
+    /// The words of each group: the record of one LSTM unit, or the records of four units of other cells. Units beyond
+    /// the last whole group of four are left out.
     fn groups(&self) -> Vec<Vec<i32>> {
-        let groups_of_four = (0..self.hidden_size / 4).map(|at| [0, 1, 2, 3].map(|unit| 4 * at + unit));
+        let groups_of_four = (0..self.hidden_size / 4).map(|group| [0, 1, 2, 3].map(|unit| 4 * group + unit));
         match self.gates {
+            // LSTM.
             4 => (0..self.hidden_size).map(|unit| self.record([0, 1, 2, 3].map(|gate| (unit, gate)))).collect(),
+            // GRU.
             3 => groups_of_four
                 .map(|units| {
                     // A record of the gates r and z of two units. The record of the gates n of all four units comes
                     // before both.
                     let r_z_of_two = |a, b| self.record([(a, 0), (a, 1), (b, 0), (b, 1)]);
                     let [a, b, c, d] = units;
-                    let biases = units.map(|unit| self.bias[unit * self.biases + 3]);
-                    [initial_sums(biases), self.record(units.map(|unit| (unit, 2))), r_z_of_two(a, b), r_z_of_two(c, d)]
-                        .concat()
+                    // The fourth bias of a unit is that of the recurrent half of n.
+                    let recurrent_biases = units.map(|unit| self.bias[unit * self.biases + 3]);
+                    [
+                        initial_sums(recurrent_biases),
+                        self.record(units.map(|unit| (unit, 2))),
+                        r_z_of_two(a, b),
+                        r_z_of_two(c, d),
+                    ]
+                    .concat()
                 })
                 .collect(),
+            // Plain cells.
             _ => groups_of_four.map(|units| self.record(units.map(|unit| (unit, 0)))).collect(),
         }
     }
@@ -146,9 +156,10 @@ impl<'a> Layer<'a> {
         let weight = |(unit, gate): Row, column: usize| {
             i32::from(self.weights[projection][(unit * columns + column) * self.gates + gate] as i8)
         };
-        let pair = |pair: usize, column: usize| 256 * weight(rows[pair], column) + weight(rows[pair + 1], column);
-        let words_of_two = |column: usize| [0, 2].map(|rows| word(pair(rows, column), pair(rows, column + 1)));
-        (0..columns / 2).flat_map(|pair| words_of_two(2 * pair)).collect()
+        // One column of the pair of rows that begins with the row `first`.
+        let of_pair = |first: usize, column: usize| 256 * weight(rows[first], column) + weight(rows[first + 1], column);
+        let words_of_two = |column: usize| [0, 2].map(|first| word(of_pair(first, column), of_pair(first, column + 1)));
+        (0..columns / 2).flat_map(|two_columns| words_of_two(2 * two_columns)).collect()
     }
 }
 

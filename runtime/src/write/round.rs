@@ -11,14 +11,15 @@ const LARGEST: i32 = 7;
 /// The multipliers of a group of 4-bit weights. The largest keeps the product within an 8-bit weight: 7 · 18 = 126.
 const MULTIPLIERS: core::ops::RangeInclusive<i32> = 1..=18;
 
-/// Returns the 4-bit weight that, times `multiplier`, is nearest to an 8-bit weight; half away from zero.
+/// Returns the 4-bit weight, −7 to 7, that, times `multiplier`, is nearest to an 8-bit weight; half away from zero.
 fn nearest(weight: i8, multiplier: i32) -> i32 {
     let (weight, half) = (i32::from(weight), multiplier / 2);
     let rounded = (weight.abs() + half) / multiplier;
     (rounded * weight.signum()).clamp(-LARGEST, LARGEST)
 }
 
-/// Returns the multiplier of a group with the smallest squared error; the smallest of equal ones.
+/// Returns the multiplier with which the weights of a group have the smallest sum of squared errors; among equal sums
+/// the smallest multiplier.
 fn multiplier(group: &[i8]) -> i32 {
     let error = |multiplier: &i32| -> i32 {
         let errors = group.iter().map(|&w| i32::from(w) - nearest(w, *multiplier) * multiplier);
@@ -87,12 +88,13 @@ pub(super) fn by_rows(tensor: Tensor) -> Tensor {
     if !is_weight {
         return tensor;
     }
-    let bytes = tensor.data.len() / (units * columns * gates).max(1);
-    let at = |unit: usize, gate: usize, column: usize| {
-        tensor.data[((unit * columns + column) * gates + gate) * bytes..][..bytes].iter().copied()
+    let element_bytes = tensor.data.len() / (units * columns * gates).max(1);
+    let weight = |unit: usize, gate: usize, column: usize| {
+        let element = (unit * columns + column) * gates + gate;
+        tensor.data[element * element_bytes..][..element_bytes].iter().copied()
     };
     let units_gates = (0..units).flat_map(|unit| (0..gates).map(move |gate| (unit, gate)));
     let data = units_gates.flat_map(|(unit, gate)| (0..columns).map(move |column| (unit, gate, column)));
-    let data = data.flat_map(|(unit, gate, column)| at(unit, gate, column)).collect();
+    let data = data.flat_map(|(unit, gate, column)| weight(unit, gate, column)).collect();
     Tensor { name: tensor.name.clone(), dtype: tensor.dtype, shape: [units, gates, columns].into(), data }
 }

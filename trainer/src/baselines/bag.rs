@@ -44,12 +44,13 @@ pub fn measure(data: &Rows<'_>, metric: Metric, seed: u64) -> Baseline {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut bag = Bag::new(data.vocabulary.len(), data.labels, &mut rng);
     let epochs = (EXAMPLES / train.len().max(1)).clamp(*EPOCHS.start(), *EPOCHS.end());
-    let batch = (train.len() / 50).clamp(4, 32);
+    let batch_size = (train.len() / 50).clamp(4, 32);
     let mut order: Vec<usize> = (0..train.len()).collect();
     let mut best = bag.evaluate(&valid);
     for epoch in 0..epochs {
         order.shuffle(&mut rng);
-        for (index, batch) in order.chunks(batch).enumerate() {
+        for (index, batch) in order.chunks(batch_size).enumerate() {
+            // The share of the training that is done; approximate in the last batch of an epoch, which may be shorter.
             let done = (epoch as f32 + index as f32 * batch.len() as f32 / order.len() as f32) / epochs as f32;
             bag.step(&batch.iter().map(|&text| &train[text]).collect::<Vec<_>>(), LEARNING_RATE * (1.0 - done));
         }
@@ -96,9 +97,9 @@ struct Bag {
     embedding: Parameter,
     /// The weights of the linear layer: a row for each label.
     linear: Parameter,
-    /// The biases of the linear layer: a row for each label, of which only the first value is used.
+    /// The biases of the linear layer: a row for each label, as [`Parameter`] needs it. Only its first value is used.
     bias: Parameter,
-    /// The number of steps so far.
+    /// The number of steps that were taken, for Adam's bias correction.
     steps: i32,
     /// The gradient of each embedding row, used within a step; zero between steps.
     gradients: Vec<Vector>,
@@ -117,7 +118,7 @@ impl Bag {
     fn mean(&self, ids: &[u32]) -> Vector {
         let mut mean = [0.0; WIDTH];
         for &id in ids {
-            add(&mut mean, &self.embedding.values[id as usize], 1.0);
+            add_scaled(&mut mean, &self.embedding.values[id as usize], 1.0);
         }
         mean.map(|value| value / ids.len().max(1) as f32)
     }
@@ -133,7 +134,7 @@ impl Bag {
         let labels = self.linear.values.len();
         let mut d_linear = vec![[0.0; WIDTH]; labels];
         let mut d_bias = vec![[0.0; WIDTH]; labels];
-        let mut touched: Vec<u32> = Vec::new();
+        let mut ids_in_batch: Vec<u32> = Vec::new();
         for (ids, label) in batch {
             let mean = self.mean(ids);
             let logits = self.logits(&mean);
@@ -144,20 +145,20 @@ impl Bag {
             for (class, exponential) in exponentials.iter().enumerate() {
                 let target = if class == *label { 1.0 } else { 0.0 };
                 let d_logit = (exponential / total - target) / batch.len() as f32;
-                add(&mut d_linear[class], &mean, d_logit);
+                add_scaled(&mut d_linear[class], &mean, d_logit);
                 d_bias[class][0] += d_logit;
-                add(&mut d_mean, &self.linear.values[class], d_logit);
+                add_scaled(&mut d_mean, &self.linear.values[class], d_logit);
             }
             for &id in ids {
-                add(&mut self.gradients[id as usize], &d_mean, 1.0 / ids.len() as f32);
+                add_scaled(&mut self.gradients[id as usize], &d_mean, 1.0 / ids.len() as f32);
             }
-            touched.extend(ids);
+            ids_in_batch.extend(ids);
         }
         self.steps += 1;
         let rate = rate * (1.0 - BETA2.powi(self.steps)).sqrt() / (1.0 - BETA1.powi(self.steps));
-        touched.sort_unstable();
-        touched.dedup();
-        for id in touched {
+        ids_in_batch.sort_unstable();
+        ids_in_batch.dedup();
+        for id in ids_in_batch {
             let row = id as usize;
             self.embedding.step(row, &self.gradients[row], rate);
             self.gradients[row] = [0.0; WIDTH];
@@ -172,16 +173,16 @@ impl Bag {
         let mut evaluation = Evaluation::new(self.linear.values.len());
         for (ids, label) in examples {
             let logits = self.logits(&self.mean(ids));
-            let losses = log_softmax(logits.iter().map(|&logit| f64::from(logit)));
-            evaluation.add(*label, argmax(&logits), -losses[*label]);
+            let log_probabilities = log_softmax(logits.iter().map(|&logit| f64::from(logit)));
+            evaluation.add(*label, argmax(&logits), -log_probabilities[*label]);
         }
         evaluation
     }
 }
 
-/// Adds `factor` times `part` to `total`.
-fn add(total: &mut Vector, part: &Vector, factor: f32) {
-    for (total, part) in total.iter_mut().zip(part) {
-        *total += factor * part;
+/// Adds `factor` times `vector` to `total`.
+fn add_scaled(total: &mut Vector, vector: &Vector, factor: f32) {
+    for (total, value) in total.iter_mut().zip(vector) {
+        *total += factor * value;
     }
 }

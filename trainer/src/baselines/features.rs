@@ -11,8 +11,7 @@ use tern_runtime::text::{Tokenizer, TokenizerKind};
 /// their words.
 const FEW_WORDS: f64 = 2.5;
 
-/// The number of training texts for which rare n-grams are left out: with this many or more, those that occur in only
-/// one of them.
+/// The number of training texts from which on the n-grams that occur in only one training text are left out.
 const MANY_TEXTS: usize = 20_000;
 
 /// The number of texts whose n-grams are collected in parallel at a time.
@@ -46,15 +45,16 @@ impl Units {
     /// Hashes have 64 bits: the probability that any two of a million n-grams have the same hash is 3e-8.
     fn for_each(self, text: &str, mut sink: impl FnMut(u64)) {
         let longest = if self == Units::Characters { 4 } else { 2 };
-        // The last four units, the latest first, and the number of units so far.
-        let mut last: [u64; 4] = [0; 4];
-        let mut seen = 0;
+        // The hashes of the four units that were read last, the latest first, and the number of units read.
+        let mut latest: [u64; 4] = [0; 4];
+        let mut read = 0;
         self.for_each_unit(text, |unit| {
-            last.rotate_right(1);
-            last[0] = unit;
-            seen += 1;
+            latest.rotate_right(1);
+            latest[0] = unit;
+            read += 1;
             let mut hash = 0;
-            for (length, unit) in (1..).zip(last.iter().take(longest.min(seen))) {
+            // The n-grams that end with this unit, the shortest first: each is one unit longer at its beginning.
+            for (length, unit) in (1..).zip(latest.iter().take(longest.min(read))) {
                 hash = mix(hash ^ unit).wrapping_add(length);
                 sink(hash);
             }
@@ -67,6 +67,7 @@ impl Units {
             Units::Characters => {
                 // The control characters 2 and 3 stand for the beginning and the end of the text.
                 let inner = text.trim().chars().flat_map(char::to_lowercase);
+                // 1 is added because `mix` maps 0 to 0.
                 for c in ['\u{2}'].into_iter().chain(inner).chain(['\u{3}']) {
                     sink(mix(u64::from(c) + 1));
                 }
@@ -119,6 +120,7 @@ pub struct Features {
 impl Features {
     /// Collects the n-grams of `examples` and computes their inverse document frequencies.
     pub fn new(examples: &[&Example], units: Units) -> Self {
+        // The hash of each different n-gram of an example.
         let distinct = |example: &&Example| {
             let mut hashes = Vec::new();
             units.for_each(&example.text, |hash| hashes.push(hash));
@@ -129,16 +131,17 @@ impl Features {
         // Most n-grams are in one text only, so a sorted list with an entry for each text takes less memory than a map
         // of counts.
         let mut hashes: Vec<u64> = Vec::new();
-        for part in examples.chunks(CHUNK) {
-            part.par_iter().map(distinct).collect::<Vec<_>>().into_iter().for_each(|found| hashes.extend(found));
+        for chunk in examples.chunks(CHUNK) {
+            chunk.par_iter().map(distinct).collect::<Vec<_>>().into_iter().for_each(|found| hashes.extend(found));
         }
         hashes.par_sort_unstable();
         let fewest_texts = if examples.len() < MANY_TEXTS { 1 } else { 2 };
-        let kept = hashes.chunk_by(|a, b| a == b).filter(|same| same.len() >= fewest_texts);
+        // `same` has an entry for each text that contains the n-gram.
+        let frequent = hashes.chunk_by(|a, b| a == b).filter(|same| same.len() >= fewest_texts);
         let texts = examples.len() as f64;
         // Smoothed as in scikit-learn: as if one additional text contained every n-gram.
         let idf = |count: usize| (((1.0 + texts) / (1.0 + count as f64)).ln() + 1.0) as f32;
-        let known = (0..).zip(kept).map(|(index, same)| (same[0], (index, idf(same.len())))).collect();
+        let known = (0..).zip(frequent).map(|(index, same)| (same[0], (index, idf(same.len())))).collect();
         Features { units, known }
     }
 

@@ -32,19 +32,19 @@ pub fn measure(data: &Rows<'_>, seed: u64) -> Baseline {
     let mut evaluation = Evaluation::new(data.labels);
     for (row, example) in data.valid.iter().enumerate() {
         let predicted = match distances.as_slice() {
-            [only] => usize::from(only[row] > 0.0),
-            all => argmax(&all.iter().map(|class| class[row]).collect::<Vec<_>>()),
+            [second_class] => usize::from(second_class[row] > 0.0),
+            classes => argmax(&classes.iter().map(|class| class[row]).collect::<Vec<_>>()),
         };
         // A distance is not a probability and has no loss.
         evaluation.add(example.label, predicted, 0.0);
     }
-    let grams = match units {
+    let ngrams = match units {
         Units::Tokens(_) => "words and pairs of words",
         Units::Characters => "1 to 4 characters",
     };
     Baseline {
         name: "linear_ngrams",
-        title: format!("linear, tf-idf of {grams}"),
+        title: format!("linear, tf-idf of {ngrams}"),
         evaluation,
         parameters: planes * (features.len() + 1),
     }

@@ -69,9 +69,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let info = client.info()?;
         check_model(&info, &args.file, file.bytes())?;
         // In an emulator sending takes no time, and the instructions that receive texts sent ahead would be counted.
-        let queued = if is_emulated { 1 } else { QUEUED_TEXTS };
+        let max_unanswered = if is_emulated { 1 } else { QUEUED_TEXTS };
         let bar = DelayedBar::new(samples.len(), "{bar:30} {pos} of {len} texts, {per_sec}, {eta} left");
-        let tally = classify(&mut client, file.model(), &samples, queued, |done| bar.show(done))?;
+        let tally = classify(&mut client, file.model(), &samples, max_unanswered, |done| bar.show(done))?;
         anyhow::Ok((info, tally))
     })();
     client.release();
@@ -135,14 +135,14 @@ fn check_model(info: &Info, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     }
 }
 
-/// Classifies all texts on the device and on this computer. At most `queued` texts are unanswered at any time.
-/// `on_answer` is called with the number of answers so far.
+/// Classifies all texts on the device and on this computer. At most `max_unanswered` texts are unanswered at any time.
+/// `on_reply` is called with the number of replies so far.
 fn classify<L: Link>(
     client: &mut Client<L>,
     model: &Model<'_>,
     samples: &[Sample],
-    queued: usize,
-    mut on_answer: impl FnMut(usize),
+    max_unanswered: usize,
+    mut on_reply: impl FnMut(usize),
 ) -> anyhow::Result<Tally> {
     // A bidirectional model keeps all tokens of a text in its scratch; a text has no more tokens than bytes.
     let longest = samples.iter().map(|sample| sample.example.text.len()).max().unwrap_or(0);
@@ -150,24 +150,27 @@ fn classify<L: Link>(
     let mut session = model.text_session(&mut scratch).map_err(|error| anyhow!("{error}"))?;
     let mut tally = Tally::default();
     let start = Instant::now();
+    // The wait for an answer depends on the cost of the model.
     let mut streaming = client.stream(model.cost().macs_per_token)?;
     // The index of the next text to send.
     let mut next = 0;
     while tally.texts < samples.len() {
-        while next < samples.len() && streaming.outstanding() < queued {
+        while next < samples.len() && streaming.outstanding() < max_unanswered {
             streaming.send(samples[next].example.text.as_bytes())?;
             next += 1;
         }
+        // Replies come in the order of the texts.
         let sample = &samples[tally.texts];
         let reply = streaming.reply()?.context("a text was sent and has no reply")?;
         let lost_bytes = matches!(&reply, Reply::Rejected(error) if error.code == "overflow");
         tally.add(sample, reply, model, &mut session);
-        // The device may also have lost bytes of the texts sent ahead, so these are sent again.
+        // A device whose receive buffer overflowed may also have lost bytes of the texts sent ahead, so these are sent
+        // again.
         if lost_bytes && streaming.outstanding() > 0 {
             streaming.restart()?;
             next = tally.texts;
         }
-        on_answer(tally.texts);
+        on_reply(tally.texts);
     }
     tally.elapsed = start.elapsed();
     streaming.leave()?;

@@ -11,7 +11,7 @@ use super::{Failure, note};
 use crate::link::{Client, ClientError, Emulation, Link, LinkArgs, Target, catch_interrupts};
 use crate::progress::warn;
 
-/// The longest wait for the prompt of a device. After it the terminal is connected without a prompt.
+/// The longest wait for the prompt of a real device. A terminal is then connected without a prompt.
 const MAX_PROMPT_WAIT: Duration = Duration::from_secs(5);
 
 /// Options of `tern console`.
@@ -40,24 +40,25 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let target = args.link.target(args.file.as_ref())?;
     catch_interrupts();
     let connection = target.open()?;
-    // An emulated device starts with the connection. A real one is already running, perhaps in machine mode or in the
-    // streaming mode, and `synchronize` first brings it back to its prompt.
+    // An emulated device starts with the connection and shows its prompt. A real one is already running, perhaps in
+    // machine mode or in the streaming mode: `synchronize` ends these, and `release` returns it to the prompt.
     let is_starting = matches!(target, Target::Qemu(_));
     let result = if stdin().is_terminal() {
         note(format_args!("connected to {}; Ctrl-] or `quit` leaves", connection.name()));
         let mut client = Client::new(connection, args.link.timeout().min(MAX_PROMPT_WAIT));
         if is_starting {
-            return terminal::run(client.into_link());
+            terminal::run(client.into_link())
+        } else {
+            match client.synchronize() {
+                Ok(()) => client.release(),
+                Err(error @ ClientError::NoConsole { .. }) => warn(error),
+                Err(error) => return Err(error.into()),
+            }
+            let mut connection = client.into_link();
+            // The device answers an empty line with its prompt.
+            connection.send(b"\r")?;
+            terminal::run(connection)
         }
-        match client.synchronize() {
-            Ok(()) => client.release(),
-            Err(error @ ClientError::NoConsole { .. }) => warn(error),
-            Err(error) => return Err(error.into()),
-        }
-        let mut connection = client.into_link();
-        // The device answers an empty line with its prompt.
-        connection.send(b"\r")?;
-        terminal::run(connection)
     } else {
         let mut client = Client::new(connection, args.link.timeout());
         if !is_starting {

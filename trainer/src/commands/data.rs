@@ -41,8 +41,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 /// Runs the command on labelled texts and sequences.
 fn run_labelled(args: &Args) -> anyhow::Result<()> {
     let contents = args.sources.iter().map(|path| Content::read(path, args)).collect::<Result<Vec<_>, _>>()?;
-    // `sources`: the path, statistics and encoding of each source. `overlaps`: for each pair of sources, the number of
-    // texts that both have. `earlier_sources`: the path and the keys of each source so far.
+    // `sources`: the path, statistics and encoding of each source. `overlaps`: for each pair of sources, their paths
+    // and the number of texts that both have. `earlier_sources`: the path and the keys of each source before the
+    // current one.
     let (mut sources, mut overlaps, mut earlier_sources) = (Vec::new(), Vec::new(), Vec::new());
     for (path, content) in args.sources.iter().zip(&contents) {
         let keys: Vec<_> = content.items.iter().map(key).collect();
@@ -77,8 +78,8 @@ fn run_labelled(args: &Args) -> anyhow::Result<()> {
     written.iter().try_for_each(|(path, rows)| print(format_args!("wrote {}: {rows} rows", path.display())))
 }
 
-/// The content of a source: sequences of numbers, or texts. A text is stored as a sequence that has no steps and whose
-/// name is the text.
+/// The content of a source: sequences of numbers, or texts. A text is stored as a [`Sequence`] without steps, and its
+/// `name` is the text.
 struct Content {
     /// The columns of numbers; empty for texts.
     channels: Vec<String>,
@@ -86,7 +87,8 @@ struct Content {
 }
 
 impl Content {
-    /// Reads a source. Sequences are resampled and cut into windows as the options say; texts must not be.
+    /// Reads a source. Sequences are resampled and cut into windows as the options say. Fails if the options ask for
+    /// that and the source has texts.
     fn read(path: &Path, args: &Args) -> anyhow::Result<Self> {
         let columns = args.table.columns();
         if data::sequences::is_table(path, &columns.text, columns.layout) {
@@ -132,7 +134,7 @@ fn table_rows(item: &Sequence) -> Vec<Vec<&str>> {
 }
 
 /// Writes all sources into one file, or into the parts of a split. Returns the paths of the files, each with its number
-/// of texts or sequences.
+/// of texts or sequences. Fails if the sources have different channels, or if a part would be empty.
 fn write(output: &Path, contents: &[Content], args: &Args) -> anyhow::Result<Vec<(PathBuf, usize)>> {
     if output.is_dir() {
         let example = output.join("data.csv");

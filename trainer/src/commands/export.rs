@@ -24,6 +24,9 @@ const MAX_GOLDEN_TEXTS: usize = 64;
 /// The shortest time between two messages about the stage of a slow export.
 const NOTE_INTERVAL: Duration = Duration::from_millis(1_500);
 
+/// The width of the first column of the printed report, in characters.
+const NAME_COLUMN: usize = 17;
+
 /// Options of `tern export`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -111,7 +114,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         return print(serde_json::to_string(&report)?);
     }
     to_text(&report, &args.output).iter().try_for_each(print)?;
-    report_of_parts(&report).iter().try_for_each(print)?;
+    gate_and_part_tables(&report).iter().try_for_each(print)?;
     let source = if args.golden.is_none() { " from the training data" } else { "" };
     print(format_args!("golden examples  {}{source}, for the self-test of the device", report.golden_texts))?;
     note(next_commands(&args.output));
@@ -138,15 +141,13 @@ pub fn write_device_file(args: &Args) -> anyhow::Result<Report> {
         bail!("{}: reads numbers, and --fold is for tokens; leave it out", args.model.display());
     }
     check_golden(&model, &golden)?;
-    let name = args.model.display();
-    let recipe = widths_of_recipe(&args.model)?;
+    let shown = args.model.display();
+    let recipe_widths = widths_of_recipe(&args.model)?;
     let widths = Widths {
-        embedding: args.embedding_bits.unwrap_or(recipe.embedding),
-        recurrent: args.recurrent_bits.unwrap_or(recipe.recurrent),
+        embedding: args.embedding_bits.unwrap_or(recipe_widths.embedding),
+        recurrent: args.recurrent_bits.unwrap_or(recipe_widths.recurrent),
     };
-    quantize::check_widths(widths, model.config())
-        .map_err(anyhow::Error::msg)
-        .with_context(|| args.model.display().to_string())?;
+    quantize::check_widths(widths, model.config()).map_err(anyhow::Error::msg).with_context(|| shown.to_string())?;
     let packing = packing::choose(args.packing, model.config(), widths.recurrent)?;
     let options = Options { packing, widths, fold: args.fold.unwrap_or(0) };
     let last_note = Cell::new(Instant::now());
@@ -156,7 +157,7 @@ pub fn write_device_file(args: &Args) -> anyhow::Result<Report> {
             last_note.set(Instant::now());
         }
     };
-    let (device, report) = export(&exported, &data, &golden, options, &on_stage).with_context(|| name.to_string())?;
+    let (device, report) = export(&exported, &data, &golden, options, &on_stage).with_context(|| shown.to_string())?;
     write_file(&args.output, device.bytes()).with_context(|| args.output.display().to_string())?;
     if let Some(path) = &args.c_array {
         let header = c_array(path, device.bytes(), device.scratch_bytes());
@@ -167,17 +168,19 @@ pub fn write_device_file(args: &Args) -> anyhow::Result<Report> {
     match validated.and_then(|result| report::add_export(&args.model, &model, result, &serde_json::to_value(&report)?))
     {
         Ok(true) => {}
-        Ok(false) => note(format_args!("note: {name}/README.md was changed by hand and is kept")),
+        Ok(false) => note(format_args!("note: {shown}/README.md was changed by hand and is kept")),
         Err(error) => note(format_args!("warning: the report was not updated: {error:#}")),
     }
     Ok(report)
 }
 
-/// Returns the model with the refusal rule of the options `--refuse-…`, if they are given. The probability threshold in
-/// the rule is a placeholder: `export` chooses it from the predictions of the device file.
+/// Returns the model with the refusal rule of the options `--refuse-…`, if they are given; `--refuse-share 0` removes
+/// the rule. The probability threshold in the rule, `below`, is a placeholder: `export` chooses it from the predictions
+/// of the device file. Fails if the options do not suit the model, or it has no validation rows.
 fn with_refusal(model: &FloatModel, args: &Args) -> anyhow::Result<FloatModel> {
     let mut model = model.clone();
-    let (Some(share), dir) = (args.refuse_share, args.model.display()) else { return Ok(model) };
+    let Some(share) = args.refuse_share else { return Ok(model) };
+    let dir = args.model.display();
     if !(0.0..=0.9).contains(&share) {
         bail!(Failure::Usage(format!("--refuse-share is {share}, expected 0 to 0.9")));
     }
@@ -216,7 +219,7 @@ fn widths_of_recipe(model: &Path) -> anyhow::Result<Widths> {
     Ok(recipe.export.widths())
 }
 
-/// Parses a number of bytes above 0: `4096`, `32KB` (1 KB is 1024 bytes), `1MB`.
+/// Parses a number of bytes above 0: `4096`, `32KB` (1 KB is 1024 bytes), `1MB`, also as `32k` or `32KiB`.
 pub fn size(text: &str) -> Result<usize, String> {
     let upper = text.trim().to_ascii_uppercase();
     let upper = upper.strip_suffix('B').unwrap_or(&upper);
@@ -229,7 +232,8 @@ pub fn size(text: &str) -> Result<usize, String> {
     bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "expected a number of bytes, such as 32KB".to_owned())
 }
 
-/// Reads the texts for the golden examples, one per line.
+/// Reads the texts for the golden examples, one per line; blank lines are skipped. Fails if there is none, or more than
+/// [`MAX_GOLDEN_TEXTS`].
 fn golden_texts(path: &Path) -> anyhow::Result<Vec<String>> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let lines: Vec<String> = text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
@@ -299,6 +303,7 @@ fn comparison_lines(report: &Report) -> Vec<String> {
         return vec!["accuracy         not measured: no validation split here; name data with --data".to_owned()];
     }
     let mut lines = Vec::new();
+    // Adds a line if both models have the figure.
     let mut pair = |name: &str, float: Option<f64>, integer: Option<f64>, suffix: &str| {
         if let (Some(float), Some(integer)) = (float, integer) {
             lines.push(format!("{name:16} float {float:.4}, integer {integer:.4}{suffix}"));
@@ -326,13 +331,13 @@ fn comparison_lines(report: &Report) -> Vec<String> {
             "disagreements    {disagreements} of {examples}, largest difference of a logit {largest:.4}"
         ));
     }
-    lines.extend(report.refusal.iter().flat_map(|refusal| refusal.lines(17)));
+    lines.extend(report.refusal.iter().flat_map(|refusal| refusal.lines(NAME_COLUMN)));
     lines
 }
 
 /// Formats two tables: the pre-activations of each gate, and the change of accuracy, predictions and loss if a single
 /// part of the network is quantised and the others stay floats.
-fn report_of_parts(report: &Report) -> Vec<String> {
+fn gate_and_part_tables(report: &Report) -> Vec<String> {
     let mut lines = vec!["\ngate                  pre-activations saturated signal to noise".to_owned()];
     for gate in &report.gates {
         let name = format!("{} {}", gate.layer, gate.gate);
@@ -352,7 +357,7 @@ fn report_of_parts(report: &Report) -> Vec<String> {
     lines
 }
 
-/// Formats a row of the second table of [`report_of_parts`].
+/// Formats a row of the second table of [`gate_and_part_tables`].
 fn part_row(PartCost { part, bits, costs }: &PartCost) -> String {
     // `0.0 - cost`, since `-cost` would print a cost of zero as -0.
     let accuracy = costs.accuracy_cost.map_or("–".to_owned(), |cost| format!("{:+.4}", 0.0 - cost));

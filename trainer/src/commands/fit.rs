@@ -108,6 +108,11 @@ impl Args {
     pub fn device_path(&self) -> PathBuf {
         with_suffix(&self.output, ".safetensors")
     }
+
+    /// Returns the path of the log of the trials.
+    fn log_path(&self) -> PathBuf {
+        with_suffix(&self.output, ".fit.jsonl")
+    }
 }
 
 /// Searches, and writes the model directory and the device file of the best candidate.
@@ -175,10 +180,9 @@ impl<'a> Fitting<'a> {
             "trials": args.trials,
             "version": env!("CARGO_PKG_VERSION"),
         });
-        let path = with_suffix(&args.output, ".fit.jsonl");
         let log = match group.rank() {
-            0 => TrialLog::open(&path, &header, args.resume)?,
-            _ => TrialLog::empty(&path),
+            0 => TrialLog::open(&args.log_path(), &header, args.resume)?,
+            _ => TrialLog::empty(&args.log_path()),
         };
         if !log.is_empty() {
             note(format_args!("resumed after {} trials", log.len()));
@@ -213,10 +217,13 @@ impl<'a> Fitting<'a> {
         let found = match found {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(Value::Null),
-            // The search ended without a trial, so there is nothing to resume.
             Err(error) => {
                 if hooks.processes.rank() == 0 {
-                    search.log.remove()?;
+                    if has_trials(&args.log_path()) {
+                        note("the finished trials are kept; continue the search with --resume");
+                    } else {
+                        search.log.remove()?;
+                    }
                 }
                 return Err(error);
             }
@@ -227,6 +234,11 @@ impl<'a> Fitting<'a> {
         }
         Ok(result)
     }
+}
+
+/// Returns true if the log of a search holds a trial, from which `--resume` can continue. Its first line is a header.
+fn has_trials(log: &Path) -> bool {
+    std::fs::read_to_string(log).is_ok_and(|text| text.lines().count() > 1)
 }
 
 /// Returns the settings that all candidates have.
@@ -268,7 +280,7 @@ fn write(
     let validation_rows = figures.json["validation"]["examples"].as_u64().unwrap_or(0);
     let interval = wilson(best.accuracy, validation_rows as usize);
     let linear = figures.json.pointer("/baselines/linear_ngrams/accuracy").and_then(Value::as_f64);
-    // The recipe decides, not the settings alone: an option may leave out the recurrent layers of all candidates.
+    // The recurrent layers are counted in the recipe, since options may set their number for all candidates.
     let is_ngrams_only =
         |trial: &Trial| search.recipe(&trial.settings).is_ok_and(|recipe| recipe.model.num_layers == 0);
     let ngrams_only = trials.iter().filter(|trial| !is_ngrams_only(&best) && is_ngrams_only(trial));
@@ -311,6 +323,7 @@ fn write(
     figures.lines.iter().for_each(note);
     let (accuracy, bytes) = (best.accuracy, report.file_bytes);
     let mut arithmetic = if best.in_integers { " in integers" } else { "" }.to_owned();
+    // The pattern takes two repetitions or more.
     if let [_, .., _] = best.repetitions.as_slice() {
         let each: Vec<String> = best.repetitions.iter().map(|accuracy| format!("{accuracy:.4}")).collect();
         arithmetic += &format!(" (mean of the cross-validations: {})", each.join(", "));
@@ -337,7 +350,8 @@ fn reproducible(result: &Value, trials: &[Trial]) -> Value {
     result
 }
 
-/// Returns `log.jsonl` of the model directory: an object for each epoch, without the key `best` of `tern train`.
+/// Returns the content of `log.jsonl` in the model directory: an object for each epoch, without the lines on batches
+/// and without the key `best`, which `tern train` writes.
 fn log(history: &[EpochFigures]) -> Vec<u8> {
     history.iter().map(|figures| format!("{}\n", json!(figures))).collect::<String>().into_bytes()
 }
@@ -351,7 +365,8 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 
 /// Parses a duration such as `90s`, `20m` or `1.5h`. Fails below one second and above 10,000,000 seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let expected = || "expected a time such as 90s, 20m or 2h".to_owned();
+    let expected = || "expected a time such as 90s, 20m or 2h, from 1 s to 10,000,000 s".to_owned();
+    // The last character, which may have several bytes, is the unit.
     let (number, unit) = text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
     let factor = match unit {
         "s" => 1.0,
@@ -378,6 +393,17 @@ mod tests {
         );
         for bad in ["", "20", "m", "-1m", "0s", "20é", "99999h"] {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_log_with_its_header_alone_has_no_trial() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("home.fit.jsonl");
+        assert!(!has_trials(&path), "the file is missing");
+        for (text, expected) in [("{\"trials\":24}\n", false), ("{\"trials\":24}\n{\"candidate\":1}\n", true)] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(has_trials(&path), expected, "{text}");
         }
     }
 

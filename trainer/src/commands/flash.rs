@@ -1,4 +1,4 @@
-//! `tern flash`: writes a firmware or a model to a board, or tries it in the emulator.
+//! `tern flash`: writes a firmware or a model to a board or into a UF2 file, or tries it in the emulator.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -70,7 +70,7 @@ fn board_names() -> clap::builder::PossibleValuesParser {
     BOARDS.iter().map(|board| board.name).collect::<Vec<_>>().into()
 }
 
-/// Writes a firmware or a model to a board's flash, or tries it in the emulator.
+/// Writes a firmware or a model to a board's flash or into a UF2 file, or tries it in the emulator.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let board = Board::named(&args.board).with_context(|| format!("no board has the name {}", args.board))?;
     if let Some(output) = &args.uf2 {
@@ -121,6 +121,7 @@ fn write_uf2(args: &Args, output: &Path, board: &'static Board) -> anyhow::Resul
             Some(std::fs::read(file).with_context(|| file.display().to_string())?)
         }
     };
+    // Nothing is emulated: `Emulation::new` finds the firmware if --firmware is not given.
     let firmware = Emulation::new(board, args.firmware.clone(), None)?.firmware;
     let shown = firmware.display();
     let elf = std::fs::read(&firmware).with_context(|| shown.to_string())?;
@@ -143,12 +144,12 @@ fn emulate(args: &Args, file: &Path, board: &'static Board) -> anyhow::Result<()
     catch_interrupts();
     let mut client = Client::new(emulation.start()?, TIMEOUT);
     client.synchronize_after_start()?;
-    test(&mut client, file, board, &image)
+    check_device(&mut client, file, board, &image)
 }
 
 /// Checks that the firmware is for the board and, if `image` is a model, that the device runs it and that its self-test
 /// passes.
-fn test(client: &mut Client<Connection>, file: &Path, board: &Board, image: &Image) -> anyhow::Result<()> {
+fn check_device(client: &mut Client<Connection>, file: &Path, board: &Board, image: &Image) -> anyhow::Result<()> {
     let (path, info) = (file.display(), client.info()?);
     if info.board != board.name {
         bail!("the firmware is for the board {}, expected one for {}", info.board, board.name);
@@ -160,12 +161,15 @@ fn test(client: &mut Client<Connection>, file: &Path, board: &Board, image: &Ima
         Some(model) => bail!("the device runs `{}`, crc32 {}, expected {path}, crc32 {crc32}", model.name, model.crc32),
         None => bail!("the device refuses {path}: {}", info.model_error.unwrap_or_default()),
     };
-    let test = client.request("@selftest")?;
-    let (exact, golden) = (&test["exact"], &test["golden"]);
+    let self_test = client.request("@selftest")?;
+    let (exact, golden) = (&self_test["exact"], &self_test["golden"]);
     let name = visible(&model.name);
     print(format_args!("model `{name}`: {exact} of {golden} golden examples give their exact logits"))?;
     if exact != golden {
-        bail!("{path}: the device computes other logits than this computer; please report this");
+        bail!(
+            "{path}: the device computes other logits than those in the file. Export the model again; if the self-test \
+             still fails, please report this"
+        );
     }
     note(format_args!("next: try it\n  tern console {path} --qemu --board {}", board.name));
     Ok(())
@@ -188,13 +192,15 @@ enum Image {
 }
 
 impl Image {
-    /// Reads a file and checks that it fits the board.
+    /// Reads a file and determines its kind. Fails if it is neither an ELF file nor a device file that a device would
+    /// run, or if a device file is larger than the board's slot. The content of an ELF file is not checked.
     fn open(path: &Path, board: &Board) -> anyhow::Result<Image> {
         let shown = path.display();
         let bytes = std::fs::read(path).with_context(|| shown.to_string())?;
         if bytes.starts_with(ELF) {
             return Ok(Image::Firmware);
         }
+        // `file_len` gives the length of the device file by its header; a signature trailer may follow.
         if file_len(&bytes).map_or(true, |length| length > bytes.len()) {
             bail!("{shown}: expected a firmware (an ELF file) or a device file of `tern export`; it is neither");
         }
@@ -259,7 +265,8 @@ fn write_with_probe(file: &Path, image: &Image, chip: &str, probe: Option<&str>)
     run_program(&mut options("reset"))
 }
 
-/// Writes the file to the chip at its serial port and resets it.
+/// Writes the file to the chip at its serial port with espflash, and resets the chip. `flash_base`: the address of the
+/// first byte of the flash.
 fn write_with_espflash(file: &Path, image: &Image, chip: &str, flash_base: u32) -> anyhow::Result<()> {
     let mut command = Command::new(ESPFLASH);
     let subcommand = match image {
@@ -268,6 +275,7 @@ fn write_with_espflash(file: &Path, image: &Image, chip: &str, flash_base: u32) 
     };
     command.args([subcommand, "--non-interactive", "--chip", chip]);
     if let Image::Model { slot, .. } = image {
+        // espflash takes an offset in the flash, not an address.
         command.arg(format!("{:#x}", slot.address - flash_base));
     }
     run_program(command.arg(file))

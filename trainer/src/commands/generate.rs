@@ -42,7 +42,7 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Prints the prompt and the generated text, token by token.
+/// Prints the prompt and the generated text, token by token; with `--json` both in one object at the end.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     if !(args.temperature >= 0.0 && args.temperature.is_finite()) {
         bail!(Failure::Usage(format!("--temperature is {}, expected 0 or more", args.temperature)));
@@ -64,6 +64,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         write!(out, "{}", args.prompt)?;
     }
     let (mut generated_tokens, mut result) = (0, Ok(()));
+    // `generate` asks after each token whether it was the last one.
     if args.length > 0 {
         model.generate(&prompt, sampling, &mut |id| {
             let start = text.len();
@@ -80,7 +81,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let start = text.len();
     let _ = detokenizer.finish(&mut text);
     if args.json {
-        return print(json!({ "prompt": args.prompt, "text": text, "tokens": args.length, "seed": args.seed }));
+        return print(json!({ "prompt": args.prompt, "text": text, "tokens": generated_tokens, "seed": args.seed }));
     }
     print(&text[start..])
 }

@@ -17,7 +17,7 @@ const CALIBRATION_TEXTS: usize = 512;
 /// The largest number of time steps of training sequences that are kept for calibration, unless the first sequence
 /// alone has more.
 const CALIBRATION_STEPS: usize = 4096;
-/// The random seed of the choice of these texts.
+/// The random seed by which the calibration texts are chosen.
 const CALIBRATION_SEED: u64 = 1;
 
 /// Options of `tern import`.
@@ -164,8 +164,8 @@ pub fn write_model(args: &Args) -> anyhow::Result<Written> {
     if model.config().input == Input::Values {
         for (path, name) in [(&args.data, files::CALIBRATION), (&args.valid, files::VALIDATION)] {
             if let Some(path) = path {
-                let rows = if name == files::CALIBRATION { CALIBRATION_STEPS } else { usize::MAX };
-                sequence_classification::copy(path, &columns, &model, &staged.path().join(name), rows)?;
+                let max_steps = if name == files::CALIBRATION { CALIBRATION_STEPS } else { usize::MAX };
+                sequence_classification::copy(path, &columns, &model, &staged.path().join(name), max_steps)?;
             }
         }
     } else {

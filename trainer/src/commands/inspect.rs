@@ -72,13 +72,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns everything that is printed as one JSON object. `clock`: the clock frequency in Hz.
+/// Returns everything that is printed as one JSON object. Its key `signed` is null: [`run`] sets it for a signed file.
+/// `clock`: the clock frequency in Hz.
 fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
     let model = file.model();
     let config = model.config();
     let (_, header) = SafeTensors::read_metadata(file.bytes())?;
     let metadata: BTreeMap<_, _> = header.metadata().iter().flatten().collect();
     let tensors = SafeTensors::deserialize(file.bytes())?;
+    // The tensors are slices of the file, so their addresses have the order of the file.
     let mut in_file_order: Vec<_> = tensors.iter().collect();
     in_file_order.sort_by_key(|(_, tensor)| tensor.data().as_ptr().addr());
     let tensors: Vec<Value> = in_file_order
@@ -143,7 +145,8 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
     }))
 }
 
-/// Formats the object of [`facts`] as lines for a person. All but the dependency for Cargo.toml fit 80 columns.
+/// Formats the object of [`facts`] as lines for a person. They fit 80 columns, except for the dependency for Cargo.toml
+/// and for long names or many labels.
 fn to_text(facts: &Value) -> Vec<String> {
     let mut lines = model_lines(facts);
     lines.extend(cost_lines(facts));
@@ -179,6 +182,7 @@ fn model_lines(facts: &Value) -> Vec<String> {
         lines.push(format!("             signature {checked}"));
     }
     let (tokens, embedding_dim, hidden_size) = (fact("vocab_size"), fact("embedding_dim"), fact("hidden_size"));
+    // The number of rows of a tensor; null if the file does not have it.
     let rows_of = |name: &str| {
         let mut tensors = facts["tensors"].as_array().into_iter().flatten();
         tensors.find(|tensor| tensor["name"] == name).map_or(Value::Null, |tensor| tensor["shape"][0].clone())

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 /// True after the first signal: the training or search then ends after the running batch.
 pub static STOP: AtomicBool = AtomicBool::new(false);
-/// The exit status for the first signal: 128 plus its number.
+/// The exit status for the first signal: 128 plus its number. Before a signal, that of Ctrl-C.
 static STATUS: AtomicU8 = AtomicU8::new(130);
 
 /// Makes the first signal set [`STOP`], and a second one end the process at once.
@@ -38,6 +38,7 @@ fn catch_signals() -> std::io::Result<()> {
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP, SIGUSR1])?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
+            // The numbers of these signals are below 32, so the conversion does not fail.
             interrupt(128 + u8::try_from(signal).unwrap_or(0));
         }
     })?;

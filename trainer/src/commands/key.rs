@@ -108,7 +108,7 @@ fn create(path: &Path, content: &[u8], is_secret: bool) -> anyhow::Result<()> {
     })
 }
 
-/// Reads a private key in PKCS #8 (PEM). On Unix, fails if other users can read or write the file.
+/// Reads a private key in PKCS #8 (PEM). On Unix, fails if the mode of the file gives other users any permission.
 pub fn read(path: &Path) -> anyhow::Result<SigningKey> {
     let shown = path.display();
     let mut file = File::open(path).with_context(|| format!("{shown}: `tern key new` makes a key"))?;
@@ -117,7 +117,7 @@ pub fn read(path: &Path) -> anyhow::Result<SigningKey> {
         let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata()?.permissions()) & 0o777;
         if mode & 0o077 != 0 {
             bail!(
-                "{shown}: its mode is {mode:04o}, so other users can read your key, expected 0600; type \
+                "{shown}: its mode is {mode:04o}, so other users may use your key, expected 0600; type \
                  `chmod 600 {shown}`, or make a new key if somebody may have read this one"
             );
         }
@@ -132,7 +132,7 @@ pub fn read(path: &Path) -> anyhow::Result<SigningKey> {
     })
 }
 
-/// Reads a public key: 64 hexadecimal digits.
+/// Reads a public key from a file of 64 hexadecimal digits, with or without white space around them.
 pub fn read_public(path: &Path) -> anyhow::Result<VerifyingKey> {
     let shown = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("{shown}: `tern key new` makes a key pair"))?;

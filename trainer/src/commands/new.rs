@@ -91,7 +91,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the name of the project: the last part of `folder`. Fails if it cannot be the name of a Cargo package.
+/// Returns the name of the project: the last part of `folder`. Fails unless it is a lower-case letter followed by
+/// lower-case letters, digits, `-` or `_`, since it is also the name of a Cargo package.
 fn project_name(folder: &Path) -> Result<&str, Failure> {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let is_name = name.starts_with(|first: char| first.is_ascii_lowercase())

@@ -32,8 +32,8 @@ pub struct Args {
 /// Downloads a model.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let folder = args.output.clone().unwrap_or_else(|| args.model.name().into());
-    let report = |name: &str, bytes: u64| note(format_args!("{name}, {} KB", bytes.div_ceil(1000)));
-    let files = hub::pull(&Hub::from_environment(), &args.model, &folder, &args.files, report)?;
+    let note_file = |name: &str, bytes: u64| note(format_args!("{name}, {} KB", bytes.div_ceil(1000)));
+    let files = hub::pull(&Hub::from_environment(), &args.model, &folder, &args.files, note_file)?;
     match args.json {
         true => print(json!({ "folder": folder, "files": files })),
         false => files.iter().try_for_each(|file| print(file.display())),

@@ -54,7 +54,8 @@ pub fn write_page(directory: &Path, output: &Path) -> anyhow::Result<usize> {
     Ok(page.len())
 }
 
-/// Fails if `path` is a directory or a file that is not an HTML page, so that no other file is overwritten.
+/// Fails if `path` is a directory or a file that is neither empty nor an HTML page, so that no other file is
+/// overwritten.
 fn check_output(path: &Path) -> anyhow::Result<()> {
     if path.is_dir() {
         bail!("{}: this is a directory, expected the name of a file such as report.html", path.display());

@@ -45,6 +45,7 @@ impl TableArgs {
 impl LayoutArgs {
     /// Returns the layout of the file, with defaults filled in.
     pub fn layout(&self) -> Layout {
+        // The option takes ASCII characters only, so the conversion does not fail.
         let delimiter = self.delimiter.and_then(|c| u8::try_from(c).ok());
         Layout { delimiter, header: !self.no_header, quoting: !self.no_quoting }
     }

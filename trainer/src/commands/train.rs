@@ -160,9 +160,9 @@ pub struct Training<'a> {
 }
 
 impl<'a> Training<'a> {
-    /// Reads the recipe and the data, trains the baselines in the process of rank 0, and prints a description of the
-    /// data. Fails if the options or the recipe are wrong, if the data cannot be read, or if there are more processes
-    /// than shards of a batch.
+    /// Reads the recipe and the data, trains the baselines in the process of rank 0 unless the options omit them, and
+    /// prints a description of the data. Fails if the options or the recipe are wrong, if the data cannot be read, or
+    /// if there are more processes than shards of a batch.
     pub fn prepare(args: &'a Args, group: &dyn ProcessGroup) -> anyhow::Result<Self> {
         let (mut recipe, target, options) = recipe_and_target(args)?;
         Staged::check(&target)?;
@@ -185,19 +185,20 @@ impl<'a> Training<'a> {
         let Training { args, recipe, target, options, mut data } = self;
         let processes = hooks.processes;
         if processes.rank() > 0 {
+            // The counterpart of the call by which rank 0 reports the result of opening the run directory.
             agree(processes, Ok(()))?;
-            let found = cross_validate(&recipe, data.as_ref(), None, hooks)?;
-            data.set_cross_validation(found);
+            let cross_validation = cross_validate(&recipe, data.as_ref(), None, hooks)?;
+            data.set_cross_validation(cross_validation);
             let state = common_state(&recipe, data.problem(), Ok(None), processes)?;
             let outcome = train::resume(state, &recipe, data.problem(), &mut (), hooks.stop, processes)?;
             let is_interrupted = outcome.stop_reason == StopReason::Interrupted;
             return Ok(Trained { directory: target, figures: Value::Null, is_interrupted });
         }
-        let directory = agree(processes, RunDirectory::resume_or_begin(&target, &recipe, options, args.resume))?;
-        let cross_validation = cross_validate(&recipe, data.as_ref(), Some(&directory), hooks)?;
+        let run_directory = agree(processes, RunDirectory::resume_or_begin(&target, &recipe, options, args.resume))?;
+        let cross_validation = cross_validate(&recipe, data.as_ref(), Some(&run_directory), hooks)?;
         data.set_cross_validation(cross_validation);
-        let (outcome, divergence) = train_epochs(&recipe, data.as_ref(), &directory, &target, args, hooks)?;
-        write_model(&recipe, data.as_ref(), &directory, target, &outcome, divergence)
+        let (outcome, divergence) = train_epochs(&recipe, data.as_ref(), &run_directory, &target, args, hooks)?;
+        write_model(&recipe, data.as_ref(), &run_directory, target, &outcome, divergence)
     }
 }
 
@@ -214,8 +215,9 @@ fn common_state(
         Some(state) if processes.world_size() == 1 => return Ok(state),
         own => own,
     };
-    let data = train::data_hash(problem);
-    let bytes = own.as_ref().map(|state| state.to_bytes(data, 0)).transpose()?.unwrap_or_default();
+    let data_hash = train::data_hash(problem);
+    // The length of the log, 0 here, is not used: only rank 0 has a log.
+    let bytes = own.as_ref().map(|state| state.to_bytes(data_hash, 0)).transpose()?.unwrap_or_default();
     let bytes = processes.broadcast(bytes);
     let state = match own {
         Some(state) => Ok(state),
@@ -224,13 +226,13 @@ fn common_state(
     agree(processes, state).context("the processes do not have the same recipe and data")
 }
 
-/// Writes the model directory, and removes the run directory unless the training was interrupted or diverged and so can
-/// be resumed. `divergence`: the error message of a training that diverged after its first epoch, which is returned
-/// once the model of the best epoch is written.
+/// Writes the model directory, and removes the run directory unless the training was interrupted or diverged: such a
+/// training can be resumed. `divergence`: the error message of a training that diverged after its first epoch. It is
+/// returned as an error once the model of the best epoch is written.
 fn write_model(
     recipe: &Recipe,
     data: &dyn TaskData,
-    directory: &RunDirectory,
+    run_directory: &RunDirectory,
     target: PathBuf,
     outcome: &Outcome,
     divergence: Option<String>,
@@ -241,12 +243,12 @@ fn write_model(
     let measured = data.measure(&model)?;
     let figures = TrainingMetrics::new(&model, measured, data.problem().train.len(), outcome, recipe.metric());
     let save = || -> anyhow::Result<()> {
-        let log = fs::read(directory.log()).with_context(|| directory.log().display().to_string())?;
-        write_directory(directory.staged()?, &target, &model, data, recipe, &figures, &log)
+        let log = fs::read(run_directory.log()).with_context(|| run_directory.log().display().to_string())?;
+        write_directory(run_directory.staged()?, &target, &model, data, recipe, &figures, &log)
     };
     save().map_err(|error| error.context(not_written(&target)))?;
     if !matches!(outcome.stop_reason, StopReason::Interrupted | StopReason::Diverged) {
-        directory.remove()?;
+        run_directory.remove()?;
     }
 
     figures.lines.iter().for_each(note);
@@ -288,6 +290,7 @@ pub(super) fn write_directory(
 fn recipe_and_target(args: &Args) -> anyhow::Result<(Recipe, PathBuf, Options)> {
     let Args { input, output, resume, no_baselines, recipe: RecipeOptions(options), .. } = args;
     let run_options = Options { no_baselines: *no_baselines };
+    // In `tern train --resume DIR`, the input is the model directory.
     if *resume && output.is_none() && RunDirectory::exists(input) {
         let saved = RunDirectory::options(input);
         let recipe = read_recipe(&RunDirectory::recipe_path(input), options)?;
@@ -331,19 +334,20 @@ fn not_written(target: &Path) -> String {
     format!("the model could not be written; {}", how_to_continue(target))
 }
 
-/// Trains from the last checkpoint in `directory`, or from the beginning without one, and writes the log. The second
+/// Trains from the checkpoint in `run_directory`, or from the beginning without one, and writes the log. The second
 /// value is the error message of a training that diverged after its first epoch, whose best epoch is still usable;
-/// otherwise `None`. `target`: the model directory, for messages.
+/// otherwise `None`. Fails if the training diverges in its first epoch, and then deletes the run directory. `target`:
+/// the model directory, for messages.
 fn train_epochs(
     recipe: &Recipe,
     data: &dyn TaskData,
-    directory: &RunDirectory,
+    run_directory: &RunDirectory,
     target: &Path,
     args: &Args,
     hooks: &mut Hooks<'_>,
 ) -> anyhow::Result<(Outcome, Option<String>)> {
     let problem = data.problem();
-    let (state, log_bytes) = match directory.state(recipe, problem) {
+    let (state, log_bytes) = match run_directory.state(recipe, problem) {
         Ok((state, log_bytes)) => (Ok(Some(state)), log_bytes),
         Err(error) => (Err(error), 0),
     };
@@ -352,10 +356,11 @@ fn train_epochs(
         let (epoch, batches) = (state.epochs_done() + 1, state.epoch_batches_done());
         note(format_args!("resumed in epoch {epoch} after {batches} of its batches"));
     }
+    // After a cross-validation, the network is trained for the number of epochs that was best over all folds.
     let epochs = problem.cross_validation.as_ref().map_or(recipe.epochs(), |found| found.best_epoch);
     let interval = Duration::from_secs(args.checkpoint_seconds);
     let mut progress = Progress::new(recipe, epochs, state.epochs_done());
-    let mut checkpointer = Checkpointer::new(directory, train::data_hash(problem), log_bytes, interval);
+    let mut checkpointer = Checkpointer::new(run_directory, train::data_hash(problem), log_bytes, interval);
     let mut reporter = EpochReporter(&mut *hooks.on_figures);
     let mut callbacks = Callbacks(vec![&mut progress, &mut checkpointer, &mut reporter]);
     let mut event_writer;
@@ -369,17 +374,17 @@ fn train_epochs(
         Err(error @ TrainError::Diverged { .. }) => {
             let message = tasks::describe_divergence(&error, data);
             match error {
-                TrainError::Diverged { kept: Some(kept), .. } => (*kept, Some(message)),
+                TrainError::Diverged { best: Some(outcome), .. } => (*outcome, Some(message)),
                 // The training diverged in the first epoch: there is no usable model and nothing to resume from.
                 _ => {
-                    directory.remove()?;
+                    run_directory.remove()?;
                     return Err(anyhow!(message));
                 }
             }
         }
         outcome => (outcome?, None),
     };
-    let flushed = checkpointer.flush_log().with_context(|| directory.log().display().to_string());
+    let flushed = checkpointer.flush_log().with_context(|| run_directory.log().display().to_string());
     flushed.map_err(|error| error.context(not_written(target)))?;
     Ok((outcome, divergence))
 }

@@ -11,12 +11,15 @@ use object::read::elf::{ElfFile32, ProgramHeader};
 use object::{Object, ObjectSymbol};
 use tern_boards::Board;
 
-/// The first two words and the last word of a block.
+/// The number of bytes of a block: a header of 8 words, 476 bytes of data, and [`MAGIC_END`].
+const BLOCK: usize = 512;
+/// The first two words of a block.
 const MAGIC: [u32; 2] = [0x0a32_4655, 0x9e5d_5157];
+/// The last word of a block.
 const MAGIC_END: u32 = 0x0ab1_6f30;
 /// The flag of a block that names the family of the chip.
 const HAS_FAMILY: u32 = 0x2000;
-/// The number of bytes of flash in a block.
+/// The number of bytes of flash in a block. The rest of the block's data is 0.
 const PAGE: usize = 256;
 /// The number of bytes that the boot ROM erases at once. A file must have all pages of such a sector, or none.
 const SECTOR: u32 = 4096;
@@ -78,12 +81,12 @@ pub fn file(firmware: &[u8], model: Option<&[u8]>, board: &Board) -> anyhow::Res
 fn blocks(flash: &Flash, family: u32) -> Vec<u8> {
     let pages = flash.0.iter().flat_map(|(&start, sector)| (start..).step_by(PAGE).zip(sector.chunks(PAGE)));
     let count = flash.0.len() * SECTOR as usize / PAGE;
-    let mut file = Vec::with_capacity(512 * count);
+    let mut file = Vec::with_capacity(BLOCK * count);
     for (number, (address, page)) in pages.enumerate() {
         let header = [MAGIC[0], MAGIC[1], HAS_FAMILY, address, PAGE as u32, number as u32, count as u32, family];
         file.extend(header.iter().flat_map(|word| word.to_le_bytes()));
         file.extend(page);
-        file.resize(512 * number + 508, 0);
+        file.resize(BLOCK * (number + 1) - size_of_val(&MAGIC_END), 0);
         file.extend(MAGIC_END.to_le_bytes());
     }
     file

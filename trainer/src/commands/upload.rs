@@ -40,7 +40,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let Args { path, model, private, with_rows, message, json } = args;
     let options = Upload { private: *private, with_rows: *with_rows, message: message.clone() };
-    let report = |name: &str, bytes: u64| note(format_args!("{name}, {} KB", bytes.div_ceil(1000)));
-    let commit = hub::upload(&Hub::from_environment(), path, model, &options, report)?;
+    let note_file = |name: &str, bytes: u64| note(format_args!("{name}, {} KB", bytes.div_ceil(1000)));
+    let commit = hub::upload(&Hub::from_environment(), path, model, &options, note_file)?;
     if *json { print(json!({ "commit": commit })) } else { print(commit) }
 }

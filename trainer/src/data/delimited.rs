@@ -61,8 +61,8 @@ impl DelimitedFile {
             let expected = "expected a header line such as `text,label` and a row for each example";
             return Err(FileError::new(path, format!("the file is empty, {expected}")));
         }
-        let tabs = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv") || e.eq_ignore_ascii_case("tab"));
-        let delimiter = layout.delimiter.unwrap_or(if tabs { b'\t' } else { b',' });
+        let has_tabs = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv") || e.eq_ignore_ascii_case("tab"));
+        let delimiter = layout.delimiter.unwrap_or(if has_tabs { b'\t' } else { b',' });
         let mut file = DelimitedFile { path: path.to_owned(), text, layout, delimiter, names: Vec::new() };
         let mut first = csv::StringRecord::new();
         let mut reader = file.reader(false);
@@ -131,7 +131,7 @@ impl DelimitedFile {
         let (mut reader, mut lines) = (self.reader(self.layout.header), self.lines());
         let (mut record, mut count) = (csv::StringRecord::new(), 0);
         while reader.read_record(&mut record).map_err(|error| self.failure(error, &mut lines))? {
-            let line = lines.at(record.position());
+            let line = lines.advance(record.position());
             let range = lines.byte..reader.position().byte() as usize;
             row(line, &record, &Part { content: &self.text, range })?;
             count += 1;
@@ -145,10 +145,10 @@ impl DelimitedFile {
         Ok(count)
     }
 
-    /// Returns a reader of the file's rows. `header`: skip the first line.
-    fn reader(&self, header: bool) -> csv::Reader<&[u8]> {
+    /// Returns a reader of the file's rows. `skip_first`: true to skip the first row, the header.
+    fn reader(&self, skip_first: bool) -> csv::Reader<&[u8]> {
         let mut builder = csv::ReaderBuilder::new();
-        builder.delimiter(self.delimiter).has_headers(header).quoting(self.layout.quoting);
+        builder.delimiter(self.delimiter).has_headers(skip_first).quoting(self.layout.quoting);
         builder.from_reader(self.text.as_bytes())
     }
 
@@ -158,7 +158,7 @@ impl DelimitedFile {
 
     /// Returns the error for a row that the csv library cannot read.
     fn failure(&self, error: csv::Error, lines: &mut Lines<'_>) -> FileError {
-        let line = lines.at(error.position());
+        let line = lines.advance(error.position());
         let problem = match error.into_kind() {
             csv::ErrorKind::Io(error) => error.to_string(),
             csv::ErrorKind::UnequalLengths { expected_len, len, .. } => format!(
@@ -184,7 +184,7 @@ impl DelimitedFile {
         }
         let first_row = self.sample().into_iter().next().unwrap_or_default();
         let numbers = first_row.iter().filter(|field| is_number(field)).count();
-        // If each line holds a whole sequence, all its fields are numbers, except for a name and a label.
+        // If each line holds a whole sequence, all its fields are numbers, except at most one: a name or a label.
         if numbers > 2 && numbers + 2 > self.names.len() {
             return ". Line 1 holds numbers: a table of sequences has a row for each time step and the columns \
                     sequence, label and one for each channel (docs/data.md)"
@@ -208,7 +208,7 @@ impl DelimitedFile {
         self.reader(false).into_records().take(SAMPLE_ROWS).map_while(Result::ok).collect()
     }
 
-    /// Returns true if the first line has a number, a field of several words, or a value that occurs again in its
+    /// Returns true if the first line has a number, a field of three or more words, or a value that occurs again in its
     /// column.
     pub fn header_looks_like_data(&self) -> bool {
         let sample = self.sample();
@@ -221,7 +221,7 @@ impl DelimitedFile {
     }
 
     /// Guesses the positions of texts and labels in a table of two columns: labels have fewer distinct values. `None`
-    /// for a table with more columns.
+    /// for a table of another number of columns.
     fn guess_columns(&self) -> Option<[usize; 2]> {
         let sample = self.sample();
         let distinct = |column: usize| sample.iter().filter_map(|row| row.get(column)).collect::<HashSet<_>>().len();
@@ -248,9 +248,10 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    /// Returns the line of the record that begins at `position` or after blank lines at `position`. Positions must not
-    /// decrease from call to call.
-    fn at(&mut self, position: Option<&csv::Position>) -> u64 {
+    /// Returns the line of the record that begins at `position` or after blank lines at `position`, and sets `byte` to
+    /// the beginning of the record. Positions must not decrease from call to call. `None`: the position of the last
+    /// call.
+    fn advance(&mut self, position: Option<&csv::Position>) -> u64 {
         let start = position.map_or(0, |position| position.byte() as usize).max(self.byte);
         let blank = self.content[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         let passed = &self.content[self.byte..start + blank];

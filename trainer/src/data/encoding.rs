@@ -33,9 +33,9 @@ fn decode(path: &Path, mut bytes: Vec<u8>) -> Result<String, FileError> {
         let problem = format!("the file is {format}, expected UTF-8 text; {advice}");
         return Err(FileError::new(path, problem));
     }
-    if let Some((sign, encoding)) = wide_encoding(&bytes) {
+    if let Some((evidence, encoding)) = wide_encoding(&bytes) {
         let advice = format!("convert it: `iconv -f {encoding} -t utf-8`");
-        return Err(FileError::new(path, format!("{sign}: the file is {encoding}, expected UTF-8; {advice}")));
+        return Err(FileError::new(path, format!("{evidence}: the file is {encoding}, expected UTF-8; {advice}")));
     }
     if bytes.starts_with(b"\xef\xbb\xbf") {
         bytes.drain(..3);
@@ -45,7 +45,8 @@ fn decode(path: &Path, mut bytes: Vec<u8>) -> Result<String, FileError> {
         let (line, column) = place(body, position);
         let (encoding, word) = match guess(body, position) {
             Some((encoding, word)) => (encoding, format!(" (as {encoding} it reads {word:?})")),
-            None => ("latin1", String::new()),
+            // A placeholder, for which the user fills in the encoding.
+            None => ("ENCODING", String::new()),
         };
         let problem = format!(
             "line {line}, byte {column} of the line: 0x{:02x} is not UTF-8, expected a UTF-8 file{word}; \
@@ -64,8 +65,9 @@ fn decode(path: &Path, mut bytes: Vec<u8>) -> Result<String, FileError> {
     }
 }
 
-/// Recognises UTF-16 and UTF-32, by a byte-order mark or by zeros in at least 80 % of the even or odd places of the
-/// first 256 bytes. Returns the evidence and the encoding's name for `iconv`; `None` for other files.
+/// Recognises UTF-16 and UTF-32 by a byte-order mark, and UTF-16 also by zeros in at least 80 % of either the even or
+/// the odd places of the first 256 bytes. Returns the evidence and the encoding's name for `iconv`; `None` for other
+/// files.
 fn wide_encoding(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     const MARK: &str = "it begins with a byte-order mark";
     match bytes {
@@ -75,11 +77,12 @@ fn wide_encoding(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     }
     let head = &bytes[..bytes.len().min(256)];
     let zeros = |from: usize| head.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count();
-    let most = |zeros: usize| head.len() >= 8 && zeros * 10 >= head.len() / 2 * 8;
-    let sign = "every other byte is zero";
-    match (most(zeros(0)), most(zeros(1))) {
-        (true, false) => Some((sign, "UTF-16BE")),
-        (false, true) => Some((sign, "UTF-16LE")),
+    // A shorter file has too few bytes to decide.
+    let is_most = |zeros: usize| head.len() >= 8 && zeros * 10 >= head.len() / 2 * 8;
+    let evidence = "every other byte is zero";
+    match (is_most(zeros(0)), is_most(zeros(1))) {
+        (true, false) => Some((evidence, "UTF-16BE")),
+        (false, true) => Some((evidence, "UTF-16LE")),
         _ => None,
     }
 }
@@ -93,11 +96,11 @@ fn place(body: &[u8], position: usize) -> (u64, usize) {
 }
 
 /// Guesses the encoding from the word around the byte at `position`. Returns the encoding's name for `iconv` and the
-/// decoded word; `None` if several encodings are possible.
+/// decoded word, of which at most 20 bytes before the position are read; `None` if several encodings are possible.
 fn guess(body: &[u8], position: usize) -> Option<(&'static str, String)> {
-    let part = |byte: &u8| !byte.is_ascii() || byte.is_ascii_alphanumeric();
-    let start = position - body[..position].iter().rev().take_while(|byte| part(byte)).count().min(20);
-    let word: Vec<u8> = body[start..].iter().copied().take_while(part).take(40).collect();
+    let is_in_word = |byte: &u8| !byte.is_ascii() || byte.is_ascii_alphanumeric();
+    let start = position - body[..position].iter().rev().take_while(|byte| is_in_word(byte)).count().min(20);
+    let word: Vec<u8> = body[start..].iter().copied().take_while(is_in_word).take(40).collect();
     let (latin, _) = WINDOWS_1252.decode_without_bom_handling(&word);
     // A word with few ASCII letters belongs to another alphabet: several encodings are possible.
     if word.iter().filter(|byte| !byte.is_ascii()).count() * 2 > word.len() {

@@ -13,8 +13,9 @@ const UNLABELLED: &str = "unsup";
 
 /// Reads `dir/LABEL/*.txt`, in the order of the bytes of the names. Line breaks at the end of a text are removed.
 ///
-/// Files beside the folders, hidden folders and a folder `unsup` are skipped. Other files beside the texts are skipped
-/// with a warning. Fails if a folder has files but no `.txt` file, if no text exists, or if a text cannot be read.
+/// Files beside the label folders, hidden files and folders, and a folder `unsup` are skipped. Files in a label folder
+/// that do not end in `.txt` are skipped with a warning. Fails if a label folder has files but no `.txt` file, if no
+/// text exists, or if a text cannot be read.
 pub fn read(dir: &Path) -> Result<Vec<Row>, FileError> {
     let folders = labels(dir)?;
     let wrong = |found: String, hint: Option<PathBuf>| {
@@ -43,12 +44,13 @@ pub fn read(dir: &Path) -> Result<Vec<Row>, FileError> {
     }
     if rows.is_empty() {
         let names: Vec<String> = folders.iter().map(|(label, _)| label.clone()).collect();
-        let has_texts = |folder: &Path| -> Result<bool, FileError> {
+        let has_labelled_texts = |folder: &Path| -> Result<bool, FileError> {
             Ok(labels(folder)?.iter().any(|(_, below)| files(below).is_ok_and(|(texts, _)| !texts.is_empty())))
         };
+        // The user may have given the parent folder. The last folder is suggested: `train` comes after `test`.
         let mut hint = None;
         for (_, folder) in &folders {
-            if has_texts(folder)? {
+            if has_labelled_texts(folder)? {
                 hint = Some(folder.clone());
             }
         }

@@ -44,7 +44,7 @@ struct Address {
     repository: String,
     /// A branch, tag or commit.
     revision: String,
-    /// A file name or the beginning of file names.
+    /// A file name or the beginning of file names; `None` for the split `train`.
     file: Option<String>,
 }
 
@@ -64,7 +64,8 @@ impl Address {
     }
 }
 
-/// Returns the local copies of the files that `address` names.
+/// Returns the paths of the local copies of the files that `address` names, and downloads those that are missing. The
+/// error is a message.
 fn fetch(builder: ApiBuilder, address: &Address) -> Result<Vec<PathBuf>, String> {
     let api = builder.build().map_err(|error| error.to_string())?;
     let Address { repository, revision, file } = address;
@@ -92,7 +93,8 @@ fn fetch(builder: ApiBuilder, address: &Address) -> Result<Vec<PathBuf>, String>
     }
 }
 
-/// Returns true for the name of a file in a format that can be read.
+/// Returns true for the name of a file in a format that can be read. `.json` is left out: data sets keep metadata in
+/// such files.
 fn is_data(name: &str) -> bool {
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     ["parquet", "csv", "tsv", "tab", "jsonl", "ndjson"].contains(&ending)

@@ -19,20 +19,20 @@ pub const FAST_TEXT_LABEL: &str = "__label__";
 /// A label may be a string, a number or a Boolean; the label of a number or Boolean is its JSON text, such as `1` or
 /// `true`. Fails if a line is not such an object, lacks a column or has an empty label, or if the file has no object.
 pub fn read_json(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
-    let rows = read(path, |line, text, part| json_row(path, line, text, part, columns))?;
+    let rows = read(path, |line, json, part| json_row(path, line, json, part, columns))?;
     if rows.is_empty() {
         return Err(wrong_json(path, 1, "no object in the file"));
     }
     Ok(rows)
 }
 
-/// Reads a file in fastText's format, `__label__spam free prize`. Blank lines are skipped. Fails if a line does not
-/// begin with exactly one label.
+/// Reads a file in fastText's format, `__label__spam free prize`. Blank lines are skipped. Fails if the file cannot be
+/// read, or a line does not begin with exactly one label.
 pub fn read_fast_text(path: &Path) -> Result<Vec<Row>, FileError> {
-    read(path, |line, text, part| {
+    read(path, |line, content, part| {
         let expected = "expected one label before the text, such as `__label__spam free prize`";
         let wrong = |found| FileError::in_line(path, line, format!("{found}, {expected}"));
-        let labelled = text.trim_start().strip_prefix(FAST_TEXT_LABEL).ok_or_else(|| wrong("no label"))?;
+        let labelled = content.trim_start().strip_prefix(FAST_TEXT_LABEL).ok_or_else(|| wrong("no label"))?;
         let (label, text) = labelled.split_once(char::is_whitespace).unwrap_or((labelled, ""));
         if text.trim_start().starts_with(FAST_TEXT_LABEL) {
             return Err(wrong("more than one label"));
@@ -65,16 +65,16 @@ fn read(path: &Path, row: impl Fn(u64, &str, &Part<'_>) -> Result<Row, FileError
     Ok(rows)
 }
 
-/// Returns the error for a line that is not an object as expected.
+/// Returns the error for a line that is not a JSON object with a text and a label. `found`: the fault.
 fn wrong_json(path: &Path, line: u64, found: &str) -> FileError {
     let expected = r#"{"text": "free prize", "label": "spam"}"#;
     FileError::in_line(path, line, format!("{found}, expected a JSON object such as {expected}"))
 }
 
-/// Parses the line number `line`, whose content is `text`. `part`: the line's part of the file's content.
-fn json_row(path: &Path, line: u64, text: &str, part: &Part<'_>, columns: &Columns) -> Result<Row, FileError> {
+/// Parses the JSON object in the line number `line`. `part`: the line's part of the file's content.
+fn json_row(path: &Path, line: u64, json: &str, part: &Part<'_>, columns: &Columns) -> Result<Row, FileError> {
     let wrong = |found: &str| wrong_json(path, line, found);
-    let mut object: Map<String, Value> = match serde_json::from_str(text) {
+    let mut object: Map<String, Value> = match serde_json::from_str(json) {
         Ok(Value::Object(object)) => object,
         Ok(Value::Array(_)) => {
             let found = "an array; write each of its objects on a line of its own, for example with `jq -c '.[]'`";
@@ -86,7 +86,7 @@ fn json_row(path: &Path, line: u64, text: &str, part: &Part<'_>, columns: &Colum
                 "an object or array that does not end in its line; write one object a line, for example with `jq -c`";
             return Err(wrong(found));
         }
-        Err(error) if has_half_surrogate(text) => {
+        Err(error) if has_half_surrogate(json) => {
             let found =
                 format!("half of a surrogate pair (\\uD800 to \\uDFFF), which is no character, at {}", error.column());
             return Err(wrong(&found));
@@ -119,14 +119,15 @@ fn json_row(path: &Path, line: u64, text: &str, part: &Part<'_>, columns: &Colum
 }
 
 /// Returns true if a line of invalid JSON has an escape for one half of a surrogate pair without the other.
-fn has_half_surrogate(text: &str) -> bool {
+fn has_half_surrogate(json: &str) -> bool {
     /// The length of an escape such as `\ud83d`.
     const ESCAPE: usize = 6;
+    // The UTF-16 unit of the escape at `start`; 0, which is no surrogate, if it lacks its four digits.
     let code = |start: usize| {
-        let digits = text.get(start + 2..start + ESCAPE);
+        let digits = json.get(start + 2..start + ESCAPE);
         digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(0)
     };
-    let mut escapes = text.match_indices("\\u").map(|(start, _)| (start, code(start))).peekable();
+    let mut escapes = json.match_indices("\\u").map(|(start, _)| (start, code(start))).peekable();
     while let Some((start, code)) = escapes.next() {
         let is_other_half = |&(next, low): &(usize, u32)| next == start + ESCAPE && (0xdc00..=0xdfff).contains(&low);
         match code {

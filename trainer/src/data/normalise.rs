@@ -10,7 +10,7 @@ pub struct Channel {
     pub name: String,
     /// The mean over the training rows.
     pub mean: f64,
-    /// The standard deviation over the training rows, or 1 if all of them are equal.
+    /// The standard deviation over the training rows, or 1 if they do not vary.
     pub std: f64,
 }
 
@@ -53,6 +53,7 @@ fn rounded(number: f64) -> f64 {
 /// Normalises rows, `[rows][channels]`. A missing number (NaN) is replaced by the last known number of its channel, or
 /// by the mean if there is none before it.
 pub fn normalise<'a>(channels: &[Channel], rows: impl Iterator<Item = &'a Vec<f64>>) -> Vec<Vec<f32>> {
+    // The normalised mean is 0.
     let mut last = vec![0.0; channels.len()];
     let row = |row: &Vec<f64>| {
         for ((last, channel), &number) in last.iter_mut().zip(channels).zip(row) {

@@ -14,9 +14,10 @@ use std::path::Path;
 const MISSING: [&str; 16] =
     ["", "na", "n/a", "#n/a", "#na", "<na>", "nan", "-nan", "null", "none", "nil", "nat", "-", "--", "?", "."];
 
-/// The name of the column with the names of the sequences in the tables of a model directory.
+/// The name of the column that holds the name of each row's sequence, in the tables of a model directory and in those
+/// that `tern data` reads.
 pub const SEQUENCE: &str = "sequence";
-/// The name of the column with the labels in the tables of a model directory.
+/// The name of the column that holds each row's label in the tables of a model directory.
 pub const LABEL: &str = "label";
 
 /// Columns of a table, as numbers and as texts.
@@ -40,7 +41,7 @@ pub struct ColumnSelection<'a> {
     pub texts: &'a [(&'a str, &'static str)],
     /// The columns to read as numbers. If empty, [`read`] chooses them.
     pub numbers: &'a [String],
-    /// Columns that are read as numbers in any case.
+    /// Columns that are read as numbers in addition to those of `numbers`, or to those that [`read`] chooses.
     pub required: &'a [String],
     /// The layout of the file.
     pub layout: Layout,
@@ -52,15 +53,17 @@ pub struct ColumnSelection<'a> {
 /// an empty column, and a column that rises or falls by the same step from row to row (a row number, a year) are left
 /// out, which is printed with the reason. If that leaves no column, the first one with a constant step is read.
 ///
-/// Fails if the file cannot be read, a named column does not exist, a label is empty, no column of numbers exists, or a
-/// column that is read has a text. A column with more numbers than texts counts as one that is read.
+/// Fails if the file cannot be read, a named column does not exist, two columns have the same name, a label is empty,
+/// no column of numbers exists, or a column that is read has a text. A column with more numbers than texts is not left
+/// out, so that a single faulty field in it is an error.
 pub fn read(path: &Path, selection: &ColumnSelection<'_>) -> Result<Table, FileError> {
     let file = DelimitedFile::read(path, selection.layout)?;
     let text_columns =
         selection.texts.iter().map(|(name, key)| file.column(name, key)).collect::<Result<Vec<_>, _>>()?;
-    let find = |names: &[String], key| names.iter().map(|name| file.column(name, key)).collect::<Result<Vec<_>, _>>();
-    let named = find(selection.numbers, "--columns")?;
-    let required = find(selection.required, "--targets")?;
+    let positions =
+        |names: &[String], key| names.iter().map(|name| file.column(name, key)).collect::<Result<Vec<_>, _>>();
+    let named = positions(selection.numbers, "--columns")?;
+    let required = positions(selection.required, "--targets")?;
     let read_columns: Vec<usize> = if named.is_empty() {
         (0..file.names().len()).filter(|column| !text_columns.contains(column)).collect()
     } else {
@@ -75,6 +78,7 @@ pub fn read(path: &Path, selection: &ColumnSelection<'_>) -> Result<Table, FileE
         for (texts, &index) in texts.iter_mut().zip(&text_columns) {
             texts.push(fields[index].trim().to_owned());
         }
+        // The second column of texts, if there is one, has the labels.
         if let (Some(labels), [_, (name, _)]) = (texts.get(1), selection.texts)
             && labels.last().is_some_and(String::is_empty)
         {
@@ -108,18 +112,25 @@ struct Column {
     /// The value of each field; NaN for a missing number and for text.
     values: Vec<f64>,
     /// The number of fields that are numbers.
-    numbers: usize,
+    number_count: usize,
     /// The number of fields that are text: neither a finite number nor missing.
-    texts: usize,
-    /// The number of fields among `texts` that are numbers with a decimal comma or thousands separators.
-    commas: usize,
+    text_count: usize,
+    /// The number of texts that are numbers with a decimal comma or thousands separators.
+    comma_count: usize,
     /// The first field that is text, and its line.
     first_text: Option<(u64, String)>,
 }
 
 impl Column {
     fn new(name: &str) -> Self {
-        Column { name: name.to_owned(), values: Vec::new(), numbers: 0, texts: 0, commas: 0, first_text: None }
+        Column {
+            name: name.to_owned(),
+            values: Vec::new(),
+            number_count: 0,
+            text_count: 0,
+            comma_count: 0,
+            first_text: None,
+        }
     }
 
     /// Adds a field, from which surrounding white space has been removed.
@@ -127,22 +138,22 @@ impl Column {
         let number = field.parse().ok().filter(|number: &f64| number.is_finite());
         self.values.push(number.unwrap_or(f64::NAN));
         if number.is_some() {
-            self.numbers += 1;
+            self.number_count += 1;
         } else if !MISSING.contains(&field.to_ascii_lowercase().as_str()) {
-            self.texts += 1;
-            self.commas += usize::from(is_decimal_comma(field));
+            self.text_count += 1;
+            self.comma_count += usize::from(is_number_with_commas(field));
             self.first_text.get_or_insert_with(|| (line, field.to_owned()));
         }
     }
 
-    /// Returns the reason to leave this column out when columns are chosen, or `None`. `sequences`: the name of the
-    /// sequence of each row.
+    /// Returns the reason to leave this column out when columns are chosen, or `None`. `sequences`: the name of each
+    /// row's sequence; `None` if the whole table is one sequence.
     fn reason_to_leave_out(&self, sequences: Option<&Vec<String>>) -> Option<String> {
         match &self.first_text {
-            // The column is chosen; `read` then fails with the text among its numbers.
-            Some(_) if self.numbers + self.commas > self.texts - self.commas => None,
+            // Most fields are numbers, with or without commas. The column is chosen, so that `read` reports the text.
+            Some(_) if self.number_count + self.comma_count > self.text_count - self.comma_count => None,
             Some((line, field)) => Some(format!("text such as {field:?} in line {line}")),
-            None if self.numbers == 0 => Some("all fields are empty".to_owned()),
+            None if self.number_count == 0 => Some("all fields are empty".to_owned()),
             None => {
                 let step = self.constant_step(sequences)?;
                 let verb = if step > 0.0 { "rises" } else { "falls" };
@@ -151,8 +162,8 @@ impl Column {
         }
     }
 
-    /// Returns the difference between successive rows if it is the same in all sequences and not zero. `None` if there
-    /// are fewer than two such differences.
+    /// Returns the difference between successive rows of a sequence if it is the same everywhere in the column and not
+    /// zero; otherwise, or if there are fewer than two differences, `None`.
     fn constant_step(&self, sequences: Option<&Vec<String>>) -> Option<f64> {
         let same_sequence = |row: usize| sequences.is_none_or(|names| names[row] == names[row - 1]);
         let mut steps =
@@ -163,8 +174,10 @@ impl Column {
     }
 }
 
-/// Chooses the columns of numbers and prints the columns that are left out. `sequences`: the name of the sequence of
-/// each row. Fails if there is no column of numbers, or if the header consists of numbers.
+/// Chooses the columns of numbers and prints the columns that are left out. `sequences`: the name of each row's
+/// sequence; `None` if the whole table is one sequence. `is_required`: returns true for a column that is chosen
+/// whatever it holds. Fails if there is no column of numbers, or if the names of all chosen columns are numbers,
+/// because the file then seems to have no header.
 fn choose(
     path: &Path,
     file: &DelimitedFile,
@@ -181,7 +194,7 @@ fn choose(
     }
     if chosen.is_empty() {
         // The first column that was left out only because of its constant step is read after all.
-        let is_ramp = |(column, _): &(Column, String)| column.first_text.is_none() && column.numbers > 0;
+        let is_ramp = |(column, _): &(Column, String)| column.first_text.is_none() && column.number_count > 0;
         chosen.extend(left_out.iter().position(is_ramp).map(|index| left_out.remove(index).0));
     }
     let reasons = || {
@@ -211,13 +224,13 @@ fn choose(
 }
 
 /// Returns true for a number with a decimal comma or with thousands separators.
-fn is_decimal_comma(field: &str) -> bool {
+fn is_number_with_commas(field: &str) -> bool {
     field.contains(',') && field.replace(',', "").parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 /// Returns advice for a field that is not a number.
 fn advice(field: &str) -> String {
-    if is_decimal_comma(field) {
+    if is_number_with_commas(field) {
         "; write a decimal point, and no thousands separators".to_owned()
     } else {
         "; correct the field, or select other columns with --columns".to_owned()

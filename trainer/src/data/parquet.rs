@@ -13,8 +13,9 @@ use std::fs::File;
 use std::path::Path;
 
 /// Reads the columns of texts and labels. Label numbers become names if the file's metadata have the names
-/// (`ClassLabel` of the `datasets` library). [`Row::line`] is the number of the row. Fails if the file is not Parquet,
-/// lacks a column, has no row, or has a value of another type, a NUL character or an empty label.
+/// (`ClassLabel` of the `datasets` library), and are written as decimal numbers otherwise; Booleans count as 0 and 1.
+/// [`Row::line`] is the number of the row. Fails if the file is not Parquet, lacks a column, has no row, or has a value
+/// of another type, a NUL character or an empty label.
 pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
     let wrong = |found: String, expected: &str| FileError::new(path, format!("{found}, expected {expected}"));
     let broken = |error: parquet::errors::ParquetError| wrong(error.to_string(), "a Parquet file");
@@ -36,11 +37,15 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
     for (number, row) in (1..).zip(RowIter::from_file(Some(projection), &reader).map_err(broken)?) {
         let (mut text, mut label) = (None, None);
         for (name, field) in row.map_err(broken)?.into_columns() {
+            // The row has the two columns of the projection only.
             if name == columns.text { text = Some(field) } else { label = Some(field) }
         }
         let text = match text {
             Some(Field::Str(text)) => text,
-            other => return Err(wrong(format!("row {number}: {:?} is {other:?}", columns.text), "strings")),
+            other => {
+                let value = other.map_or("missing".to_owned(), |field| field.to_string());
+                return Err(wrong(format!("row {number}: {:?} is {value}", columns.text), "strings"));
+            }
         };
         let label = match label {
             Some(Field::Str(label)) => label,
@@ -51,7 +56,7 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
                 }
                 None if matches!(field, Field::Null) => String::new(),
                 None => {
-                    let found = format!("row {number}: {:?} is {field:?}", columns.label);
+                    let found = format!("row {number}: {:?} is {field}", columns.label);
                     return Err(wrong(found, "strings, integers or Booleans"));
                 }
             },
@@ -71,7 +76,7 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
     Ok(rows)
 }
 
-/// Returns the value of an integer or a Boolean; `None` for other types.
+/// Returns the value of an integer or a Boolean; `None` for other types and for integers that exceed `i64`.
 fn integer(field: &Field) -> Option<i64> {
     match *field {
         Field::Bool(value) => Some(i64::from(value)),
@@ -88,7 +93,7 @@ fn integer(field: &Field) -> Option<i64> {
 }
 
 /// Reads the names of the classes of `column`, which the `datasets` library stores as JSON in the file's metadata.
-/// Empty if there are none.
+/// Returns an empty list if there are none.
 fn class_names(metadata: &FileMetaData, column: &str) -> Vec<String> {
     let entries = metadata.key_value_metadata().into_iter().flatten();
     let json = entries.filter(|entry| entry.key == "huggingface").find_map(|entry| entry.value.as_deref());

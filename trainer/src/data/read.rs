@@ -30,6 +30,7 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
     }
 }
 
+/// Returns the error for a source of a `kind` that needs the feature `hub`.
 #[cfg(not(feature = "hub"))]
 fn needs_feature(path: &Path, kind: &str) -> Result<Vec<Row>, FileError> {
     let problem = format!(

@@ -23,13 +23,14 @@ pub struct Sequences {
 pub struct Sequence {
     /// The sequence's value in the column `sequence`.
     pub name: Text,
-    /// The label of the sequence.
+    /// The label in the first row of the sequence.
     pub label: Text,
     /// The numbers as text: `[steps][channels]`.
     pub steps: Vec<Vec<String>>,
 }
 
-/// Returns true if `path` is a table with a column `sequence` and no column with the name `text`.
+/// Returns true if `path` is a table with a column `sequence` and no column with the name `text`; false also if it
+/// cannot be read.
 pub fn is_table(path: &Path, text: &str, layout: Layout) -> bool {
     let has = |file: &DelimitedFile, name: &str| file.names().iter().any(|column| column == name);
     source::Source::of(path) == source::Source::Table

@@ -24,8 +24,9 @@ pub enum Source {
 }
 
 impl Source {
-    /// Determines the kind of `path`: from the prefix `hf:`, a directory, the ending of the name, and the first bytes
-    /// of the file.
+    /// Determines the kind of `path` by the first of these that decides: the prefix `hf:`, a directory, the first bytes
+    /// of a Parquet file, the ending of the name, the first bytes of the other formats. A file that cannot be read is
+    /// judged by its name.
     pub fn of(path: &Path) -> Self {
         if is_hub(path) {
             return Source::Hub;
@@ -48,7 +49,7 @@ impl Source {
     }
 }
 
-/// Returns the first 256 bytes of a file, without a byte-order mark; none if the file cannot be read.
+/// Returns the first 256 bytes of a file, without a byte-order mark; empty if the file cannot be read.
 fn first_bytes(path: &Path) -> Vec<u8> {
     let mut start = Vec::new();
     if let Ok(file) = File::open(path) {
@@ -79,11 +80,14 @@ pub struct Place {
 }
 
 impl Place {
-    /// Formats the place for messages: the path and the line or row, or the file if `path` is a folder of texts.
+    /// Formats the place for messages: the path, and the line or in a Parquet file the row, both from 1. If `path` is a
+    /// folder of texts, this is the path of the text's file.
     pub fn show(self, path: &Path) -> String {
         match (Source::of(path), self.line) {
             (Source::Folder, _) => folder::file(path, self.row).unwrap_or(path.to_owned()).display().to_string(),
+            // The line is not known.
             (_, 0) => format!("{}: row {}", path.display(), self.row + 1),
+            (Source::Parquet, row) => format!("{}: row {row}", path.display()),
             (_, line) => format!("{}: line {line}", path.display()),
         }
     }

@@ -14,8 +14,9 @@ use std::hash::Hash;
 struct Groups {
     /// The group of each row.
     of_row: Vec<u32>,
-    /// The groups of each class, in the order of their first rows. A group belongs to the smallest class of its rows,
-    /// so that a small class has some groups even if all its texts also occur in a large class.
+    /// The groups of each class, in the order of their first rows. A group whose rows have several classes belongs to
+    /// the one with the fewest rows, so that a small class has some groups even if all its texts also occur in a large
+    /// class.
     of_class: Vec<Vec<u32>>,
 }
 
@@ -50,11 +51,12 @@ impl Groups {
 }
 
 /// Chooses the validation rows: the share `fraction` of the distinct texts of each class, at least one and never all of
-/// them. Returns a flag for each row: true for a validation row.
+/// them if the class has two or more. Returns a flag for each row: true for a validation row.
 ///
 /// `keys`: the text of each row, or anything else that identifies equal rows. `classes`: each row's index into
-/// `labels`. Rows with the same key stay together, so that no validation text is trained on. A class with one distinct
-/// text stays in the training set, with a warning. Fails with a message if no class has two distinct texts.
+/// `labels`. Rows with the same key stay together, so that no validation text is trained on. A class with fewer than
+/// two distinct texts stays in the training set, with a warning. Fails with a message if no class has two distinct
+/// texts.
 pub fn hold_out<K: Hash + Eq>(
     keys: &[K],
     classes: &[usize],
@@ -107,11 +109,14 @@ pub fn split<K: Hash + Eq>(keys: &[K], classes: &[usize], shares: &[f64], seed: 
     let mut parts = vec![0; groups.len()];
     for (class, members) in groups.of_class.iter_mut().enumerate() {
         members.shuffle(&mut generator(seed, class));
-        let (mut share, mut start) = (0.0, 0);
+        let (mut total_share, mut start) = (0.0, 0);
         for (part, part_share) in shares.iter().enumerate() {
-            share += part_share;
-            let end =
-                if part + 1 == shares.len() { members.len() } else { (share * members.len() as f64).round() as usize };
+            total_share += part_share;
+            let end = if part + 1 == shares.len() {
+                members.len()
+            } else {
+                (total_share * members.len() as f64).round() as usize
+            };
             members[start..end].iter().for_each(|&group| parts[group as usize] = part);
             start = end;
         }
@@ -140,21 +145,21 @@ pub fn partition<T>(rows: Vec<T>, held_out: &[bool]) -> (Vec<T>, Vec<T>) {
     (train, valid)
 }
 
-/// Chooses at most `count` examples at random, so that each class has the same share of them as of `examples`, and at
-/// least one example if `count` allows it. Returns their indices in ascending order. `labels`: the number of labels.
-pub fn sample_indices(examples: &[Example], labels: usize, count: usize, seed: u64) -> Vec<usize> {
+/// Chooses `count` examples at random, or all if there are no more, so that each class has the same share of them as of
+/// `examples`, and at least one example if `count` allows it. Returns their indices in ascending order.
+pub fn sample_indices(examples: &[Example], label_count: usize, count: usize, seed: u64) -> Vec<usize> {
     if examples.len() <= count {
         return (0..examples.len()).collect();
     }
-    let mut classes: Vec<Vec<usize>> = vec![Vec::new(); labels];
+    let mut classes: Vec<Vec<usize>> = vec![Vec::new(); label_count];
     examples.iter().enumerate().for_each(|(row, example)| classes[example.label].push(row));
     // The shuffled examples of each class get ranks that are spread evenly over 0..1, beginning at 0. Taking the
     // `count` lowest ranks gives each class its share, and the first example of each class.
     let mut ranked: Vec<(f64, usize)> = Vec::with_capacity(examples.len());
     for (class, members) in classes.iter_mut().enumerate() {
         members.shuffle(&mut generator(seed, class));
-        let share = members.len() as f64;
-        ranked.extend(members.iter().enumerate().map(|(rank, &row)| (rank as f64 / share, row)));
+        let size = members.len() as f64;
+        ranked.extend(members.iter().enumerate().map(|(place, &row)| (place as f64 / size, row)));
     }
     ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     let mut rows: Vec<usize> = ranked[..count].iter().map(|(_, row)| *row).collect();
@@ -163,8 +168,8 @@ pub fn sample_indices(examples: &[Example], labels: usize, count: usize, seed: u
 }
 
 /// Returns copies of the examples that [`sample_indices`] chooses.
-pub fn sample(examples: &[Example], labels: usize, count: usize, seed: u64) -> Vec<Example> {
-    sample_indices(examples, labels, count, seed).into_iter().map(|row| examples[row].clone()).collect()
+pub fn sample(examples: &[Example], label_count: usize, count: usize, seed: u64) -> Vec<Example> {
+    sample_indices(examples, label_count, count, seed).into_iter().map(|row| examples[row].clone()).collect()
 }
 
 /// Returns the random number generator of a class. Other classes do not affect its numbers.

@@ -45,12 +45,14 @@ pub struct Lengths {
 }
 
 impl Statistics {
-    /// Computes the statistics of rows. Each row is a text, or the content of a sequence, a label and a length in
-    /// `unit`.
+    /// Computes the statistics of rows. Each row consists of a key (the text, or the content of a sequence), a label,
+    /// and a length in `unit`.
     pub fn new<'a>(rows: impl Iterator<Item = (&'a str, &'a str, usize)>, unit: &'static str) -> Self {
+        // The first label of each key.
         let mut first_label: HashMap<&str, &str> = HashMap::with_capacity(rows.size_hint().0);
         // Keys with two labels or more, in the order in which their second label was found.
         let mut conflicts: Vec<&str> = Vec::new();
+        // All labels of each of these keys.
         let mut labels: HashMap<&str, BTreeSet<&str>> = HashMap::new();
         let mut classes: HashMap<&str, usize> = HashMap::new();
         let (mut duplicates, mut empty, mut lengths) = (0, 0, Vec::new());
@@ -73,13 +75,13 @@ impl Statistics {
                 }
             }
         }
-        let named = |key: &&str| (key.to_string(), labels[*key].iter().map(|label| label.to_string()).collect());
+        let with_labels = |key: &&str| (key.to_string(), labels[*key].iter().map(|label| label.to_string()).collect());
         Statistics {
             rows: lengths.len(),
             classes: classes.into_iter().map(|(label, count)| (label.to_owned(), count)).collect(),
             duplicates,
             conflicting: conflicts.len(),
-            conflicts: conflicts.iter().take(MAX_CONFLICTS).map(named).collect(),
+            conflicts: conflicts.iter().take(MAX_CONFLICTS).map(with_labels).collect(),
             empty,
             length: Lengths::new(lengths, unit),
         }
@@ -87,12 +89,13 @@ impl Statistics {
 }
 
 impl Lengths {
-    /// Computes the distribution of lengths in `unit`.
+    /// Computes the distribution of lengths in `unit`. Without lengths, all numbers are 0 and the unit is empty.
     pub fn new(mut lengths: Vec<usize>, unit: &'static str) -> Self {
         lengths.sort_unstable();
         let (Some(&min), Some(&max)) = (lengths.first(), lengths.last()) else { return Lengths::default() };
         // The longest 1 % of the texts are in the last range, because a few very long texts would widen all ranges.
         let usual = lengths[(lengths.len() - 1) * 99 / 100];
+        // The quotient is rounded up, so that the ranges suffice and their width is not 0.
         let width = round_width((usual - min) / RANGES + 1);
         let mut histogram = Vec::new();
         let mut start = min / width * width;

@@ -75,6 +75,7 @@ fn rows(path: &Path, columns: &Columns, file: &DelimitedFile) -> Result<Vec<Row>
     let label = file.column(&columns.label, "--label-column")?;
     let mut rows = Vec::new();
     file.for_each_row(|line, fields, part| {
+        // Without `Row::new`: the file was refused if it had a NUL.
         let row = Row { text: part.text(&fields[text]), label: part.text(fields[label].trim()), line };
         if row.label.is_empty() {
             return Err(error::empty_label(path, line, &columns.label));

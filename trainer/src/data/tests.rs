@@ -96,7 +96,7 @@ fn other_encodings_are_recognised() {
         ),
         (
             b"text,label\n\xcf\xf0\xe8\xe2\xe5\xf2,a\n",
-            "line 2, byte 1 of the line: 0xcf is not UTF-8, expected a UTF-8 file; convert",
+            "line 2, byte 1 of the line: 0xcf is not UTF-8, expected a UTF-8 file; convert it: `iconv -f ENCODING -t utf-8`",
         ),
         (
             b"\xff\xfet\0e\0x\0t\0",
@@ -109,6 +109,14 @@ fn other_encodings_are_recognised() {
         let found = error("t.csv", bytes);
         assert!(found.contains(expected), "{found}");
     }
+}
+
+#[test]
+fn the_place_of_a_row_is_its_line_or_its_row_in_a_parquet_file() {
+    let place = Place { row: 7, line: 3 };
+    assert_eq!(place.show(Path::new("no.csv")), "no.csv: line 3");
+    assert_eq!(place.show(Path::new("no.parquet")), "no.parquet: row 3");
+    assert_eq!(Place { line: 0, ..place }.show(Path::new("no.csv")), "no.csv: row 8");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::number_table::Table;
 
-/// Separates the name of a recording from the number of its window.
+/// The character between the name of a recording and the number of its window.
 const NUMBER_MARK: char = '#';
 
 /// The settings by which the sequences of a table are resampled and cut into windows.
@@ -47,7 +47,7 @@ impl Windows {
             for (number, range) in self.ranges(sampled.len()).into_iter().enumerate() {
                 for (row, values) in range.clone().zip(&sampled[range]) {
                     // The row of the file at the same time, whose line is the line of the resampled row.
-                    let source = start + (row * same / sampled.len()).min(same - 1);
+                    let source = start + row * same / sampled.len();
                     cut.lines.push(lines[source]);
                     cut.rows.push(values.clone());
                     for (index, (cut, texts)) in cut.texts.iter_mut().zip(&texts).enumerate() {
@@ -82,6 +82,7 @@ fn resample(rows: &[Vec<f64>], [from, to]: [f64; 2]) -> Vec<Vec<f64>> {
         let start = index as f64 * ratio;
         (0..channels)
             .map(|channel| {
+                // The last row is repeated where rounding or an interpolation goes beyond it.
                 let value = |row: usize| rows[row.min(rows.len() - 1)][channel];
                 if ratio > 1.0 {
                     mean(value, start, (start + ratio).min(rows.len() as f64))

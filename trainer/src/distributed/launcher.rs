@@ -9,7 +9,7 @@ pub struct Launcher {
     name: &'static str,
     /// The number of processes that it started.
     processes: usize,
-    /// The number of this process among those on the same computer, from 0.
+    /// The number of this process among those on the same computer, from 0. 0 if the program does not tell it.
     pub local_rank: usize,
 }
 
@@ -27,12 +27,12 @@ impl Launcher {
         .find_map(|(name, size, local_rank)| {
             Some(Launcher { name, processes: number(size)?, local_rank: number(local_rank).unwrap_or(0) })
         })
-        // A batch script of Slurm is itself a step of one task.
+        // Slurm runs a batch script itself as a step of one task, so such a step is no sign of `srun`.
         .filter(|launcher| launcher.name != "srun" || launcher.processes > 1)
     }
 
     /// Fails if `world_size`, the number of processes that are joined, is not the number of processes that were
-    /// started. Each group of processes would do the whole work and write the same files.
+    /// started. Otherwise each group of joined processes would do the whole work and write the same files.
     pub fn check(&self, world_size: usize) -> anyhow::Result<()> {
         let Launcher { name, processes, .. } = self;
         if *processes == world_size {

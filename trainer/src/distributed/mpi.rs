@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 use tern_nn::denormals::Flush;
 use tern_nn::process_group::{ProcessGroup, add};
 
-/// The number of values that a process adds and sends at once: 64 KB, so that a process adds one piece while the next
-/// process adds another.
+/// The number of values, 64 KB of f32, that a process adds before it sends their sums to the next rank, so that it adds
+/// one piece of an array while the next rank adds the piece before.
 const PIECE: usize = 1 << 14;
-/// The pause between two checks whether the other processes have come.
+/// The pause between two checks whether all processes have called [`Processes::wait`].
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// All processes of the job: `MPI_COMM_WORLD`. Dropping it ends MPI.
@@ -27,7 +27,7 @@ pub struct World {
     rank: usize,
     world_size: usize,
     local_rank: usize,
-    /// The requests to the thread that calls MPI. `None` when the job has ended.
+    /// The requests to the thread that calls MPI. `None` only while this is dropped.
     requests: Option<Sender<Request>>,
     /// True if this process ends without waiting for the others: see [`Processes::detach`].
     is_detached: AtomicBool,
@@ -49,14 +49,14 @@ impl World {
     /// Starts MPI. Fails if this process has started MPI before, or if the thread cannot be started.
     pub fn start(local_rank: usize) -> anyhow::Result<Self> {
         let (requests, received) = mpsc::channel();
-        let (started, sizes) = mpsc::channel();
+        let (started, rank_and_size) = mpsc::channel();
         let thread = thread::Builder::new().name("mpi".to_owned()).spawn(move || {
             let Some(universe) = mpi::initialize() else { return };
             let world = universe.world();
             let _ = started.send((number(world.rank()), number(world.size())));
             serve(&world, &received);
         })?;
-        let (rank, world_size) = sizes.recv().context("MPI cannot be started")?;
+        let (rank, world_size) = rank_and_size.recv().context("MPI cannot be started")?;
         Ok(World {
             rank,
             world_size,
@@ -83,7 +83,7 @@ impl World {
 }
 
 impl Drop for World {
-    /// Ends MPI, which waits for the other processes.
+    /// Ends MPI, which waits for the other processes, unless this process is detached from them.
     fn drop(&mut self) {
         if self.is_detached.load(Ordering::Relaxed) {
             // The channel stays open, so that the thread does not end MPI; it ends with the process.
@@ -193,7 +193,8 @@ fn all_gather(world: &SimpleCommunicator, mut bytes: Vec<u8>) -> Vec<Vec<u8>> {
 
 /// Implements [`ProcessGroup::sum_in_order`]. Each process receives the sums from the rank before it, adds its own
 /// parts and sends them to the next rank, in pieces, so that all processes work at the same time. The last rank sends
-/// the results to all. Each process receives each value at most twice, however many processes there are.
+/// the results to all. Each process receives each value at most twice, however many processes there are. `parts`:
+/// `[part][array][value]`; `sizes`: the length of each array.
 fn sum_in_order(world: &SimpleCommunicator, parts: &[Vec<Vec<f32>>], sizes: &[usize]) -> Vec<Vec<f32>> {
     // The threads that add in a single process flush denormals too; the sums must have the same bits.
     let _flush = Flush::denormals();
@@ -254,7 +255,7 @@ fn rank(number: usize) -> Count {
     count(number)
 }
 
-/// Converts a length to the type of MPI. Panics from 2^31 on: larger gradients cannot be exchanged.
+/// Converts a length or a rank to the type of MPI. Panics from 2^31 on: longer messages cannot be exchanged.
 fn count(length: usize) -> Count {
     Count::try_from(length).expect("the processes exchange less than 2 GiB in a step")
 }

@@ -12,8 +12,9 @@ pub trait Processes: ProcessGroup {
     fn receive(&self) -> Option<(usize, Vec<u8>)>;
 
     /// Collective: waits until all processes have called this function, without keeping the processor busy. `patience`:
-    /// the longest wait; `None` for no limit. Returns false if the wait has reached it; this process must then call
-    /// [`abort`](Self::abort), since the others still wait for it. Returns true at once after [`detach`](Self::detach).
+    /// the longest wait; `None` for no limit. Returns false if that time has passed before all processes called; this
+    /// process must then call [`abort`](Self::abort), since its own call cannot be taken back. Returns true at once
+    /// after [`detach`](Self::detach).
     fn wait(&self, patience: Option<Duration>) -> bool;
 
     /// Lets this process end without the others, because one of them has died: [`wait`](Self::wait) and dropping the

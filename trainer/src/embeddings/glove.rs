@@ -34,7 +34,7 @@ pub(super) fn read(path: &Path, search: &mut VectorSearch<'_>) -> anyhow::Result
                     return Err(wrong(format!("{:?}…, expected a word and its numbers", start(text))));
                 }
             }
-            // Split from the end, because some words of GloVe contain spaces.
+            // Split from the end, because some words of GloVe contain spaces. So the last number comes first.
             let mut fields = text.rsplitn(width + 1, [' ', '\t']);
             let numbers: Vec<&str> = fields.by_ref().take(width).collect();
             let Some(word) = fields.next().filter(|_| numbers.len() == width) else {

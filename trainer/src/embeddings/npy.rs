@@ -18,7 +18,8 @@ pub(super) fn read(path: &Path, search: &mut VectorSearch<'_>) -> anyhow::Result
     let words: Vec<&str> = words.lines().collect();
     let [rows, width] = array.shape;
     if words.len() != rows || width == 0 {
-        return Err(wrong(format!("{rows} rows of {width}, but {} words in {}", words.len(), list.display())));
+        let found = format!("{rows} rows of {width}, but {} words in {}", words.len(), list.display());
+        return Err(wrong(format!("{found}; expected one word on each line for each row, and no empty rows")));
     }
     for (row, word) in words.iter().enumerate() {
         search.offer(word, || {
@@ -38,8 +39,8 @@ struct NpyArray<'b> {
     shape: [usize; 2],
     /// True if the array is in column-major order.
     column_major: bool,
-    /// The number of bytes of a number: 4 (float32) or 8 (float64).
-    size: usize,
+    /// The length of a number in bytes: 4 (float32) or 8 (float64).
+    number_bytes: usize,
     /// The numbers, little-endian.
     data: &'b [u8],
 }
@@ -63,7 +64,7 @@ impl<'b> NpyArray<'b> {
             let (_, after) = header.split_once(&format!("'{key}':")).ok_or(format!("no {key} in the header"))?;
             Ok(after.trim_start())
         };
-        let size = match value("descr")? {
+        let number_bytes = match value("descr")? {
             descr if descr.starts_with("'<f4'") => 4,
             descr if descr.starts_with("'<f8'") => 8,
             descr => return Err(format!("numbers of type {}", descr.split(',').next().unwrap_or(descr))),
@@ -75,18 +76,19 @@ impl<'b> NpyArray<'b> {
             return Err(format!("an array of shape ({shape})"));
         };
         let column_major = value("fortran_order")?.starts_with("True");
-        let expected = rows.checked_mul(width).and_then(|count| count.checked_mul(size));
+        let expected = rows.checked_mul(width).and_then(|count| count.checked_mul(number_bytes));
         if expected != Some(data.len()) {
-            return Err(format!("{} bytes for an array of {rows} rows of {width} numbers of {size} bytes", data.len()));
+            let array = format!("an array of {rows} rows of {width} numbers of {number_bytes} bytes");
+            return Err(format!("{} bytes for {array}", data.len()));
         }
-        Ok(NpyArray { shape: [rows, width], column_major, size, data })
+        Ok(NpyArray { shape: [rows, width], column_major, number_bytes, data })
     }
 
     /// Returns the number at a row and a column.
     fn at(&self, row: usize, column: usize) -> f32 {
         let [rows, width] = self.shape;
         let index = if self.column_major { column * rows + row } else { row * width + column };
-        let bytes = &self.data[index * self.size..][..self.size];
+        let bytes = &self.data[index * self.number_bytes..][..self.number_bytes];
         match bytes.first_chunk::<8>() {
             Some(bytes) => f64::from_le_bytes(*bytes) as f32,
             None => f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),

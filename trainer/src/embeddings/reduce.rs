@@ -59,7 +59,7 @@ fn principal_directions(mut matrix: Vec<Vec<f64>>, count: usize) -> Vec<Vec<f64>
                     (row[p], row[q]) = (cosine * row[p] - sine * row[q], sine * row[p] + cosine * row[q]);
                 }
                 for rows in [&mut matrix, &mut vectors] {
-                    // p is less than q.
+                    // Row p comes before row q, so the split separates them.
                     let (before_q, from_q) = rows.split_at_mut(q);
                     for (a, b) in before_q[p].iter_mut().zip(&mut from_q[0]) {
                         (*a, *b) = (cosine * *a - sine * *b, sine * *a + cosine * *b);

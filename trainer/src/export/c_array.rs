@@ -12,10 +12,10 @@ const WORDS_PER_LINE: usize = 5;
 const FIRST_LINE: &str =
     "/* A device file of Tern for tern_open() of tern.h, written by `tern export`. Include it in one source file. */";
 
-/// Returns the C header of a device file. The array is named after the header: `spam.h` defines `spam`, `SPAM_LENGTH`
-/// and `SPAM_SCRATCH_WORDS`. Its elements are `uint64_t`, which aligns it to 8 bytes in every version of C; they hold
-/// the bytes of the file on a little-endian core. The last element is padded with zeros. `scratch_bytes`: the bytes of
-/// scratch that a session needs.
+/// Returns the C header of a device file. The array is named after `path`, that of the header: `spam.h` defines `spam`,
+/// `SPAM_LENGTH` and `SPAM_SCRATCH_WORDS`. Its elements are `uint64_t`, which aligns it to 8 bytes in every version of
+/// C; they hold the bytes of the file on a little-endian core. The last element is padded with zeros. `scratch_bytes`:
+/// the bytes of scratch that a session needs.
 pub fn c_array(path: &Path, bytes: &[u8], scratch_bytes: usize) -> String {
     let name = identifier(path);
     let upper = name.to_uppercase();
@@ -56,7 +56,8 @@ pub fn check_c_output(path: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Returns a C identifier in lower case, made from the name of a file without its extension.
+/// Returns a C identifier in lower case, made from the name of a file without its extension. One that would not begin
+/// with a letter begins with `model_`.
 fn identifier(path: &Path) -> String {
     let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().to_lowercase());
     let name: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();

@@ -35,8 +35,8 @@ pub struct ExportData {
     pub calibration: Data,
     /// The rows on which the float model and the device file are compared.
     pub validation: Data,
-    /// The validation rows of the model directory, to which the device file's refusal rule is fitted. No rows without
-    /// such a rule and after a cross-validation.
+    /// The validation rows of the model directory, to which the device file's refusal rule is fitted. No rows if the
+    /// float model always answers, and after a cross-validation.
     pub own_validation: Data,
     /// True if `validation` is the calibration set: a cross-validated model has no validation rows, since it was
     /// trained on all rows.
@@ -53,7 +53,7 @@ impl ExportData {
     /// Fails if a file cannot be read or lacks one of the model's columns, or if a text has a label that the model
     /// lacks. Sequences with such a label are read, but [`Data::samples`] skips them.
     pub fn of(model: &FloatModel, dir: &Path, data: Option<&Path>, columns: &Columns) -> anyhow::Result<Self> {
-        let (calibration, validation) = match model.config().task {
+        let (calibration_file, validation_file) = match model.config().task {
             Task::LanguageModel => (files::CALIBRATION_TEXT, files::VALIDATION_TEXT),
             Task::Classify | Task::Forecast => (files::CALIBRATION, files::VALIDATION),
         };
@@ -61,17 +61,17 @@ impl ExportData {
             let path = dir.join(name);
             if path.is_file() { Data::read(model, &path, &Columns::default()) } else { Ok(Data::none(model)) }
         };
-        let calibration = read_own(calibration)?;
+        let calibration = read_own(calibration_file)?;
         let on_training_rows = data.is_none() && dir.join(files::CROSS_VALIDATION).is_file();
         let validation_rows = match data {
             Some(path) => Data::read(model, path, columns)?,
             None if on_training_rows => calibration.clone(),
-            None => read_own(validation)?,
+            None => read_own(validation_file)?,
         };
         let own_validation = match &model.config().refusal {
             None => Data::none(model),
             Some(_) if data.is_none() && !on_training_rows => validation_rows.clone(),
-            Some(_) => read_own(validation)?,
+            Some(_) => read_own(validation_file)?,
         };
         Ok(ExportData { calibration, validation: validation_rows, own_validation, on_training_rows })
     }
@@ -141,8 +141,9 @@ impl Data {
             }
             Data::Text(text) => {
                 let ids = model.vocabulary().encode(text);
+                // The token after a part is the target of its last step.
                 let parts = ids.windows(PART_TOKENS + 1).step_by(PART_TOKENS);
-                // A text shorter than a part is one part.
+                // A text that is not longer than a part is one part, whose last token is only a target.
                 let parts: Vec<&[u32]> = if ids.len() > PART_TOKENS { parts.collect() } else { vec![&ids] };
                 let sample = |ids: &[u32]| {
                     Sample::new(Steps::Tokens(ids[..ids.len() - 1].to_vec()), Target::Tokens(ids[1..].to_vec()))

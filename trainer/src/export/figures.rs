@@ -101,7 +101,7 @@ fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
 
 /// The predictions of both models for a part of a text.
 #[derive(Default)]
-struct Part {
+struct TextPart {
     float: Vec<Guess>,
     integer: Vec<Guess>,
     /// The number of tokens after which the two models predict different next tokens.
@@ -121,7 +121,7 @@ fn of_text(model: &FloatModel, device: &DeviceFile, text: &str) -> Figures {
     }
     let device_ids = device_ids(model);
     let read = |(start, ids): (usize, &[u32])| {
-        let mut part = Part::default();
+        let mut part = TextPart::default();
         model.with_reader(&mut |float| {
             device.with_reader(&mut |integer| {
                 for pair in ids.windows(2) {
@@ -129,9 +129,10 @@ fn of_text(model: &FloatModel, device: &DeviceFile, text: &str) -> Figures {
                     integer.read(device_ids[pair[0] as usize]);
                     let (float_logits, by_device_id) = (float.logits(), integer.logits());
                     let integer_logits: Vec<f32> = device_ids.iter().map(|&id| by_device_id[id as usize]).collect();
-                    let place = start + part.float.len() + 1;
-                    part.float.push(Guess::new(place, &float_logits, pair[1]));
-                    part.integer.push(Guess::new(place, &integer_logits, pair[1]));
+                    // The first token of the part is not predicted.
+                    let position = start + part.float.len() + 1;
+                    part.float.push(Guess::new(position, &float_logits, pair[1]));
+                    part.integer.push(Guess::new(position, &integer_logits, pair[1]));
                     part.disagreements += usize::from(argmax(&float_logits) != argmax(&integer_logits));
                     let differences = float_logits.iter().zip(&integer_logits).map(|(a, b)| f64::from((a - b).abs()));
                     part.largest_difference = differences.fold(part.largest_difference, f64::max);
@@ -140,13 +141,13 @@ fn of_text(model: &FloatModel, device: &DeviceFile, text: &str) -> Figures {
         });
         part
     };
-    let parts: Vec<Part> = language_parts(&ids).into_par_iter().map(read).collect();
-    let figures = |guesses: fn(&Part) -> &Vec<Guess>| {
+    let parts: Vec<TextPart> = language_parts(&ids).into_par_iter().map(read).collect();
+    let figures = |guesses: fn(&TextPart) -> &Vec<Guess>| {
         let all: Vec<Guess> = parts.iter().flat_map(guesses).copied().collect();
         Validation::of_language(&all, ids.len(), characters)
     };
     let (float, integer) = (figures(|part| &part.float), figures(|part| &part.integer));
-    let sum = |count: fn(&Part) -> usize| parts.iter().map(count).sum::<usize>();
+    let sum = |count: fn(&TextPart) -> usize| parts.iter().map(count).sum::<usize>();
     let (examples, disagreements) = (sum(|part| part.float.len()), sum(|part| part.disagreements));
     Figures {
         examples,
@@ -176,7 +177,8 @@ pub(super) fn device_ids(model: &FloatModel) -> Vec<u32> {
 
 /// Compares two forecasts on a time series; `None` without a whole window and horizon.
 fn of_series(model: &FloatModel, device: &DeviceFile, table: &Table) -> Option<Figures> {
-    // A device file has no season, so both models start at the float model's first window after a season.
+    // Forecasts of the float model begin after a whole season. The device file does not store the season, so it is told
+    // to begin at the same row.
     let first = model.config().forecast.as_ref()?.season;
     let figures_of = |model: &dyn Model| forecast::evaluate(model, table, first).filter(|figures| figures.windows > 0);
     let (float, integer): (ForecastFigures, ForecastFigures) = (figures_of(model)?, figures_of(device)?);

@@ -38,7 +38,8 @@ pub fn choose(model: &FloatModel, device: &Model<'_>, statistics: &Statistics, b
     let mut by_count: Vec<(u32, u32)> = (0..).zip(float_ids).filter(|(_, float_id)| *float_id != PAD).collect();
     // Counts are whole numbers in a float, so the cast is exact. Among tokens with equal counts, the one with the lower
     // float id, which is more frequent in training, comes first.
-    by_count.sort_by_key(|&(_, id)| (std::cmp::Reverse(statistics.token_counts[id as usize] as u64), id));
+    let count = |float_id: u32| statistics.token_counts[float_id as usize] as u64;
+    by_count.sort_by_key(|&(_, float_id)| (std::cmp::Reverse(count(float_id)), float_id));
     by_count.into_iter().map(|(device_id, _)| device_id).take(bytes / folded_bytes(device)).collect()
 }
 

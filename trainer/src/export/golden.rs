@@ -4,6 +4,7 @@ use super::export_data::Data;
 use crate::float_model::FloatModel;
 use crate::nn::sample::{Sample, Steps, Target};
 use crate::quantize::{Golden, Inputs, Quantized};
+use crate::vocabulary::RESERVED_IDS;
 use anyhow::bail;
 use tern_runtime::Model;
 
@@ -39,8 +40,9 @@ pub fn check(model: &FloatModel, texts: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Chooses golden examples from the calibration set, for a classifier up to two of each label. If no row is suitable,
-/// the only example is a text of the most frequent tokens, or one step with the means of the channels.
+/// Chooses golden examples from the calibration set, `max_examples` at most: up to two rows of each label for a
+/// classifier, the first lines for a language model, up to two windows for a forecast. If none is suitable, the only
+/// example is a text of the first tokens of the vocabulary, or one step with the means of the channels.
 pub fn choose(model: &FloatModel, quantized: &Quantized, data: &Data) -> Golden {
     let count = max_examples(model);
     match data {
@@ -101,11 +103,12 @@ fn of_each_label<'a, T: ToOwned + ?Sized + 'a>(
     chosen
 }
 
-/// Returns `texts` as golden examples; if it is empty, one text of the eight most frequent tokens.
+/// Returns `texts` as golden examples; if it is empty, one text of the first eight tokens of the vocabulary, which are
+/// the most frequent ones if it was built from texts.
 fn texts(model: &FloatModel, mut texts: Vec<String>) -> Golden {
     if texts.is_empty() {
-        let most_frequent: Vec<u32> = (2..model.vocabulary().len() as u32).take(8).collect();
-        texts.push(model.vocabulary().decode(&most_frequent));
+        let first_ids: Vec<u32> = (RESERVED_IDS as u32..model.vocabulary().len() as u32).take(8).collect();
+        texts.push(model.vocabulary().decode(&first_ids));
     }
     Golden::Texts(texts)
 }

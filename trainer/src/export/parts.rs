@@ -144,7 +144,7 @@ impl<'a> Parts<'a> {
     /// Runs a float network over each sample and returns its outputs.
     fn float_outputs(&self, network: &Network, samples: &[Sample]) -> Outputs {
         let every_step = self.model.config().task == Task::LanguageModel;
-        let classes = self.model.config().task == Task::Classify;
+        let is_classifier = self.model.config().task == Task::Classify;
         let outputs_of = |sample: &Sample| match &sample.steps {
             Steps::Tokens(ids) if every_step => {
                 let mut state = network.initial_state(1);
@@ -154,7 +154,7 @@ impl<'a> Parts<'a> {
             }
             _ => {
                 let outputs = network.outputs(Input::from(sample));
-                vec![if classes { class_logits(&outputs) } else { outputs }]
+                vec![if is_classifier { class_logits(&outputs) } else { outputs }]
             }
         };
         samples.par_iter().flat_map_iter(outputs_of).collect()
@@ -202,6 +202,7 @@ impl<'a> Parts<'a> {
     fn weights(&self, parts: &[Part]) -> Weights {
         let mut weights = self.model.weights().clone();
         for (name, shape) in self.architecture().shapes() {
+            // Only a `bias_hh` can be missing: see `architecture`.
             if weights.get(&name).is_none() {
                 let data = vec![0.0; shape.iter().product()];
                 weights.insert(name, Array { shape, data });
@@ -221,12 +222,12 @@ impl<'a> Parts<'a> {
                     replace_linear(&mut weights, names, hidden, &self.statistics.mean_head_input, columns, None);
                 }
                 Part::Fc => {
-                    let hidden = self.quantized.hidden.is_some();
-                    let mean = if hidden { &self.statistics.mean_hidden } else { &self.statistics.mean_head_input };
+                    let has_hidden = self.quantized.hidden.is_some();
+                    let mean = if has_hidden { &self.statistics.mean_hidden } else { &self.statistics.mean_head_input };
                     let rows_are_tokens = self.model.config().task == Task::LanguageModel;
                     let rows = rows_are_tokens.then(|| device_ids(self.model));
                     let names = [names::FC_WEIGHT, names::FC_BIAS];
-                    let columns = (!hidden).then_some(self.quantized.column_scales.as_slice());
+                    let columns = (!has_hidden).then_some(self.quantized.column_scales.as_slice());
                     replace_linear(&mut weights, names, &self.quantized.fc, mean, columns, rows.as_deref());
                 }
                 Part::Biases => {}
@@ -285,7 +286,8 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Rounds every bias to a multiple of the real value of the integer 1 in the accumulator of its row.
+    /// Rounds every bias to a multiple of the real value of the integer 1 in the accumulator of its row: the real value
+    /// of the weight 1 times that of the input 1, which is 1/2^15 of the input's scale.
     fn round_biases(&self, weights: &mut Weights) {
         let round = |bias: &mut f32, step: f64| *bias = ((f64::from(*bias) / step).round() * step) as f32;
         for (layer, directions) in self.quantized.layers.iter().enumerate() {

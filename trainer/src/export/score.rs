@@ -39,7 +39,7 @@ impl Costs {
 /// The float model's outputs and the targets, with which other outputs are compared.
 pub(super) struct Score {
     /// True if the outputs are logits of labels or tokens, false for a forecast.
-    classes: bool,
+    are_logits: bool,
     float_outputs: Outputs,
     /// One target for each row of `float_outputs`.
     targets: Vec<Target>,
@@ -52,7 +52,7 @@ impl Score {
             Target::Tokens(next) => next.iter().map(|&next| Target::Class(next as usize)).collect(),
             target => vec![target.clone()],
         });
-        Score { classes: model.config().task != Task::Forecast, targets: targets.collect(), float_outputs }
+        Score { are_logits: model.config().task != Task::Forecast, targets: targets.collect(), float_outputs }
     }
 
     /// Computes the cost of `outputs`, whose rows are in the order of the float model's.
@@ -73,8 +73,8 @@ impl Score {
         };
         Costs {
             answers: outputs.len(),
-            disagreements: self.classes.then_some(disagreements),
-            accuracy_cost: self.classes.then(|| (correct(&self.float_outputs) - correct(outputs)) / rows),
+            disagreements: self.are_logits.then_some(disagreements),
+            accuracy_cost: self.are_logits.then(|| (correct(&self.float_outputs) - correct(outputs)) / rows),
             loss_cost: (loss(outputs) - loss(&self.float_outputs)) / rows,
             rms_difference: (squares / values.max(1) as f64).sqrt(),
         }

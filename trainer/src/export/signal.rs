@@ -19,12 +19,12 @@ pub struct GateFigures {
     pub layer: String,
     /// The gate's letter in PyTorch's documentation; `h` for a plain cell.
     pub gate: &'static str,
-    /// The smallest pre-activation on the calibration set.
+    /// The smallest pre-activation on the calibration set; 0 if that is empty.
     pub smallest: f64,
-    /// The largest pre-activation on the calibration set.
+    /// The largest pre-activation on the calibration set; 0 if that is empty.
     pub largest: f64,
-    /// The share of pre-activations beyond the ends of the activation's table: ±8 for a sigmoid, ±4 for tanh, none for
-    /// ReLU. 0 to 1.
+    /// The share of pre-activations at or beyond the ends of the activation's table, 0 to 1. The ends are ±8 for a
+    /// sigmoid and ±4 for tanh; for ReLU, which has no table, the share is 0.
     pub saturation: f64,
     /// The signal-to-noise ratio in decibels, 10·log10(Σz² / Σ(z' − z)²). z: the pre-activations of the float model;
     /// z': those with dequantised embedding, weights and biases, from the same states. `None` if either sum is 0.
@@ -84,6 +84,7 @@ fn signal_and_noise(model: &FloatModel, parts: &Parts<'_>, samples: &[Sample]) -
             let (input_size, hidden_size) = (float_x.len() / all_steps, config.hidden_size);
             let initial_state = vec![0.0; hidden_size];
             for step in 0..steps {
+                // The step that this direction read before this one; `None` for the one that it reads first.
                 let previous = match direction {
                     Direction::Forward => step.checked_sub(1),
                     Direction::Reverse => Some(step + 1).filter(|&step| step < all_steps),

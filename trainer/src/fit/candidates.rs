@@ -80,7 +80,7 @@ impl Recurrent {
 pub fn candidates(profile: &Profile, budget: &Budget, count: usize, seed: u64) -> Vec<Table> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut candidates: Vec<Table> = Vec::new();
-    // Returns true if more candidates are needed.
+    // Adds a candidate unless it is `None` or already there. Returns true if more candidates are needed.
     let mut add = |candidate: Option<Table>| {
         if let Some(candidate) = candidate.filter(|candidate| !candidates.contains(candidate)) {
             candidates.push(candidate);
@@ -132,7 +132,8 @@ fn row_bytes(rank: usize, profile: &Profile) -> usize {
 /// table fits.
 fn table(bytes: usize, rank: usize, profile: &Profile) -> Option<Table> {
     let largest = (bytes / row_bytes(rank, profile)).clamp(1, MAX_BUCKETS);
-    let buckets = if largest.is_power_of_two() { largest } else { largest.next_power_of_two() / 2 };
+    // The largest power of two that fits.
+    let buckets = 1usize << largest.ilog2();
     let mut settings = Table::new();
     set(&mut settings, "model", "ngram_buckets", integer(buckets));
     set(&mut settings, "model", "ngram_rank", integer(rank));
@@ -152,6 +153,7 @@ fn text_model(
 ) -> Option<Table> {
     // For each label a name of about 12 bytes and a row of the head.
     let label_bytes = profile.classes * (12 + rank + recurrent.map_or(0, |layers| layers.hidden_size));
+    // At most a third of a small flash memory, so that some of it remains for the model.
     let available = budget.flash.checked_sub(OVERHEAD.min(budget.flash / 3) + label_bytes)?;
     let mut settings = Table::new();
     let mut remaining = available;
@@ -200,6 +202,7 @@ fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Option<Table>> {
     // For long texts the defaults of the recipe suit: n-grams of words alone, much dropout, losses of both branches.
     let is_long = profile.has_long_texts();
     let long = |layers: Recurrent| model(0.55, Some(layers)).filter(|_| is_long);
+    // For texts that are one word each, which the network reads by characters or bytes.
     let single_words = |(embedding_dim, hidden_size), rank| {
         let layers = Recurrent { cell: Cell::Gru, bidirectional: true, ..Recurrent::new(embedding_dim, hidden_size) };
         let candidate = text_model(profile, budget, 0.6, rank, Some(layers)).filter(|_| profile.has_characters());
@@ -239,6 +242,7 @@ fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Option<Table>> {
 /// Draws a candidate for texts; `None` if the shape that was drawn does not fit the budget.
 fn drawn_for_texts(profile: &Profile, budget: &Budget, rng: &mut ChaCha8Rng) -> Option<Table> {
     let sizes = [(8, 16), (12, 24), (16, 32), (24, 48), (32, 64), (32, 96)];
+    // Two of three candidates have recurrent layers.
     let recurrent = [true, true, false].choose(rng).copied().unwrap_or(true).then(|| {
         let (embedding_dim, hidden_size) = *sizes.choose(rng).expect("the list is not empty");
         Recurrent {
@@ -276,7 +280,8 @@ fn drawn_for_texts(profile: &Profile, budget: &Budget, rng: &mut ChaCha8Rng) -> 
     Some(settings)
 }
 
-/// Returns the number of epochs for sequences. Small data needs more epochs for the same number of steps.
+/// Returns the number of epochs for sequences. Small data has fewer optimizer steps in an epoch, so it needs more
+/// epochs.
 fn epochs_for_values(profile: &Profile) -> usize {
     if profile.rows < 1_000 { 120 } else { 30 }
 }
@@ -328,7 +333,7 @@ fn drawn_for_values(profile: &Profile, rng: &mut ChaCha8Rng) -> Option<Table> {
     Some(settings)
 }
 
-/// Sets a key to one of `values`, drawn at random.
+/// Sets a key to one of `values`, drawn at random. A value that is listed twice is twice as probable.
 fn draw(settings: &mut Table, rng: &mut ChaCha8Rng, section: &str, key: &str, values: &[Value]) {
     if let Some(value) = values.choose(rng) {
         set(settings, section, key, value.clone());

@@ -90,6 +90,7 @@ pub fn fit(
         let excess = measured.file_bytes.saturating_sub(budget.flash);
         // 8 tokens fewer than the mean length of a token suggests, since the tokens differ in length.
         let smaller = tokens.saturating_sub(excess / bytes_per_token.max(1) + 8);
+        // A smaller vocabulary reduces the flash memory alone, not the RAM or the instructions.
         let can_shrink = data.problem().architecture.is_recurrent() && bytes_per_token > 0 && excess > 0;
         if !can_shrink || smaller < MIN_VOCABULARY || attempt == VOCABULARY_ATTEMPTS {
             return Ok(Err(Excess { reason, measured }));
@@ -107,7 +108,8 @@ pub fn device_file(recipe: &Recipe, data: &dyn TaskData, model: &FloatModel) -> 
 }
 
 /// Describes the network of a candidate, such as `n-grams 4096×2, LSTM 16×2 mean_max, 900 tokens × 16, 4 bits`: the
-/// buckets and the rank of the n-gram table, the hidden size with `×2` for two directions, and the embedding.
+/// buckets and the rank of the n-gram table, the hidden size with `×2` for two directions and the pooling unless it is
+/// `last`, and the embedding.
 pub fn describe(recipe: &Recipe, problem: &Problem) -> String {
     let model = &recipe.model;
     let mut parts = Vec::new();

@@ -25,6 +25,7 @@ pub fn validate_in_integers(
     recipe.training.patience = usize::MAX;
     let mut evaluation = Evaluation::new(classes.weights.len());
     for fold in 0..found.folds {
+        // A problem with a cross-validation is trained up to its best epoch.
         let problem = Problem { cross_validation: Some(found.clone()), ..data.problem().fold(fold) };
         let outcome = train::run(&recipe, &problem, &mut (), stop)?;
         if outcome.stop_reason == StopReason::Interrupted {

@@ -37,6 +37,7 @@ impl Measured {
     pub fn new(device: &DeviceFile) -> Self {
         let characters = if device.config.tokenizer().is_one_word() { 1.0 } else { WORD_CHARACTERS };
         let cores = core_time::instructions(device.model());
+        // `cores` always has this core.
         let instructions = cores.iter().find(|core| core.core == CORE).map(|core| core.per_token(characters));
         Measured {
             file_bytes: device.bytes().len(),

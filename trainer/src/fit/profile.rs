@@ -18,7 +18,8 @@ pub struct Profile {
     pub folds: usize,
     /// True if the rows are sequences of numbers.
     pub reads_values: bool,
-    /// The name of the tokenizer: that of the options, or the one that suits the texts.
+    /// The name of the tokenizer: that of the options, or the one that suits the texts. Unused for sequences of
+    /// numbers.
     pub tokenizer: &'static str,
     /// The size of the vocabulary, or the number of channels.
     pub inputs: usize,

@@ -69,8 +69,8 @@ enum Message {
     Train(Job),
     /// From rank 0: end the training after the running batch.
     Stop,
-    /// From rank 0: the search is over. `is_complete` is false if a process has died.
-    End { is_complete: bool },
+    /// From rank 0: the search is over. `all_alive` is false if a process counts as dead.
+    End { all_alive: bool },
     /// To rank 0: the job with this index has ended.
     Done { index: usize, report: Report },
     /// To rank 0: the sender was interrupted, and trains no further candidate.
@@ -106,6 +106,7 @@ impl Report {
     }
 }
 
+/// Sends a message to the process of rank `to`.
 fn send(processes: &dyn Processes, to: usize, message: &Message) {
     // A message has string keys and finite numbers only, so it can always be written as JSON.
     processes.send(to, serde_json::to_vec(message).unwrap_or_default());
@@ -132,13 +133,14 @@ enum Event {
 }
 
 /// The round of a search, as its queue sees it.
-pub(super) trait Trials {
-    /// Returns the job for the candidate with an index, whose training begins now; `None` if no further training may
-    /// begin.
+pub(super) trait QueuedRound {
+    /// Returns the job of the candidate whose index in the round is `index`, and whose training begins now; `None` if
+    /// no further training may begin.
     fn job(&mut self, index: usize) -> Option<Job>;
     /// Called with the share of the training in this process that is done.
     fn on_progress(&mut self, share: f64);
-    /// Called with the result of the job with an index. Fails if the trial cannot be written to the log.
+    /// Called with the result of the candidate whose index in the round is `index`. Fails if the trial cannot be
+    /// written to the log.
     fn on_result(&mut self, index: usize, result: anyhow::Result<Attempt>) -> anyhow::Result<()>;
 }
 
@@ -151,6 +153,7 @@ struct Worker {
     last_message: Instant,
     /// False once the process was interrupted or has died. It then gets no further candidate.
     takes_jobs: bool,
+    /// True once the process has been silent for too long. It then gets no messages.
     is_dead: bool,
 }
 
@@ -176,13 +179,13 @@ impl<'a> Queue<'a> {
         self.workers.iter().filter(|worker| worker.takes_jobs).count()
     }
 
-    /// Trains the candidates of a round with these indices, and returns when all trainings have ended. Once `interrupt`
-    /// is true, the trainings of all processes end after the running batch. Fails if [`Trials::on_result`] fails or a
-    /// message cannot be read.
+    /// Trains the candidates of `round` with these indices, and returns when all trainings have ended. Once `interrupt`
+    /// is true, the trainings of all processes end after the running batch. Fails if [`QueuedRound::on_result`] fails
+    /// or a message cannot be read.
     pub(super) fn run(
         &mut self,
         candidates: &[usize],
-        trials: &mut dyn Trials,
+        round: &mut dyn QueuedRound,
         train: &Train<'_>,
         interrupt: &AtomicBool,
     ) -> anyhow::Result<()> {
@@ -191,20 +194,21 @@ impl<'a> Queue<'a> {
         thread::scope(|scope| {
             let (events, received) = mpsc::channel();
             loop {
-                // An event of this process ends the pause.
+                // Waits for at most `PAUSE`; an event of this process ends the pause.
                 match received.recv_timeout(PAUSE) {
-                    Ok(Event::Progress(share)) => trials.on_progress(share),
+                    Ok(Event::Progress(share)) => round.on_progress(share),
                     Ok(Event::Ended(index, result)) => {
                         self.workers[0].job = None;
-                        trials.on_result(index, result)?;
+                        round.on_result(index, result)?;
                     }
                     Err(_) => {}
                 }
-                self.read_messages(&mut waiting, trials)?;
-                self.find_dead(&mut waiting);
+                self.read_messages(&mut waiting, round)?;
+                self.remove_dead(&mut waiting);
+                self.send_heartbeat();
                 while let Some(rank) = self.workers.iter().position(|worker| worker.takes_jobs && worker.job.is_none())
                     && let Some(&index) = waiting.front()
-                    && let Some(job) = trials.job(index)
+                    && let Some(job) = round.job(index)
                 {
                     waiting.pop_front();
                     self.workers[rank].job = Some(index);
@@ -226,16 +230,19 @@ impl<'a> Queue<'a> {
         })
     }
 
-    fn read_messages(&mut self, waiting: &mut VecDeque<usize>, trials: &mut dyn Trials) -> anyhow::Result<()> {
+    /// Reads all messages that have arrived. Reports the results to `round`, and puts candidates that must be trained
+    /// again at the front of `waiting`.
+    fn read_messages(&mut self, waiting: &mut VecDeque<usize>, round: &mut dyn QueuedRound) -> anyhow::Result<()> {
         while let Some((rank, message)) = receive(self.processes)? {
             self.workers[rank].last_message = Instant::now();
             match message {
-                // Other results are ignored: they come from a process that counts as dead.
+                // Other results are ignored: they come from a process that counts as dead or has left.
                 Message::Done { index, report } if self.workers[rank].job == Some(index) => {
                     self.workers[rank].job = None;
                     match report {
+                        // Another process trains it, unless the whole search is interrupted.
                         Report::Interrupted => waiting.push_front(index),
-                        report => trials.on_result(index, report.into_result())?,
+                        report => round.on_result(index, report.into_result())?,
                     }
                 }
                 Message::Leaving => {
@@ -248,8 +255,8 @@ impl<'a> Queue<'a> {
         Ok(())
     }
 
-    /// Removes the processes that have been silent for too long, and sends the heartbeat of rank 0 to the others.
-    fn find_dead(&mut self, waiting: &mut VecDeque<usize>) {
+    /// Removes the processes that have been silent for too long.
+    fn remove_dead(&mut self, waiting: &mut VecDeque<usize>) {
         for rank in 1..self.workers.len() {
             let silence = self.workers[rank].last_message.elapsed();
             if !self.workers[rank].is_dead && silence > self.timeout {
@@ -261,6 +268,10 @@ impl<'a> Queue<'a> {
                 self.remove(rank, waiting);
             }
         }
+    }
+
+    /// Tells the other processes once a second that rank 0 is alive.
+    fn send_heartbeat(&mut self) {
         if self.last_heartbeat.elapsed() > HEARTBEAT {
             self.last_heartbeat = Instant::now();
             self.tell_others(&Message::Alive);
@@ -283,9 +294,9 @@ impl<'a> Queue<'a> {
 
     /// Ends the search in the other processes. If one has died, every process ends without waiting for the others.
     pub(super) fn end(&self) {
-        let is_complete = self.workers.iter().all(|worker| !worker.is_dead);
-        self.tell_others(&Message::End { is_complete });
-        if !is_complete {
+        let all_alive = self.workers.iter().all(|worker| !worker.is_dead);
+        self.tell_others(&Message::End { all_alive });
+        if !all_alive {
             self.processes.detach();
         }
     }
@@ -330,8 +341,8 @@ pub(super) fn work(
                         scope.spawn(move || train_in_thread(train, &job, &events));
                     }
                     Message::Stop => interrupt.store(true, Ordering::Relaxed),
-                    Message::End { is_complete } => {
-                        if !is_complete {
+                    Message::End { all_alive } => {
+                        if !all_alive {
                             processes.detach();
                         }
                         break Ok(());

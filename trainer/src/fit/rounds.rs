@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 /// A round of the search.
 pub(super) struct Round {
     /// The share of the epochs for which the candidates train.
-    pub epochs: f64,
+    pub epoch_share: f64,
     /// The first round's number of candidates is divided by this.
     divisor: usize,
     /// The share of the time for the search after which no further training of this round begins.
-    pub time: f64,
+    pub time_share: f64,
 }
 
 impl Round {
@@ -24,9 +24,9 @@ impl Round {
 
 /// The rounds, in their order.
 pub(super) const ROUNDS: [Round; 3] = [
-    Round { epochs: 0.25, divisor: 1, time: 0.4 },
-    Round { epochs: 0.5, divisor: 3, time: 0.65 },
-    Round { epochs: 1.0, divisor: 8, time: 0.85 },
+    Round { epoch_share: 0.25, divisor: 1, time_share: 0.4 },
+    Round { epoch_share: 0.5, divisor: 3, time_share: 0.65 },
+    Round { epoch_share: 1.0, divisor: 8, time_share: 0.85 },
 ];
 /// The index of the last round.
 pub(super) const LAST_ROUND: usize = ROUNDS.len() - 1;
@@ -42,7 +42,7 @@ pub(super) struct State {
     /// The smallest device file that exceeds the budget.
     pub smallest: Option<Excess>,
     pub is_out_of_time: bool,
-    /// The sum over all trials of the share of the epochs for which they trained: [`Round::epochs`].
+    /// The sum over all trials of the share of the epochs for which they trained: [`Round::epoch_share`].
     work: f64,
     /// The sum over all trials of their seconds.
     seconds: f64,
@@ -62,9 +62,9 @@ impl State {
         }
     }
 
-    /// Adds a trial of a round whose candidates train for the share `epochs` of the epochs.
-    pub fn add(&mut self, trial: &Trial, trained: Option<Trained>, epochs: f64) {
-        self.work += epochs;
+    /// Adds a trial of a round with this [`Round::epoch_share`].
+    pub fn add(&mut self, trial: &Trial, trained: Option<Trained>, epoch_share: f64) {
+        self.work += epoch_share;
         self.seconds += trial.seconds;
         self.trials.push(trial.clone());
         // Of equal trials in a round, that of the first candidate is the best, whichever ended first.
@@ -77,11 +77,13 @@ impl State {
         }
     }
 
-    /// Estimates the time of one process for `trials_left` more trials of a round, numbered from 0, and for all later
-    /// rounds, from the time of the trials so far. `candidates`: the number of candidates of the first round.
+    /// Estimates the time of one process for `trials_left` more trials of the round with the index `round` and for all
+    /// later rounds, from the time of the trials that were added. `candidates`: the number of candidates of the first
+    /// round.
     pub fn time_left(&self, candidates: usize, round: usize, trials_left: usize) -> Duration {
-        let later = ROUNDS[round + 1..].iter().map(|round| round.epochs * round.size(candidates) as f64);
-        let work = ROUNDS[round].epochs * trials_left as f64 + later.sum::<f64>();
+        let later = ROUNDS[round + 1..].iter().map(|round| round.epoch_share * round.size(candidates) as f64);
+        let work = ROUNDS[round].epoch_share * trials_left as f64 + later.sum::<f64>();
+        // Without trials the estimate is 0.
         Duration::from_secs_f64(self.seconds / self.work.max(1e-9) * work)
     }
 }

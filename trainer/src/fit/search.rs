@@ -5,7 +5,7 @@ use super::fitting::{self, Excess, Fitted};
 use super::fold_integers::validate_in_integers;
 use super::measured::{Budget, Measured};
 use super::profile::Profile;
-use super::queue::{self, Attempt, Job, Queue, Trials};
+use super::queue::{self, Attempt, Job, Queue, QueuedRound};
 use super::rounds::{LAST_ROUND, ROUNDS, State};
 use super::training::{Limits, Trained, train};
 use super::trials::{Trial, TrialLog};
@@ -27,7 +27,7 @@ const STOP_TRAINING: f64 = 0.9;
 /// The number of cross-validations with different folds for each candidate in the last round of a small data set.
 const REPETITIONS: u64 = 3;
 
-/// Functions that the search calls in the process of rank 0, such as a progress bar.
+/// Functions that the search calls in the process of rank 0, for example to show the progress.
 pub trait Observer {
     /// Called before the training of a candidate: the round, the trial in the round, both from 1, and the number of
     /// trials in the round.
@@ -35,9 +35,9 @@ pub trait Observer {
     /// Called with the share of the training in this process that is done: after each batch or, in a cross-validation,
     /// after each fold.
     fn on_progress(&mut self, _share: f64) {}
-    /// Called after each trial and for each trial in the log, with the best trial so far and the estimated time of the
-    /// remaining trials.
-    fn on_trial(&mut self, _trial: &Trial, _best: &Trial, _left: Duration) {}
+    /// Called after each trial and for each trial in the log, with the best of these trials and the estimated time
+    /// until the end of the search.
+    fn on_trial(&mut self, _trial: &Trial, _best: &Trial, _time_left: Duration) {}
     /// Called for a candidate, by its number from 1, that cannot be trained or exceeds the budget.
     fn on_skipped(&mut self, _candidate: usize, _reason: &str) {}
 }
@@ -90,7 +90,7 @@ impl Search<'_> {
 
     /// Runs the search for data with this profile. Fails if no candidate fits the budget or can be trained, or if the
     /// search is interrupted before the first trial is done. A process of another rank than 0 trains the candidates
-    /// that rank 0 sends, and returns `None`.
+    /// that rank 0 sends, and returns `None`; it fails if rank 0 is silent for longer than `rank_timeout`.
     pub fn run(&self, profile: &Profile, observer: &mut (dyn Observer + Send)) -> anyhow::Result<Option<Found>> {
         if self.processes.rank() > 0 {
             let train = |job: &Job, on_progress: &mut (dyn FnMut(f64) + Send)| self.trial(job, on_progress);
@@ -111,16 +111,18 @@ impl Search<'_> {
     ) -> anyhow::Result<Found> {
         let seed = self.recipe(&Table::new())?.training.seed;
         let settings = candidates(profile, &self.budget, self.candidates, seed);
-        let mut running: Vec<(usize, Table)> = (1..).zip(settings).collect();
+        // The number, from 1, and the settings of each candidate of the next round.
+        let mut selected: Vec<(usize, Table)> = (1..).zip(settings).collect();
         let mut state = State::new();
         for (index, round) in ROUNDS.iter().enumerate() {
-            running.truncate(round.size(self.candidates));
-            let mut done = self.round(index, &running, queue, &mut state, observer)?;
+            selected.truncate(round.size(self.candidates));
+            let mut done = self.round(index, &selected, queue, &mut state, observer)?;
             // If a round has no trials, for lack of time, the next one takes the candidates in the former order.
             if !done.is_empty() {
                 done.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.loss.total_cmp(&b.loss)));
-                running = done.into_iter().map(|trial| (trial.candidate, trial.settings)).collect();
+                selected = done.into_iter().map(|trial| (trial.candidate, trial.settings)).collect();
             }
+            // No candidate could be trained, or the search was interrupted.
             if state.trials.is_empty() {
                 break;
             }
@@ -143,8 +145,9 @@ impl Search<'_> {
         Ok(Found { best, recipe, trained, trials, is_out_of_time, seconds: start.elapsed().as_secs_f64() })
     }
 
-    /// Trains the candidates of a round, numbered from 0, and returns their trials in the order of the candidates.
-    /// Trials in the log are not repeated. Fails with the last error of a candidate if the search has no trial yet.
+    /// Trains the `candidates`, numbers from 1 and settings, of the round with the index `round`, and returns their
+    /// trials in the order of the candidates. Trials in the log are not repeated. Fails with the last error of a
+    /// candidate if the search has no trial yet.
     fn round(
         &self,
         round: usize,
@@ -153,9 +156,17 @@ impl Search<'_> {
         state: &mut State,
         observer: &mut (dyn Observer + Send),
     ) -> anyhow::Result<Vec<Trial>> {
-        let (earlier, workers) = (state.trials.len(), queue.size());
-        let mut running =
-            Running { search: self, round, candidates, workers, state, observer, done: BTreeMap::new(), error: None };
+        let (earlier_trials, workers) = (state.trials.len(), queue.size());
+        let mut running = RunningRound {
+            search: self,
+            round,
+            candidates,
+            workers,
+            state,
+            observer,
+            done: BTreeMap::new(),
+            error: None,
+        };
         // The indices of the candidates without a trial in the log.
         let mut remaining = Vec::new();
         for (index, (candidate, _)) in candidates.iter().enumerate() {
@@ -166,13 +177,13 @@ impl Search<'_> {
         }
         let train = |job: &Job, on_progress: &mut (dyn FnMut(f64) + Send)| self.trial(job, on_progress);
         queue.run(&remaining, &mut running, &train, self.interrupt)?;
-        let Running { done, error, .. } = running;
+        let RunningRound { done, error, .. } = running;
         if let Some(error) = error.filter(|_| state.trials.is_empty()) {
             return Err(error);
         }
         let done: Vec<Trial> = done.into_values().collect();
         // Trials end in any order; in the result they have the order of the candidates.
-        state.trials.truncate(earlier);
+        state.trials.truncate(earlier_trials);
         state.trials.extend_from_slice(&done);
         Ok(done)
     }
@@ -183,8 +194,9 @@ impl Search<'_> {
         let Job { round, candidate, ref settings, seconds_left, is_first, .. } = *job;
         let start = Instant::now();
         let is_final = round == LAST_ROUND;
-        let epochs = self.recipe(settings)?.epochs();
-        let epochs = ((epochs as f64 * ROUNDS[round].epochs).ceil() as usize).max(MIN_EPOCHS.min(epochs));
+        let all_epochs = self.recipe(settings)?.epochs();
+        let share = ROUNDS[round].epoch_share;
+        let epochs = ((all_epochs as f64 * share).ceil() as usize).max(MIN_EPOCHS.min(all_epochs));
         let Fitted { settings, mut recipe, mut data, measured } =
             match fitting::fit(self.name, settings, &self.budget, |settings| self.recipe(settings))? {
                 Ok(fitted) => fitted,
@@ -199,6 +211,7 @@ impl Search<'_> {
         if trained.is_cut_short() && !is_first {
             return Ok(Attempt::Interrupted);
         }
+        // The zeros are replaced below.
         let mut trial = Trial {
             candidate,
             settings,
@@ -239,6 +252,7 @@ impl Search<'_> {
         }
         let mean = |value: &dyn Fn(&Validation) -> f64| figures.iter().map(value).sum::<f64>() / figures.len() as f64;
         trial.loss = mean(&|figures| figures.loss);
+        // The figures of a classifier always have an accuracy and a macro F1.
         trial.accuracy = mean(&|figures| figures.accuracy.unwrap_or(0.0));
         trial.score = match recipe.metric() {
             Metric::MacroF1 => mean(&|figures| figures.macro_f1.unwrap_or(0.0)),
@@ -279,7 +293,7 @@ impl Search<'_> {
 }
 
 /// A round while its candidates are trained.
-struct Running<'r> {
+struct RunningRound<'r> {
     search: &'r Search<'r>,
     /// The number of the round, from 0.
     round: usize,
@@ -295,10 +309,10 @@ struct Running<'r> {
     error: Option<anyhow::Error>,
 }
 
-impl Running<'_> {
-    /// Adds the trial of the candidate with an index in the round, and reports it to the observer.
+impl RunningRound<'_> {
+    /// Adds the trial of the candidate whose index in the round is `index`, and reports it to the observer.
     fn add(&mut self, index: usize, trial: Trial, trained: Option<Trained>) {
-        self.state.add(&trial, trained, ROUNDS[self.round].epochs);
+        self.state.add(&trial, trained, ROUNDS[self.round].epoch_share);
         self.done.insert(index, trial.clone());
         let trials_left = self.candidates.len().saturating_sub(self.done.len());
         let one_process = self.state.time_left(self.search.candidates, self.round, trials_left);
@@ -307,23 +321,24 @@ impl Running<'_> {
     }
 }
 
-impl Trials for Running<'_> {
+impl QueuedRound for RunningRound<'_> {
     fn job(&mut self, index: usize) -> Option<Job> {
-        let Running { search, round, candidates, state, .. } = self;
-        let is_late = search.time.is_some_and(|time| state.start.elapsed() > time.mul_f64(ROUNDS[*round].time));
+        let RunningRound { search, round, candidates, state, .. } = self;
+        let is_late = search.time.is_some_and(|time| state.start.elapsed() > time.mul_f64(ROUNDS[*round].time_share));
         state.is_out_of_time |= is_late;
+        // The first trial begins however late it is, so that the search finds a model.
         if search.interrupt.load(Ordering::Relaxed) || (is_late && state.best.is_some()) {
             return None;
         }
         self.observer.on_start(*round + 1, index + 1, candidates.len());
         let (candidate, settings) = candidates[index].clone();
-        let left = search.time.map(|time| time.mul_f64(STOP_TRAINING).saturating_sub(state.start.elapsed()));
+        let time_left = search.time.map(|time| time.mul_f64(STOP_TRAINING).saturating_sub(state.start.elapsed()));
         Some(Job {
             index,
             round: *round,
             candidate,
             settings,
-            seconds_left: left.map(|left| left.as_secs_f64()),
+            seconds_left: time_left.map(|left| left.as_secs_f64()),
             is_first: state.best.is_none(),
         })
     }

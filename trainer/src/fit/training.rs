@@ -29,7 +29,7 @@ pub enum Trained {
 }
 
 impl Trained {
-    /// Returns the validation figures of the best epoch.
+    /// Returns the validation figures of the best epoch; zeros if the training ended before the first epoch did.
     pub fn best(&self) -> Validation {
         match self {
             Trained::Network(outcome) => outcome.best().map(|figures| figures.valid).unwrap_or_default(),
@@ -97,6 +97,7 @@ impl Callback for Stopper<'_> {
         if is_late || self.limits.interrupt.load(Ordering::Relaxed) {
             self.stop.store(true, Ordering::Relaxed);
         }
+        // Epochs and batches count from 1.
         let epochs_done = (progress.epoch - 1) as f64 + progress.batch as f64 / progress.batches as f64;
         (self.on_progress)(epochs_done / self.epochs as f64);
     }

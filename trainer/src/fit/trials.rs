@@ -18,7 +18,7 @@ pub struct Trial {
     pub settings: Table,
     /// A short description of the network.
     pub network: String,
-    /// The largest number of epochs.
+    /// The number of epochs that the training has at most; patience may end it earlier.
     pub epochs: usize,
     /// The round, from 1.
     pub round: usize,
@@ -31,10 +31,12 @@ pub struct Trial {
     pub accuracy: f64,
     /// True if the figures are those of the device file, false if they are those of the float model.
     pub in_integers: bool,
-    /// The accuracy of each repetition of the cross-validation; empty without one.
+    /// The accuracy of each repetition of the cross-validation in the last round; empty in other rounds and with a
+    /// validation split.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repetitions: Vec<f64>,
-    /// The costs of the device file.
+    /// The costs of the device file. That of the untrained network is measured in the first round and with a
+    /// cross-validation, since its costs are about the same.
     #[serde(flatten)]
     pub measured: Measured,
     /// The seconds that the trial took, including reading the data and measuring.
@@ -65,7 +67,8 @@ pub struct TrialLog {
 
 impl TrialLog {
     /// Begins a log with `header`, the settings of the search. If `resume` is true and the file exists, reads its
-    /// trials and continues it. Fails if the header of that file differs, or the file cannot be read or written.
+    /// trials and continues it; otherwise writes a new file. Fails if the header of a file that is continued differs,
+    /// or the file cannot be read or written.
     pub fn open(path: &Path, header: &serde_json::Value, resume: bool) -> anyhow::Result<Self> {
         let shown = path.display();
         let text = match std::fs::read_to_string(path) {
@@ -111,17 +114,17 @@ impl TrialLog {
         write().with_context(|| self.path.display().to_string())
     }
 
-    /// Returns the number of trials of an earlier search.
+    /// Returns the number of trials of the interrupted search that is resumed.
     pub fn len(&self) -> usize {
         self.earlier.len()
     }
 
-    /// Returns true if there are no trials of an earlier search.
+    /// Returns true if there are no trials of an interrupted search.
     pub fn is_empty(&self) -> bool {
         self.earlier.is_empty()
     }
 
-    /// Returns the trial of a candidate in a round, both numbered from 1, if an earlier search has done it.
+    /// Returns the trial of a candidate in a round, both numbered from 1, if the interrupted search has done it.
     pub(super) fn find(&self, candidate: usize, round: usize) -> Option<&Trial> {
         self.earlier.iter().find(|trial| (trial.candidate, trial.round) == (candidate, round))
     }

@@ -4,7 +4,8 @@ use super::learning_curve::Point;
 use super::trials::Trial;
 use crate::recipe::SMALL_DATA;
 
-/// The gain of accuracy from half of the rows to all rows above which more rows are advised: one percentage point.
+/// The gain of accuracy between the last two points of the learning curve above which more rows are advised: one
+/// percentage point.
 const GAIN: f64 = 0.01;
 
 /// Returns sentences that judge the accuracy of the best candidate.
@@ -41,10 +42,11 @@ pub fn verdict(
             format!("no clear difference from an n-gram branch alone, which may be enough (--num-layers 0): {found}")
         });
     }
-    if let [.., half, all] = curve {
-        let points = 100.0 * (all.accuracy - half.accuracy);
-        let gained = format!("from {} to {} rows the accuracy changed by {points:+.1} points", half.rows, all.rows);
-        let advice = if all.accuracy > half.accuracy + GAIN {
+    // If a training of the curve was interrupted, the last point before `all` is not that of half of the rows.
+    if let [.., fewer, all] = curve {
+        let points = 100.0 * (all.accuracy - fewer.accuracy);
+        let gained = format!("from {} to {} rows the accuracy changed by {points:+.1} points", fewer.rows, all.rows);
+        let advice = if all.accuracy > fewer.accuracy + GAIN {
             "more rows will help"
         } else {
             "more rows of the same kind will help little"

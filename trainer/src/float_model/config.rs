@@ -15,9 +15,10 @@ use std::ops::RangeInclusive;
 use tern_format::{Input, Output, Task, limits};
 use tern_runtime::text::Tokenizer;
 
-/// The configuration of a model: the keys of `config.json`. Unknown keys in the file are ignored. Some keys belong to a
-/// task or an input: a model that reads tokens has `tokenizer`, `vocab_size` and `embedding_dim`, one that reads values
-/// has `channels`; a classifier has `labels`, a forecast has `forecast`.
+/// The configuration of a model: the keys of `config.json`. Unknown keys in the file are ignored. An `alias` is the
+/// name of a key in files of older versions. Some keys belong to a task or an input: a model that reads tokens has
+/// `tokenizer`, `vocab_size` and `embedding_dim`, one that reads values has `channels`; a classifier has `labels`, a
+/// forecast has `forecast`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config {
     /// Always "tern".
@@ -125,8 +126,9 @@ impl Config {
         config
     }
 
-    /// Returns the configuration of a network. It has no labels, n-gram branch, channels and forecast settings, which
-    /// the caller adds. A network that reads tokens gets the tokenizer "words".
+    /// Returns the configuration of a network. It has no labels, n-gram branch, channels or forecast settings, which
+    /// the caller adds. A network that reads tokens gets the tokenizer "words". The output is linear for a forecast and
+    /// softmax for other tasks.
     pub fn new(name: &str, task: Task, architecture: &Architecture) -> Self {
         let Architecture { input, hidden_size, recurrent, head, .. } = *architecture;
         let (input, tokenizer, vocab_size, embedding_dim) = match input {
@@ -245,6 +247,7 @@ impl Config {
                 return Err(format!("`{key}` is {found}, expected a power of 2"));
             }
         }
+        // Two weights of 4 bits share a byte, so a row needs at least two.
         if !matches!(branch.bits, 4 | 8) || (branch.bits == 4 && branch.rank == 1) {
             let NgramBranch { bits, rank, .. } = branch;
             return Err(format!("`ngrams.bits` is {bits} with rank {rank}, expected 4 or 8, and 8 with rank 1"));
@@ -331,8 +334,7 @@ impl Config {
         Architecture { input, hidden_size: self.hidden_size, recurrent, ngrams, head }
     }
 
-    /// The kinds of n-grams that the model counts, with the method that lists those of a text; `None` without an n-gram
-    /// branch.
+    /// The [`Ngrams`] by which the model finds the buckets of a text; `None` without an n-gram branch.
     pub fn ngrams(&self) -> Option<Ngrams> {
         let branch = self.ngrams.as_ref()?;
         let ngrams = Ngrams::new(branch.kinds(), branch.buckets, self.tokenizer());

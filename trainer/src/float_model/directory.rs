@@ -26,7 +26,7 @@ impl Staged {
     /// Checks that `target` may be written, and creates the temporary folder beside it. `target` is not changed yet.
     /// Fails if [`check`](Self::check) does, or the system reports an error.
     pub fn new(target: &Path) -> Result<Self, FileError> {
-        let name = check(target)?;
+        let name = checked_name(target)?;
         let parent = match target.parent() {
             Some(parent) if parent != Path::new("") => parent.to_owned(),
             _ => PathBuf::from("."),
@@ -42,7 +42,7 @@ impl Staged {
     /// early: `folder` for the new model and `aside` for the old one, on the same file system as `target`. Both are
     /// deleted if they exist, and `folder` is created.
     pub fn between(target: &Path, folder: PathBuf, aside: PathBuf) -> Result<Self, FileError> {
-        check(target)?;
+        Staged::check(target)?;
         for old in [&folder, &aside].into_iter().filter(|old| old.exists()) {
             fs::remove_dir_all(old).map_err(FileError::at(old))?;
         }
@@ -53,7 +53,7 @@ impl Staged {
     /// Checks that a model may be written at `target`. Fails if `target` exists and is neither an empty directory nor a
     /// model directory without other files.
     pub fn check(target: &Path) -> Result<(), FileError> {
-        check(target).map(drop)
+        checked_name(target).map(drop)
     }
 
     /// The temporary folder.
@@ -61,10 +61,11 @@ impl Staged {
         &self.folder
     }
 
-    /// Flushes all files to the disk and renames the folder to `target`. An old model at `target` is removed.
+    /// Flushes all files to the disk and renames the folder to `target`. An old model at `target` is removed. Fails if
+    /// [`check`](Self::check) does now, or the system reports an error.
     pub fn commit(self) -> Result<(), FileError> {
         let Staged { target, folder, aside, temporary } = self;
-        check(&target)?;
+        Staged::check(&target)?;
         replace(&target, &folder, &aside).map_err(FileError::at(&target))?;
         if let Some(temporary) = temporary {
             // The folder was renamed, so that nothing is left to remove.
@@ -100,7 +101,7 @@ fn replace(target: &Path, folder: &Path, aside: &Path) -> io::Result<()> {
 
 /// Checks that `target` has a name and does not exist, is empty, or is a model directory without other files. Returns
 /// the name.
-fn check(target: &Path) -> Result<&OsStr, FileError> {
+fn checked_name(target: &Path) -> Result<&OsStr, FileError> {
     let refused = |problem: &str| Err(FileError::new(target, problem));
     let Some(name) = target.file_name() else {
         return refused("not a name for a directory, expected one such as models/spam");

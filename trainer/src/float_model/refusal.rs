@@ -22,10 +22,11 @@ impl Refusal {
     /// The probability 1 as an integer.
     pub const ONE: u32 = 1 << 16;
 
-    /// Returns the rule with the highest threshold with which at most `share` of the rows are refused, or only those
-    /// for which `label` is predicted if they alone are more. Rows whose label is `label` do not count; rows of other
-    /// labels for which `label` is predicted count as refused. `rows`: the label of each validation row, as an index of
-    /// `labels`, and its logits. `None` without rows of other labels, or if `label` is predicted for all of them.
+    /// Returns the rule with the highest threshold with which at most `share` of the rows are refused; if rows for
+    /// which `label` is predicted are more than that already, only those are refused. Rows whose own label is `label`
+    /// do not count. `None` without rows of other labels, or if `label` is predicted for all of them.
+    ///
+    /// `share`: 0 or more, below 1. `rows`: the label of each validation row, as an index of `labels`, and its logits.
     pub fn fit(
         share: f64,
         label: Option<&String>,
@@ -42,7 +43,8 @@ impl Refusal {
         probabilities.sort_by(f64::total_cmp);
         let allowed = (share * predictions.len() as f64) as usize;
         let already_refused = predictions.len() - probabilities.len();
-        // The lowest probability that must be answered, rounded down.
+        // The rows with lower probabilities than this one may be refused. It is rounded down below, so that the row
+        // itself is answered.
         let lowest_answered = probabilities.get(allowed.saturating_sub(already_refused))?;
         Some(Refusal { below: (*lowest_answered as u32).clamp(1, Refusal::ONE), ..refusal })
     }

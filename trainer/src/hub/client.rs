@@ -25,8 +25,8 @@ impl std::str::FromStr for Address {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (repository, revision) = text.trim_start_matches("hf:").split_once('@').unwrap_or((text, "main"));
-        let repository = repository.trim_start_matches("hf:");
+        let text = text.trim_start_matches("hf:");
+        let (repository, revision) = text.split_once('@').unwrap_or((text, "main"));
         let is_part = |part: &str| {
             !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
         };
@@ -110,6 +110,7 @@ impl Hub {
         let url = self.url(path);
         let token = self.authorization().context("no token")?;
         let request = self.agent.post(&url).header("Authorization", token).header("Content-Type", content_type);
+        // The hub answers lines of JSON (`x-ndjson`) with one JSON object.
         let response = request.header("Accept", content_type.replace("x-ndjson", "json")).send(body);
         let response = match response {
             Ok(response) if allowed == Some(response.status().as_u16()) => return Ok(Value::Null),

@@ -11,7 +11,9 @@ use std::path::{Component, Path, PathBuf};
 
 /// A file of a model on the hub.
 struct RemoteFile {
+    /// The path of the file in the repository.
     name: String,
+    /// The length of the file in bytes.
     size: u64,
     checksum: Checksum,
 }
@@ -39,18 +41,18 @@ pub fn pull(
     let (commit, files) = list(hub, address)?;
     let files = select(files, names, address)?;
     let name = folder.file_name().and_then(|name| name.to_str()).context("-o needs the name of a folder")?;
-    let new = folder.with_file_name(format!(".{name}.tmp"));
-    if new.exists() {
-        fs::remove_dir_all(&new).with_context(|| new.display().to_string())?;
+    let unfinished = folder.with_file_name(format!(".{name}.tmp"));
+    if unfinished.exists() {
+        fs::remove_dir_all(&unfinished).with_context(|| unfinished.display().to_string())?;
     }
     let result = files.iter().try_for_each(|file| {
         report(&file.name, file.size);
-        download(hub, address, &commit, file, &new.join(&file.name))
+        download(hub, address, &commit, file, &unfinished.join(&file.name))
     });
-    let result = result.and_then(|()| fs::rename(&new, folder).with_context(|| folder.display().to_string()));
+    let result = result.and_then(|()| fs::rename(&unfinished, folder).with_context(|| folder.display().to_string()));
     if result.is_err() {
-        // The unfinished folder is removed. If that fails, the first error is still the one to report.
-        let _ = fs::remove_dir_all(&new);
+        // If this fails too, the first error is still the one to report.
+        let _ = fs::remove_dir_all(&unfinished);
     }
     result?;
     Ok(files.iter().map(|file| folder.join(&file.name)).collect())
@@ -63,6 +65,7 @@ fn list(hub: &Hub, address: &Address) -> anyhow::Result<(String, Vec<RemoteFile>
     let answer = hub.json(&hub.url(&path), hub.get(&path)?)?;
     let file = |file: &Value| {
         let name = file["rfilename"].as_str()?.to_owned();
+        // Only large files have the key `lfs`, in which the hub names the SHA-256 `sha256` or `oid`.
         let large = &file["lfs"];
         Some(match large["sha256"].as_str().or(large["oid"].as_str()) {
             Some(sum) => RemoteFile { name, size: large["size"].as_u64()?, checksum: Checksum::Sha256(sum.to_owned()) },
@@ -75,14 +78,13 @@ fn list(hub: &Hub, address: &Address) -> anyhow::Result<(String, Vec<RemoteFile>
     };
     let files = answer["siblings"].as_array().and_then(|files| files.iter().map(file).collect::<Option<Vec<_>>>());
     let commit = answer["sha"].as_str().map(str::to_owned);
-    let parts = commit.zip(files);
-    parts.with_context(|| {
+    commit.zip(files).with_context(|| {
         format!("{}: the answer is not a list of files as the hub sends it (`sha`, `siblings`)", hub.url(&path))
     })
 }
 
-/// Selects the files with these names, or without names all but hidden files. Fails if a name is missing, no file is
-/// left, or the path of a file leads out of the folder.
+/// Selects the files with these names, or without names all but hidden files. Fails if there is no file of one of the
+/// names, if no file is selected, or if the path of a selected file leads out of the folder.
 fn select(files: Vec<RemoteFile>, names: &[String], address: &Address) -> anyhow::Result<Vec<RemoteFile>> {
     let all: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
     if let Some(missing) = names.iter().find(|name| !all.contains(name)) {
@@ -130,7 +132,9 @@ fn download(hub: &Hub, address: &Address, commit: &str, file: &RemoteFile, to: &
         output.write_all(bytes).with_context(shown)?;
     }
     let url = hub.url(&path);
-    ensure!(length == file.size, "{url}: {length} bytes or more, expected {}; try again", file.size);
+    // A longer file was not read to its end.
+    let or_more = if length > file.size { " or more" } else { "" };
+    ensure!(length == file.size, "{url}: {length} bytes{or_more}, expected {}; try again", file.size);
     let (found, expected) = match &file.checksum {
         Checksum::Sha256(expected) => (hex(&sha256.finalize()), expected),
         Checksum::Git(expected) => (hex(&sha1.finalize()), expected),

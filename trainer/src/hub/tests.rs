@@ -165,7 +165,7 @@ fn a_model_is_downloaded_with_its_checksums() {
 fn a_download_with_a_fault_leaves_no_file_and_names_it() {
     let files: [(&str, &[u8]); 2] = [("model.safetensors", WEIGHTS), ("config.json", b"{}")];
     type Fault = fn(&Request, &mut Answer);
-    let faults: [(Fault, &str); 8] = [
+    let faults: [(Fault, &str); 9] = [
         (
             |request, answer| {
                 if request.line.ends_with(".safetensors") {
@@ -180,7 +180,15 @@ fn a_download_with_a_fault_leaves_no_file_and_names_it() {
                     *answer = Answer::new(200, &WEIGHTS[..1000])
                 }
             },
-            "1000 bytes or more, expected 100000",
+            "1000 bytes, expected 100000",
+        ),
+        (
+            |request, answer| {
+                if request.line.ends_with(".safetensors") {
+                    *answer = Answer::new(200, [WEIGHTS, &b"x"[..]].concat())
+                }
+            },
+            "100001 bytes or more, expected 100000",
         ),
         (
             |request, answer| {

@@ -20,8 +20,8 @@ const FILES_WITH_ROWS: [&str; 6] = [
     files::CROSS_VALIDATION,
     files::REPORT,
 ];
-/// The number of bytes at the beginning of a file that are sent to the hub, which chooses the way of the upload by
-/// them.
+/// The number of bytes at the beginning of a file from which the hub decides how the file is uploaded: within the
+/// commit or before it.
 const SAMPLE_BYTES: usize = 512;
 const JSON: &str = "application/json";
 const LFS: &str = "application/vnd.git-lfs+json";
@@ -39,6 +39,7 @@ pub struct Upload {
 
 /// A file to upload.
 struct LocalFile {
+    /// The name of the file in the repository.
     name: String,
     bytes: Vec<u8>,
 }

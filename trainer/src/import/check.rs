@@ -112,7 +112,7 @@ impl<'a> File<'a> {
         self.wrong(format!("tensor `{name}` has {found} dimensions, {}", self.expected))
     }
 
-    /// Returns the number of steps of each text or sequence.
+    /// Returns the number of steps of each text or sequence: that in the tensor `lengths`, or `steps` without it.
     fn lengths(&self, texts: usize, steps: usize) -> Result<Vec<usize>, FileError> {
         if self.tensors.tensor("lengths").is_err() {
             return Ok(vec![steps; texts]);

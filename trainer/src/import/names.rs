@@ -116,8 +116,8 @@ struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    /// Renames the tensors by the settings, and removes the ignored tensors and the prefixes of wrappers. Fails if a
-    /// setting names no tensor, a tensor has no float type, or two tensors get the same name.
+    /// Removes the ignored tensors, renames the others by the settings, and then removes the prefixes of wrappers, with
+    /// a note. Fails if a setting names no tensor, a tensor has no float type, or two tensors get the same name.
     fn new(
         path: &'a Path,
         tensors: BTreeMap<String, Values>,
@@ -263,6 +263,7 @@ impl<'a> Found<'a> {
         let matrices = [(&names.w_ih, vec![rows, inputs]), (&names.w_hh, vec![rows, hidden_size])];
         let biases = std::iter::once(&names.b_ih).chain(&names.b_hh).map(|name| (name, vec![rows]));
         for (name, wanted) in matrices.into_iter().chain(biases) {
+            // Tern's names end in PyTorch's names, such as `weight_ih_l0`.
             let parameter = name.rsplit('.').next().unwrap_or(name);
             let name_in_file = format!("{module}{parameter}");
             let array = match self.remaining.remove(&name_in_file) {
@@ -283,7 +284,8 @@ impl<'a> Found<'a> {
     }
 
     /// Finds the embedding: the tensor with Tern's name, else the only matrix whose name contains "emb", else the only
-    /// matrix without a bias. It must have `width` columns. Returns its name and values.
+    /// matrix without a bias. It must have `width` columns. Returns its name and values. Fails if no matrix or more
+    /// than one fits this description.
     fn embedding(&mut self, width: usize) -> Result<(String, Array), FileError> {
         let matrices = |with: &dyn Fn(&str) -> bool| -> Vec<String> {
             let fits =
@@ -299,7 +301,17 @@ impl<'a> Found<'a> {
             // A matrix without a bias: PyTorch's word language model calls it `encoder`, GPT-like models `wte`.
             named = matrices(&|name| !self.remaining.contains_key(&name.replace("weight", "bias")));
         }
-        let [name] = named.as_slice() else { return Err(self.missing("embedding", &expected)) };
+        let name = match named.as_slice() {
+            [name] => name,
+            [] => return Err(self.missing("embedding", &expected)),
+            several => {
+                return Err(self.wrong(format!(
+                    "{} matrices that may be the embedding, {}, expected {expected}; rename yours under [rename]",
+                    several.len(),
+                    quoted(several)
+                )));
+            }
+        };
         let array = self.remaining.remove(name).expect("the name is a key of this map");
         if array.shape[1] != width {
             let expected = format!("[tokens, {width}]: the recurrent layer reads {width} values");

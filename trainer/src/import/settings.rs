@@ -142,8 +142,8 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Checks that the sizes in the settings are those of the network `found` in the weights. `path`, `weights`: the
-    /// two files, for the error.
+    /// Checks that the sizes in the settings are those of the network `found` in the weights, except `vocab_size`,
+    /// which `tokens::read` checks. `path`, `weights`: the two files, for the error.
     pub(super) fn check_sizes(&self, path: &Path, weights: &Path, found: &Architecture) -> Result<(), FileError> {
         let embedding_dim = match found.input {
             InputLayer::Embedding { embedding_dim, .. } => embedding_dim,

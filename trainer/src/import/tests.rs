@@ -209,6 +209,10 @@ fn tensors_that_are_not_recognised_are_named() {
             "2 recurrent modules, \"gru.weight_hh_l0\", \"lstm.weight_hh_l0\", expected one",
         ),
         (with(&[("lstm.weight_hr_l0", &[2, 3])]), "projections (proj_size) are not supported"),
+        (
+            with(&[("char_emb.weight", &[4, 2])]),
+            "2 matrices that may be the embedding, \"char_emb.weight\", \"emb.weight\", expected `embedding.weight` of",
+        ),
         (with(&[("a.weight", &[3, 3]), ("b.weight", &[3, 3])]), "3 matrices besides embedding and recurrent layers"),
         (
             with(&[("a.weight", &[7, 9])]),

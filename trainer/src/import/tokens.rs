@@ -22,18 +22,19 @@ const UNKS: [&str; 6] = ["[UNK]", "<unk>", "<UNK>", "[unk]", "<oov>", "<OOV>"];
 pub struct Tokens {
     /// The tokens in the order of Tern's ids.
     pub vocabulary: Vocabulary,
-    /// The row of the file's embedding for each id; `None` for zeros, if the file has no padding or no unknown token.
-    sources: Vec<Option<usize>>,
+    /// The row of the file's embedding for each id. `None` for PAD or UNK if the file lacks this token: its vector is
+    /// zero.
+    rows_of_ids: Vec<Option<usize>>,
 }
 
 impl Tokens {
     /// Returns the rows of the file's embedding, `[tokens, embedding_dim]`, in the order of the vocabulary's ids.
     pub fn reordered(&self, file_embedding: &Array) -> Array {
         let width = file_embedding.shape[1];
-        let mut ordered = zeros(&[self.sources.len(), width]);
-        for (row, source) in ordered.data.chunks_exact_mut(width).zip(&self.sources) {
-            if let Some(source) = source {
-                row.copy_from_slice(&file_embedding.data[source * width..][..width]);
+        let mut ordered = zeros(&[self.rows_of_ids.len(), width]);
+        for (vector, row) in ordered.data.chunks_exact_mut(width).zip(&self.rows_of_ids) {
+            if let Some(row) = row {
+                vector.copy_from_slice(&file_embedding.data[row * width..][..width]);
             }
         }
         ordered
@@ -42,9 +43,9 @@ impl Tokens {
     /// Returns the vocabulary's id of each row of the file's embedding. A row that the padding and unknown words
     /// share gets the id of UNK.
     pub fn ids_of_rows(&self) -> Vec<u32> {
-        let mut ids = vec![0; self.sources.iter().flatten().max().map_or(0, |last| last + 1)];
-        for (id, source) in (0..).zip(&self.sources) {
-            source.iter().for_each(|&row| ids[row] = id);
+        let mut ids = vec![0; self.rows_of_ids.iter().flatten().max().map_or(0, |last| last + 1)];
+        for (id, row) in (0..).zip(&self.rows_of_ids) {
+            row.iter().for_each(|&row| ids[row] = id);
         }
         ids
     }
@@ -52,7 +53,8 @@ impl Tokens {
 
 /// Reads the list of tokens in the file `path`: one token on each line, or JSON. `rows`: the number of rows of the
 /// embedding in the file `weights`. Adds to `notes` if a special token is missing, or the tokenizer never produces some
-/// tokens. Fails if the number of tokens differs from `rows`.
+/// tokens. Fails if the file cannot be read, the number of tokens differs from `rows`, or the settings name a special
+/// token or a tokenizer that does not fit.
 pub fn read(
     path: &Path,
     settings: &Settings,
@@ -79,7 +81,7 @@ pub fn read(
     let named = settings.unk.clone().or(unk_of_file.map(Token::Text));
     let unk = position(&tokens, named.as_ref(), &UNKS, "unk").map_err(wrong)?;
     note_special_tokens(pad, unk, notes);
-    let (tokens, sources) = with_special_tokens_first(tokens, pad, unk);
+    let (tokens, rows_of_ids) = with_special_tokens_first(tokens, pad, unk);
     let unreachable: Vec<String> =
         tokens[RESERVED_IDS..].iter().filter(|token| !is_one_token(tokenizer, token)).cloned().collect();
     if !unreachable.is_empty() {
@@ -91,7 +93,7 @@ pub fn read(
         ));
     }
     let vocabulary = Vocabulary::from_tokens(tokenizer, tokens).map_err(wrong)?;
-    Ok(Tokens { vocabulary, sources })
+    Ok(Tokens { vocabulary, rows_of_ids })
 }
 
 /// Adds to `notes` that the embedding has no row for the padding or for unknown words, or one row for both. `pad`,
@@ -114,8 +116,8 @@ fn note_special_tokens(pad: Option<usize>, unk: Option<usize>, notes: &mut Vec<S
     }
 }
 
-/// Puts PAD and UNK first, which have the ids 0 and 1; the other tokens keep their order. Returns the tokens, and the
-/// row of the embedding for each of them.
+/// Puts PAD and UNK first, which have the ids 0 and 1; the other tokens keep their order. `pad`, `unk`: their rows in
+/// the embedding. Returns the tokens, and the row of the embedding for each of them.
 fn with_special_tokens_first(
     tokens: Vec<String>,
     pad: Option<usize>,
@@ -182,8 +184,10 @@ fn parts_in(root: &Value) -> [Value; 3] {
     ["/normalizer", "/pre_tokenizer", "/model/type"].map(|part| root.pointer(part).cloned().unwrap_or_default())
 }
 
-/// Returns the parts of [`parts_in`] of the `tokenizer.json` that Tern writes for a tokenizer.
+/// Returns the same parts as [`parts_in`] from the `tokenizer.json` that Tern writes for a tokenizer; `None` if it
+/// cannot be written.
 fn parts_of(tokenizer: Tokenizer) -> Option<[Value; 3]> {
+    // The parts do not depend on the tokens, so one token suffices.
     let vocabulary = Vocabulary::build_for(tokenizer, std::iter::once("a"), 1, None);
     let json: Value = serde_json::from_str(&tokenizer_json::write(&vocabulary).ok()?).ok()?;
     Some(parts_in(&json))
@@ -206,8 +210,8 @@ fn position(tokens: &[String], given: Option<&Token>, usual: &[&str], key: &str)
     }
 }
 
-/// Returns true if the tokenizer can produce this token. WordPiece and bytes are not checked, since their tokens are
-/// not words of a text.
+/// Returns true if the tokenizer can produce this token. Always true for WordPiece and bytes, whose tokens are not
+/// whole words of a text.
 fn is_one_token(tokenizer: Tokenizer, token: &str) -> bool {
     matches!(tokenizer.kind, TokenizerKind::WordPiece | TokenizerKind::Bytes)
         || vocabulary::tokens(tokenizer, token) == [token]

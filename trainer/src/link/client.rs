@@ -39,9 +39,11 @@ const MAX_NOISE: usize = 160;
 /// The answer to `info`: the firmware and the model that a device runs.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Info {
+    /// Version of the console's protocol.
     pub protocol: u64,
     /// Version of the firmware.
     pub firmware: String,
+    /// Name of the board that the firmware was built for.
     pub board: String,
     /// Frequency of the ticks in Hz.
     pub clock_hz: u64,
@@ -123,6 +125,7 @@ impl<L: Link> Client<L> {
             let wait = milliseconds(times::RETRY) * (1 << (attempts - 1).min(times::RETRY_DOUBLINGS));
             let retry_at = deadline.min(Instant::now() + wait);
             while let Some(line) = self.try_line(retry_at)? {
+                // The answer to `@mode machine` restarts the numbering at 0.
                 if let Some((0, value)) = framed_json(&line)
                     && value.get("mode") == Some(&"machine".into())
                 {
@@ -299,6 +302,7 @@ impl<L: Link> Client<L> {
                 b'\n' => return Ok(Some(line)),
                 b'\r' | ACK => (),
                 byte if line.len() < MAX_LINE => line.push(byte),
+                // A line of more than `MAX_LINE` bytes is noise, of which only the end is returned.
                 _ => line.clear(),
             }
         }
@@ -368,6 +372,7 @@ fn any_json(line: &[u8]) -> Option<Value> {
 fn check_protocol(value: &Value) -> Result<(), ClientError> {
     match value.get("protocol").and_then(Value::as_u64) {
         Some(PROTOCOL) => Ok(()),
+        // 0: the answer names no protocol.
         found => Err(ClientError::Protocol { found: found.unwrap_or(0), expected: PROTOCOL }),
     }
 }

@@ -10,6 +10,13 @@ use tern_runtime::{Answer, Model};
 use super::transport::{Link, LinkError};
 use crate::checksum::{crc32, crc32_hex};
 
+// The console's control bytes, as in `docs/console.md`.
+const ETX: u8 = 0x03;
+const EOT: u8 = 0x04;
+const ACK: u8 = 0x06;
+const DLE: u8 = 0x10;
+const CAN: u8 = 0x18;
+
 /// Largest number of bytes that a host may have sent without an ACK for them.
 pub(crate) const WINDOW: u64 = 768;
 /// Number of bytes that one ACK acknowledges.
@@ -71,7 +78,7 @@ pub(crate) struct FakeDevice<'m> {
     prompted: bool,
     /// Number of the next answer; `None` outside of machine mode.
     number: Option<u32>,
-    /// Checksum of the request that is being answered.
+    /// Checksum of the request that is being answered; 0 if there is none.
     request: u32,
     streaming: bool,
     /// True if the last streamed byte was the escape byte.
@@ -91,6 +98,7 @@ impl<'m> FakeDevice<'m> {
     /// Creates a device with the model of the device file `file`. `seed` determines the lengths of the pieces in which
     /// it receives and sends bytes.
     pub(crate) fn new(model: &'m Model<'m>, file: &[u8], seed: u64) -> Self {
+        // `later` stands for a key of later firmware, which a host must ignore.
         let info = json!({
             "protocol": 2, "firmware": "0.1.0", "board": "fake", "clock_hz": 25_000_000, "later": "ignored", "model_error": null,
             "model": {"name": model.name(), "crc32": crc32_hex(file), "bytes": file.len()},
@@ -137,7 +145,7 @@ impl<'m> FakeDevice<'m> {
             return self.take_streamed(byte);
         }
         match byte {
-            0x03 => {
+            ETX => {
                 self.line.clear();
                 if self.number.is_none() {
                     self.send_line("^C");
@@ -194,14 +202,14 @@ impl<'m> FakeDevice<'m> {
             return self.text.push(byte ^ 0x40);
         }
         match byte {
-            0x10 => self.escaped = true,
-            0x04 => self.answer(),
-            0x03 => {
+            DLE => self.escaped = true,
+            EOT => self.answer(),
+            ETX => {
                 self.streaming = false;
                 let bytes = self.counts.consumed - u64::from(self.fault == Fault::LostByte);
                 self.send_line(&json!({"stream": false, "bytes": bytes, "texts": self.counts.answered}).to_string());
             }
-            0x18 => panic!("a host abandoned a text"),
+            CAN => panic!("a host abandoned a text"),
             byte => self.text.push(byte),
         }
     }
@@ -210,7 +218,7 @@ impl<'m> FakeDevice<'m> {
     fn consume(&mut self) {
         self.counts.consumed += 1;
         if self.counts.consumed.is_multiple_of(CREDIT) {
-            self.out.push_back(0x06);
+            self.out.push_back(ACK);
         }
     }
 
@@ -240,7 +248,7 @@ impl<'m> FakeDevice<'m> {
             }
             Fault::Garbage(at, bytes) if at == number => return self.out.extend(bytes),
             Fault::WrongLogit(at) if at == number => all[0] += 1,
-            Fault::ExtraAck(at) if at == number => self.out.extend([0x06; 4]),
+            Fault::ExtraAck(at) if at == number => self.out.extend([ACK; 4]),
             _ => (),
         }
         self.counts.answered += 1;
@@ -252,6 +260,7 @@ impl<'m> FakeDevice<'m> {
         });
         self.send_line(&answer.to_string());
         if self.fault == Fault::Flipped(number) {
+            // The line ends in two checksums and CR LF, 20 bytes in all, so this byte is part of the JSON object.
             let at = self.out.len() - 30;
             self.out[at] ^= 1;
         }
@@ -265,7 +274,8 @@ impl Link for FakeDevice<'_> {
             self.counts.sent += bytes.len() as u64;
             let outstanding = self.counts.sent.saturating_sub(CREDIT * self.counts.credited);
             self.most_outstanding = self.most_outstanding.max(outstanding);
-            let limit = if bytes == [0x03] { WINDOW + 1 } else { WINDOW };
+            // The byte that ends the mode may exceed the window.
+            let limit = if bytes == [ETX] { WINDOW + 1 } else { WINDOW };
             assert!(outstanding <= limit, "{outstanding} bytes outstanding, the window is {WINDOW}");
         }
         Ok(())
@@ -274,7 +284,7 @@ impl Link for FakeDevice<'_> {
     /// Reads and sends random numbers of bytes, since a host must not depend on the lengths of the pieces.
     fn receive(&mut self, timeout: Duration) -> Result<Vec<u8>, LinkError> {
         if let Fault::SilentFor(time) = &mut self.fault
-            && self.queue.contains(&0x04)
+            && self.queue.contains(&EOT)
         {
             let wait = timeout.min(*time);
             *time -= wait;
@@ -291,7 +301,7 @@ impl Link for FakeDevice<'_> {
             let most = self.random.between(1, 60) as usize;
             let bytes: Vec<u8> = self.out.drain(..most.min(self.out.len())).collect();
             if self.streaming {
-                self.counts.credited += bytes.iter().filter(|&&byte| byte == 0x06).count() as u64;
+                self.counts.credited += bytes.iter().filter(|&&byte| byte == ACK).count() as u64;
             }
             if !bytes.is_empty() || self.queue.is_empty() {
                 return Ok(bytes);

@@ -32,7 +32,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Framed<'_>, String> {
 }
 
 /// Splits off the checksum at the end of a line, a space and eight hexadecimal digits. Returns the bytes before the
-/// space, and the checksum.
+/// space, and the checksum; `None` if the line has another end.
 fn cut_sum(line: &[u8]) -> Option<(&[u8], u32)> {
     let (before, digits) = line.split_at_checked(line.len().checked_sub(8)?)?;
     let digits = std::str::from_utf8(digits).ok()?;
@@ -71,7 +71,8 @@ impl FrameChecker {
         *self = FrameChecker { next: self.next, ..FrameChecker::default() };
     }
 
-    /// Checks the next answer, a line without its line end, and returns its JSON.
+    /// Checks the next answer, a line without its line end, and returns its JSON. Fails if the line is damaged, or its
+    /// number or its request is not the next one. If no request is due, the request is not checked.
     pub fn take<'l>(&mut self, line: &'l [u8]) -> Result<&'l [u8], String> {
         let Framed { number, json, request } = parse(line)?;
         if number != self.next {

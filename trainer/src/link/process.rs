@@ -31,10 +31,10 @@ impl Process {
             thread::spawn(move || {
                 let mut buffer = [0; 1024];
                 while let Ok(count @ 1..) = stderr.read(&mut buffer) {
-                    let Ok(mut kept) = errors.lock() else { return };
+                    let Ok(mut stored) = errors.lock() else { return };
                     // The first error is the cause; later ones follow from it.
-                    if kept.len() < MAX_ERROR_BYTES {
-                        kept.extend_from_slice(&buffer[..count]);
+                    if stored.len() < MAX_ERROR_BYTES {
+                        stored.extend_from_slice(&buffer[..count]);
                     }
                 }
             });
@@ -50,7 +50,7 @@ impl Process {
             Some(status) => format!("{program} ended ({status})"),
             None => format!("{program} closed its console"),
         };
-        let errors = self.errors.lock().map(|kept| String::from_utf8_lossy(&kept).into_owned());
+        let errors = self.errors.lock().map(|stored| String::from_utf8_lossy(&stored).into_owned());
         // Only the first line is shown: after a fatal error QEMU also prints the processor's registers.
         match errors.unwrap_or_default().trim().lines().next() {
             Some(reason) => format!("{status}: {reason}"),

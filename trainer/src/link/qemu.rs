@@ -64,6 +64,7 @@ impl Emulation {
         arguments.extend(["-display", "none", "-monitor", "none", "-icount"].map(OsString::from));
         arguments.push(format!("shift={ICOUNT_SHIFT}").into());
         let mut option = |name: &str, value: OsString| arguments.extend([name.into(), value]);
+        // The first serial port is the console, the second one the log.
         option("-serial", "stdio".into());
         if emulator.has_log {
             option("-serial", self.log.as_ref().map_or("null".into(), |path| joined("file:", path.as_os_str())));

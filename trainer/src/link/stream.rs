@@ -51,7 +51,7 @@ pub enum Reply {
 /// The device's counts at the end of the streaming mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct StreamEnd {
-    /// Bytes received.
+    /// Bytes received, the final ETX included.
     pub bytes: u64,
     /// Texts that the device classified.
     pub texts: u64,
@@ -71,7 +71,7 @@ pub struct Streaming<'c, L> {
     acknowledged: u64,
     /// The longest time that the device takes for a token. A text has at most one token for each byte.
     token_time: Duration,
-    /// Length in bytes of the longest text so far.
+    /// Length in bytes of the longest text that was sent.
     longest: u32,
     /// Number of texts sent whose reply was not returned yet.
     outstanding: usize,
@@ -93,19 +93,18 @@ impl<L: Link> Client<L> {
     /// which the longest wait for an answer is computed.
     pub fn stream(&mut self, macs_per_token: usize) -> Result<Streaming<'_, L>, ClientError> {
         let StreamStart { window, credit } = enter(self)?;
-        let (sent, acknowledged, outstanding, answered, longest, replies) = (0, 0, 0, 0, 0, VecDeque::new());
         let token_time = Duration::from_nanos(times::NANOSECONDS_PER_MAC * macs_per_token as u64);
         Ok(Streaming {
             client: self,
             window,
             credit,
-            sent,
-            acknowledged,
+            sent: 0,
+            acknowledged: 0,
             token_time,
-            longest,
-            outstanding,
-            replies,
-            answered,
+            longest: 0,
+            outstanding: 0,
+            replies: VecDeque::new(),
+            answered: 0,
         })
     }
 }

@@ -170,7 +170,8 @@ fn serial(path: &str, baud: u32) -> Result<Connection, OpenError> {
 
 /// Connects to the first of the host's addresses that accepts the connection.
 fn tcp(address: &str) -> std::io::Result<Connection> {
-    let mut last = std::io::ErrorKind::AddrNotAvailable.into();
+    // The error of the last address, or this one if the host has no address.
+    let mut last_error = std::io::ErrorKind::AddrNotAvailable.into();
     for candidate in address.to_socket_addrs()? {
         match TcpStream::connect_timeout(&candidate, CONNECT_TIMEOUT) {
             Ok(stream) => {
@@ -180,8 +181,8 @@ fn tcp(address: &str) -> std::io::Result<Connection> {
                 let reader = stream.try_clone()?;
                 return Ok(Connection::new(address.to_owned(), Kind::Tcp, reader, stream));
             }
-            Err(error) => last = error,
+            Err(error) => last_error = error,
         }
     }
-    Err(last)
+    Err(last_error)
 }

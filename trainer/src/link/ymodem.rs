@@ -93,7 +93,9 @@ impl<L: Link> Client<L> {
     /// Then waits for the answer to `load`, with which the transfer ends: [`Ended::Answered`].
     fn transfer(&mut self, name: &str, file: &[u8], on_sent: &mut dyn FnMut(usize)) -> Result<Infallible, Ended> {
         while self.control("the `C` with which a receiver of YMODEM begins")? != WANT_CRC {}
+        // The length in decimal, the time of the last change (0: unknown), and the mode in octal.
         self.block(0, format!("{name}\0{} 0 100644", file.len()).as_bytes(), 0)?;
+        // The block with the name has the number 0. The numbers wrap from 255 to 0.
         let mut number = 0u8;
         for (index, data) in file.chunks(LONG_BLOCK).enumerate() {
             number = number.wrapping_add(1);
@@ -108,7 +110,8 @@ impl<L: Link> Client<L> {
         }
     }
 
-    /// Sends a block: its kind, number and complement, the data filled up with `fill`, and their CRC-16.
+    /// Sends a block: its kind, its number, the complement of the number, the data filled up with `fill`, and their
+    /// CRC-16.
     fn block(&mut self, number: u8, data: &[u8], fill: u8) -> Result<(), Ended> {
         let (kind, length) = if data.len() > SHORT_BLOCK { (STX, LONG_BLOCK) } else { (SOH, SHORT_BLOCK) };
         let mut block = vec![kind, number, !number];

@@ -37,6 +37,7 @@ impl Model for DeviceFile {
     }
 
     fn classify(&self, text: &str) -> Prediction {
+        // A text has no more tokens than bytes.
         self.with_fast_text_session(text.len(), |mut session| {
             let logits = integer_logits(session.classify(text.as_bytes()));
             Prediction { logits, tokens: session.tokens() as usize, unknown: session.unknown() as usize }
@@ -52,6 +53,7 @@ impl Model for DeviceFile {
             let known = is_known(&self.config, step.id);
             steps.push(TraceStep { token, known, logits: integer_logits(step.logits) });
         };
+        // A text has no more tokens than bytes.
         self.with_fast_text_session(text.len(), |mut session| {
             session.feed_with(text.as_bytes(), &mut on_step);
             session.finish_with(&mut on_step);
@@ -99,6 +101,7 @@ impl Model for DeviceFile {
         let minimum = f64::from(u8::from(sampling.temperature > 0.0));
         let mut sampler = Sampler::new(sampling.seed, temperature.max(minimum).min(f64::from(u32::MAX)) as u32);
         let mut candidates = vec![Ranked::default(); sampling.top_k.min(self.config().vocab_size)];
+        // A language model has one direction, for which the number of tokens does not matter.
         self.with_fast_text_session(1, |mut session| {
             let prompt = if prompt.is_empty() { &[UNK] } else { prompt };
             prompt.iter().for_each(|&id| session.feed_id(id));

@@ -58,7 +58,7 @@ pub struct LayerStatistics {
 /// Statistics of a gate's pre-activations.
 #[derive(Clone, Copy, Debug)]
 pub struct GateStatistics {
-    /// The smallest and the largest pre-activation.
+    /// The smallest and the largest pre-activation; infinity and minus infinity without any.
     pub range: [f64; 2],
     /// Number of pre-activations.
     pub count: u64,
@@ -155,11 +155,12 @@ impl Statistics {
                 self.add_layer(layer, direction, &gates, inputs, states);
             }
         }
-        // The head of a language model reads the state after each step.
+        // The head of a language model reads the state of the last layer, which has one direction, after each step.
         let every_step = config.task == Task::LanguageModel;
         let head_inputs = if every_step { &states[states.len() - 1][0] } else { &head_input };
         for head_input in head_inputs.chunks_exact(self.mean_head_input.len()) {
             let hidden = hidden_layer(model.weights(), head_input);
+            // The scaled sums of the n-gram branch are the last columns.
             let rank = config.ngrams.as_ref().map_or(0, |branch| branch.rank);
             let ngrams = &head_input[head_input.len() - rank..];
             self.largest_ngrams = ngrams.iter().fold(self.largest_ngrams, |max, &value| max.max(value.abs().into()));

@@ -74,7 +74,7 @@ pub fn to_file(
         if quantized.layers.is_empty() { (metadata, tensors) } else { packed(packing, &metadata, tensors) };
     let mut tensors: Vec<Tensor> = tensors.into_iter().flat_map(|tensor| pack_4_bits(quantized, tensor)).collect();
     tensors.extend(golden.tensors(model.config().channels.len()));
-    // A sigmoid output is stored as two logits.
+    // A single sigmoid output gives two logits, one for each label.
     let outputs = model.labels().len().max(quantized.fc.rows.len());
     let golden_logits = |logits: &[i32]| Tensor::new("golden.logits", Dtype::I32, &[golden.len(), outputs], logits);
 
@@ -123,8 +123,8 @@ fn metadata(model: &FloatModel, quantized: &Quantized) -> Metadata {
     }
 }
 
-/// Converts a tensor to 4 bits for each weight if the model stores its weights in 4 bits; returns other tensors
-/// unchanged. The weights have already been rounded to 4 bits.
+/// Returns the two tensors that store a tensor's weights in 4 bits, weights and multipliers of groups, if the model
+/// stores these weights so; otherwise returns the tensor unchanged. The weights have already been rounded to 4 bits.
 fn pack_4_bits(quantized: &Quantized, tensor: Tensor) -> Vec<Tensor> {
     let is_recurrent = tensor.name.contains(".weight_ih_") || tensor.name.contains(".weight_hh_");
     let bits = match tensor.name.as_str() {

@@ -2,7 +2,7 @@
 
 use super::row::{Row, quantize_row};
 use crate::recipe::Bits;
-use crate::vocabulary::Vocabulary;
+use crate::vocabulary::{PAD, RESERVED_IDS, Vocabulary};
 use crate::weights::Array;
 
 /// The quantised embedding and the tokens of its rows.
@@ -23,16 +23,16 @@ pub struct Embedding {
 pub fn quantize(vocabulary: &Vocabulary, table: &Array, bits: Bits) -> Embedding {
     let dim = table.shape[1];
     let float_ids: Vec<usize> = vocabulary.device_order().into_iter().map(|id| id as usize).collect();
-    let tokens = float_ids[2..].iter().map(|&id| vocabulary.tokens()[id].clone()).collect();
+    let tokens = float_ids[RESERVED_IDS..].iter().map(|&id| vocabulary.tokens()[id].clone()).collect();
 
     let row = |id: usize| -> Vec<f64> {
         let row = &table.data[id * dim..][..dim];
-        if id == 0 { vec![0.0; dim] } else { row.iter().map(|&value| f64::from(value)).collect() }
+        if id == PAD as usize { vec![0.0; dim] } else { row.iter().map(|&value| f64::from(value)).collect() }
     };
     let largest = (0..vocabulary.len()).flat_map(row).fold(0f64, |max, value| max.max(value.abs()));
-    // The device computes x = (weight · multiplier) >> 7, and x = 2^15 has the real value `scale`. The row with the
-    // largest value gets the weight 127 and the largest multiplier, 32,767. The file contains the scale as an f32,
-    // which is rounded up so that the multiplier still fits.
+    // The device computes x = (weight · multiplier) >> 7, and x = 2^15 has the real value `scale`. So the weight 1 with
+    // the multiplier 1 is worth scale / 2^22. The row with the largest value gets the weight 127 and the largest
+    // multiplier, 32,767. The file contains the scale as an f32, which is rounded up so that the multiplier still fits.
     let fitting = largest / (127.0 * 32_767.0) * f64::from(1 << 22);
     let scale = if largest > 0.0 { f64::from((fitting as f32).next_up()) } else { 1.0 };
     let base_step = scale / f64::from(1 << 22);

@@ -179,7 +179,7 @@ impl RowSettings<'_> {
     /// separate bias, `recurrent_bias` corrects the recurrent half and `bias` only the input half.
     fn gate_row(&self, real: &FloatRow, second: Option<&GateRow>, base_steps: [f64; 2]) -> Option<GateRow> {
         let RowSettings { bits, scales, statistics, mean_x } = *self;
-        // The largest part of the second row's sum, which has this bound, in the sum of the first row: 1/256 of the
+        // The most that a second row, whose sum has the bound `bound`, adds to the sum of the first row: 1/256 of the
         // bound, plus 1 because `>> 8` rounds down.
         let from_second = |bound: i64| (bound >> 8) as f64 + 1.0;
         let mut least_multiplier = 1.0;
@@ -204,6 +204,7 @@ impl RowSettings<'_> {
             let back = ih.dequantize(second.map(|row| &row.ih));
             let lost = lost_h + dot(&real.ih, &statistics.mean_x) - dot(&back, mean_x);
             let bias = (real.bias + lost) / (ih.step * scales.x / 32_768.0);
+            // The second row adds 1/256 of its own bias.
             let bias = (bias - second.map_or(0.0, |row| f64::from(row.bias) / 256.0)).round();
             let second_sum = second.map_or(0.0, |row| from_second(row.ih.bound() + i64::from(row.bias.unsigned_abs())));
             if ih.bound() as f64 + bias.abs() + second_sum < ACCUMULATOR_LIMIT {

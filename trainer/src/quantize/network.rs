@@ -110,27 +110,28 @@ pub fn check_widths(widths: Widths, config: &Config) -> Result<(), String> {
 pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Result<Quantized, QuantizeError> {
     let (config, weights) = (model.config(), model.weights());
     let (inputs, input_scale) = inputs(model, statistics, widths.embedding)?;
-    let (layers, scale) = recurrent_layers(model, statistics, (&inputs, input_scale), widths.recurrent)?;
+    let (layers, state_scale) = recurrent_layers(model, statistics, (&inputs, input_scale), widths.recurrent)?;
     let merged_scale = match (config.bidirectional, config.merge) {
-        (true, Merge::Sum) => 2.0 * scale,
-        (true, Merge::Product) => scale * scale,
-        _ => scale,
+        (true, Merge::Sum) => 2.0 * state_scale,
+        (true, Merge::Product) => state_scale * state_scale,
+        _ => state_scale,
     };
     let ngrams = config
         .ngrams
         .as_ref()
         .map(|branch| ngrams::quantize(branch, &weights[names::NGRAMS], statistics.largest_ngrams));
-    // The columns of the n-gram branch have another scale, by which their weights in the head are multiplied.
     let ngram_scale = ngrams.as_ref().map_or(1.0, |table| table.scale);
     let head_scale = if layers.is_empty() { ngram_scale } else { merged_scale };
+    // The columns of the n-gram branch have another scale than the head's input; their weights are multiplied by this.
+    let relative_ngram_scale = ngram_scale / head_scale;
     let pooled_width = statistics.mean_head_input.len() - config.ngrams.as_ref().map_or(0, |branch| branch.rank);
     let width = statistics.mean_head_input.len();
     let first_layer = if config.head_hidden > 0 { names::HIDDEN_WEIGHT } else { names::FC_WEIGHT };
     let rows = weights[first_layer].data.chunks_exact(width);
-    let pooled_shift = pooled_shift(rows, pooled_width, ngram_scale / head_scale);
+    let pooled_shift = pooled_shift(rows, pooled_width, relative_ngram_scale);
     let pooled_scale = f64::from(1u32 << pooled_shift);
     let column_scales: Vec<f64> =
-        (0..width).map(|column| if column < pooled_width { pooled_scale } else { ngram_scale / head_scale }).collect();
+        (0..width).map(|column| if column < pooled_width { pooled_scale } else { relative_ngram_scale }).collect();
     let mean_head_input: Vec<f64> =
         statistics.mean_head_input.iter().zip(&column_scales).map(|(mean, scale)| mean / scale).collect();
     let scaled = |weight: &Array| Array {
@@ -198,14 +199,14 @@ fn recurrent_layers(
 
 /// Returns the right shift of the hidden states before they are pooled. A shift of n multiplies the weights of the
 /// first `pooled_width` columns, which read hidden states, by 2^n. The result is the largest shift with which these
-/// weights are not larger than those of the other columns, which read the n-gram branch, multiplied by `ngram_scale`; 0
-/// if the model has only one of the two. `rows`: the weights of the head's first layer.
-fn pooled_shift<'a>(rows: impl Iterator<Item = &'a [f32]>, pooled_width: usize, ngram_scale: f64) -> u32 {
+/// weights are not larger than those of the other columns, which read the n-gram branch, multiplied by
+/// `relative_ngram_scale`; 0 if the model has only one of the two. `rows`: the weights of the head's first layer.
+fn pooled_shift<'a>(rows: impl Iterator<Item = &'a [f32]>, pooled_width: usize, relative_ngram_scale: f64) -> u32 {
     let largest = |weights: &[f32]| weights.iter().fold(0f64, |largest, &weight| largest.max(weight.abs().into()));
     // The largest weights of all rows are added up, so that no single row determines the shift.
     let [pooled, ngrams] =
         rows.map(|row| row.split_at(pooled_width)).fold([0.0; 2], |[pooled, ngrams], (left, right)| {
-            [pooled + largest(left), ngrams + largest(right) * ngram_scale]
+            [pooled + largest(left), ngrams + largest(right) * relative_ngram_scale]
         });
     if pooled == 0.0 { 0 } else { (ngrams / pooled).log2().floor().clamp(0.0, f64::from(*SHIFT.end())) as u32 }
 }
@@ -248,6 +249,7 @@ fn in_device_order(model: &FloatModel, inputs: &Inputs, name: &str) -> Array {
     let array = &model.weights()[name];
     match inputs {
         Inputs::Tokens(embedding) if model.config().task == Task::LanguageModel => {
+            // 1 for the bias.
             let width = array.data.len() / embedding.float_ids.len();
             let rows = embedding.float_ids.iter().flat_map(|&id| &array.data[id * width..][..width]);
             Array { shape: array.shape.clone(), data: rows.copied().collect() }

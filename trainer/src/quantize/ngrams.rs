@@ -27,7 +27,7 @@ pub struct NgramTable {
 pub fn quantize(branch: &NgramBranch, table: &Array, largest: f64) -> NgramTable {
     let weights = table.data.iter().map(|&value| (f64::from(value) / branch.step).round() as i8).collect();
     // docs/arithmetic.md, "Scaling": with shift 0, a scaled sum saturates at 8 steps, and each further shift doubles
-    // it.
+    // this limit.
     let scale = |shift: u32| f64::from((branch.step * f64::from(8u32 << shift)) as f32);
     let shift = SHIFT.clone().find(|&shift| scale(shift) >= 1.25 * largest).unwrap_or(*SHIFT.end());
     NgramTable { shape: [branch.buckets, branch.rank], weights, bits: branch.bits, shift, scale: scale(shift) }

@@ -49,8 +49,8 @@ impl Recipe {
         self.check_card()
     }
 
-    /// Checks that the section `[sequences]` is set only if `reads_sequences`, for a classifier of sequences, and that
-    /// resampling has both of its rates.
+    /// Checks that the keys of `[sequences]` are 0 unless `reads_sequences` is true (a classifier of sequences), and
+    /// that resampling has both of its rates.
     fn check_sequences(&self, reads_sequences: bool) -> Result<(), RecipeError> {
         let Sequences { window, overlap, sample_rate, resample, jitter, scaling } = self.sequences;
         if !reads_sequences {

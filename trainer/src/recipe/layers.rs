@@ -130,9 +130,10 @@ fn complete(layer: &mut Table) {
             section.insert(field.key.to_owned(), value);
         }
     }
-    let mut set_if_any = |section: &str, present: &[&str], key: &str, value: i64| {
+    // Sets `key` to `value` if the section has one of the keys `causes` and not `key` itself.
+    let mut set_if_any = |section: &str, causes: &[&str], key: &str, value: i64| {
         let Some(section) = layer.get_mut(section).and_then(Value::as_table_mut) else { return };
-        if present.iter().any(|present| section.contains_key(*present)) && !section.contains_key(key) {
+        if causes.iter().any(|cause| section.contains_key(*cause)) && !section.contains_key(key) {
             section.insert(key.to_owned(), Value::Integer(value));
         }
     };
@@ -179,7 +180,8 @@ fn change_paths(recipe: &mut Table, change: impl Fn(&Path) -> PathBuf) {
     }
 }
 
-/// Returns `file` relative to `folder`, or as an absolute path if they have no common root. Neither has to exist.
+/// Returns `file` relative to `folder`, as an absolute path if they have no common root, or unchanged if one of their
+/// absolute paths cannot be determined. Neither has to exist.
 fn relative(file: &Path, folder: &Path) -> PathBuf {
     let (Some(file), Some(folder)) = (absolute(file), absolute(folder)) else {
         return file.to_owned();

@@ -125,7 +125,7 @@ section! {
     Tokenizer, "tokenizer" {
         /// Tokenizer [default: the one that suits the script of the training texts, mostly words]
         kind: Option<TokenizerKind> = None, Kind::one_of::<TokenizerKind>(), option("tokenizer");
-        /// Convert texts to lower case [default: true for words and wordpiece, false for chars]
+        /// Convert texts to lower case; bytes have no case [default: true; false for the tokenizers chars and bytes]
         lowercase: Option<bool> = None, Kind::Boolean;
     }
 }
@@ -180,14 +180,15 @@ section! {
         ngram_words: Option<u8> = None, whole(0, 2);
         /// Shortest n-grams of characters; 0: none [default: 3; 1 with the tokenizers chars and bytes]
         ngram_min_chars: Option<u8> = None, whole(0, 6);
-        /// Longest n-grams of characters; 0: none [default: 5; 4 with the tokenizers chars and bytes]
+        /// Longest n-grams of characters; 0: none [default: 5; 4 with the tokenizers chars and bytes; 0 for long texts
+        /// and above 200,000 texts]
         ngram_max_chars: Option<u8> = None, whole(0, 6);
         /// Bits of the n-gram table's weights: 4 or 8. From the middle of the epochs on, they are trained as rounded
         ngram_bits: u32 = 4, whole(4, 8);
         /// Count only one n-gram for each row of the n-gram table: that which distinguishes the labels best [default:
         /// true for long texts with a validation split]
         ngram_fingerprints: Option<bool> = None, Kind::Boolean;
-        /// Dropout of each n-gram of a training text [default: 0.2; 0.7 for long texts]
+        /// Dropout of each n-gram of a training text [default: 0.2; for long texts 0.7, or 0.5 with fingerprints]
         ngram_dropout: Option<f64> = None, DROPOUT;
     }
 }

@@ -131,9 +131,7 @@ impl Model {
             head: Head { hidden: self.head_hidden, outputs: if self.output == Output::Sigmoid { 1 } else { outputs } },
         }
     }
-}
 
-impl Model {
     /// Returns true if the recurrent layers have two directions; false if that is left to
     /// [`Recipe::resolve_text_settings`], which has not run yet.
     pub fn is_bidirectional(&self) -> bool {
@@ -164,19 +162,20 @@ impl Model {
         let is_one_word = tokenizer.is_one_word();
         let is_long = lengths.are_long(tokenizer);
         let words_only = is_long || (!is_one_word && lengths.texts > MANY_TEXTS);
-        let is_word = is_one_word && lengths.mean_chars <= SINGLE_WORD;
+        let are_single_words = is_one_word && lengths.mean_chars <= SINGLE_WORD;
         let suit_fingerprints = is_long && !has_folds && self.ngram_buckets != Some(0);
         let has_fingerprints = *self.ngram_fingerprints.get_or_insert(suit_fingerprints);
-        self.bidirectional.get_or_insert(is_word && self.num_layers > 0);
+        self.bidirectional.get_or_insert(are_single_words && self.num_layers > 0);
         self.pooling.get_or_insert(if is_long && self.num_layers > 0 { Pooling::MeanMax } else { Pooling::Last });
         let rank = self.ngram_rank.unwrap_or_else(|| ngram_rank(labels));
         let buckets = match (is_one_word, is_long, words_only) {
             (true, ..) => 8_192,
             // Without fingerprints, different pairs of words share a bucket, so there are more buckets for the words.
             (_, true, _) => {
-                let (words_of_bucket, half_bytes) = if has_fingerprints { (64.0, rank + 2) } else { (32.0, rank) };
-                let most = 1 << (2 * LONG_TEXT_BYTES / half_bytes).ilog2();
-                ((lengths.words() / words_of_bucket) as usize).next_power_of_two().min(most).max(4_096)
+                // A row has `rank` weights of half a byte, and a fingerprint of one byte.
+                let (words_per_bucket, row_half_bytes) = if has_fingerprints { (64.0, rank + 2) } else { (32.0, rank) };
+                let most = 1 << (2 * LONG_TEXT_BYTES / row_half_bytes).ilog2();
+                ((lengths.words() / words_per_bucket) as usize).next_power_of_two().min(most).max(4_096)
             }
             (.., true) => 16_384,
             _ => 4_096,
@@ -185,11 +184,14 @@ impl Model {
             return;
         }
         self.ngram_rank = Some(rank);
-        let dropout = match (is_long, has_fingerprints, LONG_TEXT_NGRAM_DROPOUTS) {
-            (false, ..) => self.ngram_dropout(),
-            (true, true, [dropout, _]) | (true, false, [_, dropout]) => dropout,
+        let [with_fingerprints, without_fingerprints] = LONG_TEXT_NGRAM_DROPOUTS;
+        let dropout = match (is_long, has_fingerprints) {
+            (false, _) => self.ngram_dropout(),
+            (true, true) => with_fingerprints,
+            (true, false) => without_fingerprints,
         };
         self.ngram_dropout.get_or_insert(dropout);
+        // The recipe may ask for n-grams of characters by their length, or by leaving out those of words.
         if words_only && self.ngram_min_chars.is_none() && self.ngram_words != Some(0) {
             self.ngram_max_chars.get_or_insert(0);
         }

@@ -12,19 +12,19 @@ pub fn faults(text: &str, table: &DeTable<'_>, values: &toml::Table) -> Vec<Stri
     let mut checker = Checker { text, values, faults: Vec::new() };
     for (key, value) in table {
         match (sections().find(|section| *section == key.get_ref()), value.get_ref()) {
-            (Some(section), DeValue::Table(inner)) => checker.keys(section, inner.keys()),
+            (Some(section), DeValue::Table(inner)) => checker.check_keys(section, inner.keys()),
             (Some(section), _) => {
                 checker.add_fault(key, format!("[{section}] is not a table, expected a section with keys"))
             }
             (None, DeValue::Table(_)) => checker.add_fault(key, unknown_section(key.get_ref())),
-            (None, _) => checker.keys("", [key]),
+            (None, _) => checker.check_keys("", [key]),
         }
     }
     checker.faults.sort_by_key(|(line, _)| *line);
     checker.faults.into_iter().map(|(line, message)| format!("line {line}: {message}")).collect()
 }
 
-/// A recipe file and the faults found so far.
+/// A recipe file and the faults that were found in it.
 struct Checker<'a> {
     text: &'a str,
     values: &'a toml::Table,
@@ -34,7 +34,7 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     /// Adds the faults of the keys of one section; `section` is empty for keys above all sections.
-    fn keys<'k>(&mut self, section: &str, keys: impl IntoIterator<Item = &'k Spanned<toml::de::DeString<'k>>>) {
+    fn check_keys<'k>(&mut self, section: &str, keys: impl IntoIterator<Item = &'k Spanned<toml::de::DeString<'k>>>) {
         for key in keys {
             let name: &str = key.get_ref();
             match fields().find(|field| field.section == section && (field.key == name || field.alias == Some(name))) {

@@ -26,7 +26,8 @@ impl ReportInputs {
         sections.concat()
     }
 
-    /// Returns the paragraphs on the purpose and the network of the model, after the description in the recipe.
+    /// Returns the description from the recipe, if there is one, and a paragraph on the purpose and the network of the
+    /// model.
     fn description(&self) -> String {
         let config = &self.config;
         let from_recipe = self.recipe.as_ref().and_then(|recipe| recipe.card.description.as_deref());
@@ -61,7 +62,7 @@ impl ReportInputs {
         let share = 100.0 * data.valid_fraction;
         match &data.valid {
             Some(valid) => format!("the {count} {rows} of `{}`", file_name(valid)),
-            None if self.task.wording().splits_classes => {
+            None if self.task.wording().is_stratified => {
                 format!("a validation split of {count} {rows}, {share:.0} % of each class")
             }
             None => {
@@ -84,7 +85,8 @@ impl ReportInputs {
         let mut rows = Vec::new();
         for &(pointer, name, format) in self.task.wording().figures {
             if let Some(value) = self.number(pointer).filter(|_| pointer.starts_with("/validation")) {
-                // Numbers that are not whole have four decimals and no percent sign, so that programs can read them.
+                // Whole numbers above 1 are counts. All others have four decimals and no percent sign, so that programs
+                // can read them.
                 let value = if value.fract() == 0.0 && value > 1.0 { format(value) } else { format!("{value:.4}") };
                 rows.push([name.to_owned(), value]);
             }
@@ -173,6 +175,7 @@ impl ReportInputs {
         let with_refusal;
         if let Some(refusal) = &self.config.refusal {
             let lowest = percent(refusal.probability());
+            // The first sentence is continued after a comma, so its first letter, one byte, becomes lower-case.
             let (first, rest) = limits.split_at(1);
             with_refusal = format!(
                 "It refuses to answer if no label reaches a probability of {lowest}. Apart from that, {}{rest}",
@@ -208,7 +211,8 @@ impl ReportInputs {
     fn commands(&self) -> String {
         let folder = shell(&self.config.name);
         let [validation, calibration] = self.task.wording().files;
-        // After a cross-validation, the model was trained on all rows, so only other data can measure it.
+        // After a cross-validation, the model was trained on all rows, so only other data can measure it. A prediction
+        // is then shown for a calibration row.
         let (example, evaluated) = match self.is_cross_validated() {
             true => (calibration, "DATA.csv".to_owned()),
             false => (validation, format!("{folder}/{validation}")),

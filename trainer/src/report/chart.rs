@@ -18,9 +18,9 @@ const SIZE: (u32, u32) = (360 * SCALE as u32, 210 * SCALE as u32);
 /// The number of points above which a line gets no dots, since the dots would touch.
 const MAX_DOTS: usize = 60;
 
-/// The colour of the validation split, or of this model.
+/// The colour of the validation split, of this model, or of the points that matter most.
 pub const FIRST: RGBColor = RGBColor(0x00, 0x64, 0xAD);
-/// The colour of the training set, or of a simpler method.
+/// The colour of the training set, of a simpler method, or of other points.
 pub const SECOND: RGBColor = RGBColor(0xC2, 0x52, 0x0A);
 /// The colour of a second simpler method.
 pub const THIRD: RGBColor = RGBColor(0x1B, 0x7F, 0x4B);
@@ -45,7 +45,7 @@ pub struct Line {
 }
 
 /// Draws lines. `title`: the accessible name of the chart; `axis`: the label of the horizontal axis; `marked`: the
-/// horizontal position of a vertical line.
+/// horizontal position of a vertical line, if there is one.
 pub fn lines(title: &str, axis: &str, lines: &[Line], marked: Option<f64>) -> Markup {
     let finite = |point: &&(f64, f64)| point.0.is_finite() && point.1.is_finite();
     let points = || lines.iter().flat_map(|line| line.points.iter()).filter(finite);
@@ -118,7 +118,7 @@ pub struct Share {
 /// Draws shares side by side, each as a dot with its interval.
 pub fn shares(title: &str, axis: &str, shares: &[Share]) -> Markup {
     let lowest = shares.iter().map(|share| share.interval[0]).fold(1.0, f64::min);
-    // The vertical axis begins at a multiple of 5 %, at least 2 % below the lowest interval and at 95 % at most.
+    // The vertical axis begins at a multiple of 5 % from 0 to 95 %, at least 2 % below the lowest interval if possible.
     let begin = (((lowest - 0.02) * 20.0).floor().max(0.0) / 20.0).min(0.95);
     let end = shares.len().max(1) as f64 - 0.5;
     draw(title, |root| {
@@ -236,7 +236,7 @@ fn label_style() -> TextStyle<'static> {
 }
 
 /// Returns the style of a line. `width`: in plotters' units.
-fn stroke(colour: RGBColor, width: u32) -> ShapeStyle {
+fn stroke(colour: Colour, width: u32) -> ShapeStyle {
     colour.stroke_width(width)
 }
 
@@ -248,7 +248,8 @@ fn span(values: impl Iterator<Item = f64> + Clone, margin: f64) -> Range<f64> {
         return 0.0..1.0;
     }
     let are_equal = high - low <= 1e-9 * high.abs().max(1e-3);
-    // A range of equal values would be empty: its margin is a share of their size, and at least a share of 1.
+    // A range of equal values would be empty. Its margin is at least 5 % of their absolute value or of 1, whichever is
+    // larger.
     let margin = if are_equal { high.abs().max(1.0) * 0.1 * margin.max(0.5) } else { (high - low) * margin };
     low - margin..high + margin
 }

@@ -21,6 +21,7 @@ pub enum Cell {
 /// Returns a table. `name`: its name for screen readers; `head`: the titles of the columns.
 pub fn table<S: AsRef<str>>(name: &str, head: &[S], rows: &[Vec<Cell>]) -> Markup {
     let title = |column: usize| head.get(column).map_or("", S::as_ref);
+    // The title of a column is aligned as the cell of the first row.
     let is_text = |column| rows.first().is_none_or(|row| matches!(row.get(column), Some(Cell::Text(_)) | None));
     html! {
         div.wide.tall[rows.len() > MAX_TALL_ROWS] role="region" aria-label=(name) tabindex="0" {

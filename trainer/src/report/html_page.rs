@@ -103,8 +103,8 @@ impl ReportInputs {
                 @if let Some(recipe) = &self.recipe { "; seed " (recipe.training.seed) }
             }
             dl.tiles {
-                @let is_of_training = |pointer: &str| pointer.starts_with("/export") && self.is_export_on_training_rows();
-                @let has_figure = |pointer: &str| self.number(pointer).is_some() && !is_of_training(pointer);
+                @let on_training = |pointer: &str| pointer.starts_with("/export") && self.is_export_on_training_rows();
+                @let has_figure = |pointer: &str| self.number(pointer).is_some() && !on_training(pointer);
                 @let figures = self.task.wording().figures.iter().filter(|(pointer, ..)| has_figure(pointer));
                 @for (index, &(pointer, name, format)) in figures.enumerate() {
                     div.main[index == 0] { dt { (name) } dd { (self.value(pointer, format)) } }

@@ -31,7 +31,7 @@ fn figures(model: &FloatModel) -> TrainingMetrics {
     let analysis = crate::tasks::classification::Analysis::new(model, rows);
     let sample = |row: &Example| Sample::new(Steps::Tokens(vec![2; 9]), Target::Class(row.label));
     let samples: Vec<Sample> = model.calibration().iter().map(sample).collect();
-    let training = TrainingStats { samples: &samples, lengths: &[9; 4], leaked: 0, cut: 0 };
+    let training = TrainingStats { samples: &samples, lengths: &[9; 4], leaked: 0, truncated: 0 };
     let report = std::sync::Arc::new(TextMistakes::new(model, rows, &analysis));
     let measured = classification::measurements(&analysis, model.labels(), training, report, None);
     TrainingMetrics::new(model, measured, 4, &outcome, crate::recipe::Metric::Accuracy)
@@ -149,6 +149,19 @@ fn many_classes_are_listed_and_not_drawn_as_a_grid() {
     assert!(!page.contains("class=\"matrix\""));
     assert!(page.contains("pairs of different labels occur"), "{page}");
     assert!(page.matches("<tr>").count() < 60 && page.len() < 60_000);
+}
+
+#[test]
+fn the_search_names_the_trials_that_were_compared_in_integers() {
+    let mut inputs = inputs();
+    inputs.metrics["search"] = serde_json::json!({
+        "metric": "accuracy", "candidates": 1, "budget": { "flash": 4096 }, "verdict": [], "mean_steps": 9.0,
+        "trials": [{ "candidate": 1, "network": "gru 8", "epochs": 4, "score": 0.5, "loss": 0.7, "in_integers": true,
+            "file_bytes": 1000, "scratch_bytes": 100, "instructions_per_token": 50 }],
+    });
+    assert!(inputs.page().contains("Those that trained for half of the epochs or more were compared in integers."));
+    inputs.metrics["validation"]["folds"] = 5.into();
+    assert!(inputs.page().contains("Those that trained for all epochs were compared in integers."));
 }
 
 #[test]

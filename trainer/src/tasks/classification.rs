@@ -45,12 +45,12 @@ pub const SUMMARY_FIGURES: &[SummaryFigure] = &[
 pub struct TrainingStats<'a> {
     /// The training samples, whose targets are the labels.
     pub samples: &'a [Sample],
-    /// The number of tokens or time steps of each sample.
+    /// The number of tokens or time steps of each sample, for texts before the truncation.
     pub lengths: &'a [usize],
     /// The number of validation examples that are also in the training set.
     pub leaked: usize,
-    /// The number of samples that were truncated to the maximum length.
-    pub cut: usize,
+    /// The number of samples that were truncated to the recipe's `max_length` or `batch_tokens`.
+    pub truncated: usize,
 }
 
 /// Returns the measurements of a classifier. If `analysis` has no predictions, after an interrupted cross-validation,
@@ -65,7 +65,7 @@ pub fn measurements(
     let count = |label| training.samples.iter().filter(|sample| sample.target == Target::Class(label)).count();
     let support: Map<String, Value> =
         labels.iter().enumerate().map(|(label, name)| (name.clone(), json!(count(label)))).collect();
-    let train = json!({ "support": support, "cut": training.cut, "tokens": lengths(training.lengths) });
+    let train = json!({ "support": support, "cut": training.truncated, "tokens": lengths(training.lengths) });
     let evaluation = &analysis.evaluation;
     if evaluation.examples() == 0 {
         let lines = vec!["no figures, since the cross-validation is incomplete".to_owned()];
@@ -76,10 +76,10 @@ pub fn measurements(
     if let Some(found) = cross_validation {
         validation["folds"] = json!(found.folds);
     }
-    let [least, most] = wilson(evaluation.accuracy(), evaluation.examples());
+    let [low, high] = wilson(evaluation.accuracy(), evaluation.examples());
     let mut lines = vec![
         format!(
-            "validation accuracy {:.4} ({} of {}), 95 % interval {least:.2} to {most:.2}",
+            "validation accuracy {:.4} ({} of {}), 95 % interval {low:.2} to {high:.2}",
             evaluation.accuracy(),
             evaluation.correct(),
             evaluation.examples(),
@@ -94,7 +94,7 @@ pub fn measurements(
             analysis.calibration().ece,
         ));
     }
-    lines.extend(analysis.refusal.iter().flat_map(|refusal| refusal.lines(9)));
+    lines.extend(analysis.refusal.iter().flat_map(|refusal| refusal.lines(RefusalFigures::NAME_WIDTH)));
     if let Some(found) = cross_validation {
         lines.insert(0, format!("{}-fold cross-validation, by networks not trained on the rows:", found.folds));
     }
@@ -138,7 +138,8 @@ pub fn validation(analysis: &Analysis, labels: &[String]) -> Value {
     validation
 }
 
-/// Returns the median and the maximum of `lengths`, and a histogram of at most 30 equally wide ranges, as JSON.
+/// Returns the median and the maximum of `lengths`, and a histogram of at most 30 equally wide ranges, as JSON. Of an
+/// even number of lengths, the median is the upper of the two middle ones.
 fn lengths(lengths: &[usize]) -> Value {
     let mut sorted = lengths.to_vec();
     sorted.sort_unstable();

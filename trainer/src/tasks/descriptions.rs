@@ -1,4 +1,5 @@
-//! Descriptions of training data for the user, shared by the tasks. Each function calls `note` with every line.
+//! Descriptions of training data for the user, shared by the tasks: each function `describe_…` calls `note` with its
+//! lines. Also the function that writes rows of a table into the model directory.
 
 use crate::data::number_table::Table;
 use crate::float_model::Channel;
@@ -9,7 +10,8 @@ use anyhow::Context;
 use std::ops::Range;
 use std::path::Path;
 
-/// Maximum number of rows of numbers stored for calibration. A longer first sequence is stored as a whole.
+/// Maximum number of rows of numbers that are stored for calibration. If the first sequence is longer, it alone is
+/// stored, as a whole.
 pub(super) const CALIBRATION_ROWS: usize = 4096;
 
 /// The number of validation rows below which a warning is shown that the validation figures are uncertain.
@@ -18,16 +20,16 @@ const FEW_VALIDATION_ROWS: usize = 50;
 /// The share of unknown validation tokens above which a warning is shown.
 const MANY_UNKNOWN: f64 = 0.3;
 
-/// Notes that a cross-validation replaces the validation split, or that there are few validation rows. `unit`: the name
-/// of the rows, such as "texts".
-pub(super) fn describe_validation(problem: &Problem, unit: &str, note: &dyn Fn(String)) {
+/// Notes that a cross-validation replaces the validation split, or that there are few validation rows. `row_name`: the
+/// word for the rows, such as "texts".
+pub(super) fn describe_validation(problem: &Problem, row_name: &str, note: &dyn Fn(String)) {
     let (rows, folds) = (problem.valid.len(), problem.fold_count());
     if folds > 1 {
-        note(format!("{rows} {unit} are too few for a validation split: {folds}-fold cross-validation"));
+        note(format!("{rows} {row_name} without a validation split: {folds}-fold cross-validation"));
         note("finds the number of epochs and the accuracy; the model is then trained on all".to_owned());
         note("rows, and cross_validation.jsonl keeps the prediction for each of them".to_owned());
     } else if rows < FEW_VALIDATION_ROWS {
-        note(format!("warning: only {rows} validation {unit}: the validation figures are uncertain"));
+        note(format!("warning: only {rows} validation {row_name}: the validation figures are uncertain"));
     }
 }
 
@@ -44,8 +46,8 @@ pub(super) fn describe_embeddings(recipe: &Recipe, problem: &Problem, vocabulary
     }
 }
 
-/// Notes the share of unknown tokens in the training set and in the validation rows (with cross-validation, those of
-/// all folds), with advice if the latter is large.
+/// Notes the share of unknown tokens in the training set and in the validation rows, with advice if the share in the
+/// validation rows is large. With cross-validation, the validation rows are those of all folds.
 pub(super) fn describe_unknown_tokens(problem: &Problem, note: &dyn Fn(String)) {
     let share = |samples: &[Sample]| {
         let ids = || samples.iter().flat_map(|sample| sample.steps.tokens());

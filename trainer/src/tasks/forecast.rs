@@ -42,7 +42,7 @@ impl TaskHandler for ForecastTask {
 
     fn predict(&self, model: &dyn Model, path: &str, options: PredictOptions) -> anyhow::Result<Vec<CommandOutput>> {
         let (config, path) = (model.config(), Path::new(path));
-        let forecast = settings(model)?;
+        let forecast = forecast_settings(model)?;
         let table = read(model, path, options.layout)?;
         let (found, expected) = (table.rows.len(), forecast.window);
         if found < expected {
@@ -60,7 +60,7 @@ impl TaskHandler for ForecastTask {
     }
 
     fn compare(&self, models: [NamedModel<'_>; 2], data: &DataFile<'_>, _: usize) -> anyhow::Result<CommandOutput> {
-        let [a, b] = [settings(models[0].model)?, settings(models[1].model)?];
+        let [a, b] = [forecast_settings(models[0].model)?, forecast_settings(models[1].model)?];
         if (&a.targets, a.horizon) != (&b.targets, b.horizon) {
             bail!(
                 "{} predicts {} rows of {}, {} predicts {} rows of {}: expected the same columns and the same number of rows, so that \
@@ -75,13 +75,14 @@ impl TaskHandler for ForecastTask {
         }
         // Both models forecast the same rows, even if their windows or seasons differ.
         let first_start = [a, b].iter().map(|forecast| forecast.window.max(forecast.season)).max().unwrap_or(0);
+        // The errors of both models are divided by the variances that the first model was trained with.
         let channels = &models[0].model.config().channels;
         let std = |target: &String| {
             channels.iter().find(|channel| channel.name == *target).map_or(1.0, |channel| channel.std)
         };
         let stds: Vec<f64> = a.targets.iter().map(std).collect();
-        let side = |model| losses(model, data, first_start, &stds);
-        let sides = [side(&models[0])?, side(&models[1])?];
+        let losses_of = |model| losses(model, data, first_start, &stds);
+        let sides = [losses_of(&models[0])?, losses_of(&models[1])?];
         Ok(loss_comparison::compare(sides, "windows", "squared error over the variance"))
     }
 
@@ -91,7 +92,7 @@ impl TaskHandler for ForecastTask {
             return Ok(ValidationResult::none(DrawnSeries::default()));
         }
         let table = read(model, &path, Layout::default())?;
-        let forecast = settings(model)?;
+        let forecast = forecast_settings(model)?;
         Ok(match forecast_windows(model, &table, 0) {
             Some(windows) if !windows.is_empty() => {
                 let figures = ForecastFigures::new(&windows, forecast);
@@ -103,17 +104,17 @@ impl TaskHandler for ForecastTask {
 }
 
 /// Returns the forecast settings of a model. Fails if it has none.
-fn settings(model: &dyn Model) -> anyhow::Result<&Forecast> {
+fn forecast_settings(model: &dyn Model) -> anyhow::Result<&Forecast> {
     model.config().forecast.as_ref().context("`forecast` is missing in config.json")
 }
 
-/// Reads a table with the channels of a model.
+/// Reads a table with the channels of a model. Fails if it cannot be read or lacks a channel.
 fn read(model: &dyn Model, path: &Path, layout: Layout) -> anyhow::Result<Table> {
     let columns = model.config().channel_names();
     Ok(number_table::read(path, &ColumnSelection { numbers: &columns, layout, ..ColumnSelection::default() })?)
 }
 
-/// Returns the error for a table without a forecast that can be measured.
+/// Returns the error for a table that has no window with a known number to predict.
 fn too_short(path: &Path, table: &Table) -> anyhow::Error {
     let (path, rows) = (path.display(), table.rows.len());
     anyhow::anyhow!("{path}: {rows} rows, expected a window (or season) of the model and then rows with known targets")
@@ -132,7 +133,7 @@ fn losses<'a>(
     if windows.is_empty() {
         return Err(too_short(data.path, &table));
     }
-    let errors = ForecastFigures::new(&windows, settings(model.model)?).all[MODEL];
+    let errors = ForecastFigures::new(&windows, forecast_settings(model.model)?).all[MODEL];
     let losses = windows.iter().map(|window| loss(window, stds)).collect();
     Ok(ModelLosses { model, losses, figures: vec![("rmse", errors.rmse()), ("mae", errors.mae())] })
 }

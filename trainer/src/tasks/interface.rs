@@ -70,13 +70,14 @@ pub trait TaskData {
     /// Returns the training set, the validation split and the architecture of the network.
     fn problem(&self) -> &Problem;
 
-    /// Stores the result of the cross-validation in the problem.
+    /// Stores the result of the cross-validation in the problem; `None` if there was none or it was interrupted.
     fn set_cross_validation(&mut self, found: Option<CrossValidation>);
 
     /// Describes the data and the baselines to the user: calls `note` with each line.
     fn describe(&self, recipe: &Recipe, note: &dyn Fn(String));
 
-    /// Builds the model from its trained weights. Fails if the shapes of the weights are wrong.
+    /// Builds the model from its trained weights, for a classifier with its temperature and refusal. `name`: the name
+    /// in `config.json`. Fails if the shapes of the weights are wrong.
     fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel>;
 
     /// Writes those files of the model directory that [`FloatModel::save`] does not write: the validation split or the

@@ -42,35 +42,35 @@ impl TaskHandler for LanguageModel {
     fn predict(&self, model: &dyn Model, text: &str, options: PredictOptions) -> anyhow::Result<Vec<CommandOutput>> {
         let ids = model.vocabulary().encode(text);
         let unknown = ids.iter().filter(|id| **id == UNK).count();
-        let known = ids.len() > unknown;
-        let next = if known { next_tokens(model, &ids, options.top) } else { Vec::new() };
+        let has_known_token = ids.len() > unknown;
+        let next = if has_known_token { next_tokens(model, &ids, options.top) } else { Vec::new() };
         let name = |id: u32| model.vocabulary().tokens()[id as usize].as_str();
         let object = |&(id, probability): &(u32, f64)| json!({ "token": name(id), "probability": probability });
-        let objects = known.then(|| next.iter().map(object).collect::<Vec<Value>>());
+        let objects = has_known_token.then(|| next.iter().map(object).collect::<Vec<Value>>());
         let json = json!({ "next": objects, "tokens": ids.len(), "unknown": unknown });
         let word = |&(id, probability): &(u32, f64)| format!("{} {:.1}%", visible(name(id)), 100.0 * probability);
         let tokens = next.iter().map(word).collect::<Vec<_>>().join("  ");
-        let line = if known { format!("{tokens}\t{text}") } else { format!("unknown input\t{text}") };
+        let line = if has_known_token { format!("{tokens}\t{text}") } else { format!("unknown input\t{text}") };
         Ok(vec![CommandOutput { json, lines: vec![line] }])
     }
 
     fn compare(&self, models: [NamedModel<'_>; 2], file: &DataFile<'_>, _: usize) -> anyhow::Result<CommandOutput> {
         // The tokens are sorted, since a device file has them in another order.
-        let tokens = |model: &dyn Model| {
+        let vocabulary = |model: &dyn Model| {
             let mut tokens = model.vocabulary().tokens().to_vec();
             tokens.sort();
             (model.config().tokenizer.clone(), tokens)
         };
-        let [a, b] = [tokens(models[0].model), tokens(models[1].model)];
+        let [a, b] = [vocabulary(models[0].model), vocabulary(models[1].model)];
         if a != b {
-            let name = |(tokenizer, tokens): &(String, Vec<String>)| format!("{} {tokenizer}", tokens.len());
+            let size = |(tokenizer, tokens): &(String, Vec<String>)| format!("{} {tokenizer}", tokens.len());
             bail!(
                 "{} has {}, {} has {}: their tokens are not the same, so their losses cannot be compared; compare their bits per \
                  character, which `tern eval` prints",
                 models[0].path.display(),
-                name(&a),
+                size(&a),
                 models[1].path.display(),
-                name(&b)
+                size(&b)
             );
         }
         let text = data::read_text(file.path)?;

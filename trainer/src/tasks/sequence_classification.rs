@@ -76,7 +76,7 @@ impl TaskHandler for SequenceClassification {
                 label: sequences.label(sequence).into(),
                 line: sequences.table.lines[sequences.spans[sequence].start],
             };
-            // The examples are the same for both models, which read the same rows.
+            // The examples are the same for both models, since both read the same table.
             examples = (0..sequences.spans.len()).map(example).collect();
         }
         label_comparison::compare(&examples, &models, [&predicted[0], &predicted[1]], "sequences", rows)
@@ -101,13 +101,13 @@ impl TaskHandler for SequenceClassification {
 }
 
 /// Copies the first labelled sequences of the table `path` into the file `to` of a model directory: as many as fit into
-/// `rows` rows, at least one. Fails if the table cannot be read or has a label that the model lacks, or the file cannot
-/// be written.
-pub fn copy(path: &Path, columns: &Columns, model: &dyn Model, to: &Path, rows: usize) -> anyhow::Result<()> {
+/// `max_rows` rows, at least one. Fails if the table cannot be read or has a label that the model lacks, or the file
+/// cannot be written.
+pub fn copy(path: &Path, columns: &Columns, model: &dyn Model, to: &Path, max_rows: usize) -> anyhow::Result<()> {
     let sequences = read(model, &DataFile { path, columns: columns.clone() })?;
     sequences.classes(model.labels(), path)?;
     let table = &sequences.table;
-    let rows = 0..sequences.whole_sequence_rows(rows);
+    let rows = 0..sequences.whole_sequence_rows(max_rows);
     table.write(to, &[SEQUENCE, LABEL], rows).with_context(|| to.display().to_string())
 }
 

@@ -67,11 +67,11 @@ impl TaskHandler for TextClassification {
         let prediction = model.classify(text);
         let (label, probability) = most_probable(model, &prediction.logits);
         // As on the device, there is no label for a text without a known token or for a text that the model refuses.
-        let known = prediction.tokens > prediction.unknown;
-        let refused = known && model.config().refuses(&prediction.logits);
+        let has_known_token = prediction.tokens > prediction.unknown;
+        let refused = has_known_token && model.config().refuses(&prediction.logits);
         let mut json = json!({
-            "label": (known && !refused).then_some(label),
-            "probability": known.then_some(probability),
+            "label": (has_known_token && !refused).then_some(label),
+            "probability": has_known_token.then_some(probability),
             "logits": prediction.logits.to_json(),
             "tokens": prediction.tokens,
             "unknown": prediction.unknown,
@@ -79,15 +79,15 @@ impl TaskHandler for TextClassification {
         if model.config().refusal.is_some() {
             json["refused"] = json!(refused);
         }
-        let mut lines = vec![if known {
+        let mut lines = vec![if has_known_token {
             format!("{}\t{text}", classification::answer(label, probability, refused))
         } else {
             format!("unknown input\t{text}")
         }];
         if options.trace {
-            let (steps, trace) = trace(model, text);
-            json["trace"] = steps;
-            lines.extend(trace);
+            let (trace, trace_lines) = trace(model, text);
+            json["trace"] = trace;
+            lines.extend(trace_lines);
         }
         Ok(vec![CommandOutput { json, lines }])
     }
@@ -127,7 +127,7 @@ static WORDING: TaskWording = TaskWording {
     compared: "texts",
     validation: ("rows", "/validation/examples"),
     training: ("rows", "/train_examples"),
-    splits_classes: true,
+    is_stratified: true,
     files: [files::VALIDATION, files::CALIBRATION],
     hub_task: ("text-classification", "Text classification"),
     intended_use: (
@@ -165,7 +165,7 @@ fn most_probable<'a>(model: &'a dyn Model, logits: &Logits) -> (&'a str, f64) {
     (&model.labels()[label], logits.log_probabilities()[label].exp())
 }
 
-/// Returns the prediction after each token of a text, as JSON and as lines.
+/// Returns the prediction after each token of a text, as a JSON array and as lines.
 fn trace(model: &dyn Model, text: &str) -> (Value, Vec<String>) {
     let steps = model.trace(text);
     let width = steps.iter().map(|step| step.token.chars().count()).max().unwrap_or(0);
@@ -185,7 +185,8 @@ pub struct LabelledTexts {
     data: Prepared,
     /// The training and validation samples.
     problem: Problem,
-    /// The n-gram branch of the recipe. Its `step` is 0 until the training has ended.
+    /// The n-gram branch of the recipe; `None` if it has none. Its `step` is 0: [`model`](TaskData::model) replaces it
+    /// by that of the trained table.
     ngrams: Option<NgramBranch>,
     /// The settings for temperature and refusal.
     settings: classification::Settings,
@@ -211,8 +212,9 @@ impl LabelledTexts {
         // The baselines are trained before the texts are encoded, so that less memory is in use at the same time.
         let pool = rayon::ThreadPoolBuilder::new().num_threads(recipe.threads()).build()?;
         let start = Instant::now();
-        let measure = |part: &Cow<'_, Prepared>| baselines::measure(part, recipe.metric(), recipe.training.seed);
-        let measured = || data.parts().iter().map(measure).reduce(baselines::pooled);
+        let measure = |split: &Cow<'_, Prepared>| baselines::measure(split, recipe.metric(), recipe.training.seed);
+        // The figures of all folds are pooled.
+        let measured = || data.splits().iter().map(measure).reduce(baselines::pooled);
         let baselines = baselines.then(|| pool.install(measured)).flatten().unwrap_or_default();
         let baseline_seconds = start.elapsed().as_secs_f64();
         let stage = Stage::new("encoding the texts");
@@ -285,13 +287,13 @@ impl TaskData for LabelledTexts {
             // After an interrupted cross-validation, there are no predictions for all rows.
             None => (&Vec::new(), Analysis::of(model.config(), std::iter::empty())),
         };
-        let Problem { train: samples, cut, .. } = &self.problem;
+        let Problem { train: samples, truncated, .. } = &self.problem;
         // The lengths before the samples were truncated.
-        let lengths: Vec<usize> = match cut {
+        let lengths: Vec<usize> = match truncated {
             0 => samples.iter().map(|sample| sample.steps.len()).collect(),
             _ => train.par_iter().map(|example| vocabulary.encode(&example.text).len()).collect(),
         };
-        let stats = TrainingStats { samples, lengths: &lengths, leaked: *leaked, cut: *cut };
+        let stats = TrainingStats { samples, lengths: &lengths, leaked: *leaked, truncated: *truncated };
         let report = Arc::new(TextMistakes::new(model, examples, &analysis));
         let mut measurements = classification::measurements(&analysis, labels, stats, report, cross_validation);
         add_baselines(&mut measurements, &self.baselines, &analysis, model.weights().count());
@@ -321,6 +323,7 @@ fn describe_texts(recipe: &Recipe, data: &Prepared, note: &dyn Fn(String)) {
             data.duplicates
         ));
     }
+    // The lengths and their unit are not shown, so they are left out: 0 and "".
     let rows = data.train.iter().map(|example| (example.text.as_str(), data.labels[example.label].as_str(), 0));
     let Statistics { empty, conflicting, .. } = Statistics::new(rows, "");
     if empty > 0 {

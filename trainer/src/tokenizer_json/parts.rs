@@ -39,8 +39,8 @@ const ENTITIES: [(&str, &str); 7] = [
 const EMOTICON: &str = r"[:;=]-?[()\[\]{}|*]|[:;=]-[/\\]";
 /// An emoticon that ends in a letter or digit, and is recognised only if no word character follows.
 const LETTER_EMOTICON: &str = "[:;=]-?[DPOdpo]|<3";
-/// Literal `[PAD]` and `[UNK]` between white space. They become unknown tokens. Other tokenizers never produce them,
-/// because they lower-case the text or split at brackets.
+/// Literal `[PAD]` and `[UNK]` between white space. They become unknown tokens. Only the tokenizer `whitespace` without
+/// lower-casing can produce them: the others lower-case the text or split at brackets.
 const SPECIAL: &str = r"(?<!\S)\[(?:PAD|UNK)\](?!\S)";
 /// Any character, line breaks included.
 const ANY_CHARACTER: &str = r"[\s\S]";

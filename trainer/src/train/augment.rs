@@ -20,8 +20,9 @@ pub struct Augmentation {
 }
 
 impl Augmentation {
-    /// Returns augmented copies of a batch's samples, or `None` if `jitter` and `scaling` are 0. `batch`: the number of
-    /// batches before this one in the whole training, so that a resumed training draws the same numbers.
+    /// Returns augmented copies of a batch's samples, or `None` if `jitter` and `scaling` are 0. `seed`: the seed of
+    /// the training. `batch`: the number of batches before this one in the whole training, so that a resumed training
+    /// draws the same numbers.
     pub fn apply(&self, samples: &[&Sample], seed: u64, batch: u64) -> Option<Vec<Sample>> {
         if self.jitter == 0.0 && self.scaling == 0.0 {
             return None;

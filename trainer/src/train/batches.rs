@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 /// differ less, but the same sequences would share a batch in every epoch.
 const BATCHES_SORTED_TOGETHER: usize = 50;
 
-/// The limits of a batch.
+/// The largest size of a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Largest number of sequences.
@@ -24,11 +24,11 @@ pub fn shuffled(lengths: &[usize], limits: Limits, rng: &mut ChaCha8Rng) -> Vec<
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.shuffle(rng);
     let mut batches = Vec::new();
-    for bucket in order.chunks_mut(limits.sequences * BATCHES_SORTED_TOGETHER) {
-        bucket.sort_by_key(|&sequence| lengths[sequence]);
+    for sorted in order.chunks_mut(limits.sequences * BATCHES_SORTED_TOGETHER) {
+        sorted.sort_by_key(|&sequence| lengths[sequence]);
         let mut batch: Vec<usize> = Vec::new();
         let mut tokens = 0;
-        for &sequence in bucket.iter() {
+        for &sequence in sorted.iter() {
             let is_full = batch.len() == limits.sequences || tokens + lengths[sequence] > limits.tokens;
             if is_full && !batch.is_empty() {
                 batches.push(std::mem::take(&mut batch));

@@ -28,14 +28,15 @@ pub trait Callback {
     /// Called before the first batch if the device was chosen automatically. `reason`: the device and why it was
     /// chosen, for the user.
     fn on_device(&mut self, _reason: &str) {}
-    /// Returns true if [`on_state`](Self::on_state) is to be called after the current batch even if the training runs
-    /// on a GPU, whose state is then copied to the host. The state is also copied after each epoch and at an interrupt.
+    /// Returns true if [`on_state`](Self::on_state) is to be called after the current batch of a training on a GPU. The
+    /// call needs a copy of the state on the host, which takes time. A training on the CPU always makes the call.
     fn wants_state(&self) -> bool {
         false
     }
     /// Called after each batch.
     fn on_batch(&mut self, _progress: &BatchProgress) {}
-    /// Called after each epoch with its figures. `best` is true if the epoch is the best so far.
+    /// Called with the figures of each epoch after its end, and with those of an epoch that an interrupt ended early.
+    /// `best` is true if the epoch is the best so far.
     fn on_epoch(&mut self, _figures: &EpochFigures, _best: bool) {}
     /// Called after each event of [`StateEvent`] with a state from which the training can be resumed. After a batch on
     /// a GPU, it is called only if [`wants_state`](Self::wants_state) returns true.

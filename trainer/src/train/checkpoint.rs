@@ -39,7 +39,8 @@ struct Metadata {
     data: u32,
     /// Length of the training's log when the checkpoint was written, in bytes.
     log_bytes: u64,
-    /// Number of steps that the optimizer has taken, by its own counter. Equal to `batches_done`: each batch is a step.
+    /// Number of steps that the optimizer has taken, by its own counter. It equals `batches_done`, since each batch is
+    /// a step.
     steps: i32,
     /// The factor that multiplies the `average` of the n-gram table: see
     /// [`Optimizer::averaged`](super::optimizer::Optimizer::averaged). Missing in checkpoints from before n-gram
@@ -54,6 +55,7 @@ struct Metadata {
     underway: EpochProgress,
 }
 
+/// Returns the default of [`Metadata::lag_factor`].
 fn one() -> f64 {
     1.0
 }

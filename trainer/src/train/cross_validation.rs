@@ -21,10 +21,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 use tern_nn::process_group::ProcessGroup;
 
-/// Trains one network for each fold and pools their outputs for the validation rows. Returns `None` if `stop` became
-/// true, or if the problem is not a classification. `after_fold` is called after each fold with its number, from 1, and
-/// the number of folds. All processes of the group call this function with the same arguments. Fails as [`resume`]
-/// does.
+/// Trains one network for each fold and pools their outputs for the validation rows. Returns `None` if `stop` ended the
+/// training of a fold early, or if the problem is not a classification. `after_fold` is called after each fold with its
+/// number, from 1, and the number of folds. All processes of the group call this function with the same arguments.
+/// Fails as [`resume`] does.
 pub fn cross_validate(
     recipe: &Recipe,
     problem: &Problem,
@@ -59,6 +59,7 @@ pub fn cross_validate(
     }
     // The best epoch is searched as a training does: the search ends after `patience` epochs that are not better.
     let mut history: Vec<Validation> = Vec::new();
+    // The index of the best epoch in `history`.
     let mut best = 0;
     for (epoch, outputs) in outputs.iter().enumerate() {
         history.push(validation::classes(outputs, &problem.train, classes));
@@ -150,7 +151,7 @@ impl Problem {
 }
 
 /// Normalises each channel of the samples to mean 0 and standard deviation 1 over `train`. A channel that is constant
-/// in `train` is only shifted.
+/// in `train` is only shifted. Samples of tokens are left unchanged.
 fn normalise(train: &mut [Sample], valid: &mut [Sample]) {
     let Some(&Steps::Values { channels, .. }) = train.first().map(|sample| &sample.steps) else { return };
     for channel in 0..channels {
@@ -169,11 +170,12 @@ fn normalise(train: &mut [Sample], valid: &mut [Sample]) {
 }
 
 /// Converts the samples that an error names from indices into the training rows of a fold to indices into all rows, and
-/// removes the best epoch of the fold, which is not a usable model. `train_rows`: the training rows of the fold.
+/// removes the outcome with the best epoch of the fold, since a fold's network is not the model. `train_rows`: the
+/// training rows of the fold.
 fn in_all_rows(mut error: TrainError, train_rows: &[usize]) -> TrainError {
-    if let TrainError::Diverged { samples, kept, .. } = &mut error {
+    if let TrainError::Diverged { samples, best, .. } = &mut error {
         samples.iter_mut().for_each(|sample| *sample = train_rows[*sample]);
-        *kept = None;
+        *best = None;
     }
     error
 }

@@ -21,9 +21,11 @@ pub struct ChosenDevice {
 }
 
 /// The speed of a training on one CPU thread: multiply-accumulates of the forward pass for each second of training.
-/// Rounded down from 1.4e10: `README.md` has 634,000 tokens per second for an LSTM of 64 units and an embedding of 20.
+/// Rounded down from 1.4e10: for an LSTM of 64 units and an embedding of 20, which has 4 · 64 · (20 + 64) of them for
+/// each token, `README.md` gives 634,000 tokens per second.
 const MACS_PER_SECOND: f64 = 1e10;
-/// The estimated time on the CPU, in seconds, from which on `auto` uses a GPU. Starting a GPU takes some seconds.
+/// `auto` uses a GPU if the training would take this time on the CPU or more, in seconds. Starting a GPU takes some
+/// seconds.
 const GPU_THRESHOLD_SECONDS: f64 = 30.0;
 
 impl DeviceKind {
@@ -140,6 +142,7 @@ fn describe(error: &candle_core::Error) -> String {
 pub(super) fn copy_to_gpu(state: &State, problem: &Problem, device: &Device) -> Result<DeviceTraining, TrainError> {
     let Problem { architecture, objective, .. } = problem;
     let frozen = problem.embeddings.as_ref().filter(|embeddings| embeddings.frozen());
+    // The rows of the embedding that are trained; `None`: all.
     let trained_rows: Option<Vec<u32>> = frozen.map(|embeddings| {
         let frozen: BTreeSet<u32> = embeddings.vectors().map(|(id, _)| id).collect();
         let rows = state.weights[names::EMBEDDING].shape[0] as u32;

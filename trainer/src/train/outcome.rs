@@ -21,20 +21,20 @@ pub enum StopReason {
 /// The result of a training.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The averaged weights after the best epoch. The n-gram table is not rounded yet: see
-    /// [`round_ngrams`](super::round_ngrams).
+    /// The averaged weights after the best epoch, or the current ones if `history` is empty. The n-gram table is not
+    /// rounded yet: see [`round_ngrams`](super::round_ngrams).
     pub weights: Weights,
-    /// The figures of all epochs.
+    /// The figures of all epochs; the last one may be an epoch that an interrupt ended early.
     pub history: Vec<EpochFigures>,
-    /// The best epoch, from 1: see [`Validation::is_better_than`](super::Validation::is_better_than). 0 if no epoch is
-    /// finished.
+    /// The best epoch in `history`, from 1: see [`Validation::is_better_than`](super::Validation::is_better_than). 0 if
+    /// `history` is empty.
     pub best_epoch: usize,
     /// The reason why the training stopped.
     pub stop_reason: StopReason,
 }
 
 impl Outcome {
-    /// Returns the figures of the best epoch; `None` if no epoch is finished.
+    /// Returns the figures of the best epoch; `None` if `history` is empty.
     pub fn best(&self) -> Option<&EpochFigures> {
         self.history.iter().find(|figures| figures.epoch == self.best_epoch)
     }
@@ -48,12 +48,13 @@ pub enum TrainError {
     Diverged {
         /// The place and the quantity that is infinite or NaN, with advice.
         message: String,
-        /// The samples of the batch whose loss is infinite or NaN, as indices into
-        /// [`Problem::train`](super::Problem::train); all samples of the batch if none has such a loss. Empty if the
-        /// validation loss is infinite or NaN.
+        /// Those samples of the batch that have an infinite or NaN loss, as indices into
+        /// [`Problem::train`](super::Problem::train); all samples of the batch if none has such a loss by itself. Empty
+        /// if the validation loss is infinite or NaN.
         samples: Vec<usize>,
-        /// The outcome with the best epoch so far; `None` if no epoch was finished, and in a cross-validation.
-        kept: Option<Box<Outcome>>,
+        /// The outcome with the best of the finished epochs; `None` if no epoch was finished, and in a
+        /// cross-validation.
+        best: Option<Box<Outcome>>,
     },
     /// An operation of candle failed.
     #[error("candle: {0}")]

@@ -28,26 +28,28 @@ pub struct Prepared {
     /// The number of rows that repeat the text of an earlier row; equal texts are in the same part of a split. 0 if the
     /// recipe names validation data.
     pub duplicates: usize,
-    /// The place of each training row in its file.
+    /// The place of each training row in its file. The data that [`splits`](Self::splits) returns have the places of
+    /// all rows instead.
     pub places: Vec<Place>,
 }
 
 impl Prepared {
-    /// Returns the data of each fold, with the rows of the fold as validation rows; without cross-validation, returns
-    /// `self` only.
-    pub fn parts(&self) -> Vec<Cow<'_, Prepared>> {
+    /// Returns one copy of the data for each fold, with the rows of the fold as validation rows and the others as
+    /// training rows; without cross-validation, returns `self` only.
+    pub fn splits(&self) -> Vec<Cow<'_, Prepared>> {
         if self.folds.is_empty() {
             return vec![Cow::Borrowed(self)];
         }
-        let part = |fold| {
+        let split = |fold| {
             let is_held_out: Vec<bool> = self.folds.iter().map(|&row_fold| row_fold == fold).collect();
             let (train, valid) = data::partition(self.train.clone(), &is_held_out);
             Cow::Owned(Prepared { train, valid, folds: Vec::new(), ..self.clone() })
         };
-        (0..=*self.folds.iter().max().unwrap_or(&0)).map(part).collect()
+        (0..=*self.folds.iter().max().unwrap_or(&0)).map(split).collect()
     }
 
-    /// Reads the validation rows from the source `path`, and counts those whose text is also a training text.
+    /// Reads the validation rows from the source `path`, and counts those whose text is also a training text. Fails if
+    /// the source cannot be read, or has a label that the training rows lack.
     fn read_validation(&mut self, path: &Path, columns: &Columns) -> anyhow::Result<()> {
         self.valid = data::labels_to_indices(data::read(path, columns)?, &self.labels, path)?;
         let train_texts: HashSet<&str> = texts(&self.train).collect();
@@ -58,6 +60,7 @@ impl Prepared {
     /// Moves the validation rows out of the training rows or, if the recipe asks for a cross-validation, divides the
     /// training rows into folds. Fails if no class has two distinct texts.
     fn split_off_validation(&mut self, recipe: &Recipe) -> anyhow::Result<()> {
+        // Rows with equal texts stay together.
         let keys: Vec<&str> = texts(&self.train).collect();
         let classes: Vec<usize> = self.train.iter().map(|example| example.label).collect();
         self.duplicates = keys.len() - keys.iter().collect::<HashSet<_>>().len();
@@ -65,6 +68,7 @@ impl Prepared {
         let held_out =
             data::hold_out(&keys, &classes, &self.labels, fraction, seed).map_err(FileError::at(&recipe.data.train))?;
         match recipe.folds(keys.len()) {
+            // No cross-validation.
             1 => {
                 (self.train, self.valid) = data::partition(std::mem::take(&mut self.train), &held_out);
                 (self.places, _) = data::partition(std::mem::take(&mut self.places), &held_out);
@@ -108,6 +112,7 @@ pub fn prepare(recipe: &mut Recipe) -> anyhow::Result<Prepared> {
         Some(valid) => prepared.read_validation(valid, &columns)?,
         None => prepared.split_off_validation(recipe)?,
     }
+    // 1 means that there is no cross-validation.
     recipe.data.folds = prepared.folds.iter().max().map_or(1, |last| last + 1);
     recipe.resolve_text_settings(texts(&prepared.train), prepared.labels.len());
     // The tokenizer and the n-gram branch may have been chosen by the texts, so the recipe is checked again.

@@ -31,10 +31,10 @@ pub struct Problem {
     pub embeddings: Option<Embeddings>,
     /// The fingerprints of the n-gram table; `None` if every n-gram counts or there is no n-gram branch.
     pub fingerprints: Option<Fingerprints>,
-    /// Quantities that convert losses and outputs into figures.
+    /// Quantities of the data that convert losses and outputs into figures.
     pub units: Units,
     /// The number of training sequences that were truncated to the recipe's `max_length` or `batch_tokens`.
-    pub cut: usize,
+    pub truncated: usize,
 }
 
 /// The result of a cross-validation.
@@ -54,7 +54,7 @@ pub struct CrossValidation {
 }
 
 impl CrossValidation {
-    /// Returns the figures of the best epoch; zeros if `history` lacks it.
+    /// Returns the figures of the best epoch; if `history` lacks it, a loss of 0 and no other figure.
     pub fn best(&self) -> Validation {
         self.best_epoch.checked_sub(1).and_then(|epoch| self.history.get(epoch)).copied().unwrap_or_default()
     }
@@ -105,7 +105,7 @@ impl Problem {
         mut train: Vec<Sample>,
         valid: Vec<Sample>,
     ) -> Self {
-        let cut = truncate(&mut train, recipe);
+        let truncated = truncate(&mut train, recipe);
         let smoothing = recipe.training.label_smoothing;
         let classes = match recipe.training.class_weights {
             ClassWeights::None => Classes::plain(labels, smoothing),
@@ -115,10 +115,10 @@ impl Problem {
             }
         };
         let classes = Classes { teacher_weight: recipe.training.teacher_weight, ..classes };
-        Problem { cut, ..Problem::new(architecture, Objective::Classes(classes), train, valid) }
+        Problem { truncated, ..Problem::new(architecture, Objective::Classes(classes), train, valid) }
     }
 
-    /// Creates a problem without folds, pretrained vectors or units, and with `cut` 0.
+    /// Creates a problem from an architecture, a loss and samples. All other fields are empty, `None` or 0.
     pub fn new(architecture: Architecture, objective: Objective, train: Vec<Sample>, valid: Vec<Sample>) -> Self {
         let (folds, cross_validation, embeddings) = (Vec::new(), None, None);
         let units = Units::default();
@@ -132,7 +132,7 @@ impl Problem {
             embeddings,
             fingerprints: None,
             units,
-            cut: 0,
+            truncated: 0,
         }
     }
 
@@ -161,10 +161,10 @@ fn truncate(samples: &mut [Sample], recipe: &Recipe) -> usize {
         0 => usize::MAX,
         steps => steps,
     };
-    let mut cut = 0;
+    let mut truncated = 0;
     for sample in samples {
         let is_longer = sample.steps.keep_first(max_length);
-        cut += usize::from(sample.steps.keep_last(recipe.training.batch_tokens) || is_longer);
+        truncated += usize::from(sample.steps.keep_last(recipe.training.batch_tokens) || is_longer);
     }
-    cut
+    truncated
 }

@@ -93,7 +93,7 @@ impl Training<'_> {
     /// Trains the remaining epochs and returns the outcome.
     fn run(mut self, callback: &mut dyn Callback, stop: &AtomicBool) -> Result<Outcome, TrainError> {
         let stop_reason = loop {
-            if let Some(reason) = self.finished() {
+            if let Some(reason) = self.stop_reason() {
                 break reason;
             }
             // In the first epoch at least one batch is trained before an interrupt takes effect, so that there is an
@@ -130,8 +130,9 @@ impl Training<'_> {
     }
 
     /// Returns the reason to stop before the next epoch; `None` if the training continues.
-    fn finished(&self) -> Option<StopReason> {
+    fn stop_reason(&self) -> Option<StopReason> {
         let (settings, done) = (&self.recipe.training, self.state.epochs_done());
+        // Before the first epoch has ended, no epoch counts as one without an improvement.
         let best_epoch = self.state.best.as_ref().map_or(done, |(best, _)| best.epoch);
         // The cross-validation has found the best number of epochs.
         let epochs = self.problem.cross_validation.as_ref().map_or(self.recipe.epochs(), |found| found.best_epoch);
@@ -154,13 +155,12 @@ impl Training<'_> {
         Outcome { weights, history: history.clone(), best_epoch, stop_reason }
     }
 
-    /// Returns the figures of the current epoch. Validates the averaged weights, unless a cross-validation has measured
-    /// the figures of this epoch.
+    /// Returns the figures of the current epoch. The averaged weights are validated, unless a cross-validation has
+    /// measured the figures of this epoch: then there is no validation split.
     fn figures(&self) -> EpochFigures {
         let State { epoch, history, .. } = &self.state;
         let network = self.state.network(&self.problem.architecture);
-        // After a cross-validation there is no validation split: the cross-validation's figures for this epoch are
-        // used.
+        // The figures of this epoch are not in `history` yet, so its index is the length.
         let cross_validated = self.problem.cross_validation.as_ref().and_then(|found| found.history.get(history.len()));
         EpochFigures {
             epoch: history.len() + 1,
@@ -179,8 +179,8 @@ impl Training<'_> {
             "epoch {epoch}, batch {batch} of {batches}: the {fault}: the training diverged; lower the learning rate (it is \
              {rate}): [training] learning_rate, --learning-rate"
         );
-        let kept = self.state.best.is_some().then(|| Box::new(self.outcome(StopReason::Diverged)));
-        TrainError::Diverged { message, samples, kept }
+        let best = self.state.best.is_some().then(|| Box::new(self.outcome(StopReason::Diverged)));
+        TrainError::Diverged { message, samples, best }
     }
 
     /// Returns the share of correct predictions among `seen` ones; `None` for a forecast.
@@ -198,6 +198,7 @@ impl Training<'_> {
         let plateau_factor = plateau_rate_factor(losses, settings.plateau_patience, settings.plateau_factor);
         let epoch = self.state.epochs_done() + 1;
         // In the second half of the epochs, the n-gram table is rounded in the forward pass, as in the finished model.
+        // The grid is chosen at the beginning of an epoch; an epoch that is resumed has that of its checkpoint.
         if let Some(table) = self.problem.architecture.ngrams
             && self.state.epoch_batches_done() == 0
             && 2 * epoch > self.recipe.epochs()
@@ -247,7 +248,7 @@ impl Training<'_> {
         Ok(true)
     }
 
-    /// Takes a step with a batch, given by its samples' indices. The gradients are added on the host. If the loss or
+    /// Takes a step with a batch, given by its samples' indices, and applies the gradients on the host. If the loss or
     /// the norm of the gradients is infinite or NaN, the weights do not change.
     fn step(&mut self, batch: &[usize], learning_rate: f64) -> Result<StepFigures, TrainError> {
         let mut result = self.gradients(batch)?;
@@ -275,7 +276,8 @@ impl Training<'_> {
         Ok(figures)
     }
 
-    /// Takes a step with a batch on the GPU, and prepares the batch `next` while the GPU computes.
+    /// Takes a step with a batch on the GPU, and prepares the batch `next` while the GPU computes. If the loss or the
+    /// norm of the gradients is infinite or NaN, the step is not counted.
     fn step_on_device(
         &mut self,
         batch: &[usize],
@@ -327,7 +329,7 @@ impl Training<'_> {
     }
 
     /// Computes the gradients of a batch with dropout, without changing the state. If the training runs entirely on a
-    /// GPU, they are computed on the CPU.
+    /// GPU, which is so only for a call by [`diverged_samples`](Self::diverged_samples), the CPU computes them.
     fn gradients(&self, batch: &[usize]) -> candle_core::Result<BatchResult> {
         let device = if self.on_device.is_some() { &Device::Cpu } else { &self.device };
         let graph = graph(self.recipe, self.problem, &self.state, device, self.group);
@@ -347,7 +349,7 @@ impl Training<'_> {
         }
     }
 
-    /// Returns the samples of a batch whose loss is infinite or NaN; all samples if none has such a loss.
+    /// Returns those samples of a batch that have an infinite or NaN loss by themselves; all samples if none has.
     fn diverged_samples(&self, batch: &[usize]) -> candle_core::Result<Vec<usize>> {
         let mut diverged = Vec::new();
         for &sample in batch {

@@ -45,6 +45,7 @@ fn cosine(position: f64) -> f64 {
 
 /// Returns a straight line from 0 to 1 in the share [`RISE`] of the steps, then half a cosine from 1 to 0.
 fn one_cycle(step: usize, steps: usize) -> f64 {
+    // The middle of the step, so that neither the first nor the last rate is 0.
     let position = (step as f64 + 0.5) / steps.max(1) as f64;
     if position < RISE { position / RISE } else { 0.5 * (1.0 + (PI * (position - RISE) / (1.0 - RISE)).cos()) }
 }

@@ -23,7 +23,7 @@ pub struct State {
     pub(super) optimizer: Optimizer,
     /// The random number generator of the initial weights and of the order of the training samples.
     pub(super) rng: ChaCha8Rng,
-    /// The number of batches of the whole training so far.
+    /// The number of batches that are done in the whole training. Each batch is a step of the optimizer.
     pub(super) total_batches_done: u64,
     /// The figures of the finished epochs.
     pub(super) history: Vec<EpochFigures>,
@@ -38,9 +38,9 @@ pub struct State {
 pub struct EpochFigures {
     /// The epoch, from 1.
     pub epoch: usize,
-    /// Mean loss of the training batches, with dropout, label smoothing and class weights.
+    /// Mean loss of the training targets, with dropout, label smoothing and class weights.
     pub train_loss: f64,
-    /// Accuracy of the training batches, with dropout. `None` for a forecast.
+    /// Share of the training targets that were predicted correctly, with dropout. `None` for a forecast.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_accuracy: Option<f64>,
     /// Figures of the validation rows.
@@ -63,11 +63,11 @@ pub(super) struct EpochProgress {
     pub loss: f64,
     /// Number of correct predictions.
     pub correct: usize,
-    /// Number of predictions.
+    /// Number of targets, each of which is predicted once.
     pub seen: usize,
     /// The learning rate of the last batch.
     pub rate: f64,
-    /// The [`Grid::step`] that the n-gram table is rounded to in this epoch; 0 if it is not rounded.
+    /// The [`Grid::step`] of the grid that the n-gram table is rounded to in this epoch; 0 if it is not rounded.
     #[serde(default)]
     pub ngram_step: f64,
 }
@@ -117,7 +117,7 @@ impl State {
         state
     }
 
-    /// Resets the progress within the epoch.
+    /// Begins an epoch: resets the progress and notes the position of the random number generator.
     pub(super) fn begin_epoch(&mut self) {
         let word_pos = u64::try_from(self.rng.get_word_pos()).expect("no training takes 2^64 random words");
         self.epoch = EpochProgress { word_pos, ..EpochProgress::default() };
@@ -157,7 +157,7 @@ impl State {
         self.epoch.batches
     }
 
-    /// Returns the number of steps of the whole training so far.
+    /// Returns the number of steps of the whole training so far, one for each batch.
     pub fn steps(&self) -> u64 {
         self.total_batches_done
     }
@@ -168,8 +168,8 @@ impl State {
     }
 }
 
-/// Rounds the table of the n-gram branch to the grid with the least squared rounding error, and returns the grid;
-/// `None` without an n-gram branch.
+/// Rounds the table of the n-gram branch to the grid that [`Grid::fit`] chooses, and returns the grid. Without an
+/// n-gram branch, changes nothing and returns `None`.
 pub fn round_ngrams(weights: &mut Weights, architecture: &Architecture) -> Option<Grid> {
     let table = architecture.ngrams?;
     let values = &mut weights.get_mut(names::NGRAMS).data;

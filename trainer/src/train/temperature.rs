@@ -8,8 +8,8 @@ const RANGE: [f64; 2] = [1.0 / 16.0, 16.0];
 /// The number of bisections of `RANGE`, after which the relative error of the temperature is below 1e-8.
 const BISECTIONS: usize = 30;
 
-/// Returns the temperature with the smallest loss on `rows`, the label and the logits of each validation row; 1 without
-/// rows.
+/// Returns the temperature from 1/16 to 16 with the smallest loss on `rows`, the label and the logits of each
+/// validation row; 1 without rows.
 ///
 /// The loss is the cross-entropy with a label smoothing of 1 / (rows + 1). Without the smoothing, the temperature of a
 /// model that predicts every label correctly would tend to 0.
@@ -28,13 +28,13 @@ pub fn fit_temperature(rows: &[(usize, Vec<f32>)]) -> f64 {
     if rows.is_empty() {
         return 1.0;
     }
-    let [mut least, mut most] = RANGE;
+    let [mut low, mut high] = RANGE;
     for _ in 0..BISECTIONS {
-        let middle = (least * most).sqrt();
+        let middle = (low * high).sqrt();
         // If the loss falls towards larger inverses, the best temperature is smaller than `middle`.
-        *if slope(1.0 / middle) < 0.0 { &mut most } else { &mut least } = middle;
+        *if slope(1.0 / middle) < 0.0 { &mut high } else { &mut low } = middle;
     }
-    (least * most).sqrt()
+    (low * high).sqrt()
 }
 
 /// Divides logits by a temperature.
@@ -48,17 +48,18 @@ mod tests {
 
     /// The loss that [`fit_temperature`] minimises.
     fn loss(rows: &[(usize, Vec<f32>)], temperature: f64) -> f64 {
-        let spread = 1.0 / (rows.len() as f64 + 1.0);
-        let of_row = |(label, logits): &(usize, Vec<f32>)| {
+        let smoothing = 1.0 / (rows.len() as f64 + 1.0);
+        let row_loss = |(label, logits): &(usize, Vec<f32>)| {
             let logs = log_softmax(logits.iter().map(|&logit| f64::from(logit) / temperature));
-            -(1.0 - spread) * logs[*label] - spread * logs.iter().sum::<f64>() / logs.len() as f64
+            -(1.0 - smoothing) * logs[*label] - smoothing * logs.iter().sum::<f64>() / logs.len() as f64
         };
-        rows.iter().map(of_row).sum()
+        rows.iter().map(row_loss).sum()
     }
 
-    /// Rows of three labels with the logits `[confidence, 0, -1]`; one in `wrong` has the second label.
-    fn rows(confidence: f32, count: usize, wrong: usize) -> Vec<(usize, Vec<f32>)> {
-        (0..count).map(|row| (usize::from(row % wrong == 0), vec![confidence, 0.0, -1.0])).collect()
+    /// Rows of three labels with the logits `[confidence, 0, -1]`. The label of row 0 and of every `period`-th row
+    /// after it is the second one, so the prediction is wrong; that of the others is the first.
+    fn rows(confidence: f32, count: usize, period: usize) -> Vec<(usize, Vec<f32>)> {
+        (0..count).map(|row| (usize::from(row % period == 0), vec![confidence, 0.0, -1.0])).collect()
     }
 
     #[test]
@@ -84,6 +85,7 @@ mod tests {
 
     #[test]
     fn correct_rows_alone_do_not_make_the_model_certain() {
+        // Only row 0 is predicted wrongly; it is removed.
         let rows = rows(2.0, 99, usize::MAX).split_off(1);
         let mut logits = rows[0].1.clone();
         divide(&mut logits, fit_temperature(&rows));

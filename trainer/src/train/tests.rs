@@ -208,7 +208,7 @@ fn long_texts_are_truncated_to_their_end() {
     let problem = Problem::of_texts(&recipe, &prepared());
     assert!(problem.train.iter().all(|sample| sample.steps.len() <= 4));
     let longer = prepared().train.iter().filter(|example| example.text.split(' ').count() > 4).count();
-    assert_eq!(problem.cut, longer);
+    assert_eq!(problem.truncated, longer);
 }
 
 #[test]
@@ -517,7 +517,7 @@ mod preparing {
             }
         }
         assert_eq!(data.folds.iter().max(), Some(&2), "the class of three texts allows three folds");
-        let parts = data.parts();
+        let parts = data.splits();
         assert_eq!(parts.iter().map(|part| part.valid.len()).sum::<usize>(), 12);
         assert!(parts.iter().all(|part| part.train.iter().all(|row| part.valid.iter().all(|of| of.text != row.text))));
     }

@@ -133,7 +133,7 @@ pub struct Guess {
     pub place: usize,
     /// The negative logarithm of the token's predicted probability, in nats.
     pub loss: f64,
-    /// Number of tokens of the vocabulary with a higher predicted probability; 0 if the prediction is correct.
+    /// Number of tokens of the vocabulary with a higher predicted probability; 0 if the token is the most probable one.
     pub above: usize,
 }
 
@@ -148,8 +148,8 @@ impl Guess {
     }
 }
 
-/// Predicts each token of a text with a language model, except the first token of each of the [`language_parts`], each
-/// of which is read from the initial state. The result does not depend on the number of threads.
+/// Predicts the tokens of a text with a language model. Each of the [`language_parts`] is read from the initial state,
+/// and its first token is not predicted. The result does not depend on the number of threads.
 pub fn guesses(network: &Network, ids: &[u32]) -> Vec<Guess> {
     guesses_with(ids, |start, ids| read_part(network, start, ids))
 }
@@ -183,6 +183,7 @@ fn part_len(tokens: usize) -> usize {
 fn read_part(network: &Network, start: usize, ids: &[u32]) -> Vec<Guess> {
     let mut guesses = Vec::with_capacity(ids.len());
     let mut state = network.initial_state(1);
+    // The target after each token is the next one, so the last token has none.
     let (inputs, targets) = (&ids[..ids.len() - 1], &ids[1..]);
     for (inputs, targets) in inputs.chunks(CHUNK).zip(targets.chunks(CHUNK)) {
         let mut states = Vec::new();

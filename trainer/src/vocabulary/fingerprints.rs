@@ -29,8 +29,8 @@ impl Fingerprints {
 
     /// Chooses the n-gram of each of `buckets` buckets, a power of 2: of those that occur in two or more of the texts,
     /// the one that distinguishes the labels best. A bucket without such an n-gram gets one that occurs in one text,
-    /// or the fingerprint 0. `uses`: the hash of each different n-gram of each text, with the label of the text.
-    /// `texts_of_label`: the number of texts with each label.
+    /// and a bucket without any n-gram gets the fingerprint 0. `uses`: the hash of each different n-gram of each text,
+    /// with the label of the text. `texts_of_label`: the number of texts with each label.
     ///
     /// The measure is G, the log-likelihood ratio of the test of independence: the sum of O · ln(O / E) over the
     /// labels, where O is the number of texts of the label that contain the n-gram, and E the number that would be
@@ -43,10 +43,10 @@ impl Fingerprints {
         // The best n-gram of each bucket: true if it occurs in several texts, its G, and its hash.
         let mut best: Vec<(bool, f64, u32)> = vec![(false, f64::NEG_INFINITY, 0); buckets];
         for same_hash in uses.chunk_by(|a, b| a.0 == b.0) {
-            let (hash, texts) = (same_hash[0].0, same_hash.len() as f64);
+            let (hash, texts_with_ngram) = (same_hash[0].0, same_hash.len() as f64);
             let of_label = |same: &[(u32, usize)]| {
                 let observed = same.len() as f64;
-                observed * (observed / (texts * share(same[0].1))).ln()
+                observed * (observed / (texts_with_ngram * share(same[0].1))).ln()
             };
             let g: f64 = same_hash.chunk_by(|a, b| a.1 == b.1).map(of_label).sum();
             let bucket = &mut best[hash as usize % buckets];

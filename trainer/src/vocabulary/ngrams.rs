@@ -62,10 +62,10 @@ impl Ngrams {
         let (mut buckets, mut ends) = (Vec::new(), Vec::new());
         // The number of n-grams so far, which both closures use.
         let count = Cell::new(0);
-        let counts = |hash| self.fingerprints.as_ref().is_none_or(|fingerprints| fingerprints.match_hash(hash));
+        let is_counted = |hash| self.fingerprints.as_ref().is_none_or(|fingerprints| fingerprints.match_hash(hash));
         let end_word = || ends.push(count.get());
         self.for_each(text, end_word, &mut |hash| {
-            if counts(hash) {
+            if is_counted(hash) {
                 buckets.push(hash & self.mask);
                 count.set(buckets.len());
             }

@@ -70,10 +70,11 @@ impl Pieces {
     }
 }
 
-/// Chooses at most `room` pieces for words with these counts. Returns the pieces that occur in the words, with their
-/// counts. The library starts with letters and joins the most frequent pair of pieces until it has `room` pieces, or
-/// until no pair occurs `min_count` times. Letters that are rarer than `min_count`, and the rarest ones beyond half of
-/// `room`, get no piece; neither do words longer than [`MAX_CHARS`].
+/// Chooses at most `room` pieces for words with these counts. Returns the pieces into which the words are split, with
+/// their counts; a piece that occurs only within longer pieces is left out. The library starts with letters and joins
+/// the most frequent pair of pieces until it has `room` pieces, or until no pair occurs `min_count` times. Letters that
+/// are rarer than `min_count`, and the rarest ones beyond half of `room`, get no piece; neither do words longer than
+/// [`MAX_CHARS`].
 pub fn train(words: &HashMap<String, usize>, min_count: usize, room: usize) -> HashMap<String, usize> {
     let short: HashMap<&str, usize> = words
         .iter()

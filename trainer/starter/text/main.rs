@@ -28,6 +28,7 @@ fn main() -> ! {
     let model = Model::from_bytes(MODEL).unwrap();
     let scratch = singleton!(: [i32; SCRATCH_WORDS] = [0; SCRATCH_WORDS]).unwrap();
     let mut session = model.text_session(scratch).unwrap();
+    // The number of bytes of the current line.
     let mut length = 0;
     loop {
         match serial.read() {

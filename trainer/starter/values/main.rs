@@ -39,6 +39,7 @@ fn main() -> ! {
     let scratch = singleton!(: [[i32; SCRATCH_WORDS]; 2] = [[0; SCRATCH_WORDS]; 2]).unwrap();
     let mut sessions = scratch.each_mut().map(|scratch| model.value_session(scratch).unwrap());
     let mut line = Line::default();
+    // The number of time steps so far.
     let mut step = 0;
     loop {
         match serial.read() {
@@ -48,7 +49,7 @@ fn main() -> ! {
                 // Lines that are not a time step, such as the header of a table, are ignored.
                 if let Some(values) = core::mem::take(&mut line).values() {
                     step += 1;
-                    read(&mut serial, &model, &mut sessions, step, values);
+                    feed(&mut serial, &model, &mut sessions, step, values);
                 }
             }
             byte => line.push(byte),
@@ -56,9 +57,9 @@ fn main() -> ! {
     }
 }
 
-/// Feeds a time step to both sessions. If it ends the window of one, prints the time and the label of that window.
-/// `step`: the number of the time step, from 1.
-fn read(
+/// Feeds a time step to both sessions. If it ends the window of one, prints the time, the label of that window and its
+/// probability, and resets the session. `step`: the number of the time step, from 1.
+fn feed(
     serial: &mut Serial,
     model: &Model<'_>,
     sessions: &mut [ValueSession<'_>; 2],
@@ -71,6 +72,7 @@ fn read(
         // of the training data.
         *encoded = model.channel(index).map_or(0, |channel| channel.encode(value, NonZeroU32::MIN));
     }
+    // `start`: the number of time steps before the first window of the session.
     for (session, start) in sessions.iter_mut().zip([0, WINDOW / 2]) {
         if step > start {
             session.feed(&encoded);
@@ -87,7 +89,7 @@ fn read(
     }
 }
 
-/// A line of whole numbers with commas between them, parsed byte by byte.
+/// A line of whole numbers of at most 9 digits with commas between them, parsed byte by byte.
 #[derive(Default)]
 struct Line {
     /// The number of bytes so far.
@@ -98,7 +100,7 @@ struct Line {
     /// The number of digits of the current value, at most 9.
     digits: u32,
     is_negative: bool,
-    /// True if the line is not a list of whole numbers.
+    /// True if the line is not a list of such numbers.
     is_broken: bool,
 }
 
@@ -118,7 +120,7 @@ impl Line {
         }
     }
 
-    /// Ends the current value.
+    /// Ends the current value, after a comma or at the end of the line.
     fn end_value(&mut self) {
         self.is_broken |= self.digits == 0;
         if let Some(value) = self.values.get_mut(self.count).filter(|_| self.is_negative) {

@@ -18,10 +18,10 @@ struct Case {
     flash: &'static str,
     /// True if the data set has its validation rows in `valid.csv`.
     has_validation: bool,
-    /// The label of rows that belong to none of the other labels, if there is one. The accuracy is then that of the
-    /// other rows, as is usual for the data set.
+    /// The label of rows that belong to none of the other labels, if there is one. The accuracy is then measured on the
+    /// other rows only, as is usual for the data set.
     out_of_scope: Option<&'static str>,
-    /// True for sequences of numbers.
+    /// True if the data set has sequences of numbers, false for texts.
     reads_values: bool,
 }
 
@@ -37,6 +37,7 @@ const CASES: [Case; 7] = [
 ];
 
 impl Case {
+    /// A data set of texts without validation rows and without rows out of scope.
     const fn texts(data: &'static str, flash: &'static str) -> Self {
         Case { data, flash, has_validation: false, out_of_scope: None, reads_values: false }
     }
@@ -94,7 +95,8 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Runs `tern fit` with one seed, evaluates the device file and returns a row of the table as JSON.
+/// Runs `tern fit` with one seed and returns a row of the table as JSON. For a data set with rows out of scope, also
+/// evaluates the device file. `target`: the folder that `tern fit` writes.
 fn search(tern: &Tern, case: &Case, options: &Options, seed: u64, target: &std::path::Path) -> Result<Value> {
     let data = options.data.join(case.data);
     let path = |path: PathBuf| path.to_string_lossy().into_owned();

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use crate::repo;
 
-/// The percentage by which a figure may be worse than the committed one.
+/// The percentage by which a figure may be larger than the committed one.
 const MARGIN_PERCENT: u64 = 2;
 
 /// The keys that identify a row.
 const KEYS: [&str; 5] = ["core", "packing", "cell", "embedding", "hidden"];
 
-/// The keys of the figures; smaller is better.
+/// The keys of the compared figures of a row; smaller is better.
 const FIGURES: [&str; 4] = ["instructions", "code_bytes", "scratch_bytes", "stack_bytes"];
 
 /// The path of the committed file.
@@ -32,8 +32,8 @@ pub fn write(rows: &[Value]) -> Result<()> {
     repo::write(&path(), text)
 }
 
-/// Fails if a figure is worse than the committed one by more than [`MARGIN_PERCENT`], or if a row is in only one of the
-/// two lists.
+/// Fails if a figure is worse than the committed one by more than [`MARGIN_PERCENT`], or if only `rows` or only the
+/// committed file has a row.
 pub fn check(rows: &[Value]) -> Result<()> {
     let path = path();
     let committed: Value =
@@ -51,7 +51,8 @@ fn name(row: &Value) -> String {
     KEYS.map(|key| row[key].as_str().map_or_else(|| row[key].to_string(), str::to_owned)).join(" ")
 }
 
-/// Returns one line for each worse figure and for each row that is in only one of the two lists.
+/// Returns one line for each figure that is worse by more than [`MARGIN_PERCENT`] or missing, and for each row that is
+/// in only one of the two lists.
 fn worse(committed: &[Value], rows: &[Value]) -> Vec<String> {
     let mut found = Vec::new();
     for old in committed {
@@ -61,7 +62,7 @@ fn worse(committed: &[Value], rows: &[Value]) -> Vec<String> {
         };
         for figure in FIGURES {
             let (Some(old_figure), Some(new_figure)) = (old[figure].as_u64(), new[figure].as_u64()) else {
-                found.push(format!("{}: has no {figure}", name(old)));
+                found.push(format!("{}: the committed or the measured row has no {figure}", name(old)));
                 continue;
             };
             if new_figure * 100 > old_figure * (100 + MARGIN_PERCENT) {

@@ -59,12 +59,13 @@ pub fn run(options: DeviceOptions) -> Result<()> {
     let cores: Vec<Core> =
         CORES.into_iter().filter(|each| core.as_deref().is_none_or(|name| name == each.name)).collect();
     if cores.is_empty() {
-        bail!("no core has the name {core:?}; expected one of {}", CORES.map(|core| core.name).join(", "));
+        let names = CORES.map(|core| core.name).join(", ");
+        bail!("no core has the name `{}`; expected one of {names}", core.unwrap_or_default());
     }
     setup::run(Purpose::Bench)?;
     let folder = super::folder("bench")?;
     let (compared_only, counted) = (workload::compared(&folder)?, workload::counted(&folder)?);
-    let ngrams: Vec<_> = [false, true]
+    let ngram_workloads: Vec<_> = [false, true]
         .into_iter()
         .flat_map(|fingerprints| NGRAM_COLUMNS.map(|columns| workload::ngrams(columns, fingerprints, &folder)))
         .collect::<Result<_>>()?;
@@ -90,7 +91,7 @@ pub fn run(options: DeviceOptions) -> Result<()> {
             println!("{}", if json { row.to_string() } else { line(&row) });
             rows.push(row);
         }
-        for workloads in &ngrams {
+        for workloads in &ngram_workloads {
             let row = ngram_row(core, workloads, |workload| reading.measure(workload))?;
             println!("{}", if json { row.to_string() } else { ngram_line(&row) });
             rows.push(row);
@@ -111,7 +112,7 @@ fn row(core: Core, workload: &Workload, measured: &Measured, loading_bytes: u64)
     let Measured { instructions, stack_bytes, image_bytes, .. } = *measured;
     if stack_bytes > Cost::STACK_BYTES as u64 {
         bail!(
-            "{}: a step takes {stack_bytes} bytes of stack, more than the {} of `Cost`",
+            "{}: a step takes {stack_bytes} bytes of stack, more than the {} of `Cost::STACK_BYTES`",
             core.name,
             Cost::STACK_BYTES
         );
@@ -132,7 +133,8 @@ fn row(core: Core, workload: &Workload, measured: &Measured, loading_bytes: u64)
     }))
 }
 
-/// Returns the cost of the n-gram branch on one core: the instructions and the scratch that it adds.
+/// Returns the cost of the n-gram branch on one core: the instructions and the scratch that it adds to the model
+/// without it. `stack_bytes` is that of the model with the branch.
 fn ngram_row(core: Core, ngrams: &NgramWorkloads, measure: impl Fn(&Workload) -> Result<Measured>) -> Result<Value> {
     let NgramWorkloads { columns, fingerprints, with, without, tokens_and_characters } = ngrams;
     let [measured_with, measured_without] = [measure(with)?, measure(without)?];
@@ -149,6 +151,7 @@ fn ngram_row(core: Core, ngrams: &NgramWorkloads, measure: impl Fn(&Workload) ->
         "steps": tokens_and_characters,
         "instructions": instructions,
         "insn_per_step": (per_step * 1e2).round() / 1e2,
+        // The code of the branch is not measured, but `committed` expects this figure in every row.
         "code_bytes": 0,
         "columns": columns,
         "fingerprints": fingerprints,
@@ -217,7 +220,7 @@ mod tests {
         let workload = Workload {
             cell: Cell::Lstm,
             packing: Packing::Paired16,
-            tokens: STEPS,
+            id_count: STEPS,
             embedding: 16,
             hidden: 16,
             macs_per_step: 2_048,
@@ -239,6 +242,13 @@ mod tests {
         assert_eq!(row, expected);
         let words: Vec<_> = line(&row).split_whitespace().map(str::to_owned).collect();
         assert_eq!(words, ["cortex-m4", "lstm", "paired16", "16", "16", "1572864", "3.000", "3000", "160", "96"]);
+    }
+
+    #[test]
+    fn an_unknown_core_is_named_in_the_error() {
+        let options = DeviceOptions { core: Some("m9".to_owned()), ..DeviceOptions::default() };
+        let error = run(options).unwrap_err().to_string();
+        assert!(error.starts_with("no core has the name `m9`; expected one of cortex-m"), "{error}");
     }
 
     #[test]

@@ -84,11 +84,14 @@ fn readings(model: &Model<'_>, data: &Path) -> Result<Vec<Reading>> {
     let mut readings = Vec::new();
     for row in table.records() {
         let row = row.with_context(cannot_read)?;
-        let label = model.labels().iter().position(|known| known == &row[label]);
-        let label = label.with_context(|| format!("{}: a label that the model lacks", data.display()))?;
+        let found = &row[label];
+        let label = model.labels().iter().position(|known| known == found);
+        let label =
+            label.with_context(|| format!("{}: found the label `{found}`, which the model lacks", data.display()))?;
         let mut steps = Vec::new();
         let mut on_step = |step: tern_runtime::Step<'_>| {
             let best = step.logits.best().class;
+            // The runtime's probabilities are in Q16.
             steps.push((best, f64::from(step.logits.probability(best)) / 65_536.0));
         };
         session.reset();
@@ -99,8 +102,9 @@ fn readings(model: &Model<'_>, data: &Path) -> Result<Vec<Reading>> {
     Ok(readings)
 }
 
-/// Returns the accuracy and the share of all tokens that are read, 0 to 1, if reading a text stops once its best label
-/// has this `probability` and `tokens` tokens have been read.
+/// Returns the accuracy and the share of all tokens that are read, 0 to 1, if reading a text stops once at least
+/// `tokens` tokens have been read and the best label has at least this `probability`. A text without tokens counts as
+/// wrong.
 fn stop_early(readings: &[Reading], tokens: usize, probability: f64) -> (f64, f64) {
     let (mut correct, mut read, mut all) = (0, 0, 0);
     for Reading { label, steps } in readings {

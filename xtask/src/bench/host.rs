@@ -20,7 +20,7 @@ const TURNS: usize = 9;
 /// Options of `bench host`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Model directory to measure; without it, small models are trained and measured.
+    /// Model directory to measure; without it, small models are trained on generated messages and measured.
     #[arg(long, value_name = "DIR", requires = "data")]
     pub model: Option<PathBuf>,
     /// Texts to run the model over.
@@ -54,7 +54,7 @@ pub fn run(options: &Options) -> Result<()> {
     data::write(&folder, tern_messages::SEED)?;
     let texts = folder.join("train.csv");
     for (name, training, export) in CASES {
-        // Cases that differ only in their export share a trained model.
+        // Cases that differ only in their export share a trained model, and a later run uses it again.
         let model = folder.join(training.concat().trim_start_matches('-'));
         if !model.join("model.safetensors").is_file() {
             let mut train = tern.command();

@@ -13,7 +13,8 @@ use crate::repo;
 /// The output of the measuring firmware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measured {
-    /// Instructions executed by all steps together; 0 if an id of the workload ends a text.
+    /// Instructions executed by all steps together; 0 if an id of the workload ends a text, because the firmware then
+    /// computes only the hash.
     pub instructions: u64,
     /// Bytes of stack that a step takes, with all functions that it calls; 0 if `instructions` is.
     pub stack_bytes: u64,
@@ -75,7 +76,7 @@ impl MeasuringFirmware {
         }
         command.arg("-kernel").arg(&self.elf);
         let text = capture_quietly(&mut command, self.verbose).context("the measuring firmware stopped early")?;
-        Measured::read(&text, workload.tokens)
+        Measured::read(&text, workload.id_count)
             .with_context(|| format!("`{}` printed `{}`", line(&command), text.trim()))
     }
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: counts instructions and compares results on emulated cores (`device`, and `splits`, which runs
-//! a split of a data set), and measures on this machine (`accuracy`, `early-exit`, `host`, `train`).
+//! a split of a data set), and measures accuracy (`accuracy`, `early-exit`) and speed (`host`, `train`) on this
+//! machine.
 
 pub mod accuracy;
 mod committed;

@@ -61,8 +61,8 @@ pub fn run(options: &Options) -> Result<()> {
     // One long text without ends of texts, so that the head never runs and only the instructions of steps are counted.
     let max_counted_ids = MAX_COUNTED_MACS / model.macs_per_token().max(1);
     let counted_ids: Vec<u32> = batches.iter().flatten().take(max_counted_ids).map(|id| id & !TEXT_ENDS).collect();
-    // A bidirectional model steps only when its logits are read.
     let reads_bytes = model.config().ngrams.is_some();
+    // A bidirectional model runs its steps only when its logits are read, so the counted run would have none.
     let can_count = !model.config().bidirectional && !counted_ids.is_empty();
     for core in CORES {
         let work = if reads_bytes { Work::Read } else { Work::Step };
@@ -114,14 +114,14 @@ fn texts(data: &Path, rows: usize) -> Result<Vec<String>> {
     table.records().take(rows).map(text).collect()
 }
 
-/// Returns the token ids of all texts, or their bytes, in batches of at most `length` ids, unless one text is longer.
-/// The last id of each text is marked with [`TEXT_ENDS`].
+/// Returns the token ids of all texts, or for a model with an n-gram branch their bytes, in batches of at most `length`
+/// ids. The last id of each text is marked with [`TEXT_ENDS`].
 ///
-/// A text without tokens is skipped, and no text is divided between batches.
+/// A text without tokens is skipped. No text is divided: one with more than `length` ids is a batch of its own.
 fn batches(model: &Model<'_>, texts: &[String], length: usize) -> Result<Vec<Vec<u32>>> {
     let mut scratch = vec![0; model.scratch_len()];
     let mut session = model.text_session(&mut scratch)?;
-    let mut batches: Vec<Vec<u32>> = vec![Vec::new()];
+    let mut batches: Vec<Vec<u32>> = Vec::new();
     for text in texts {
         let mut ids = Vec::new();
         if model.config().ngrams.is_some() {
@@ -166,5 +166,8 @@ mod tests {
             vec![id("now") | TEXT_ENDS],
         ];
         assert_eq!(found, expected);
+        let of_one_text = [vec![id("call"), id("now") | TEXT_ENDS], vec![id("now") | TEXT_ENDS]];
+        assert_eq!(batches(&model, &["call now", "now"].map(str::to_owned), 1).unwrap(), of_one_text);
+        assert!(batches(&model, &[String::new()], 5).unwrap().is_empty());
     }
 }

@@ -1,5 +1,5 @@
-//! The workloads of the measuring firmware, `firmware/bench`: random models, token ids, and the hash of the states that
-//! the host computes.
+//! The workloads of the measuring firmware, `firmware/bench`: random models, token ids or bytes, and the hash of the
+//! states that the host computes.
 
 use std::path::{Path, PathBuf};
 
@@ -25,11 +25,12 @@ const NGRAM_TEXT: &str =
 /// The sizes of the models whose instructions are counted.
 const SIZES: [Sizes; 4] = [sizes(16, 16), sizes(20, 64), sizes(32, 64), sizes(64, 128)];
 
-/// The sizes and the shifts of the recurrent layer of models in plain packings, chosen so that every unrolled loop has
-/// a remainder.
+/// The sizes of models in plain packings, each with the shift of its recurrent layer, chosen so that every unrolled
+/// loop has a remainder.
 const ODD_PLAIN: [(Sizes, u32); 3] = [(sizes(3, 5), 0), (sizes(12, 20), 2), (sizes(21, 7), 3)];
 
-/// The sizes and shifts of models in `paired16`, chosen so that the unrolled loops are entered at every possible block.
+/// The sizes of models in `paired16`, each with the shift of its recurrent layer, chosen so that the unrolled loops are
+/// entered at every possible block.
 const ODD_PAIRED: [(Sizes, u32); 4] = [(sizes(4, 4), 1), (sizes(20, 28), 0), (sizes(36, 8), 4), (sizes(12, 24), 5)];
 
 /// The sizes of models with all weights and states at the ends of their ranges. Much larger ones are refused, because
@@ -40,7 +41,7 @@ const EXTREME: Sizes = sizes(116, 384);
 /// ranges.
 const EXTREME_STEPS: usize = 16;
 
-/// The seed of the other models' weights.
+/// The seed of the weights of models whose seed does not depend on their sizes.
 const SEED: u64 = 7;
 
 /// Writes the workloads whose instructions are counted to files in `folder`, and returns them.
@@ -103,7 +104,8 @@ pub fn compared(folder: &Path) -> Result<Vec<Workload>> {
 pub struct NgramWorkloads {
     /// The number of columns (the rank) of the n-gram table.
     pub columns: usize,
-    /// True if each bucket has a fingerprint, which is the one of every n-gram of the text.
+    /// True if the table has fingerprints. Those of the buckets are the fingerprints of the text's n-grams, so that
+    /// every n-gram counts.
     pub fingerprints: bool,
     /// A model with an n-gram branch: words, pairs of words and 3 to 5 characters.
     pub with: Workload,
@@ -122,6 +124,7 @@ pub fn ngrams(columns: usize, fingerprints: bool, folder: &Path) -> Result<Ngram
         buckets: 4_096,
         rank: columns,
         bits: 4,
+        // The text is read several times in a row: `; please` has the n-grams between its end and its beginning.
         counted: if fingerprints { &[NGRAM_TEXT, "; please"] } else { &[] },
         shift: 2,
         pooled_shift: 0,
@@ -183,7 +186,7 @@ pub struct Workload {
     /// Bytes of scratch that a session needs.
     pub scratch_bytes: usize,
     /// The number of ids.
-    pub tokens: usize,
+    pub id_count: usize,
     /// Hash of the states after every step, and of the logits after every text, on the host.
     pub hash: u32,
     /// The path of the device file.
@@ -200,17 +203,18 @@ impl Workload {
         Workload::over(packing, file, &ids, name, folder)
     }
 
-    /// Writes a model into `folder`, with [`STEPS`] ids of texts of up to nine tokens.
+    /// Writes a model into `folder`, with [`STEPS`] ids of texts of nine tokens; the first and the last text are
+    /// shorter.
     fn of_texts(packing: Packing, file: &[u8], name: &str, folder: &Path) -> Result<Self> {
         let mut ids = ids(Model::from_bytes(file)?.config().vocab_size);
         ids.iter_mut().step_by(9).for_each(|id| *id |= TEXT_ENDS);
         Workload::over(packing, file, &ids, name, folder)
     }
 
-    /// Writes a model and ids into `folder`.
+    /// Writes a model and ids into `folder`. `packing`: that of `file`, for the names of the files.
     pub fn over(packing: Packing, file: &[u8], ids: &[u32], name: &str, folder: &Path) -> Result<Self> {
         let model = Model::from_bytes(file)?;
-        let path = |what: &str| folder.join(format!("{name}-{}.{what}", packing.name()));
+        let path = |extension: &str| folder.join(format!("{name}-{}.{extension}", packing.name()));
         let workload = Workload {
             cell: model.config().cell,
             packing,
@@ -218,7 +222,7 @@ impl Workload {
             hidden: model.config().hidden_size,
             macs_per_step: model.macs_per_token(),
             scratch_bytes: 4 * model.scratch_len(),
-            tokens: ids.len(),
+            id_count: ids.len(),
             hash: hash(&model, ids)?,
             model: path("safetensors"),
             ids: path("ids"),

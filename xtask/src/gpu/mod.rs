@@ -15,11 +15,14 @@ use crate::{cuda, data, repo};
 
 /// The script that runs the tests and the benchmarks of the archive.
 const SCRIPT: &str = include_str!("run.sh");
-/// Hidden sizes and batch sizes that the script measures.
+/// Hidden sizes that the script measures.
 const HIDDEN: [usize; 3] = [64, 128, 256];
+/// Batch sizes that the script measures with each hidden size.
 const BATCHES: [usize; 3] = [32, 256, 1_024];
 /// Number of texts that the script measures with.
 const TEXTS: usize = 4_096;
+/// Largest number of tokens of a text.
+const MAX_LENGTH: usize = 400;
 /// The beginnings of the names of the CUDA libraries that the programs load.
 const LIBRARIES: [&str; 5] = ["libcublas.so", "libcublasLt.so", "libcudart.so", "libcurand.so", "libnvrtc"];
 
@@ -56,7 +59,7 @@ pub fn build() -> Result<()> {
 
 /// Writes the texts, the recipes and the worker of PyTorch.
 fn write_bench(folder: &Path) -> Result<()> {
-    texts::write_tables(folder, &texts::lengths_like_reviews(TEXTS, 400))?;
+    texts::write_tables(folder, &texts::lengths_like_reviews(TEXTS, MAX_LENGTH))?;
     for hidden in HIDDEN {
         for batch in BATCHES {
             let network = Network { hidden, batch, device: "cuda", ..SMALL_LSTM };
@@ -79,6 +82,7 @@ fn link_libraries(folder: &Path, toolkit: &Path) -> Result<Vec<PathBuf>> {
             let file = entry.file_name().to_string_lossy().into_owned();
             if LIBRARIES.iter().any(|library| file.starts_with(library)) && file.contains(".so.") {
                 libraries.push(entry.path());
+                // `libcublas.so.13.1` becomes `libcublas.so`.
                 let plain = folder.join(file.split(".so").next().unwrap_or_default().to_owned() + ".so");
                 if plain.exists() {
                     fs::remove_file(&plain)?;
@@ -98,8 +102,9 @@ fn link_libraries(folder: &Path, toolkit: &Path) -> Result<Vec<PathBuf>> {
     Ok(libraries)
 }
 
-/// Builds the programs of the archive and returns their names and paths.
+/// Builds the programs of the archive and returns their names and paths. `link`: the folder of [`link_libraries`].
 fn programs(toolkit: &Path, link: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
+    // The empty `libcuda.so` defines none of the driver's functions.
     let flags = format!("-L{} -Clink-arg=-Wl,--unresolved-symbols=ignore-all", link.display());
     let target = repo::root().join("target").join("gpu").join("build");
     let build = |arguments: &[&str]| -> Command {

@@ -26,14 +26,15 @@ pub fn find(tree: &ModuleTree) -> Vec<Vec<String>> {
     circles
 }
 
-/// Returns the files that `start` imports, directly or through others.
+/// Returns the indices of the files with code that the file `start` imports, directly or through others. They include
+/// `start` if it is in a circle.
 fn reachable(tree: &ModuleTree, start: usize) -> BTreeSet<usize> {
     let mut reached = BTreeSet::new();
-    let mut open = vec![start];
-    while let Some(file) = open.pop() {
+    let mut to_visit = vec![start];
+    while let Some(file) = to_visit.pop() {
         for import in tree.files[file].imports.keys().filter(|import| tree.files[**import].has_code) {
             if reached.insert(*import) {
-                open.push(*import);
+                to_visit.push(*import);
             }
         }
     }

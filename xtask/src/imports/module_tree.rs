@@ -65,13 +65,15 @@ impl ModuleTree {
         Ok(tree)
     }
 
+    /// Returns a tree of the given files, without modules.
     #[cfg(test)]
     pub fn of_files(files: Vec<SourceFile>) -> Self {
         ModuleTree { files, modules: Vec::new() }
     }
 
-    /// Reads one file and the files of its child modules; returns the index of its module. `owns_folder` is true for a
-    /// root file and for `mod.rs`: the files of their child modules are beside them.
+    /// Reads one file and the files of its child modules; returns the index of its module. `src`: the folder that the
+    /// names of files are relative to. `parent`: the index of the parent module. `owns_folder` is true for a root file
+    /// and for `mod.rs`, whose child modules have their files in the same folder.
     fn read_file(&mut self, src: &Path, path: &Path, parent: usize, owns_folder: bool) -> Result<usize> {
         let syntax = syn::parse_file(&repo::read(path)?).with_context(|| format!("cannot parse {}", path.display()))?;
         let name = path.strip_prefix(src).unwrap_or(path).to_string_lossy().replace('\\', "/");
@@ -82,7 +84,8 @@ impl ModuleTree {
         self.read_module(src, &folder, self.files.len() - 1, parent, &syntax.items)
     }
 
-    /// Reads the items of one module. `folder` holds the files of its child modules.
+    /// Reads the items of one module and its child modules; returns its index. `folder`: where the files of its child
+    /// modules are. `file`: the index of its own file. `parent`: the index of the parent module.
     fn read_module(&mut self, src: &Path, folder: &Path, file: usize, parent: usize, items: &[Item]) -> Result<usize> {
         let index = self.modules.len();
         self.modules.push(Module { file, parent, ..Module::default() });
@@ -118,8 +121,8 @@ impl ModuleTree {
         }
     }
 
-    /// Returns the module that defines the last name of `path`, which is written in `module`; `None` for a path to
-    /// another crate.
+    /// Returns the index of the module that defines the last name of `path`, which is written in `module`; `None` for a
+    /// path to another crate. `depth`: as for [`descend`](Self::descend).
     fn resolve(&self, module: usize, path: &[String], depth: usize) -> Option<usize> {
         let (first, rest) = path.split_first()?;
         match first.as_str() {
@@ -134,8 +137,9 @@ impl ModuleTree {
         }
     }
 
-    /// Returns the module that defines the last name of `path`, whose first name is looked up in `module`. `depth`: the
-    /// number of re-exports followed so far.
+    /// Returns the index of the module that defines the last name of `path`, whose first name is looked up in `module`.
+    /// If a name is not found, returns the module in which it was looked up; `None` if it leads to another crate.
+    /// `depth`: the number of re-exports that were followed before.
     fn descend(&self, module: usize, path: &[String], depth: usize) -> Option<usize> {
         let Some((name, rest)) = path.split_first() else { return Some(module) };
         let here = &self.modules[module];
@@ -181,6 +185,7 @@ fn is_test(attributes: &[Attribute]) -> bool {
     })
 }
 
+/// Returns the attributes of an item, for the kinds of items that `#[cfg(test)]` is written on here; none for others.
 fn attributes(item: &Item) -> &[Attribute] {
     match item {
         Item::Const(item) => &item.attrs,
@@ -256,8 +261,10 @@ impl Module {
         }
     }
 
+    /// Records one name of a `use` tree. `local`: the name in this module, which differs from `name` after `as`.
     fn add_use(&mut self, prefix: &[String], name: &syn::Ident, local: &syn::Ident) {
         let mut path = prefix.to_vec();
+        // `use a::b::{self}` imports `a::b` under the name `b`.
         if name == "self" {
             let local = if local == "self" { prefix.last().cloned().unwrap_or_default() } else { local.to_string() };
             self.uses.insert(local, path.clone());

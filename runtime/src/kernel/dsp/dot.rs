@@ -3,7 +3,7 @@
 //!
 //! Four columns are a block. SXTB16 extracts two 16-bit weights from a word of bytes, and SMLAD adds two products to a
 //! sum. PKHBT and PKHTB put weights and activations in the same order. These kernels run only if the columns are whole
-//! blocks; otherwise the plain kernels run, which define the result.
+//! blocks and the activations begin at a word boundary; otherwise the plain kernels run, which define the result.
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;
@@ -11,14 +11,15 @@ use core::arch::naked_asm;
 /// The number of columns of a block.
 const BLOCK: usize = 4;
 
-/// Returns true if `v` has `columns` activations, which are whole blocks, at least one, and at an aligned address,
+/// Returns true if `v` has `columns` activations, which are whole blocks, at least one, and begin at a word boundary,
 /// which LDRD requires. Weights may be at any address, since LDR reads them from any.
 #[inline(always)]
 fn fits(columns: usize, v: &[i16]) -> bool {
+    // A word has four bytes, as a block has four columns, so one test is enough for both.
     columns == v.len() && columns != 0 && (columns | v.as_ptr().addr()).is_multiple_of(BLOCK)
 }
 
-/// Computes `kernel::dot` for whole blocks; returns none for other columns.
+/// Computes `kernel::dot`; returns none if the columns or the address of `v` do not [fit](fits).
 #[inline]
 pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> Option<i32> {
     let v = fits(weights.len(), v).then_some(v.as_ptr_range())?;
@@ -26,7 +27,7 @@ pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> Option<i32> {
     Some(unsafe { one(weights.as_ptr(), v.start, v.end, acc) })
 }
 
-/// Computes `kernel::dot3` for whole blocks; returns none for other columns.
+/// Computes `kernel::dot3`; returns none if the columns or the address of `v` do not [fit](fits).
 #[inline]
 pub(crate) fn dot3(weights: &[[i8; 3]], v: &[i16], mut acc: [i32; 3]) -> Option<[i32; 3]> {
     let v = fits(weights.len(), v).then_some(v.as_ptr_range())?;
@@ -35,16 +36,17 @@ pub(crate) fn dot3(weights: &[[i8; 3]], v: &[i16], mut acc: [i32; 3]) -> Option<
     Some(acc)
 }
 
-/// Computes `kernel::dot_each` for four rows of whole blocks. Otherwise it only returns false.
+/// Computes `kernel::dot_each` for four rows and returns true. If the columns or the address of `v` do not
+/// [fit](fits), it does nothing and returns false.
 #[inline]
 pub(crate) fn dot_four(weights: &[i8], v: &[i16], acc: &mut [i32; 4]) -> bool {
-    let fits = weights.len().is_multiple_of(4) && fits(weights.len() / 4, v);
-    if fits {
+    let is_computed = weights.len().is_multiple_of(4) && fits(weights.len() / 4, v);
+    if is_computed {
         let v = v.as_ptr_range();
         // SAFETY: there are four rows, and `fits` has checked the columns and the alignment.
         unsafe { four(weights.as_ptr(), v.start, v.end, acc) };
     }
-    fits
+    is_computed
 }
 
 /// Loads the activations of a block from r1: columns 0 and 2 to r4, 1 and 3 to r3. r12 is clobbered.

@@ -38,7 +38,7 @@ impl Turns {
     }
 }
 
-/// The vectors of a step. The assembly reads them in this order.
+/// The vectors of a step. The assembly reads them in this order; `words` comes after what it reads.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Vectors<'v> {
@@ -94,6 +94,7 @@ impl<'v> Vectors<'v> {
     ) -> Self {
         let (x, columns) = x.map_or((h.as_ptr(), input_size), |x| (x.as_ptr(), x.len()));
         let h_at = h.as_ptr();
+        // Both addresses are multiples of a word, which has as many bytes as a block has columns.
         let fits = (columns ^ input_size) | (h.len() ^ hidden_size) | ((x.addr() | h_at.addr()) % BLOCK) == 0;
         debug_assert!(fits, "sizes and addresses always match after load");
         let words = if fits { input_size + hidden_size + 10 } else { usize::MAX };
@@ -101,7 +102,7 @@ impl<'v> Vectors<'v> {
     }
 
     /// Computes both halves of the pre-activations of four rows. Returns none if the record does not have the number of
-    /// words of the layer.
+    /// words of the layer, or if [`new`](Vectors::new) got a size or an address that does not fit.
     ///
     /// `recurrent_biases`: the initial sums of the recurrent projection, which are not in the record; zeros for all
     /// rows but n of a GRU. `input_sums`: a precomputed input projection, which replaces `x`.
@@ -174,7 +175,7 @@ unsafe extern "C" fn run(
         "ldm r2, {{r2-r7}}",
         "ldm r1, {{r1, r8, r9}}",
         "add r3, r8",
-        // Continues four bytes further and at the distance in r9.
+        // Jumps by the distance in r9 from the instruction after NOP: `pc` reads as the address of this ADD plus 4.
         "add pc, r9",
         "nop",
         "3:",

@@ -2,9 +2,10 @@
 //!
 //! A vector is eight columns. VLD2 loads the words of its rows `i f` into one register and those of its rows `g o` into
 //! another, and nine instructions do 32 multiply-accumulates. If the columns are not whole vectors, a block of four
-//! columns comes first, in DSP instructions. The rest of the step is the same as on the other cores. VMLALDAVA and
-//! VMLADAVA only add to an even register and to a pair of an even and an odd one, so the sums are in other registers
-//! than there: i, f in r2, r3, and f in r4; g, o in r6, r7, and o in r8.
+//! columns comes first, in DSP instructions. The rest of the step is the same as on the other cores. VMLADAVA adds only
+//! to an even register, and VMLALDAVA only to a pair of an even and an odd register. So the sums are in other registers
+//! than on the other cores: the 64-bit sum of `i f` in r2 and r3, f in r4; the 64-bit sum of `g o` in r6 and r7, o in
+//! r8.
 
 /// The number of columns of a vector.
 pub(super) const VECTOR: usize = 8;
@@ -15,7 +16,8 @@ macro_rules! sums {
         "r2-r4, r6-r8"
     };
 }
-/// Adds a block of columns, then the vectors, whose number is at `$vectors`.
+/// Adds a block of columns, then the vectors, whose number is at `$vectors`: a place on the stack, where `push_vectors`
+/// has put it.
 macro_rules! columns {
     ($vectors:literal) => {
         concat!(

@@ -7,8 +7,8 @@ pub(super) const TURN: usize = 4;
 /// The bytes of code of a block.
 pub(super) const BLOCK_BYTES: usize = 56;
 
-/// The directive by which the assembler of Armv8-M accepts DSP instructions. `build.rs` sets the `cfg`
-/// only if the chip has them.
+/// The directive by which the assembler of Armv8-M accepts DSP instructions. `build.rs` sets the `cfg` only if the chip
+/// has them.
 #[cfg(helium)]
 macro_rules! cpu {
     () => {
@@ -35,6 +35,7 @@ macro_rules! turn {
         concat!(block!(), block!(), block!(), block!())
     };
 }
+/// Adds one block of columns to the sums, as in `turn`: [`BLOCK_BYTES`] of code.
 macro_rules! block {
     () => {
         concat!(

@@ -14,11 +14,12 @@ pub(super) fn has_avx2() -> bool {
         return cfg!(target_feature = "avx2");
     }
     // SAFETY: every x86-64 processor has `cpuid`.
-    let (leaves, features, more) = unsafe { (__cpuid(0).eax, __cpuid(1).ecx, __cpuid_count(7, 0).ebx) };
-    if leaves < 7 || features & XSAVE_AND_AVX != XSAVE_AND_AVX {
+    let (largest_leaf, features, extended_features) =
+        unsafe { (__cpuid(0).eax, __cpuid(1).ecx, __cpuid_count(7, 0).ebx) };
+    if largest_leaf < 7 || features & XSAVE_AND_AVX != XSAVE_AND_AVX {
         return false;
     }
     // SAFETY: the bit above shows that the operating system has enabled XSAVE.
     let enabled = unsafe { _xgetbv(0) };
-    enabled & XMM_AND_YMM == XMM_AND_YMM && more & AVX2 != 0
+    enabled & XMM_AND_YMM == XMM_AND_YMM && extended_features & AVX2 != 0
 }

@@ -37,11 +37,13 @@ impl Lanes {
     }
 }
 
-/// Both halves of the pre-activations of a block: the sums of its rows, with 1/256 of second rows added to first rows,
-/// and [requantised](requantize).
+/// Both halves of the pre-activations of a block, as [`requantize_rows`] returns them.
 struct Halves<const ROWS: usize> {
+    /// The input half of each row.
     x: [__m256i; ROWS],
+    /// The recurrent half of each row.
     h: [__m256i; ROWS],
+    /// The left shift of the pre-activations.
     shift: __m128i,
 }
 
@@ -84,7 +86,8 @@ fn rnn<const RELU: bool>(layer: &UnpackedWeights, x: &[i16], input_sums: Option<
 }
 
 /// Computes all units, block by block. A block has `ROWS` rows of weights and `GROUPS` groups of [`LANES`] units, as
-/// `unpacked_weights` describes. `gates(halves, c)` returns the new finer states of a block and its new hidden states.
+/// `unpacked_weights` describes. `gates(halves, c)` returns the new finer states of a block and its new hidden states;
+/// plain cells have no finer state, so theirs are zeros that are not stored.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn blocks<const ROWS: usize, const GROUPS: usize>(
@@ -111,6 +114,7 @@ fn blocks<const ROWS: usize, const GROUPS: usize>(
             Some(sums) => {
                 let mut from_x = [_mm256_setzero_si256(); ROWS];
                 for (row, from_x) in from_x.iter_mut().enumerate() {
+                    // A row is a gate, or in a plain cell a group of units.
                     *from_x = if in_pairs {
                         gate_sums(sums, block, 4, row)
                     } else {
@@ -144,7 +148,7 @@ fn blocks<const ROWS: usize, const GROUPS: usize>(
 #[target_feature(enable = "avx2")]
 #[inline]
 fn dot<const ROWS: usize>(weights: &[[TwoColumns; ROWS]], v: &[i16], mut sums: [__m256i; ROWS]) -> [__m256i; ROWS] {
-    let add = |sums: &mut [__m256i; ROWS], weights: &[TwoColumns; ROWS], v: [i16; 2]| {
+    let add_pair = |sums: &mut [__m256i; ROWS], weights: &[TwoColumns; ROWS], v: [i16; 2]| {
         let v = _mm256_set1_epi32(bytemuck::cast(v));
         for (sum, w) in sums.iter_mut().zip(weights) {
             *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(bytemuck::cast(w.0), v));
@@ -152,16 +156,16 @@ fn dot<const ROWS: usize>(weights: &[[TwoColumns; ROWS]], v: &[i16], mut sums: [
     };
     let (pairs, last) = v.as_chunks::<2>();
     for (w, v) in weights.iter().zip(pairs) {
-        add(&mut sums, w, *v);
+        add_pair(&mut sums, w, *v);
     }
     if let (&[v], Some(w)) = (last, weights.get(pairs.len())) {
-        add(&mut sums, w, [v, 0]);
+        add_pair(&mut sums, w, [v, 0]);
     }
     sums
 }
 
-/// Returns the precomputed sum of `gate` for each of eight units, from unit `8 · group` on. `sums`:
-/// `[hidden_size][width]`.
+/// Returns the precomputed sum of `gate` for each of eight units, from unit `8 · group` on; 0 beyond the last unit.
+/// `sums`: `[hidden_size][width]`.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn gate_sums(sums: &[i32], group: usize, width: usize, gate: usize) -> __m256i {

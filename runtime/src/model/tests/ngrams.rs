@@ -154,6 +154,7 @@ fn faults_are_named() {
     );
     assert!(with("tern.tokenizer", "chars").contains("tokenizer of words"));
     assert!(with("tern.ngrams.min_chars", "4").contains("1 to 6 characters"));
+    assert!(with(words, "3").contains("`tern.ngrams.words` is `3`, expected"));
     assert!(with(words, "3").contains("0, 1 or 2 words"));
     assert!(with(words, "9").contains("0, 1, 2, 3, 4, 5, 6, 7, 8"));
     for left_out in ["tern.ngrams.min_chars", "tern.ngrams.max_chars", "tern.shift.ngrams"] {
@@ -172,6 +173,12 @@ fn faults_are_named() {
     let shape = |found, expected| LoadError::Shape { tensor: name, found, expected };
     assert_eq!(changed(|table| (table.shape, table.data) = (vec![48, 4], vec![0; 192])), shape([48, 4, 0], [64, 4, 0]));
     assert_eq!(changed(|table| (table.shape, table.data) = (vec![64, 3], vec![0; 192])), shape([64, 3, 0], [64, 4, 0]));
+    // A power of 2 that is too small or too large.
+    assert_eq!(changed(|table| (table.shape, table.data) = (vec![8, 4], vec![0; 32])), shape([8, 4, 0], [16, 4, 0]));
+    assert_eq!(
+        changed(|table| (table.shape, table.data) = (vec![16, 512], vec![0; 8192])),
+        shape([16, 512, 0], [16, 256, 0])
+    );
     assert_eq!(changed(|table| table.data[9] = 0x80), LoadError::Range { tensor: name, index: 9 });
     assert_eq!(changed(|table| table.dtype = Dtype::I16), LoadError::Type { tensor: name, expected: "I8" });
     let with_fingerprints = |dtype, length: usize| {

@@ -203,7 +203,7 @@ fn saved(model: &Model<'_>, text: &[u8]) -> Vec<u8> {
 
 /// Puts in the check sum that a state should have.
 fn sign(state: &mut [u8]) {
-    let (rest, sum) = state.split_last_chunk_mut::<SUM>().unwrap();
+    let (rest, sum) = state.split_last_chunk_mut::<CHECKSUM>().unwrap();
     *sum = hash(rest).to_le_bytes();
 }
 
@@ -277,7 +277,7 @@ fn a_forged_state_is_refused_or_does_no_harm() {
             let mut scratch = vec![0; model.scratch_len()];
             let mut session = model.text_session(&mut scratch).unwrap();
             let mut random = Random(seed);
-            for at in HEADER..state.len() - SUM {
+            for at in HEADER..state.len() - CHECKSUM {
                 for fill in [1, 4] {
                     let mut bytes = state.clone();
                     let change = [0x80, 0xff, 0x7f, random.between(1, 255) as u8][random.between(0, 3) as usize];

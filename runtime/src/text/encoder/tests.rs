@@ -84,6 +84,18 @@ fn words_are_cut_greedily_or_are_unknown() {
     assert_eq!(pieces(""), [""; 0]);
 }
 
+#[test]
+fn the_longest_word_does_not_depend_on_the_buffer() {
+    let (offsets, bytes) = table(&PIECES);
+    let vocabulary = Vocabulary::sorted(&offsets, &bytes).unwrap();
+    let mut buffer = [-1; 150];
+    let mut encoder = Encoder::new(Tokenizer::from_name("wordpiece").unwrap(), &mut buffer);
+    let mut ids = vec![];
+    encoder.feed(&vocabulary, "a".repeat(101).as_bytes(), &mut |id| ids.push(id));
+    encoder.finish(&vocabulary, &mut |id| ids.push(id));
+    assert_eq!(ids, [UNK]);
+}
+
 proptest! {
     #[test]
     fn any_words_in_any_chunks(

@@ -11,17 +11,18 @@ use crate::link::{INSTRUCTION_NS, Info};
 struct Rates {
     texts_per_s: f64,
     bytes_per_s: f64,
-    /// `None` if there was no token.
+    /// Ticks of the device's clock; `None` if there was no token.
     ticks_per_token: Option<f64>,
-    /// `None` outside of the emulator, where ticks do not count instructions.
+    /// `None` if there was no token, and for a real device, whose ticks do not count instructions.
     instructions_per_token: Option<f64>,
 }
 
-/// Computes the rates over all replies.
+/// Computes the rates over all replies. `is_emulated`: true if the device runs in QEMU.
 fn rates(tally: &Tally, info: &Info, is_emulated: bool) -> Rates {
     let seconds = tally.elapsed.as_secs_f64().max(1e-9);
     let ticks_per_token = (tally.tokens > 0).then(|| tally.model_ticks as f64 / tally.tokens as f64);
     let ns_per_tick = 1e9 / info.clock_hz.max(1) as f64;
+    // In the emulator every instruction takes the same time.
     let instructions_per_tick = is_emulated.then(|| ns_per_tick / f64::from(INSTRUCTION_NS));
     Rates {
         texts_per_s: tally.texts as f64 / seconds,

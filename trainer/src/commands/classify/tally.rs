@@ -30,7 +30,7 @@ pub(super) struct Answer {
     pub(super) logits: Vec<i32>,
     /// The number of tokens of the text.
     pub(super) tokens: u64,
-    /// The number of its tokens that are not in the vocabulary.
+    /// The number of the text's tokens that are not in the vocabulary.
     pub(super) unknown: u64,
 }
 
@@ -57,18 +57,19 @@ pub(super) struct Rejection {
 /// The counts over all replies of the device.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
-    /// Texts with a reply.
+    /// Texts with a reply: an answer or a rejection.
     pub(super) texts: usize,
     /// Texts for which the largest logit of the device is that of the label in the table.
     pub(super) correct: usize,
-    /// Texts without a known token: unknown input.
+    /// Texts without a known token, which the device answers with `unknown input`.
     pub(super) unknown_inputs: usize,
     /// Texts with a known token that the model refuses to answer.
     pub(super) refused: usize,
-    /// Bytes of the texts.
+    /// Bytes of all these texts.
     pub(super) bytes: u64,
+    /// Tokens of the texts that were not rejected.
     pub(super) tokens: u64,
-    /// Tokens that are not in the vocabulary.
+    /// Those of these tokens that are not in the vocabulary.
     pub(super) unknown_tokens: u64,
     /// Ticks of the device's clock for which the model ran.
     pub(super) model_ticks: u64,
@@ -104,7 +105,7 @@ impl Tally {
         }
     }
 
-    /// Returns [`correct`](Self::correct) as a share of all texts, in which a rejected text counts as wrong.
+    /// Returns [`correct`](Self::correct) as a share of all texts. A rejected text counts as wrong.
     pub(super) fn accuracy(&self) -> f64 {
         self.correct as f64 / self.texts as f64
     }

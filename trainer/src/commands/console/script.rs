@@ -37,8 +37,8 @@ struct Session<'o, L, W> {
 
 /// Sends each line of `lines` once the device has answered the line before, up to `quit` or `exit`, and writes the
 /// device's output to `out`. `timeout`: the longest silence of the device. `is_starting`: true if the device has yet to
-/// print its banner and prompt, false if it shows its prompt already. Fails if the device falls silent or restarts, or
-/// if a line would start the streaming mode or the machine mode.
+/// print its banner and prompt, false if it shows its prompt already. Fails if the device falls silent, if it restarts
+/// after another line than `reset`, or if a line would start the streaming mode or the machine mode.
 pub(super) fn run<L: Link, W: Write>(
     link: L,
     timeout: Duration,
@@ -58,6 +58,7 @@ pub(super) fn run<L: Link, W: Write>(
         escapes: StripBytes::new(),
     };
     if is_starting {
+        // A start takes as long as a restart.
         session.wait("its first prompt", false, patience(b"reset", timeout))?;
     } else {
         session.out.write_all(PROMPT)?;
@@ -102,8 +103,8 @@ impl<L: Link, W: Write> Session<'_, L, W> {
                  answers in JSON"
             );
         }
-        let is_machine = line.starts_with(b"@");
-        if !self.is_prompted && !is_machine {
+        let is_json = line.starts_with(b"@");
+        if !self.is_prompted && !is_json {
             // The device prints the missing prompt when the first byte arrives. If that byte began the line, the prompt
             // would look like the one after the answer, so an empty line is sent first.
             self.send(b"\n")?;
@@ -112,9 +113,9 @@ impl<L: Link, W: Write> Session<'_, L, W> {
         self.send(&[line, b"\n"].concat())?;
         self.has_restarted = false;
         let waiting_for = format!("the answer to line {number} of the input, {}", quoted(line));
-        // If the line is a text, a large model may take long to answer.
+        // If the line is a text, a large model may take as long to answer as the checks after `activate`.
         let answer_wait = milliseconds(times::CHECKS_WAIT);
-        self.wait(&waiting_for, is_machine, patience(line, self.timeout).max(answer_wait))?;
+        self.wait(&waiting_for, is_json, patience(line, self.timeout).max(answer_wait))?;
         if self.has_restarted && !matches!(line.trim_ascii_end(), b"reset" | b"@reset") {
             bail!("the device restarted while {waiting_for} was expected; `stats` gives the reason");
         }
@@ -128,9 +129,9 @@ impl<L: Link, W: Write> Session<'_, L, W> {
         Ok(self.link.send(bytes)?)
     }
 
-    /// Copies the device's output up to the prompt or, if `is_machine`, up to a line of JSON. Fails if the device sends
-    /// nothing for `patience`. `waiting_for`: a noun phrase for the messages.
-    fn wait(&mut self, waiting_for: &str, is_machine: bool, patience: Duration) -> anyhow::Result<()> {
+    /// Copies the device's output up to the prompt or, if `is_json` is true, up to a line of JSON. Fails if the device
+    /// sends nothing for `patience`. `waiting_for`: a noun phrase for the messages.
+    fn wait(&mut self, waiting_for: &str, is_json: bool, patience: Duration) -> anyhow::Result<()> {
         loop {
             let mut bytes = self.link.receive(patience.min(self.timeout))?;
             if bytes.is_empty() && patience > self.timeout {
@@ -150,7 +151,7 @@ impl<L: Link, W: Write> Session<'_, L, W> {
             self.out.write_all(&text)?;
             self.out.flush()?;
             self.is_prompted = self.is_new && self.current == PROMPT;
-            if self.is_prompted || (is_answered && is_machine) {
+            if self.is_prompted || (is_answered && is_json) {
                 return Ok(());
             }
         }

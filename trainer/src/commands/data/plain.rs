@@ -17,16 +17,16 @@ use tern_format::Task;
 
 /// The statistics of a plain text.
 #[derive(Debug, PartialEq, Serialize)]
-struct Figures {
+struct TextStatistics {
     bytes: usize,
     characters: usize,
     distinct_characters: usize,
     /// The number of words, as the default tokenizer of `tern train` finds them.
     words: usize,
     distinct_words: usize,
-    /// The share of the words that are in that vocabulary, 0 to 1.
+    /// The share of the words that are in the vocabulary that `tern train` builds by default, 0 to 1.
     covered: f64,
-    /// The size of the vocabulary that `tern train` builds by default, PAD and UNK included.
+    /// The size of this vocabulary, PAD and UNK included.
     vocabulary: usize,
     /// The lengths of the lines in characters.
     lines: Lengths,
@@ -47,11 +47,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let texts = args.sources.iter().map(|path| data::read_text(path)).collect::<Result<Vec<_>, _>>()?;
     let written = args.output.as_deref().map_or(Ok(Vec::new()), |output| write(output, &texts.concat(), args))?;
-    let figures = args.sources.iter().zip(&texts).map(|(path, text)| (path, Figures::of(path, text)));
+    let statistics = args.sources.iter().zip(&texts).map(|(path, text)| (path, TextStatistics::of(path, text)));
     if args.json {
-        let sources: Vec<_> = figures
-            .map(|(path, figures)| {
-                let mut object = json!(figures);
+        let sources: Vec<_> = statistics
+            .map(|(path, statistics)| {
+                let mut object = json!(statistics);
                 object["path"] = json!(path);
                 object["encoding"] = json!(encoding(path));
                 object
@@ -60,13 +60,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         let written: Vec<_> = written.iter().map(|(path, lines)| json!({ "path": path, "lines": lines })).collect();
         return print(json!({ "sources": sources, "written": written }));
     }
-    for (path, figures) in figures {
-        figures.lines(path).iter().try_for_each(print)?;
+    for (path, statistics) in statistics {
+        statistics.lines(path).iter().try_for_each(print)?;
     }
     written.iter().try_for_each(|(path, lines)| print(format_args!("wrote {}: {lines} lines", path.display())))
 }
 
-impl Figures {
+impl TextStatistics {
     /// Computes the statistics of `text`, the content of the file at `path`.
     fn of(path: &Path, text: &str) -> Self {
         let recipe = Recipe::for_task(path, Task::LanguageModel);
@@ -77,7 +77,7 @@ impl Figures {
         let known: Vec<usize> = known.take(recipe.vocabulary.max_size - RESERVED_IDS).copied().collect();
         let total: usize = counts.iter().sum();
         let characters: HashSet<char> = text.chars().collect();
-        Figures {
+        TextStatistics {
             bytes: text.len(),
             characters: text.chars().count(),
             distinct_characters: characters.len(),
@@ -92,6 +92,7 @@ impl Figures {
     /// Formats the statistics as lines for a person.
     fn lines(&self, path: &Path) -> Vec<String> {
         let encoding = encoding(path).map_or_else(String::new, |encoding| format!(", {encoding}"));
+        // Each line is counted in one range of the histogram.
         let lines: usize = self.lines.histogram.iter().map(|(.., count)| count).sum();
         let mut output = vec![
             format!("{}: {} bytes of plain text, {lines} lines{encoding}", path.display(), self.bytes),
@@ -104,8 +105,8 @@ impl Figures {
     }
 }
 
-/// Writes the text, or the parts of a split, which keep the order of the text and end at an end of a line. Returns the
-/// paths of the files, each with its number of lines.
+/// Writes the text, or the parts of a split. The parts keep the order of the text, and each ends at the end of a line.
+/// Returns the paths of the files, each with its number of lines. Fails if a part would be empty.
 fn write(output: &Path, text: &str, args: &Args) -> anyhow::Result<Vec<(PathBuf, usize)>> {
     let (mut parts, mut begin, mut share_so_far) = (Vec::new(), 0, 0.0);
     let mut files = args.output_files(output).into_iter().zip(args.shares()).peekable();
@@ -131,7 +132,7 @@ fn write(output: &Path, text: &str, args: &Args) -> anyhow::Result<Vec<(PathBuf,
     Ok(written)
 }
 
-/// Returns the index of the byte after the line that contains the byte `index`.
+/// Returns the index of the byte after the line that contains the byte `index`, or the length of the text.
 fn line_end(text: &str, index: usize) -> usize {
     let after = text.as_bytes().get(index..).unwrap_or_default();
     after.iter().position(|byte| *byte == b'\n').map_or(text.len(), |newline| index + newline + 1)

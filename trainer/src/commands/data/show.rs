@@ -59,26 +59,27 @@ pub fn lengths(length: &Lengths, title: &str) -> Vec<String> {
     lines
 }
 
-/// Describes the encoding and the line ends of a text file that is known to be UTF-8; `None` for folders, Parquet files
-/// and the hub.
+/// Describes the encoding and the line ends of a text file that is known to be UTF-8; `None` for folders, Parquet
+/// files, data on the hub, and a file that cannot be opened.
 pub fn encoding(path: &Path) -> Option<String> {
     if !path.is_file() || Source::of(path) == Source::Parquet {
         return None;
     }
     let file = File::open(path).ok()?;
     let mut reader = BufReader::with_capacity(1 << 16, file);
-    let (mut mark, mut is_ascii, mut crlf) = (false, true, false);
+    let (mut has_mark, mut is_ascii, mut has_crlf) = (false, true, false);
     let mut previous_byte = None;
     while let Ok(bytes @ [_, ..]) = reader.fill_buf() {
-        mark |= previous_byte.is_none() && bytes.starts_with(b"\xef\xbb\xbf");
+        has_mark |= previous_byte.is_none() && bytes.starts_with(b"\xef\xbb\xbf");
         is_ascii &= bytes.is_ascii();
-        crlf |= bytes[0] == b'\n' && previous_byte == Some(b'\r') || bytes.windows(2).any(|pair| pair == b"\r\n");
+        // The pair may be divided between two buffers.
+        has_crlf |= bytes[0] == b'\n' && previous_byte == Some(b'\r') || bytes.windows(2).any(|pair| pair == b"\r\n");
         previous_byte = bytes.last().copied();
         let length = bytes.len();
         reader.consume(length);
     }
-    let mark = if mark { " with a byte-order mark" } else { "" };
-    let ends = if crlf { ", lines end in CR LF" } else { "" };
+    let mark = if has_mark { " with a byte-order mark" } else { "" };
+    let ends = if has_crlf { ", lines end in CR LF" } else { "" };
     Some(format!("{}{mark}{ends}", if is_ascii { "ASCII" } else { "UTF-8" }))
 }
 

@@ -9,7 +9,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// Prints a line for each trial, shows a bar on a terminal, and passes the figures of each trial to a function.
+/// The observer that prints a line for each trial, shows a bar on a terminal, and passes the figures of each trial to a
+/// function.
 pub struct Progress<'a> {
     /// The progress of the running training, in thousandths; `None` if stderr is not a terminal.
     bar: Option<ProgressBar>,
@@ -20,6 +21,7 @@ pub struct Progress<'a> {
 }
 
 impl<'a> Progress<'a> {
+    /// The progress of a search by `metric`. `on_figures` is called with each trial as a JSON object.
     pub fn new(metric: Metric, on_figures: &'a mut (dyn FnMut(Value) + Send)) -> Self {
         let bar = shows_bars().then(|| {
             let style = ProgressStyle::with_template("{bar:24} {percent:>3}% {msg}");
@@ -36,7 +38,7 @@ impl<'a> Progress<'a> {
     }
 
     /// Prints a line, above the bar if there is one.
-    fn line(&self, line: impl std::fmt::Display) {
+    fn print_line(&self, line: impl std::fmt::Display) {
         match &self.bar {
             Some(bar) => bar.println(line.to_string()),
             None => note(line),
@@ -48,9 +50,10 @@ impl Observer for Progress<'_> {
     fn on_start(&mut self, round: usize, trial: usize, trials: usize) {
         if round != self.round {
             self.round = round;
+            // The shares of `fit`'s three rounds, which are numbered from 1.
             let epochs = ["a quarter of the epochs", "half of the epochs", "all epochs"][(round - 1).min(2)];
-            self.line(format_args!("round {round}: {trials} candidates, {epochs}"));
-            self.line(format_args!("{:>9}    bytes  seconds  candidate", self.metric.title()));
+            self.print_line(format_args!("round {round}: {trials} candidates, {epochs}"));
+            self.print_line(format_args!("{:>9}    bytes  seconds  candidate", self.metric.title()));
         }
         if let Some(bar) = &self.bar {
             bar.set_message(format!("round {round}, trial {trial} of {trials}"));
@@ -65,8 +68,9 @@ impl Observer for Progress<'_> {
     }
 
     fn on_trial(&mut self, trial: &Trial, best: &Trial, left: Duration) {
+        // `*` marks the best trial so far.
         let mark = if trial.candidate == best.candidate { "*" } else { " " };
-        self.line(format_args!(
+        self.print_line(format_args!(
             "{:>9.4}{mark} {:>8} {:>8.1}  {}: {} ({} left)",
             trial.score,
             trial.measured.file_bytes,
@@ -79,6 +83,6 @@ impl Observer for Progress<'_> {
     }
 
     fn on_skipped(&mut self, candidate: usize, reason: &str) {
-        self.line(format_args!("        –                    {candidate}: {reason}"));
+        self.print_line(format_args!("        –                    {candidate}: {reason}"));
     }
 }

@@ -1,5 +1,5 @@
 //! Synthetic recordings of an accelerometer: the sum of gravity, a movement of two sines, drift and noise. The random
-//! numbers have fixed seeds, so every call returns the same bytes.
+//! numbers have fixed seeds, so every call of a function returns the same bytes.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -8,12 +8,12 @@ use std::fmt::Write;
 
 /// Rows per second.
 const RATE: usize = 50;
-/// Rows of a recording with one label: three windows of 64 rows that overlap by half.
-const RECORDING: usize = 128;
+/// Rows of a labelled recording: three windows of 64 rows that overlap by half.
+const RECORDING_ROWS: usize = 128;
 /// Rows of each part of the stream: eight seconds of one motion.
-const PART: usize = 8 * RATE;
-/// Recordings of each label. Each recording has another pose: the direction of gravity, seen from the sensor.
-const RECORDINGS: u64 = 60;
+const PART_ROWS: usize = 8 * RATE;
+/// Recordings of each label. Each recording has a random pose: the direction of gravity, seen from the sensor.
+const RECORDINGS_PER_LABEL: u64 = 60;
 /// The largest absolute value of an axis: 16 g, in thousandths of g.
 const LIMIT: f64 = 16_000.0;
 
@@ -44,11 +44,12 @@ const SHAKING: Motion =
 pub fn recordings() -> String {
     let mut table = "sequence,label,x,y,z\n".to_owned();
     // The labels alternate, so that the first rows, by which an export is calibrated, have every label.
-    for recording in 0..RECORDINGS {
-        for (kind, motion) in (0..).zip(&[STILL, WALKING, RUNNING, SHAKING]) {
-            let mut rng = ChaCha8Rng::seed_from_u64(100 * kind + recording);
+    for recording in 0..RECORDINGS_PER_LABEL {
+        for (class, motion) in (0..).zip(&[STILL, WALKING, RUNNING, SHAKING]) {
+            // Different for each recording, since a label has fewer than 100.
+            let mut rng = ChaCha8Rng::seed_from_u64(100 * class + recording);
             let pose = direction(&mut rng);
-            for [x, y, z] in rows(motion, pose, RECORDING, &mut rng) {
+            for [x, y, z] in rows(motion, pose, RECORDING_ROWS, &mut rng) {
                 let label = motion.label;
                 let _ = writeln!(table, "{label}-{recording},{label},{x},{y},{z}");
             }
@@ -64,7 +65,7 @@ pub fn stream() -> String {
     let pose = direction(&mut rng);
     let mut table = "x,y,z\n".to_owned();
     for motion in [STILL, WALKING, RUNNING, SHAKING, STILL] {
-        for [x, y, z] in rows(&motion, pose, PART, &mut rng) {
+        for [x, y, z] in rows(&motion, pose, PART_ROWS, &mut rng) {
             let _ = writeln!(table, "{x},{y},{z}");
         }
     }
@@ -82,8 +83,10 @@ fn rows(motion: &Motion, pose: [f64; 3], count: usize, rng: &mut ChaCha8Rng) -> 
         let time = step as f64 / RATE as f64;
         let angle = TAU * frequency * time + phase;
         let movement = amplitude * (angle.sin() + motion.harmonic * (2.0 * angle).sin());
+        // At most 60 thousandths of g, with a period of 6.7 s.
         let drift = 60.0 * (TAU * 0.15 * time + drift_phase).sin();
         std::array::from_fn(|index| {
+            // The sum of three uniform numbers is nearly normal: about ±20 (one standard deviation).
             let noise: f64 = (0..3).map(|_| rng.random_range(-20.0..20.0)).sum();
             let value = 1000.0 * pose[index] + movement * axis[index] + drift * drift_axis[index] + noise;
             value.clamp(-LIMIT, LIMIT).round() as i32
@@ -96,9 +99,10 @@ fn rows(motion: &Motion, pose: [f64; 3], count: usize, rng: &mut ChaCha8Rng) -> 
 fn direction(rng: &mut ChaCha8Rng) -> [f64; 3] {
     loop {
         let point: [f64; 3] = std::array::from_fn(|_| rng.random_range(-1.0..1.0));
-        let length = point.iter().map(|part| part * part).sum::<f64>().sqrt();
+        let length = point.iter().map(|axis| axis * axis).sum::<f64>().sqrt();
+        // Points outside of the unit sphere would favour the corners of the cube. A tiny length would lose precision.
         if (0.1..=1.0).contains(&length) {
-            return point.map(|part| part / length);
+            return point.map(|axis| axis / length);
         }
     }
 }
@@ -110,12 +114,12 @@ mod tests {
     #[test]
     fn each_label_has_its_recordings_and_the_stream_its_parts() {
         let table = recordings();
-        let rows = 4 * RECORDINGS as usize * RECORDING;
+        let rows = 4 * RECORDINGS_PER_LABEL as usize * RECORDING_ROWS;
         assert_eq!(table.lines().count(), 1 + rows);
         for label in ["still", "walking", "running", "shaking"] {
             assert_eq!(table.lines().filter(|line| line.contains(&format!(",{label},"))).count(), rows / 4);
         }
-        assert_eq!(stream().lines().count(), 2 + 5 * PART);
+        assert_eq!(stream().lines().count(), 2 + 5 * PART_ROWS);
         assert_eq!(table, recordings());
     }
 }

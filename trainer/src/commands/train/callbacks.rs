@@ -14,7 +14,7 @@ impl Callback for EpochReporter<'_> {
     }
 }
 
-/// The callback that calls several others in turn. [`on_device`](Callback::on_device) is not passed on: the reason is
+/// The callback that calls several others in turn. [`on_device`](Callback::on_device) is not passed on: its message is
 /// printed.
 pub struct Callbacks<'a>(pub Vec<&'a mut (dyn Callback + Send)>);
 

@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 /// The largest number of lines about batches in the log of an epoch. A line about the whole epoch follows them.
 const BATCH_LINES: usize = 20;
 
-/// The shortest pause after a checkpoint, as a multiple of the time that writing it took: writing takes at most about 3
-/// % of the time.
+/// The shortest pause after a checkpoint, as a multiple of the time that writing it took, so that writing takes at most
+/// about 3 % of the time. There is no pause before the checkpoint of an interrupted training, and none at all if a
+/// checkpoint follows every batch.
 const PAUSE_FACTOR: u32 = 30;
 
-/// The callback that writes the log and, from time to time, a checkpoint into a [`RunDirectory`]. A full disk does not
-/// end the training: the previous checkpoint is kept, and writing is tried again later. The log has one JSON object per
-/// line. It holds no times, so that a resumed training writes the same log.
+/// The callback that writes the log and, from time to time, a checkpoint into a [`RunDirectory`]. A failure to write,
+/// as on a full disk, does not end the training: the previous checkpoint is kept, and the next one is tried. The log
+/// has one JSON object per line. It holds no times, so that a resumed training writes the same log.
 #[derive(Debug)]
 pub struct Checkpointer<'a> {
     directory: &'a RunDirectory,
@@ -29,11 +30,11 @@ pub struct Checkpointer<'a> {
     data_hash: u32,
     /// The time between two checkpoints within an epoch. Zero: a checkpoint after every batch.
     interval: Duration,
-    /// The end of the last attempt to write a checkpoint.
+    /// The end of the last attempt to write a checkpoint; before the first attempt the time of [`new`](Self::new).
     last_attempt: Instant,
-    /// The earliest time of the next checkpoint: see [`PAUSE_FACTOR`].
+    /// The end of the pause after the last attempt: see [`PAUSE_FACTOR`].
     pause_until: Instant,
-    /// True if the last attempt failed. Repeated failures are reported once.
+    /// True if the last attempt failed.
     is_failing: bool,
 }
 
@@ -67,8 +68,8 @@ impl<'a> Checkpointer<'a> {
         Ok(())
     }
 
-    /// Writes the pending log lines and a checkpoint. A failure prints a warning. A state with weights that are not
-    /// finite is not written.
+    /// Writes the pending log lines and a checkpoint; nothing if a weight is not finite. The first of several failures
+    /// in a row prints a warning.
     fn write(&mut self, state: &State) {
         // A training cannot be resumed from NaN weights, so the previous checkpoint is kept.
         if !state.is_finite() {

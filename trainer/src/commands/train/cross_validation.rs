@@ -8,11 +8,12 @@ use crate::train::{self, CrossValidation, TrainError};
 use anyhow::bail;
 
 /// Runs the cross-validation, if the data has folds, and prints its progress. Returns `None` without folds and after an
-/// interrupt. Fails if a training diverges, and then deletes the run directory `directory`.
+/// interrupt. Fails if a training diverges, and then deletes the run directory. `run_directory`: `None` in processes
+/// other than that of rank 0.
 pub(super) fn cross_validate(
     recipe: &Recipe,
     data: &dyn TaskData,
-    directory: Option<&RunDirectory>,
+    run_directory: Option<&RunDirectory>,
     hooks: &Hooks<'_>,
 ) -> anyhow::Result<Option<CrossValidation>> {
     if data.problem().folds.is_empty() {
@@ -22,7 +23,7 @@ pub(super) fn cross_validate(
     let found = match train::cross_validate(recipe, data.problem(), hooks.stop, hooks.processes, after_fold) {
         Err(error @ TrainError::Diverged { .. }) => {
             // A cross-validation writes no checkpoints from which it could be resumed.
-            directory.map(RunDirectory::remove).transpose()?;
+            run_directory.map(RunDirectory::remove).transpose()?;
             bail!("in the cross-validation: {}", tasks::describe_divergence(&error, data));
         }
         found => found?,

@@ -15,7 +15,7 @@ pub struct RecipeOptions(pub Table);
 
 impl RecipeOptions {
     /// Makes the options from `keys`, a JSON object such as `{"hidden_size": 32}`. Each name is that of an option with
-    /// underscores in place of hyphens, or that of a key in the recipe. A key whose value is null is left out. Fails
+    /// underscores in place of hyphens, or that of a key in the recipe. A name whose value is null is left out. Fails
     /// for an unknown name and for a value that the key does not take.
     pub fn from_keys(keys: &serde_json::Map<String, serde_json::Value>) -> Result<Self, Failure> {
         let mut options = Table::new();
@@ -25,6 +25,7 @@ impl RecipeOptions {
             if matching.is_empty() {
                 return Err(Failure::Usage(unknown_name(name)));
             }
+            // Keys of two sections may share a name, which then sets both.
             for field in matching {
                 if let Some((found, expected)) = field.kind.fault(&value) {
                     return Err(Failure::Usage(format!("{name} is {found}, expected {expected}")));
@@ -71,13 +72,13 @@ impl clap::Args for RecipeOptions {
         for (fields, heading) in SECTIONS {
             for field in fields {
                 let Some(name) = field.option_name() else { continue };
-                let known = command.get_arguments().find(|argument| argument.get_long() == Some(&name));
+                let existing = command.get_arguments().find(|argument| argument.get_long() == Some(&name));
                 // Keys of two sections may share an option: its help then has a sentence for each.
-                let help = match known.and_then(|argument| argument.get_help()) {
+                let help = match existing.and_then(|argument| argument.get_help()) {
                     Some(help) => format!("{help}. {}", help_of(field)),
                     None => help_of(field),
                 };
-                if known.is_some() {
+                if existing.is_some() {
                     command = command.mut_arg(id(&name), |argument| argument.help(help));
                 } else {
                     command = command.arg(argument(field, name).help(help).help_heading(heading));
@@ -173,7 +174,7 @@ fn help_of(field: &Field) -> String {
     format!("{help} [default: {}{others}]", shown(default))
 }
 
-/// Returns the message for an error of a recipe, which names the option of the faulty key instead of the key.
+/// Returns the message for an error of a recipe. It names the option of the faulty key, or the key if it has no option.
 pub fn by_option(error: &RecipeError) -> String {
     if let RecipeError::Value { key, found, expected } = error
         && let Some(option) = fields().find(|field| field.label() == *key).and_then(Field::option_name)

@@ -22,12 +22,13 @@ pub struct Progress {
     metric: Metric,
     /// True once the header of the table is printed.
     has_header: bool,
+    /// The time at which this process began to train.
     start: Instant,
     /// The epoch of the last batch; 0 before the first batch.
     epoch: usize,
-    /// The end of the first batch of this epoch in this process, from which the speed is measured.
+    /// The end of the first batch of `epoch` in this process, from which the speed is measured.
     first_batch_end: Instant,
-    /// The number of tokens, or rows of numbers, of the epoch's batches since then.
+    /// The number of tokens, or rows of numbers, of the epoch's batches after the first one.
     tokens: usize,
 }
 
@@ -70,8 +71,8 @@ impl Progress {
         }
     }
 
-    /// Returns the speed in thousands of tokens, or rows of numbers, such as `120k tokens/s`; empty if no batch of the
-    /// epoch has been counted yet. `elapsed`: the time since the end of the epoch's first batch.
+    /// Returns the speed in thousands of tokens, or rows of numbers, per second, such as `120k tokens/s`; empty before
+    /// the second batch of an epoch. `elapsed`: the time since the end of the epoch's first batch.
     fn speed(&self, elapsed: Duration) -> String {
         let thousands = self.tokens as f64 / 1e3 / elapsed.as_secs_f64().max(1e-6);
         if self.tokens > 0 { format!("{thousands:.0}k {}", self.unit) } else { String::new() }

@@ -10,7 +10,8 @@
 //! | `lock` | locked by the process that trains |
 //! | `model`, `former` | the new model while it is written, and the old one while it is replaced |
 //!
-//! Files are written under a temporary name, synced and renamed, so that every name holds a complete file.
+//! All files but the log and the lock are written under a temporary name, synced and renamed, so that every name holds
+//! a complete file. The log is appended to: a checkpoint stores the length of the log that belongs to it.
 
 use crate::commands::note;
 use crate::float_model::Staged;
@@ -34,8 +35,8 @@ const FORMER: &str = "former";
 /// The extension of a file while it is written.
 const NEW: &str = "new";
 
-/// The keys whose values may change when a training is resumed. They affect only the steps after the checkpoint, or
-/// none.
+/// The keys whose values may change when a training is resumed. They affect only the training after the checkpoint, or
+/// no step of it.
 const CHANGEABLE: [&str; 11] = [
     "epochs",
     "patience",
@@ -93,7 +94,8 @@ impl RunDirectory {
     }
 
     /// Opens the run directory of an interrupted training if `resume` is true and there is one, otherwise begins a new
-    /// one. Prints what that means for the training.
+    /// one. Prints the settings that have changed, a warning if an interrupted training is deleted, or that there is
+    /// nothing to resume.
     pub fn resume_or_begin(target: &Path, recipe: &Recipe, options: Options, resume: bool) -> anyhow::Result<Self> {
         let folder = Self::folder(target);
         match (Self::exists(target), resume) {
@@ -133,6 +135,7 @@ impl RunDirectory {
     /// that must not change.
     fn open(target: &Path, recipe: &Recipe, options: Options) -> anyhow::Result<(Self, Vec<String>)> {
         let directory = Self::lock(target)?;
+        // Fails if the folder holds a foreign file.
         directory.entries()?;
         let former = Recipe::read(&Self::recipe_path(target))?;
         let changes = differences(&former, recipe, &directory.folder);
@@ -150,7 +153,7 @@ impl RunDirectory {
         Ok((directory, changes.collect()))
     }
 
-    /// Creates the run directory if it is missing, and locks it.
+    /// Creates the run directory if it is missing, and locks it. Fails if another process has locked it.
     fn lock(target: &Path) -> anyhow::Result<Self> {
         Staged::check(target)?;
         let folder = Self::folder(target);
@@ -168,8 +171,8 @@ impl RunDirectory {
         Ok(RunDirectory { folder, target: target.to_owned(), _lock: lock })
     }
 
-    /// Returns the names of the files except for the lock. Fails if one is not a file of a run directory, so that no
-    /// foreign file is deleted.
+    /// Returns the names of the files and folders except for the lock. Fails if one does not belong to a run directory,
+    /// so that no foreign file is deleted.
     fn entries(&self) -> anyhow::Result<Vec<String>> {
         let failed = || self.folder.display().to_string();
         let mut names = Vec::new();

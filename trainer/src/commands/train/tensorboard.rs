@@ -63,7 +63,7 @@ pub struct EventWriter {
     folder: PathBuf,
     /// `None` after writing has failed.
     file: Option<BufWriter<File>>,
-    /// The number of batches so far.
+    /// The number of batches since the beginning of the training, before it was resumed included.
     step: u64,
 }
 

@@ -23,7 +23,9 @@ enum State {
 /// end of a row. Fails if a quoted field is never closed, or text follows its closing mark.
 pub fn check(path: &Path, text: &str, delimiter: u8, columns: usize) -> Result<Option<String>, FileError> {
     let mut state = State::FieldStart;
-    let (mut line, mut opened_line, mut content_start, mut field) = (1, 1, 0, 1);
+    // The current line and the field's number in its row, from 1; the line in which the last quoted field opens, and
+    // the position after its opening mark.
+    let (mut line, mut field, mut opened_line, mut content_start) = (1, 1, 1, 0);
     // The line of the first field that encloses the end of a row, the number of lines that it spans, and the number of
     // such fields.
     let mut enclosing: Option<(u64, u64, usize)> = None;

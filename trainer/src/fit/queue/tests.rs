@@ -68,7 +68,7 @@ impl Processes for InThread<'_> {
 #[derive(Default)]
 struct Results(BTreeMap<usize, String>);
 
-impl Trials for Results {
+impl QueuedRound for Results {
     fn job(&mut self, index: usize) -> Option<Job> {
         let (candidate, settings) = (index + 10, Table::new());
         Some(Job { index, round: 0, candidate, settings, seconds_left: None, is_first: true })
@@ -217,7 +217,7 @@ fn an_interrupt_of_rank_0_ends_the_trainings_of_all() {
 /// Begins no training after an interrupt.
 struct Stopping<'r>(&'r mut Results, &'r AtomicBool);
 
-impl Trials for Stopping<'_> {
+impl QueuedRound for Stopping<'_> {
     fn job(&mut self, index: usize) -> Option<Job> {
         if self.1.load(Ordering::Relaxed) { None } else { self.0.job(index) }
     }

@@ -38,12 +38,12 @@ impl Found<'_> {
                 (tern_names::HIDDEN_WEIGHT, tern_names::HIDDEN_BIAS)
             };
             let weight = self.remaining.remove(name).expect("the name is a key of this map");
-            let name_in_file = format!("{}bias", name.strip_suffix("weight").unwrap_or(name));
-            let bias = match self.remaining.remove(&name_in_file) {
+            let bias_in_file = format!("{}bias", name.strip_suffix("weight").unwrap_or(name));
+            let bias = match self.remaining.remove(&bias_in_file) {
                 Some(bias) if bias.shape == weight.shape[..1] => bias,
                 Some(bias) => {
                     let expected = format!("[{}], one for each row of `{name}`", weight.shape[0]);
-                    return Err(self.wrong_shape(&name_in_file, &bias, &expected));
+                    return Err(self.wrong_shape(&bias_in_file, &bias, &expected));
                 }
                 None => {
                     notes.push(format!("`{name}` has no bias (bias=False): it is zero"));

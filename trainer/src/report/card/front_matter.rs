@@ -17,7 +17,7 @@ impl ReportInputs {
             yaml += &list("datasets", card.datasets.iter().cloned());
         }
         let mut tags = vec!["tern", "tinyml", "microcontroller", "rnn", self.config.cell.name()];
-        // The cell may also be named "rnn".
+        // The cell may also be named "rnn", as the tag before it.
         tags.dedup();
         yaml += &list("tags", tags.into_iter().map(str::to_owned));
         yaml + &self.model_index(task, task_name) + "---\n"
@@ -25,6 +25,7 @@ impl ReportInputs {
 
     /// Returns the metrics in the form of the Hub's `model-index`; empty without metrics.
     fn model_index(&self, task: &str, task_name: &str) -> String {
+        // The type of the metric on the Hub, its name, and its JSON pointer.
         let known = [
             ("accuracy", "Accuracy", "/validation/accuracy"),
             ("f1", "Macro F1", "/validation/macro_f1"),
@@ -70,7 +71,7 @@ fn list(key: &str, items: impl Iterator<Item = String>) -> String {
     if items.is_empty() { items } else { format!("{key}:\n{items}") }
 }
 
-/// Returns a string in YAML: a plain word as it is, any other text in quotes as in JSON.
+/// Returns a string in YAML: a word of lower-case letters and hyphens as it is, any other text in quotes as in JSON.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_lowercase() || c == '-';
     let is_word = text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(plain);

@@ -8,15 +8,15 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 impl ReportInputs {
-    /// Returns a chart for each metric of the validation split, and a table of all metrics by epoch; empty for an
-    /// imported model.
+    /// Returns a chart for each metric of the validation split, and a table of all metrics by epoch; empty without a
+    /// history, as for an imported model.
     pub(super) fn learning_curves(&self) -> Markup {
         let history = self.list("/history");
         let Some(Value::Object(first)) = history.first() else { return nothing() };
         let keys: Vec<&str> = first.keys().map(String::as_str).collect();
         let head: Vec<String> = keys.iter().map(|key| key.replace('_', " ")).collect();
         let row =
-            |epoch| keys.iter().map(|key| self.cell(&format!("/history/{epoch}/{key}"), epoch_format(key))).collect();
+            |index| keys.iter().map(|key| self.cell(&format!("/history/{index}/{key}"), epoch_format(key))).collect();
         let rows: Vec<Vec<Cell>> = (0..history.len()).map(row).collect();
         html! {
             div.charts {

@@ -46,8 +46,9 @@ impl ReportInputs {
         html! {
             p {
                 "The most accurate of " (self.value("/search/candidates", count)) " candidates that fit "
-                (self.value("/search/budget/flash", count)) " bytes of flash memory. Those that trained for half of the "
-                "epochs or more were compared in integers."
+                (self.value("/search/budget/flash", count)) " bytes of flash memory. Those that trained for "
+                @if self.is_cross_validated() { "all epochs" } @else { "half of the epochs or more" }
+                " were compared in integers."
             }
             ul { @for sentence in self.list("/search/verdict") { li { (sentence.as_str().unwrap_or_default()) } } }
             div.charts {
@@ -62,7 +63,8 @@ impl ReportInputs {
     }
 
     /// Returns the chart of the score of each candidate against a cost, with a line through the Pareto front: the
-    /// candidates to which no other is at least equal in both and better in one. `cost`: the cost of a trial.
+    /// candidates to which no other is at least equal in both and better in one. `axis`: the name of the cost; `cost`:
+    /// the cost of a trial.
     fn pareto(&self, score: &str, axis: &str, cost: &dyn Fn(&Value) -> Option<f64>) -> Markup {
         // The cost and the score of the last trial of each candidate, which trained longest.
         let mut last: std::collections::BTreeMap<u64, (f64, f64)> = std::collections::BTreeMap::new();
@@ -75,7 +77,9 @@ impl ReportInputs {
         }
         let points: Vec<(f64, f64)> = last.into_values().collect();
         let is_beaten = |&(cost, score): &(f64, f64)| {
-            points.iter().any(|&(other, best)| (other <= cost && best > score) || (other < cost && best >= score))
+            points.iter().any(|&(other_cost, other_score)| {
+                (other_cost <= cost && other_score > score) || (other_cost < cost && other_score >= score)
+            })
         };
         let mut frontier: Vec<(f64, f64)> = points.iter().filter(|point| !is_beaten(point)).copied().collect();
         frontier.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -84,7 +88,8 @@ impl ReportInputs {
         figure(&title, &chart::frontier(&title, axis, &points, &frontier), &legend, &nothing())
     }
 
-    /// Returns the chart and the table of the accuracy by the number of training rows; empty if it was not measured.
+    /// Returns the chart and the table of the accuracy by the number of training rows; empty if it was measured for
+    /// fewer than two numbers.
     fn accuracy_by_rows(&self) -> Markup {
         let points = self.list("/search/learning_curve").iter();
         let points: Vec<_> =

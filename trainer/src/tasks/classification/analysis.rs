@@ -16,7 +16,7 @@ pub const MAX_MISTAKES: usize = 25;
 const BINS: usize = 10;
 /// The maximum number of ranges of length.
 const MAX_LENGTH_BINS: usize = 6;
-/// The minimum number of examples in a range of length.
+/// The minimum number of examples in a range of length, unless there are fewer examples in all.
 const MIN_EXAMPLES: usize = 5;
 /// The 0.975 quantile of the standard normal distribution: 95 % of the distribution are between −Z and Z.
 pub const Z: f64 = 1.959_963_984_540_054;
@@ -131,10 +131,12 @@ impl Analysis {
             let (logs, predicted) = (logits.log_probabilities(), logits.label());
             evaluation.add(label, predicted, -logs[label]);
             if let Some(temperature) = config.temperature {
+                // The multiplication undoes the division by the temperature.
                 let logs = log_softmax(logits.nats().into_iter().map(|logit| logit * temperature));
                 uncalibrated.push((logs[predicted].exp().min(1.0), label == predicted));
                 uncalibrated_loss -= logs[label];
             }
+            // Rounding can make the probability slightly larger than 1.
             let (probability, refused) = (logs[predicted].exp().min(1.0), config.refuses(&logits));
             PredictedExample { label, predicted, probability, tokens, refused }
         };
@@ -174,7 +176,8 @@ impl Analysis {
         Calibration { ece, bins, temperature: self.temperature }
     }
 
-    /// Returns the accuracy by number of tokens, in at most six ranges with about the same number of examples.
+    /// Returns the accuracy by number of tokens or time steps, in at most six ranges with about the same number of
+    /// examples, from the shortest to the longest.
     pub fn by_length(&self) -> Vec<LengthBin> {
         // The number of tokens of each example, and true if its prediction is correct.
         let predictions = self.predictions.iter().map(|prediction| (prediction.tokens, prediction.is_correct()));
@@ -245,6 +248,7 @@ pub fn wilson(accuracy: f64, examples: usize) -> [f64; 2] {
 mod tests {
     use super::*;
 
+    /// An analysis of predictions, given by label, predicted label, probability and number of tokens.
     fn analysis(predictions: &[(usize, usize, f64, usize)]) -> Analysis {
         let mut evaluation = Evaluation::new(2);
         let predictions: Vec<PredictedExample> = predictions

@@ -12,8 +12,11 @@ use crate::weights::Weights;
 /// The settings of a recipe for the temperature and the refusal of a classifier.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// True if a temperature is fitted.
     temperature_scaling: bool,
+    /// The largest share of the validation rows that the model may refuse; 0 for a model that always answers.
     refuse_share: f64,
+    /// The label of texts to refuse; `None` if the data have no such texts.
     refuse_label: Option<String>,
 }
 
@@ -42,6 +45,7 @@ pub fn calibrate(settings: &Settings, problem: &Problem, config: &mut Config, we
             .filter_map(|sample| if let Target::Class(label) = sample.target { Some(label) } else { None })
             .collect()
     };
+    // The label and the logits of each row.
     let rows = |labels: Vec<usize>, outputs: &[Vec<f32>]| -> Vec<(usize, Vec<f32>)> {
         labels.into_iter().zip(outputs.iter().map(|outputs| class_logits(outputs))).collect()
     };
@@ -65,6 +69,7 @@ pub fn calibrate(settings: &Settings, problem: &Problem, config: &mut Config, we
         }
     }
     if settings.refuse_share > 0.0 {
+        // The weights, and the outputs of a cross-validation, are already divided by the temperature.
         let rows = validation_rows(weights).into_iter().map(|(label, logits)| (label, Logits::Float(logits)));
         config.refusal = Refusal::fit(settings.refuse_share, settings.refuse_label.as_ref(), &config.labels, rows);
     }

@@ -1,6 +1,7 @@
 //! The figures of a classifier as `tern eval` prints them: accuracy, figures of each class and the confusion matrix.
 
 use super::analysis::Analysis;
+use super::refusal_figures::RefusalFigures;
 use crate::display::{shorten, visible};
 use crate::metrics::{Evaluation, confused_pairs};
 use crate::paint::Paint;
@@ -18,14 +19,14 @@ const LABEL_WIDTH: usize = 40;
 /// Largest number of pairs of labels in the list that replaces a matrix of more labels.
 const MAX_PAIRS: usize = 10;
 
-/// Returns the figures of a classifier as JSON and lines. The lines end with the confusion matrix. `extra_line`: a line
-/// before the confusion matrix.
+/// Returns the figures of a classifier as JSON and lines. The lines end with the confusion matrix or, for many labels,
+/// the most frequent wrong predictions. `extra_line`: a line before these.
 pub fn figures(labels: &[String], analysis: &Analysis, paint: Paint, extra_line: Option<String>) -> CommandOutput {
     let Analysis { evaluation, refusal, .. } = analysis;
     let (mut lines, mut json) = (to_lines(labels, evaluation, paint), to_json(labels, evaluation));
     if let Some(refusal) = refusal {
         lines.push(String::new());
-        lines.extend(refusal.lines(9));
+        lines.extend(refusal.lines(RefusalFigures::NAME_WIDTH));
         json["refusal"] = json!(refusal);
     }
     lines.extend(extra_line);
@@ -82,7 +83,8 @@ fn confusion(labels: &[String], matrix: &[Vec<usize>], paint: Paint) -> Vec<Stri
     }
     let head: Vec<String> =
         labels.iter().map(|label| format!("{:>COLUMN_WIDTH$}", shorten(label, COLUMN_WIDTH))).collect();
-    let corner = "predicted \u{2192}";
+    let corner = "predicted →";
+    // At least as wide as the corner.
     let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).clamp(11, ROW_NAME_WIDTH);
     let mut lines = vec![String::new(), paint.faint(&format!("{corner:width$} {}", head.join(" ")))];
     for (index, (label, row)) in labels.iter().zip(matrix).enumerate() {

@@ -63,24 +63,25 @@ struct Differing {
 }
 
 /// Compares two classifiers by their predicted labels for `examples`, one list for each model. `unit`: "texts" or
-/// "sequences". The lines show at most `rows` examples with different predictions. Fails if a path is not UTF-8.
+/// "sequences". The lines show at most `max_rows` examples with different predictions. Fails if a path is not UTF-8.
 pub fn compare(
     examples: &[Row],
     models: &[NamedModel<'_>; 2],
     predicted: [&[String]; 2],
     unit: &str,
-    rows: usize,
+    max_rows: usize,
 ) -> anyhow::Result<CommandOutput> {
     let comparison = Comparison::new(examples, [models[0].path, models[1].path], predicted, unit);
-    Ok(CommandOutput { json: serde_json::to_value(&comparison)?, lines: to_lines(&comparison, unit, rows) })
+    Ok(CommandOutput { json: serde_json::to_value(&comparison)?, lines: to_lines(&comparison, unit, max_rows) })
 }
 
 impl Comparison {
-    fn new(rows: &[Row], models: [&Path; 2], predicted: [&[String]; 2], unit: &str) -> Self {
+    fn new(examples: &[Row], models: [&Path; 2], predicted: [&[String]; 2], unit: &str) -> Self {
         let [a, b] = predicted;
+        // The numbers of examples, `[A is correct][B is correct]`.
         let mut counts = [[0usize; 2]; 2];
         let mut differing = Vec::new();
-        for ((row, a), b) in rows.iter().zip(a).zip(b) {
+        for ((row, a), b) in examples.iter().zip(a).zip(b) {
             counts[usize::from(**a == *row.label)][usize::from(**b == *row.label)] += 1;
             if a != b {
                 let (text, label) = (row.text.to_string(), row.label.to_string());
@@ -88,7 +89,7 @@ impl Comparison {
             }
         }
         let [[both_wrong, only_b], [only_a, both_right]] = counts;
-        let n = rows.len().max(1) as f64;
+        let n = examples.len().max(1) as f64;
         let side =
             |model: &Path, correct: usize| Side { model: model.to_owned(), correct, accuracy: correct as f64 / n };
         let difference = (only_b as f64 - only_a as f64) / n;
@@ -97,18 +98,18 @@ impl Comparison {
         let half_width = Z * (discordant - n * difference * difference).max(0.0).sqrt() / n;
         let mcnemar = McNemar::new(only_a, only_b);
         Comparison {
-            examples: rows.len(),
+            examples: examples.len(),
             a: side(models[0], both_right + only_a),
             b: side(models[1], both_right + only_b),
-            agreements: rows.len() - differing.len(),
-            agreement: (rows.len() - differing.len()) as f64 / n,
+            agreements: examples.len() - differing.len(),
+            agreement: (examples.len() - differing.len()) as f64 / n,
             both_right,
             both_wrong,
             only_a,
             only_b,
             difference,
             difference_interval: [difference - half_width, difference + half_width],
-            verdict: verdict([both_wrong, only_a, only_b], rows.len(), unit),
+            verdict: verdict([both_wrong, only_a, only_b], examples.len(), unit),
             mcnemar,
             rows: differing,
         }
@@ -135,17 +136,17 @@ fn verdict([both_wrong, only_a, only_b]: [usize; 3], examples: usize, unit: &str
         );
     }
     // With very few examples that one model alone predicts correctly, p is above ALPHA even if all favour one model.
-    let few = match exact_p(only_a + only_b, 0) < ALPHA {
+    let caveat = match exact_p(only_a + only_b, 0) < ALPHA {
         true => "",
         false => "; too few examples tell them apart for any result to be significant",
     };
     format!(
-        "no difference is shown: {better} is correct on {more} more of {examples} {unit}, which may be chance (p {p}){few}"
+        "no difference is shown: {better} is correct on {more} more of {examples} {unit}, which may be chance (p {p}){caveat}"
     )
 }
 
-/// Returns the comparison as lines of text, with at most `rows` examples that the models predict differently.
-fn to_lines(comparison: &Comparison, unit: &str, rows: usize) -> Vec<String> {
+/// Returns the comparison as lines of text, with at most `max_rows` examples that the models predict differently.
+fn to_lines(comparison: &Comparison, unit: &str, max_rows: usize) -> Vec<String> {
     let Comparison { examples, a, b, mcnemar, .. } = comparison;
     let side = |letter: &str, side: &Side| {
         let model = side.model.display();
@@ -172,11 +173,11 @@ fn to_lines(comparison: &Comparison, unit: &str, rows: usize) -> Vec<String> {
         String::new(),
         format!("{}.", comparison.verdict),
     ];
-    if !comparison.rows.is_empty() && rows > 0 {
+    if !comparison.rows.is_empty() && max_rows > 0 {
         let differing = comparison.rows.len();
-        let first = if differing > rows { format!(", the first {rows} (see --rows)") } else { String::new() };
+        let first = if differing > max_rows { format!(", the first {max_rows} (see --rows)") } else { String::new() };
         lines.extend([String::new(), format!("{differing} {unit} with different predictions{first}:")]);
-        for row in comparison.rows.iter().take(rows) {
+        for row in comparison.rows.iter().take(max_rows) {
             let (label, a, b) = (visible(&row.label), visible(&row.a), visible(&row.b));
             let text = shorten(&visible(&row.text), EXCERPT_CHARS);
             lines.push(format!("  line {}: {label}; A {a}, B {b}: {text}", row.line));

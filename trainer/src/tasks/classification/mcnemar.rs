@@ -30,6 +30,7 @@ impl McNemar {
         McNemar {
             exact_p: binomial(only_a.min(only_b), discordant),
             chi_square,
+            // The square root of χ² with one degree of freedom is the absolute value of a standard normal variable.
             chi_square_p: chi_square.map(|x| libm::erfc((x / 2.0).sqrt())),
         }
     }
@@ -39,6 +40,7 @@ impl McNemar {
 /// the sum are computed relative to the largest term, P(X = k), and added in descending order; the logarithm of the
 /// largest term is added at the end. The relative error is below 1e-9 for the counts of the test `as_statsmodels`.
 fn binomial(k: usize, n: usize) -> f64 {
+    // P(X <= k) is at least 1/2.
     if 2 * k >= n {
         return 1.0;
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 pub struct RefusalFigures {
     /// The lowest probability with which the model answers.
     pub probability: f64,
-    /// The label of out-of-scope rows; `None` if the data have no such rows.
+    /// The label of out-of-scope rows; `None` if the model was trained without `refuse_label`.
     pub label: Option<String>,
     /// The number of rows in scope.
     pub in_scope: usize,
@@ -35,7 +35,7 @@ impl RefusalFigures {
     pub fn new(config: &Config, rows: impl Iterator<Item = (usize, usize, bool)>) -> Option<Self> {
         let refusal = config.refusal.as_ref()?;
         let class = refusal.class(&config.labels);
-        // The numbers of answered and of refused rows.
+        // The numbers of rows by answer, `[answered, refused]`, and the number of correct answers.
         let (mut in_scope, mut out_of_scope, mut correct) = ([0; 2], [0; 2], 0);
         for (label, predicted, refused) in rows {
             let counts = if Some(label) == class { &mut out_of_scope } else { &mut in_scope };
@@ -60,11 +60,15 @@ impl RefusalFigures {
         })
     }
 
+    /// The width of the column of names for [`lines`](Self::lines): the longest name, "answered", and a space.
+    pub const NAME_WIDTH: usize = 9;
+
     /// Returns the figures as lines of text. `width`: the width of the column of names.
     pub fn lines(&self, width: usize) -> Vec<String> {
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        let or_label = self.label.as_ref().map_or(String::new(), |label| format!(", or {label:?} is predicted"));
         let mut lines = vec![format!(
-            "{:width$}{} of {} rows ({}): no label reaches {}",
+            "{:width$}{} of {} rows ({}): no label reaches {}{or_label}",
             "refused",
             self.in_scope_refused,
             self.in_scope,
@@ -102,9 +106,11 @@ mod tests {
         assert_eq!((found.out_of_scope, found.out_of_scope_refused_share), (2, 0.5));
         assert_eq!((found.answered, found.probability), (3, 0.5));
         assert!((found.answered_accuracy - 1.0 / 3.0).abs() < 1e-12);
+        let lines = found.lines(RefusalFigures::NAME_WIDTH);
+        assert!(lines[0].ends_with("no label reaches 50.0 %, or \"other\" is predicted"), "{lines:?}");
         config.refusal = Some(Refusal { share: 0.5, below: 1 << 15, label: None });
         let found = RefusalFigures::new(&config, rows()).unwrap();
         assert_eq!((found.in_scope, found.in_scope_refused, found.out_of_scope), (5, 2, 0));
-        assert_eq!(found.lines(9).len(), 2);
+        assert_eq!(found.lines(RefusalFigures::NAME_WIDTH).len(), 2);
     }
 }

@@ -88,8 +88,8 @@ impl Teachers {
     }
 }
 
-/// Passes a line about each teacher and its weight to `note`, and a warning for each teacher that may have been trained
-/// on validation rows.
+/// Passes a line for each teacher to `note`, with the weight that all teachers have together, and a warning for each
+/// teacher that may have been trained on validation rows.
 pub fn describe_teachers(recipe: &Recipe, note: &dyn Fn(String)) {
     let Training { teachers, teacher_weight, .. } = &recipe.training;
     for path in teachers {

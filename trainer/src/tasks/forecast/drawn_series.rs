@@ -17,12 +17,12 @@ const MAX_TARGETS: usize = 4;
 pub struct DrawnSeries {
     /// The lines of each drawn target.
     pub targets: Vec<TargetLines>,
-    /// Number of validation rows before the first one that is drawn.
+    /// Number of rows that are forecast but not drawn, because `MAX_ROWS` or more rows follow them.
     pub left_out: usize,
 }
 
 /// The lines that are drawn for one target column. A point is a pair (x, y), where x is the number of the validation
-/// row, from 1.
+/// row, counted from 1 at the first row that is forecast.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TargetLines {
     /// The name of the column.
@@ -35,13 +35,15 @@ pub struct TargetLines {
 }
 
 impl DrawnSeries {
-    /// Chooses forecasts of the last rows that do not overlap. `windows` must be in the order of the rows.
+    /// Draws the last `MAX_ROWS` predicted rows, from windows whose predicted rows do not overlap. `windows`: all
+    /// windows, in the order of their rows.
     pub fn new(windows: &[WindowForecast], forecast: &Forecast) -> Self {
         let (horizon, names) = (forecast.horizon, &forecast.targets);
         let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return DrawnSeries::default() };
         let first_drawn = (last.start + horizon).saturating_sub(MAX_ROWS).max(first.start);
         let target = |name: &String| TargetLines { name: name.clone(), ..TargetLines::default() };
         let mut targets: Vec<TargetLines> = names.iter().take(MAX_TARGETS).map(target).collect();
+        // The first row that no chosen window predicts.
         let mut next = first_drawn;
         for window in windows {
             if window.start < next {
@@ -114,7 +116,7 @@ static WORDING: TaskWording = TaskWording {
     compared: "windows",
     validation: ("windows", "/validation/examples"),
     training: ("rows", "/train/rows"),
-    splits_classes: false,
+    is_stratified: false,
     files: [files::VALIDATION, files::CALIBRATION],
     hub_task: ("time-series-forecasting", "Time series forecasting"),
     intended_use: (

@@ -61,8 +61,8 @@ pub struct WindowForecast {
     pub truth: Vec<f64>,
 }
 
-/// Forecasts every window of `table` whose predicted rows begin at `first` or later and contain a known number.
-/// `None` if the model has no forecast settings.
+/// Forecasts every window of `table` whose predicted rows begin at row `first` or later and contain a known number.
+/// Returns `None` if the model has no forecast settings.
 pub fn forecast_windows(model: &dyn Model, table: &Table, first: usize) -> Option<Vec<WindowForecast>> {
     let forecast = model.config().forecast.as_ref()?;
     let windows = Windows::new(table, &model.config().channels, forecast);
@@ -72,15 +72,15 @@ pub fn forecast_windows(model: &dyn Model, table: &Table, first: usize) -> Optio
     let starts: Vec<usize> = windows.starts(first_start..(table.rows.len() + 1).saturating_sub(horizon)).collect();
     let targets = &windows.targets;
     let forecast = |&start: &usize| {
-        // The row and the target of each predicted number.
-        let predicted = || (start..start + horizon).flat_map(|row| targets.iter().map(move |&target| (row, target)));
-        let seasonal = |(row, target): (usize, usize)| {
+        // The row and the channel of each predicted number.
+        let predicted = || (start..start + horizon).flat_map(|row| targets.iter().map(move |&channel| (row, channel)));
+        let seasonal = |(row, channel): (usize, usize)| {
             let seasons_back = (row - start) / season + 1;
-            windows.known(row - seasons_back * season, target)
+            windows.known(row - seasons_back * season, channel)
         };
-        let naive = predicted().map(|(_, target)| windows.known(start - 1, target)).collect();
+        let naive = predicted().map(|(_, channel)| windows.known(start - 1, channel)).collect();
         let seasonal = if season > 0 { predicted().map(seasonal).collect() } else { Vec::new() };
-        let truth = predicted().map(|(row, target)| table.rows[row][target]).collect();
+        let truth = predicted().map(|(row, channel)| table.rows[row][channel]).collect();
         WindowForecast { start, methods: [windows.predict(model, start), naive, seasonal], truth }
     };
     Some(starts.par_iter().map(forecast).collect())
@@ -93,12 +93,12 @@ pub struct ForecastFigures {
     pub windows: usize,
     /// The errors over all predicted rows, by method.
     pub all: [Errors; 3],
-    /// The errors by the number of rows ahead: `[horizon][methods]`.
+    /// The errors of the first predicted rows of all windows, of the second ones, and so on: `[horizon][methods]`.
     by_step: Vec<[Errors; 3]>,
 }
 
-/// Forecasts every window of `table` as [`forecast_windows`] does, and measures the errors. `None` if the model has no
-/// forecast settings.
+/// Forecasts the windows of `table` that [`forecast_windows`] forecasts, and measures the errors. Returns `None` if the
+/// model has no forecast settings.
 pub fn evaluate(model: &dyn Model, table: &Table, first: usize) -> Option<ForecastFigures> {
     let windows = forecast_windows(model, table, first)?;
     Some(ForecastFigures::new(&windows, model.config().forecast.as_ref()?))

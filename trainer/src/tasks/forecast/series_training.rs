@@ -39,14 +39,15 @@ pub struct SeriesData {
 
 impl SeriesData {
     /// Reads the recipe's table. The validation split is the end of the table, or the recipe's second table. Training
-    /// samples predict training rows only; the windows before the first validation rows consist of training rows. Fails
-    /// if a table cannot be read or has too few rows, or if no row to predict has a known target.
+    /// samples predict training rows only; the first validation windows read training rows. Fails if a table cannot be
+    /// read or has too few rows, or if no row to predict has a known target.
     pub fn read(recipe: &Recipe) -> Result<Self, FileError> {
         let path = recipe.data.train.as_path();
         let (table, train_rows) = read_tables(recipe)?;
         let forecast = Forecast {
             window: recipe.forecast.window,
             horizon: recipe.forecast.horizon,
+            // The first column is predicted if the recipe names no targets.
             targets: match recipe.forecast.targets.as_slice() {
                 [] => vec![table.names[0].clone()],
                 targets => targets.to_vec(),
@@ -62,7 +63,8 @@ impl SeriesData {
         let scale =
             windows.targets.iter().map(|&target| channels[target].std as f32).collect::<Vec<_>>().repeat(*horizon);
         let architecture = recipe.model.architecture_for(InputLayer::Values { channels: channels.len() }, outputs);
-        // The arguments are the ranges of a sample's first predicted row.
+        // The arguments are the ranges of a sample's first predicted row; the last one is `horizon` rows before the
+        // end.
         let train = windows.samples(*window..train_rows + 1 - horizon);
         let valid = windows.samples(train_rows.max(*window)..rows + 1 - horizon);
         let units = Units { scale, ..Units::default() };

@@ -16,7 +16,7 @@ pub struct Windows<'a> {
     channels: &'a [Channel],
     table: &'a Table,
     /// The normalised numbers, `[rows][channels]`; missing ones are replaced as by [`normalise`](normalise::normalise).
-    normal: Vec<Vec<f32>>,
+    normalised: Vec<Vec<f32>>,
     /// The index of each target among the channels.
     pub(super) targets: Vec<usize>,
 }
@@ -29,25 +29,27 @@ impl<'a> Windows<'a> {
             forecast,
             channels,
             table,
-            normal: normalise::normalise(channels, table.rows.iter()),
+            normalised: normalise::normalise(channels, table.rows.iter()),
             targets: forecast.targets.iter().filter_map(index).collect(),
         }
     }
 
-    /// Returns the rows that the network reads: `[window * channels]`.
+    /// Returns the normalised rows before `start` that the network reads: `[window * channels]`.
     fn steps(&self, start: usize) -> Vec<f32> {
-        self.normal[start - self.forecast.window..start].concat()
+        self.normalised[start - self.forecast.window..start].concat()
     }
 
-    /// Returns the normalised number that is added to the network's outputs for a target.
-    fn anchor(&self, start: usize, target: usize) -> f32 {
+    /// Returns the normalised number that is added to the network's outputs for a target: the last number before
+    /// `start`, or the mean, which is 0. `channel`: the index of the target among the channels.
+    fn anchor(&self, start: usize, channel: usize) -> f32 {
         match self.forecast.anchor {
-            Anchor::Last => self.normal[start - 1][target],
+            Anchor::Last => self.normalised[start - 1][channel],
             Anchor::Mean => 0.0,
         }
     }
 
-    /// Returns those of `starts` whose windows have at least one known number to predict.
+    /// Returns those of `starts` whose windows have at least one known number to predict. Every window must be in the
+    /// table.
     pub(super) fn starts(&self, starts: Range<usize>) -> impl Iterator<Item = usize> {
         starts.filter(|&start| {
             let predicted = &self.table.rows[start..start + self.forecast.horizon];
@@ -55,13 +57,13 @@ impl<'a> Windows<'a> {
         })
     }
 
-    /// Returns the samples of the windows `starts` that have a known number to predict. The targets are normalised and
-    /// relative to the anchor, `[horizon * targets]`.
+    /// Returns the samples of those windows of `starts` that have a known number to predict. The targets are normalised
+    /// and relative to the anchor, `[horizon * targets]`; NaN if missing.
     pub fn samples(&self, starts: Range<usize>) -> Vec<Sample> {
         let sample = |start: usize| {
             let values = (start..start + self.forecast.horizon).flat_map(|row| {
-                self.targets.iter().map(move |&target| {
-                    self.channels[target].normalise(self.table.rows[row][target]) - self.anchor(start, target)
+                self.targets.iter().map(move |&channel| {
+                    self.channels[channel].normalise(self.table.rows[row][channel]) - self.anchor(start, channel)
                 })
             });
             let values: Vec<f32> = values.collect();
@@ -73,16 +75,17 @@ impl<'a> Windows<'a> {
 
     /// Predicts the rows from `start` on, in the units of the table: `[horizon * targets]`.
     pub fn predict(&self, model: &dyn Model, start: usize) -> Vec<f64> {
+        // For a forecast, `nats` returns the normalised outputs.
         let outputs = model.outputs(Input::Values(&self.steps(start))).nats();
-        let denormalise = |(&output, &target): (&f64, &usize)| {
-            self.channels[target].denormalise(output + f64::from(self.anchor(start, target)))
+        let denormalise = |(&output, &channel): (&f64, &usize)| {
+            self.channels[channel].denormalise(output + f64::from(self.anchor(start, channel)))
         };
         outputs.iter().zip(self.targets.iter().cycle()).map(denormalise).collect()
     }
 
-    /// Returns the number of a row and a channel, in the units of the table. A missing number is replaced by the number
-    /// before it, or by the mean if there is none.
-    pub(super) fn known(&self, row: usize, target: usize) -> f64 {
-        self.channels[target].denormalise(f64::from(self.normal[row][target]))
+    /// Returns the number of a row and a channel, in the units of the table. A missing number is replaced by the last
+    /// known number before it, or by the mean if there is none.
+    pub(super) fn known(&self, row: usize, channel: usize) -> f64 {
+        self.channels[channel].denormalise(f64::from(self.normalised[row][channel]))
     }
 }

@@ -31,7 +31,7 @@ const EXCERPT_CHARS: usize = 90;
 /// Number of most probable tokens that are shown for an unexpected token.
 const EXPECTED_TOKENS: usize = 3;
 
-/// The samples and the unexpected tokens of a language model.
+/// The content of the report on a language model: generated samples and unexpected tokens.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LanguageReport {
     /// Generated texts.
@@ -97,7 +97,7 @@ impl LanguageReport {
         }
     }
 
-    /// Returns the unexpected tokens, each with the tokens that were more probable at its place.
+    /// Returns the unexpected tokens, each with the most probable tokens at its place.
     fn least_expected(&self) -> Markup {
         if self.surprises.is_empty() {
             return nothing();
@@ -129,24 +129,24 @@ fn surprises<'g>(guesses: &'g [Guess], ids: &[u32]) -> Vec<&'g Guess> {
     chosen
 }
 
-/// Returns the token of `guess`, with the text before it and the tokens that the model expected.
+/// Returns the token of `guess`, with the text before it and the tokens that the model predicted at its place.
 fn surprise(model: &FloatModel, ids: &[u32], guess: &Guess) -> Surprise {
     let (place, tokens) = (guess.place, model.vocabulary().tokens());
     // The loss was computed on parts of the text, so the model had read only the tokens of the same part.
     let expected = next_tokens(model, &ids[train::part_of(place, ids.len())..place], EXPECTED_TOKENS);
-    // As many tokens as characters are shown suffice, since a token has at least one character.
+    // This many tokens have enough characters: a token has one or more, except the bytes of a longer character.
     let mut before = joined(model, "", &ids[place.saturating_sub(EXCERPT_CHARS)..place]);
     let token = &tokens[ids[place] as usize];
     // A space between the text and the token is shown with the text.
     if token != " " && joined(model, &before, &ids[place..=place]).starts_with(' ') {
         before.push(' ');
     }
-    let cut = before.chars().count().saturating_sub(EXCERPT_CHARS);
+    let surplus = before.chars().count().saturating_sub(EXCERPT_CHARS);
     Surprise {
-        before: before.chars().skip(cut).collect(),
+        before: before.chars().skip(surplus).collect(),
         token: token.clone(),
         probability: (-guess.loss).exp(),
-        expected: expected.into_iter().map(|(id, share)| (tokens[id as usize].clone(), share)).collect(),
+        expected: expected.into_iter().map(|(id, probability)| (tokens[id as usize].clone(), probability)).collect(),
     }
 }
 
@@ -196,7 +196,7 @@ static WORDING: TaskWording = TaskWording {
     compared: "tokens",
     validation: ("characters", "/validation/characters"),
     training: ("tokens", "/train/text_tokens"),
-    splits_classes: false,
+    is_stratified: false,
     files: [files::VALIDATION_TEXT, files::CALIBRATION_TEXT],
     hub_task: ("text-generation", "Text generation"),
     intended_use: (
@@ -234,7 +234,8 @@ fn top_k(page: &ReportInputs) -> Markup {
     html! { div.charts { (figure(title, &chart, &[("first", "validation text")], &numbers)) } }
 }
 
-/// Returns an item of the list of unexpected tokens: the text before the token, and the token.
+/// Returns an item of the list of unexpected tokens: the text before the token, the token, its information in bits, and
+/// the most probable tokens at its place.
 fn surprise_item(surprise: &Surprise) -> Markup {
     let predicted = |(token, probability): &(String, f64)| format!("“{}” {}", shown(token), percent(*probability));
     let predicted: Vec<String> = surprise.expected.iter().map(predicted).collect();

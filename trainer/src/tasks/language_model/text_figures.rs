@@ -8,7 +8,8 @@ use crate::train::{Guess, Validation};
 use crate::vocabulary::UNK;
 use serde_json::{Map, Value, json};
 
-/// Returns the `k` most probable tokens after the text `ids` with their probabilities, the most probable first.
+/// Returns the ids of the `k` most probable tokens after the text `ids` with their probabilities, the most probable
+/// first. PAD and UNK are left out.
 pub fn next_tokens(model: &dyn Model, ids: &[u32], k: usize) -> Vec<(u32, f64)> {
     let logits: Vec<f32> = model.outputs(Input::Tokens(ids)).nats().iter().map(|&logit| logit as f32).collect();
     let probabilities = log_softmax(logits.iter().map(|&logit| f64::from(logit)));

@@ -24,8 +24,8 @@ use tern_format::Task;
 /// Largest number of bytes of the training text that are stored for calibration.
 const CALIBRATION_BYTES: usize = 1 << 16;
 
-/// The validation split begins after a line break, unless the line break is this number of bytes or more after the
-/// exact share.
+/// The validation split begins after a line break, unless that place is this number of bytes or more after the exact
+/// share.
 const FAR_BYTES: usize = 1000;
 /// The number of validation tokens below which a warning is shown that the validation figures are uncertain.
 const FEW_VALIDATION_TOKENS: usize = 1000;
@@ -75,10 +75,11 @@ impl TextCorpus {
             );
         }
         let ids = vocabulary.encode(&train);
-        let validation = vocabulary.encode(&valid);
+        let valid_ids = vocabulary.encode(&valid);
         let window = recipe.language_model.window;
+        // The first token of a text is no target, so a window of targets needs one token more.
         for (path, part, found, expected) in
-            [(path, "training", ids.len(), window + 1), (valid_path, "validation", validation.len(), 2)]
+            [(path, "training", ids.len(), window + 1), (valid_path, "validation", valid_ids.len(), 2)]
         {
             if found < expected {
                 bail!("{}: {found} {part} tokens, expected {expected} or more", path.display());
@@ -89,8 +90,8 @@ impl TextCorpus {
         model.embedding_dim = embeddings.as_ref().map_or(model.embedding_dim, Embeddings::width);
         let architecture = model.architecture(vocabulary.len(), vocabulary.len());
         let samples = windows(&ids, window, recipe.language_model.context);
-        let target = Target::Tokens(validation[1..].to_vec());
-        let valid_samples = vec![Sample::new(Steps::Tokens(validation), target)];
+        let target = Target::Tokens(valid_ids[1..].to_vec());
+        let valid_samples = vec![Sample::new(Steps::Tokens(valid_ids), target)];
         let units = Units { characters: valid.chars().count(), ..Units::default() };
         let problem = Problem::new(architecture, Objective::NextToken, samples, valid_samples);
         let problem = Problem { embeddings, units, ..problem };
@@ -99,8 +100,8 @@ impl TextCorpus {
         Ok(TextCorpus { path, vocabulary, problem, tokens, unknown, train, valid, window })
     }
 
-    /// Returns the numbers of the first and the last line of a training window, from 1. `window`: the index of the
-    /// window in the training set.
+    /// Returns the numbers, from 1, of the lines of a window's first token and of its last target. `window`: the index
+    /// of the window in the training set.
     fn lines(&self, window: usize) -> (usize, usize) {
         let ends: Vec<usize> = self.train.match_indices('\n').map(|(newline, _)| newline + 1).collect();
         // No token spans a line break, so the beginning of a text up to a line break has the same tokens by itself.
@@ -127,8 +128,8 @@ fn split_point(text: &str, fraction: f64) -> usize {
     line.or_else(|| after(char::is_whitespace)).unwrap_or(exact)
 }
 
-/// Cuts a text into samples of `window` tokens with targets, each preceded by up to `context` tokens without targets.
-/// Each token of the text except the first is a target once.
+/// Cuts a text into samples of `window` tokens with targets, the last of which may have fewer. Up to `context` tokens
+/// without targets precede those of each sample. Each token of the text except the first is a target once.
 fn windows(ids: &[u32], window: usize, context: usize) -> Vec<Sample> {
     let starts = (0..ids.len() - 1).step_by(window);
     let sample = |start: usize| {
@@ -152,14 +153,14 @@ impl TaskData for TextCorpus {
 
     fn describe(&self, recipe: &Recipe, note: &dyn Fn(String)) {
         let TextCorpus { tokens, unknown, vocabulary, problem, valid, .. } = self;
-        let validation: usize = problem.valid.iter().map(|sample| sample.steps.len()).sum();
+        let valid_tokens: usize = problem.valid.iter().map(|sample| sample.steps.len()).sum();
         note(format!(
-            "{tokens} training tokens ({unknown} unknown), {validation} validation tokens ({} characters), vocabulary of {}",
+            "{tokens} training tokens ({unknown} unknown), {valid_tokens} validation tokens ({} characters), vocabulary of {}",
             valid.chars().count(),
             vocabulary.len()
         ));
-        if validation < FEW_VALIDATION_TOKENS {
-            note(format!("warning: only {validation} validation tokens: the validation figures are uncertain"));
+        if valid_tokens < FEW_VALIDATION_TOKENS {
+            note(format!("warning: only {valid_tokens} validation tokens: the validation figures are uncertain"));
         }
         let cells = problem.architecture.recurrent.describe(recipe.model.hidden_size);
         note(format!("embedding {}, {cells}, threads {}", recipe.model.embedding_dim, recipe.threads()));

@@ -81,7 +81,7 @@ static WORDING: TaskWording = TaskWording {
     compared: "sequences",
     validation: ("sequences", "/validation/examples"),
     training: ("sequences", "/train_examples"),
-    splits_classes: true,
+    is_stratified: true,
     files: [files::VALIDATION, files::CALIBRATION],
     hub_task: ("tabular-classification", "Classification of numeric sequences"),
     intended_use: (

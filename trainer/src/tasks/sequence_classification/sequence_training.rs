@@ -70,22 +70,25 @@ impl LabelledSequences {
         match &data.valid {
             Some(path) => valid = read(path, &all.table.names)?,
             None => {
-                // Sequences with equal numbers are in the same part of the split, as equal texts are.
+                // Rows with the same key are in the same part of the split. The key of a whole sequence is the bits of
+                // its numbers.
                 let bits = |span: &Range<usize>| {
                     all.table.rows[span.clone()].iter().flatten().map(|number| number.to_bits()).collect::<Vec<u64>>()
                 };
-                // So are the windows of one recording, which may share rows.
+                // The windows of a recording may share rows, so their key is the recording's name, as numbers.
                 let recording = |name: &str| Windows::recording(name).bytes().map(u64::from).collect();
                 let keys: Vec<Vec<u64>> = match windows.rows {
+                    // The sequences are not cut into windows.
                     0 => all.spans.iter().map(bits).collect(),
                     _ => all.names().map(recording).collect(),
                 };
                 let (classes, seed) = (all.classes(&labels, path)?, recipe.split_seed());
                 let held_out = data::hold_out(&keys, &classes, &labels, data.valid_fraction, seed).map_err(wrong)?;
                 match recipe.folds(keys.len()) {
+                    // No cross-validation.
                     1 => {
-                        let (train_rows, valid_rows) = data::partition((0..keys.len()).collect(), &held_out);
-                        (train, valid) = (all.select(&train_rows), all.select(&valid_rows));
+                        let (train_indices, valid_indices) = data::partition((0..keys.len()).collect(), &held_out);
+                        (train, valid) = (all.select(&train_indices), all.select(&valid_indices));
                     }
                     count => folds = data::folds(&keys, &classes, count, seed),
                 }
@@ -161,11 +164,12 @@ impl TaskData for LabelledSequences {
         let analysis = match cross_validation {
             Some(found) => Analysis::of_outputs(model.config(), samples, &found.outputs),
             None if self.problem.folds.is_empty() => analyse(model, &self.valid, Path::new(files::VALIDATION))?,
+            // After an interrupted cross-validation, there are no predictions for all sequences.
             None => Analysis::of(model.config(), std::iter::empty()),
         };
         let report = Arc::new(SequenceMistakes::new(&analysis, self.valid.names()));
         let lengths: Vec<usize> = samples.iter().map(|sample| sample.steps.len()).collect();
-        let stats = TrainingStats { samples, lengths: &lengths, leaked: 0, cut: self.problem.cut };
+        let stats = TrainingStats { samples, lengths: &lengths, leaked: 0, truncated: self.problem.truncated };
         Ok(classification::measurements(&analysis, &self.labels, stats, report, cross_validation))
     }
 
@@ -177,6 +181,7 @@ impl TaskData for LabelledSequences {
         let rows = self.train.whole_sequence_rows(CALIBRATION_ROWS);
         let sequences = self.train.spans.iter().take_while(|span| span.end <= rows).enumerate();
         let sample = |(sequence, _)| {
+            // Every label of the training table is in `labels`.
             let label = self.labels.iter().position(|label| label == self.train.label(sequence)).unwrap_or(0);
             Sample::new(self.train.steps(sequence, &self.channels), Target::Class(label))
         };

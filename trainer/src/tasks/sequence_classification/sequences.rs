@@ -100,7 +100,7 @@ impl SequenceTable {
         (0..self.spans.len()).map(class).collect()
     }
 
-    /// Returns the normalised values of a sequence: `[steps, channels]`.
+    /// Returns the normalised values of a sequence: `[steps][channels]`, one step after the other.
     pub fn steps(&self, sequence: usize, channels: &[Channel]) -> Steps {
         let rows = self.table.rows[self.spans[sequence].clone()].iter();
         Steps::Values { values: normalise::normalise(channels, rows).concat(), channels: channels.len() }
@@ -125,8 +125,8 @@ impl SequenceTable {
         SequenceTable { spans: sequences.iter().map(span).collect(), table }
     }
 
-    /// Returns the number of rows of the first sequences that together fit into `max_rows`. The first sequence is
-    /// counted even if it is longer.
+    /// Returns the number of rows of the first sequences, as many as together fit into `max_rows`. The first sequence
+    /// is counted even if it is longer; without sequences the number is 0.
     pub fn whole_sequence_rows(&self, max_rows: usize) -> usize {
         let fitting = self.spans.iter().take_while(|span| span.end <= max_rows).last().or(self.spans.first());
         fitting.map_or(0, |span| span.end)

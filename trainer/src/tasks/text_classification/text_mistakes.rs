@@ -14,8 +14,10 @@ use rayon::prelude::*;
 
 /// Maximum number of characters of a text in the report.
 const MAX_CHARS: usize = 400;
-/// Maximum number of words that are listed below a wrong prediction.
+/// Maximum number of words, or groups of words, that are listed below a wrong prediction.
 const MAX_WORDS: usize = 4;
+/// Maximum number of characters of a group of words in this list.
+const MAX_PART_CHARS: usize = 40;
 /// The smallest absolute weight of a word that is listed below a wrong prediction.
 const MIN_WEIGHT: f64 = 0.05;
 
@@ -78,7 +80,7 @@ impl TextMistakes {
                 "The weight of a word is the decrease of the predicted label’s log-odds, ln " i { "p" } "/(1 − " i { "p" }
                 "), when the word is removed from the text; +0.7 about doubles the odds. Each weight is a mean over "
                 (count(self.words.texts as f64)) (if page.is_cross_validated() { " training texts; only" } else { " validation texts; only" })
-                "  words in at least two of them are listed."
+                " words in at least two of them are listed."
             }
             (table("Influential words by label", &["label", "words with the largest weights"], &rows))
         }
@@ -110,8 +112,10 @@ fn mistake_item(page: &ReportInputs, mistake: &Mistake) -> Markup {
     let parts = mistake.weighted_parts.iter();
     let mut words: Vec<&WeightedPart> = parts.filter(|part| part.weight.abs() >= MIN_WEIGHT).collect();
     words.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
-    let word = |part: &&WeightedPart| format!("{} {:+.1}", excerpt(&mistake.text[part.place.clone()], 40), part.weight);
-    let words: Vec<String> = words.iter().take(MAX_WORDS).map(word).collect();
+    let entry = |part: &&WeightedPart| {
+        format!("{} {:+.1}", excerpt(&mistake.text[part.place.clone()], MAX_PART_CHARS), part.weight)
+    };
+    let words: Vec<String> = words.iter().take(MAX_WORDS).map(entry).collect();
     html! {
         li {
             p {
@@ -135,6 +139,7 @@ fn marked(text: &str, parts: &[WeightedPart]) -> Markup {
     html! {
         @for (part, start) in parts.iter().zip(starts) {
             (text[start..part.place.start])
+            // From 0 to 1. Parts of less than 0.1 are not marked; `--w` is the opacity of the mark in `style.css`.
             @let depth = part.weight.abs() / largest;
             @let class = if part.weight > 0.0 { "for" } else { "against" };
             @if depth >= 0.1 {

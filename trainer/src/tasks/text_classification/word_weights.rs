@@ -17,7 +17,7 @@ pub type Classify<'a> = &'a (dyn Fn(&str) -> Logits + Sync);
 /// The maximum number of parts of a text, each of which is left out once. For a text of more words, [`parts`] has parts
 /// of several words, and [`most_influential`] leaves out only some of the words.
 const MAX_PARTS: usize = 48;
-/// The maximum number of bytes that the model reads for the table of words: some seconds of computation.
+/// The number of bytes that the model may read for the table of words, approximately: some seconds of computation.
 const MAX_BYTES: usize = 6_000_000;
 /// The minimum number of texts with a word in the table.
 const MIN_TEXTS: usize = 2;
@@ -64,22 +64,23 @@ pub fn parts(classify: Classify<'_>, text: &str) -> Vec<WeightedPart> {
     weigh(classify, text, places.collect())
 }
 
-/// Returns the most influential words in `examples`. Of many examples, every n-th is analysed, so that the model reads
-/// about `MAX_BYTES` bytes. `labels`: the number of labels.
+/// Returns the words in `examples` with the largest mean weights for each predicted label. Of many examples, every n-th
+/// is analysed, so that the model reads about `MAX_BYTES` bytes. `labels`: the number of labels.
 pub fn most_influential(classify: Classify<'_>, labels: usize, examples: &[Example]) -> WordWeights {
-    // A text is classified once as a whole, and once without each of up to MAX_PARTS words.
+    // Approximately: a text is classified as a whole, and once without each of up to MAX_PARTS words.
     let bytes_read = |text: &str| text.len() * (1 + words(text).len().min(MAX_PARTS));
     let total: usize = examples.iter().map(|example| bytes_read(&example.text)).sum();
     let chosen: Vec<&Example> = examples.iter().step_by(total.div_ceil(MAX_BYTES).max(1)).collect();
     let weigh_text = |example: &&Example| {
         let (text, words) = (&example.text, words(&example.text));
-        let step = words.len().div_ceil(MAX_PARTS).max(1);
-        let parts = weigh(classify, text, words.into_iter().step_by(step).collect());
+        // Of a long text, only every n-th word is left out.
+        let stride = words.len().div_ceil(MAX_PARTS).max(1);
+        let parts = weigh(classify, text, words.into_iter().step_by(stride).collect());
         let words = parts.into_iter().map(|part| (text[part.place].to_lowercase(), part.weight)).collect();
         (classify(text).label(), words)
     };
     let weighed: Vec<(usize, Vec<(String, f64)>)> = chosen.par_iter().map(weigh_text).collect();
-    // For each label and word: the sum of the word's mean weights in the texts, and the number of texts.
+    // For each predicted label and each word: the sum of the word's mean weights in the texts, and the number of texts.
     let mut sums: Vec<BTreeMap<String, (f64, usize)>> = vec![BTreeMap::new(); labels];
     for (label, mut words) in weighed {
         words.sort_by(|a, b| a.0.cmp(&b.0));
@@ -127,8 +128,9 @@ fn log_odds(logs: &[f64], label: usize) -> f64 {
 /// Returns the ranges of bytes of the words in a text. A word is a run of letters, digits, apostrophes and underscores,
 /// or a run of other characters without white space.
 fn words(text: &str) -> Vec<Range<usize>> {
-    let is_letter = |c: char| c.is_alphanumeric() || matches!(c, '\'' | '’' | '_');
-    let kind = |c: char| (c.is_whitespace(), is_letter(c));
+    let is_of_word = |c: char| c.is_alphanumeric() || matches!(c, '\'' | '’' | '_');
+    // Neighbouring characters of the same kind are in the same range.
+    let kind = |c: char| (c.is_whitespace(), is_of_word(c));
     let mut places: Vec<Range<usize>> = Vec::new();
     let mut previous_kind = None;
     for (start, c) in text.char_indices() {
@@ -178,8 +180,8 @@ mod tests {
 
     #[test]
     fn words_end_at_spaces_and_signs() {
-        let cut = |text: &str| words(text).into_iter().map(|place| text[place].to_owned()).collect::<Vec<_>>();
-        assert_eq!(cut("don't stop, größer :-) 5%"), ["don't", "stop", ",", "größer", ":-)", "5", "%"]);
-        assert!(cut(" \n ").is_empty());
+        let split = |text: &str| words(text).into_iter().map(|place| text[place].to_owned()).collect::<Vec<_>>();
+        assert_eq!(split("don't stop, größer :-) 5%"), ["don't", "stop", ",", "größer", ":-)", "5", "%"]);
+        assert!(split(" \n ").is_empty());
     }
 }

@@ -14,7 +14,8 @@ use crate::repo;
 /// The target in bytes for a training on the IMDb reviews: the peak must be lower.
 const TARGET: u64 = 1_000_000_000;
 
-/// Trains one epoch and returns the peak of resident memory in bytes, read from /proc, so on Linux only.
+/// Trains one epoch on the table `data` with the program in the folder `release`, and returns the peak of resident
+/// memory in bytes. Works on Linux only, because the peak is read from /proc.
 pub fn peak_of_a_training(release: &Path, folder: &Path, data: &Path) -> Result<u64> {
     let data = data.canonicalize().with_context(|| format!("cannot read {}", data.display()))?;
     let recipe = folder.join("memory.toml");

@@ -29,7 +29,7 @@ pub struct Options {
     /// Print one JSON object for each row.
     #[arg(long)]
     pub json: bool,
-    /// Measure one network in three turns only.
+    /// Compare the programs on one network only, and take three turns instead of seven.
     #[arg(long)]
     pub quick: bool,
     /// Python with PyTorch; without PyTorch its rows are left out.
@@ -62,7 +62,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
     bench.say("\nlength of the texts; the time for each token must not grow with it");
     for length in plan::LENGTHS {
-        bench.length(length, turns)?;
+        bench.measure_length(length, turns)?;
     }
     if let Some(data) = &options.data {
         let peak = memory::peak_of_a_training(&bench.release, &bench.folder, data)?;
@@ -109,7 +109,7 @@ impl Bench {
     }
 
     /// Measures Tern on texts of one length and prints the time for each token.
-    fn length(&self, length: usize, turns: usize) -> Result<()> {
+    fn measure_length(&self, length: usize, turns: usize) -> Result<()> {
         let network = Network { texts: plan::texts_of_length(length), ..plan::SMALL_LSTM };
         let lengths = vec![length; network.texts];
         let Some(mut worker) = self.worker(Program::Tern, &network, &lengths)? else { return Ok(()) };

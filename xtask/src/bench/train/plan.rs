@@ -1,10 +1,10 @@
 //! The networks and programs that `bench train` measures.
 
-/// The number of tokens to which texts are truncated.
+/// The number of tokens to which the texts of the comparison with other programs are truncated.
 pub const MAX_LENGTH: usize = 400;
 /// The size of the vocabulary.
 pub const VOCABULARY: usize = 20_000;
-/// The lengths of texts at which the time for each token is measured.
+/// The lengths of texts at which the time that Tern takes for each token is measured.
 pub const LENGTHS: [usize; 4] = [50, 200, 800, 2_400];
 
 /// A program that trains.
@@ -12,9 +12,9 @@ pub const LENGTHS: [usize; 4] = [50, 200, 800, 2_400];
 pub enum Program {
     /// Tern.
     Tern,
-    /// PyTorch with padded batches of shuffled texts and denormals flushed to zero.
+    /// PyTorch with batches of texts in the order of the file, padded to the longest, and denormals flushed to zero.
     PyTorch,
-    /// PyTorch with batches of texts of similar length.
+    /// As `PyTorch`, but with batches of texts of similar length.
     PyTorchBucketed,
     /// The crate candle-nn, which loops over the time steps.
     CandleNn,
@@ -51,7 +51,8 @@ pub struct Network {
     pub device: &'static str,
     /// Texts in each turn.
     pub texts: usize,
-    /// The targets for the ratio of Tern's speed to PyTorch's, with padded and with bucketed batches; 0: no target.
+    /// The targets for the ratio of Tern's speed to that of [`Program::PyTorch`] and of [`Program::PyTorchBucketed`];
+    /// the second is 0 if there is no target for it.
     pub targets: [f64; 2],
     /// True if candle-nn, which takes long, is measured too.
     pub candle: bool,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A worker of `cargo xtask bench train`: PyTorch on the same texts.
 
-Says `ready` after a first batch, then goes through the texts once for every line on stdin and answers with
+Prints `ready` after a first batch, then trains on each text once for every line on stdin and answers with
 {"seconds": ..., "tokens": ...}; tokens of padding do not count. Batches are padded to their longest text, which is the fastest
 that PyTorch does on a CPU (packed sequences take another, slower way), and denormals are flushed.
 """

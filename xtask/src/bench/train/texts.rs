@@ -48,6 +48,8 @@ pub fn write_tables(folder: &Path, lengths: &[usize]) -> Result<()> {
     let mut table = "text,label\n".to_owned();
     for (index, &length) in lengths.iter().enumerate() {
         let words = (0..length).map(|_| {
+            // A number k from 1 to `VOCABULARY` with a probability of about 1/k. PAD and UNK are two of the tokens, so
+            // the words have the numbers up to `VOCABULARY` − 2.
             let id = (uniform(&mut rng) * (VOCABULARY as f64).ln()).exp() as usize;
             format!("w{}", id.min(VOCABULARY - 2))
         });
