@@ -58,7 +58,7 @@ pub(super) fn read<'a>(file: &File<'a>, config: &mut Config, shift: u32) -> Opti
     let rank = columns as usize * if in_4_bits { 2 } else { 1 };
     // The next powers of 2 in the allowed ranges, whose ends are powers of 2. (`clamp` can panic.)
     let [allowed_buckets, allowed_rank] = [(buckets as usize, NGRAM_BUCKETS), (rank, NGRAM_RANK)]
-        .map(|(size, sizes)| size.next_power_of_two().max(*sizes.start()).min(*sizes.end()));
+        .map(|(size, sizes)| size.min(*sizes.end()).next_power_of_two().max(*sizes.start()));
     if buckets as usize != allowed_buckets || rank != allowed_rank {
         let (tensor, found) = (Tensor::NGRAMS_WEIGHT, [buckets, columns, 0]);
         let allowed_columns = if in_4_bits { allowed_rank / 2 } else { allowed_rank };

@@ -34,8 +34,11 @@ impl Staged {
         fs::create_dir_all(&parent).map_err(FileError::at(&parent))?;
         let prefix = format!(".{}.", name.to_string_lossy());
         let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in(&parent).map_err(FileError::at(&parent))?;
-        let aside = folder.path().with_extension("former");
-        Ok(Staged { target: target.to_owned(), folder: folder.path().to_owned(), aside, temporary: Some(folder) })
+        // A name of its own, so that a folder which a power cut left behind is not in the way.
+        let mut aside = folder.path().as_os_str().to_owned();
+        aside.push(".former");
+        let (target, path) = (target.to_owned(), folder.path().to_owned());
+        Ok(Staged { target, folder: path, aside: aside.into(), temporary: Some(folder) })
     }
 
     /// Does the same as [`new`](Self::new), but with folders that the caller names and that remain if the process ends

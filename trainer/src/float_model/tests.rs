@@ -246,7 +246,11 @@ fn a_model_directory_is_replaced_and_nothing_else_is() {
     };
     write(&target).unwrap();
     fs::write(target.join("report.html"), "").unwrap();
+    let left_behind = target.with_file_name(".model.former");
+    fs::create_dir(&left_behind).unwrap();
+    fs::write(left_behind.join("config.json"), "").unwrap();
     write(&target).unwrap();
+    fs::remove_dir_all(&left_behind).unwrap();
     assert!(!target.join("report.html").exists());
     FloatModel::load(&target).unwrap();
     let entries = fs::read_dir(target.parent().unwrap()).unwrap().count();
