@@ -22,9 +22,9 @@ fn main() -> Result<()> {
     let (batch_size, model) = (recipe.training.batch_size, &recipe.model);
     let variables = VarMap::new();
     let builder = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
-    let embedding = candle_nn::embedding(data.vocabulary.len(), model.embedding_dim, builder.pp("embedding"))?;
-    let layer = Layer::new(model.cell, model.embedding_dim, model.hidden_size, builder.pp("rnn"))?;
-    let fc = candle_nn::linear(model.hidden_size, data.labels.len(), builder.pp("fc"))?;
+    let embedding = candle_nn::embedding(data.vocabulary.len(), model.embedding_dim(), builder.pp("embedding"))?;
+    let layer = Layer::new(model.cell, model.embedding_dim(), model.hidden_size(), builder.pp("rnn"))?;
+    let fc = candle_nn::linear(model.hidden_size(), data.labels.len(), builder.pp("fc"))?;
     let parameters = ParamsAdamW { lr: recipe.training.learning_rate, weight_decay: 0.0, ..Default::default() };
     let mut optimizer = AdamW::new(variables.all_vars(), parameters)?;
     // Trains on a batch, and returns its number of tokens.

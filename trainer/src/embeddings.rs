@@ -37,7 +37,7 @@ pub struct Embeddings {
 pub fn of_recipe(recipe: &Recipe, vocabulary: &Vocabulary) -> anyhow::Result<Option<Embeddings>> {
     let Some(path) = &recipe.model.embeddings else { return Ok(None) };
     let mut embeddings = Embeddings { frozen: recipe.model.freeze_embeddings, ..read(path, vocabulary)? };
-    let (found, wanted) = (embeddings.width, recipe.model.embedding_dim);
+    let (found, wanted) = (embeddings.width, recipe.model.embedding_dim());
     if wanted > found {
         bail!(
             "{}: vectors of {found} numbers, but [model] embedding_dim is {wanted}, expected {found} at most",

@@ -16,7 +16,6 @@ pub mod text_classification;
 
 pub use interface::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler};
 
-use crate::embeddings::Embeddings;
 use crate::model::Model;
 use crate::recipe::{InputKind, Recipe};
 use crate::train;
@@ -43,8 +42,9 @@ pub fn handler_of(model: &dyn Model) -> &'static dyn TaskHandler {
 pub fn read_data(recipe: &mut Recipe, with_baselines: bool) -> anyhow::Result<Box<dyn TaskData>> {
     let input = if recipe.data.input == InputKind::Values { Input::Values } else { Input::Tokens };
     let data = handler(recipe.task, input).prepare(recipe, with_baselines)?;
-    let embeddings = data.problem().embeddings.as_ref();
-    recipe.model.embedding_dim = embeddings.map_or(recipe.model.embedding_dim, Embeddings::width);
+    if let Some(embeddings) = &data.problem().embeddings {
+        recipe.model.embedding_dim = Some(embeddings.width());
+    }
     recipe.training.batch_size = recipe.batch_size(data.problem().train.len());
     recipe.resolve();
     Ok(data)

@@ -128,13 +128,13 @@ fn vectors_are_as_wide_as_the_recipe_or_reduced_to_it() {
     let mut recipe = Recipe::for_data(Path::new("data.csv"));
     assert_eq!(of_recipe(&recipe, &vocabulary).unwrap(), None);
     recipe.model.embeddings = Some(path);
-    recipe.model.embedding_dim = 0;
+    recipe.model.embedding_dim = Some(0);
     assert_eq!(of_recipe(&recipe, &vocabulary).unwrap().unwrap().width(), 2);
-    recipe.model.embedding_dim = 2;
+    recipe.model.embedding_dim = Some(2);
     assert!(of_recipe(&recipe, &vocabulary).is_ok());
-    recipe.model.embedding_dim = 1;
+    recipe.model.embedding_dim = Some(1);
     assert_eq!(of_recipe(&recipe, &vocabulary).unwrap().unwrap().width(), 1);
-    recipe.model.embedding_dim = 32;
+    recipe.model.embedding_dim = Some(32);
     let error = of_recipe(&recipe, &vocabulary).unwrap_err().to_string();
     assert!(error.ends_with("vectors of 2 numbers, but [model] embedding_dim is 32, expected 2 at most"), "{error}");
 }

@@ -137,6 +137,7 @@ fn table(bytes: usize, rank: usize, profile: &Profile) -> Option<Table> {
     let mut settings = Table::new();
     set(&mut settings, "model", "ngram_buckets", integer(buckets));
     set(&mut settings, "model", "ngram_rank", integer(rank));
+    set(&mut settings, "model", "ngram_bits", integer(4));
     NGRAM_BUCKETS.contains(&buckets).then_some(settings)
 }
 

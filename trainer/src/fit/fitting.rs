@@ -124,7 +124,7 @@ pub fn describe(recipe: &Recipe, problem: &Problem) -> String {
             pooling => format!(" {}", pooling.name()),
         };
         let cell = model.cell.name().to_uppercase();
-        parts.push(format!("{layers}{cell} {}{directions}{pooling}", model.hidden_size));
+        parts.push(format!("{layers}{cell} {}{directions}{pooling}", model.hidden_size()));
         if let InputLayer::Embedding { vocab_size, embedding_dim } = problem.architecture.input {
             let bits = if recipe.export.embedding_bits == 4 { ", 4 bits" } else { "" };
             parts.push(format!("{vocab_size} tokens × {embedding_dim}{bits}"));

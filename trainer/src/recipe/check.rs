@@ -87,7 +87,7 @@ impl Recipe {
             let expected = "false or nothing where kind is \"bytes\": bytes have no case";
             return refuse("[tokenizer] lowercase", true, expected);
         }
-        if model.embeddings.is_none() && model.embedding_dim == 0 {
+        if model.embeddings.is_none() && model.embedding_dim == Some(0) {
             return refuse("[model] embedding_dim", 0, "1 to 4096");
         }
         if model.embeddings.is_none() && model.freeze_embeddings {
@@ -123,11 +123,12 @@ impl Recipe {
         {
             return refuse("[model] ngram_buckets", buckets, "0, or a power of 2 from 16 to 1048576");
         }
-        if !matches!(model.ngram_bits, 4 | 8) {
-            return refuse("[model] ngram_bits", model.ngram_bits, "4 or 8");
+        let bits = model.ngram_bits();
+        if !matches!(bits, 4 | 8) {
+            return refuse("[model] ngram_bits", bits, "4 or 8");
         }
         if let Some(rank) = model.ngram_rank
-            && (!rank.is_power_of_two() || (model.ngram_bits == 4 && rank == 1))
+            && (!rank.is_power_of_two() || (bits == 4 && rank == 1))
         {
             return refuse("[model] ngram_rank", rank, "a power of 2 to 256, and 2 or more where ngram_bits is 4");
         }

@@ -113,8 +113,8 @@ section! {
 section! {
     /// The choice of the tokens of the vocabulary.
     Vocabulary, "vocabulary" {
-        /// Maximum size of the vocabulary, PAD and UNK included
-        max_size: usize = 10_000, whole(3, 1 << 24), option("max-vocab");
+        /// Maximum size of the vocabulary, PAD and UNK included [default: 10000; 4000 for long texts with fingerprints]
+        max_size: Option<usize> = None, whole(3, 1 << 24), option("max-vocab");
         /// Occurrences that a token needs in the training texts to get an id [default: 2; 1 below 300 rows]
         min_count: Option<usize> = None, whole(1, 1 << 30);
     }
@@ -136,14 +136,14 @@ section! {
         /// Recurrent cell
         cell: Cell = Cell::Lstm, Kind::one_of::<Cell>();
         /// Width of the embedding. Wider pretrained vectors (`embeddings`) are reduced to it; 0 or left out: they keep
-        /// their width
-        embedding_dim: usize = 32, whole(0, MAX_WIDTH), alias("embedding");
+        /// their width [default: 32; 16 for long texts with fingerprints]
+        embedding_dim: Option<usize> = None, whole(0, MAX_WIDTH), alias("embedding");
         /// Pretrained word vectors: GloVe or word2vec text, or FILE.npy with its words in FILE.txt
         embeddings: Option<PathBuf> = None, Kind::Path;
         /// Keep the pretrained vectors unchanged; tokens without one are still trained
         freeze_embeddings: bool = false, Kind::Boolean;
-        /// Width of the hidden state, in each direction
-        hidden_size: usize = 64, whole(1, MAX_WIDTH), alias("hidden");
+        /// Width of the hidden state, in each direction [default: 64; 32 for long texts with fingerprints]
+        hidden_size: Option<usize> = None, whole(1, MAX_WIDTH), alias("hidden");
         /// Number of recurrent layers; 0: only an n-gram branch
         num_layers: usize = 1, whole(0, MAX_LAYERS as i64), alias("layers");
         /// Also read each text from its end [default: true for single words, otherwise false]
@@ -160,14 +160,15 @@ section! {
         head_hidden: usize = 0, whole(0, MAX_WIDTH);
         /// Output layer: a softmax over the labels, or one sigmoid for two labels
         output: Output = Output::Softmax, Kind::one_of::<Output>(), option("model-output");
-        /// Dropout before the linear layer
-        dropout: f64 = 0.3, DROPOUT;
+        /// Dropout before the linear layer [default: 0.3; 0.5 for long texts with fingerprints]
+        dropout: Option<f64> = None, DROPOUT;
         /// Dropout between recurrent layers
         layer_dropout: f64 = 0.3, DROPOUT;
         /// Dropout of the embedding
         embedding_dropout: f64 = 0.3, DROPOUT;
-        /// Probability that a training token is replaced by UNK, which trains the vector of unknown words
-        word_dropout: f64 = 0.1, DROPOUT;
+        /// Probability that a training token is replaced by UNK, which trains the vector of unknown words [default: 0.1;
+        /// 0.3 for long texts with fingerprints]
+        word_dropout: Option<f64> = None, DROPOUT;
         /// Rows of the table of a text classifier's n-gram branch, a power of 2 from 16; 0: no n-gram branch [default:
         /// 4096; 8192 with the tokenizers chars and bytes; 16384 above 200,000 texts; for long texts by the number of
         /// words]
@@ -184,7 +185,8 @@ section! {
         /// and above 200,000 texts]
         ngram_max_chars: Option<u8> = None, whole(0, 6);
         /// Bits of the n-gram table's weights: 4 or 8. From the middle of the epochs on, they are trained as rounded
-        ngram_bits: u32 = 4, whole(4, 8);
+        /// [default: 4; 8 for long texts with fingerprints]
+        ngram_bits: Option<u32> = None, whole(4, 8);
         /// Count only one n-gram for each row of the n-gram table: that which distinguishes the labels best [default:
         /// true for long texts with a validation split]
         ngram_fingerprints: Option<bool> = None, Kind::Boolean;

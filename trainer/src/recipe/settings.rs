@@ -31,8 +31,11 @@ const MANY_WORDS: f64 = 2e6;
 /// The default number of epochs.
 const EPOCHS: usize = 20;
 
-/// The largest default size of the n-gram table for long texts, in bytes with 4 bits for each weight.
-const LONG_TEXT_BYTES: usize = 1 << 17;
+/// The largest default size of the n-gram table for long texts, in bytes: with fingerprints and without them.
+const LONG_TEXT_BYTES: [usize; 2] = [3 << 17, 1 << 17];
+
+/// The largest vocabulary of long texts with fingerprints.
+const LONG_TEXT_TOKENS: usize = 4_000;
 
 /// The n-gram dropout of long texts, whose many rare pairs of words a table would otherwise memorise: with
 /// fingerprints, which leave out most of the pairs, and without them.
@@ -114,14 +117,14 @@ impl Model {
     /// Returns the network that reads the ids of `vocab_size` tokens: see
     /// [`architecture_for`](Model::architecture_for).
     pub fn architecture(&self, vocab_size: usize, outputs: usize) -> Architecture {
-        self.architecture_for(InputLayer::Embedding { vocab_size, embedding_dim: self.embedding_dim }, outputs)
+        self.architecture_for(InputLayer::Embedding { vocab_size, embedding_dim: self.embedding_dim() }, outputs)
     }
 
     /// Returns the network that reads `input`. `outputs`: the number of labels, tokens or predicted numbers; with the
     /// output layer `sigmoid`, the network has one output for two labels.
     pub fn architecture_for(&self, input: InputLayer, outputs: usize) -> Architecture {
-        let Model { cell, hidden_size, num_layers, merge, .. } = *self;
-        let (bidirectional, pooling) = (self.is_bidirectional(), self.pooling());
+        let Model { cell, num_layers, merge, .. } = *self;
+        let (hidden_size, bidirectional, pooling) = (self.hidden_size(), self.is_bidirectional(), self.pooling());
         let bias = CellBias::from_count(self.recurrent_biases).unwrap_or_default();
         Architecture {
             input,
@@ -148,12 +151,48 @@ impl Model {
     /// [`Recipe::resolve_text_settings`], which has not run yet.
     pub fn ngram_table(&self) -> Option<NgramTable> {
         let (buckets, rank) = (self.ngram_buckets?, self.ngram_rank?);
-        (buckets > 0).then_some(NgramTable { buckets, rank, bits: self.ngram_bits })
+        (buckets > 0).then_some(NgramTable { buckets, rank, bits: self.ngram_bits() })
     }
 
     /// Returns the n-gram dropout, with the default for texts that are not long filled in.
     pub fn ngram_dropout(&self) -> f64 {
         self.ngram_dropout.unwrap_or(0.2)
+    }
+
+    /// Returns the bits of the n-gram table's weights, with the default for texts that are not long filled in.
+    pub fn ngram_bits(&self) -> u32 {
+        self.ngram_bits.unwrap_or(4)
+    }
+
+    /// Returns the width of the embedding, with the default for texts that are not long filled in. 0 stands for that of
+    /// pretrained vectors.
+    pub fn embedding_dim(&self) -> usize {
+        self.embedding_dim.unwrap_or(32)
+    }
+
+    /// Returns the width of the hidden state in each direction, with the default for texts that are not long filled in.
+    pub fn hidden_size(&self) -> usize {
+        self.hidden_size.unwrap_or(64)
+    }
+
+    /// Returns the dropout before the linear layer, with the default for texts that are not long filled in.
+    pub fn dropout(&self) -> f64 {
+        self.dropout.unwrap_or(0.3)
+    }
+
+    /// Returns the word dropout, with the default for texts that are not long filled in.
+    pub fn word_dropout(&self) -> f64 {
+        self.word_dropout.unwrap_or(0.1)
+    }
+
+    /// Fills in the sizes and the regularisation of a classifier of long texts whose n-gram table has fingerprints,
+    /// where the recipe leaves them open. Larger recurrent layers memorise the texts.
+    fn resolve_beside_fingerprints(&mut self) {
+        self.embedding_dim.get_or_insert(16);
+        self.hidden_size.get_or_insert(32);
+        self.dropout.get_or_insert(0.5);
+        self.word_dropout.get_or_insert(0.3);
+        self.ngram_bits.get_or_insert(8);
     }
 
     /// Fills in the directions, the pooling and the n-gram branch of a text classifier, where the recipe leaves them to
@@ -167,14 +206,21 @@ impl Model {
         let has_fingerprints = *self.ngram_fingerprints.get_or_insert(suit_fingerprints);
         self.bidirectional.get_or_insert(are_single_words && self.num_layers > 0);
         self.pooling.get_or_insert(if is_long && self.num_layers > 0 { Pooling::MeanMax } else { Pooling::Last });
+        if is_long && has_fingerprints {
+            self.resolve_beside_fingerprints();
+        }
         let rank = self.ngram_rank.unwrap_or_else(|| ngram_rank(labels));
         let buckets = match (is_one_word, is_long, words_only) {
             (true, ..) => 8_192,
-            // Without fingerprints, different pairs of words share a bucket, so there are more buckets for the words.
             (_, true, _) => {
-                // A row has `rank` weights of half a byte, and a fingerprint of one byte.
-                let (words_per_bucket, row_half_bytes) = if has_fingerprints { (64.0, rank + 2) } else { (32.0, rank) };
-                let most = 1 << (2 * LONG_TEXT_BYTES / row_half_bytes).ilog2();
+                let [with_fingerprints, without_fingerprints] = LONG_TEXT_BYTES;
+                let weight_bits = rank * self.ngram_bits() as usize;
+                let (words_per_bucket, bytes, row_bits) = if has_fingerprints {
+                    (8.0, with_fingerprints, weight_bits + 8)
+                } else {
+                    (32.0, without_fingerprints, weight_bits)
+                };
+                let most = 1 << (8 * bytes / row_bits).ilog2();
                 ((lengths.words() / words_per_bucket) as usize).next_power_of_two().min(most).max(4_096)
             }
             (.., true) => 16_384,
@@ -218,6 +264,11 @@ impl Vocabulary {
     /// Returns the number of occurrences that a token needs, with the default for large data filled in.
     pub fn min_count(&self) -> usize {
         self.min_count.unwrap_or(2)
+    }
+
+    /// Returns the maximum size, with the default for texts that are not long filled in.
+    pub fn max_size(&self) -> usize {
+        self.max_size.unwrap_or(10_000)
     }
 }
 
@@ -303,8 +354,8 @@ impl Recipe {
 
     /// Fills in the text settings that the recipe leaves to the training data: the tokenizer, chosen by the script of
     /// `texts`, and the minimum count, chosen by their number. For a classifier also the epochs, the learning rate and
-    /// the weight averaging, chosen by the number of words, and the n-gram branch, the directions, the pooling and the
-    /// branch loss, chosen by the tokenizer, the length of the texts and the number of labels. For a language model,
+    /// the weight averaging, chosen by the number of words, and the n-gram branch, the sizes, the dropout, the directions,
+    /// the pooling and the branch loss, chosen by the tokenizer, the length of the texts and the number of labels. For a language model,
     /// `texts` is its one training text and `labels` is ignored.
     pub fn resolve_text_settings<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str> + Clone, labels: usize) {
         let is_classifier = self.task == Task::Classify;
@@ -316,6 +367,9 @@ impl Recipe {
         if is_classifier {
             let lengths = Lengths::new(texts);
             self.model.resolve(tokenizer, &lengths, labels, self.data.folds > 1);
+            if lengths.are_long(tokenizer) && self.model.ngram_fingerprints == Some(true) {
+                self.vocabulary.max_size.get_or_insert(LONG_TEXT_TOKENS);
+            }
             self.training.epochs.get_or_insert(text_epochs(lengths.words()));
             if lengths.words() > MANY_WORDS {
                 self.training.weight_averaging.get_or_insert(0.995);
@@ -361,8 +415,14 @@ impl Recipe {
         self.training.epochs = Some(self.epochs());
         self.training.metric = Some(self.metric());
         self.training.weight_averaging = Some(self.weight_averaging());
-        self.model.bidirectional.get_or_insert(false);
-        self.model.pooling.get_or_insert(Pooling::Last);
+        let model = &mut self.model;
+        model.embedding_dim = Some(model.embedding_dim());
+        model.hidden_size = Some(model.hidden_size());
+        (model.dropout, model.word_dropout) = (Some(model.dropout()), Some(model.word_dropout()));
+        model.ngram_bits = Some(model.ngram_bits());
+        model.bidirectional.get_or_insert(false);
+        model.pooling.get_or_insert(Pooling::Last);
+        self.vocabulary.max_size = Some(self.vocabulary.max_size());
         self.vocabulary.min_count = Some(self.vocabulary.min_count());
         self.tokenizer.kind = Some(self.tokenizer.kind.unwrap_or_default());
         self.tokenizer.lowercase = Some(self.tokenizer.tokenizer().lowercase);

@@ -25,7 +25,7 @@ fn read(text: &str) -> Result<Recipe, RecipeError> {
 fn every_key_but_the_training_data_has_a_default() {
     let recipe = read("[data]\ntrain = 'a.csv'\n[model]\nhidden_size = 32").unwrap();
     let expected = Recipe::for_data(&recipe.data.train);
-    assert_eq!(recipe.model, Model { hidden_size: 32, ..Model::default() });
+    assert_eq!(recipe.model, Model { hidden_size: Some(32), ..Model::default() });
     assert_eq!((recipe.training, recipe.data), (expected.training, expected.data));
 }
 
@@ -33,7 +33,7 @@ fn every_key_but_the_training_data_has_a_default() {
 fn the_old_spellings_of_sizes_are_read() {
     let recipe = with_data("[model]\nhidden = 20\nlayers = 2\nembedding = 12").unwrap();
     let Model { hidden_size, num_layers, embedding_dim, .. } = recipe.model;
-    assert_eq!((hidden_size, num_layers, embedding_dim), (20, 2, 12));
+    assert_eq!((hidden_size, num_layers, embedding_dim), (Some(20), 2, Some(12)));
 }
 
 #[test]
@@ -200,12 +200,12 @@ fn the_embedding_width_may_be_omitted_with_pretrained_vectors() {
     let recipe = read("embeddings = 'vectors.txt'");
     assert_eq!(
         (recipe.model.embedding_dim, recipe.model.embeddings.clone()),
-        (0, Some(folder.path().join("vectors.txt")))
+        (Some(0), Some(folder.path().join("vectors.txt")))
     );
     recipe.check().unwrap();
     assert!(recipe.to_toml(folder.path()).contains("embeddings = \"vectors.txt\""));
-    assert_eq!(read("embeddings = 'vectors.txt'\nembedding_dim = 50").model.embedding_dim, 50);
-    assert_eq!(read("hidden_size = 8").model.embedding_dim, 32);
+    assert_eq!(read("embeddings = 'vectors.txt'\nembedding_dim = 50").model.embedding_dim(), 50);
+    assert_eq!(read("hidden_size = 8").model.embedding_dim(), 32);
     let error = read("freeze_embeddings = true").check().unwrap_err().to_string();
     assert!(error.starts_with("[model] freeze_embeddings is true, expected false without a file"), "{error}");
     let error = read("embedding_dim = 0").check().unwrap_err().to_string();
@@ -229,7 +229,7 @@ fn later_layers_win_over_earlier_ones() {
     let recipe = Recipe::read_with(&path, &options).unwrap();
     let Model { hidden_size, num_layers, embedding_dim, .. } = recipe.model;
     // From the options, the file, and the defaults of the task.
-    assert_eq!((hidden_size, num_layers, embedding_dim), (24, 2, 64));
+    assert_eq!((hidden_size, num_layers, embedding_dim), (Some(24), 2, Some(64)));
     assert_eq!((recipe.language_model.window, recipe.forecast.window), (16, 24));
 }
 
@@ -308,8 +308,8 @@ fn default_ngram_branch_and_directions_depend_on_the_data() {
     let long = "a word ".repeat(100);
     assert_eq!(table("", "several words here", 7), (Some((4_096, 8)), Some(5)));
     assert_eq!(table("", "several words here", 150), (Some((4_096, 32)), Some(5)));
-    assert_eq!(table("", &long, 2), (Some((4_096, 2)), Some(0)));
-    assert_eq!(table("num_layers = 0", &long, 2), (Some((4_096, 2)), Some(0)));
+    assert_eq!(table("", &long, 2), (Some((8_192, 2)), Some(0)));
+    assert_eq!(table("num_layers = 0", &long, 2), (Some((8_192, 2)), Some(0)));
     assert_eq!(table("ngram_buckets = 64", &long, 2), (Some((64, 2)), Some(0)));
     assert_eq!(table("ngram_buckets = 64\nngram_min_chars = 3", &long, 2), (Some((64, 2)), Some(5)));
     let mut recipe = with_data("").unwrap();
@@ -327,12 +327,13 @@ fn default_ngram_branch_and_directions_depend_on_the_data() {
     assert_eq!(directions("[model]\nnum_layers = 0", "name"), (Some(false), Some(0.0)));
     assert_eq!(directions("[tokenizer]\nkind = 'chars'", "several words in a text"), (Some(false), Some(0.5)));
     assert_eq!(directions("", "several words in a text"), (Some(false), Some(0.0)));
-    assert_eq!(table("num_layers = 0\nngram_words = 0", &long, 2), (Some((4_096, 2)), Some(5)));
+    assert_eq!(table("num_layers = 0\nngram_words = 0", &long, 2), (Some((8_192, 2)), Some(5)));
     assert_eq!(directions("", &long), (Some(false), Some(0.0)));
     assert_eq!(directions("folds = 5", &long), (Some(false), Some(0.5)));
     assert_eq!(directions("[model]\nngram_buckets = 0", &long), (Some(false), Some(0.0)));
     // More than two million words.
-    let with_fingerprints = [(2, 65_536), (20, 8_192), (150, 4_096)].map(|(labels, buckets)| (1, labels, buckets, 0.5));
+    let with_fingerprints =
+        [(2, 131_072), (20, 16_384), (150, 8_192)].map(|(labels, buckets)| (1, labels, buckets, 0.5));
     let without = [(2, 131_072), (20, 16_384), (150, 8_192)].map(|(labels, buckets)| (5, labels, buckets, 0.7));
     for (folds, labels, buckets, dropout) in with_fingerprints.into_iter().chain(without) {
         let mut recipe = with_data(&format!("folds = {folds}")).unwrap();
@@ -353,6 +354,26 @@ fn default_ngram_branch_and_directions_depend_on_the_data() {
     let mut recipe = read("task = 'language-model'\n[data]\ntrain = 'a'").unwrap();
     recipe.resolve_text_settings(["some words"].into_iter(), 0);
     assert_eq!(recipe.model.ngram_table(), None);
+}
+
+#[test]
+fn long_texts_with_fingerprints_have_small_layers_and_much_dropout() {
+    let settings = |keys: &str, text: &str| {
+        let mut recipe = with_data(keys).unwrap();
+        recipe.resolve_text_settings(vec![text; 300].into_iter(), 2);
+        recipe.resolve();
+        let Model { embedding_dim, hidden_size, dropout, word_dropout, ngram_bits, .. } = recipe.model;
+        let sizes = [recipe.vocabulary.max_size, embedding_dim, hidden_size].map(Option::unwrap);
+        (sizes, [dropout, word_dropout].map(Option::unwrap), ngram_bits.unwrap())
+    };
+    let long = "a word ".repeat(100);
+    assert_eq!(settings("", "several words here"), ([10_000, 32, 64], [0.3, 0.1], 4));
+    assert_eq!(settings("", &long), ([4_000, 16, 32], [0.5, 0.3], 8));
+    for without_fingerprints in ["folds = 5", "[model]\nngram_buckets = 0", "[model]\nngram_fingerprints = false"] {
+        assert_eq!(settings(without_fingerprints, &long), ([10_000, 32, 64], [0.3, 0.1], 4));
+    }
+    let keys = "[model]\nhidden_size = 64\ndropout = 0.0\nngram_bits = 4\n[vocabulary]\nmax_size = 9";
+    assert_eq!(settings(keys, &long), ([9, 16, 64], [0.0, 0.3], 4));
 }
 
 fn tokenizer(keys: &str) -> Result<Recipe, RecipeError> {

@@ -71,7 +71,7 @@ pub(super) fn describe_channels(
     note: &dyn Fn(String),
 ) {
     let names: Vec<&str> = channels.iter().map(|channel| channel.name.as_str()).collect();
-    let cells = problem.architecture.recurrent.describe(recipe.model.hidden_size);
+    let cells = problem.architecture.recurrent.describe(recipe.model.hidden_size());
     note(format!("channels {}; {cells}, threads {}", names.join(", "), recipe.threads()));
     let missing = table.rows.iter().flatten().filter(|number| number.is_nan()).count();
     if missing > 0 {

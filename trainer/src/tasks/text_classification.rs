@@ -16,7 +16,7 @@ use crate::architecture::NgramTable;
 use crate::baselines::{self, Baseline};
 use crate::data::{self, Example, Statistics};
 use crate::display::{shorten, visible};
-use crate::embeddings::{self, Embeddings};
+use crate::embeddings;
 use crate::file_error::FileError;
 use crate::float_model::{Config, FloatModel, NgramBranch, files};
 use crate::logits::Logits;
@@ -208,7 +208,9 @@ impl LabelledTexts {
         let settings =
             classification::Settings::new(recipe, &data.labels).map_err(FileError::at(&recipe.data.train))?;
         let embeddings = embeddings::of_recipe(recipe, &data.vocabulary)?;
-        recipe.model.embedding_dim = embeddings.as_ref().map_or(recipe.model.embedding_dim, Embeddings::width);
+        if let Some(embeddings) = &embeddings {
+            recipe.model.embedding_dim = Some(embeddings.width());
+        }
         // The baselines are trained before the texts are encoded, so that less memory is in use at the same time.
         let pool = rayon::ThreadPoolBuilder::new().num_threads(recipe.threads()).build()?;
         let start = Instant::now();
@@ -342,7 +344,7 @@ fn describe_texts(recipe: &Recipe, data: &Prepared, note: &dyn Fn(String)) {
     let (network, threads) = (recipe.model.architecture(data.vocabulary.len(), classes), recipe.threads());
     let vocabulary = if network.is_recurrent() {
         let (tokens, min_count) = (data.vocabulary.len(), recipe.vocabulary.min_count());
-        let width = recipe.model.embedding_dim;
+        let width = recipe.model.embedding_dim();
         format!("{tokens} tokens in the vocabulary (each seen {min_count} times or more), embedding {width}, ")
     } else {
         String::new()

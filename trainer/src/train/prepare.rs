@@ -117,7 +117,7 @@ pub fn prepare(recipe: &mut Recipe) -> anyhow::Result<Prepared> {
     recipe.resolve_text_settings(texts(&prepared.train), prepared.labels.len());
     // The tokenizer and the n-gram branch may have been chosen by the texts, so the recipe is checked again.
     recipe.check()?;
-    let (min_count, max_size) = (recipe.vocabulary.min_count(), Some(recipe.vocabulary.max_size));
+    let (min_count, max_size) = (recipe.vocabulary.min_count(), Some(recipe.vocabulary.max_size()));
     prepared.vocabulary =
         Vocabulary::build_for(recipe.tokenizer.tokenizer(), texts(&prepared.train), min_count, max_size);
     if prepared.vocabulary.len() == RESERVED_IDS && recipe.model.num_layers > 0 {

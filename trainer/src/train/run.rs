@@ -372,10 +372,10 @@ fn graph<'a>(
     let Problem { architecture, objective, .. } = problem;
     let (model, training) = (&recipe.model, &recipe.training);
     let dropout = Dropout {
-        dropout: model.dropout,
+        dropout: model.dropout(),
         layer_dropout: model.layer_dropout,
         embedding_dropout: model.embedding_dropout,
-        word_dropout: model.word_dropout,
+        word_dropout: model.word_dropout(),
         ngram_dropout: model.ngram_dropout(),
     };
     let step = state.epoch.ngram_step as f32;

@@ -59,8 +59,8 @@ fn prepared() -> Prepared {
 
 fn recipe() -> Recipe {
     let mut recipe = Recipe::for_data(Path::new("none.csv"));
-    recipe.model.embedding_dim = 8;
-    recipe.model.hidden_size = 12;
+    recipe.model.embedding_dim = Some(8);
+    recipe.model.hidden_size = Some(12);
     recipe.training.epochs = Some(10);
     recipe.training.learning_rate = 0.02;
     recipe.training.threads = 1;
@@ -228,7 +228,7 @@ fn ngram_branch_learns_alone_and_beside_recurrent_layers() {
     for recipe in [ngrams_alone(), with_ngrams(recipe())] {
         for (bits, optimizer) in [(4, OptimizerKind::Adamw), (8, OptimizerKind::Adamw), (4, OptimizerKind::Sgd)] {
             let mut recipe = recipe.clone();
-            (recipe.model.ngram_bits, recipe.training.optimizer) = (bits, optimizer);
+            (recipe.model.ngram_bits, recipe.training.optimizer) = (Some(bits), optimizer);
             if optimizer == OptimizerKind::Sgd {
                 (recipe.training.learning_rate, recipe.training.epochs, recipe.training.patience) = (0.5, Some(40), 40);
             }

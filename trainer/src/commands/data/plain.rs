@@ -74,7 +74,7 @@ impl TextStatistics {
         let mut counts: Vec<usize> = words.into_values().collect();
         counts.sort_unstable_by(|a, b| b.cmp(a));
         let known = counts.iter().filter(|count| **count >= recipe.vocabulary.min_count());
-        let known: Vec<usize> = known.take(recipe.vocabulary.max_size - RESERVED_IDS).copied().collect();
+        let known: Vec<usize> = known.take(recipe.vocabulary.max_size() - RESERVED_IDS).copied().collect();
         let total: usize = counts.iter().sum();
         let characters: HashSet<char> = text.chars().collect();
         TextStatistics {

@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn an_error_names_the_option() {
         let mut recipe = Recipe::for_data(Path::new("a.csv"));
-        recipe.vocabulary.max_size = 1;
+        recipe.vocabulary.max_size = Some(1);
         assert_eq!(by_option(&recipe.check().unwrap_err()), "--max-vocab is 1, expected 3 to 16777216");
     }
 

@@ -6,7 +6,7 @@
 
 use super::surprises::LanguageReport;
 use crate::data;
-use crate::embeddings::{self, Embeddings};
+use crate::embeddings;
 use crate::float_model::{Config, FloatModel, files};
 use crate::recipe::Recipe;
 use crate::report::Measurements;
@@ -65,7 +65,7 @@ impl TextCorpus {
         };
         recipe.resolve_text_settings([train.as_str()].into_iter(), 0);
         let min_count = recipe.vocabulary.min_count();
-        let (tokenizer, max_size) = (recipe.tokenizer.tokenizer(), Some(recipe.vocabulary.max_size));
+        let (tokenizer, max_size) = (recipe.tokenizer.tokenizer(), Some(recipe.vocabulary.max_size()));
         let vocabulary = Vocabulary::build_for(tokenizer, [train.as_str()].into_iter(), min_count, max_size);
         if vocabulary.len() == RESERVED_IDS {
             bail!(
@@ -87,7 +87,9 @@ impl TextCorpus {
         }
         let embeddings = embeddings::of_recipe(recipe, &vocabulary)?;
         let mut model = recipe.model.clone();
-        model.embedding_dim = embeddings.as_ref().map_or(model.embedding_dim, Embeddings::width);
+        if let Some(embeddings) = &embeddings {
+            model.embedding_dim = Some(embeddings.width());
+        }
         let architecture = model.architecture(vocabulary.len(), vocabulary.len());
         let samples = windows(&ids, window, recipe.language_model.context);
         let target = Target::Tokens(valid_ids[1..].to_vec());
@@ -162,8 +164,8 @@ impl TaskData for TextCorpus {
         if valid_tokens < FEW_VALIDATION_TOKENS {
             note(format!("warning: only {valid_tokens} validation tokens: the validation figures are uncertain"));
         }
-        let cells = problem.architecture.recurrent.describe(recipe.model.hidden_size);
-        note(format!("embedding {}, {cells}, threads {}", recipe.model.embedding_dim, recipe.threads()));
+        let cells = problem.architecture.recurrent.describe(recipe.model.hidden_size());
+        note(format!("embedding {}, {cells}, threads {}", recipe.model.embedding_dim(), recipe.threads()));
         describe_unknown_tokens(problem, note);
         describe_embeddings(recipe, problem, vocabulary, note);
     }
@@ -266,7 +268,7 @@ mod tests {
             prepared(|recipe, dir| {
                 let path = dir.join("vectors.txt");
                 std::fs::write(&path, "dog 1 0 .5\nrain 0 1 0\n").unwrap();
-                (recipe.model.embeddings, recipe.model.embedding_dim) = (Some(path), width);
+                (recipe.model.embeddings, recipe.model.embedding_dim) = (Some(path), Some(width));
             })
         };
         let data = with(0).unwrap();
