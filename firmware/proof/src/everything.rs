@@ -95,7 +95,14 @@ fn run(inputs: &mut Inputs) -> Result<(), LoadError> {
 
 fn describe(model: &Model<'_>, number: usize) {
     let config = model.config();
-    black_box((config, config.merged_width(), config.head_width(), model.packing(), model.name()));
+    black_box((
+        config,
+        config.merged_width(),
+        config.head_width(),
+        model.packing(),
+        model.has_ngram_fingerprints(),
+        model.name(),
+    ));
     black_box((
         model.channel(number),
         model.forecast_channel(number),
