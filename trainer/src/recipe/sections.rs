@@ -166,8 +166,8 @@ section! {
         layer_dropout: f64 = 0.3, DROPOUT;
         /// Dropout of the embedding
         embedding_dropout: f64 = 0.3, DROPOUT;
-        /// Probability that a training token is replaced by UNK, which trains the vector of unknown words [default: 0.1;
-        /// 0.3 for long texts with fingerprints]
+        /// Probability that a training token is replaced by UNK, which trains the vector of unknown words [default:
+        /// 0.1; 0.3 for long texts with fingerprints]
         word_dropout: Option<f64> = None, DROPOUT;
         /// Rows of the table of a text classifier's n-gram branch, a power of 2 from 16; 0: no n-gram branch [default:
         /// 4096; 8192 with the tokenizers chars and bytes; 16384 above 200,000 texts; for long texts by the number of
