@@ -2,6 +2,12 @@
 //!
 //! Weights have the names of PyTorch's `state_dict`, in a float model (`model.safetensors`) as in a device file.
 //! [`LayerTensor`] builds the name of a recurrent layer's tensor from its parts: `lstm.weight_ih_l1_reverse`.
+//!
+//! A *scale tensor* holds the real number that the integer 2^15 stands for. Only programs on a host read it; the device
+//! does not.
+//!
+//! A *shift* of the metadata is a number of bits from 0 to 8, `shift` in `docs/arithmetic.md`. The multipliers of a
+//! layer have 16 bits; if its sums need larger ones, they are shifted left after the multiplication.
 
 use core::fmt;
 
@@ -33,8 +39,8 @@ tensors! {
 
     /// The model's name, UTF-8.
     NAME = "name"
-    /// Statistics of the calibration, `[4]`: the number of texts and of tokens, the largest absolute pre-activation
-    /// (Q16) and the largest absolute cell state (Q20).
+    /// Statistics of the calibration, `[4]`: the number of samples and of their tokens or time steps, the largest
+    /// absolute pre-activation (Q16) and the largest absolute cell state (Q20).
     CALIBRATION = "calibration"
     /// Multipliers of 4-bit weights of the last layer, one for each group of 16 columns: `[outputs, groups]`.
     FC_GROUPS = "fc.group_multiplier"
@@ -44,17 +50,17 @@ tensors! {
     HIDDEN_GROUPS = "hidden.group_multiplier"
     /// Row multipliers of the head's hidden layer: `[head_hidden]`.
     HIDDEN_MULTIPLIER = "hidden.multiplier"
-    /// The real value of 2^15 in the head's hidden layer, for hosts: `[1]`.
+    /// The scale tensor of the activations of the head's hidden layer: `[1]`.
     HIDDEN_SCALE = "hidden.scale"
     /// Multipliers of 4-bit embeddings: `[V, groups]`.
     EMBEDDING_GROUPS = "embedding.group_multiplier"
     /// Row multipliers of the embedding: `[V]`.
     EMBEDDING_MULTIPLIER = "embedding.multiplier"
-    /// The real value of 2^15 in an embedded token, for hosts: `[1]`.
+    /// The scale tensor of an embedded token: `[1]`.
     EMBEDDING_SCALE = "embedding.scale"
-    /// The start of each token in `vocab.bytes`, and the end of the last.
+    /// The start in `vocab.bytes` of each token but PAD and UNK, and the end of the last: `[V - 1]`.
     VOCAB_OFFSETS = "vocab.offsets"
-    /// The tokens, UTF-8.
+    /// The tokens but PAD and UNK, UTF-8.
     VOCAB_BYTES = "vocab.bytes"
     /// The start of each label in `labels.bytes`, and the end of the last.
     LABELS_OFFSETS = "labels.offsets"
@@ -68,7 +74,7 @@ tensors! {
     GOLDEN_BYTES = "golden.bytes"
     /// The values of the golden examples: `[steps, K]`.
     GOLDEN_VALUES = "golden.values"
-    /// The exact logits of the golden examples: `[examples, classes]`.
+    /// The exact logits of the golden examples: `[examples, logits]`.
     GOLDEN_LOGITS = "golden.logits"
     /// The start of each channel's name in `channels.bytes`, and the end of the last.
     CHANNELS_OFFSETS = "channels.offsets"
@@ -78,17 +84,18 @@ tensors! {
     INPUT_OFFSET = "input.offset"
     /// The multiplier that normalises each channel: `[K]`.
     INPUT_MULTIPLIER = "input.multiplier"
-    /// The shift that normalises each channel: `[K]`.
+    /// The right shift after the multiplication that normalises each channel, 1 to 46: `[K]`.
     INPUT_SHIFT = "input.shift"
     /// The fractional bits of each channel's integers: `[K]`.
     INPUT_POINT = "input.point"
-    /// The real value of 2^15 in a normalised input, for hosts: `[1]`.
+    /// The scale tensor of the normalised input: `[1]`.
     INPUT_SCALE = "input.scale"
-    /// The integer of each predicted value to which the scaled output is added, unless `output.last` is 1: `[outputs]`.
+    /// The integer that is added to each scaled output to give the predicted value: `[outputs]`. Where `output.last` is
+    /// 1, the last value of the channel is added instead, or the channel's `input.offset` if there is no last value.
     OUTPUT_OFFSET = "output.offset"
     /// The multiplier that converts each output to its predicted value: `[outputs]`.
     OUTPUT_MULTIPLIER = "output.multiplier"
-    /// The shift that converts each output to its predicted value: `[outputs]`.
+    /// The right shift after the multiplication that converts each output, 1 to 46: `[outputs]`.
     OUTPUT_SHIFT = "output.shift"
     /// The fractional bits of each predicted value: `[outputs]`.
     OUTPUT_POINT = "output.point"
@@ -98,16 +105,16 @@ tensors! {
     OUTPUT_LAST = "output.last"
     /// The number of time steps that a forecast was trained to read: `[1]`.
     FORECAST_WINDOW = "forecast.window"
-    /// The ids of the folded tokens, ascending: `[tokens]`.
+    /// The ids of the folded tokens, frequent tokens whose input projections are precomputed; ascending: `[tokens]`.
     FOLDED_IDS = "folded.ids"
-    /// The precomputed input projections of the folded tokens, forward direction: `[tokens, hidden_size, 4]`, of plain
-    /// cells `[tokens, hidden_size]`.
+    /// The precomputed input projections of the folded tokens, forward direction. `[tokens, hidden_size, 4]` for an
+    /// LSTM or a GRU: four numbers for each unit, in the order of `.bias`. `[tokens, hidden_size]` for an RNN.
     FOLDED_SUMS = "folded.sums"
     /// The precomputed input projections of the folded tokens, reverse direction.
     FOLDED_SUMS_REVERSE = "folded.sums_reverse"
     /// The table of the n-gram branch: `[buckets, rank]`, also in a float model.
     NGRAMS_WEIGHT = "ngrams.weight"
-    /// The real value of 2^15 in the scaled sums of the n-gram branch, for hosts: `[1]`.
+    /// The scale tensor of the scaled sums of the n-gram branch: `[1]`.
     NGRAMS_SCALE = "ngrams.scale"
     /// The fingerprint of each bucket of the n-gram branch: `[buckets]`. Optional.
     NGRAMS_FINGERPRINT = "ngrams.fingerprint"
@@ -123,7 +130,8 @@ pub mod parameter {
     pub const BIAS_IH: &str = ".bias_ih";
     /// The recurrent bias of a float model: `[gates * hidden_size]`.
     pub const BIAS_HH: &str = ".bias_hh";
-    /// The biases of a device file.
+    /// The biases of a device file, both biases of a float model in one tensor. LSTM: `[hidden_size, 4]`, `i f g o`.
+    /// GRU: `[hidden_size, 4]`, `r z n` of the input and `n` of the recurrent projection. RNN: `[hidden_size]`.
     pub const BIAS: &str = ".bias";
     /// The row multipliers of W_ih in a device file.
     pub const MULTIPLIER_IH: &str = ".multiplier_ih";
@@ -131,7 +139,7 @@ pub mod parameter {
     pub const MULTIPLIER_HH: &str = ".multiplier_hh";
     /// Weights, biases and multipliers of each unit in one tensor: the packing `paired16` of a device file.
     pub const UNITS: &str = ".units";
-    /// The real value of 2^15 in the hidden states of cells with ReLU, for hosts: `[1]`.
+    /// The scale tensor of the hidden states of a cell with ReLU: `[1]`.
     pub const SCALE: &str = ".scale";
     /// The group multipliers of 4-bit weights W_ih.
     pub const GROUPS_IH: &str = ".group_multiplier_ih";
@@ -210,9 +218,9 @@ pub mod key {
     pub const OUTPUT: &str = "tern.output";
     /// A [`Packing`](crate::Packing).
     pub const PACKING: &str = "tern.packing";
-    /// The shift of the last layer.
+    /// The left shift of the last layer's row sums after their multiplication.
     pub const SHIFT_FC: &str = "tern.shift.fc";
-    /// The shift of the head's hidden layer.
+    /// The left shift of the row sums of the head's hidden layer after their multiplication.
     pub const SHIFT_HIDDEN: &str = "tern.shift.hidden";
     /// [`Ngrams::words`](crate::Ngrams::words). A file with this key has an n-gram branch.
     pub const NGRAM_WORDS: &str = "tern.ngrams.words";
@@ -220,12 +228,12 @@ pub mod key {
     pub const NGRAM_MIN_CHARS: &str = "tern.ngrams.min_chars";
     /// [`Ngrams::max_chars`](crate::Ngrams::max_chars).
     pub const NGRAM_MAX_CHARS: &str = "tern.ngrams.max_chars";
-    /// The shift of the n-gram branch.
+    /// The constant part of the right shift of the n-gram branch's sums. The rest depends on the number of n-grams.
     pub const SHIFT_NGRAMS: &str = "tern.shift.ngrams";
     /// The right shift of the hidden states before they are pooled, in a model with both branches.
     pub const SHIFT_POOLED: &str = "tern.shift.pooled";
-    /// The beginning of the keys of recurrent layers' shifts. The module's name and the suffixes of a
-    /// [`LayerTensor`](super::LayerTensor) follow: `tern.shift.lstm_l0`.
+    /// The beginning of the keys of recurrent layers' shifts: the left shifts of the pre-activations. The module's name
+    /// and the suffixes of a [`LayerTensor`](super::LayerTensor) follow: `tern.shift.lstm_l0`.
     pub const SHIFT: &str = "tern.shift.";
 }
 

@@ -5,9 +5,10 @@ use crate::metrics::{argmax, log_softmax};
 /// The outputs of a model: logits, or the normalised values of a forecast.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Logits {
-    /// The logits of a float model, in nats, or the normalised values of a forecast by either model.
+    /// The logits of a float model, in nats, or the normalised values of a forecast by a float model or a device
+    /// file.
     Float(Vec<f32>),
-    /// The logits of a device file.
+    /// The logits of a device file that classifies or is a language model.
     Integer {
         /// The integers, as the device computes them.
         values: Vec<i32>,

@@ -1,5 +1,5 @@
-//! The static library for C: `cargo xtask c` builds it, `cargo xtask lint` checks that it cannot panic, and
-//! `cargo xtask web` builds it for WebAssembly.
+//! The library for C: `cargo xtask c` builds it as a static library, `cargo xtask lint` checks that it cannot panic,
+//! and `cargo xtask web` builds it for WebAssembly.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -147,25 +147,26 @@ fn sizes(archive: &[u8]) -> Result<(u64, u64)> {
     Ok((code, constants))
 }
 
-/// Checks that no function of the library can panic. The panic handler calls `tern_could_panic`, so this name must be
-/// absent from the library. As a control, a build with the feature `panics`, which contains a panic, must contain it.
+/// Checks that no function of the library can panic. The panic handler calls `tern_could_panic`. If nothing can panic,
+/// the optimiser drops the handler, so this name must be absent from the library. As a control, a build with the
+/// feature `panics`, which contains a panic, must contain the name.
 pub fn check_no_panic() -> Result<()> {
-    const HANDLER_CALLS: &str = "tern_could_panic";
+    const CALLED_BY_HANDLER: &str = "tern_could_panic";
     let host = toolchain::host()?;
     for (features, is_expected) in [("panic-handler", false), ("panic-handler,panics", true)] {
         capture_quietly(&mut staticlib_command(&host, features), false)?;
         let archive = repo::c().join("target").join(&host).join("release").join("libtern.a");
         let bytes = fs::read(&archive).with_context(|| format!("cannot read {}", archive.display()))?;
-        let needle = HANDLER_CALLS.as_bytes();
+        let needle = CALLED_BY_HANDLER.as_bytes();
         let is_found = bytes.windows(needle.len()).any(|window| window == needle);
         match (is_found, is_expected) {
             (true, false) => bail!(
-                "the C library (features {features}) can panic: it contains `{HANDLER_CALLS}`, expected no panic; look \
+                "the C library (features {features}) can panic: it contains `{CALLED_BY_HANDLER}`, expected no panic; look \
                  for an index, an unwrap or a division in the last change"
             ),
             (false, true) => bail!(
                 "the check does not detect a panic: the C library (features {features}) contains one, but not \
-                 `{HANDLER_CALLS}`; compare c/src/panic.rs with this check"
+                 `{CALLED_BY_HANDLER}`; compare c/src/panic.rs with this check"
             ),
             _ => {}
         }

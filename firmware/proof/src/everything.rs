@@ -1,6 +1,9 @@
-//! Calls every public function of the runtime. `cargo xtask lint` links this image for every target of the runtime,
-//! without an allocator and with a panic handler that calls an undefined function. Linking it proves that no function
-//! can panic or allocate. A test of `xtask` checks that no function is missing here.
+//! Calls every public function of the runtime. `cargo xtask lint` builds this image for every target of the runtime,
+//! without an allocator and with a panic handler that calls an undefined function. The build proves that no function
+//! can panic or allocate: the compiler rejects an allocation, and the linker rejects the undefined function. The linker
+//! of WebAssembly makes the undefined function an import instead, so `xtask` also checks the imports of that image.
+//!
+//! A test of `xtask` checks that no public function is missing here.
 
 #![no_std]
 #![no_main]
@@ -40,7 +43,7 @@ pub struct Inputs {
     number: usize,
 }
 
-// An image with the feature `panics` or `allocates` must not link, which shows that the proof can fail.
+// The proof must reject an image with the feature `panics` or `allocates`, which shows that it can fail.
 #[cfg(feature = "allocates")]
 extern crate alloc;
 
@@ -51,7 +54,7 @@ pub extern "C" fn _start(inputs: &mut Inputs) -> bool {
     black_box(inputs.text.slice()[inputs.number]);
     #[cfg(feature = "allocates")]
     black_box(alloc::vec::Vec::<u8>::with_capacity(inputs.number));
-    names(inputs.number);
+    enums(inputs.number);
     tokenizers(inputs);
     match run(inputs) {
         Ok(()) => true,
@@ -110,8 +113,8 @@ fn describe(model: &Model<'_>, number: usize) {
         model.embedding_scale_bits(),
     ));
     black_box((model.scratch_len(), model.scratch_len_for(number), model.macs_per_token(), model.cost()));
-    if let (Some(channel), Some(one)) = (model.channel(number), NonZeroU32::new(number as u32)) {
-        black_box((channel.encode(number as i32, one), channel.decode(number as i32, one)));
+    if let (Some(channel), Some(denominator)) = (model.channel(number), NonZeroU32::new(number as u32)) {
+        black_box((channel.encode(number as i32, denominator), channel.decode(number as i32, denominator)));
     }
     look((model.fingerprint(), model.state_len(), model.state_len_for(number)));
     texts(model.labels(), number);
@@ -171,23 +174,23 @@ fn answer(logits: Logits<'_>, number: usize) {
     logits.iter().for_each(|logit| look(logit));
 }
 
-/// Uses the value, so that the compiler cannot leave out its computation.
+/// As [`black_box`], but returns nothing, for use as the result of a closure or of a match arm.
 fn look<T>(value: T) {
     black_box(value);
 }
 
-/// Calls the functions of the settings, each for one value of its type.
-fn names(number: usize) {
-    fn one<T: Copy>(all: &[T], number: usize, show: impl Fn(T)) {
+/// Calls the methods of each enum of the format, for the value with the index `number`.
+fn enums(number: usize) {
+    fn for_value<T: Copy>(all: &[T], number: usize, show: impl Fn(T)) {
         all.get(number).copied().into_iter().for_each(show);
     }
-    one(Task::ALL, number, |task| look(task.name()));
-    one(Input::ALL, number, |input| look(input.name()));
-    one(Merge::ALL, number, |merge| look(merge.name()));
-    one(Pooling::ALL, number, |pooling| look(pooling.name()));
-    one(Output::ALL, number, |output| look(output.name()));
-    one(Packing::ALL, number, |packing| look((packing.name(), packing.size_multiple())));
-    one(Cell::ALL, number, |cell| {
+    for_value(Task::ALL, number, |task| look(task.name()));
+    for_value(Input::ALL, number, |input| look(input.name()));
+    for_value(Merge::ALL, number, |merge| look(merge.name()));
+    for_value(Pooling::ALL, number, |pooling| look(pooling.name()));
+    for_value(Output::ALL, number, |output| look(output.name()));
+    for_value(Packing::ALL, number, |packing| look((packing.name(), packing.size_multiple())));
+    for_value(Cell::ALL, number, |cell| {
         black_box((cell.name(), cell.module(), cell.gates(), cell.state_words(), Packing::plain(cell)));
     });
 }

@@ -11,8 +11,8 @@
 //! }
 //! ```
 //!
-//! The record and the slots use sectors of 128 KB. The sectors at the beginning of each of the two banks of the flash
-//! are smaller.
+//! The update record and the model slots (docs/update.md) are in sectors of 128 KB. The sectors at the beginning of
+//! each of the two banks of the flash are smaller.
 //!
 //! * USART3 is the console, with TX on PD8 and RX on PD9: the ST-LINK's serial port over USB.
 //! * The processor's cycle counter is the clock.
@@ -81,7 +81,7 @@ impl Hardware for Board {
     const SCRATCH_BYTES: usize = 96 * 1024;
     const CLOCK_HZ: u32 = 168_000_000;
 
-    /// Only the sectors of 128 KB are used.
+    /// The driver erases only the record and the slots, which are in sectors of 128 KB.
     type Flash = ChipFlash<Stm32Flash<{ 128 * 1024 }>>;
 
     fn start() -> Self {

@@ -15,15 +15,15 @@ pub(crate) struct State<'s> {
 }
 
 impl State<'_> {
-    /// Sets the state before the first step.
+    /// Sets the state to zeros, as before the first step.
     pub(crate) fn reset(&mut self) {
         self.h.fill(0);
         self.c.fill(0);
     }
 }
 
-/// The parameters of one direction of a layer in a plain packing, borrowed from the file. The weights of a unit's gates
-/// are adjacent, column by column. Biases are in the units of accumulators.
+/// The parameters of one direction of a layer in a plain packing, borrowed from the file. For each unit and
+/// each column, the weights of all gates are adjacent. Biases are in the units of accumulators.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Interleaved<'a, const GATES: usize, const BIASES: usize> {
     /// The input size E.
@@ -38,7 +38,8 @@ pub(crate) struct Interleaved<'a, const GATES: usize, const BIASES: usize> {
     pub multiplier_ih: &'a [[i16; GATES]],
     /// The multipliers of the rows of the recurrent weights, `[hidden_size][GATES]`.
     pub multiplier_hh: &'a [[i16; GATES]],
-    /// The left shift of the pre-activations: 0 to 8.
+    /// The left shift of the pre-activations, 0 to 8. A pre-activation is `(zx + zh) << shift`, where zx and zh are the
+    /// requantized sums of the two projections. In n of a GRU, zh is first multiplied by r. See `docs/arithmetic.md`.
     pub shift: u32,
 }
 
@@ -92,8 +93,8 @@ pub(crate) struct Summary {
     pub hidden_size: usize,
     /// The number of precomputed sums that a folded token has for each unit; it equals the number of biases.
     pub sums_of_unit: usize,
-    /// The left shift of the pre-activations: 0 to 8.
-    #[allow(dead_code)] // Only copies of the weights for hosts read it.
+    /// The left shift of the pre-activations, 0 to 8: see [`Interleaved::shift`].
+    #[allow(dead_code)] // Read only where weights are unpacked for a host's vector instructions: `unpacked.rs`.
     pub shift: u32,
     /// The multiply-accumulates of a step: gates · H · (input size + H).
     pub macs: usize,
@@ -114,37 +115,40 @@ pub(crate) struct PairedLstm<'a> {
     pub input_size: NonZeroUsize,
     /// The hidden size H, a multiple of 4.
     pub hidden_size: NonZeroUsize,
-    /// The words of the records of all units, `[H][H + 10 + E]`, in the order in which a step reads them.
+    /// The words of the records of all units, `[H][H + 10 + E]`, in the order in which a step reads them: H and E words
+    /// of weights, 4 of multipliers and 6 of initial sums (`docs/format.md#packings`).
     pub record_words: &'a [i32],
-    /// The left shift of the pre-activations: 0 to 8.
+    /// The left shift of the pre-activations, 0 to 8: see [`Interleaved::shift`].
     pub shift: u32,
-    /// The arguments of the kernel `dsp` that depend on the layer only.
+    /// The arguments of the kernel `dsp` for steps without a precomputed input projection.
     #[cfg(dsp)]
     pub plan: Plan,
 }
 
-/// The arguments of the kernel `dsp` that depend on the layer only, computed at load. Distances are in bytes of code,
-/// plus 1 for Thumb.
+/// The arguments of the kernel `dsp` that depend only on the layer, computed at load. A step with a precomputed input
+/// projection (`dsp::step_folded`) replaces `x_bytes` and `enter_ih`. Distances are in bytes of code, plus 1 for Thumb;
+/// negative ones are in two's complement.
 #[cfg(dsp)]
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Plan {
-    /// The initial upper word of a sum in the recurrent projection: −2^16 for each turn of the loop, plus 2^15. Each
-    /// turn adds 2^16, and the loop ends when the word is positive. The 2^15 keeps the sum's own bits from changing the
-    /// number of turns. 0 for Helium.
+    /// The initial upper word of a 64-bit sum of the recurrent projection, in two's complement: −2^16 for each turn of
+    /// the loop, plus 2^15. The word also counts the turns: each adds 2^16, and the loop ends when the word is not
+    /// negative. The sum is below 2^40, so it changes the word by less than 2^8, and with the 2^15 it cannot change the
+    /// sign. 0 for Helium, which counts otherwise.
     pub turns_hh: usize,
     /// The negative number of units, −H.
     pub negative_units: isize,
-    /// The number of bytes of the step's input `x`.
+    /// The number of bytes of the step's input `x`, to which the kernel adds the address of `x`.
     pub x_bytes: usize,
     /// The distance from the beginning of the input projection's loop to its entry point.
     pub enter_ih: usize,
-    /// The left shift of the pre-activations: 0 to 8.
+    /// The left shift of the pre-activations, 0 to 8: see [`Interleaved::shift`].
     pub shift: u32,
     /// The distance from the beginning of the recurrent projection's loop to its entry point.
     pub enter_hh: usize,
-    /// The distance from the code of the gates to the code that follows the sums: 1, or a negative one if
-    /// pre-activations are shifted first.
+    /// The distance from the code of the gates to the code that follows the sums: 0 (plus 1 for Thumb) if that is the
+    /// code of the gates itself; negative if it is the code before it, which shifts the pre-activations first.
     pub gates: usize,
     /// The numbers of whole Helium vectors in the input and in the hidden state.
     #[cfg(helium)]

@@ -1,4 +1,5 @@
-//! Turns the recorded fault of a file into a [`LoadError`], which has names of keys and tensors instead of hashes.
+//! Turns the recorded fault of a file into a [`LoadError`], which has names of keys and tensors instead of hashes. The
+//! module [`load`](super) gives the reason for the attributes `inline`.
 
 use super::metadata::explained;
 use crate::error::{LoadError, Name};
@@ -17,7 +18,8 @@ pub(super) fn explain(file: &File<'_>) -> LoadError {
 #[cfg_attr(feature = "errors", inline)]
 fn full_error(file: &File<'_>) -> LoadError {
     let found = file.bytes.len();
-    // The scanner stops as soon as its `File` has a fault, so names are looked up in a second `File` of the same bytes.
+    // The scanner stops at once if its `File` has a fault, so look-ups by name use a second `File` of the same bytes.
+    // The text at a known offset can be read from either.
     let mut readable = File::new(file.bytes);
     read_header(&mut readable);
     match file.fault() {
@@ -34,7 +36,8 @@ fn full_error(file: &File<'_>) -> LoadError {
         }
         #[cfg(feature = "ngrams")]
         Fault::Ngrams { expected } => {
-            // The first of the three lengths stands for the n-gram branch, whichever value is at fault.
+            // The fault may be in `words`, `min_chars` or `max_chars`, or in their combination with the rest of the
+            // model. The error always names `words`.
             let [words, ..] = super::ngrams::KEYS;
             let [_, value] = explained::key_and_value(file, readable.find(words).entry.at);
             unsupported(Name::new(NGRAM_WORDS), value, expected)
@@ -86,8 +89,8 @@ fn unsupported(key: Name, found: &[u8], expected: &'static str) -> LoadError {
     LoadError::Unsupported { key, found: Name::of_bytes(found), expected }
 }
 
-/// Returns the feature that a key or a tensor needs, if this feature is off; otherwise none. Features that the value of
-/// a key already asks for are not listed: see `Fault::NotBuilt`.
+/// Returns the feature that a key or a tensor needs, if this feature is off; otherwise none. A feature that the value
+/// of a key needs, such as that of a cell or of a packing, is not listed: `Fault::NotBuilt` reports it before.
 fn feature_of(name: &[u8]) -> Option<&'static str> {
     if !FOLDING && name.starts_with(b"folded.") {
         Some("folding")
@@ -109,7 +112,7 @@ fn header_text(expected: Expected) -> &'static str {
         Expected::Length => "a header length that is a multiple of 8 and below 2^15",
         Expected::Dimension => "a dimension of at least 1",
         Expected::Number => "a number",
-        Expected::SmallNumber => "a number below 2^31 without leading zeros",
+        Expected::SmallNumber => "a number of at most 2147483639 without leading zeros",
         Expected::Spaces => "spaces to the header's end",
     }
 }

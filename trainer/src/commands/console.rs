@@ -11,8 +11,9 @@ use super::{Failure, note};
 use crate::link::{Client, ClientError, Emulation, Link, LinkArgs, Target, catch_interrupts};
 use crate::progress::warn;
 
-/// The longest wait for the prompt of a real device. A terminal is then connected without a prompt.
-const MAX_PROMPT_WAIT: Duration = Duration::from_secs(5);
+/// The longest wait for a real device to enter machine mode before a terminal is connected. If the device does not
+/// answer in this time, the terminal is connected with a warning.
+const MAX_ANSWER_WAIT: Duration = Duration::from_secs(5);
 
 /// Options of `tern console`.
 #[derive(Debug, clap::Args)]
@@ -27,7 +28,7 @@ In a terminal, your keys go to the device and its output comes back. Ctrl-] leav
 line that is only `quit` or `exit`; `classify quit` sends the word itself as a text. From a file or a pipe, each
 line is sent when the device has answered the one before, and the session is printed.")]
 pub struct Args {
-    /// Device file for the emulated device; only with --qemu
+    /// Device file for the emulated device; only with --qemu and without --flash
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     #[command(flatten)]
@@ -40,12 +41,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let target = args.link.target(args.file.as_ref())?;
     catch_interrupts();
     let connection = target.open()?;
-    // An emulated device starts with the connection and shows its prompt. A real one is already running, perhaps in
-    // machine mode or in the streaming mode: `synchronize` ends these, and `release` returns it to the prompt.
+    // An emulated device starts with the connection and shows its prompt. A real one is already running, in any state:
+    // `synchronize` brings it into machine mode, and `release` from there to the prompt.
     let is_starting = matches!(target, Target::Qemu(_));
     let result = if stdin().is_terminal() {
         note(format_args!("connected to {}; Ctrl-] or `quit` leaves", connection.name()));
-        let mut client = Client::new(connection, args.link.timeout().min(MAX_PROMPT_WAIT));
+        let mut client = Client::new(connection, args.link.timeout().min(MAX_ANSWER_WAIT));
         if is_starting {
             terminal::run(client.into_link())
         } else {

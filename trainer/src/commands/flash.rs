@@ -42,8 +42,9 @@ A firmware (the ELF file that `cargo xtask firmware --board NAME` builds) is wri
 model (a device file of `tern export`) to the board's first model slot. Then the board is reset. probe-rs does
 the work and must be installed: https://probe.rs. For esp32-c3 it is espflash, at the serial port that it finds
 or that ESPFLASH_PORT names. With --qemu the file is put into an emulated flash, which is lost when the command
-ends, and the device tests itself. With --uf2 nothing is written to a board: the firmware and, if FILE is given,
-the model become one file to copy to the drive that a Pico shows when it is connected with its button pressed.")]
+ends; if it is a model, the device runs its self-test. With --uf2 nothing is written to a board: the firmware and,
+if FILE is given, the model become one file to copy to the drive that a Pico shows when it is connected with its
+button pressed.")]
 pub struct Args {
     /// Firmware or device file; with --uf2 a device file or nothing
     #[arg(value_name = "FILE", required_unless_present = "uf2")]
@@ -164,7 +165,9 @@ fn check_device(client: &mut Client<Connection>, file: &Path, board: &Board, ima
     let self_test = client.request("@selftest")?;
     let (exact, golden) = (&self_test["exact"], &self_test["golden"]);
     let name = visible(&model.name);
-    print(format_args!("model `{name}`: {exact} of {golden} golden examples give their exact logits"))?;
+    print(format_args!(
+        "model `{name}`: the device computes the stored logits of {exact} of {golden} golden examples"
+    ))?;
     if exact != golden {
         bail!(
             "{path}: the device computes other logits than those in the file. Export the model again; if the self-test \
@@ -193,17 +196,19 @@ enum Image {
 
 impl Image {
     /// Reads a file and determines its kind. Fails if it is neither an ELF file nor a device file that a device would
-    /// run, or if a device file is larger than the board's slot. The content of an ELF file is not checked.
+    /// run, or if a device file with its signature trailer is larger than the board's slot. The content of an ELF file
+    /// is not checked.
     fn open(path: &Path, board: &Board) -> anyhow::Result<Image> {
         let shown = path.display();
         let bytes = std::fs::read(path).with_context(|| shown.to_string())?;
         if bytes.starts_with(ELF) {
             return Ok(Image::Firmware);
         }
-        // `file_len` gives the length of the device file by its header; a signature trailer may follow.
+        // `file_len` gives the length of the device file by its header. The bytes after it may be a signature trailer.
         if file_len(&bytes).map_or(true, |length| length > bytes.len()) {
             bail!("{shown}: expected a firmware (an ELF file) or a device file of `tern export`; it is neither");
         }
+        // A package is a device file with or without a signature trailer.
         let package = Package::read(&bytes).with_context(|| shown.to_string())?;
         // Refuses a file that the device would refuse.
         DeviceFile::from_bytes(package.device_file).with_context(|| shown.to_string())?;
@@ -341,7 +346,8 @@ mod tests {
             Image::open(&path, board(name)).map_err(|error| format!("{error:#}"))
         };
         assert_eq!(open(b"\x7fELF...", "pico2"), Ok(Image::Firmware));
-        let model = random_file(1, Sizes { embedding_dim: 4, hidden_size: 6, classes: 3 }, "2");
+        let (seed, shift) = (1, "2");
+        let model = random_file(seed, Sizes { embedding_dim: 4, hidden_size: 6, classes: 3 }, shift);
         let expected = Image::Model { slot: board("pico2").slot, bytes: model.len(), crc32: crc32_hex(&model) };
         assert_eq!(open(&model, "pico2"), Ok(expected));
         for stranger in [&b""[..], b"text,label\n", &model[..model.len() - 1]] {
@@ -349,13 +355,14 @@ mod tests {
             assert!(error.contains("expected a firmware (an ELF file) or a device file"), "{error}");
         }
         let error = open(&[&model[..], b"more"].concat(), "pico2").unwrap_err();
-        assert!(error.contains("4 bytes") || error.contains("ends after"), "{error}");
+        assert!(error.contains(&format!("the model ends after {}", model.len())), "{error}");
         let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
-        let signed = crate::package::sign(&model, 3, &key);
+        let version = 3;
+        let signed = crate::package::sign(&model, version, &key);
         let expected = Image::Model { slot: board("pico2").slot, bytes: model.len(), crc32: crc32_hex(&model) };
         assert_eq!(open(&signed, "pico2"), Ok(expected));
         let sizes = Sizes { embedding_dim: 128, hidden_size: 256, classes: 3 };
-        let error = open(&random_file(1, sizes, "2"), "netduinoplus2").unwrap_err();
+        let error = open(&random_file(seed, sizes, shift), "netduinoplus2").unwrap_err();
         assert!(error.contains("the model slot of netduinoplus2 has 262144"), "{error}");
     }
 

@@ -1,4 +1,5 @@
-//! Makes the recipes of candidates, and fits them into the budget.
+//! Makes the recipe of each candidate of `tern fit`, with a vocabulary small enough that its device file fits the
+//! budget.
 
 use super::candidates::MIN_VOCABULARY;
 use super::measured::{Budget, Measured};
@@ -44,8 +45,8 @@ pub fn recipe(input: &Path, settings: &Table, options: &Table) -> anyhow::Result
 
 /// A candidate whose device file fits the budget.
 pub struct Fitted {
-    /// The settings that are laid over the defaults and the options of the command. If the file of the candidate was
-    /// too large, they contain a smaller size of the vocabulary.
+    /// The settings that are laid over the defaults and under the options of the command. If the first device file of
+    /// the candidate was too large, they contain a smaller size of the vocabulary.
     pub settings: Table,
     /// The recipe.
     pub recipe: Recipe,
@@ -75,9 +76,10 @@ pub fn fit(
     recipe_of: impl Fn(&Table) -> anyhow::Result<Recipe>,
 ) -> anyhow::Result<Result<Fitted, Excess>> {
     let mut settings = settings.clone();
+    let with_baselines = false;
     for attempt in 1.. {
         let mut recipe = recipe_of(&settings)?;
-        let data = tasks::read_data(&mut recipe, false)?;
+        let data = tasks::read_data(&mut recipe, with_baselines)?;
         let model = data.model(name, train::initial_weights(&recipe, data.problem()))?;
         let device = device_file(&recipe, data.as_ref(), &model)?;
         let measured = Measured::new(&device);
@@ -87,11 +89,11 @@ pub fn fit(
         let parts = device.bytes_by_content();
         let tokens = model.vocabulary().len();
         let bytes_per_token = (parts.embedding + parts.vocabulary) / tokens.max(1);
-        let excess = measured.file_bytes.saturating_sub(budget.flash);
-        // 8 tokens fewer than the mean length of a token suggests, since the tokens differ in length.
-        let smaller = tokens.saturating_sub(excess / bytes_per_token.max(1) + 8);
+        let bytes_over = measured.file_bytes.saturating_sub(budget.flash);
+        // Removes 8 tokens more than the mean `bytes_per_token` requires, since the removed tokens may be shorter.
+        let smaller = tokens.saturating_sub(bytes_over / bytes_per_token.max(1) + 8);
         // A smaller vocabulary reduces the flash memory alone, not the RAM or the instructions.
-        let can_shrink = data.problem().architecture.is_recurrent() && bytes_per_token > 0 && excess > 0;
+        let can_shrink = data.problem().architecture.is_recurrent() && bytes_per_token > 0 && bytes_over > 0;
         if !can_shrink || smaller < MIN_VOCABULARY || attempt == VOCABULARY_ATTEMPTS {
             return Ok(Err(Excess { reason, measured }));
         }
@@ -100,7 +102,7 @@ pub fn fit(
     unreachable!("the last attempt returns")
 }
 
-/// Quantises the model of a candidate, with the bits of its recipe and without folded tokens.
+/// Quantises the model of a candidate, with the bits of its recipe and without folded tokens (`fold` is 0).
 pub fn device_file(recipe: &Recipe, data: &dyn TaskData, model: &FloatModel) -> anyhow::Result<DeviceFile> {
     let widths = recipe.export.widths();
     let packing = packing::choose(None, model.config(), widths.recurrent)?;
@@ -108,8 +110,8 @@ pub fn device_file(recipe: &Recipe, data: &dyn TaskData, model: &FloatModel) -> 
 }
 
 /// Describes the network of a candidate, such as `n-grams 4096×2, LSTM 16×2 mean_max, 900 tokens × 16, 4 bits`: the
-/// buckets and the rank of the n-gram table, the hidden size with `×2` for two directions and the pooling unless it is
-/// `last`, and the embedding.
+/// buckets and the rank of the n-gram table; the cell, after `2 × ` for two layers; the hidden size with `×2` for two
+/// directions; the pooling unless it is `last`; and the embedding.
 pub fn describe(recipe: &Recipe, problem: &Problem) -> String {
     let model = &recipe.model;
     let mut parts = Vec::new();

@@ -35,9 +35,12 @@ pub struct Measured {
 impl Measured {
     /// Measures a device file.
     pub fn new(device: &DeviceFile) -> Self {
-        let characters = if device.config.tokenizer().is_one_word() { 1.0 } else { WORD_CHARACTERS };
+        // True for the tokenizers `chars` and `bytes`.
+        let has_character_tokens = device.config.tokenizer().is_one_word();
+        let characters = if has_character_tokens { 1.0 } else { WORD_CHARACTERS };
         let cores = core_time::instructions(device.model());
-        // `cores` always has this core.
+        // Always found: a candidate has 8-bit recurrent weights, and every cell and kind of n-gram table was measured
+        // on this core with the packing of such weights.
         let instructions = cores.iter().find(|core| core.core == CORE).map(|core| core.per_token(characters));
         Measured {
             file_bytes: device.bytes().len(),

@@ -1,4 +1,4 @@
-//! Judges the result of a search in sentences.
+//! Says in words how good the result of a search is.
 
 use super::learning_curve::Point;
 use super::trials::Trial;
@@ -38,11 +38,14 @@ pub fn verdict(
         let found = format!("{:.4} in {} bytes ({})", trial.accuracy, trial.measured.file_bytes, trial.network);
         sentences.push(if accuracy > trial.accuracy + half_width {
             format!("better than an n-gram branch alone: {found}")
+        } else if accuracy < trial.accuracy - half_width {
+            format!("worse than an n-gram branch alone (--num-layers 0): {found}")
         } else {
             format!("no clear difference from an n-gram branch alone, which may be enough (--num-layers 0): {found}")
         });
     }
-    // If a training of the curve was interrupted, the last point before `all` is not that of half of the rows.
+    // The sentence names both numbers of rows, since an interrupted training adds no point: `fewer` may have less
+    // than half of the rows.
     if let [.., fewer, all] = curve {
         let points = 100.0 * (all.accuracy - fewer.accuracy);
         let gained = format!("from {} to {} rows the accuracy changed by {points:+.1} points", fewer.rows, all.rows);
@@ -80,8 +83,11 @@ mod tests {
         assert!(sentences[1].starts_with("warning: 60 rows are few"), "{sentences:?}");
         let sentences = verdict(0.8, interval, None, None, &curve(0.805, 6_000));
         assert!(sentences.len() == 1 && sentences[0].ends_with("will help little"), "{sentences:?}");
-        for (alone, expected) in [(0.7, "better than an n-gram branch alone: 0.7000 in 900 bytes"), (0.79, "no clear")]
-        {
+        for (alone, expected) in [
+            (0.7, "better than an n-gram branch alone: 0.7000 in 900 bytes"),
+            (0.79, "no clear difference"),
+            (0.9, "worse than an n-gram branch alone"),
+        ] {
             let measured = Measured { file_bytes: 900, ..Measured::default() };
             let trial = Trial { accuracy: alone, measured, ..Trial::default() };
             let sentences = verdict(0.8, interval, None, Some(&trial), &[]);

@@ -20,7 +20,8 @@ impl Recognised {
         };
         let head = match self.head.as_slice() {
             [hidden, last] => format!("`{hidden}`, ReLU, `{last}`"),
-            names => names.iter().map(|name| format!("`{name}`")).collect(),
+            [last] => format!("`{last}`"),
+            _ => unreachable!("a head has one or two layers"),
         };
         let input = match &self.embedding {
             Some(embedding) => format!("each text without padding, `{embedding}`"),

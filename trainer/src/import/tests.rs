@@ -216,7 +216,7 @@ fn tensors_that_are_not_recognised_are_named() {
         (with(&[("a.weight", &[3, 3]), ("b.weight", &[3, 3])]), "3 matrices besides embedding and recurrent layers"),
         (
             with(&[("a.weight", &[7, 9])]),
-            "tensor `a.weight` is [7, 9], expected with `fc.weight`, [units, 3] and [2, units]",
+            "`a.weight` is [7, 9] and `fc.weight` is [2, 3], expected a first layer of [units, 3], 3 columns where",
         ),
         (
             with(&[("lstm.weight_ih_l1", &[12, 4]), ("lstm.weight_hh_l1", &[12, 3])]),

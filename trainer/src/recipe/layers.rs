@@ -82,7 +82,7 @@ impl Recipe {
     fn from_layers(mut file: Table, mut options: Table) -> Result<Self, toml::de::Error> {
         let task = options.get("task").or(file.get("task")).cloned();
         let task: Task = task.map_or(Ok(Task::default()), Value::try_into)?;
-        // `--window` sets a key in each of these sections. The options for other tasks are dropped.
+        // `--window` sets `window` in the section of every task. Only the section of this task is kept.
         let sections =
             [("sequences", Task::Classify), ("language_model", Task::LanguageModel), ("forecast", Task::Forecast)];
         for (section, task_of_section) in sections {
@@ -121,7 +121,7 @@ impl Recipe {
 }
 
 /// Renames former spellings of keys in a layer, and adds the values that follow from other keys of the layer. Without
-/// them, the value of a lower layer would stay in effect.
+/// these values, the value of an earlier layer, such as a default, would stay in effect.
 fn complete(layer: &mut Table) {
     for field in fields() {
         if let (Some(alias), Some(section)) = (field.alias, field.section_in(layer))

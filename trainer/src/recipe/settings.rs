@@ -354,9 +354,9 @@ impl Recipe {
 
     /// Fills in the text settings that the recipe leaves to the training data: the tokenizer, chosen by the script of
     /// `texts`, and the minimum count, chosen by their number. For a classifier also the epochs, the learning rate and
-    /// the weight averaging, chosen by the number of words, and the n-gram branch, the sizes, the dropout, the directions,
-    /// the pooling and the branch loss, chosen by the tokenizer, the length of the texts and the number of labels. For a language model,
-    /// `texts` is its one training text and `labels` is ignored.
+    /// the weight averaging, chosen by the number of words, and the n-gram branch, the sizes, the dropout, the
+    /// directions, the pooling and the branch loss, chosen by the tokenizer, the length of the texts and the number of
+    /// labels. For a language model, `texts` is its one training text and `labels` is ignored.
     pub fn resolve_text_settings<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str> + Clone, labels: usize) {
         let is_classifier = self.task == Task::Classify;
         let is_small = is_classifier && texts.len() < SMALL_DATA;

@@ -6,7 +6,7 @@ mod front_matter;
 use super::ReportInputs;
 use crate::float_model::Channel;
 use crate::recipe::Recipe;
-use crate::report::elements::percent;
+use crate::report::elements::{Format, exact, percent};
 use serde_json::Value;
 use tern_format::{Input, Task};
 
@@ -34,6 +34,7 @@ impl ReportInputs {
         let from_recipe = from_recipe.map_or_else(String::new, |description| format!("{}\n\n", inline(description)));
         let purpose = (self.task.wording().purpose)(config);
         let reads = match config.input {
+            // An n-gram branch alone has no embedding.
             Input::Tokens if config.num_layers == 0 => String::new(),
             Input::Tokens => format!("{} tokens, embedding {}, ", config.vocab_size, config.embedding_dim),
             Input::Values => format!("{} channels, ", config.channels.len()),
@@ -49,25 +50,25 @@ impl ReportInputs {
 
     /// Returns a noun phrase for the validation rows: their number and where they come from.
     fn validation_split(&self) -> String {
-        let (rows, pointer) = self.task.wording().validation;
-        let count = self.number(pointer).unwrap_or(0.0);
+        let (noun, count_pointer) = self.task.wording().validation;
+        let count = self.number(count_pointer).unwrap_or(0.0);
         if let Some(folds) = self.number("/validation/folds") {
             return format!(
-                "the {count} training {rows} in a {folds}-fold cross-validation, each by a network that was not trained on it"
+                "the {count} training {noun} in a {folds}-fold cross-validation, each by a network that was not trained on it"
             );
         }
         let Some(Recipe { data, .. }) = &self.recipe else {
-            return format!("the {count} {rows} of `{}`", self.validation_file());
+            return format!("the {count} {noun} of `{}`", self.validation_file());
         };
         let share = 100.0 * data.valid_fraction;
         match &data.valid {
-            Some(valid) => format!("the {count} {rows} of `{}`", file_name(valid)),
+            Some(valid) => format!("the {count} {noun} of `{}`", file_name(valid)),
             None if self.task.wording().is_stratified => {
-                format!("a validation split of {count} {rows}, {share:.0} % of each class")
+                format!("a validation split of {count} {noun}, {share:.0} % of each class")
             }
             None => {
                 let train = file_name(&data.train);
-                format!("a validation split of {count} {rows}, the last {share:.0} % of `{train}`")
+                format!("a validation split of {count} {noun}, the last {share:.0} % of `{train}`")
             }
         }
     }
@@ -79,16 +80,17 @@ impl ReportInputs {
                 .to_owned();
         }
         let epochs = match (self.number("/best_epoch"), self.number("/epochs")) {
-            (Some(best), Some(epochs)) => format!(", which also chose epoch {best} of {epochs}"),
+            (Some(best), Some(_)) if self.is_cross_validated() => {
+                format!(" The cross-validation also chose the number of epochs, {best}, for this model.")
+            }
+            (Some(best), Some(epochs)) => format!(" The same data also chose epoch {best} of {epochs}."),
             _ => String::new(),
         };
         let mut rows = Vec::new();
         for &(pointer, name, format) in self.task.wording().figures {
+            // Other sections have the number of training rows and the figures of the device file.
             if let Some(value) = self.number(pointer).filter(|_| pointer.starts_with("/validation")) {
-                // Whole numbers above 1 are counts. All others have four decimals and no percent sign, so that programs
-                // can read them.
-                let value = if value.fract() == 0.0 && value > 1.0 { format(value) } else { format!("{value:.4}") };
-                rows.push([name.to_owned(), value]);
+                rows.push([name.to_owned(), without_percent(value, format)]);
             }
         }
         if let [Some(low), Some(high)] = [0, 1].map(|end| self.number(&format!("/validation/interval/{end}"))) {
@@ -107,7 +109,7 @@ impl ReportInputs {
             _ => String::new(),
         };
         let (split, classes, channels) = (self.validation_split(), self.class_table(), self.channel_table());
-        format!("## Figures\n\nMeasured on {split}{epochs}.\n\n{figures}\n{source}\n\n{leaked}{classes}{channels}")
+        format!("## Figures\n\nMeasured on {split}.{epochs}\n\n{figures}\n{source}\n\n{leaked}{classes}{channels}")
     }
 
     /// Returns the table of the metrics of each class; empty for a model without classes.
@@ -146,8 +148,8 @@ impl ReportInputs {
     fn exported_figures(&self) -> String {
         let Some(export) = &self.export else { return String::new() };
         let compared = match export["on_training_rows"] == true {
-            true => "compared with the floats on training rows, whose accuracy flatters",
-            false => "compared with the floats above",
+            true => "compared with the float model on training rows, where figures are better than on new data",
+            false => "compared with the float model above",
         };
         let share = |key: &str| export[key].as_f64().map(|share| format!("{share:.4}"));
         let whole = |key: &str| export[key].as_u64().map(|count| count.to_string());
@@ -159,6 +161,7 @@ impl ReportInputs {
             ("RMSE in floats", share("float_rmse")),
             ("RMSE in integers", share("integer_rmse")),
             ("examples compared", whole("examples")),
+            // A forecast is a number, so almost every one differs.
             ("examples predicted otherwise", whole("disagreements").filter(|_| self.config.task != Task::Forecast)),
             ("bytes of the device file", whole("file_bytes")),
             ("bytes of RAM: scratch, which the caller provides", whole("scratch_bytes")),
@@ -175,7 +178,7 @@ impl ReportInputs {
         let with_refusal;
         if let Some(refusal) = &self.config.refusal {
             let lowest = percent(refusal.probability());
-            // The first sentence is continued after a comma, so its first letter, one byte, becomes lower-case.
+            // In this sentence, `limits` follows a comma, so its first letter, which is ASCII, becomes lower-case.
             let (first, rest) = limits.split_at(1);
             with_refusal = format!(
                 "It refuses to answer if no label reaches a probability of {lowest}. Apart from that, {}{rest}",
@@ -190,16 +193,17 @@ impl ReportInputs {
 
     /// Returns the section on the training data.
     fn training_data(&self) -> String {
-        let (rows, pointer) = self.task.wording().training;
+        let (noun, count_pointer) = self.task.wording().training;
         let train = self.recipe.as_ref().map(|recipe| file_name(&recipe.data.train));
-        let source = match (train, self.number(pointer)) {
+        let source = match (train, self.number(count_pointer)) {
             (Some(train), Some(count)) => format!(
-                "{count} {rows} of `{train}`. The model repeats their errors and gaps: read in `report.html` where it is \
+                "{count} {noun} of `{train}`. The model repeats their errors and gaps: read in `report.html` where it is \
                  wrong before you rely on it."
             ),
             (Some(train), None) => format!("`{train}`."),
             (None, _) => "Unknown: the model was not trained by Tern.".to_owned(),
         };
+        // The validation split, or the predictions of a cross-validation.
         let (validation, calibration) = (self.validation_file(), self.task.wording().files[1]);
         format!(
             "## Training data\n\n{source}\n\nThis folder contains some of the data: `{validation}` and `{calibration}` are \
@@ -230,6 +234,13 @@ impl ReportInputs {
     }
 }
 
+/// Formats a figure so that programs can read it: as `format` does, but a share with four decimals instead of a
+/// percentage.
+fn without_percent(value: f64, format: Format) -> String {
+    let text = format(value);
+    if text.ends_with('%') { exact(value) } else { text }
+}
+
 /// Returns a table in Markdown: a left-aligned column of text, then right-aligned columns of numbers.
 fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: impl IntoIterator<Item = [String; COLUMNS]>) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
@@ -258,4 +269,19 @@ fn shell(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
     let text = inline(text);
     if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::elements::count;
+
+    #[test]
+    fn counts_are_whole_and_shares_have_no_percent_sign() {
+        let counts = [0.0, 1.0, 4986.0].map(|value| without_percent(value, count));
+        assert_eq!(counts, ["0", "1", "4,986"]);
+        let shares = [0.0, 0.5, 1.0, 2.0].map(|value| without_percent(value, percent));
+        assert_eq!(shares, ["0.0000", "0.5000", "1.0000", "2.0000"]);
+        assert_eq!(without_percent(2.0, exact), "2.0000");
+    }
 }

@@ -35,7 +35,8 @@ impl TaskHandler for LanguageModel {
     fn evaluate(&self, model: &dyn Model, file: &DataFile<'_>, _: Paint) -> anyhow::Result<CommandOutput> {
         let text = data::read_text(file.path)?;
         let ids = encode(model, &text, file.path)?;
-        let figures = TextFigures::new(&ids, &text, &model.guesses(&ids));
+        let guesses = model.guesses(&ids);
+        let figures = TextFigures::new(&ids, &text, &guesses);
         Ok(CommandOutput { json: figures.to_json(), lines: figures.lines() })
     }
 
@@ -97,9 +98,11 @@ fn encode(model: &dyn Model, text: &str, path: &Path) -> anyhow::Result<Vec<u32>
     Ok(ids)
 }
 
-/// Computes the loss of a model on each token of a text that it predicts. Fails if the text has fewer than two tokens.
+/// Computes the loss of a model on each predicted token of a text, and the figures over all of them. `path`: the file
+/// of the text, for messages. Fails if the text has fewer than two tokens.
 fn losses<'a>(model: &'a NamedModel<'a>, text: &str, path: &Path) -> anyhow::Result<ModelLosses<'a>> {
     let ids = encode(model.model, text, path)?;
+    // The loss and the rank of each predicted token; the first one of the text is not predicted.
     let guesses = model.model.guesses(&ids);
     let figures = Validation::of_language(&guesses, ids.len(), text.chars().count());
     let named = [

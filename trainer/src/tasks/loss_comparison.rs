@@ -122,8 +122,9 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_of_dependent_differences_is_wider() {
-        // Twenty runs of equal numbers: four times the numbers, but no more independent ones.
+    fn repeated_differences_do_not_narrow_the_interval() {
+        // Each of 20 numbers, `length` times in a row. `runs(8)` has four times the differences of `runs(2)`, but no
+        // more independent ones: the interval keeps its width.
         let runs = |length: usize| (0..20 * length).map(|i| ((i / length * 7) % 20) as f64).collect::<Vec<_>>();
         let width = |differences: &[f64]| interval(differences).map(|[low, high]| high - low).unwrap();
         assert!((width(&runs(2)) - width(&runs(8))).abs() < 1e-9);

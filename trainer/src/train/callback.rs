@@ -28,8 +28,9 @@ pub trait Callback {
     /// Called before the first batch if the device was chosen automatically. `reason`: the device and why it was
     /// chosen, for the user.
     fn on_device(&mut self, _reason: &str) {}
-    /// Returns true if [`on_state`](Self::on_state) is to be called after the current batch of a training on a GPU. The
-    /// call needs a copy of the state on the host, which takes time. A training on the CPU always makes the call.
+    /// Returns true if [`on_state`](Self::on_state) is to be called after the current batch of a training entirely on a
+    /// GPU. The call needs a copy of the state on the host, which takes time. A training on the CPU or in several
+    /// processes has this copy and always makes the call.
     fn wants_state(&self) -> bool {
         false
     }
@@ -38,8 +39,8 @@ pub trait Callback {
     /// Called with the figures of each epoch after its end, and with those of an epoch that an interrupt ended early.
     /// `best` is true if the epoch is the best so far.
     fn on_epoch(&mut self, _figures: &EpochFigures, _best: bool) {}
-    /// Called after each event of [`StateEvent`] with a state from which the training can be resumed. After a batch on
-    /// a GPU, it is called only if [`wants_state`](Self::wants_state) returns true.
+    /// Called after each event of [`StateEvent`] with a state from which the training can be resumed. After a batch of
+    /// a training entirely on a GPU, it is called only if [`wants_state`](Self::wants_state) returns true.
     fn on_state(&mut self, _state: &State, _event: StateEvent) {}
 }
 

@@ -73,7 +73,7 @@ struct Training<'a> {
     /// The weights and the optimizer's state if the training runs entirely on a GPU. The copies in `state` are outdated
     /// until `read_device` updates them.
     on_device: Option<DeviceTraining>,
-    /// The next batch of a training on a GPU, if it is prepared already.
+    /// The next batch of a training entirely on a GPU, if it is prepared already.
     prepared: Option<Prepared>,
 }
 
@@ -132,7 +132,7 @@ impl Training<'_> {
     /// Returns the reason to stop before the next epoch; `None` if the training continues.
     fn stop_reason(&self) -> Option<StopReason> {
         let (settings, done) = (&self.recipe.training, self.state.epochs_done());
-        // Before the first epoch has ended, no epoch counts as one without an improvement.
+        // Before the first epoch has ended there is no best epoch: 0 epochs are without an improvement.
         let best_epoch = self.state.best.as_ref().map_or(done, |(best, _)| best.epoch);
         // The cross-validation has found the best number of epochs.
         let epochs = self.problem.cross_validation.as_ref().map_or(self.recipe.epochs(), |found| found.best_epoch);
@@ -160,7 +160,7 @@ impl Training<'_> {
     fn figures(&self) -> EpochFigures {
         let State { epoch, history, .. } = &self.state;
         let network = self.state.network(&self.problem.architecture);
-        // The figures of this epoch are not in `history` yet, so its index is the length.
+        // In the cross-validation's history, the index of this epoch is the number of finished epochs.
         let cross_validated = self.problem.cross_validation.as_ref().and_then(|found| found.history.get(history.len()));
         EpochFigures {
             epoch: history.len() + 1,
@@ -268,7 +268,7 @@ impl Training<'_> {
         let figures = StepFigures { loss, correct, targets, norm };
         if norm.is_finite() {
             for weights in [&mut self.state.weights, &mut self.state.average] {
-                // Weight decay and rounding of the average would change the frozen vectors.
+                // Weight decay and the average's rounding errors would change the frozen vectors.
                 frozen.into_iter().for_each(|embeddings| embeddings.reset_frozen(weights.get_mut(names::EMBEDDING)));
             }
             self.count(&figures, learning_rate);
@@ -308,7 +308,8 @@ impl Training<'_> {
         self.with_samples(batch, number, |samples| graph.prepare(samples, number))
     }
 
-    /// Copies the weights and the optimizer's state from the GPU to `state`, if the training runs on a GPU.
+    /// Copies the weights and the optimizer's state from the GPU to `state`, if the training runs entirely on a
+    /// GPU.
     fn read_device(&mut self) -> Result<(), TrainError> {
         let State { weights, average, optimizer, .. } = &mut self.state;
         match &self.on_device {
@@ -328,8 +329,8 @@ impl Training<'_> {
         epoch.rate = learning_rate;
     }
 
-    /// Computes the gradients of a batch with dropout, without changing the state. If the training runs entirely on a
-    /// GPU, which is so only for a call by [`diverged_samples`](Self::diverged_samples), the CPU computes them.
+    /// Computes the gradients of a batch with dropout, without changing the state. In a training entirely on a GPU,
+    /// only [`diverged_samples`](Self::diverged_samples) calls this, and the CPU computes the gradients.
     fn gradients(&self, batch: &[usize]) -> candle_core::Result<BatchResult> {
         let device = if self.on_device.is_some() { &Device::Cpu } else { &self.device };
         let graph = graph(self.recipe, self.problem, &self.state, device, self.group);
@@ -361,7 +362,7 @@ impl Training<'_> {
     }
 }
 
-/// Returns the computation of gradients with the settings of a training.
+/// Returns the [`Graph`] that computes gradients with the settings of a training.
 fn graph<'a>(
     recipe: &Recipe,
     problem: &'a Problem,

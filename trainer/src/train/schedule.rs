@@ -6,8 +6,8 @@ use std::f64::consts::PI;
 /// Share of the steps in which the rate of [`Schedule::OneCycle`] rises.
 const RISE: f64 = 0.1;
 
-/// Share of the best loss by which an epoch's loss must be lower to count as better for [`Schedule::Plateau`]: the
-/// default `threshold` of PyTorch's `ReduceLROnPlateau`.
+/// For [`Schedule::Plateau`], an epoch counts as better if its loss is below the best loss by more than this share of
+/// the best loss: the default `threshold` of PyTorch's `ReduceLROnPlateau`.
 const PLATEAU_THRESHOLD: f64 = 1e-4;
 
 /// The position of a step in a training.
@@ -24,7 +24,8 @@ impl Schedule {
     /// rate rises at first; `OneCycle` ignores it. `plateau_rate_factor`: the result of the function of this name,
     /// which only `Plateau` uses.
     pub fn rate_factor(self, Position { step, steps }: Position, warm_up: f64, plateau_rate_factor: f64) -> f64 {
-        // The rate rises by the same amount in each step, and the step after the warm-up has the highest rate.
+        // The rate rises by the same amount in each step, and the step after the warm-up has the highest rate, except
+        // with `Plateau`: its factor also counts the epochs of the warm-up, so the rate may drop there.
         let warm_up_steps = (warm_up * steps as f64).round() as usize;
         if self != Schedule::OneCycle && step < warm_up_steps {
             return (step + 1) as f64 / (warm_up_steps + 1) as f64;
@@ -47,6 +48,7 @@ fn cosine(position: f64) -> f64 {
 fn one_cycle(step: usize, steps: usize) -> f64 {
     // The middle of the step, so that neither the first nor the last rate is 0.
     let position = (step as f64 + 0.5) / steps.max(1) as f64;
+    // `cosine` computes the same in another order, so its last bit may differ.
     if position < RISE { position / RISE } else { 0.5 * (1.0 + (PI * (position - RISE) / (1.0 - RISE)).cos()) }
 }
 
@@ -116,7 +118,8 @@ mod tests {
         plateau: Vec<f64>,
     }
 
-    /// Rates of PyTorch's schedulers, which `golden/make.py` wrote with the version that its first line names.
+    /// The expected rates are those of PyTorch's schedulers: `schedule/golden/rates.json`, whose `made_by` names the
+    /// version of PyTorch.
     #[test]
     fn rates_are_pytorchs() {
         let golden: Golden = serde_json::from_str(include_str!("schedule/golden/rates.json")).unwrap();

@@ -24,8 +24,8 @@ pub struct Figures(Vec<(&'static str, &'static str, Unit, Option<f64>)>);
 const DISAGREEMENTS: &str = "device_disagreements";
 
 impl Figures {
-    /// Reads the figures from the output of `tern export`, of `tern eval` on held-out templates, and of `tern
-    /// classify`.
+    /// Reads the figures from the output of `tern export`, of `tern eval` on messages from held-out templates, and of
+    /// `tern classify`. A template is a sentence with variable parts; no training message is made from a held-out one.
     ///
     /// `messages` is the number of messages in `train.csv`, of which `tern train` sets some aside for validation.
     pub fn new(messages: usize, export: &Value, held_out: &Value, device: &Value) -> Self {
@@ -44,7 +44,7 @@ impl Figures {
             ("device answers that differ from the host", DISAGREEMENTS, Count, device("disagreements")),
             ("integer labels that differ from float", "float_disagreements", Count, export("disagreements")),
             ("device file, bytes", "file_bytes", Count, export("file_bytes")),
-            ("RAM for the model's state, bytes", "scratch_bytes", Count, export("scratch_bytes")),
+            ("RAM for a session (scratch), bytes", "scratch_bytes", Count, export("scratch_bytes")),
             ("multiplications a token", "macs_per_token", Count, export("macs_per_token")),
             ("instructions a token, Cortex-M4", "instructions_per_token", Count, device("instructions_per_token")),
         ])
@@ -101,7 +101,7 @@ mod tests {
             ("training examples", "6,300"),
             ("validation accuracy, float", "99.00 %"),
             ("device file, bytes", "123,456"),
-            ("RAM for the model's state, bytes", "unknown"),
+            ("RAM for a session (scratch), bytes", "unknown"),
         ] {
             let line = table.lines().find(|line| line.starts_with(name)).unwrap();
             assert!(line.ends_with(value), "{line}");

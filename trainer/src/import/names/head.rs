@@ -18,9 +18,9 @@ struct Matrix {
 
 impl Found<'_> {
     /// Finds the one or two linear layers of the head under any name, and moves their tensors to `weights`. The shapes
-    /// determine the order of the layers. `outputs`: the number of outputs of the last layer; `head_width`: the number
-    /// of values that the first layer reads. Returns the names of the layers' weights, and the number of hidden units
-    /// between two layers (0 for one layer).
+    /// determine the order of the layers, and if both orders fit, the names. `outputs`: the number of outputs of the
+    /// last layer; `head_width`: the number of values that the first layer reads. Returns the names of the layers'
+    /// weights, and the number of hidden units between two layers (0 for one layer).
     pub(super) fn head(
         &mut self,
         outputs: usize,
@@ -70,11 +70,13 @@ impl Found<'_> {
             Output::Sigmoid => "one logit where `output` is \"sigmoid\"".to_owned(),
             _ => format!("one row for each of the {outputs} labels"),
         };
-        let columns_meaning = format!(
-            "{head_width} columns where `pooling` is {:?}{}",
-            settings.pooling.name(),
-            if settings.pooling == Pooling::Last { " (other widths: mean_max, or another merge)" } else { "" }
-        );
+        let other_width = if settings.pooling == Pooling::Last {
+            " (for another width set `pooling` to mean_max, or another `merge`)"
+        } else {
+            ""
+        };
+        let columns_meaning =
+            format!("{head_width} columns where `pooling` is {:?}{other_width}", settings.pooling.name());
         match matrices.as_slice() {
             [] => {
                 let expected = format!("`fc.weight`, [{outputs}, {head_width}], and `fc.bias`");
@@ -91,15 +93,17 @@ impl Found<'_> {
                 };
                 let (a_can_be_first, b_can_be_first) = (fits(a, b), fits(b, a));
                 if !a_can_be_first && !b_can_be_first {
-                    let expected = format!(
-                        "with `{}`, [units, {head_width}] and [{outputs}, units]: {columns_meaning}, {rows_meaning}",
-                        b.name
-                    );
-                    return Err(self.wrong_shape(&a.name, &self.remaining[&a.name], &expected));
+                    let found = [a, b].map(|layer| format!("`{}` is [{}, {}]", layer.name, layer.rows, layer.columns));
+                    return Err(self.wrong(format!(
+                        "{}, expected a first layer of [units, {head_width}], {columns_meaning}, and a last layer of \
+                         [{outputs}, units], {rows_meaning}",
+                        found.join(" and ")
+                    )));
                 }
-                // If both orders fit, the names decide: hidden before fc, fc1 before fc2.
-                let is_reversed = b.name == tern_names::HIDDEN_WEIGHT || a.name == tern_names::FC_WEIGHT;
-                if b_can_be_first && (is_reversed || !a_can_be_first) {
+                // If both orders fit, the names decide: hidden before fc, else the alphabetical order that `matrices`
+                // has, such as fc1 before fc2.
+                let names_say_b_first = b.name == tern_names::HIDDEN_WEIGHT || a.name == tern_names::FC_WEIGHT;
+                if b_can_be_first && (names_say_b_first || !a_can_be_first) {
                     matrices.reverse();
                 }
                 Ok(matrices)

@@ -12,15 +12,16 @@ use serde_json::{Map, Value, json};
 const MAX_MATRIX_LABELS: usize = 8;
 /// Width of a column of the matrix.
 const COLUMN_WIDTH: usize = 7;
-/// Width of the names of the rows: with 8 columns the matrix is 80 characters wide.
-const ROW_NAME_WIDTH: usize = 16;
-/// Width of a label in the table of classes.
-const LABEL_WIDTH: usize = 40;
-/// Largest number of pairs of labels in the list that replaces a matrix of more labels.
+/// Largest width of a row's label. With 8 columns, the matrix is then 80 characters wide.
+const MAX_ROW_LABEL_WIDTH: usize = 16;
+/// Largest width of a label in the table of classes.
+const MAX_LABEL_WIDTH: usize = 40;
+/// Largest number of pairs of labels in the list that is shown instead of a matrix if there are more than
+/// [`MAX_MATRIX_LABELS`] labels.
 const MAX_PAIRS: usize = 10;
 
 /// Returns the figures of a classifier as JSON and lines. The lines end with the confusion matrix or, for many labels,
-/// the most frequent wrong predictions. `extra_line`: a line before these.
+/// the most frequent wrong predictions. `extra_line`: a line before the matrix or the wrong predictions.
 pub fn figures(labels: &[String], analysis: &Analysis, paint: Paint, extra_line: Option<String>) -> CommandOutput {
     let Analysis { evaluation, refusal, .. } = analysis;
     let (mut lines, mut json) = (to_lines(labels, evaluation, paint), to_json(labels, evaluation));
@@ -51,7 +52,7 @@ pub fn per_class(labels: &[String], evaluation: &Evaluation) -> Map<String, Valu
 }
 
 fn to_lines(labels: &[String], evaluation: &Evaluation, paint: Paint) -> Vec<String> {
-    let labels: Vec<String> = labels.iter().map(|label| shorten(&visible(label), LABEL_WIDTH)).collect();
+    let labels: Vec<String> = labels.iter().map(|label| shorten(&visible(label), MAX_LABEL_WIDTH)).collect();
     let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).max("label".len());
     let mut lines = vec![
         format!("examples {}", evaluation.examples()),
@@ -85,7 +86,7 @@ fn confusion(labels: &[String], matrix: &[Vec<usize>], paint: Paint) -> Vec<Stri
         labels.iter().map(|label| format!("{:>COLUMN_WIDTH$}", shorten(label, COLUMN_WIDTH))).collect();
     let corner = "predicted →";
     // At least as wide as the corner.
-    let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).clamp(11, ROW_NAME_WIDTH);
+    let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).clamp(11, MAX_ROW_LABEL_WIDTH);
     let mut lines = vec![String::new(), paint.faint(&format!("{corner:width$} {}", head.join(" ")))];
     for (index, (label, row)) in labels.iter().zip(matrix).enumerate() {
         let cell = |(predicted, &examples): (usize, &usize)| {
@@ -97,7 +98,7 @@ fn confusion(labels: &[String], matrix: &[Vec<usize>], paint: Paint) -> Vec<Stri
             }
         };
         let cells: Vec<String> = row.iter().enumerate().map(cell).collect();
-        lines.push(format!("{:width$} {}", shorten(label, ROW_NAME_WIDTH), cells.join(" ")));
+        lines.push(format!("{:width$} {}", shorten(label, MAX_ROW_LABEL_WIDTH), cells.join(" ")));
     }
     lines
 }

@@ -42,8 +42,9 @@ pub struct LabelledSequences {
 
 impl LabelledSequences {
     /// Reads the recipe's tables and loads its teachers. The validation split is the recipe's second table, or a share
-    /// of the sequences of each class; if there are few sequences, they are divided into folds instead. Fails if a
-    /// table or a teacher cannot be read, or the labels do not suit the model or a split.
+    /// of the sequences of each class; if there are few sequences, they are divided into folds instead. Sets the
+    /// recipe's number of folds (1: no cross-validation). Fails if a table or a teacher cannot be read, or the labels
+    /// do not suit the model or a split.
     pub fn read(recipe: &mut Recipe) -> anyhow::Result<Self> {
         let data = recipe.data.clone();
         let windows = recipe.windows();
@@ -70,8 +71,8 @@ impl LabelledSequences {
         match &data.valid {
             Some(path) => valid = read(path, &all.table.names)?,
             None => {
-                // Rows with the same key are in the same part of the split. The key of a whole sequence is the bits of
-                // its numbers.
+                // Sequences with the same key are in the same part of the split, or in the same fold. The key of a
+                // sequence that is not a window is the bits of its numbers.
                 let bits = |span: &Range<usize>| {
                     all.table.rows[span.clone()].iter().flatten().map(|number| number.to_bits()).collect::<Vec<u64>>()
                 };
@@ -108,6 +109,7 @@ impl LabelledSequences {
         let mut problem = Problem { folds, ..problem };
         let names: Vec<String> = channels.iter().map(|channel| channel.name.clone()).collect();
         Teachers::load(recipe, &labels, &names)?.teach(&mut problem, |model, sequence| {
+            // The outputs do not depend on the target.
             let sample = Sample::new(train.steps(sequence, &model.config().channels), Target::Class(0));
             Ok(model.outputs(Input::from(&sample)))
         })?;
@@ -132,7 +134,10 @@ impl TaskData for LabelledSequences {
         note(format!("{training} training sequences of {classes} classes{validation}"));
         let Windows { rows, overlap, .. } = recipe.windows();
         if rows > 0 {
-            note(format!("each is a window of {rows} rows, overlap {overlap}; cut other tables with `tern data`"));
+            note(format!(
+                "each is a window of {rows} rows, overlap {overlap}; before you evaluate or classify another table, \
+                 cut it with `tern data`"
+            ));
         }
         describe_validation(&self.problem, "sequences", note);
         describe_channels(recipe, &self.problem, &self.channels, &self.train.table, note);
@@ -164,7 +169,7 @@ impl TaskData for LabelledSequences {
         let analysis = match cross_validation {
             Some(found) => Analysis::of_outputs(model.config(), samples, &found.outputs),
             None if self.problem.folds.is_empty() => analyse(model, &self.valid, Path::new(files::VALIDATION))?,
-            // After an interrupted cross-validation, there are no predictions for all sequences.
+            // After an interrupted cross-validation, not every sequence has a prediction, so none is analysed.
             None => Analysis::of(model.config(), std::iter::empty()),
         };
         let report = Arc::new(SequenceMistakes::new(&analysis, self.valid.names()));

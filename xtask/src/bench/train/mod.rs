@@ -1,8 +1,8 @@
 //! `cargo xtask bench train`: compares the speed of training in Tern, PyTorch and candle-nn.
 //!
-//! `plan` lists the networks and programs. Each program is a process that trains for one pass over the same random
-//! texts on request (`worker`). The programs of one network take turns, so that other load on the machine affects all
-//! of them; the ratios are medians over the turns.
+//! `plan` lists the networks and programs. Each program runs as a process, a `worker`. On request, a worker trains one
+//! pass over the random texts, which are the same for all programs: a turn. The programs of one network take their
+//! turns alternately, so that other load on the machine affects all of them; the ratios are medians over the turns.
 
 mod memory;
 pub mod plan;
@@ -32,7 +32,7 @@ pub struct Options {
     /// Compare the programs on one network only, and take three turns instead of seven.
     #[arg(long)]
     pub quick: bool,
-    /// Python with PyTorch; without PyTorch its rows are left out.
+    /// Python interpreter that has PyTorch; without PyTorch, the rows of PyTorch are left out.
     #[arg(long, value_name = "PATH", default_value = "python3")]
     pub python: String,
     /// Also train one epoch on this table of labelled texts and print the peak memory.
@@ -51,7 +51,10 @@ pub fn run(options: &Options) -> Result<()> {
     let torch = probe(process::program(&options.python).args(["-c", "import torch; print(torch.__version__)"]));
     match &torch {
         Some(version) => eprintln!("PyTorch {version}"),
-        None => eprintln!("`{}` has no PyTorch: its rows are left out; name another with --python", options.python),
+        None => eprintln!(
+            "`{}` has no PyTorch: the rows of PyTorch are left out; --python names another Python",
+            options.python
+        ),
     }
     let bench = Bench { folder, release, script, python: torch.map(|_| options.python.clone()), json: options.json };
 
@@ -127,7 +130,7 @@ impl Bench {
 
     /// Starts a worker process; `None` for PyTorch if it is not installed.
     fn worker(&self, program: Program, network: &Network, lengths: &[usize]) -> Result<Option<Worker>> {
-        let recipe = texts::write(&self.folder, network, lengths)?;
+        let recipe_path = texts::write_texts_and_recipe(&self.folder, network, lengths)?;
         let threads = network.threads.to_string();
         let example = |name: &str| self.release.join("examples").join(name);
         let path = match (program, &self.python) {
@@ -138,7 +141,7 @@ impl Bench {
         };
         let mut command = process::program(&path.to_string_lossy());
         match program {
-            Program::Tern | Program::CandleNn => command.arg(recipe),
+            Program::Tern | Program::CandleNn => command.arg(recipe_path),
             Program::PyTorch | Program::PyTorchBucketed => {
                 command.arg(&self.script).arg(texts::csv(&self.folder)).args(network.arguments());
                 command.args((program == Program::PyTorchBucketed).then_some("--bucketed"))

@@ -7,7 +7,7 @@ use super::plan::{MAX_LENGTH, Network, Program};
 /// Returns the heading of the table.
 pub fn heading() -> String {
     format!(
-        "whole training steps on random texts with the lengths of reviews, cut at {MAX_LENGTH}; \
+        "whole training steps on random texts with lengths like those of IMDb reviews, cut at {MAX_LENGTH}; \
          ratio: Tern's speed / the program's\n\
          {:<18}{:<8}{:>5}{:>5}{:>7}{:>9}{:>12}{:>8}{:>9}",
         "program", "cell", "E", "H", "batch", "threads", "tokens/s", "ratio", "target"
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_has_the_documented_keys() {
+    fn a_row_has_the_expected_keys() {
         let theirs = row(Program::PyTorch, &SMALL_LSTM, 99_000.4, Some(4.126));
         let expected = json!({
             "program": "pytorch", "cell": "lstm", "embedding": 20, "hidden": 64, "batch": 32, "threads": 1,

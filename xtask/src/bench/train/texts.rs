@@ -34,7 +34,7 @@ pub fn csv(folder: &Path) -> PathBuf {
 }
 
 /// Writes the tables of texts and the recipe; returns the path of the recipe.
-pub fn write(folder: &Path, network: &Network, lengths: &[usize]) -> Result<PathBuf> {
+pub fn write_texts_and_recipe(folder: &Path, network: &Network, lengths: &[usize]) -> Result<PathBuf> {
     write_tables(folder, lengths)?;
     let path = folder.join("recipe.toml");
     repo::write(&path, recipe(network))?;
