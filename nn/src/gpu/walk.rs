@@ -58,8 +58,8 @@ pub fn cell_name(cell: Cell) -> &'static str {
 
 /// Chooses the instance for a layer and a number of sequences; `None` if the layer is too large for every instance.
 ///
-/// Several instances may have the smallest `padded`. It takes the one with the most sequences in a block for which there
-/// is still a block for each multiprocessor; if there is none, the one with the fewest sequences.
+/// Several instances may have the smallest `padded`. The chosen one has the most sequences in a block for which there
+/// is still a block for each multiprocessor; if there is none, the fewest sequences.
 pub fn choose(shape: LayerShape, sequences: usize, machine: Machine) -> Option<Walk> {
     let fits = |walk: &&Walk| {
         walk.cell == cell_name(shape.cell)
