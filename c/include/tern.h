@@ -459,7 +459,9 @@ size_t tern_label(const struct tern_t *tern,
  *
  * `tern` must be NULL or point to a `tern_t`; `logit` must be NULL or point to a number.
  */
-tern_status tern_logit(struct tern_t *tern, size_t index, int32_t *logit);
+tern_status tern_logit(struct tern_t *tern,
+                       size_t index,
+                       int32_t *logit);
 
 /**
  * Writes the logits of up to `count` classes after the input so far, Q16, to `logits`, and returns how many it wrote;

@@ -136,13 +136,14 @@ section! {
         /// Recurrent cell
         cell: Cell = Cell::Lstm, Kind::one_of::<Cell>();
         /// Width of the embedding. Wider pretrained vectors (`embeddings`) are reduced to it; 0 or left out: they keep
-        /// their width [default: 32; 16 for long texts with fingerprints]
+        /// their width [default: 32; 16 for long texts with fingerprints; language-model: 64]
         embedding_dim: Option<usize> = None, whole(0, MAX_WIDTH), alias("embedding");
         /// Pretrained word vectors: GloVe or word2vec text, or FILE.npy with its words in FILE.txt
         embeddings: Option<PathBuf> = None, Kind::Path;
         /// Keep the pretrained vectors unchanged; tokens without one are still trained
         freeze_embeddings: bool = false, Kind::Boolean;
-        /// Width of the hidden state, in each direction [default: 64; 32 for long texts with fingerprints]
+        /// Width of the hidden state, in each direction [default: 64; 32 for long texts with fingerprints;
+        /// language-model: 128; forecast: 32]
         hidden_size: Option<usize> = None, whole(1, MAX_WIDTH), alias("hidden");
         /// Number of recurrent layers; 0: only an n-gram branch
         num_layers: usize = 1, whole(0, MAX_LAYERS as i64), alias("layers");
@@ -160,14 +161,15 @@ section! {
         head_hidden: usize = 0, whole(0, MAX_WIDTH);
         /// Output layer: a softmax over the labels, or one sigmoid for two labels
         output: Output = Output::Softmax, Kind::one_of::<Output>(), option("model-output");
-        /// Dropout before the linear layer [default: 0.3; 0.5 for long texts with fingerprints]
+        /// Dropout before the linear layer [default: 0.3; 0.5 for long texts with fingerprints; language-model: 0;
+        /// forecast: 0]
         dropout: Option<f64> = None, DROPOUT;
         /// Dropout between recurrent layers
         layer_dropout: f64 = 0.3, DROPOUT;
         /// Dropout of the embedding
         embedding_dropout: f64 = 0.3, DROPOUT;
         /// Probability that a training token is replaced by UNK, which trains the vector of unknown words [default:
-        /// 0.1; 0.3 for long texts with fingerprints]
+        /// 0.1; 0.3 for long texts with fingerprints; language-model: 0]
         word_dropout: Option<f64> = None, DROPOUT;
         /// Rows of the table of a text classifier's n-gram branch, a power of 2 from 16; 0: no n-gram branch [default:
         /// 4096; 8192 with the tokenizers chars and bytes; 16384 above 200,000 texts; for long texts by the number of

@@ -290,7 +290,9 @@ mod tests {
         // How the help is wrapped does not matter here.
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         for expected in [
-            "--hidden-size <N> Width of the hidden state, in each direction [default: 64; language-model: 128; forecast: 32]",
+            "--hidden-size <N> Width of the hidden state, in each direction [default: 64; 32 for long texts with \
+             fingerprints; language-model: 128; forecast: 32]",
+            "--layer-dropout <X> Dropout between recurrent layers [default: 0.3; forecast: 0]",
             "[default: lstm]",
             "[default: 0.05]",
             "--window <N> Tokens of a language model's training window; gradients flow through all of them and the context \
