@@ -21,6 +21,7 @@ mod settings;
 mod spelling;
 #[cfg(test)]
 mod tests;
+mod text_settings;
 
 pub use check::RecipeError;
 pub use choices::{Anchor, Bits, ClassWeights, DeviceKind, InputKind, Metric, OptimizerKind, Schedule, Widths};
@@ -29,5 +30,6 @@ pub(crate) use layers::{lay_over, set};
 pub use sections::{
     Card, Data, Export, Forecast, LanguageModel, Model, SECTIONS, Sequences, Tokenizer, Training, Vocabulary, fields,
 };
-pub use settings::{LONG_TEXT, Recipe, SMALL_DATA, ngram_rank, text_epochs};
+pub use settings::{Recipe, SMALL_DATA};
 pub use tern_format::{Cell, Merge, Output, Pooling, Task, TokenizerKind};
+pub use text_settings::{LONG_TEXT, ngram_rank, text_epochs};

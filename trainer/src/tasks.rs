@@ -42,9 +42,6 @@ pub fn handler_of(model: &dyn Model) -> &'static dyn TaskHandler {
 pub fn read_data(recipe: &mut Recipe, with_baselines: bool) -> anyhow::Result<Box<dyn TaskData>> {
     let input = if recipe.data.input == InputKind::Values { Input::Values } else { Input::Tokens };
     let data = handler(recipe.task, input).prepare(recipe, with_baselines)?;
-    if let Some(embeddings) = &data.problem().embeddings {
-        recipe.model.embedding_dim = Some(embeddings.width());
-    }
     recipe.training.batch_size = recipe.batch_size(data.problem().train.len());
     recipe.resolve();
     Ok(data)

@@ -108,11 +108,6 @@ impl Args {
     pub fn device_path(&self) -> PathBuf {
         with_suffix(&self.output, ".safetensors")
     }
-
-    /// Returns the path of the log of the trials.
-    fn log_path(&self) -> PathBuf {
-        with_suffix(&self.output, ".fit.jsonl")
-    }
 }
 
 /// Searches, and writes the model directory and the device file of the best candidate.
@@ -180,9 +175,10 @@ impl<'a> Fitting<'a> {
             "trials": args.trials,
             "version": env!("CARGO_PKG_VERSION"),
         });
+        let path = with_suffix(&args.output, ".fit.jsonl");
         let log = match group.rank() {
-            0 => TrialLog::open(&args.log_path(), &header, args.resume)?,
-            _ => TrialLog::empty(&args.log_path()),
+            0 => TrialLog::open(&path, &header, args.resume)?,
+            _ => TrialLog::empty(&path),
         };
         if !log.is_empty() {
             note(format_args!("resumed after {} trials", log.len()));
@@ -219,7 +215,7 @@ impl<'a> Fitting<'a> {
             Ok(None) => return Ok(Value::Null),
             Err(error) => {
                 if hooks.processes.rank() == 0 {
-                    if has_trials(&args.log_path()) {
+                    if search.log.has_trials() {
                         note("the finished trials are kept; continue the search with --resume");
                     } else {
                         search.log.remove()?;
@@ -234,11 +230,6 @@ impl<'a> Fitting<'a> {
         }
         Ok(result)
     }
-}
-
-/// Returns true if the log of a search holds a trial, from which `--resume` can continue. Its first line is a header.
-fn has_trials(log: &Path) -> bool {
-    std::fs::read_to_string(log).is_ok_and(|text| text.lines().count() > 1)
 }
 
 /// Returns the settings that all candidates have.
@@ -393,17 +384,6 @@ mod tests {
         );
         for bad in ["", "20", "m", "-1m", "0s", "20é", "99999h"] {
             assert!(duration(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_log_with_its_header_alone_has_no_trial() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("home.fit.jsonl");
-        assert!(!has_trials(&path), "the file is missing");
-        for (text, expected) in [("{\"trials\":24}\n", false), ("{\"trials\":24}\n{\"candidate\":1}\n", true)] {
-            std::fs::write(&path, text).unwrap();
-            assert_eq!(has_trials(&path), expected, "{text}");
         }
     }
 

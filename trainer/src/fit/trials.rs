@@ -139,8 +139,30 @@ impl TrialLog {
         append().with_context(|| self.path.display().to_string())
     }
 
+    /// Returns true if the file holds a trial, from which a search can be resumed. Its first line is the header.
+    pub fn has_trials(&self) -> bool {
+        std::fs::read_to_string(&self.path).is_ok_and(|text| text.lines().count() > 1)
+    }
+
     /// Deletes the file.
     pub fn remove(&self) -> anyhow::Result<()> {
         std::fs::remove_file(&self.path).with_context(|| self.path.display().to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_with_its_header_alone_has_no_trial() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("home.fit.jsonl");
+        let log = TrialLog::empty(&path);
+        assert!(!log.has_trials(), "the file is missing");
+        for (text, expected) in [("{\"trials\":24}\n", false), ("{\"trials\":24}\n{\"candidate\":1}\n", true)] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(log.has_trials(), expected, "{text}");
+        }
     }
 }

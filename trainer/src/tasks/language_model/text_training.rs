@@ -86,11 +86,10 @@ impl TextCorpus {
             }
         }
         let embeddings = embeddings::of_recipe(recipe, &vocabulary)?;
-        let mut model = recipe.model.clone();
         if let Some(embeddings) = &embeddings {
-            model.embedding_dim = Some(embeddings.width());
+            recipe.model.embedding_dim = Some(embeddings.width());
         }
-        let architecture = model.architecture(vocabulary.len(), vocabulary.len());
+        let architecture = recipe.model.architecture(vocabulary.len(), vocabulary.len());
         let samples = windows(&ids, window, recipe.language_model.context);
         let target = Target::Tokens(valid_ids[1..].to_vec());
         let valid_samples = vec![Sample::new(Steps::Tokens(valid_ids), target)];
