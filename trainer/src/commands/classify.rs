@@ -17,6 +17,7 @@ use super::table::TableArgs;
 use super::{note, open_device_file, print};
 use crate::checksum::crc32_hex;
 use crate::data;
+use crate::device_file::DeviceFile;
 use crate::link::{Client, Emulation, Info, Link, LinkArgs, Reply, catch_interrupts};
 
 /// The largest number of texts that are sent to a real device before it has answered the first of them. Several are
@@ -59,21 +60,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     catch_interrupts();
     let mut client = Client::new(target.open()?, args.link.timeout());
     let is_emulated = target.emulation().is_some();
-    // This is a closure so that the device is released before an error is returned.
-    let outcome = (|| {
-        if is_emulated {
-            client.synchronize_after_start()?
-        } else {
-            client.synchronize()?
-        }
-        let info = client.info()?;
-        check_model(&info, &args.file, file.bytes())?;
-        // In an emulator sending takes no time, and the instructions that receive texts sent ahead would be counted.
-        let max_unanswered = if is_emulated { 1 } else { QUEUED_TEXTS };
-        let bar = DelayedBar::new(samples.len(), "{bar:30} {pos} of {len} texts, {per_sec}, {eta} left");
-        let tally = classify(&mut client, file.model(), &samples, max_unanswered, |done| bar.show(done))?;
-        anyhow::Ok((info, tally))
-    })();
+    let outcome = connect_and_classify(&mut client, &args.file, &file, &samples, is_emulated);
+    // The device is released even after an error.
     client.release();
     let (info, tally) = outcome?;
     if args.json {
@@ -90,6 +78,29 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         bail!("{differing} of {texts} answers differ from this computer's, the device rejected {rejected} texts");
     }
     Ok(())
+}
+
+/// Brings the device into machine mode, checks that it runs `file`, which was read from `path`, and classifies the
+/// samples. `is_emulated`: true if the device runs in QEMU and is just starting.
+fn connect_and_classify<L: Link>(
+    client: &mut Client<L>,
+    path: &Path,
+    file: &DeviceFile,
+    samples: &[Sample],
+    is_emulated: bool,
+) -> anyhow::Result<(Info, Tally)> {
+    if is_emulated {
+        client.synchronize_after_start()?;
+    } else {
+        client.synchronize()?;
+    }
+    let info = client.info()?;
+    check_model(&info, path, file.bytes())?;
+    // In an emulator sending takes no time, and the instructions that receive texts sent ahead would be counted.
+    let max_unanswered = if is_emulated { 1 } else { QUEUED_TEXTS };
+    let bar = DelayedBar::new(samples.len(), "{bar:30} {pos} of {len} texts, {per_sec}, {eta} left");
+    let tally = classify(client, file.model(), samples, max_unanswered, |replies| bar.show(replies))?;
+    Ok((info, tally))
 }
 
 /// Fails if the model is not a classifier of texts.
@@ -145,21 +156,21 @@ fn classify<L: Link>(
     mut on_reply: impl FnMut(usize),
 ) -> anyhow::Result<Tally> {
     // A bidirectional model keeps all tokens of a text in its scratch; a text has no more tokens than bytes.
-    let longest = samples.iter().map(|sample| sample.example.text.len()).max().unwrap_or(0);
-    let mut scratch = vec![0; model.scratch_len_for(longest.max(1))];
+    let longest_text = samples.iter().map(|sample| sample.example.text.len()).max().unwrap_or(0);
+    let mut scratch = vec![0; model.scratch_len_for(longest_text.max(1))];
     let mut session = model.text_session(&mut scratch).map_err(|error| anyhow!("{error}"))?;
     let mut tally = Tally::default();
     let start = Instant::now();
     // The wait for an answer depends on the cost of the model.
     let mut streaming = client.stream(model.cost().macs_per_token)?;
-    // The index of the next text to send.
-    let mut next = 0;
+    // The index of the next sample whose text is sent.
+    let mut next_to_send = 0;
     while tally.texts < samples.len() {
-        while next < samples.len() && streaming.outstanding() < max_unanswered {
-            streaming.send(samples[next].example.text.as_bytes())?;
-            next += 1;
+        while next_to_send < samples.len() && streaming.outstanding() < max_unanswered {
+            streaming.send(samples[next_to_send].example.text.as_bytes())?;
+            next_to_send += 1;
         }
-        // Replies come in the order of the texts.
+        // Replies come in the order of the texts, and `tally.texts` is the number of replies so far.
         let sample = &samples[tally.texts];
         let reply = streaming.reply()?.context("a text was sent and has no reply")?;
         let lost_bytes = matches!(&reply, Reply::Rejected(error) if error.code == "overflow");
@@ -168,7 +179,7 @@ fn classify<L: Link>(
         // again.
         if lost_bytes && streaming.outstanding() > 0 {
             streaming.restart()?;
-            next = tally.texts;
+            next_to_send = tally.texts;
         }
         on_reply(tally.texts);
     }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Failure, note};
-use crate::link::{Client, ClientError, Emulation, Link, LinkArgs, Target, catch_interrupts};
+use crate::link::{Client, ClientError, Connection, Emulation, Link, LinkArgs, Target, catch_interrupts};
 use crate::progress::warn;
 
 /// The longest wait for a real device to enter machine mode before a terminal is connected. If the device does not
@@ -45,29 +45,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     // `synchronize` brings it into machine mode, and `release` from there to the prompt.
     let is_starting = matches!(target, Target::Qemu(_));
     let result = if stdin().is_terminal() {
-        note(format_args!("connected to {}; Ctrl-] or `quit` leaves", connection.name()));
-        let mut client = Client::new(connection, args.link.timeout().min(MAX_ANSWER_WAIT));
-        if is_starting {
-            terminal::run(client.into_link())
-        } else {
-            match client.synchronize() {
-                Ok(()) => client.release(),
-                Err(error @ ClientError::NoConsole { .. }) => warn(error),
-                Err(error) => return Err(error.into()),
-            }
-            let mut connection = client.into_link();
-            // The device answers an empty line with its prompt.
-            connection.send(b"\r")?;
-            terminal::run(connection)
-        }
+        connect_terminal(connection, args.link.timeout(), is_starting)
     } else {
-        let mut client = Client::new(connection, args.link.timeout());
-        if !is_starting {
-            client.synchronize()?;
-            client.release();
-        }
-        let mut out = stdout().lock();
-        script::run(client.into_link(), args.link.timeout(), is_starting, stdin().lock(), &mut out)
+        connect_stdin(connection, args.link.timeout(), is_starting)
     };
     if let Some(hint) = target.emulation().and_then(Emulation::log_hint) {
         note(hint);
@@ -75,8 +55,37 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     result
 }
 
+/// Connects the terminal with the console of a device. Unless the device is starting, brings it to its prompt first.
+fn connect_terminal(mut connection: Connection, timeout: Duration, is_starting: bool) -> anyhow::Result<()> {
+    note(format_args!("connected to {}; Ctrl-] or `quit` leaves", connection.name()));
+    if !is_starting {
+        let mut client = Client::new(connection, timeout.min(MAX_ANSWER_WAIT));
+        match client.synchronize() {
+            Ok(()) => client.release(),
+            Err(error @ ClientError::NoConsole { .. }) => warn(error),
+            Err(error) => return Err(error.into()),
+        }
+        connection = client.into_link();
+        // The device answers an empty line with its prompt.
+        connection.send(b"\r")?;
+    }
+    terminal::run(connection)
+}
+
+/// Sends the lines of stdin to the console of a device. Unless the device is starting, brings it to its prompt first.
+fn connect_stdin(mut connection: Connection, timeout: Duration, is_starting: bool) -> anyhow::Result<()> {
+    if !is_starting {
+        let mut client = Client::new(connection, timeout);
+        client.synchronize()?;
+        client.release();
+        connection = client.into_link();
+    }
+    script::run(connection, timeout, is_starting, stdin().lock(), &mut stdout().lock())
+}
+
 /// Fails if a device file is named that the device would not run, or if an emulated device has no model.
 fn check_usage(args: &Args) -> Result<(), Failure> {
+    // The device file, true if the device is emulated, and the file with the content of its flash.
     let message = match (&args.file, args.link.qemu, &args.link.flash) {
         (Some(file), true, Some(_)) => format!(
             "the emulated device runs the model that is stored in --flash; leave {0} out, or send it there with\n  \

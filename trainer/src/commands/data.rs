@@ -10,6 +10,7 @@ use super::{Failure, print};
 use crate::data::{self, Format, Sequence, Sequences, Statistics};
 use anyhow::{Context, bail};
 use options::MAX_PARTS;
+use serde::Serialize;
 use serde_json::{Value, json};
 use show::encoding;
 use std::borrow::Cow;
@@ -41,41 +42,61 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 /// Runs the command on labelled texts and sequences.
 fn run_labelled(args: &Args) -> anyhow::Result<()> {
     let contents = args.sources.iter().map(|path| Content::read(path, args)).collect::<Result<Vec<_>, _>>()?;
-    // `sources`: the path, statistics and encoding of each source. `overlaps`: for each pair of sources, their paths
-    // and the number of texts that both have. `earlier_sources`: the path and the keys of each source before the
-    // current one.
-    let (mut sources, mut overlaps, mut earlier_sources) = (Vec::new(), Vec::new(), Vec::new());
+    let mut sources = Vec::new();
+    // The distinct keys of each source.
+    let mut key_sets: Vec<HashSet<Cow<'_, str>>> = Vec::new();
     for (path, content) in args.sources.iter().zip(&contents) {
         let keys: Vec<_> = content.items.iter().map(key).collect();
         let rows = keys.iter().zip(&content.items).map(|(key, item)| (&**key, item.label.as_str(), length(item)));
         let unit = if content.channels.is_empty() { "words" } else { "steps" };
-        sources.push((path, Statistics::new(rows, unit), encoding(path)));
-        let keys: HashSet<Cow<'_, str>> = keys.into_iter().collect();
-        for (earlier_path, earlier_keys) in &earlier_sources {
-            overlaps.push((*earlier_path, path, keys.intersection(earlier_keys).count()));
-        }
-        earlier_sources.push((path, keys));
+        sources.push(SourceFacts { path, statistics: Statistics::new(rows, unit), encoding: encoding(path) });
+        key_sets.push(keys.into_iter().collect());
     }
-    let written = args.output.as_deref().map_or(Ok(Vec::new()), |output| write(output, &contents, args))?;
+    let mut overlaps = Vec::new();
+    for b in 0..sources.len() {
+        for a in 0..b {
+            let texts = key_sets[a].intersection(&key_sets[b]).count();
+            overlaps.push(Overlap { a: sources[a].path, b: sources[b].path, texts });
+        }
+    }
+    let written = match &args.output {
+        Some(output) => write(output, &contents, args)?,
+        None => Vec::new(),
+    };
     if args.json {
-        let sources = sources.iter().map(|(path, statistics, encoding)| {
+        let sources = sources.iter().map(|SourceFacts { path, statistics, encoding }| {
             let mut object = json!(statistics);
             object["path"] = json!(path);
             object["encoding"] = json!(encoding);
             object
         });
-        let overlaps = overlaps.iter().map(|(a, b, texts)| json!({ "a": a, "b": b, "texts": texts }));
         let written = written.iter().map(|(path, rows)| json!({ "path": path, "rows": rows }));
-        let [sources, overlaps, written]: [Value; 3] = [sources.collect(), overlaps.collect(), written.collect()];
+        let [sources, written]: [Value; 2] = [sources.collect(), written.collect()];
         return print(json!({ "sources": sources, "overlap": overlaps, "written": written }));
     }
-    for (path, statistics, encoding) in &sources {
+    for SourceFacts { path, statistics, encoding } in &sources {
         show::lines(path, statistics, encoding.as_deref()).iter().try_for_each(print)?;
     }
-    for (a, b, texts) in overlaps {
+    for Overlap { a, b, texts } in overlaps {
         print(format_args!("{texts} texts are both in {} and in {}", a.display(), b.display()))?;
     }
     written.iter().try_for_each(|(path, rows)| print(format_args!("wrote {}: {rows} rows", path.display())))
+}
+
+/// The facts that are printed about a source.
+struct SourceFacts<'a> {
+    path: &'a Path,
+    statistics: Statistics,
+    /// `None` if the source is not a text file: see [`encoding`](encoding()).
+    encoding: Option<String>,
+}
+
+/// The number of distinct texts or sequences that two sources, `a` and `b`, have in common.
+#[derive(Serialize)]
+struct Overlap<'a> {
+    a: &'a Path,
+    b: &'a Path,
+    texts: usize,
 }
 
 /// The content of a source: sequences of numbers, or texts. A text is stored as a [`Sequence`] without steps, and its
@@ -148,11 +169,11 @@ fn write(output: &Path, contents: &[Content], args: &Args) -> anyhow::Result<Vec
     }
     let items: Vec<&Sequence> = contents.iter().flat_map(|content| &content.items).collect();
     let mut class_of_label: HashMap<&str, usize> = HashMap::new();
-    let classes = items.iter().map(|item| {
+    let mut classes: Vec<usize> = Vec::with_capacity(items.len());
+    for item in &items {
         let next_class = class_of_label.len();
-        *class_of_label.entry(item.label.as_str()).or_insert(next_class)
-    });
-    let classes: Vec<usize> = classes.collect();
+        classes.push(*class_of_label.entry(item.label.as_str()).or_insert(next_class));
+    }
     let keys: Vec<Cow<'_, str>> = items.iter().map(|item| key(item)).collect();
     let part_of_item = data::split(&keys, &classes, args.shares(), args.seed, args.stratify);
     let mut written = Vec::new();
@@ -167,7 +188,7 @@ fn write(output: &Path, contents: &[Content], args: &Args) -> anyhow::Result<Vec
     let header: Vec<String> =
         [name_column, "label"].map(str::to_owned).into_iter().chain(channels.iter().cloned()).collect();
     for (part, (path, _)) in written.iter().enumerate() {
-        let members = items.iter().zip(&part_of_item).filter(|(_, part_of_item)| **part_of_item == part);
+        let members = items.iter().zip(&part_of_item).filter(|(_, item_part)| **item_part == part);
         let rows = members.flat_map(|(item, _)| table_rows(item));
         data::save(path, args.to.unwrap_or(Format::of(output)), &header, rows)
             .with_context(|| path.display().to_string())?;

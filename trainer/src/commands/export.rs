@@ -1,7 +1,7 @@
 //! `tern export`: quantises a model directory to a device file.
 
 use super::table::TableArgs;
-use super::{Failure, note, print};
+use super::{Failure, note, print, quantities};
 use crate::export::{
     ExportData, Options, PartCost, Report, c_array, check_c_output, check_golden, check_output, export,
 };
@@ -69,7 +69,7 @@ pub struct Args {
     #[arg(long, value_name = "BITS", value_parser = bits)]
     pub recurrent_bits: Option<Bits>,
     /// Bytes for folded tokens, whose input projection is precomputed: 32KB, 1MB, 4096. Faster, with the same results
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    #[arg(long, value_name = "SIZE", value_parser = quantities::size)]
     pub fold: Option<usize>,
     /// Largest share of the validation rows in DIR that the device file refuses to answer; 0: it always answers
     /// [default: the recipe's]
@@ -128,6 +128,7 @@ pub fn write_device_file(args: &Args) -> anyhow::Result<Report> {
     check_output(&args.output)?;
     args.c_array.iter().try_for_each(|path| check_c_output(path))?;
     let model = FloatModel::load(&args.model)?;
+    // Differs from `model`, which the report describes, only by its refusal rule.
     let exported = with_refusal(&model, args)?;
     let data = ExportData::of(&exported, &args.model, args.data.as_deref(), &args.table.columns())?;
     let golden = match &args.golden {
@@ -150,6 +151,7 @@ pub fn write_device_file(args: &Args) -> anyhow::Result<Report> {
     quantize::check_widths(widths, model.config()).map_err(anyhow::Error::msg).with_context(|| shown.to_string())?;
     let packing = packing::choose(args.packing, model.config(), widths.recurrent)?;
     let options = Options { packing, widths, fold: args.fold.unwrap_or(0) };
+    // The time of the last message, so that a fast export prints none.
     let last_note = Cell::new(Instant::now());
     let on_stage = |stage: &str| {
         if last_note.get().elapsed() > NOTE_INTERVAL {
@@ -164,9 +166,10 @@ pub fn write_device_file(args: &Args) -> anyhow::Result<Report> {
         write_file(path, header.as_bytes()).with_context(|| path.display().to_string())?;
     }
     // The device file is already written, so a failure to update the report is only a warning.
-    let validated = tasks::handler_of(&model).validate(&model, &args.model);
-    match validated.and_then(|result| report::add_export(&args.model, &model, result, &serde_json::to_value(&report)?))
-    {
+    let updated = tasks::handler_of(&model)
+        .validate(&model, &args.model)
+        .and_then(|validation| report::add_export(&args.model, &model, validation, &serde_json::to_value(&report)?));
+    match updated {
         Ok(true) => {}
         Ok(false) => note(format_args!("note: {shown}/README.md was changed by hand and is kept")),
         Err(error) => note(format_args!("warning: the report was not updated: {error:#}")),
@@ -219,19 +222,6 @@ fn widths_of_recipe(model: &Path) -> anyhow::Result<Widths> {
     Ok(recipe.export.widths())
 }
 
-/// Parses a number of bytes above 0: `4096`, `32KB` (1 KB is 1024 bytes), `1MB`, also as `32k` or `32KiB`.
-pub fn size(text: &str) -> Result<usize, String> {
-    let upper = text.trim().to_ascii_uppercase();
-    let upper = upper.strip_suffix('B').unwrap_or(&upper);
-    let upper = upper.strip_suffix('I').unwrap_or(upper);
-    let (number, unit) = match upper.strip_suffix(['K', 'M']) {
-        Some(number) => (number, if upper.ends_with('K') { 1 << 10 } else { 1 << 20 }),
-        None => (upper, 1),
-    };
-    let bytes = number.trim().parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
-    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "expected a number of bytes, such as 32KB".to_owned())
-}
-
 /// Reads the texts for the golden examples, one per line; blank lines are skipped. Fails if there is none, or more than
 /// [`MAX_GOLDEN_TEXTS`].
 fn golden_texts(path: &Path) -> anyhow::Result<Vec<String>> {
@@ -275,6 +265,7 @@ fn to_text(report: &Report, output: &Path) -> Vec<String> {
         lines.push(format!("  {name:15} {bytes:>9} bytes {percent:>5.1} %"));
     }
     lines.push(match report.packing {
+        // Without recurrent layers there are no weights to pack.
         _ if report.macs_per_token == 0 => "packing          none: for any core".to_owned(),
         "rows" => "packing          rows: the only one for weights of 4 or 16 bits".to_owned(),
         "paired16" => "packing          paired16, for Cortex-M4, M7, M33 (else --packing interleaved4)".to_owned(),
@@ -368,7 +359,7 @@ fn part_row(PartCost { part, bits, costs }: &PartCost) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{next_commands, size};
+    use super::next_commands;
 
     #[test]
     fn the_next_commands_fit_a_terminal() {
@@ -376,14 +367,5 @@ mod tests {
         let lines = next_commands(path.as_ref());
         assert_eq!(lines.matches(path).count(), 2, "{lines}");
         assert!(lines.lines().all(|line| line.chars().count() <= 80), "{lines}");
-    }
-
-    #[test]
-    fn sizes() {
-        let sizes = ["4096", "32KB", "32k", "1 MB", "8KiB"].map(size);
-        assert_eq!(sizes, [4096, 32 << 10, 32 << 10, 1 << 20, 8 << 10].map(Ok));
-        for bad in ["", "KB", "0", "-1", "3GB", "32.5KB", "99999999999999999999MB"] {
-            assert!(size(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -3,7 +3,7 @@
 mod progress;
 
 use super::train::{RecipeOptions, by_option, write_directory};
-use super::{Failure, Hooks, export, in_all_processes, interrupt, note, print};
+use super::{Failure, Hooks, export, in_all_processes, interrupt, note, print, quantities};
 use crate::data;
 use crate::distributed::{Processes, agree};
 use crate::export::check_output;
@@ -53,16 +53,16 @@ pub struct Args {
     #[arg(short, long, value_name = "NAME")]
     pub output: PathBuf,
     /// Largest device file: 64KB (65,536 bytes), 1MB, 4096
-    #[arg(long, value_name = "SIZE", value_parser = export::size)]
+    #[arg(long, value_name = "SIZE", value_parser = quantities::size)]
     pub flash: usize,
     /// Largest scratch memory of a session [default: no limit]
-    #[arg(long, value_name = "SIZE", value_parser = export::size)]
+    #[arg(long, value_name = "SIZE", value_parser = quantities::size)]
     pub ram: Option<usize>,
     /// Largest estimated number of instructions of a token on a Cortex-M4 [default: no limit]
     #[arg(long, value_name = "N")]
     pub max_instructions: Option<u64>,
     /// Time of the search: 90s, 20m, 2h [default: no limit]
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = quantities::duration)]
     pub time: Option<Duration>,
     /// Number of candidates
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=1000))]
@@ -177,12 +177,9 @@ impl<'a> Fitting<'a> {
         });
         let path = with_suffix(&args.output, ".fit.jsonl");
         let log = match group.rank() {
-            0 => TrialLog::open(&path, &header, args.resume)?,
+            0 => open_log(&path, &header, args.resume)?,
             _ => TrialLog::empty(&path),
         };
-        if !log.is_empty() {
-            note(format_args!("resumed after {} trials", log.len()));
-        }
         Ok(Fitting { args, options, profile, metric: recipe.metric(), budget, log })
     }
 
@@ -191,18 +188,15 @@ impl<'a> Fitting<'a> {
     /// process of another rank than 0 trains the candidates that rank 0 sends, and returns null.
     pub fn run(self, hooks: &mut Hooks<'_>) -> anyhow::Result<Value> {
         let Fitting { args, options, profile, metric, budget, log } = self;
-        let candidates = args.trials as usize;
-        let (input, interrupt) = (args.input.as_path(), hooks.stop);
         let name = args.output.file_name().map_or("model".into(), |name| name.to_string_lossy());
-        let name = name.as_ref();
         let search = Search {
-            name,
-            input,
+            name: &name,
+            input: &args.input,
             options: &options,
             budget,
-            candidates,
+            candidates: args.trials as usize,
             time: args.time,
-            interrupt,
+            interrupt: hooks.stop,
             processes: hooks.processes,
             rank_timeout: Duration::from_secs(args.rank_timeout),
             log,
@@ -225,11 +219,28 @@ impl<'a> Fitting<'a> {
             }
         };
         let result = write(args, &search, &profile, found, &args.device_path())?;
-        if !interrupt.load(Ordering::Relaxed) {
+        if !search.interrupt.load(Ordering::Relaxed) {
             search.log.remove()?;
         }
         Ok(result)
     }
+}
+
+/// Opens the log of the trials. Prints the number of trials that are resumed, that there are none, or a warning if
+/// those of an interrupted search are deleted.
+fn open_log(path: &Path, header: &Value, resume: bool) -> anyhow::Result<TrialLog> {
+    let has_trials = TrialLog::empty(path).has_trials();
+    let log = TrialLog::open(path, header, resume)?;
+    let path = path.display();
+    match (resume, has_trials) {
+        (true, true) => note(format_args!("resumed after {} trials", log.resumed_trials())),
+        (true, false) => note(format_args!("nothing to resume: {path} has no finished trial; starting")),
+        (false, true) => note(format_args!(
+            "warning: {path}: deleted an interrupted search and started anew (--resume would have continued it)"
+        )),
+        (false, false) => {}
+    }
+    Ok(log)
 }
 
 /// Returns the settings that all candidates have.
@@ -274,8 +285,13 @@ fn write(
     // The recurrent layers are counted in the recipe, since options may set their number for all candidates.
     let is_ngrams_only =
         |trial: &Trial| search.recipe(&trial.settings).is_ok_and(|recipe| recipe.model.num_layers == 0);
-    let ngrams_only = trials.iter().filter(|trial| !is_ngrams_only(&best) && is_ngrams_only(trial));
-    let best_ngrams = ngrams_only.reduce(|best, trial| if trial.is_better_than(best) { trial } else { best });
+    // The best trial without recurrent layers; `None` if the best of all trials has none either.
+    let mut best_ngrams: Option<&Trial> = None;
+    for trial in trials.iter().filter(|trial| !is_ngrams_only(&best) && is_ngrams_only(trial)) {
+        if best_ngrams.is_none_or(|former| trial.is_better_than(former)) {
+            best_ngrams = Some(trial);
+        }
+    }
     let sentences = verdict(best.accuracy, interval, linear, best_ngrams, &curve);
     let result = json!({
         "model": args.output,
@@ -314,10 +330,9 @@ fn write(
     figures.lines.iter().for_each(note);
     let (accuracy, bytes) = (best.accuracy, report.file_bytes);
     let mut arithmetic = if best.in_integers { " in integers" } else { "" }.to_owned();
-    // The pattern takes two repetitions or more.
-    if let [_, .., _] = best.repetitions.as_slice() {
-        let each: Vec<String> = best.repetitions.iter().map(|accuracy| format!("{accuracy:.4}")).collect();
-        arithmetic += &format!(" (mean of the cross-validations: {})", each.join(", "));
+    if best.repetitions.len() > 1 {
+        let accuracies: Vec<String> = best.repetitions.iter().map(|accuracy| format!("{accuracy:.4}")).collect();
+        arithmetic += &format!(" (mean of the cross-validations: {})", accuracies.join(", "));
     }
     note(format_args!(
         "accuracy {accuracy:.4}{arithmetic}, {bytes} of {} bytes, {} bytes of RAM, {} instructions a token: {}",
@@ -331,14 +346,16 @@ fn write(
 /// Returns the object `search` of `metrics.json`: the figures and the trials, without paths and times, so that the same
 /// search writes the same file on every computer.
 fn reproducible(result: &Value, trials: &[Trial]) -> Value {
-    let mut result = result.clone();
-    result["trials"] = json!(trials);
-    let of_trials = result["trials"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut);
-    of_trials.for_each(|trial| drop(trial.remove("seconds")));
-    for key in ["model", "device_file", "seconds"] {
-        result.as_object_mut().map(|result| result.remove(key));
+    let mut trials = json!(trials);
+    for trial in trials.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        trial.remove("seconds");
     }
-    result
+    let mut search = result.clone();
+    search["trials"] = trials;
+    for key in ["model", "device_file", "seconds"] {
+        search.as_object_mut().map(|search| search.remove(key));
+    }
+    search
 }
 
 /// Returns the content of `log.jsonl` in the model directory: an object for each epoch, without the lines on batches
@@ -354,38 +371,9 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Parses a duration such as `90s`, `20m` or `1.5h`. Fails below one second and above 10,000,000 seconds.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let expected = || "expected a time such as 90s, 20m or 2h, from 1 s to 10,000,000 s".to_owned();
-    // The last character, which may have several bytes, is the unit.
-    let (number, unit) = text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
-    let factor = match unit {
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return Err(expected()),
-    };
-    let seconds = number.parse::<f64>().map_err(|_| expected())? * factor;
-    if !(1.0..=1e7).contains(&seconds) {
-        return Err(expected());
-    }
-    Ok(Duration::from_secs_f64(seconds))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations() {
-        assert_eq!(
-            ["90s", "20m", "1.5h"].map(duration),
-            [90, 1200, 5400].map(|seconds| Ok(Duration::from_secs(seconds)))
-        );
-        for bad in ["", "20", "m", "-1m", "0s", "20é", "99999h"] {
-            assert!(duration(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn a_suffix_follows_the_whole_name() {

@@ -97,10 +97,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         ))),
         Chip::Espflash { name, flash_base } => write_with_espflash(file, &image, name, flash_base)?,
     }
-    let (board, kind) = (board.name, image.kind());
-    print(format_args!("{board} has the {kind} and was reset"))?;
+    let (board_name, kind) = (board.name, image.kind());
+    print(format_args!("{board_name} has the {kind} and was reset"))?;
     note(match image {
-        Image::Firmware => format!("next: write a model\n  tern flash --board {board} device.safetensors"),
+        Image::Firmware => format!("next: write a model\n  tern flash --board {board_name} device.safetensors"),
         Image::Model { .. } => "next: try it\n  tern console --port /dev/ttyACM0".to_owned(),
     });
     Ok(())
@@ -251,7 +251,7 @@ fn write_with_probe(file: &Path, image: &Image, chip: &str, probe: Option<&str>)
              https://probe.rs/docs/getting-started/probe-setup), and check that no other program uses it"
         );
     }
-    let options = |subcommand: &str| {
+    let probe_rs = |subcommand: &str| {
         let mut command = Command::new(PROBE_RS);
         command.args([subcommand, "--non-interactive", "--chip", chip]);
         if let Some(probe) = probe {
@@ -259,7 +259,7 @@ fn write_with_probe(file: &Path, image: &Image, chip: &str, probe: Option<&str>)
         }
         command
     };
-    let mut download = options("download");
+    let mut download = probe_rs("download");
     match image {
         Image::Firmware => download.args(["--binary-format", "elf"]),
         Image::Model { slot, .. } => {
@@ -267,7 +267,7 @@ fn write_with_probe(file: &Path, image: &Image, chip: &str, probe: Option<&str>)
         }
     };
     run_program(download.arg("--verify").arg(file))?;
-    run_program(&mut options("reset"))
+    run_program(&mut probe_rs("reset"))
 }
 
 /// Writes the file to the chip at its serial port with espflash, and resets the chip. `flash_base`: the address of the

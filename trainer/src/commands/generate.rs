@@ -63,21 +63,22 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if !args.json {
         write!(out, "{}", args.prompt)?;
     }
-    let (mut generated_tokens, mut result) = (0, Ok(()));
-    // `generate` asks after each token whether it was the last one.
+    let (mut generated_tokens, mut written) = (0, Ok(()));
+    // The closure says after each token if another one is wanted, so it cannot ask for no token at all.
     if args.length > 0 {
         model.generate(&prompt, sampling, &mut |id| {
             let start = text.len();
             // Writing to a string does not fail, here and in `finish` below.
             let _ = detokenizer.write(id, &model.vocabulary().tokens()[id as usize], &mut text);
             if !args.json {
-                result = write!(out, "{}", &text[start..]).and_then(|()| out.flush());
+                written = write!(out, "{}", &text[start..]).and_then(|()| out.flush());
             }
             generated_tokens += 1;
-            generated_tokens < args.length && result.is_ok()
+            generated_tokens < args.length && written.is_ok()
         });
     }
-    result?;
+    written?;
+    // If the last token leaves a character of several bytes incomplete, `finish` ends it with U+FFFD.
     let start = text.len();
     let _ = detokenizer.finish(&mut text);
     if args.json {

@@ -162,11 +162,14 @@ pub fn write_model(args: &Args) -> anyhow::Result<Written> {
     let import::Imported { mut model, notes, recognised, .. } = imported;
     let columns = args.table.columns();
     if model.config().input == Input::Values {
-        for (path, name) in [(&args.data, files::CALIBRATION), (&args.valid, files::VALIDATION)] {
-            if let Some(path) = path {
-                let max_steps = if name == files::CALIBRATION { CALIBRATION_STEPS } else { usize::MAX };
-                sequence_classification::copy(path, &columns, &model, &staged.path().join(name), max_steps)?;
-            }
+        let copy = |path: &Path, name: &str, max_steps: usize| {
+            sequence_classification::copy(path, &columns, &model, &staged.path().join(name), max_steps)
+        };
+        if let Some(path) = &args.data {
+            copy(path, files::CALIBRATION, CALIBRATION_STEPS)?;
+        }
+        if let Some(path) = &args.valid {
+            copy(path, files::VALIDATION, usize::MAX)?;
         }
     } else {
         let read = |path: &Option<PathBuf>| -> anyhow::Result<Vec<Example>> {

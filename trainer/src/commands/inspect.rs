@@ -91,8 +91,7 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
         })
         .collect();
     let buckets = tensors.iter().find(|tensor| tensor["name"] == "ngrams.weight").map(|tensor| &tensor["shape"][0]);
-    let ngrams = config.ngrams.map(|kinds| {
-        let tern_runtime::Ngrams { words, min_chars, max_chars } = kinds;
+    let ngrams = config.ngrams.map(|tern_runtime::Ngrams { words, min_chars, max_chars }| {
         json!({
             "buckets": buckets, "rank": config.ngram_rank,
             "words": words, "min_chars": min_chars, "max_chars": max_chars,

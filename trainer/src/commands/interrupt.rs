@@ -1,5 +1,5 @@
 //! Signals to `tern train` and `tern fit`: the first SIGINT (Ctrl-C), SIGTERM, SIGHUP or SIGUSR1 ends the work after
-//! the running batch and keeps the model.
+//! the running batch and keeps the model. On systems other than Unix, only Ctrl-C does.
 
 use crate::commands::note;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};

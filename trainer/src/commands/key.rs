@@ -12,6 +12,11 @@ use ed25519_dalek::{SigningKey, VerifyingKey};
 use super::{note, print};
 use crate::package::hex;
 
+/// The Unix permissions of a private key: only its owner can read it.
+const PRIVATE_MODE: u32 = 0o600;
+/// The Unix permissions of a public key: those of any new file.
+const PUBLIC_MODE: u32 = 0o666;
+
 /// Options of `tern key`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -70,8 +75,8 @@ fn new(args: &NewArgs) -> anyhow::Result<()> {
         .to_pkcs8_pem(LineEnding::LF)
         .map_err(|error| anyhow::anyhow!("the key cannot be written as PKCS #8: {error}"))?;
     let digits = hex(key.verifying_key().as_bytes());
-    create(private, pem.as_bytes(), true)?;
-    create(&public, format!("{digits}\n").as_bytes(), false)?;
+    create(private, pem.as_bytes(), PRIVATE_MODE)?;
+    create(&public, format!("{digits}\n").as_bytes(), PUBLIC_MODE)?;
     if args.json {
         return print(serde_json::json!({ "private": private, "public": public, "key": digits }));
     }
@@ -87,17 +92,15 @@ fn new(args: &NewArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes a new file. On Unix, only its owner can read it if `is_secret` is true. Fails if the file exists: it is never
-/// replaced, since devices may trust its key.
-fn create(path: &Path, content: &[u8], is_secret: bool) -> anyhow::Result<()> {
+/// Writes a new file. `mode`: its Unix permissions, which the process's umask may reduce; not used on other systems.
+/// Fails if the file exists: it is never replaced, since devices may trust its key.
+fn create(path: &Path, content: &[u8], mode: u32) -> anyhow::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
-    if is_secret {
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    }
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
     #[cfg(not(unix))]
-    let _ = is_secret;
+    let _ = mode;
     let write = |mut file: File| file.write_all(content).and_then(|()| file.sync_all());
     options.open(path).and_then(write).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => anyhow::anyhow!(
@@ -136,13 +139,21 @@ pub fn read(path: &Path) -> anyhow::Result<SigningKey> {
 pub fn read_public(path: &Path) -> anyhow::Result<VerifyingKey> {
     let shown = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("{shown}: `tern key new` makes a key pair"))?;
-    let digits = text.trim();
-    let byte = |index: usize| digits.get(2 * index..2 * index + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
-    let bytes: Option<Vec<u8>> = (0..digits.len().div_ceil(2)).map(byte).collect();
-    let key = bytes.and_then(|bytes| VerifyingKey::try_from(&bytes[..]).ok());
+    let key = bytes_of_hex(text.trim()).and_then(|bytes| VerifyingKey::try_from(&bytes[..]).ok());
     key.with_context(|| {
         format!("{shown}: not a public key, expected 64 hexadecimal digits: the .pub file of `tern key new`")
     })
+}
+
+/// Returns the bytes that hexadecimal digits, two for each byte, stand for; `None` for another character or an odd
+/// number of digits.
+fn bytes_of_hex(digits: &str) -> Option<Vec<u8>> {
+    // `from_str_radix` would also take a sign.
+    if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    let byte = |start: usize| u8::from_str_radix(digits.get(start..start + 2)?, 16).ok();
+    (0..digits.len()).step_by(2).map(byte).collect()
 }
 
 #[cfg(all(test, unix))]
@@ -163,6 +174,10 @@ mod tests {
         assert_eq!(read_public(&public).unwrap(), key.verifying_key());
         let error = read_public(&output).unwrap_err().to_string();
         assert!(error.contains("expected 64 hexadecimal digits"), "{error}");
+        assert_eq!(bytes_of_hex("0aFf"), Some(vec![0x0a, 0xff]));
+        for bad in ["0", "+f", "é0"] {
+            assert_eq!(bytes_of_hex(bad), None, "{bad}");
+        }
 
         std::fs::set_permissions(&output, PermissionsExt::from_mode(0o644)).unwrap();
         let error = read(&output).unwrap_err().to_string();

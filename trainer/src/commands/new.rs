@@ -66,21 +66,20 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     // All files are written to a temporary folder beside `folder`, which is then renamed, so that no incomplete project
     // remains after an error.
-    let new = folder.with_file_name(format!(".{name}.tmp"));
-    if new.exists() {
-        fs::remove_dir_all(&new).with_context(|| new.display().to_string())?;
+    let temporary = folder.with_file_name(format!(".{name}.tmp"));
+    if temporary.exists() {
+        fs::remove_dir_all(&temporary).with_context(|| temporary.display().to_string())?;
     }
-    for (path, text) in files(args.input) {
-        let text = match TEMPLATES.contains(&path) {
-            true => text.replace("NAME", name).replace("VERSION", env!("CARGO_PKG_VERSION")),
-            false => text,
-        };
-        let path = new.join(path);
-        let folder = path.parent().unwrap_or(&new);
-        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-        write_file(&path, text.as_bytes()).with_context(|| path.display().to_string())?;
+    for (path, mut text) in files(args.input) {
+        if TEMPLATES.contains(&path) {
+            text = text.replace("NAME", name).replace("VERSION", env!("CARGO_PKG_VERSION"));
+        }
+        let file = temporary.join(path);
+        let parent = file.parent().unwrap_or(&temporary);
+        fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
+        write_file(&file, text.as_bytes()).with_context(|| file.display().to_string())?;
     }
-    fs::rename(&new, folder).with_context(|| folder.display().to_string())?;
+    fs::rename(&temporary, folder).with_context(|| folder.display().to_string())?;
     print(format_args!("made {}", folder.display()))?;
     let stream = if args.input == InputKind::Values { " < ../data/stream.csv" } else { "" };
     note(format_args!(

@@ -46,7 +46,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if bytes.is_empty() {
         bail!("{path}: the file is empty, expected a device file (`tern export`)");
     }
-    // Only for the checksum of the device file: the device itself checks the signature trailer.
+    // Needed only for the checksum of the device file. A file with a damaged signature trailer is sent as it is: the
+    // device refuses it.
     let device_file = Package::read(&bytes).map_or(&bytes[..], |package| package.device_file);
     let target = args.link.target(None)?;
     catch_interrupts();
@@ -94,15 +95,16 @@ fn push<L: Link>(client: &mut Client<L>, args: &Args, bytes: &[u8], device_file:
         restart(client, device_file)?;
     }
     let models = client.request("models")?;
-    let slots = models["slots"].as_array().map_or(&[][..], Vec::as_slice);
-    let found = slots.iter().find(|found| found["slot"] == slot).unwrap_or(&Value::Null);
+    // The device's description of the slot that was written.
+    let described = models["slots"].as_array().into_iter().flatten().find(|described| described["slot"] == slot);
+    let described = described.unwrap_or(&Value::Null);
     Ok(json!({
         "slot": slot,
         "version": version,
         "bytes": bytes.len(),
         "crc32": crc32,
-        "state": found["state"],
-        "serving": found["serving"] == true,
+        "state": described["state"],
+        "serving": described["serving"] == true,
         "seconds": seconds,
     }))
 }

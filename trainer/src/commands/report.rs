@@ -61,6 +61,7 @@ fn check_output(path: &Path) -> anyhow::Result<()> {
         bail!("{}: this is a directory, expected the name of a file such as report.html", path.display());
     }
     let Ok(bytes) = std::fs::read(path) else { return Ok(()) };
+    // An HTML page has its first tag within the first 64 bytes.
     let start = String::from_utf8_lossy(&bytes[..bytes.len().min(64)]).trim_start().to_lowercase();
     if !bytes.is_empty() && !start.starts_with("<!doctype html") && !start.starts_with("<html") {
         bail!("{}: this file exists and is not an HTML page; choose another name with -o", path.display());

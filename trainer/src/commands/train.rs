@@ -202,9 +202,9 @@ impl<'a> Training<'a> {
     }
 }
 
-/// Collective: returns the state from which all processes continue. `own`: in the process of rank 0 its state, or the
-/// reason why there is none; `Ok(None)` in the others, which receive the state of rank 0. Fails in all processes if one
-/// has an error, or another recipe or other data than rank 0.
+/// Returns the state from which all processes continue. Collective: every process must call it. `own`: in the process
+/// of rank 0 its state, or the reason why there is none; `Ok(None)` in the others, which receive the state of rank 0.
+/// Fails in all processes if one has an error, or another recipe or other data than rank 0.
 fn common_state(
     recipe: &Recipe,
     problem: &Problem,
@@ -215,13 +215,15 @@ fn common_state(
         Some(state) if processes.world_size() == 1 => return Ok(state),
         own => own,
     };
-    let data_hash = train::data_hash(problem);
-    // The length of the log, 0 here, is not used: only rank 0 has a log.
-    let bytes = own.as_ref().map(|state| state.to_bytes(data_hash, 0)).transpose()?.unwrap_or_default();
-    let bytes = processes.broadcast(bytes);
+    let own_bytes = match &own {
+        // The length of the log, 0 here, is not used: only rank 0 has a log.
+        Some(state) => state.to_bytes(train::data_hash(problem), 0)?,
+        None => Vec::new(),
+    };
+    let bytes_of_first = processes.broadcast(own_bytes);
     let state = match own {
         Some(state) => Ok(state),
-        None => State::from_bytes(&bytes, recipe, problem).map(|(state, _)| state),
+        None => State::from_bytes(&bytes_of_first, recipe, problem).map(|(state, _)| state),
     };
     agree(processes, state).context("the processes do not have the same recipe and data")
 }
@@ -288,12 +290,12 @@ pub(super) fn write_directory(
 
 /// Returns the complete recipe, the path of the model directory, and the options that are not settings of the recipe.
 fn recipe_and_target(args: &Args) -> anyhow::Result<(Recipe, PathBuf, Options)> {
-    let Args { input, output, resume, no_baselines, recipe: RecipeOptions(options), .. } = args;
+    let Args { input, output, resume, no_baselines, recipe: RecipeOptions(recipe_options), .. } = args;
     let run_options = Options { no_baselines: *no_baselines };
     // In `tern train --resume DIR`, the input is the model directory.
     if *resume && output.is_none() && RunDirectory::exists(input) {
         let saved = RunDirectory::options(input);
-        let recipe = read_recipe(&RunDirectory::recipe_path(input), options)?;
+        let recipe = read_recipe(&RunDirectory::recipe_path(input), recipe_options)?;
         return Ok((recipe, input.clone(), Options { no_baselines: *no_baselines || saved.no_baselines }));
     }
     let target = output.clone().unwrap_or_else(|| {
@@ -305,10 +307,10 @@ fn recipe_and_target(args: &Args) -> anyhow::Result<(Recipe, PathBuf, Options)> 
         bail!("{}: nothing to resume: {} does not exist", input.display(), folder.display());
     }
     if input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml")) {
-        return Ok((read_recipe(input, options)?, target, run_options));
+        return Ok((read_recipe(input, recipe_options)?, target, run_options));
     }
     let task = if data::is_plain_text(input) { Task::LanguageModel } else { Task::Classify };
-    Ok((checked(Recipe::with_options(input, task, options)?)?, target, run_options))
+    Ok((checked(Recipe::with_options(input, task, recipe_options)?)?, target, run_options))
 }
 
 /// Reads a recipe file and lays `options` over it. A fault in the file ends with the exit status of failed work, a
@@ -363,6 +365,7 @@ fn train_epochs(
     let mut checkpointer = Checkpointer::new(run_directory, train::data_hash(problem), log_bytes, interval);
     let mut reporter = EpochReporter(&mut *hooks.on_figures);
     let mut callbacks = Callbacks(vec![&mut progress, &mut checkpointer, &mut reporter]);
+    // Declared here, since `callbacks` borrows it.
     let mut event_writer;
     if let Some(folder) = &args.tensorboard {
         event_writer = EventWriter::create(folder, state.steps()).with_context(|| folder.display().to_string())?;

@@ -67,6 +67,7 @@ pub fn file(firmware: &[u8], model: Option<&[u8]>, board: &Board) -> anyhow::Res
     let endian = elf.endian();
     for segment in elf.elf_program_headers().iter().filter(|segment| segment.p_type(endian) == object::elf::PT_LOAD) {
         let Ok(bytes) = segment.data(endian, firmware) else { bail!("a segment of the firmware is incomplete") };
+        // The physical address is the place in flash, from which the firmware copies initialised data to RAM.
         flash.write(segment.p_paddr(endian), bytes);
     }
     if let Some(model) = model {
@@ -86,6 +87,7 @@ fn blocks(flash: &Flash, family: u32) -> Vec<u8> {
         let header = [MAGIC[0], MAGIC[1], HAS_FAMILY, address, PAGE as u32, number as u32, count as u32, family];
         file.extend(header.iter().flat_map(|word| word.to_le_bytes()));
         file.extend(page);
+        // Zeros up to the last word of the block.
         file.resize(BLOCK * (number + 1) - size_of_val(&MAGIC_END), 0);
         file.extend(MAGIC_END.to_le_bytes());
     }

@@ -4,8 +4,8 @@ use super::measured::Measured;
 use crate::write_file::write_file;
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use toml::Table;
 
@@ -61,6 +61,8 @@ impl Trial {
 #[derive(Debug)]
 pub struct TrialLog {
     path: PathBuf,
+    /// The file, opened to append trials and locked until it is dropped; `None` for a log without a file.
+    file: Option<File>,
     /// The trials of the interrupted search that is resumed. Trials that are added later are only in the file.
     earlier: Vec<Trial>,
 }
@@ -68,13 +70,19 @@ pub struct TrialLog {
 impl TrialLog {
     /// Begins a log with `header`, the settings of the search. If `resume` is true and the file exists, reads its
     /// trials and continues it; otherwise writes a new file. Fails if the header of a file that is continued differs,
-    /// or the file cannot be read or written.
+    /// another search uses the file, or it cannot be read or written.
     pub fn open(path: &Path, header: &serde_json::Value, resume: bool) -> anyhow::Result<Self> {
         let shown = path.display();
-        let text = match std::fs::read_to_string(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            text => text.with_context(|| shown.to_string())?,
-        };
+        let mut earlier = Vec::new();
+        let mut text = String::new();
+        match File::open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            file => {
+                let mut file = file.with_context(|| shown.to_string())?;
+                lock(&file, path)?;
+                file.read_to_string(&mut text).with_context(|| shown.to_string())?;
+            }
+        }
         if resume && !text.is_empty() {
             let mut lines = text.lines();
             let former = lines.next().and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok());
@@ -84,23 +92,20 @@ impl TrialLog {
                      to start anew"
                 );
             }
-            // A line may be incomplete after a power cut.
-            let earlier = lines.map_while(|line| serde_json::from_str(line).ok()).collect();
-            let mut log = Self::empty(path);
-            log.begin(header, earlier)?;
-            return Ok(log);
+            // The last line may be incomplete after a power cut.
+            earlier = lines.map_while(|line| serde_json::from_str(line).ok()).collect();
         }
         let mut log = Self::empty(path);
-        log.begin(header, Vec::new())?;
+        log.begin(header, earlier)?;
         Ok(log)
     }
 
-    /// A log without trials of an earlier search. Does not create the file.
+    /// Returns a log without trials of an earlier search. Does not create the file.
     pub fn empty(path: &Path) -> Self {
-        TrialLog { path: path.to_owned(), earlier: Vec::new() }
+        TrialLog { path: path.to_owned(), file: None, earlier: Vec::new() }
     }
 
-    /// Writes the file with the header and the trials of an earlier search.
+    /// Writes the file anew with the header and the trials of an earlier search, and keeps these.
     fn begin(&mut self, header: &serde_json::Value, earlier: Vec<Trial>) -> anyhow::Result<()> {
         let mut text = format!("{header}\n");
         for trial in &earlier {
@@ -109,19 +114,18 @@ impl TrialLog {
         self.earlier = earlier;
         let write = || {
             std::fs::create_dir_all(self.path.parent().unwrap_or(Path::new("")))?;
-            write_file(&self.path, text.as_bytes())
+            write_file(&self.path, text.as_bytes())?;
+            OpenOptions::new().append(true).open(&self.path)
         };
-        write().with_context(|| self.path.display().to_string())
+        let file = write().with_context(|| self.path.display().to_string())?;
+        lock(&file, &self.path)?;
+        self.file = Some(file);
+        Ok(())
     }
 
     /// Returns the number of trials of the interrupted search that is resumed.
-    pub fn len(&self) -> usize {
+    pub fn resumed_trials(&self) -> usize {
         self.earlier.len()
-    }
-
-    /// Returns true if there are no trials of an interrupted search.
-    pub fn is_empty(&self) -> bool {
-        self.earlier.is_empty()
     }
 
     /// Returns the trial of a candidate in a round, both numbered from 1, if the interrupted search has done it.
@@ -129,10 +133,10 @@ impl TrialLog {
         self.earlier.iter().find(|trial| (trial.candidate, trial.round) == (candidate, round))
     }
 
-    /// Appends a trial to the file and syncs it to the disk.
+    /// Appends a trial to the file and syncs it to the disk. Does nothing for a log without a file.
     pub(super) fn add(&self, trial: &Trial) -> anyhow::Result<()> {
         let append = || -> std::io::Result<()> {
-            let mut file: File = OpenOptions::new().append(true).open(&self.path)?;
+            let Some(mut file) = self.file.as_ref() else { return Ok(()) };
             writeln!(file, "{}", serde_json::to_string(trial)?)?;
             file.sync_data()
         };
@@ -150,9 +154,34 @@ impl TrialLog {
     }
 }
 
+/// Locks the file of a log until it is dropped. Fails if another process has locked it.
+fn lock(file: &File, path: &Path) -> anyhow::Result<()> {
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        bail!("{}: another `tern fit` is using it; wait for it, or choose another -o", path.display());
+    }
+    // Some file systems have no locks.
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_log_belongs_to_one_search_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("home.fit.jsonl");
+        let header = json!({"trials": 24});
+        let log = TrialLog::open(&path, &header, false).unwrap();
+        for resume in [false, true] {
+            let error = TrialLog::open(&path, &header, resume).unwrap_err().to_string();
+            assert!(error.ends_with("another `tern fit` is using it; wait for it, or choose another -o"), "{error}");
+        }
+        drop(log);
+        assert!(TrialLog::open(&path, &header, true).is_ok());
+    }
 
     #[test]
     fn a_log_with_its_header_alone_has_no_trial() {

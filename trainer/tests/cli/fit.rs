@@ -111,6 +111,11 @@ fn the_first_signal_takes_the_best_candidate_so_far() {
     interrupt("--resume", "left)");
     let epochs = folder.text("home/log.jsonl").lines().count();
     assert!(epochs > 1, "{epochs}");
+    // Without --resume a warning is printed, and the search starts anew.
+    let log = folder.run("fit intents.csv -o home --flash 12KB --threads 1 --trials 1 --epochs 1").stderr;
+    assert!(log.contains("warning: home.fit.jsonl: deleted an interrupted search and started anew"), "{log}");
+    let log = folder.run("fit intents.csv -o home --flash 12KB --threads 1 --trials 1 --epochs 1 --resume").stderr;
+    assert!(log.contains("nothing to resume: home.fit.jsonl has no finished trial; starting"), "{log}");
 }
 
 #[test]

@@ -19,6 +19,7 @@ struct Rates {
 
 /// Computes the rates over all replies. `is_emulated`: true if the device runs in QEMU.
 fn rates(tally: &Tally, info: &Info, is_emulated: bool) -> Rates {
+    // Not 0, by which the counts could not be divided.
     let seconds = tally.elapsed.as_secs_f64().max(1e-9);
     let ticks_per_token = (tally.tokens > 0).then(|| tally.model_ticks as f64 / tally.tokens as f64);
     let ns_per_tick = 1e9 / info.clock_hz.max(1) as f64;
@@ -28,7 +29,7 @@ fn rates(tally: &Tally, info: &Info, is_emulated: bool) -> Rates {
         texts_per_s: tally.texts as f64 / seconds,
         bytes_per_s: tally.bytes as f64 / seconds,
         ticks_per_token,
-        instructions_per_token: ticks_per_token.zip(instructions_per_tick).map(|(ticks, factor)| ticks * factor),
+        instructions_per_token: ticks_per_token.zip(instructions_per_tick).map(|(ticks, per_tick)| ticks * per_tick),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Counts a device's answers and compares them with this computer's.
+//! Counts a device's answers and compares them with this computer's, which runs the same device file and must compute
+//! the same integers.
 
 use std::time::Duration;
 
@@ -65,11 +66,11 @@ pub(super) struct Tally {
     pub(super) unknown_inputs: usize,
     /// Texts with a known token that the model refuses to answer.
     pub(super) refused: usize,
-    /// Bytes of all these texts.
+    /// Bytes of all texts with a reply.
     pub(super) bytes: u64,
     /// Tokens of the texts that were not rejected.
     pub(super) tokens: u64,
-    /// Those of these tokens that are not in the vocabulary.
+    /// Those of `tokens` that are not in the vocabulary.
     pub(super) unknown_tokens: u64,
     /// Ticks of the device's clock for which the model ran.
     pub(super) model_ticks: u64,
@@ -88,7 +89,8 @@ impl Tally {
         let Classification { label: predicted, logits, tokens, unknown, ticks, .. } = match reply {
             Reply::Answer(answer) => answer,
             Reply::Rejected(error) => {
-                return self.rejections.push(Rejection { line: *line, text: excerpt(text, EXCERPT_CHARS), error });
+                self.rejections.push(Rejection { line: *line, text: excerpt(text, EXCERPT_CHARS), error });
+                return;
             }
         };
         self.model_ticks += ticks;
@@ -98,7 +100,7 @@ impl Tally {
         self.refused += usize::from(predicted.is_none() && unknown < tokens);
         // The largest logit counts even if the device gives no label, as in `tern eval`.
         self.correct += usize::from(argmax(&logits) == *label);
-        let host = on_host(text, model, session);
+        let host = host_answer(text, model, session);
         let device = Answer { label: predicted, logits, tokens, unknown };
         if device != host {
             self.differences.push(Difference { line: *line, text: excerpt(text, EXCERPT_CHARS), device, host });
@@ -113,9 +115,9 @@ impl Tally {
 
 /// Classifies a text on this computer by the rules of the device: neither a text without a known token nor a text that
 /// the model refuses to answer gets a label.
-fn on_host(text: &str, model: &Model<'_>, session: &mut TextSession<'_>) -> Answer {
-    let logits = session.classify(text.as_bytes());
-    let (answer, logits) = (logits.answer(), logits.iter().collect());
+fn host_answer(text: &str, model: &Model<'_>, session: &mut TextSession<'_>) -> Answer {
+    let result = session.classify(text.as_bytes());
+    let (answer, logits) = (result.answer(), result.iter().collect());
     let (tokens, unknown) = (u64::from(session.tokens()), u64::from(session.unknown()));
     let label = match answer {
         tern_runtime::Answer::Class(class) if unknown < tokens => model.labels().get(class).map(str::to_owned),

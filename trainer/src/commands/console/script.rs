@@ -19,12 +19,14 @@ const RECENT_BYTES: usize = 160;
 /// The session with a device's console. It follows the device's output to know when the device is ready for a line.
 struct Session<'o, L, W> {
     link: L,
+    /// The longest silence of the device, unless a command is known to take longer.
     timeout: Duration,
+    /// The destination of the device's output.
     out: &'o mut W,
     /// The current line of the device's output.
-    current: Vec<u8>,
+    output_line: Vec<u8>,
     /// True if the current line began after the last input line was sent.
-    is_new: bool,
+    is_line_new: bool,
     /// True if the device has printed its banner since the last input line was sent.
     has_restarted: bool,
     /// True if the device shows its prompt. After an answer in JSON it shows none until it receives the next line.
@@ -36,7 +38,7 @@ struct Session<'o, L, W> {
 }
 
 /// Sends each line of `lines` once the device has answered the line before, up to `quit` or `exit`, and writes the
-/// device's output to `out`. `timeout`: the longest silence of the device. `is_starting`: true if the device has yet to
+/// device's output to `out`. `timeout`: as in [`Session`]. `is_starting`: true if the device has yet to
 /// print its banner and prompt, false if it shows its prompt already. Fails if the device falls silent, if it restarts
 /// after another line than `reset`, or if a line would start the streaming mode or the machine mode.
 pub(super) fn run<L: Link, W: Write>(
@@ -50,8 +52,8 @@ pub(super) fn run<L: Link, W: Write>(
         link,
         timeout,
         out,
-        current: Vec::new(),
-        is_new: false,
+        output_line: Vec::new(),
+        is_line_new: false,
         has_restarted: false,
         is_prompted: false,
         recent: Vec::new(),
@@ -62,7 +64,7 @@ pub(super) fn run<L: Link, W: Write>(
         session.wait("its first prompt", false, patience(b"reset", timeout))?;
     } else {
         session.out.write_all(PROMPT)?;
-        session.current.extend_from_slice(PROMPT);
+        session.output_line.extend_from_slice(PROMPT);
         session.is_prompted = true;
     }
     let (mut line, mut number) = (Vec::new(), 0);
@@ -77,7 +79,7 @@ pub(super) fn run<L: Link, W: Write>(
         session.send_line(&line, number)?;
         line.clear();
     }
-    if !session.current.is_empty() {
+    if !session.output_line.is_empty() {
         session.out.write_all(b"\n")?;
     }
     Ok(session.out.flush()?)
@@ -125,33 +127,34 @@ impl<L: Link, W: Write> Session<'_, L, W> {
     /// Sends bytes to the device.
     fn send(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         // If the device shows no prompt, the current line of its output is empty and begins after these bytes.
-        self.is_new = !self.is_prompted;
+        self.is_line_new = !self.is_prompted;
         Ok(self.link.send(bytes)?)
     }
 
     /// Copies the device's output up to the prompt or, if `is_json` is true, up to a line of JSON. Fails if the device
-    /// sends nothing for `patience`. `waiting_for`: a noun phrase for the messages.
-    fn wait(&mut self, waiting_for: &str, is_json: bool, patience: Duration) -> anyhow::Result<()> {
+    /// sends nothing for `max_silence`. `waiting_for`: a noun phrase for the messages.
+    fn wait(&mut self, waiting_for: &str, is_json: bool, max_silence: Duration) -> anyhow::Result<()> {
         loop {
-            let mut bytes = self.link.receive(patience.min(self.timeout))?;
-            if bytes.is_empty() && patience > self.timeout {
-                let _shown = Stage::new(format!("waiting for {waiting_for}"));
-                bytes = self.link.receive(patience - self.timeout)?;
+            let mut bytes = self.link.receive(max_silence.min(self.timeout))?;
+            if bytes.is_empty() && max_silence > self.timeout {
+                // From here on the terminal shows what is waited for.
+                let _stage = Stage::new(format!("waiting for {waiting_for}"));
+                bytes = self.link.receive(max_silence - self.timeout)?;
             }
             if bytes.is_empty() {
-                let (seconds, last_seen) = (patience.as_secs_f64(), quoted(&self.recent));
+                let (seconds, last_seen) = (max_silence.as_secs_f64(), quoted(&self.recent));
                 bail!(
                     "the device sent nothing for {seconds} s while {waiting_for} was expected; the last bytes seen were {last_seen}"
                 );
             }
             let bytes: Vec<u8> = self.escapes.strip_next(&bytes).flatten().copied().collect();
-            let is_answered = self.track_lines(&bytes);
+            let has_json_line = self.track_lines(&bytes);
             // The device ends lines with CR LF, the printed session with LF alone.
             let text: Vec<u8> = bytes.into_iter().filter(|&byte| byte != b'\r').collect();
             self.out.write_all(&text)?;
             self.out.flush()?;
-            self.is_prompted = self.is_new && self.current == PROMPT;
-            if self.is_prompted || (is_answered && is_json) {
+            self.is_prompted = self.is_line_new && self.output_line == PROMPT;
+            if self.is_prompted || (is_json && has_json_line) {
                 return Ok(());
             }
         }
@@ -159,22 +162,22 @@ impl<L: Link, W: Write> Session<'_, L, W> {
 
     /// Updates the current line and the recent output. Returns true if a line that begins with `{` was completed.
     fn track_lines(&mut self, bytes: &[u8]) -> bool {
-        let mut is_answered = false;
+        let mut has_json_line = false;
         for &byte in bytes {
             match byte {
                 b'\n' => {
-                    is_answered |= self.current.first() == Some(&b'{');
-                    self.has_restarted |= is_banner(&self.current);
-                    self.current.clear();
-                    self.is_new = true;
+                    has_json_line |= self.output_line.first() == Some(&b'{');
+                    self.has_restarted |= is_banner(&self.output_line);
+                    self.output_line.clear();
+                    self.is_line_new = true;
                 }
                 b'\r' => (),
-                byte => self.current.push(byte),
+                byte => self.output_line.push(byte),
             }
         }
         self.recent.extend_from_slice(bytes);
         self.recent.drain(..self.recent.len().saturating_sub(RECENT_BYTES));
-        is_answered
+        has_json_line
     }
 }
 
@@ -187,7 +190,9 @@ mod tests {
     /// A device that answers each line with the next of a list, a few bytes at a time.
     struct Canned {
         answers: VecDeque<&'static str>,
+        /// The output that was not received yet.
         out: VecDeque<u8>,
+        /// All bytes that were sent to the device.
         sent: Vec<u8>,
     }
 

@@ -39,14 +39,14 @@ pub(super) fn run(mut connection: Connection) -> anyhow::Result<()> {
     let sending = connection.take_send_half();
     let raw = RawMode::enter().context("the terminal cannot be switched to raw mode")?;
     // Reading from a terminal cannot be cancelled. If the device disconnects, this thread ends only with the process.
-    let keys = thread::spawn(move || send_keys(stdin(), sending));
-    let shown = show_output(&mut connection, || keys.is_finished());
+    let key_thread = thread::spawn(move || send_keys(stdin(), sending));
+    let output_result = show_output(&mut connection, || key_thread.is_finished());
     drop(raw);
     println!();
-    if keys.is_finished() {
-        keys.join().map_err(|_| anyhow::anyhow!("the keyboard's thread panicked; please report this"))??;
+    if key_thread.is_finished() {
+        key_thread.join().map_err(|_| anyhow::anyhow!("the keyboard's thread panicked; please report this"))??;
     }
-    shown
+    output_result
 }
 
 /// Sends the typed keys, until the user leaves or the keyboard's input ends.
@@ -58,19 +58,20 @@ fn send_keys(mut keyboard: impl Read, mut sending: SendHalf) -> anyhow::Result<(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             count => count.context("the terminal cannot be read")?,
         };
-        let typed = &buffer[..count];
-        match typed.iter().position(|&key| line.leaves(key)) {
-            None if count > 0 => sending.send(typed)?,
-            None => return Ok(()),
-            Some(end) => {
-                sending.send(&typed[..end])?;
-                // The device has already received the letters of `quit` or `exit`; Ctrl-C makes it discard them.
-                if typed[end] != LEAVE {
-                    sending.send(&[ETX])?;
-                }
-                return Ok(());
-            }
+        if count == 0 {
+            return Ok(());
         }
+        let typed = &buffer[..count];
+        let Some(end) = typed.iter().position(|&key| line.add_key(key)) else {
+            sending.send(typed)?;
+            continue;
+        };
+        sending.send(&typed[..end])?;
+        // The device has already received the letters of `quit` or `exit`; Ctrl-C makes it discard them.
+        if typed[end] != LEAVE {
+            sending.send(&[ETX])?;
+        }
+        return Ok(());
     }
 }
 
@@ -86,15 +87,17 @@ struct TypedLine {
 
 impl TypedLine {
     /// Adds a key. Returns true if it leaves the console: Ctrl-], or the end of a line that is `quit` or `exit`.
-    fn leaves(&mut self, key: u8) -> bool {
+    fn add_key(&mut self, key: u8) -> bool {
         match key {
             LEAVE => return true,
             b'\r' | b'\n' => {
                 let line = std::mem::take(&mut self.bytes);
-                let is_plain = !std::mem::take(&mut self.is_edited) && !self.is_streaming;
-                self.is_streaming |= is_plain && line == b"stream";
-                return is_plain && is_leave_command(&line);
+                let is_edited = std::mem::take(&mut self.is_edited);
+                let is_command = !is_edited && !self.is_streaming;
+                self.is_streaming |= is_command && line == b"stream";
+                return is_command && is_leave_command(&line);
             }
+            // Ctrl-C also ends the streaming mode.
             ETX => *self = TypedLine::default(),
             // Backspace, as either of the two codes that terminals send for it.
             0x08 | 0x7f => _ = self.bytes.pop(),
@@ -129,7 +132,7 @@ mod tests {
     fn a_line_that_is_quit_or_exit_leaves_and_other_lines_do_not() {
         let left_at = |keys: &[u8]| {
             let mut line = TypedLine::default();
-            keys.iter().position(|&key| line.leaves(key))
+            keys.iter().position(|&key| line.add_key(key))
         };
         assert_eq!(left_at(b"free prize\rquit\rx"), Some(15));
         assert_eq!(left_at(b"exat\x7f\x7fit\n"), Some(8));

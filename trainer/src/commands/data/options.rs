@@ -82,7 +82,9 @@ impl Args {
     /// Fails if a rate or the overlap is out of range.
     pub fn check_windows(&self) -> Result<(), Failure> {
         for (option, rate) in [("--sample-rate", self.sample_rate), ("--resample", self.resample)] {
-            if let Some(rate) = rate.filter(|rate| !(*rate > 0.0 && *rate <= 1e9)) {
+            let Some(rate) = rate else { continue };
+            let is_valid = rate > 0.0 && rate <= 1e9;
+            if !is_valid {
                 return Err(Failure::Usage(format!("{option} is {rate}, expected more than 0 and at most 1e9")));
             }
         }

@@ -46,7 +46,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         bail!("--stratify and --to are for rows with labels, and {} is plain text", args.sources[0].display());
     }
     let texts = args.sources.iter().map(|path| data::read_text(path)).collect::<Result<Vec<_>, _>>()?;
-    let written = args.output.as_deref().map_or(Ok(Vec::new()), |output| write(output, &texts.concat(), args))?;
+    let written = match &args.output {
+        Some(output) => write(output, &texts.concat(), args)?,
+        None => Vec::new(),
+    };
     let statistics = args.sources.iter().zip(&texts).map(|(path, text)| (path, TextStatistics::of(path, text)));
     if args.json {
         let sources: Vec<_> = statistics
@@ -73,8 +76,9 @@ impl TextStatistics {
         let words = vocabulary::count_tokens(recipe.tokenizer.tokenizer(), &[text]);
         let mut counts: Vec<usize> = words.into_values().collect();
         counts.sort_unstable_by(|a, b| b.cmp(a));
-        let known = counts.iter().filter(|count| **count >= recipe.vocabulary.min_count());
-        let known: Vec<usize> = known.take(recipe.vocabulary.max_size() - RESERVED_IDS).copied().collect();
+        // The counts of the words that `tern train` would put into the vocabulary: the most frequent ones.
+        let frequent = counts.iter().filter(|count| **count >= recipe.vocabulary.min_count());
+        let known: Vec<usize> = frequent.take(recipe.vocabulary.max_size() - RESERVED_IDS).copied().collect();
         let total: usize = counts.iter().sum();
         let characters: HashSet<char> = text.chars().collect();
         TextStatistics {
@@ -108,6 +112,7 @@ impl TextStatistics {
 /// Writes the text, or the parts of a split. The parts keep the order of the text, and each ends at the end of a line.
 /// Returns the paths of the files, each with its number of lines. Fails if a part would be empty.
 fn write(output: &Path, text: &str, args: &Args) -> anyhow::Result<Vec<(PathBuf, usize)>> {
+    // The path and the text of each part; the first byte of the next part; the sum of the shares of all parts so far.
     let (mut parts, mut begin, mut share_so_far) = (Vec::new(), 0, 0.0);
     let mut files = args.output_files(output).into_iter().zip(args.shares()).peekable();
     while let Some((path, share)) = files.next() {
@@ -121,6 +126,7 @@ fn write(output: &Path, text: &str, args: &Args) -> anyhow::Result<Vec<(PathBuf,
         parts.push((path, &text[begin..end]));
         begin = end;
     }
+    // Nothing is written unless all parts have lines.
     let mut written = Vec::new();
     for (path, part) in parts {
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -134,6 +140,9 @@ fn write(output: &Path, text: &str, args: &Args) -> anyhow::Result<Vec<(PathBuf,
 
 /// Returns the index of the byte after the line that contains the byte `index`, or the length of the text.
 fn line_end(text: &str, index: usize) -> usize {
-    let after = text.as_bytes().get(index..).unwrap_or_default();
-    after.iter().position(|byte| *byte == b'\n').map_or(text.len(), |newline| index + newline + 1)
+    let from_index = text.as_bytes().get(index..).unwrap_or_default();
+    match from_index.iter().position(|byte| *byte == b'\n') {
+        Some(newline) => index + newline + 1,
+        None => text.len(),
+    }
 }

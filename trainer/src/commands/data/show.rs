@@ -2,6 +2,7 @@
 
 use crate::data::{Lengths, Source, Statistics};
 use crate::display::visible;
+use std::cmp::Reverse;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -22,20 +23,18 @@ pub fn lines(path: &Path, statistics: &Statistics, encoding: Option<&str>) -> Ve
         classes.len(),
         encoding.map_or_else(String::new, |encoding| format!(", {encoding}"))
     )];
-    let mut sorted: Vec<(&String, &usize)> = classes.iter().collect();
-    sorted.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
-    let width = sorted.iter().take(MAX_LABELS).map(|(label, _)| visible(label).chars().count()).max().unwrap_or(0);
-    let largest = sorted.first().map_or(0, |(_, count)| **count);
-    for (label, count) in sorted.iter().take(MAX_LABELS) {
-        let share = 100.0 * **count as f64 / (*rows).max(1) as f64;
-        lines.push(format!("  {:width$} {count:>7} {share:>5.1} %  {}", visible(label), bar(**count, largest)));
+    // The most frequent labels come first.
+    let mut labels: Vec<(&String, usize)> = classes.iter().map(|(label, &count)| (label, count)).collect();
+    labels.sort_by_key(|&(label, count)| (Reverse(count), label));
+    let (shown, others) = labels.split_at(labels.len().min(MAX_LABELS));
+    let width = shown.iter().map(|(label, _)| visible(label).chars().count()).max().unwrap_or(0);
+    let largest = shown.first().map_or(0, |(_, count)| *count);
+    for &(label, count) in shown {
+        let percent = 100.0 * count as f64 / (*rows).max(1) as f64;
+        lines.push(format!("  {:width$} {count:>7} {percent:>5.1} %  {}", visible(label), bar(count, largest)));
     }
-    if sorted.len() > MAX_LABELS {
-        lines.push(format!(
-            "  and {} more, the smallest with {}",
-            sorted.len() - MAX_LABELS,
-            sorted[sorted.len() - 1].1
-        ));
+    if let Some((_, smallest)) = others.last() {
+        lines.push(format!("  and {} more, the smallest with {smallest}", others.len()));
     }
     lines.extend(lengths(length, "length"));
     lines.push(format!("duplicates {duplicates}, texts with two labels {conflicting}, empty texts {empty}"));
@@ -69,6 +68,7 @@ pub fn encoding(path: &Path) -> Option<String> {
     let mut reader = BufReader::with_capacity(1 << 16, file);
     let (mut has_mark, mut is_ascii, mut has_crlf) = (false, true, false);
     let mut previous_byte = None;
+    // An empty buffer is the end of the file. Reading also ends after an error, since the file was read before.
     while let Ok(bytes @ [_, ..]) = reader.fill_buf() {
         has_mark |= previous_byte.is_none() && bytes.starts_with(b"\xef\xbb\xbf");
         is_ascii &= bytes.is_ascii();
@@ -87,8 +87,8 @@ pub fn encoding(path: &Path) -> Option<String> {
 /// [`BAR_WIDTH`] characters.
 fn bar(count: usize, largest: usize) -> String {
     let eighths = (count * BAR_WIDTH * 8).div_ceil(largest.max(1));
-    let end = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
-    "█".repeat(eighths / 8) + end
+    let last_character = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
+    "█".repeat(eighths / 8) + last_character
 }
 
 #[cfg(test)]

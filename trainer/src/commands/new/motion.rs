@@ -46,7 +46,7 @@ pub fn recordings() -> String {
     // The labels alternate, so that the first rows, by which an export is calibrated, have every label.
     for recording in 0..RECORDINGS_PER_LABEL {
         for (class, motion) in (0..).zip(&[STILL, WALKING, RUNNING, SHAKING]) {
-            // Different for each recording, since a label has fewer than 100.
+            // The seeds differ, since a label has fewer than 100 recordings.
             let mut rng = ChaCha8Rng::seed_from_u64(100 * class + recording);
             let pose = direction(&mut rng);
             for [x, y, z] in rows(motion, pose, RECORDING_ROWS, &mut rng) {
@@ -99,10 +99,10 @@ fn rows(motion: &Motion, pose: [f64; 3], count: usize, rng: &mut ChaCha8Rng) -> 
 fn direction(rng: &mut ChaCha8Rng) -> [f64; 3] {
     loop {
         let point: [f64; 3] = std::array::from_fn(|_| rng.random_range(-1.0..1.0));
-        let length = point.iter().map(|axis| axis * axis).sum::<f64>().sqrt();
+        let length = point.iter().map(|coordinate| coordinate * coordinate).sum::<f64>().sqrt();
         // Points outside of the unit sphere would favour the corners of the cube. A tiny length would lose precision.
         if (0.1..=1.0).contains(&length) {
-            return point.map(|axis| axis / length);
+            return point.map(|coordinate| coordinate / length);
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::train::{BatchProgress, Callback, EpochFigures, State, StateEvent};
 use serde_json::{Value, json};
 use std::fs::OpenOptions;
 use std::io::{self, Seek, SeekFrom, Write};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// The largest number of lines about batches in the log of an epoch. A line about the whole epoch follows them.
@@ -68,6 +69,15 @@ impl<'a> Checkpointer<'a> {
         Ok(())
     }
 
+    /// Writes the pending log lines, and then the checkpoint, which holds the length of the log. The error comes with
+    /// the path of the file that could not be written.
+    fn write_log_and_checkpoint(&mut self, state: &State) -> Result<(), (PathBuf, io::Error)> {
+        self.flush_log().map_err(|error| (self.directory.log(), error))?;
+        let bytes = state.to_bytes(self.data_hash, self.log_bytes).map_err(io::Error::other);
+        let written = bytes.and_then(|bytes| self.directory.write_checkpoint(&bytes));
+        written.map_err(|error| (self.directory.checkpoint(), error))
+    }
+
     /// Writes the pending log lines and a checkpoint; nothing if a weight is not finite. The first of several failures
     /// in a row prints a warning.
     fn write(&mut self, state: &State) {
@@ -76,11 +86,7 @@ impl<'a> Checkpointer<'a> {
             return;
         }
         let start = Instant::now();
-        let written = self.flush_log().map_err(|error| (self.directory.log(), error)).and_then(|()| {
-            let bytes = state.to_bytes(self.data_hash, self.log_bytes).map_err(io::Error::other);
-            let written = bytes.and_then(|bytes| self.directory.write_checkpoint(&bytes));
-            written.map_err(|error| (self.directory.checkpoint(), error))
-        });
+        let written = self.write_log_and_checkpoint(state);
         self.last_attempt = Instant::now();
         self.pause_until = self.last_attempt + start.elapsed() * PAUSE_FACTOR;
         match written {

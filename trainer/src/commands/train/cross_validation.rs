@@ -1,4 +1,5 @@
-//! The cross-validation of `tern train`, before the network of the model is trained on all rows.
+//! The cross-validation of `tern train`, which measures a small training set: each fold, a part of its rows, is the
+//! validation split once. After it, the network of the model is trained on all rows.
 
 use super::run_directory::RunDirectory;
 use crate::commands::{Hooks, note};
@@ -20,20 +21,22 @@ pub(super) fn cross_validate(
         return Ok(None);
     }
     let after_fold = |fold, folds| note(format_args!("fold {fold} of {folds} done"));
-    let found = match train::cross_validate(recipe, data.problem(), hooks.stop, hooks.processes, after_fold) {
+    let validation = match train::cross_validate(recipe, data.problem(), hooks.stop, hooks.processes, after_fold) {
         Err(error @ TrainError::Diverged { .. }) => {
             // A cross-validation writes no checkpoints from which it could be resumed.
-            run_directory.map(RunDirectory::remove).transpose()?;
+            if let Some(run_directory) = run_directory {
+                run_directory.remove()?;
+            }
             bail!("in the cross-validation: {}", tasks::describe_divergence(&error, data));
         }
-        found => found?,
+        result => result?,
     };
-    match &found {
-        Some(found) => {
-            let (metric, epochs) = (recipe.metric().title(), found.best_epoch);
+    match &validation {
+        Some(cross_validation) => {
+            let (metric, epochs) = (recipe.metric().title(), cross_validation.best_epoch);
             note(format_args!("best {metric} over all folds after {epochs} epochs; now training on all rows"));
         }
         None => note("warning: the cross-validation was interrupted: the figures below are measured on training rows"),
     }
-    Ok(found)
+    Ok(validation)
 }

@@ -1,6 +1,6 @@
-//! The options of `tern train` that set keys of the recipe. They are generated from the recipe's table of keys
-//! (`recipe::schema`), so that an option, its help and its default are defined in one place. The Python package takes
-//! the same keys as keyword arguments.
+//! The options of `tern train` that set keys of the recipe. They are generated from the recipe's table of keys, in
+//! which a [`Field`] describes a key and its [`Kind`] the values that it takes, so that an option, its help and its
+//! default are defined in one place. The Python package takes the same keys as keyword arguments.
 
 use super::super::Failure;
 use crate::recipe::schema::{Field, Kind, nearest};
@@ -40,9 +40,15 @@ impl RecipeOptions {
 /// Returns the names by which [`RecipeOptions::from_keys`] accepts a key. A switch is accepted by its key only, since
 /// its option, named `--no-…`, has the opposite meaning.
 fn names(field: &Field) -> Vec<String> {
-    let option = field.option_name().filter(|_| !matches!(field.kind, Kind::Switch));
-    let option = option.map(|option| option.replace('-', "_"));
-    option.into_iter().chain([field.key.to_owned()]).chain(field.alias.map(str::to_owned)).collect()
+    let mut names = Vec::new();
+    if !matches!(field.kind, Kind::Switch)
+        && let Some(option) = field.option_name()
+    {
+        names.push(option.replace('-', "_"));
+    }
+    names.push(field.key.to_owned());
+    names.extend(field.alias.map(str::to_owned));
+    names
 }
 
 /// Returns the error message for a name that no key has.
@@ -147,7 +153,8 @@ fn value_of(field: &Field, id: &str, matches: &ArgMatches) -> Option<Value> {
         Kind::Number { .. } => Value::Float(*matches.get_one::<f64>(id)?),
         Kind::Boolean => Value::Boolean(*matches.get_one::<bool>(id)?),
         // A switch is named `--no-…` and turns its key off.
-        Kind::Switch => matches.get_flag(id).then_some(Value::Boolean(false))?,
+        Kind::Switch if matches.get_flag(id) => Value::Boolean(false),
+        Kind::Switch => return None,
         Kind::Separator => Value::String(matches.get_one::<char>(id)?.to_string()),
         Kind::OneOf(_) | Kind::Text | Kind::Path => Value::String(matches.get_one::<String>(id)?.clone()),
         Kind::List | Kind::Paths => Value::Array(matches.get_many::<String>(id)?.cloned().map(Value::String).collect()),
@@ -162,16 +169,20 @@ fn help_of(field: &Field) -> String {
         Value::Float(number) => number.to_string(),
         value => value.to_string(),
     };
-    // The first recipe is that of text classifiers. Defaults of lists and switches are not shown.
-    let [(_, classifier), others @ ..] = &*DEFAULTS;
-    let default = match field.value_in(classifier) {
-        Some(value) if !value.is_array() && !help.contains("[default") && !matches!(field.kind, Kind::Switch) => value,
-        _ => return help.to_owned(),
-    };
-    let others = others.iter().filter_map(|(task, recipe)| Some((task, field.value_in(recipe)?)));
-    let others = others.filter(|(_, value)| *value != default);
-    let others: String = others.map(|(task, value)| format!("; {}: {}", task.name(), shown(value))).collect();
-    format!("{help} [default: {}{others}]", shown(default))
+    // `DEFAULTS` has the default recipe of each task; the first is that of text classifiers.
+    let [(_, classifier), other_tasks @ ..] = &*DEFAULTS;
+    let Some(default) = field.value_in(classifier) else { return help.to_owned() };
+    // Defaults of lists and switches are not shown, and some helps describe the default themselves.
+    if default.is_array() || matches!(field.kind, Kind::Switch) || help.contains("[default") {
+        return help.to_owned();
+    }
+    let mut other_defaults = String::new();
+    for (task, recipe) in other_tasks {
+        if let Some(value) = field.value_in(recipe).filter(|value| *value != default) {
+            other_defaults += &format!("; {}: {}", task.name(), shown(value));
+        }
+    }
+    format!("{help} [default: {}{other_defaults}]", shown(default))
 }
 
 /// Returns the message for an error of a recipe. It names the option of the faulty key, or the key if it has no option.

@@ -98,24 +98,27 @@ impl RunDirectory {
     /// nothing to resume.
     pub fn resume_or_begin(target: &Path, recipe: &Recipe, options: Options, resume: bool) -> anyhow::Result<Self> {
         let folder = Self::folder(target);
-        match (Self::exists(target), resume) {
-            (true, true) => {
-                let (directory, changes) = Self::open(target, recipe, options)?;
-                for change in changes {
-                    note(format_args!(
-                        "from here on {change}: the model will differ from that of an uninterrupted training"
-                    ));
-                }
-                return Ok(directory);
+        let is_interrupted = Self::exists(target);
+        if resume && is_interrupted {
+            let (directory, changes) = Self::open(target, recipe, options)?;
+            for change in changes {
+                note(format_args!(
+                    "from here on {change}: the model will differ from that of an uninterrupted training"
+                ));
             }
-            (true, false) => note(format_args!(
+            return Ok(directory);
+        }
+        if resume {
+            note(format_args!("nothing to resume: {} does not exist; starting", folder.display()));
+        }
+        let directory = Self::begin(target, recipe, options)?;
+        if is_interrupted {
+            note(format_args!(
                 "warning: {}: deleted an interrupted training and started anew (--resume would have continued it)",
                 folder.display()
-            )),
-            (false, true) => note(format_args!("nothing to resume: {} does not exist; starting", folder.display())),
-            (false, false) => {}
+            ));
         }
-        Self::begin(target, recipe, options)
+        Ok(directory)
     }
 
     /// Creates the run directory of a new training, and deletes the files of an earlier one.
@@ -260,9 +263,12 @@ fn differences(former: &Recipe, recipe: &Recipe, folder: &Path) -> Vec<(&'static
         [former, recipe].map(|recipe| recipe.to_toml(folder).parse::<toml::Table>().unwrap_or_default());
     let shown =
         |field: &Field, recipe| field.value_in(recipe).map_or_else(|| "not set".to_owned(), ToString::to_string);
-    let difference = |field: &'static Field| {
+    let mut differences = Vec::new();
+    for field in fields() {
         let (was, is) = (shown(field, &former), shown(field, &recipe));
-        (was != is).then(|| (field, format!("{} is {is}, was {was}", field.label())))
-    };
-    fields().filter_map(difference).collect()
+        if was != is {
+            differences.push((field, format!("{} is {is}, was {was}", field.label())));
+        }
+    }
+    differences
 }

@@ -63,7 +63,7 @@ pub struct EventWriter {
     folder: PathBuf,
     /// `None` after writing has failed.
     file: Option<BufWriter<File>>,
-    /// The number of batches since the beginning of the training, before it was resumed included.
+    /// The number of batches of the whole training so far, those before it was resumed included.
     step: u64,
 }
 
@@ -97,11 +97,13 @@ impl EventWriter {
     /// `flush` is true.
     fn write(&mut self, scalars: &[(&str, Option<f64>)], flush: bool) {
         let Some(file) = &mut self.file else { return };
-        let value = |&(tag, value): &(&str, Option<f64>)| {
-            Some(Value { tag: tag.to_owned(), simple_value: Some(value? as f32) })
-        };
-        let summary = Summary { value: scalars.iter().filter_map(value).collect() };
-        let written = write_event(file, self.step, Content::Summary(summary));
+        let mut values = Vec::new();
+        for &(tag, scalar) in scalars {
+            if let Some(scalar) = scalar {
+                values.push(Value { tag: tag.to_owned(), simple_value: Some(scalar as f32) });
+            }
+        }
+        let written = write_event(file, self.step, Content::Summary(Summary { value: values }));
         if let Err(error) = written.and_then(|()| if flush { file.flush() } else { Ok(()) }) {
             note(format_args!("warning: {}: {error}; nothing more is written for TensorBoard", self.folder.display()));
             self.file = None;
