@@ -1,10 +1,10 @@
-//! Compiles the CUDA kernels, with the feature `cuda` only.
+//! Compiles the CUDA kernels of `cuda/kernels.cu` to `kernels.fatbin` in `OUT_DIR`, with the feature `cuda` only.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The GPUs that get machine code: Turing, Ampere (A100, RTX 30), Ada, Hopper. Newer ones compile the code for Hopper
-/// at start-up.
+/// The compute capabilities of the GPUs that get machine code: Turing, Ampere (A100, then RTX 30), Ada, Hopper. The
+/// driver of a newer GPU compiles the intermediate code for Hopper at start-up.
 const CAPABILITIES: [&str; 5] = ["75", "80", "86", "89", "90"];
 
 fn main() {
@@ -18,6 +18,7 @@ fn main() {
     }
     let out = std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
     let mut command = Command::new(nvcc());
+    // The file holds the code for all GPUs.
     command.arg("-fatbin").arg("-o").arg(Path::new(&out).join("kernels.fatbin")).arg("cuda/kernels.cu");
     for capability in CAPABILITIES {
         command.arg(format!("-gencode=arch=compute_{capability},code=sm_{capability}"));
@@ -29,8 +30,8 @@ fn main() {
         Ok(status) if status.success() => {}
         Ok(status) => panic!("{command:?} ended with {status}"),
         Err(error) => panic!(
-            "{}: {error}; the feature `cuda` needs the CUDA toolkit: set CUDA_PATH to it, or run `cargo xtask cuda`, which \
-             installs it from PyPI",
+            "{}: {error}; the feature `cuda` needs the CUDA toolkit: set CUDA_PATH to it, or run `cargo xtask cuda`, \
+             which installs it from PyPI",
             command.get_program().to_string_lossy()
         ),
     }

@@ -1,7 +1,7 @@
 //! The table of boards that `tern-firmware` runs on. `tern`, the build of the firmware and the tests use it.
 //!
-//! The memory map of a board is in its file `firmware/src/board/…`. `cargo xtask firmware` checks that [`Board::slot`]
-//! agrees with the memory map.
+//! The firmware is the program of a device, which runs the model in a slot, a range of its flash. The memory map of a
+//! board is in its file `firmware/src/board/…`. `cargo xtask firmware` checks that [`Board::slot`] agrees with it.
 
 /// A microcontroller board or an emulated machine.
 #[derive(Debug, PartialEq, Eq)]
@@ -105,6 +105,7 @@ const fn arm(machine: &'static str) -> Option<Emulator> {
     })
 }
 
+/// The number of bytes in 1 KB.
 const KB: u32 = 1024;
 
 /// All boards. The first is the default.

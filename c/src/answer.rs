@@ -143,7 +143,7 @@ pub unsafe extern "C" fn tern_probability(tern: *mut tern_t, index: usize) -> u3
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tern_predicted(tern: *mut tern_t, index: usize, value: *mut i32) -> tern_status {
     let predict =
-        |session: &mut tern_runtime::Session<'static>| session.values().and_then(|session| session.predicted(index));
+        |session: &mut tern_runtime::Session<'static>| session.values().and_then(|values| values.predicted(index));
     // SAFETY: the caller guarantees it.
     let found = unsafe { with_session(tern, predict) };
     // SAFETY: the caller guarantees it.

@@ -1,10 +1,12 @@
-//! The object that holds a model and a session in the caller's memory.
+//! The object that holds a model and a session in the caller's memory: [`tern_t`] for C, [`Handle`] for the functions
+//! of this library. Also functions that read and write other memory of the caller.
 
 use crate::status::tern_status::{self, *};
 use core::mem::{MaybeUninit, align_of, size_of};
 use core::ptr;
 use tern_runtime::{Model, Session};
 
+// The assertions below check that these words are enough for a `State`.
 /// The size of a `tern_t` in words of 64 bits.
 #[cfg(target_pointer_width = "64")]
 pub const TERN_STATE_WORDS: usize = 360;
@@ -49,7 +51,7 @@ const _: () = {
     assert!(size_of::<tern_t>() == TERN_STATE_SIZE && align_of::<tern_t>() == TERN_STATE_ALIGN);
 };
 
-/// A pointer to the contents of a `tern_t`, which is not NULL.
+/// A pointer, not NULL, to the contents of a `tern_t`.
 #[derive(Clone, Copy)]
 pub struct Handle(*mut State);
 
@@ -204,8 +206,10 @@ pub unsafe fn write<T>(to: *mut T, value: T) {
 /// # Safety
 /// `buffer` must be NULL, or `size` bytes must be writable there.
 pub unsafe fn copy_text(text: &str, buffer: *mut core::ffi::c_char, size: usize) -> usize {
+    // `last` is kept for the NUL of a text that fills `room`, all other bytes.
     // SAFETY: the caller guarantees it.
     if let Ok([room @ .., last]) = unsafe { slice_mut(buffer.cast::<u8>(), size) } {
+        // The number of bytes of the whole characters that fit.
         let fitting = (0..=room.len().min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
         // A cut text fills `room`; a shorter one is followed by a NUL there.
         *last = 0;

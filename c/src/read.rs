@@ -34,8 +34,8 @@ pub unsafe extern "C" fn tern_feed(tern: *mut tern_t, text: *const c_void, lengt
         Err(status) => return status,
     };
     // SAFETY: the caller guarantees it.
-    let result = unsafe { with_session(tern, |session| session.text().map(|session| session.feed(text))) };
-    done(result, TERN_READS_VALUES)
+    let result = unsafe { with_session(tern, |session| session.text().map(|reader| reader.feed(text))) };
+    input_status(result, TERN_READS_VALUES)
 }
 
 /// Ends the text, which completes its last token. Call it before reading the logits of a text.
@@ -45,8 +45,8 @@ pub unsafe extern "C" fn tern_feed(tern: *mut tern_t, text: *const c_void, lengt
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tern_finish(tern: *mut tern_t) -> tern_status {
     // SAFETY: the caller guarantees it.
-    let result = unsafe { with_session(tern, |session| session.text().map(|session| session.finish())) };
-    done(result, TERN_READS_VALUES)
+    let result = unsafe { with_session(tern, |session| session.text().map(|reader| reader.finish())) };
+    input_status(result, TERN_READS_VALUES)
 }
 
 /// Reads time steps of a sequence: `count` integers, one for each channel of each step. `tern_encode` makes them from
@@ -67,15 +67,15 @@ pub unsafe extern "C" fn tern_feed_values(tern: *mut tern_t, values: *const i32,
     }
     let feed = |session: &mut tern_runtime::Session<'static>| {
         // A model that reads values has at least one channel; `max` only shows that the chunks are not empty.
-        session.values().map(|session| values.chunks(channels.max(1)).for_each(|step| session.feed(step)))
+        session.values().map(|reader| values.chunks(channels.max(1)).for_each(|step| reader.feed(step)))
     };
     // SAFETY: the caller guarantees it.
-    done(unsafe { with_session(tern, feed) }, TERN_READS_TEXT)
+    input_status(unsafe { with_session(tern, feed) }, TERN_READS_TEXT)
 }
 
-/// Returns the status of a function that is for one kind of input only. `result`: `None` if the model reads the other
-/// kind; `wrong_kind`: the status in this case.
-fn done(result: Result<Option<()>, tern_status>, wrong_kind: tern_status) -> tern_status {
+/// Returns the status of a function that is for one kind of input only, text or values. `result`: `None` if the model
+/// reads the other kind; `wrong_kind`: the status in this case.
+fn input_status(result: Result<Option<()>, tern_status>, wrong_kind: tern_status) -> tern_status {
     match result {
         Ok(Some(())) => TERN_OK,
         Ok(None) => wrong_kind,

@@ -1,4 +1,5 @@
-//! The enums that describe a model. Each value has one name, which recipes, `config.json` and device files share.
+//! The enums that describe a model. Each value has one name, which recipes (training settings), `config.json` (float
+//! models) and device files (quantised models) share.
 
 /// Declares an enum whose values have names, with `ALL`, `NAMES`, `name`, `from_name` and `Display`.
 macro_rules! choices {

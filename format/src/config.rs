@@ -1,4 +1,4 @@
-//! The choices of one model, and which of them can be combined.
+//! [`Config`], the choices of one model, and [`Conflict`], the reason why some cannot be combined.
 
 use crate::choices::choices;
 use crate::{Cell, Input, Merge, Output, Packing, Pooling, Task};
@@ -17,7 +17,7 @@ pub struct Config {
     pub cell: Cell,
     /// True if each layer also reads the sequence in reverse.
     pub bidirectional: bool,
-    /// The combination of the two directions; must be `Concat` if `bidirectional` is false.
+    /// The combination of the two directions of the last layer; must be `Concat` if `bidirectional` is false.
     pub merge: Merge,
     /// The reduction of the hidden states over time before the head.
     pub pooling: Pooling,

@@ -1,7 +1,7 @@
 //! The names, choices and limits that the runtime, the training library, the trainer and the firmware share.
 //!
 //! - [`choices`]: the enums that describe a model, with the names that recipes, `config.json` and device files use;
-//! - [`Tokenizer`]: a kind of tokenizer, and true if it lowercases;
+//! - [`Tokenizer`]: a kind of tokenizer, with or without lowercasing;
 //! - [`Config`]: the choices of one model, and [`Config::check`], which reports choices that cannot be combined;
 //! - [`Ngrams`]: the lengths of the n-grams that a classifier counts;
 //! - [`names`]: the names of tensors and of metadata keys;

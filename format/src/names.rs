@@ -37,7 +37,7 @@ tensors! {
     /// The biases of the last layer: `[outputs]`, also in a float model.
     FC_BIAS = "fc.bias"
 
-    /// The model's name, UTF-8.
+    /// The model's name in UTF-8, `[bytes]`; like all the following tensors but `ngrams.weight`, only in a device file.
     NAME = "name"
     /// Statistics of the calibration, `[4]`: the number of samples and of their tokens or time steps, the largest
     /// absolute pre-activation (Q16) and the largest absolute cell state (Q20).
@@ -62,13 +62,14 @@ tensors! {
     VOCAB_OFFSETS = "vocab.offsets"
     /// The tokens but PAD and UNK, UTF-8.
     VOCAB_BYTES = "vocab.bytes"
-    /// The start of each label in `labels.bytes`, and the end of the last.
+    /// The start of each label in `labels.bytes`, and the end of the last: `[labels + 1]`.
     LABELS_OFFSETS = "labels.offsets"
     /// The labels, UTF-8.
     LABELS_BYTES = "labels.bytes"
     /// The probability below which a classifier refuses to answer, Q16, and the class that is a refusal, or −1: `[2]`.
     REFUSAL = "refusal"
-    /// The start of each golden example, in `golden.bytes` or in steps of `golden.values`, and the end of the last.
+    /// The start of each golden example, in bytes of `golden.bytes` or in steps of `golden.values`, and the end of the
+    /// last: `[examples + 1]`.
     GOLDEN_OFFSETS = "golden.offsets"
     /// The texts of the golden examples, UTF-8.
     GOLDEN_BYTES = "golden.bytes"
@@ -76,7 +77,7 @@ tensors! {
     GOLDEN_VALUES = "golden.values"
     /// The exact logits of the golden examples: `[examples, logits]`.
     GOLDEN_LOGITS = "golden.logits"
-    /// The start of each channel's name in `channels.bytes`, and the end of the last.
+    /// The start of each channel's name in `channels.bytes`, and the end of the last: `[K + 1]`.
     CHANNELS_OFFSETS = "channels.offsets"
     /// The names of the channels, UTF-8.
     CHANNELS_BYTES = "channels.bytes"

@@ -1,4 +1,4 @@
-//! A tokenizer: its kind, and whether it lowercases.
+//! [`Tokenizer`]: a kind of tokenizer, with or without lowercasing. The table `tokenizers!` lists all.
 
 use crate::TokenizerKind;
 
@@ -12,7 +12,7 @@ pub struct Tokenizer {
     pub lowercase: bool,
 }
 
-/// Declares the table of all tokenizers with their names.
+/// Declares all tokenizers: the name of each, its kind, and true if it lowercases.
 macro_rules! tokenizers {
     ($first:literal = $first_kind:ident $first_case:literal, $($name:literal = $kind:ident $case:literal,)*) => {
         impl Tokenizer {
@@ -30,6 +30,7 @@ macro_rules! tokenizers {
                 match (self.kind, self.lowercase) {
                     (TokenizerKind::$first_kind, $first_case) => $first,
                     $((TokenizerKind::$kind, $case) => $name,)*
+                    // `lowercase` has no effect on bytes.
                     (TokenizerKind::Bytes, true) => "bytes",
                 }
             }

@@ -1,8 +1,8 @@
-//! The accuracy of simple rules on the messages: the largest class, single keywords, and naive Bayes without word
-//! order.
+//! The accuracy of simple rules on the messages, none of which depends on the order of words: the most frequent class,
+//! single keywords, and naive Bayes.
 //!
-//! A model is useful only if it is more accurate than these rules. Measure them on other messages than those that they
-//! are fitted to.
+//! A model is useful only if it is more accurate than these rules. [`Baselines::measure`] fits them to one set of
+//! messages and measures them on another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ const CLASSES: usize = Label::ALL.len();
 /// The accuracy of each rule, 0 to 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Baselines {
-    /// Every message gets the largest class.
+    /// Every message gets the most frequent class of the training messages.
     pub majority: f64,
     /// One keyword for each class, found by hill climbing; a message without a keyword gets the most frequent class
     /// among such training messages.
@@ -64,17 +64,23 @@ fn tokens(text: &str) -> BTreeSet<String> {
 /// For each token, the number of messages of each class that contain it.
 type Counts = BTreeMap<String, [u32; CLASSES]>;
 
-/// The tokens and the class index of each message.
-struct Corpus(Vec<(BTreeSet<String>, usize)>);
+/// The tokens of a message, and the index of its class in [`Label::ALL`].
+struct Example {
+    tokens: BTreeSet<String>,
+    class: usize,
+}
+
+/// The examples of some messages.
+struct Corpus(Vec<Example>);
 
 impl Corpus {
     fn new(messages: &[Message]) -> Self {
-        Corpus(messages.iter().map(|m| (tokens(&m.text), m.label as usize)).collect())
+        Corpus(messages.iter().map(|m| Example { tokens: tokens(&m.text), class: m.label as usize }).collect())
     }
 
     fn token_counts(&self) -> Counts {
         let mut counts = Counts::new();
-        for (tokens, class) in &self.0 {
+        for Example { tokens, class } in &self.0 {
             for token in tokens {
                 counts.entry(token.clone()).or_default()[*class] += 1;
             }
@@ -84,44 +90,46 @@ impl Corpus {
 
     fn class_counts(&self) -> [u32; CLASSES] {
         let mut counts = [0; CLASSES];
-        for (_, class) in &self.0 {
-            counts[*class] += 1;
+        for example in &self.0 {
+            counts[example.class] += 1;
         }
         counts
     }
 
     /// Returns the share of messages for which `rule` returns the class of the message, 0 to 1.
     fn accuracy(&self, rule: impl Fn(&BTreeSet<String>) -> usize) -> f64 {
-        let right = self.0.iter().filter(|(tokens, class)| rule(tokens) == *class).count();
+        let right = self.0.iter().filter(|example| rule(&example.tokens) == example.class).count();
         right as f64 / self.0.len() as f64
     }
 }
 
-/// A keyword for each class, tried in the order of the classes, and the class of messages without a keyword.
+/// The rule [`Baselines::keyword_per_class`]. The keywords are tried in the order of the classes.
 #[derive(Clone, Default)]
 struct Keywords {
     /// The keyword of each class; none if no keyword has improved the accuracy.
     words: [Option<String>; CLASSES],
+    /// The class of messages without a keyword.
     otherwise: usize,
 }
 
 impl Keywords {
+    /// Returns the class of a message with these tokens.
     fn class(&self, tokens: &BTreeSet<String>) -> usize {
-        self.keyword(tokens).unwrap_or(self.otherwise)
+        self.class_of_keyword(tokens).unwrap_or(self.otherwise)
     }
 
     /// Returns the first class whose keyword is among the tokens.
-    fn keyword(&self, tokens: &BTreeSet<String>) -> Option<usize> {
-        let found = |word: &Option<String>| word.as_ref().is_some_and(|word| tokens.contains(word));
-        self.words.iter().position(found)
+    fn class_of_keyword(&self, tokens: &BTreeSet<String>) -> Option<usize> {
+        let occurs = |word: &Option<String>| word.as_ref().is_some_and(|word| tokens.contains(word));
+        self.words.iter().position(occurs)
     }
 
     /// Sets `otherwise` to the most frequent class of the messages without a keyword. Returns the number of correctly
     /// classified messages of `train`.
     fn fit(&mut self, train: &Corpus) -> u32 {
         let (mut right, mut without_keyword) = (0, [0_u32; CLASSES]);
-        for (tokens, class) in &train.0 {
-            match self.keyword(tokens) {
+        for Example { tokens, class } in &train.0 {
+            match self.class_of_keyword(tokens) {
                 Some(found) => right += u32::from(found == *class),
                 None => without_keyword[*class] += 1,
             }
@@ -140,7 +148,7 @@ fn keyword_per_class(train: &Corpus, counts: &Counts) -> Keywords {
     let mut best = Keywords::default();
     let mut best_score = 0;
     loop {
-        let before = best_score;
+        let score_before = best_score;
         for class in 0..CLASSES {
             let mut words: Vec<_> = counts.iter().collect();
             // The sort key is the number of messages with the word in other classes minus the number in this class.
@@ -154,14 +162,14 @@ fn keyword_per_class(train: &Corpus, counts: &Counts) -> Keywords {
                 }
             }
         }
-        if best_score == before {
+        if best_score == score_before {
             return best;
         }
     }
 }
 
 /// Returns the class of the token whose messages are most exclusively of one class: the token with the largest share of
-/// one class, with 1 added to each count. `None` if all tokens are unknown.
+/// one class, with 1 added to its count for each class. `None` if all tokens are unknown.
 fn best_token(tokens: &BTreeSet<String>, counts: &Counts) -> Option<usize> {
     let known = tokens.iter().filter_map(|token| counts.get(token));
     let shares_and_classes = known.map(|by_class| {
@@ -169,13 +177,14 @@ fn best_token(tokens: &BTreeSet<String>, counts: &Counts) -> Option<usize> {
         let total: u32 = by_class.iter().sum();
         (f64::from(by_class[class] + 1) / f64::from(total + CLASSES as u32), class)
     });
-    shares_and_classes.max_by(|(share, _), (other, _)| share.total_cmp(other)).map(|(_, class)| class)
+    shares_and_classes.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, class)| class)
 }
 
 /// Returns the class with the largest product of its frequency and, for each known token, the share of its messages
-/// with the token. 0.5 is added to each of the two counts, with and without the token, so that no share is 0.
+/// that contain the token. 0.5 is added to the number of messages with the token and to the number without it, so that
+/// no share is 0. `classes`: the number of messages of each class.
 fn naive_bayes(tokens: &BTreeSet<String>, counts: &Counts, classes: &[u32; CLASSES]) -> usize {
-    // Logarithms, so that products become sums.
+    // Logarithms, so that products become sums. The frequencies need not be divided by their total.
     let mut scores = classes.map(|n| f64::from(n).ln());
     for by_class in tokens.iter().filter_map(|token| counts.get(token)) {
         for class in 0..CLASSES {

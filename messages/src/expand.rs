@@ -1,4 +1,4 @@
-//! Expands a template to a text.
+//! Expands a template to a text: [`expand`].
 //!
 //! A template is plain text with two kinds of brackets, which nest:
 //!
@@ -33,11 +33,12 @@ fn expand_into(template: &str, slots: &Slots, rng: &mut Rng, depth: usize, text:
     if depth > MAX_DEPTH {
         bail!("choices and slots nest deeper than {MAX_DEPTH} levels; check that no slot contains itself");
     }
-    let mut rest = template;
-    while let Some(bracket) = rest.find(['[', '{', ']', '}']) {
-        text.push_str(&rest[..bracket]);
-        let (inner, after) = bracketed(&rest[bracket..])?;
-        if rest[bracket..].starts_with('[') {
+    let mut remaining = template;
+    while let Some(index) = remaining.find(['[', '{', ']', '}']) {
+        let (plain, from_bracket) = remaining.split_at(index);
+        text.push_str(plain);
+        let (inner, after) = bracketed(from_bracket)?;
+        if from_bracket.starts_with('[') {
             let choices = split_choices(inner);
             let choice: &&str = rng.pick(&choices);
             expand_into(choice, slots, rng, depth + 1, text)?;
@@ -48,17 +49,17 @@ fn expand_into(template: &str, slots: &Slots, rng: &mut Rng, depth: usize, text:
             let choice: &String = rng.pick(choices);
             expand_into(choice, slots, rng, depth + 1, text)?;
         }
-        rest = after;
+        remaining = after;
     }
-    text.push_str(rest);
+    text.push_str(remaining);
     Ok(())
 }
 
 /// Splits `[inner]after` or `{inner}after`, which begins with a bracket, and returns `inner` and `after`. Fails if the
-/// first bracket is a closing one or is never closed.
+/// first bracket is a closing one or is never closed. Does not check that both brackets are of the same kind.
 fn bracketed(text: &str) -> Result<(&str, &str)> {
     let mut depth = 0_usize;
-    for (at, c) in text.char_indices() {
+    for (index, c) in text.char_indices() {
         match c {
             '[' | '{' => depth += 1,
             ']' | '}' if depth == 0 => bail!("`{c}` has no opening bracket"),
@@ -66,7 +67,7 @@ fn bracketed(text: &str) -> Result<(&str, &str)> {
             _ => {}
         }
         if depth == 0 {
-            return Ok((&text[1..at], &text[at + 1..]));
+            return Ok((&text[1..index], &text[index + 1..]));
         }
     }
     bail!("`{text}` opens a bracket that is not closed")
@@ -75,13 +76,13 @@ fn bracketed(text: &str) -> Result<(&str, &str)> {
 /// Splits a text at each `|` that is outside of all brackets.
 pub fn split_choices(text: &str) -> Vec<&str> {
     let (mut choices, mut start, mut depth) = (Vec::new(), 0, 0_i32);
-    for (at, c) in text.char_indices() {
+    for (index, c) in text.char_indices() {
         match c {
             '[' | '{' => depth += 1,
             ']' | '}' => depth -= 1,
             '|' if depth == 0 => {
-                choices.push(&text[start..at]);
-                start = at + 1;
+                choices.push(&text[start..index]);
+                start = index + 1;
             }
             _ => {}
         }
@@ -94,20 +95,20 @@ pub fn split_choices(text: &str) -> Vec<&str> {
 /// decimal, and so has the number.
 fn push_number(low: &str, high: &str, rng: &mut Rng, text: &mut String) -> Result<()> {
     let has_decimal = low.contains('.');
-    let parse = |end: &str| -> Result<i64> {
-        let digits = if has_decimal { end.replacen('.', "", 1) } else { end.to_owned() };
+    let parse = |bound: &str| -> Result<i64> {
+        let digits = if has_decimal { bound.replacen('.', "", 1) } else { bound.to_owned() };
         digits.parse().with_context(|| format!("`{low}..{high}` is not a range of numbers"))
     };
-    // With a decimal, these count tenths.
-    let (first, last) = (parse(low)?, parse(high)?);
-    if last < first {
+    // With a decimal, the numbers count tenths.
+    let (smallest, largest) = (parse(low)?, parse(high)?);
+    if largest < smallest {
         bail!("the range `{low}..{high}` is empty");
     }
-    let number = first + rng.below((last - first + 1) as usize) as i64;
+    let number = smallest + rng.below((largest - smallest + 1) as usize) as i64;
     if has_decimal {
         let sign = if number < 0 { "-" } else { "" };
-        let size = number.unsigned_abs();
-        text.push_str(&format!("{sign}{}.{}", size / 10, size % 10));
+        let tenths = number.unsigned_abs();
+        text.push_str(&format!("{sign}{}.{}", tenths / 10, tenths % 10));
     } else {
         text.push_str(&number.to_string());
     }

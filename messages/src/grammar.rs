@@ -1,4 +1,5 @@
-//! Reads the grammar, the text files in `messages/grammar/`.
+//! Reads the grammar, the text files in `messages/grammar/`. A *template* is a pattern that [`expand`](crate::expand)
+//! turns into many texts; a *slot* is a named list of choices in it.
 //!
 //! `slots.txt` defines one slot in each line, `name = choice | choice`. The other files list templates by scene, each
 //! with its class:
@@ -13,7 +14,8 @@
 //! A class with `#` marks a message from a machine, without a greeting and typing errors; the others are from people. A
 //! class with `*` marks a template that is held out: it is used for test messages only.
 //!
-//! `replies.txt` has lines `reply pattern`; the pattern combines a new text, `{new}`, with a quoted one, `{old}`.
+//! `replies.txt` has lines `reply pattern`, or `reply* pattern` for a held-out one; the pattern combines a new text,
+//! `{new}`, with a quoted one, `{old}`.
 //!
 //! Every scene has about as many templates of each class, so the topic of a message does not reveal its class.
 //! Empty lines and lines that begin with `#` are skipped.
@@ -85,6 +87,7 @@ fn lines(text: &'static str) -> impl Iterator<Item = (usize, &'static str)> {
     (1..).zip(text.lines().map(str::trim)).filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
 }
 
+/// Reads `slots.txt`.
 fn read_slots(text: &'static str) -> Result<Slots> {
     let mut slots = Slots::new();
     for (number, line) in lines(text) {
@@ -98,18 +101,19 @@ fn read_slots(text: &'static str) -> Result<Slots> {
     Ok(slots)
 }
 
+/// Reads the templates of a file of scenes, and appends them to `templates`.
 fn read_scenes(text: &'static str, templates: &mut Vec<Template>) -> Result<()> {
     let mut scene = None;
     for (number, line) in lines(text) {
-        let (head, pattern) = line
+        let (class, pattern) = line
             .split_once(char::is_whitespace)
             .with_context(|| format!("line {number}: `{line}` is not `CLASS TEMPLATE` or `scene NAME`"))?;
         let pattern = pattern.trim();
-        if head == "scene" {
+        if class == "scene" {
             scene = Some(pattern);
             continue;
         }
-        let name = head.trim_end_matches(['*', '#']);
+        let name = class.trim_end_matches(['*', '#']);
         let label = Label::ALL
             .into_iter()
             .find(|label| label.name() == name)
@@ -117,25 +121,26 @@ fn read_scenes(text: &'static str, templates: &mut Vec<Template>) -> Result<()> 
         templates.push(Template {
             label,
             scene: scene.with_context(|| format!("line {number}: no `scene` line before it"))?,
-            held_out: head.contains('*'),
-            is_machine: head.contains('#'),
+            held_out: class.contains('*'),
+            is_machine: class.contains('#'),
             pattern,
         });
     }
     Ok(())
 }
 
+/// Reads `replies.txt`.
 fn read_replies(text: &'static str) -> Result<Vec<Reply>> {
     let mut replies = Vec::new();
     for (number, line) in lines(text) {
-        let (head, pattern) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-        if head.trim_end_matches('*') != "reply" {
-            bail!("line {number}: `{head}` is not `reply` or `reply*`");
+        let (keyword, pattern) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        if keyword.trim_end_matches('*') != "reply" {
+            bail!("line {number}: `{keyword}` is not `reply` or `reply*`");
         }
         if ["{old}", "{new}"].iter().any(|slot| pattern.matches(slot).count() != 1) {
             bail!("line {number}: expected `{{old}}` and `{{new}}` once each in `{pattern}`");
         }
-        replies.push(Reply { held_out: head.ends_with('*'), pattern: pattern.trim() });
+        replies.push(Reply { held_out: keyword.ends_with('*'), pattern: pattern.trim() });
     }
     Ok(replies)
 }

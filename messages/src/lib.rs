@@ -1,9 +1,9 @@
 //! A generator of synthetic messages from people and machines in a building: the training data of the demo.
 //!
-//! A template (`grammar`) is expanded to a text (`expand`); the text is then styled like the message of a person or a
-//! machine (`style`), and texts of people may get typing errors (`typos`). The same seed gives the same bytes on every
-//! computer ([`rng`]). The classes share most of their words; [`baselines`] measures the accuracy of rules that ignore
-//! word order.
+//! A template (`grammar`), a pattern for many texts, is expanded to a text (`expand`). Half of the texts of people are
+//! made replies that quote another text. The text is then styled like the message of a person or a machine (`style`),
+//! and texts of people may get typing errors (`typos`). The same seed gives the same bytes on every computer ([`rng`]).
+//! The classes share most of their words; [`baselines`] measures the accuracy of rules that ignore word order.
 
 pub mod baselines;
 mod expand;
@@ -24,9 +24,9 @@ use anyhow::{Result, bail};
 use grammar::{Grammar, Reply, Template};
 use rng::Rng;
 
-/// The number of messages in `train.csv`, the same for each class.
+/// The number of messages in `train.csv`, of which each class has the same part.
 pub const TRAIN_LINES: usize = 12_000;
-/// The number of messages in `heldout.csv`, the same for each class.
+/// The number of messages in `heldout.csv`, of which each class has the same part.
 pub const HELD_OUT_LINES: usize = 1_000;
 /// The random seed of the demo's data.
 pub const SEED: u64 = 7;
@@ -57,33 +57,33 @@ pub struct Messages {
 /// Fails if the grammar is malformed or has too few templates.
 pub fn generate(seed: u64) -> Result<Messages> {
     let grammar = Grammar::builtin()?;
-    let mut writer = Writer { grammar: &grammar, rng: Rng::new(seed), seen: HashSet::new() };
-    let held_out = writer.write(true, HELD_OUT_LINES)?;
-    let train = writer.write(false, TRAIN_LINES)?;
+    let mut generator = Generator { grammar: &grammar, rng: Rng::new(seed), seen: HashSet::new() };
+    let held_out = generator.messages(true, HELD_OUT_LINES)?;
+    let train = generator.messages(false, TRAIN_LINES)?;
     Ok(Messages { train, held_out })
 }
 
 /// Generates messages, each text only once.
-struct Writer<'a> {
+struct Generator<'a> {
     grammar: &'a Grammar,
     rng: Rng,
     /// All texts that have been generated, as [`normalise`] returns them.
     seen: HashSet<String>,
 }
 
-impl Writer<'_> {
-    /// Returns `lines` messages, the same number of each class, in random order. The templates of a class are used in
-    /// turn. `lines`: a multiple of the number of classes; `held_out`: true to use the templates for test messages.
+impl Generator<'_> {
+    /// Returns `count` messages, the same number of each class, in random order. The templates of a class are used in
+    /// turn. `held_out`: true for the templates of test messages; `count`: a multiple of the number of classes.
     ///
     /// Fails if the templates of a class give too few different texts.
-    fn write(&mut self, held_out: bool, lines: usize) -> Result<Vec<Message>> {
-        let mut messages = Vec::with_capacity(lines);
+    fn messages(&mut self, held_out: bool, count: usize) -> Result<Vec<Message>> {
+        let mut messages = Vec::with_capacity(count);
         for label in Label::ALL {
             let of_class = |t: &&Template| t.label == label && t.held_out == held_out;
             let templates: Vec<_> = self.grammar.templates.iter().filter(of_class).collect();
-            let wanted = lines / Label::ALL.len();
+            let wanted = count / Label::ALL.len();
             let end = messages.len() + wanted;
-            // The templates are used twice as often as messages are wanted, since some are exhausted early.
+            // Up to two attempts for each wanted message, since some templates are exhausted early.
             for template in templates.iter().cycle().take(2 * wanted) {
                 if messages.len() < end {
                     messages.extend(self.message(template)?);
@@ -118,7 +118,8 @@ impl Writer<'_> {
         expand::expand(template.pattern, &self.grammar.slots, &mut self.rng)
     }
 
-    /// Returns a reply that combines `new`, a text of `template`, with a quoted text of another class.
+    /// Returns a reply that combines `new`, a text of `template`, with a quoted text of another class. Held-out
+    /// templates are combined only with each other.
     fn reply(&mut self, template: &Template, new: &str) -> Result<String> {
         let grammar = self.grammar;
         let is_other = |t: &&Template| t.label != template.label && t.held_out == template.held_out;

@@ -1,4 +1,5 @@
-//! The random number generator SplitMix64, whose numbers depend on the seed alone, not on the version of a crate.
+//! The random number generator SplitMix64, written here so that its numbers depend on the seed alone and not on the
+//! version of a crate.
 
 /// SplitMix64 (Steele, Lea and Flood 2014) with the mixing constants of `java.util.SplittableRandom`.
 #[derive(Clone, Debug)]
@@ -18,7 +19,7 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// Returns a number in `0..n`, the high 64 bits of a random number times `n`. `n` must not be 0.
+    /// Returns a random number in `0..n`: the high 64 bits of `n` times 64 random bits. `n` must not be 0.
     pub fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.next_u64()) * n as u128) >> 64) as usize
     }

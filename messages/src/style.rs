@@ -1,6 +1,6 @@
 //! The style of a message: greeting, sign-off, case, punctuation, separators.
 //!
-//! The style does not depend on the class, so it does not reveal the class.
+//! The random style does not depend on the class of the message, so that a model cannot learn the class from it.
 
 use anyhow::Result;
 
@@ -49,9 +49,11 @@ pub fn person(text: &str, slots: &Slots, rng: &mut Rng) -> Result<String> {
     })
 }
 
-/// Rewrites `text` as a machine's message, with a random prefix, separator and case.
+/// Rewrites `text` as a machine's message, with a random prefix, and with another separator of its words or another
+/// case, or neither.
 pub fn machine(text: &str, rng: &mut Rng) -> String {
     let prefix = if rng.chance(PREFIX_PERCENT) { *rng.pick(&PREFIXES) } else { "" };
+    // Two of six messages stay as they are.
     let message = match rng.below(6) {
         0 => text.replace(' ', ";"),
         1 => text.replace(' ', ", "),

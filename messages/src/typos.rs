@@ -1,5 +1,7 @@
 //! Typing errors: swapped, dropped and doubled letters, and letters replaced by those of neighbouring keys.
 
+use std::ops::Range;
+
 use crate::rng::Rng;
 
 /// The letter rows of a keyboard.
@@ -16,7 +18,7 @@ pub fn add_typo(text: &str, rng: &mut Rng) -> String {
     if words.is_empty() {
         return text.to_owned();
     }
-    let &(start, end) = rng.pick(&words);
+    let Range { start, end } = rng.pick(&words).clone();
     let mut letters: Vec<char> = text[start..end].chars().collect();
     // Not the first letter, which people rarely mistype, and not the last one, which has no letter to swap with.
     let index = 1 + rng.below(letters.len() - 2);
@@ -30,15 +32,17 @@ pub fn add_typo(text: &str, rng: &mut Rng) -> String {
     format!("{}{word}{}", &text[..start], &text[end..])
 }
 
-/// Returns the start and the end of each run of at least `MIN_LETTERS` ASCII letters, as byte offsets.
-fn words(text: &str) -> Vec<(usize, usize)> {
+/// Returns the byte range of each run of at least `MIN_LETTERS` ASCII letters.
+fn words(text: &str) -> Vec<Range<usize>> {
+    // `start`: that of the current run; `None` between runs.
     let (mut words, mut start) = (Vec::new(), None);
+    // The space ends a run at the end of the text.
     for (index, c) in text.char_indices().chain([(text.len(), ' ')]) {
         match (c.is_ascii_alphabetic(), start) {
             (true, None) => start = Some(index),
             (false, Some(word_start)) => {
                 if index - word_start >= MIN_LETTERS {
-                    words.push((word_start, index));
+                    words.push(word_start..index);
                 }
                 start = None;
             }
@@ -51,8 +55,8 @@ fn words(text: &str) -> Vec<(usize, usize)> {
 /// Returns a random letter beside the ASCII letter `letter` in its row of the keyboard, in the same case.
 fn neighbour(letter: char, rng: &mut Rng) -> char {
     let lower = letter.to_ascii_lowercase();
-    let place = ROWS.iter().find_map(|row| Some((row.as_bytes(), row.find(lower)?)));
-    let Some((keys, index)) = place else { return letter };
+    let keys_and_index = ROWS.iter().find_map(|row| Some((row.as_bytes(), row.find(lower)?)));
+    let Some((keys, index)) = keys_and_index else { return letter };
     let (left, right) = (keys[..index].last(), keys.get(index + 1));
     let neighbours: Vec<u8> = left.into_iter().chain(right).copied().collect();
     let key = char::from(*rng.pick(&neighbours));

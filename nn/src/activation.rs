@@ -4,7 +4,8 @@
 
 use pulp::Simd;
 
-/// Coefficients of a polynomial for 2^x on |x| <= 1/2, fitted to the smallest relative error, which is at most 8e-8.
+/// Coefficients of a polynomial for 2^x on |x| <= 1/2, the constant one first, fitted to the smallest relative error,
+/// which is at most 8e-8.
 const EXP2: [f32; 6] = [1.0, 0.693_146_97, 0.240_221_2, 0.055_507_133, 0.009_675_541, 0.001_327_646_1];
 /// The number 1.5 · 2^23. Adding it to an x with |x| < 2^22 rounds x to an integer and leaves that integer in the low
 /// bits of the sum.
@@ -38,6 +39,7 @@ fn exp_of_minus(fused: bool, x: f32) -> f32 {
     // Comparisons, because `f32::clamp` keeps NaN.
     let t = if t < 126.0 { t } else { 126.0 };
     let t = if t > -126.0 { t } else { -126.0 };
+    // t = k + f with an integer k and |f| <= 1/2.
     let rounded = t + ROUND;
     let f = t - (rounded - ROUND);
     let p = EXP2[5];
@@ -46,8 +48,8 @@ fn exp_of_minus(fused: bool, x: f32) -> f32 {
     let p = mul_add(fused, p, f, EXP2[2]);
     let p = mul_add(fused, p, f, EXP2[1]);
     let p = mul_add(fused, p, f, EXP2[0]);
-    // 2^t = 2^f · 2^k, where p is 2^f and k the integer in the low bits of `rounded`. A float has 2^k as k + 127 in the
-    // bits of its exponent.
+    // 2^t = 2^f · 2^k, where p is 2^f and k is in the low bits of `rounded`. A float stores 2^k as k + 127 in the bits
+    // of its exponent, the bits from 23 on.
     p * f32::from_bits(rounded.to_bits().wrapping_add(127) << 23)
 }
 

@@ -111,7 +111,7 @@ impl Recurrent {
         };
         let count = if self.num_layers == 1 { "one".to_owned() } else { self.num_layers.to_string() };
         let plural = if self.num_layers == 1 { "" } else { "s" };
-        let (both, way) = if self.bidirectional { ("bidirectional ", " each way") } else { ("", "") };
+        let (direction, each_way) = if self.bidirectional { ("bidirectional ", " each way") } else { ("", "") };
         let merge = match self.merge {
             Merge::Concat => "",
             Merge::Sum => ", merged by sum",
@@ -124,7 +124,7 @@ impl Recurrent {
             Pooling::Max => ", maximum over the tokens",
             Pooling::MeanMax => ", mean and maximum over the tokens",
         };
-        format!("{count} {both}{cell} layer{plural} of {hidden_size} cells{way}{merge}{pooling}")
+        format!("{count} {direction}{cell} layer{plural} of {hidden_size} cells{each_way}{merge}{pooling}")
     }
 }
 
@@ -204,11 +204,11 @@ pub struct Sizes {
 /// A whole network: input, recurrent layers, n-gram branch, head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Architecture {
-    /// The input of each step.
+    /// The input of each step. Without recurrent layers nothing reads it, and an embedding has no parameter.
     pub input: InputLayer,
     /// Hidden units of a recurrent layer, in each direction.
     pub hidden_size: usize,
-    /// The recurrent layers.
+    /// The recurrent layers, perhaps none.
     pub recurrent: Recurrent,
     /// The n-gram branch, whose sums follow the pooled states in the head's input; `None` without one.
     pub ngrams: Option<NgramTable>,
@@ -245,9 +245,14 @@ impl Architecture {
     /// Returns a description for users: "one LSTM layer of 64 cells", "an n-gram branch of 4096 buckets, rank 16", or
     /// both joined by "and".
     pub fn describe(&self) -> String {
-        let recurrent = self.is_recurrent().then(|| self.recurrent.describe(self.hidden_size));
-        let table = |NgramTable { buckets, rank, .. }| format!("an n-gram branch of {buckets} buckets, rank {rank}");
-        recurrent.into_iter().chain(self.ngrams.map(table)).collect::<Vec<_>>().join(" and ")
+        let mut branches = Vec::new();
+        if self.is_recurrent() {
+            branches.push(self.recurrent.describe(self.hidden_size));
+        }
+        if let Some(NgramTable { buckets, rank, .. }) = self.ngrams {
+            branches.push(format!("an n-gram branch of {buckets} buckets, rank {rank}"));
+        }
+        branches.join(" and ")
     }
 
     /// The name and shape of every parameter, in the order of a PyTorch `state_dict`: embedding, recurrent layers,

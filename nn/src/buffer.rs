@@ -9,13 +9,15 @@ use std::sync::{Mutex, PoisonError};
 
 /// Buffers that are not in use.
 static IDLE: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
-/// The largest number of idle buffers.
+/// The largest number of idle buffers. Further ones are freed.
 const MAX_IDLE: usize = 64;
 
 /// A slice of f32 whose memory returns to the pool on drop.
 #[derive(Debug, Default)]
 pub struct Buffer {
+    /// The memory, at least `len` values.
     values: Vec<f32>,
+    /// Length of the slice.
     len: usize,
 }
 
@@ -23,7 +25,7 @@ impl Buffer {
     /// A buffer with unspecified values.
     pub fn any(len: usize) -> Self {
         let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
-        // Takes the smallest buffer that is large enough. If there is none, a new buffer replaces the largest one.
+        // Takes the smallest idle buffer that is large enough. If there is none, a new buffer replaces the largest one.
         let fitting = (0..idle.len()).filter(|&index| idle[index].len() >= len).min_by_key(|&index| idle[index].len());
         let values = match fitting {
             Some(index) => idle.swap_remove(index),
@@ -31,6 +33,7 @@ impl Buffer {
                 if let Some(largest) = (0..idle.len()).max_by_key(|&index| idle[index].len()) {
                     idle.swap_remove(largest);
                 }
+                // The pool is free for other threads while the new buffer is allocated.
                 drop(idle);
                 // An eighth more than requested, so that the buffer also serves slightly larger batches.
                 vec![0.0; len + len / 8]

@@ -59,6 +59,7 @@ pub struct StridedRows {
 impl StridedRows {
     /// A matrix with unspecified values.
     pub fn new(rows: usize, width: usize) -> Self {
+        // 16 values are a cache line of 64 bytes: whole cache lines, and one for the gap.
         let stride = width.next_multiple_of(16) + 16;
         StridedRows { values: Buffer::any(rows * stride), stride, width }
     }
@@ -84,12 +85,12 @@ impl StridedRows {
     }
 }
 
-/// Some rows of a `[rows, width]` matrix.
+/// Returns the rows `rows` of a matrix with `width` values per row.
 pub fn rows_mut(values: &mut [f32], rows: Range<usize>, width: usize) -> &mut [f32] {
     &mut values[rows.start * width..rows.end * width]
 }
 
-/// Returns the previous rows and the rows of a step, from a `[rows, width]` matrix.
+/// Returns the rows of the previous step that `step` continues, and the rows of `step`, from a `[rows, width]` matrix.
 pub fn previous_and_current<'a>(
     values: &'a mut [f32],
     step: &TimeStep,

@@ -1,4 +1,5 @@
-//! Flushing of denormal floats to zero.
+//! Flushing of denormal floats to zero. A denormal is a float smaller than the smallest one with full precision, about
+//! 1.2e-38.
 //!
 //! Back-propagation through time multiplies many numbers below one, and an x86 core takes more than a hundred cycles
 //! for each denormal operand or result, which makes a training step up to seven times slower. The mode of the processor
@@ -9,6 +10,7 @@ use std::marker::PhantomData;
 /// A guard: while it exists, denormal operands and results count as zero in this thread. Dropping it restores the mode.
 #[derive(Debug)]
 pub struct Flush {
+    /// The mode before, the register MXCSR.
     previous: u32,
     // The guard must be dropped by the thread whose mode it restores.
     not_send: PhantomData<*const ()>,
@@ -29,6 +31,7 @@ impl Drop for Flush {
     }
 }
 
+/// The mode of the processor for floats, its register MXCSR, and the two bits of it that flush denormals.
 #[cfg(target_arch = "x86_64")]
 mod mode {
     use std::arch::asm;
@@ -50,6 +53,7 @@ mod mode {
     }
 }
 
+/// The same functions, without effect.
 #[cfg(not(target_arch = "x86_64"))]
 mod mode {
     pub const FLUSH_TO_ZERO: u32 = 0;

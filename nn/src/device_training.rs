@@ -38,6 +38,7 @@ pub struct Prepared {
     batch: u64,
 }
 
+/// The input of the first recurrent layer, packed on the host.
 #[derive(Debug)]
 enum PreparedInput {
     /// The ids of the tokens that are embedded, and for each packed token its index among these ids; `None` if there is
@@ -68,7 +69,8 @@ impl Graph<'_> {
             InputLayer::Embedding { vocab_size, .. } => {
                 let (mut ids, index) = packed_tokens(samples, &layout, dropout, vocab_size, &mut rng);
                 if ids.is_empty() {
-                    // A row that no token reads, because a device cannot allocate an empty tensor.
+                    // All texts are empty. A device cannot allocate an empty tensor, so there is a row that no token
+                    // reads.
                     ids.push(0);
                 }
                 PreparedInput::Tokens { ids, index }
@@ -77,8 +79,9 @@ impl Graph<'_> {
         };
         let mut ngrams = Vec::new();
         if architecture.ngrams.is_some() {
-            let in_order = layout.order().iter().map(|&sample| &samples[sample].ngrams);
-            ngrams.extend(in_order.map(|ngrams| KeptNgrams::draw(ngrams, dropout.ngram_dropout, &mut rng)));
+            for &sample in layout.order() {
+                ngrams.push(KeptNgrams::draw(&samples[sample].ngrams, dropout.ngram_dropout, &mut rng));
+            }
         }
         let target_count = samples.iter().map(|sample| sample.target.count()).sum();
         Prepared { input, ngrams, targets: objective.targets(samples, &layout), target_count, layout, batch }
@@ -91,8 +94,11 @@ pub struct DeviceTraining {
     architecture: Architecture,
     objective: DeviceObjective,
     settings: Settings,
+    /// The parameters with their names, in the order of [`Architecture::shapes`].
     parameters: Vec<(String, DeviceParameter)>,
+    /// Number of steps taken.
     steps: i32,
+    /// See [`Optimizer::lag_factor`].
     lag_factor: f32,
     /// The rows of the embedding that the training changes, and their number; `None` for all rows.
     trained_rows: Option<(Tensor, usize)>,
@@ -109,22 +115,25 @@ impl DeviceTraining {
         trained_rows: Option<&[u32]>,
         device: &Device,
     ) -> Result<Self> {
-        let parameters = architecture.shapes().into_iter().map(|(name, shape)| {
+        let mut parameters = Vec::new();
+        for (name, shape) in architecture.shapes() {
             let states = optimizer.states().filter(|(parameter, ..)| *parameter == name).map(|(_, _, values)| values);
-            let values = [&weights[&name], &average[&name]].map(|array| array.data.as_slice());
-            let parameter = DeviceParameter::new(&shape, values.into_iter().chain(states), device)?;
-            Ok((name, parameter))
-        });
+            let weights_and_average = [&weights[&name], &average[&name]].map(|array| array.data.as_slice());
+            let parameter = DeviceParameter::new(&shape, weights_and_average.into_iter().chain(states), device)?;
+            parameters.push((name, parameter));
+        }
+        let trained_rows = match trained_rows {
+            Some(rows) => Some((upload(rows, device)?, rows.len())),
+            None => None,
+        };
         Ok(DeviceTraining {
-            parameters: parameters.collect::<Result<_>>()?,
+            parameters,
             objective: DeviceObjective::new(objective, device)?,
             architecture,
             settings: optimizer.settings(),
             steps: optimizer.steps(),
             lag_factor: optimizer.lag_factor(),
-            trained_rows: trained_rows
-                .map(|rows| Ok::<_, candle_core::Error>((upload(rows, device)?, rows.len())))
-                .transpose()?,
+            trained_rows,
             device: device.clone(),
         })
     }
@@ -135,6 +144,7 @@ impl DeviceTraining {
         let names = self.settings.method.state_names();
         let mut states = vec![Weights::default(); names.len()];
         for (name, parameter) in &self.parameters {
+            // The weights, the average, then the optimizer states.
             let mut arrays = parameter.read()?.into_iter();
             for target in [&mut *weights, &mut *average] {
                 target.get_mut(name).data = arrays.next().unwrap_or_default();
@@ -163,6 +173,7 @@ impl DeviceTraining {
         let average_decay = decay_of_average(averaging, self.steps);
         let settings = StepSettings { figures: &figures, clip_norm, average_decay };
         let mut lag_factor = self.lag_factor;
+        // For each parameter the rule of the method, the rows that have a gradient, and the launch.
         for ((name, parameter), values) in self.parameters.iter().zip(&gradients) {
             let decay = if values.rank() > 1 { weight_decay } else { 0.0 };
             let rule = match method {
@@ -178,10 +189,11 @@ impl DeviceTraining {
                 names::EMBEDDING => self.trained_rows.as_ref().map(|(rows, _)| rows),
                 _ => None,
             };
-            let gradient = Gradient {
-                values,
-                rows: rows.map(|rows| Ok::<_, candle_core::Error>((rows, values.dim(1)?))).transpose()?,
+            let rows_and_width = match rows {
+                Some(rows) => Some((rows, values.dim(1)?)),
+                None => None,
             };
+            let gradient = Gradient { values, rows: rows_and_width };
             parameter.step(gradient, rule, settings, if is_ngram_table { lag_factor } else { 0.0 })?;
             if is_ngram_table && average_decay > 0.0 {
                 lag_factor *= average_decay;
@@ -198,9 +210,11 @@ impl DeviceTraining {
     /// Computes the gradients of a batch, without a step.
     pub fn gradients(&self, graph: &Graph<'_>, batch: &Prepared) -> Result<DeviceGradients> {
         let (device, dropout) = (&self.device, graph.dropout);
-        let variables = self.parameters.iter().filter(|(name, _)| name != names::NGRAMS);
-        let variables = variables.map(|(name, parameter)| Ok((name.as_str(), parameter.variable()?)));
-        let variables: BTreeMap<&str, Var> = variables.collect::<Result<_>>()?;
+        // The n-gram table has no variable: its gradient is computed from that of the sums.
+        let mut variables: BTreeMap<&str, Var> = BTreeMap::new();
+        for (name, parameter) in self.parameters.iter().filter(|(name, _)| name != names::NGRAMS) {
+            variables.insert(name, parameter.variable()?);
+        }
         let variable = |name: &str| variables[name].as_tensor();
         // Each call of `drop` in each batch has a separate random stream: the batch and the number of the call.
         let mut call = 0;
@@ -208,8 +222,11 @@ impl DeviceTraining {
             call += 1;
             drop_values(x, probability, graph.seed, batch.batch << 8 | call)
         };
+        // The parts of the head's input: the states of the recurrent layers, the sums of the n-gram branch, or both.
         let mut parts = Vec::new();
         if self.architecture.is_recurrent() {
+            // The input of the first layer; and, if its rows are those of distinct tokens, the row of each token and
+            // the number of rows.
             let (x, index) = match &batch.input {
                 PreparedInput::Tokens { ids, index } => {
                     let table = variable(names::EMBEDDING);
@@ -237,9 +254,9 @@ impl DeviceTraining {
         if let Some((_, table)) = self.parameters.iter().find(|(name, _)| name == names::NGRAMS) {
             let scales: Vec<f32> = batch.ngrams.iter().map(|text| text.scale).collect();
             let scales = Tensor::from_vec(scales, (batch.ngrams.len(), 1), device)?;
-            let index: Vec<u32> = batch.ngrams.iter().flat_map(|text| text.buckets.iter().copied()).collect();
-            let starts = starts(batch.ngrams.iter().map(|text| text.buckets.len()));
-            let sums = Sums::new(&index, &starts, device)?.compute(&table.weights()?, graph.grid)?;
+            let buckets: Vec<u32> = batch.ngrams.iter().flat_map(|text| text.buckets.iter().copied()).collect();
+            let starts = starts_of(batch.ngrams.iter().map(|text| text.buckets.len()));
+            let sums = Sums::new(&buckets, &starts, device)?.compute(&table.weights()?, graph.grid)?;
             let sums = Var::from_tensor(&sums.broadcast_mul(&scales)?)?;
             parts.push(sums.as_tensor().clone());
             ngram_branch = Some((sums, scales));
@@ -251,7 +268,7 @@ impl DeviceTraining {
         };
         let targets = DeviceTargets::new(&batch.targets, device)?;
         let share = 1.0 / batch.target_count.max(1) as f64;
-        // The figures are those of the first loss, which is that of all parts.
+        // The figures are those of the first loss, which is that of all parts; the losses of the branches alone follow.
         let mut figures = None;
         let total = head.loss(&parts, graph.branch_loss, |outputs, weight| {
             let loss = self.objective.loss(outputs, &targets, share * weight)?;
@@ -262,24 +279,25 @@ impl DeviceTraining {
         })?;
         let store = total.backward()?;
         let mut ngram_rows = None;
-        let gradients = self.parameters.iter().map(|(name, parameter)| match (name.as_str(), &ngram_branch) {
-            (names::NGRAMS, Some((sums, scales))) => {
+        let mut gradients = Vec::with_capacity(self.parameters.len());
+        for (name, parameter) in &self.parameters {
+            if let Some((sums, scales)) = &ngram_branch
+                && name == names::NGRAMS
+            {
                 let (rows, gradient) = self.table_gradient(&store, batch, sums, scales)?;
                 ngram_rows = Some(rows);
-                Ok(gradient)
+                gradients.push(gradient);
+                continue;
             }
-            (name, _) => {
-                let gradient = match store.get(variable(name)) {
-                    Some(gradient) => gradient.contiguous()?,
-                    None => parameter.weights()?.zeros_like()?,
-                };
-                match &self.trained_rows {
-                    Some((rows, count)) if name == names::EMBEDDING => select(&gradient, rows, *count),
-                    _ => Ok(gradient),
-                }
-            }
-        });
-        let gradients = gradients.collect::<Result<_>>()?;
+            let gradient = match store.get(variable(name)) {
+                Some(gradient) => gradient.contiguous()?,
+                None => parameter.weights()?.zeros_like()?,
+            };
+            gradients.push(match &self.trained_rows {
+                Some((rows, count)) if name == names::EMBEDDING => select(&gradient, rows, *count)?,
+                _ => gradient,
+            });
+        }
         let Some(figures) = figures else { candle_core::bail!("the head computed no loss") };
         Ok(DeviceGradients { gradients, ngram_rows, figures })
     }
@@ -298,11 +316,11 @@ impl DeviceTraining {
             Some(gradient) => gradient.broadcast_mul(scales)?,
             None => sums.zeros_like()?,
         };
+        // Pairs of a row (bucket) and a text, sorted by row.
         let uses = ngrams::uses(&batch.ngrams);
-        // The uses are pairs of a row (bucket) and a text, sorted by row.
-        let uses_of_rows = || uses.chunk_by(|a, b| a.0 == b.0);
+        let uses_of_rows = || uses.chunk_by(|(row, _), (next_row, _)| row == next_row);
         let rows: Vec<u32> = uses_of_rows().map(|uses_of_row| uses_of_row[0].0).collect();
-        let starts = starts(uses_of_rows().map(<[_]>::len));
+        let starts = starts_of(uses_of_rows().map(<[_]>::len));
         let texts: Vec<u32> = uses.iter().map(|&(_, text)| text).collect();
         let gradient = Sums::new(&texts, &starts, &self.device)?.compute(&d_sums, None)?;
         Ok((upload(&rows, &self.device)?, gradient))
@@ -322,13 +340,14 @@ pub struct DeviceGradients {
     pub figures: Figures,
 }
 
-/// The first position of each part of a concatenation, followed by the total number of positions. `lengths`: those of
-/// the parts.
-fn starts(lengths: impl Iterator<Item = usize>) -> Vec<u32> {
-    let mut starts = vec![0];
-    starts.extend(lengths.scan(0, |end, length| {
-        *end += length as u32;
-        Some(*end)
-    }));
+/// Returns the first position of each part of a concatenation, followed by the total number of positions. `lengths`:
+/// those of the parts.
+fn starts_of(lengths: impl Iterator<Item = usize>) -> Vec<u32> {
+    let mut end = 0;
+    let mut starts = vec![end];
+    for length in lengths {
+        end += length as u32;
+        starts.push(end);
+    }
     starts
 }

@@ -101,48 +101,44 @@ impl Graph<'_> {
     pub fn gradients(&self, weights: &Weights, samples: &[&Sample], batch: u64) -> Result<BatchResult> {
         let Graph { architecture, grid, device, group, .. } = *self;
         let parameters = Parameters::new(weights, architecture, grid, device)?;
-        // Sorted by length and distributed in turn, so that all shards take about the same time.
-        let mut order: Vec<&Sample> = samples.to_vec();
-        order.sort_by_key(|sample| std::cmp::Reverse(sample.steps.len()));
-        let shard_count = if device.is_cpu() || group.world_size() > 1 { self.shards } else { 1 };
-        let shards: Vec<Vec<&Sample>> =
-            (0..shard_count).map(|shard| order.iter().skip(shard).step_by(shard_count).copied().collect()).collect();
+        let shards = self.shards_of(samples);
         let targets = samples.iter().map(|sample| sample.target.count()).sum::<usize>();
+        let share = 1.0 / targets.max(1) as f64;
+        // The shards of this process, without empty ones.
         let is_own =
-            |shard: &usize| shard * group.world_size() / shard_count == group.rank() && !shards[*shard].is_empty();
-        let results: Result<Vec<ShardResult>> = (0..shard_count)
+            |shard: &usize| shard * group.world_size() / shards.len() == group.rank() && !shards[*shard].is_empty();
+        let own_results: Result<Vec<ShardResult>> = (0..shards.len())
             .into_par_iter()
             .filter(is_own)
             .map(|shard| {
                 let _flush = Flush::denormals();
                 let mut rng = self.rng(batch, shard);
-                parameters.shard(&shards[shard], self, 1.0 / targets.max(1) as f64, &mut rng)
+                parameters.shard(&shards[shard], self, share, &mut rng)
             })
             .collect();
-        let size = |shape: &[usize]| shape.iter().product::<usize>();
-        let is_dense = |name: &str| name != names::EMBEDDING && name != names::NGRAMS;
+
         let shapes = architecture.shapes();
-        let dense = shapes.iter().filter(|(name, _)| is_dense(name)).map(|(_, shape)| size(shape));
-        let (results, dense) = exchange(results, &dense.collect::<Vec<_>>(), group)?;
+        // The dense gradients are those of all parameters but the embedding and the n-gram table. The exchange adds
+        // them up; the two others are computed here from the results of all shards.
+        let dense_sizes: Vec<usize> = shapes
+            .iter()
+            .filter(|(name, _)| name != names::EMBEDDING && name != names::NGRAMS)
+            .map(|(_, shape)| shape.iter().product())
+            .collect();
+        let (results, dense) = exchange(own_results, &dense_sizes, group)?;
         let (ngrams, d_sums): (Vec<_>, Vec<_>) =
             results.iter().map(|result| (&*result.ngrams, &*result.d_sums)).unzip();
         let rank = architecture.ngrams.map_or(0, |table| table.rank);
         let (ngram_rows, mut d_table) = ngrams::backward(&ngrams.concat(), &d_sums.concat(), rank);
         let mut dense = dense.into_iter();
-        let gradient = |(name, shape): &(String, Vec<usize>)| match name.as_str() {
-            names::NGRAMS => std::mem::take(&mut d_table),
-            names::EMBEDDING => {
-                let mut d_embedding = vec![0.0; size(shape)];
-                for ShardResult { ids, d_x, .. } in &results {
-                    for (&id, d_x) in ids.iter().zip(d_x.chunks_exact(shape[1])) {
-                        add(&mut d_embedding[id as usize * shape[1]..][..shape[1]], d_x);
-                    }
-                }
-                d_embedding
-            }
-            _ => dense.next().unwrap_or_default(),
-        };
-        let gradients = shapes.iter().map(gradient).collect();
+        let mut gradients = Vec::with_capacity(shapes.len());
+        for (name, shape) in &shapes {
+            gradients.push(match name.as_str() {
+                names::NGRAMS => std::mem::take(&mut d_table),
+                names::EMBEDDING => embedding_gradient(&results, shape[0], shape[1]),
+                _ => dense.next().unwrap_or_default(),
+            });
+        }
         let mut batch_result = BatchResult { gradients, ngram_rows, loss: 0.0, correct: 0, targets };
         for result in &results {
             batch_result.loss += result.loss;
@@ -150,6 +146,26 @@ impl Graph<'_> {
         }
         Ok(batch_result)
     }
+
+    /// Splits a batch into shards: by length and in turn, so that all shards take about the same time. Some shards are
+    /// empty if there are fewer samples than shards.
+    fn shards_of<'s>(&self, samples: &[&'s Sample]) -> Vec<Vec<&'s Sample>> {
+        let shard_count = if self.device.is_cpu() || self.group.world_size() > 1 { self.shards } else { 1 };
+        let mut order = samples.to_vec();
+        order.sort_by_key(|sample| std::cmp::Reverse(sample.steps.len()));
+        (0..shard_count).map(|shard| order.iter().skip(shard).step_by(shard_count).copied().collect()).collect()
+    }
+}
+
+/// Adds up the gradients of the embedded tokens of all shards: `[vocab_size, embedding_dim]`.
+fn embedding_gradient(results: &[ShardResult], vocab_size: usize, embedding_dim: usize) -> Vec<f32> {
+    let mut d_embedding = vec![0.0; vocab_size * embedding_dim];
+    for ShardResult { ids, d_x, .. } in results {
+        for (&id, d_token) in ids.iter().zip(d_x.chunks_exact(embedding_dim)) {
+            add(&mut d_embedding[id as usize * embedding_dim..][..embedding_dim], d_token);
+        }
+    }
+    d_embedding
 }
 
 /// The parameters of a network as candle variables.
@@ -160,6 +176,7 @@ struct Parameters<'a> {
     stack: Stack,
     /// False if there is only an n-gram branch.
     is_recurrent: bool,
+    /// The table of the n-gram branch; `None` without one.
     ngrams: Option<Table<'a>>,
     head: HeadLayers,
     device: &'a Device,
@@ -196,6 +213,7 @@ impl<'a> Parameters<'a> {
         let Graph { objective, dropout, branch_loss, .. } = *graph;
         let lengths: Vec<usize> = samples.iter().map(|sample| sample.steps.len()).collect();
         let layout = Arc::new(PackedLayout::new(&lengths));
+        // The parts of the head's input: the states of the recurrent layers, the sums of the n-gram branch, or both.
         let mut parts = Vec::new();
         let mut first_input = None;
         if self.is_recurrent {
@@ -206,19 +224,22 @@ impl<'a> Parameters<'a> {
         }
         let (mut ngrams, mut ngram_sums) = (Vec::new(), None);
         if let Some(table) = self.ngrams {
-            let in_order = layout.order().iter().map(|&sample| &samples[sample].ngrams);
-            ngrams.extend(in_order.map(|ngrams| KeptNgrams::draw(ngrams, dropout.ngram_dropout, rng)));
+            for &sample in layout.order() {
+                ngrams.push(KeptNgrams::draw(&samples[sample].ngrams, dropout.ngram_dropout, rng));
+            }
             let sums = ngrams.iter().flat_map(|text| table.sum(&text.buckets, text.scale)).collect();
             let sums = Var::from_vec(sums, (samples.len(), table.rank), self.device)?;
             parts.push(sums.as_tensor().clone());
             ngram_sums = Some(sums);
         }
         let targets = objective.targets(samples, &layout);
-        // The first loss is that of all parts; the losses of the branches alone follow.
+        // The first loss is that of all parts, which is reported; the losses of the branches alone follow.
         let mut first_loss = None;
         let total = self.head.loss(&parts, branch_loss, |outputs, weight| {
             let (loss, scalar) = self.loss(outputs, objective, &targets, share * weight)?;
-            first_loss.get_or_insert(loss);
+            if first_loss.is_none() {
+                first_loss = Some(loss);
+            }
             Ok(scalar)
         })?;
         let loss = first_loss.expect("the head computes at least one loss");
@@ -256,13 +277,13 @@ impl<'a> Parameters<'a> {
     ) -> Result<Tensor> {
         // Embedding dropout does not apply to values.
         let input_dropout = if ids.is_empty() { 0.0 } else { dropout.embedding_dropout };
-        let input =
-            StackInput { x: &drop_values(x, input_dropout, rng)?, tokens: tokens.as_ref(), layout, on_device: None };
-        let between = |x: &Tensor| drop_values(x, dropout.layer_dropout, rng);
+        let x = drop_values(x, input_dropout, rng)?;
+        let input = StackInput { x: &x, tokens: tokens.as_ref(), layout, on_device: None };
+        let between_layers = |x: &Tensor| drop_values(x, dropout.layer_dropout, rng);
         if objective.every_step() {
-            self.stack.merged_states(input, between)
+            self.stack.merged_states(input, between_layers)
         } else {
-            self.stack.pooled(input, between)
+            self.stack.pooled(input, between_layers)
         }
     }
 
@@ -287,7 +308,8 @@ impl<'a> Parameters<'a> {
             }
             InputLayer::Values { .. } => x = packed_values(samples, layout),
         }
-        let x = Var::from_vec(x, (if tokens.is_some() { ids.len() } else { layout.rows() }, width), self.device)?;
+        let rows = if tokens.is_some() { ids.len() } else { layout.rows() };
+        let x = Var::from_vec(x, (rows, width), self.device)?;
         Ok(FirstInput { ids, tokens, x })
     }
 }

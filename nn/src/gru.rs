@@ -104,11 +104,15 @@ impl WithSimd for Forward<'_> {
         let hidden_size = self.hidden_size;
         let rows = self.gates.chunks_mut(self.stride).zip(self.sums.chunks(self.stride));
         for (row, ((gates, sums), hidden)) in rows.zip(self.hidden.chunks_exact_mut(hidden_size)).enumerate() {
-            forward(simd, gates, sums, self.previous.get(row * hidden_size..(row + 1) * hidden_size), hidden);
+            // A sequence that begins with this step has no previous state.
+            let previous = self.previous.get(row * hidden_size..(row + 1) * hidden_size);
+            forward(simd, gates, sums, previous, hidden);
         }
     }
 }
 
+/// Computes the forward pass of one row. `previous`: the row's hidden state before, `None` for the first token of a
+/// sequence; the other arguments: a row of the arrays of [`Forward`].
 #[inline(always)]
 fn forward<S: Simd>(simd: S, gates: &mut [f32], sums: &[f32], previous: Option<&[f32]>, hidden: &mut [f32]) {
     let (hidden_size, fused) = (hidden.len(), has_fused_multiply_add::<S>());
@@ -116,11 +120,10 @@ fn forward<S: Simd>(simd: S, gates: &mut [f32], sums: &[f32], previous: Option<&
     for (gate, sum) in gates[..2 * hidden_size].iter_mut().zip(&sums[..2 * hidden_size]) {
         *gate = sigmoid(fused, *gate + sum);
     }
-    let (r, rest) = gates.split_at_mut(hidden_size);
-    let (z, n) = rest.split_at_mut(hidden_size);
-    let (n, s_n) = (&mut n[..hidden_size], &sums[2 * hidden_size..3 * hidden_size]);
+    let [r, z, n] = split_gates(gates, hidden_size);
+    let s_n = &sums[2 * hidden_size..3 * hidden_size];
+    // n = x_n + r·s_n. Of each pair, `.0` holds whole vectors and `.1` the remaining units.
     let (n_parts, r_parts, s_parts) = (S::as_mut_simd_f32s(n), S::as_simd_f32s(r), S::as_simd_f32s(s_n));
-    // Of each pair, `.0` holds whole vectors and `.1` the remaining units.
     add_products(simd, n_parts.0, r_parts.0, s_parts.0);
     add_products(Scalar, n_parts.1, r_parts.1, s_parts.1);
     for n in &mut *n {
@@ -183,6 +186,8 @@ fn add_products<S: Simd<f32s = V>, V: Copy>(simd: S, to: &mut [V], a: &[V], b: &
     }
 }
 
+/// Computes the backward pass of one row. `previous`: the row's hidden state before and its gradient, `None` for the
+/// first token of a sequence; the other arguments: a row of the arrays of [`Backward`].
 #[inline(always)]
 fn backward<S: Simd>(
     simd: S,
@@ -217,6 +222,7 @@ fn units<S: Simd<f32s = V>, V: Copy>(
 ) {
     for u in 0..d_hidden.len() {
         let (d, ru, zu, nu) = (d_hidden[u], r[u], z[u], n[u]);
+        // h₋₁ − n, the derivative of h with respect to z.
         let change = match &mut previous {
             Some((previous, d_previous)) => {
                 d_previous[u] = simd.add_f32s(d_previous[u], simd.mul_f32s(d, zu));
@@ -232,7 +238,7 @@ fn units<S: Simd<f32s = V>, V: Copy>(
     }
 }
 
-/// Splits a row into its three gates, each `[hidden_size]`.
+/// Splits a row into its three gates, each `[hidden_size]`, without the gap after the row.
 #[inline(always)]
 fn split_gates(gates: &mut [f32], hidden_size: usize) -> [&mut [f32]; 3] {
     let (r, rest) = gates.split_at_mut(hidden_size);

@@ -36,11 +36,12 @@ impl HeadLayers {
         let (weight, bias) = &self.fc;
         let mut total = loss(&ops::linear(&input, weight, bias)?, 1.0 - branch_loss)?;
         if branch_loss > 0.0 {
-            let mut column = 0;
+            let mut first_column = 0;
             for part in parts {
-                let columns = weight.narrow(1, column, part.dim(1)?)?.contiguous()?;
-                column += part.dim(1)?;
-                let outputs = ops::linear(&part.contiguous()?, &columns, bias)?;
+                let width = part.dim(1)?;
+                let weight_of_part = weight.narrow(1, first_column, width)?.contiguous()?;
+                first_column += width;
+                let outputs = ops::linear(&part.contiguous()?, &weight_of_part, bias)?;
                 total = (total + loss(&outputs, branch_loss)?)?;
             }
         }

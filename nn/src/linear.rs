@@ -14,7 +14,7 @@ pub struct Linear {
 impl Linear {
     /// Packs a layer. `weight`: `[out_features, in_features]`, row-major; `bias`: `[out_features]`.
     pub fn new(weight: &[f32], bias: &[f32]) -> Self {
-        // 0 for a layer without outputs.
+        // 0 for a layer without outputs, whose weight is empty.
         let in_features = weight.len().checked_div(bias.len()).unwrap_or(0);
         Linear { weight: Panels::from_transposed(weight, bias.len(), in_features), bias: bias.to_vec(), in_features }
     }
@@ -51,8 +51,8 @@ pub struct Gradients {
 
 /// Computes the gradients of a linear layer from the gradient of its output.
 ///
-/// `d_y`: `[rows, out_features]`, with rows `stride` values apart; `x`: `[rows, in_features]`; `weight`:
-/// `[out_features, in_features]`.
+/// `d_y`: `[rows, out_features]`, with rows `stride` values apart (at least `out_features`); `x`:
+/// `[rows, in_features]`; `weight`: `[out_features, in_features]`.
 pub fn backward(d_y: &[f32], stride: usize, x: &[f32], weight: &[f32], rows: usize, out_features: usize) -> Gradients {
     let in_features = weight.len().checked_div(out_features).unwrap_or(0);
     let mut d_x = vec![0.0; rows * in_features];

@@ -113,6 +113,8 @@ impl WithSimd for Forward<'_> {
     }
 }
 
+/// Computes the forward pass of one row. `previous`: the row's cell state before, `None` for the first token of a
+/// sequence; the other arguments: a row of the arrays of [`Forward`].
 #[inline(always)]
 fn forward(
     fused: bool,
@@ -183,12 +185,15 @@ impl WithSimd for Backward<'_> {
         for (row, (gates, ((tanh_cell, d_hidden), d_cell))) in
             self.gates.chunks_mut(self.stride).zip(states).enumerate()
         {
+            // A sequence that begins with this step has no previous state.
             let previous = self.previous.get(row * hidden_size..(row + 1) * hidden_size);
             backward(simd, gates, previous, tanh_cell, d_hidden, d_cell);
         }
     }
 }
 
+/// Computes the backward pass of one row. `previous`: the row's cell state before, `None` for the first token of a
+/// sequence; the other arguments: a row of the arrays of [`Backward`].
 #[inline(always)]
 fn backward<S: Simd>(
     simd: S,
@@ -220,12 +225,12 @@ fn units<S: Simd<f32s = V>, V: Copy>(
     d_cell: &mut [V],
 ) {
     for u in 0..d_cell.len() {
-        let (iu, fu, gu, ou, tanh_cell, d_hidden) = (i[u], f[u], g[u], o[u], tanh_cell[u], d_hidden[u]);
+        let (iu, fu, gu, ou, tanh_cu, d_hu) = (i[u], f[u], g[u], o[u], tanh_cell[u], d_hidden[u]);
         // The cell state reaches the loss through h = o·tanh(c) and through the next step.
-        let d_tanh = simd.mul_f32s(d_hidden, ou);
-        let through_hidden = simd.mul_f32s(d_tanh, one_minus(simd, simd.mul_f32s(tanh_cell, tanh_cell)));
+        let d_tanh = simd.mul_f32s(d_hu, ou);
+        let through_hidden = simd.mul_f32s(d_tanh, one_minus(simd, simd.mul_f32s(tanh_cu, tanh_cu)));
         let d_c = simd.add_f32s(through_hidden, d_cell[u]);
-        o[u] = sigmoid_backward(simd, simd.mul_f32s(d_hidden, tanh_cell), ou);
+        o[u] = sigmoid_backward(simd, simd.mul_f32s(d_hu, tanh_cu), ou);
         i[u] = sigmoid_backward(simd, simd.mul_f32s(d_c, gu), iu);
         g[u] = simd.mul_f32s(simd.mul_f32s(d_c, iu), one_minus(simd, simd.mul_f32s(gu, gu)));
         let d_previous = simd.mul_f32s(d_c, fu);
@@ -237,11 +242,11 @@ fn units<S: Simd<f32s = V>, V: Copy>(
     }
 }
 
-/// Splits a row into its four gates, each `[hidden_size]`.
+/// Splits a row into its four gates, each `[hidden_size]`, without the gap after the row.
 #[inline(always)]
 fn split_gates(gates: &mut [f32], hidden_size: usize) -> [&mut [f32]; 4] {
     let (i, rest) = gates.split_at_mut(hidden_size);
     let (f, rest) = rest.split_at_mut(hidden_size);
-    let (g, o) = rest.split_at_mut(hidden_size);
-    [i, f, g, &mut o[..hidden_size]]
+    let (g, o_and_gap) = rest.split_at_mut(hidden_size);
+    [i, f, g, &mut o_and_gap[..hidden_size]]
 }

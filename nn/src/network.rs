@@ -19,6 +19,7 @@ use crate::weights::Weights;
 pub struct Network {
     /// `[vocab_size, input_size]`; empty if the network reads values or has no recurrent layers.
     embedding: Vec<f32>,
+    /// Width of the first layer's input: the embedding dimension, or the number of channels.
     input_size: usize,
     pub(super) hidden_size: usize,
     pub(super) recurrent: Recurrent,
@@ -28,6 +29,7 @@ pub struct Network {
     ngrams: Option<(Vec<f32>, usize)>,
     /// The hidden layer of the head, with ReLU; `None` if the head has one layer only.
     hidden: Option<Linear>,
+    /// The last layer of the head.
     fc: Linear,
 }
 
@@ -83,8 +85,8 @@ impl Network {
     pub fn new(weights: &Weights, architecture: &Architecture) -> Self {
         let recurrent = architecture.recurrent;
         let linear = |weight: &str, bias: &str| Linear::new(&weights[weight].data, &weights[bias].data);
-        let layer = |layer: usize, direction: Direction| {
-            let names = recurrent.names(layer, direction);
+        let layer = |index: usize, direction: Direction| {
+            let names = recurrent.names(index, direction);
             let [w_ih, w_hh] = [&names.w_ih, &names.w_hh].map(|name| &weights[name].data);
             let biases = Biases::of_layer(recurrent.cell, weights, &names);
             Layer::new(recurrent.cell, direction, w_ih, w_hh, &biases)
@@ -121,16 +123,19 @@ impl Network {
     /// n-gram branch are 0.
     ///
     /// A bidirectional network runs its layers again from the start of the text for each token, which takes time
-    /// quadratic in the length of the text.
+    /// quadratic in the length of the text. In a network with one direction, later tokens change no earlier state.
     pub fn logits_after_each(&self, ids: &[u32]) -> Vec<Vec<f32>> {
         if self.recurrent.bidirectional || self.layers.is_empty() {
             return (1..=ids.len()).map(|end| self.logits(&ids[..end])).collect();
         }
         let _flush = Flush::denormals();
+        // There is only the forward direction.
         let states = self.last_layer(Input::Tokens(ids), |_, _| ()).concat();
-        let states = |end: usize| &states[..end * self.hidden_size];
-        let head_input = |end: usize| self.head_input(&[states(end)], Input::Tokens(&ids[..end]));
-        (1..=ids.len()).map(|end| self.head_rows(head_input(end), 1)).collect()
+        let logits_after = |end: usize| {
+            let states_so_far = &states[..end * self.hidden_size];
+            self.head_rows(self.head_input(&[states_so_far], Input::Tokens(&ids[..end])), 1)
+        };
+        (1..=ids.len()).map(logits_after).collect()
     }
 
     /// Looks up the embeddings of tokens: `[tokens, embedding_dim]`.
@@ -180,11 +185,11 @@ impl Network {
         };
         let layout = PackedLayout::new(&[self.steps(input)]);
         let mut states: Vec<Vec<f32>> = Vec::new();
-        for (index, layer) in self.layers.iter().enumerate() {
+        for (index, directions) in self.layers.iter().enumerate() {
             if index > 0 {
                 x = pooling::merge(&slices(&states), Merge::Concat, self.hidden_size);
             }
-            states = layer.iter().map(|layer| layer.forward(&x, None, &layout).0.to_vec()).collect();
+            states = directions.iter().map(|layer| layer.forward(&x, None, &layout).0.to_vec()).collect();
             observe(&x, &states);
         }
         states
@@ -206,6 +211,7 @@ impl Network {
             states => pooling::head_input(states, &self.recurrent, &layout, self.hidden_size),
         };
         if let Some((weight, rank)) = &self.ngrams {
+            // An input without n-grams has sums of 0.
             let buckets = if let Input::Text { ngrams, .. } = input { ngrams } else { &[] };
             let table = Table { weight, rank: *rank, grid: None };
             head_input.extend(table.sum(buckets, ngrams::scale(buckets.len())));
@@ -215,10 +221,14 @@ impl Network {
 
     /// Applies the head: `[rows, head_width]` → `[rows, outputs]`.
     pub(super) fn head_rows(&self, head_input: Vec<f32>, rows: usize) -> Vec<f32> {
-        self.fc.forward(&self.head_hidden(&head_input, rows).unwrap_or(head_input), rows)
+        match self.head_hidden(&head_input, rows) {
+            Some(activations) => self.fc.forward(&activations, rows),
+            None => self.fc.forward(&head_input, rows),
+        }
     }
 }
 
+/// Returns the hidden states of each direction as a slice.
 fn slices(states: &[Vec<f32>]) -> Vec<&[f32]> {
     states.iter().map(Vec::as_slice).collect()
 }

@@ -30,7 +30,8 @@ impl Grid {
     /// Number of step sizes that [`fit`](Self::fit) tries.
     const STEPS: usize = 64;
 
-    /// Returns the grid whose step gives the smallest squared rounding error. The tried steps are k/64, for k from 1 to
+    /// Returns the grid whose step gives the smallest squared rounding error, the smallest of equally good steps. The
+    /// tried steps are k/64, for k from 1 to
     /// 64, of the step that represents the largest absolute value. The step is 1 if all values are 0. Of more than 2^18
     /// values, only every n-th is read.
     pub fn fit(values: &[f32], bits: u32) -> Self {
@@ -38,16 +39,19 @@ impl Grid {
         // Zeros are exact with every step; they are the rows that no training text uses.
         let values: Vec<f32> = values.iter().step_by(stride).copied().filter(|value| *value != 0.0).collect();
         let max = values.iter().fold(0.0f32, |max, value| max.max(value.abs()));
+        let unit_grid = Grid::new(1.0, bits);
         if max == 0.0 {
-            return Grid::new(1.0, bits);
+            return unit_grid;
         }
-        let widest = Grid::new(max / Grid::new(1.0, bits).largest, bits);
-        let error = |grid: &Grid| -> f64 {
+        // The grid whose largest value is `max`.
+        let widest = Grid::new(max / unit_grid.largest, bits);
+        let squared_error = |grid: Grid| -> f64 {
             values.iter().map(|&value| f64::from(value - grid.round(value)).powi(2)).sum::<f64>()
         };
-        let steps = (1..=Self::STEPS).map(|k| widest.step * k as f32 / Self::STEPS as f32);
-        let with_errors = steps.map(|step| Grid { step, ..widest }).map(|grid| (error(&grid), grid));
-        with_errors.min_by(|(a, _), (b, _)| a.total_cmp(b)).map_or(widest, |(_, grid)| grid)
+        let step = |k: usize| widest.step * k as f32 / Self::STEPS as f32;
+        let grids = (1..=Self::STEPS).map(|k| Grid { step: step(k), ..widest });
+        let errors_and_grids = grids.map(|grid| (squared_error(grid), grid));
+        errors_and_grids.min_by(|(a, _), (b, _)| a.total_cmp(b)).map_or(widest, |(_, grid)| grid)
     }
 
     /// Rounds a value to the nearest multiple of the step, at most `largest` steps from zero.
@@ -114,9 +118,10 @@ impl KeptNgrams {
 
 /// Returns each use of a bucket as (bucket, index of the text), in ascending order.
 pub fn uses(texts: &[KeptNgrams]) -> Vec<(u32, u32)> {
-    let uses =
-        texts.iter().zip(0u32..).flat_map(|(text, index)| text.buckets.iter().map(move |&bucket| (bucket, index)));
-    let mut uses: Vec<(u32, u32)> = uses.collect();
+    let mut uses = Vec::new();
+    for (text, index) in texts.iter().zip(0u32..) {
+        uses.extend(text.buckets.iter().map(|&bucket| (bucket, index)));
+    }
     // The order makes the gradient of each row a sum in the order of the texts.
     uses.sort_unstable();
     uses
@@ -133,9 +138,13 @@ pub fn backward(texts: &[KeptNgrams], d_sums: &[f32], rank: usize) -> (Vec<u32>,
             rows.push(bucket);
             gradients.resize(gradients.len() + rank, 0.0);
         }
-        let (start, scale) = (gradients.len() - rank, texts[text as usize].scale);
+        // The gradient of the row of `bucket`, the last one.
+        let start = gradients.len() - rank;
+        let scale = texts[text as usize].scale;
         let d_sum = &d_sums[text as usize * rank..][..rank];
-        gradients[start..].iter_mut().zip(d_sum).for_each(|(gradient, d_sum)| *gradient += scale * d_sum);
+        for (gradient, d_value) in gradients[start..].iter_mut().zip(d_sum) {
+            *gradient += scale * d_value;
+        }
     }
     (rows, gradients)
 }

@@ -94,19 +94,31 @@ impl Objective {
     /// # Panics
     /// Panics if a sample has a target of another task.
     pub fn targets(&self, samples: &[&Sample], layout: &PackedLayout) -> Targets {
-        if self.every_step() {
-            let tokens: Vec<&[u32]> = samples
-                .iter()
-                .map(|sample| match &sample.target {
-                    Target::Tokens(tokens) => tokens.as_slice(),
-                    other => unreachable!("a language model has tokens as targets, not {other:?}"),
-                })
-                .collect();
-            let labels = layout.pack(&tokens).into_iter().map(|token| token as usize).collect();
-            return Targets::Classes { labels, teacher: Vec::new() };
-        }
+        // For an objective with one target for each sequence, the rows of the outputs are the sequences.
         let in_order = layout.order().iter().map(|&sequence| samples[sequence]);
         match self {
+            Objective::Classes(_) => {
+                let (mut labels, mut teacher) = (Vec::new(), Vec::new());
+                for sample in in_order {
+                    match sample.target {
+                        Target::Class(label) => labels.push(label),
+                        ref other => unreachable!("a classifier has labels as targets, not {other:?}"),
+                    }
+                    teacher.extend_from_slice(&sample.teacher);
+                }
+                Targets::Classes { labels, teacher }
+            }
+            Objective::NextToken => {
+                let tokens: Vec<&[u32]> = samples
+                    .iter()
+                    .map(|sample| match &sample.target {
+                        Target::Tokens(tokens) => tokens.as_slice(),
+                        other => unreachable!("a language model has tokens as targets, not {other:?}"),
+                    })
+                    .collect();
+                let labels = layout.pack(&tokens).into_iter().map(|token| token as usize).collect();
+                Targets::Classes { labels, teacher: Vec::new() }
+            }
             Objective::Values => {
                 let rows: Vec<&[f32]> = in_order
                     .map(|sample| match &sample.target {
@@ -116,15 +128,6 @@ impl Objective {
                     .collect();
                 Targets::Values { values: rows.concat(), width: rows.first().map_or(0, |row| row.len()) }
             }
-            _ => Targets::Classes {
-                teacher: in_order.clone().flat_map(|sample| &sample.teacher).copied().collect(),
-                labels: in_order
-                    .map(|sample| match sample.target {
-                        Target::Class(label) => label,
-                        ref other => unreachable!("a classifier has labels as targets, not {other:?}"),
-                    })
-                    .collect(),
-            },
         }
     }
 
@@ -135,6 +138,7 @@ impl Objective {
     /// Panics if `targets` are numbers and the objective needs labels or tokens, or the reverse.
     pub fn loss(&self, outputs: &[f32], targets: &Targets, share: f64) -> Loss {
         match (self, targets) {
+            // One output for each row.
             (Objective::Classes(classes), Targets::Classes { labels, teacher }) if outputs.len() == labels.len() => {
                 binary(outputs, labels, teacher, classes, share)
             }
@@ -168,30 +172,32 @@ fn cross_entropy(outputs: &[f32], labels: &[usize], teacher: &[f32], classes: &C
         }
         // `f32::max` ignores NaN here, but the sum below keeps it, and training stops at a loss of NaN.
         let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        // The gradient holds e^(z − max) until `sum` is known.
         let mut sum = 0.0f64;
-        for (p, &z) in gradient.iter_mut().zip(row) {
-            *p = (z - max).exp();
-            sum += f64::from(*p);
+        for (exponential, &z) in gradient.iter_mut().zip(row) {
+            *exponential = (z - max).exp();
+            sum += f64::from(*exponential);
         }
-        // A language model has no weights.
+        // A language model has no weights: all are 1.
         let weight = classes.weights.get(label).copied().unwrap_or(1.0);
         // −Σ tₖ·ln softmax(z)ₖ = ln Σ e^zₖ − Σ tₖ·zₖ, because the targets of a row add up to 1.
         let mut row_loss = sum.ln() + f64::from(max) - label_share * f64::from(row[label]);
         if spread > 0.0 {
             row_loss -= spread * row.iter().map(|&z| f64::from(z)).sum::<f64>();
         }
-        let scale = (share * weight / sum) as f32;
+        // softmax(z) = e^(z − max) / sum, less the parts of the target.
+        let softmax_scale = (share * weight / sum) as f32;
         let spread_part = (share * weight * spread) as f32;
-        for p in gradient.iter_mut() {
-            *p = *p * scale - spread_part;
+        for d_z in gradient.iter_mut() {
+            *d_z = *d_z * softmax_scale - spread_part;
         }
         gradient[label] -= (share * weight * label_share) as f32;
         if teacher_weight > 0.0 {
             let probabilities = &teacher[index * width..][..width];
-            let scale = (share * weight * teacher_weight) as f32;
-            for ((p, &z), &probability) in gradient.iter_mut().zip(row).zip(probabilities) {
+            let teacher_scale = (share * weight * teacher_weight) as f32;
+            for ((d_z, &z), &probability) in gradient.iter_mut().zip(row).zip(probabilities) {
                 row_loss -= teacher_weight * f64::from(probability) * f64::from(z);
-                *p -= scale * probability;
+                *d_z -= teacher_scale * probability;
             }
         }
         loss.total += weight * row_loss;
@@ -207,9 +213,11 @@ fn binary(outputs: &[f32], labels: &[usize], teacher: &[f32], classes: &Classes,
     for (index, ((&output, gradient), &label)) in outputs.iter().zip(&mut loss.gradient).zip(labels).enumerate() {
         let (z, weight) = (f64::from(output), classes.weights[label]);
         let mut target = (1.0 - classes.smoothing) * label as f64 + classes.smoothing / 2.0;
+        // The probability of label 1 in the row; none without teachers.
         if let Some(&probability) = teacher.get(2 * index + 1) {
             target += classes.teacher_weight * (f64::from(probability) - target);
         }
+        // ln(1 + e^z) = max(z, 0) + ln(1 + e^−|z|), which does not overflow.
         loss.total += weight * (z.max(0.0) + (-z.abs()).exp().ln_1p() - target * z);
         loss.correct += usize::from(usize::from(z > 0.0) == label);
         *gradient = (share * weight * (1.0 / (1.0 + (-z).exp()) - target)) as f32;
@@ -219,9 +227,9 @@ fn binary(outputs: &[f32], labels: &[usize], teacher: &[f32], classes: &Classes,
 
 /// Computes the loss Σ (y − t)² / width of each row, for outputs y and targets t, `[rows, width]`; a missing target
 /// contributes 0.
-fn squared(outputs: &[f32], values: &[f32], width: usize, share: f64) -> Loss {
+fn squared(outputs: &[f32], targets: &[f32], width: usize, share: f64) -> Loss {
     let mut loss = Loss { total: 0.0, correct: 0, gradient: vec![0.0; outputs.len()] };
-    for ((&y, &t), gradient) in outputs.iter().zip(values).zip(&mut loss.gradient) {
+    for ((&y, &t), gradient) in outputs.iter().zip(targets).zip(&mut loss.gradient) {
         if !t.is_nan() {
             let difference = f64::from(y) - f64::from(t);
             loss.total += difference * difference / width as f64;

@@ -52,6 +52,7 @@ pub fn reduce(x: &Tensor, layout: Arc<PackedLayout>, reduction: Reduction) -> Re
     }
 }
 
+/// The operation [`linear`] on the CPU.
 struct LinearOp;
 
 impl CustomOp3 for LinearOp {
@@ -95,6 +96,7 @@ impl CustomOp3 for LinearOp {
     }
 }
 
+/// The operation [`recurrent`] on the CPU.
 struct RecurrentOp {
     run: LayerRun,
     /// The cells and the hidden states, stored by the forward pass and consumed by the backward pass.
@@ -116,13 +118,14 @@ impl CustomOp2 for RecurrentOp {
         let LayerRun { layer, layout, tokens, output } = &self.run;
         let (rows, columns) = x_layout.shape().dims2()?;
         // With `tokens`, x has a row for each distinct token, and their number is not fixed.
-        let expected = tokens.as_ref().map_or(layout.rows(), |_| rows);
-        if (rows, columns) != (expected, layer.input_size()) {
-            candle_core::bail!("recurrent: x is [{rows}, {columns}], expected [{expected}, {}]", layer.input_size());
+        let expected_rows = if tokens.is_some() { rows } else { layout.rows() };
+        let input_size = layer.input_size();
+        if (rows, columns) != (expected_rows, input_size) {
+            candle_core::bail!("recurrent: x is [{rows}, {columns}], expected [{expected_rows}, {input_size}]");
         }
-        let count = slice(parameters, parameters_layout)?.len();
-        if count != layer.parameters() {
-            candle_core::bail!("recurrent: {count} parameters, expected {}", layer.parameters());
+        let parameter_count = slice(parameters, parameters_layout)?.len();
+        if parameter_count != layer.parameters() {
+            candle_core::bail!("recurrent: {parameter_count} parameters, expected {}", layer.parameters());
         }
         if let Some(tokens) = tokens
             && (tokens.len() != layout.rows() || tokens.iter().any(|&token| token as usize >= rows))
@@ -138,11 +141,17 @@ impl CustomOp2 for RecurrentOp {
         let result = match output {
             LayerOutput::States => (CpuStorage::F32(hidden.to_vec()), (layout.rows(), n).into()),
             LayerOutput::Reduced(reductions) => {
-                let reduced: Vec<Vec<f32>> = reductions.iter().map(|r| r.forward(&hidden, layout, n)).collect();
+                let reduced: Vec<Vec<f32>> =
+                    reductions.iter().map(|reduction| reduction.forward(&hidden, layout, n)).collect();
                 let sequences = layout.order().len();
                 // One row for each sequence, with the results of its reductions side by side.
-                let values = (0..sequences).flat_map(|row| reduced.iter().flat_map(move |part| &part[row * n..][..n]));
-                (CpuStorage::F32(values.copied().collect()), (sequences, reduced.len() * n).into())
+                let mut values = Vec::with_capacity(sequences * reduced.len() * n);
+                for sequence in 0..sequences {
+                    for vectors in &reduced {
+                        values.extend_from_slice(&vectors[sequence * n..][..n]);
+                    }
+                }
+                (CpuStorage::F32(values), (sequences, reduced.len() * n).into())
             }
         };
         *self.activations.lock().unwrap_or_else(PoisonError::into_inner) = Some((cells, hidden));
@@ -169,6 +178,7 @@ impl CustomOp2 for RecurrentOp {
             match output {
                 LayerOutput::States => d_hidden.copy_from_slice(d_result),
                 LayerOutput::Reduced(reductions) => {
+                    // The gradient of a reduction is the same columns of each row of `d_result`.
                     for (index, reduction) in reductions.iter().enumerate() {
                         let rows = d_result.chunks_exact(reductions.len() * n);
                         let d_reduced: Vec<f32> = rows.flat_map(|row| &row[index * n..][..n]).copied().collect();
@@ -187,6 +197,7 @@ impl CustomOp2 for RecurrentOp {
     }
 }
 
+/// The operation [`reduce`] on the CPU.
 struct ReduceOp {
     layout: Arc<PackedLayout>,
     reduction: Reduction,
@@ -217,7 +228,7 @@ impl CustomOp1 for ReduceOp {
     }
 }
 
-/// The values of a contiguous F32 tensor.
+/// Returns the values of a contiguous F32 tensor.
 fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
     let (start, end) = layout.contiguous_offsets().ok_or(Error::RequiresContiguous { op: "tern" })?;
     match storage {
@@ -235,9 +246,9 @@ fn with_slices<const N: usize, T>(tensors: [&Tensor; N], f: impl FnOnce([&[f32];
     let contiguous = tensors.into_iter().map(Tensor::contiguous).collect::<Result<Vec<_>>>()?;
     let storages: Vec<_> = contiguous.iter().map(Tensor::storage_and_layout).collect();
     let mut slices: [&[f32]; N] = [&[]; N];
-    for (out, (storage, layout)) in slices.iter_mut().zip(&storages) {
+    for (values, (storage, layout)) in slices.iter_mut().zip(&storages) {
         match &**storage {
-            Storage::Cpu(storage) => *out = slice(storage, layout)?,
+            Storage::Cpu(storage) => *values = slice(storage, layout)?,
             _ => candle_core::bail!("tern: expected a tensor on the CPU"),
         }
     }

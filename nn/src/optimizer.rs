@@ -77,14 +77,17 @@ pub fn adam_factors(step: i32, rate: f64) -> (f32, f32) {
 pub struct Optimizer {
     settings: Settings,
     parameters: Vec<Parameter>,
+    /// Number of steps taken.
     steps: i32,
     /// See [`Optimizer::lag_factor`].
     lag_factor: f32,
 }
 
+/// A parameter of the network with its optimizer state, without its weights.
 #[derive(Debug)]
 struct Parameter {
     name: String,
+    /// True if weight decay applies to it.
     decays: bool,
     /// Width of a row of the n-gram table, which is updated sparsely; `None` for other parameters.
     row_width: Option<usize>,
@@ -139,22 +142,24 @@ impl Optimizer {
             let rule = Rule { method, adam, rate: rate as f32, decay };
             let weights = &mut weights.get_mut(&parameter.name).data;
             let average = &mut average.get_mut(&parameter.name).data;
-            let states = parameter.states.iter_mut().map(Vec::as_mut_slice);
+            let mut states: Vec<&mut [f32]> = parameter.states.iter_mut().map(Vec::as_mut_slice).collect();
             let Some(width) = parameter.row_width else {
-                rule.apply(Update { weights, average, gradient, clip, average_decay }, states.collect());
+                rule.apply(Update { weights, average, gradient, clip, average_decay }, states);
                 continue;
             };
-            let (mut new, mut states) = (vec![0.0; width], states.collect::<Vec<_>>());
+            // The n-gram table, whose `average` has differences in place of averages: see `averaged`.
+            let mut new_weights = vec![0.0; width];
             for (&row, gradient) in ngram_rows.iter().zip(gradient.chunks_exact(width)) {
                 let range = row as usize * width..(row as usize + 1) * width;
-                let old = weights[range.clone()].to_vec();
-                // With a decay of 0, the running average equals the weights: the step writes the new weights to `new`.
+                let old_weights = weights[range.clone()].to_vec();
+                // With a decay of 0, the running average equals the weights: `new_weights` receives a copy of them.
                 let weights = &mut weights[range.clone()];
-                let update = Update { weights, average: &mut new, gradient, clip, average_decay: 0.0 };
+                let update = Update { weights, average: &mut new_weights, gradient, clip, average_decay: 0.0 };
                 rule.apply(update, states.iter_mut().map(|state| &mut state[range.clone()]).collect());
                 if average_decay > 0.0 {
-                    let lags = average[range].iter_mut().zip(old.iter().zip(&new));
-                    lags.for_each(|(lag, (old, new))| *lag += (old - new) / self.lag_factor);
+                    for ((lag, old), new) in average[range].iter_mut().zip(&old_weights).zip(&new_weights) {
+                        *lag += (old - new) / self.lag_factor;
+                    }
                 }
             }
             if average_decay > 0.0 {
@@ -177,8 +182,9 @@ impl Optimizer {
     pub fn averaged(&self, weights: &Weights, average: &Weights) -> Weights {
         let mut averaged = average.clone();
         for Parameter { name, .. } in self.parameters.iter().filter(|parameter| parameter.row_width.is_some()) {
-            let values = averaged.get_mut(name).data.iter_mut().zip(&weights[name].data);
-            values.for_each(|(value, weight)| *value = weight + self.lag_factor * *value);
+            for (value, weight) in averaged.get_mut(name).data.iter_mut().zip(&weights[name].data) {
+                *value = weight + self.lag_factor * *value;
+            }
         }
         averaged
     }
@@ -225,8 +231,10 @@ impl Optimizer {
     pub fn restore(&mut self, state: &str, values: &Weights) {
         let names = self.settings.method.state_names();
         for parameter in &mut self.parameters {
-            for (_, slot) in names.iter().zip(&mut parameter.states).filter(|(name, _)| **name == state) {
-                slot.copy_from_slice(&values[&parameter.name].data);
+            for (name, state_values) in names.iter().zip(&mut parameter.states) {
+                if *name == state {
+                    state_values.copy_from_slice(&values[&parameter.name].data);
+                }
             }
         }
     }
@@ -237,6 +245,7 @@ impl Optimizer {
 struct Rule {
     method: Method,
     adam: AdamFactors,
+    /// Learning rate.
     rate: f32,
     /// Weight decay.
     decay: f32,

@@ -1,8 +1,8 @@
 //! The layout of a batch of sequences of different lengths, packed by time step as PyTorch's `PackedSequence` is.
 //!
-//! The sequences are sorted by length, longest first. The batch holds the first token of every sequence, then the
-//! second token of every sequence that has one, and so on. Each time step has one row for each sequence that is long
-//! enough, so there is no padding, and row r of a step belongs to the same sequence as row r of the step before.
+//! The sequences are sorted by length, longest first. The batch holds the first token of every sequence that has one,
+//! then the second tokens, and so on. A row is one token, and a time step has one row for each sequence that is long
+//! enough, so there is no padding. The k-th row of every step belongs to the k-th longest sequence.
 
 use std::ops::Range;
 
@@ -20,9 +20,9 @@ pub enum Direction {
 pub struct TimeStep {
     /// The rows of this step.
     pub rows: Range<usize>,
-    /// The rows of the step that was read before this one, without those of sequences that end there: row r of `rows`
-    /// continues row r of `previous`. The remaining rows of `rows` are the first tokens that are read of their
-    /// sequences.
+    /// The rows of the step read before this one, of the sequences that have a token in both steps: the k-th row of
+    /// `rows` continues the k-th row of `previous`. The further rows of `rows` are the first that are read of their
+    /// sequences. Empty for the step that is read first.
     pub previous: Range<usize>,
 }
 
@@ -33,12 +33,11 @@ impl TimeStep {
     }
 }
 
-/// The row of each token in a packed batch.
+/// The row of each token in a packed batch. The fields are described at the methods of the same names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackedLayout {
     order: Vec<usize>,
     batch_sizes: Vec<usize>,
-    /// The first row of each step, and the total number of rows at the end.
     offsets: Vec<usize>,
     lengths: Vec<usize>,
 }
@@ -48,26 +47,27 @@ impl PackedLayout {
     pub fn new(lengths: &[usize]) -> Self {
         let mut order: Vec<usize> = (0..lengths.len()).collect();
         order.sort_by_key(|&sequence| std::cmp::Reverse(lengths[sequence]));
-        let lengths: Vec<usize> = order.iter().map(|&sequence| lengths[sequence]).collect();
-        let steps = lengths.first().copied().unwrap_or(0);
-        let mut batch_sizes = Vec::with_capacity(steps);
-        let mut offsets = Vec::with_capacity(steps + 1);
-        let (mut active, mut rows) = (lengths.len(), 0);
-        for step in 0..steps {
-            // The longest sequence has a token at every step, so `active` stays above 0.
-            while lengths[active - 1] <= step {
-                active -= 1;
+        let sorted_lengths: Vec<usize> = order.iter().map(|&sequence| lengths[sequence]).collect();
+        let step_count = sorted_lengths.first().copied().unwrap_or(0);
+        let mut batch_sizes = Vec::with_capacity(step_count);
+        let mut offsets = Vec::with_capacity(step_count + 1);
+        let mut active_sequences = lengths.len();
+        let mut row = 0;
+        for step in 0..step_count {
+            // The longest sequence has a token at every step, so at least one sequence stays active.
+            while sorted_lengths[active_sequences - 1] <= step {
+                active_sequences -= 1;
             }
-            batch_sizes.push(active);
-            offsets.push(rows);
-            rows += active;
+            batch_sizes.push(active_sequences);
+            offsets.push(row);
+            row += active_sequences;
         }
-        offsets.push(rows);
-        PackedLayout { order, batch_sizes, offsets, lengths }
+        offsets.push(row);
+        PackedLayout { order, batch_sizes, offsets, lengths: sorted_lengths }
     }
 
-    /// The sequences in order of decreasing length: `order()[r]` is the caller's index of the sequence in row r of
-    /// every step.
+    /// The sequences in order of decreasing length: `order()[k]` is the caller's index of the sequence to which the
+    /// k-th row of every step belongs.
     pub fn order(&self) -> &[usize] {
         &self.order
     }
@@ -82,35 +82,37 @@ impl PackedLayout {
         self.offsets[self.batch_sizes.len()]
     }
 
-    /// The rows of step number `step` of the sequences, counted from 0.
+    /// The rows of the tokens with the index `step` in their sequences.
     pub fn step(&self, step: usize) -> Range<usize> {
         self.offsets[step]..self.offsets[step + 1]
     }
 
-    /// All time steps in the order in which a layer of this direction reads them.
-    ///
-    /// In the reverse direction each sequence begins at its last token.
+    /// All time steps in the order in which a layer of this direction reads them. In the reverse direction each
+    /// sequence begins at its last token.
     pub fn time_steps(&self, direction: Direction) -> impl DoubleEndedIterator<Item = TimeStep> + '_ {
-        let steps = self.batch_sizes.len();
-        (0..steps).map(move |index| {
-            let step = if direction == Direction::Forward { index } else { steps - 1 - index };
+        let step_count = self.batch_sizes.len();
+        (0..step_count).map(move |steps_read| {
+            let step = if direction == Direction::Forward { steps_read } else { step_count - 1 - steps_read };
             let rows = self.step(step);
-            let previous = match direction {
-                // Empty, and where `cells::previous_and_current` can split the rows of the batch.
-                _ if index == 0 => rows.end..rows.end,
-                Direction::Forward => self.offsets[step - 1]..self.offsets[step - 1] + rows.len(),
-                Direction::Reverse => self.step(step + 1),
+            let previous = if steps_read == 0 {
+                // `cells::previous_and_current` expects an empty range after the rows of the step.
+                rows.end..rows.end
+            } else if direction == Direction::Forward {
+                // Sequences that end at the step before are the last ones of its rows.
+                self.offsets[step - 1]..self.offsets[step - 1] + rows.len()
+            } else {
+                self.step(step + 1)
             };
             TimeStep { rows, previous }
         })
     }
 
-    /// Packs one item for each token: `[rows()]`. `sequences`: the items of each sequence, in the caller's order and
-    /// with the lengths of this layout.
+    /// Packs one item for each token: `[rows]`. `sequences`: the items of each sequence, in the caller's order and with
+    /// the lengths of this layout.
     pub fn pack<T: Copy>(&self, sequences: &[&[T]]) -> Vec<T> {
         let mut packed = Vec::with_capacity(self.rows());
-        for (step, &active) in self.batch_sizes.iter().enumerate() {
-            packed.extend(self.order[..active].iter().map(|&sequence| sequences[sequence][step]));
+        for (step, &batch_size) in self.batch_sizes.iter().enumerate() {
+            packed.extend(self.order[..batch_size].iter().map(|&sequence| sequences[sequence][step]));
         }
         packed
     }
@@ -118,9 +120,10 @@ impl PackedLayout {
     /// The row of each sequence's final state, in the order of [`order`](Self::order): the row of its last token, or of
     /// its first token in reverse. Empty sequences, which come last in that order, have none.
     pub fn last_rows(&self, direction: Direction) -> impl Iterator<Item = usize> + '_ {
-        self.lengths.iter().enumerate().take_while(|(_, length)| **length > 0).map(move |(sequence, length)| {
-            let step = if direction == Direction::Forward { length - 1 } else { 0 };
-            self.offsets[step] + sequence
+        let non_empty_lengths = self.lengths.iter().take_while(|length| **length > 0);
+        non_empty_lengths.enumerate().map(move |(row_of_step, length)| {
+            let final_step = if direction == Direction::Forward { length - 1 } else { 0 };
+            self.offsets[final_step] + row_of_step
         })
     }
 

@@ -1,4 +1,7 @@
 //! Merging of directions and pooling over time: from the hidden states of all tokens to the input of the head.
+//!
+//! The states are rows of a batch packed by time step, see [`packed`](crate::packed): the k-th row of every step
+//! belongs to the k-th longest sequence.
 
 use crate::architecture::{Merge, Pooling, Recurrent};
 use crate::packed::{Direction, PackedLayout};
@@ -34,25 +37,27 @@ impl Reduction {
         let mut reduced = vec![0.0; layout.order().len() * width];
         match self {
             Reduction::Last(direction) => {
-                for (row, reduced) in layout.last_rows(direction).zip(reduced.chunks_exact_mut(width)) {
-                    reduced.copy_from_slice(&values[row * width..][..width]);
+                for (row, last) in layout.last_rows(direction).zip(reduced.chunks_exact_mut(width)) {
+                    last.copy_from_slice(&values[row * width..][..width]);
                 }
             }
             Reduction::Mean => {
                 for step in layout.time_steps(Direction::Forward) {
-                    let values = &values[step.rows.start * width..step.rows.end * width];
-                    for (reduced, value) in reduced.iter_mut().zip(values) {
-                        *reduced += value;
+                    let values_of_step = &values[step.rows.start * width..step.rows.end * width];
+                    for (sum, value) in reduced.iter_mut().zip(values_of_step) {
+                        *sum += value;
                     }
                 }
-                for (reduced, &length) in reduced.chunks_exact_mut(width).zip(layout.lengths()) {
+                for (sums, &length) in reduced.chunks_exact_mut(width).zip(layout.lengths()) {
+                    // An empty sequence has sums of 0, which any factor keeps.
                     let share = 1.0 / length.max(1) as f32;
-                    reduced.iter_mut().for_each(|value| *value *= share);
+                    sums.iter_mut().for_each(|sum| *sum *= share);
                 }
             }
             Reduction::Max => {
-                for (reduced, &at) in reduced.iter_mut().zip(&argmax_over_time(values, layout, width)) {
-                    *reduced = values[at];
+                // `zip` leaves the zeros of empty sequences, which come last.
+                for (max, &index) in reduced.iter_mut().zip(&argmax_over_time(values, layout, width)) {
+                    *max = values[index];
                 }
             }
         }
@@ -69,29 +74,29 @@ impl Reduction {
         width: usize,
         d_values: &mut [f32],
     ) {
-        let add_share = |to: &mut [f32], share: f32, from: &[f32]| {
-            for (to, from) in to.iter_mut().zip(from) {
-                *to += share * from;
+        let add_share = |sums: &mut [f32], share: f32, summands: &[f32]| {
+            for (sum, summand) in sums.iter_mut().zip(summands) {
+                *sum += share * summand;
             }
         };
         match self {
             Reduction::Last(direction) => {
-                for (row, d_reduced) in layout.last_rows(direction).zip(d_reduced.chunks_exact(width)) {
-                    add_share(&mut d_values[row * width..][..width], 1.0, d_reduced);
+                for (row, d_last) in layout.last_rows(direction).zip(d_reduced.chunks_exact(width)) {
+                    add_share(&mut d_values[row * width..][..width], 1.0, d_last);
                 }
             }
             Reduction::Mean => {
                 for step in layout.time_steps(Direction::Forward) {
                     for (sequence, row) in step.rows.enumerate() {
                         let share = 1.0 / layout.lengths()[sequence] as f32;
-                        let d_reduced = &d_reduced[sequence * width..][..width];
-                        add_share(&mut d_values[row * width..][..width], share, d_reduced);
+                        let d_mean = &d_reduced[sequence * width..][..width];
+                        add_share(&mut d_values[row * width..][..width], share, d_mean);
                     }
                 }
             }
             Reduction::Max => {
-                for (&at, d_reduced) in argmax_over_time(values, layout, width).iter().zip(d_reduced) {
-                    d_values[at] += d_reduced;
+                for (&index, d_max) in argmax_over_time(values, layout, width).iter().zip(d_reduced) {
+                    d_values[index] += d_max;
                 }
             }
         }
@@ -99,21 +104,21 @@ impl Reduction {
 }
 
 /// Returns the index in `values` of the maximum over time, for each sequence and each column: `[sequences with a token,
-/// width]`. Of equal values the first counts; a NaN counts as the maximum. Empty sequences, which are the last ones,
-/// have no row in the result.
+/// width]`. Of equal values the first counts, of several NaNs the last; a NaN counts as the maximum. Empty sequences,
+/// which are the last ones, have no row in the result.
 pub fn argmax_over_time(values: &[f32], layout: &PackedLayout, width: usize) -> Vec<usize> {
     let sequences = layout.batch_sizes().first().copied().unwrap_or(0);
-    // The first step has a row for each of these sequences.
-    let mut largest: Vec<usize> = (0..sequences * width).collect();
+    // The maxima so far are the values of the first step, which has the first rows of the batch.
+    let mut argmax: Vec<usize> = (0..sequences * width).collect();
     for step in layout.time_steps(Direction::Forward) {
-        for (largest, at) in largest.iter_mut().zip(step.rows.start * width..step.rows.end * width) {
+        for (largest, index) in argmax.iter_mut().zip(step.rows.start * width..step.rows.end * width) {
             // NaN must reach the loss, which stops the training.
-            if values[at] > values[*largest] || values[at].is_nan() {
-                *largest = at;
+            if values[index] > values[*largest] || values[index].is_nan() {
+                *largest = index;
             }
         }
     }
-    largest
+    argmax
 }
 
 /// Computes the input of the head, `[sequences, head_width]`, in the order of the layout.
@@ -121,31 +126,31 @@ pub fn argmax_over_time(values: &[f32], layout: &PackedLayout, width: usize) -> 
 /// `states`: the hidden states of each direction of the last layer, `[directions][rows, hidden_size]`.
 pub fn head_input(states: &[&[f32]], recurrent: &Recurrent, layout: &PackedLayout, hidden_size: usize) -> Vec<f32> {
     if recurrent.pooling == Pooling::Last {
-        let last: Vec<Vec<f32>> = states
+        let last_states: Vec<Vec<f32>> = states
             .iter()
             .zip(recurrent.directions())
             .map(|(states, &direction)| Reduction::Last(direction).forward(states, layout, hidden_size))
             .collect();
-        let last: Vec<&[f32]> = last.iter().map(Vec::as_slice).collect();
-        return merge(&last, recurrent.merge, hidden_size);
+        let last_states: Vec<&[f32]> = last_states.iter().map(Vec::as_slice).collect();
+        return merge(&last_states, recurrent.merge, hidden_size);
     }
     let merged = merge(states, recurrent.merge, hidden_size);
     let width = recurrent.merged_width(hidden_size);
-    let reductions = Reduction::after_merging(recurrent.pooling).iter();
-    let parts: Vec<Vec<f32>> = reductions.map(|reduction| reduction.forward(&merged, layout, width)).collect();
-    match parts.as_slice() {
-        // `Pooling::MeanMax`.
-        [mean, max] => concat(mean, max, width),
-        _ => parts.concat(),
+    let reduce = |reduction: Reduction| reduction.forward(&merged, layout, width);
+    match Reduction::after_merging(recurrent.pooling) {
+        [first, second] => concat(&reduce(*first), &reduce(*second), width),
+        single => reduce(single[0]),
     }
 }
 
 /// Merges the states of a layer's directions, each `[rows, hidden_size]`. Returns `[rows, hidden_size]`, or `[rows, 2 *
 /// hidden_size]` for [`Merge::Concat`]. The states of a single direction are returned unchanged.
-pub fn merge(states: &[&[f32]], merge: Merge, hidden_size: usize) -> Vec<f32> {
-    let [forward, reverse] = states else { return states.concat() };
+pub fn merge(states: &[&[f32]], how: Merge, hidden_size: usize) -> Vec<f32> {
+    let [forward, reverse] = states else {
+        return states.concat();
+    };
     let pairs = forward.iter().zip(*reverse);
-    match merge {
+    match how {
         Merge::Concat => concat(forward, reverse, hidden_size),
         Merge::Sum => pairs.map(|(a, b)| a + b).collect(),
         Merge::Mean => pairs.map(|(a, b)| (a + b) * 0.5).collect(),

@@ -2,10 +2,10 @@
 
 use std::fmt::Debug;
 
-/// A group of processes that run the same training in lockstep.
+/// A group of processes that run the same training.
 ///
-/// A collective function returns when all processes have called it. Every process must call the collective functions in
-/// the same order.
+/// The functions marked as collective exchange data: such a function returns when all processes have called it. Every
+/// process must call the collective functions in the same order.
 pub trait ProcessGroup: Debug + Sync {
     /// The number of this process in the group, from 0.
     fn rank(&self) -> usize;
@@ -21,9 +21,10 @@ pub trait ProcessGroup: Debug + Sync {
     /// Collective: sends `bytes` to all processes and returns the bytes of all processes, in the order of their ranks.
     fn all_gather(&self, bytes: Vec<u8>) -> Vec<Vec<u8>>;
 
-    /// Collective: adds the arrays of all processes and returns the sums, which are the same in every process. `parts`:
-    /// the summands of this process, each a list of arrays with the lengths `sizes`. Each sum starts at 0; the parts of
-    /// rank 0 are added first, in their order, then those of rank 1, and so on.
+    /// Collective: adds lists of arrays over all processes and returns the list of the sums, which is the same in every
+    /// process. `parts`: the lists of this process, any number of them; `sizes`: the lengths of the arrays of a list,
+    /// the same for every list. Each sum starts at 0; the parts of rank 0 are added first, in their order, then those
+    /// of rank 1, and so on.
     fn sum_in_order(&self, parts: Vec<Vec<Vec<f32>>>, sizes: &[usize]) -> Vec<Vec<f32>>;
 
     /// Collective: returns true if `value` is true in any process.
@@ -63,16 +64,18 @@ impl ProcessGroup for OneProcess {
 
     fn sum_in_order(&self, parts: Vec<Vec<Vec<f32>>>, sizes: &[usize]) -> Vec<Vec<f32>> {
         let mut sums: Vec<Vec<f32>> = sizes.iter().map(|&size| vec![0.0; size]).collect();
-        for part in &parts {
-            sums.iter_mut().zip(part).for_each(|(sum, part)| add(sum, part));
+        for arrays in &parts {
+            for (sum, array) in sums.iter_mut().zip(arrays) {
+                add(sum, array);
+            }
         }
         sums
     }
 }
 
-/// Adds `part` to `sum`, value by value.
-pub fn add(sum: &mut [f32], part: &[f32]) {
-    for (sum, part) in sum.iter_mut().zip(part) {
-        *sum += part;
+/// Adds `array` to `sum`, value by value.
+pub fn add(sum: &mut [f32], array: &[f32]) {
+    for (sum, value) in sum.iter_mut().zip(array) {
+        *sum += value;
     }
 }

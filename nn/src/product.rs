@@ -1,22 +1,22 @@
-//! The matrix product that all layers use.
+//! The matrix product that all layers use, with the vector instructions of the processor.
 //!
-//! The forward pass, the backward pass and the weight gradients use the same kernel. The left matrix is read through
-//! strides, so its transpose needs no copy; the right matrix is packed beforehand into [`Panels`]. Every element of the
-//! result is one chain of multiply-adds in the order of the inner dimension, so its bits do not depend on the number of
-//! rows.
+//! The forward pass, the backward pass and the weight gradients use the same kernel. The left matrix, `[rows, depth]`,
+//! is read through strides, so its transpose needs no copy; the right matrix, `[depth, columns]`, is packed beforehand
+//! into [`Panels`]. Every element of the result is one chain of multiply-adds in the order of the inner dimension, so
+//! its bits do not depend on the number of rows.
 
 use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 
 /// Columns of a panel: four vectors of 16 values, those of AVX-512.
 const WIDTH: usize = 64;
 /// The largest number of rows of a tile, the part of the result that stays in registers.
-const TILE: usize = 6;
-/// Steps of the inner dimension that are computed for one panel before the next panel. This part of a panel has 32 KiB,
-/// the size of a first-level cache.
+const TILE_ROWS: usize = 6;
+/// The largest number of steps of the inner dimension that are computed for one panel before the next panel. This part
+/// of a panel has 32 KiB, the size of a first-level cache.
 const CHUNK: usize = 128;
 
-/// The right matrix of a product, `[depth, columns]`, packed in panels of 64 columns. The last panel is padded with
-/// zeros.
+/// The right matrix of a product, `[depth, columns]`, packed in panels of 64 columns. The last panel is padded to 64;
+/// results do not depend on the values there.
 #[derive(Clone, Debug, Default)]
 pub struct Panels {
     /// `[panel][depth][WIDTH]`
@@ -29,6 +29,7 @@ impl Panels {
     /// Packs `matrix`: `[depth, columns]`, row-major.
     pub fn from_rows(matrix: &[f32], depth: usize, columns: usize) -> Self {
         let mut panels = Panels::zeros(depth, columns);
+        // `max`: a chunk must not be empty, even if the matrix is.
         for (k, row) in matrix.chunks_exact(columns.max(1)).take(depth).enumerate() {
             panels.set_row(k, row);
         }
@@ -38,10 +39,11 @@ impl Panels {
     /// Packs the transpose of `matrix`: `[columns, depth]`, row-major.
     pub fn from_transposed(matrix: &[f32], columns: usize, depth: usize) -> Self {
         let mut panels = Panels::zeros(depth, columns);
-        for (column, row) in matrix.chunks_exact(depth.max(1)).take(columns).enumerate() {
-            let base = column / WIDTH * depth * WIDTH + column % WIDTH;
-            for (k, &value) in row.iter().enumerate() {
-                panels.data[base + k * WIDTH] = value;
+        for (column, values) in matrix.chunks_exact(depth.max(1)).take(columns).enumerate() {
+            let panel_start = column / WIDTH * depth * WIDTH;
+            let column_of_panel = column % WIDTH;
+            for (k, &value) in values.iter().enumerate() {
+                panels.data[panel_start + k * WIDTH + column_of_panel] = value;
             }
         }
         panels
@@ -66,9 +68,9 @@ impl Panels {
     /// Sets row `k`, which must be less than the number of rows. `row`: `[columns]`.
     pub fn set_row(&mut self, k: usize, row: &[f32]) {
         debug_assert_eq!(row.len(), self.columns);
-        for (panel, part) in row.chunks(WIDTH).enumerate() {
+        for (panel, values) in row.chunks(WIDTH).enumerate() {
             let start = (panel * self.depth + k) * WIDTH;
-            self.data[start..start + part.len()].copy_from_slice(part);
+            self.data[start..start + values.len()].copy_from_slice(values);
         }
     }
 }
@@ -115,37 +117,39 @@ pub fn add_product_strided(out: &mut [f32], stride: usize, rows: usize, left: Le
     }
 }
 
-/// Computes `to[row(r)] += from[r]` for every row r of `from`. `to`: `[rows, width]`; `from`: rows of `width` values
-/// that are `stride` values apart. `row`: returns the row of `to` for a row of `from`.
+/// Computes `to[target(r)] += from[r]` for every row r of `from`. `to`: `[rows, width]`; `from`: rows of `width` values
+/// that are `stride` values apart. `target`: returns the row of `to` for a row of `from`.
 ///
 /// # Panics
-/// Panics if `row` returns a row that `to` does not have.
-pub fn add_rows(to: &mut [f32], from: &[f32], stride: usize, width: usize, row: impl Fn(usize) -> usize) {
-    Arch::new().dispatch(AddRows { to, from, stride, width, row });
+/// Panics if `target` returns a row that `to` does not have.
+pub fn add_rows(to: &mut [f32], from: &[f32], stride: usize, width: usize, target: impl Fn(usize) -> usize) {
+    Arch::new().dispatch(AddRows { to, from, stride, width, target });
 }
 
-struct AddRows<'a, R> {
+/// The arguments of [`add_rows`].
+struct AddRows<'a, T> {
     to: &'a mut [f32],
     from: &'a [f32],
     stride: usize,
     width: usize,
-    row: R,
+    target: T,
 }
 
-impl<R: Fn(usize) -> usize> NullaryFnOnce for AddRows<'_, R> {
+impl<T: Fn(usize) -> usize> NullaryFnOnce for AddRows<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn call(self) {
-        for (index, from) in self.from.chunks(self.stride).enumerate() {
-            let to = &mut self.to[(self.row)(index) * self.width..][..self.width];
-            for (to, from) in to.iter_mut().zip(&from[..self.width]) {
-                *to += from;
+        for (index, summands) in self.from.chunks(self.stride).enumerate() {
+            let sums = &mut self.to[(self.target)(index) * self.width..][..self.width];
+            for (sum, summand) in sums.iter_mut().zip(&summands[..self.width]) {
+                *sum += summand;
             }
         }
     }
 }
 
+/// The arguments of [`add_product_strided`].
 struct AddProduct<'a> {
     out: &'a mut [f32],
     stride: usize,
@@ -170,33 +174,34 @@ impl AddProduct<'_> {
         let AddProduct { out, stride, rows, left, right } = self;
         let Panels { data, depth, columns } = right;
         let (depth, columns) = (*depth, *columns);
-        let tiles = rows.div_ceil(TILE);
-        let mut start = 0;
-        while start < depth {
-            let steps = (depth - start).min(CHUNK);
-            for (panel, matrix) in data.chunks_exact(depth * WIDTH).enumerate() {
-                let matrix = &matrix[start * WIDTH..(start + steps) * WIDTH];
+        let tiles = rows.div_ceil(TILE_ROWS);
+        let mut first_step = 0;
+        while first_step < depth {
+            let steps = (depth - first_step).min(CHUNK);
+            for (panel, panel_data) in data.chunks_exact(depth * WIDTH).enumerate() {
+                let matrix = &panel_data[first_step * WIDTH..(first_step + steps) * WIDTH];
                 let column = panel * WIDTH;
-                let width = (columns - column).min(WIDTH);
-                // Tiles of nearly equal height: one with few rows has too few independent sums to hide their latency.
+                let shape = Shape { stride, width: (columns - column).min(WIDTH), left_stride: left.stride, steps };
                 let mut row = 0;
                 for tile in 0..tiles {
-                    let left_start = if TRANSPOSED { row + start * left.stride } else { row * left.stride + start };
+                    let left_start =
+                        if TRANSPOSED { first_step * left.stride + row } else { row * left.stride + first_step };
                     let left = &left.data[left_start..];
                     let out = &mut out[row * stride + column..];
-                    let shape = Shape { stride, width, left_stride: self.left.stride, steps };
+                    // Tiles of nearly equal height: one of few rows has too few independent sums to hide their latency.
                     let tile_rows = rows / tiles + usize::from(tile < rows % tiles);
-                    row += match tile_rows {
+                    match tile_rows {
                         1 => panel_rows::<S, 1, TRANSPOSED>(simd, out, left, matrix, shape),
                         2 => panel_rows::<S, 2, TRANSPOSED>(simd, out, left, matrix, shape),
                         3 => panel_rows::<S, 3, TRANSPOSED>(simd, out, left, matrix, shape),
                         4 => panel_rows::<S, 4, TRANSPOSED>(simd, out, left, matrix, shape),
                         5 => panel_rows::<S, 5, TRANSPOSED>(simd, out, left, matrix, shape),
-                        _ => panel_rows::<S, TILE, TRANSPOSED>(simd, out, left, matrix, shape),
-                    };
+                        _ => panel_rows::<S, TILE_ROWS, TRANSPOSED>(simd, out, left, matrix, shape),
+                    }
+                    row += tile_rows;
                 }
             }
-            start += steps;
+            first_step += steps;
         }
     }
 }
@@ -208,13 +213,16 @@ struct Shape {
     stride: usize,
     /// Columns of the panel without padding.
     width: usize,
-    /// Distance between rows of the left matrix.
+    /// Distance between rows of the left matrix as it is stored.
     left_stride: usize,
     /// Steps of the inner dimension.
     steps: usize,
 }
 
-/// Computes `ROWS` rows of one panel and returns `ROWS`. `TRANSPOSED` is true if the left matrix is transposed.
+/// Adds to `ROWS` rows of the result the product with `shape.steps` rows of one panel.
+///
+/// `out`, `left`: the result and the left matrix, from the first element of these rows on; `matrix`: the rows of the
+/// panel, `[steps, WIDTH]`. `TRANSPOSED` is true if the left matrix is transposed.
 #[inline(always)]
 fn panel_rows<S: Simd, const ROWS: usize, const TRANSPOSED: bool>(
     simd: S,
@@ -222,28 +230,26 @@ fn panel_rows<S: Simd, const ROWS: usize, const TRANSPOSED: bool>(
     left: &[f32],
     matrix: &[f32],
     shape: Shape,
-) -> usize {
+) {
     let vectors = shape.width.div_ceil(S::F32_LANES);
     let mut vector = 0;
     // 32 registers hold four vectors of each row, 16 registers hold two.
     if S::REGISTER_COUNT >= 32 {
-        while vectors - vector > 2 {
+        while vector + 2 < vectors {
             tile::<S, ROWS, 4, TRANSPOSED>(simd, out, left, matrix, shape, vector);
             vector += 4;
-            if vector >= vectors {
-                return ROWS;
-            }
         }
     }
     while vector < vectors {
         tile::<S, ROWS, 2, TRANSPOSED>(simd, out, left, matrix, shape, vector);
         vector += 2;
     }
-    ROWS
 }
 
-/// Computes `ROWS` rows of `VECTORS` vectors of a panel, from vector `first` on. The loops use m for the row, k for the
-/// step of the inner dimension, x for values of `left` and w for vectors of `matrix`.
+/// Does the work of [`panel_rows`] for the columns of `VECTORS` vectors of the panel, from vector `first` on. The last
+/// vectors may lie partly or wholly in the panel's padding.
+///
+/// In the loops, k is the step of the inner dimension, x a value of `left` and w a vector of `matrix`.
 #[inline(always)]
 fn tile<S: Simd, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool>(
     simd: S,
@@ -256,23 +262,25 @@ fn tile<S: Simd, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool
     let (matrix, _) = S::as_simd_f32s(matrix);
     let start = first * S::F32_LANES;
     let width = (shape.width - start).min(VECTORS * S::F32_LANES);
-    let mut sum = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-    let is_whole = width == VECTORS * S::F32_LANES;
-    for (m, sum) in sum.iter_mut().enumerate() {
-        let row = &out[m * shape.stride + start..][..width];
-        if is_whole {
-            copy(sum, S::as_simd_f32s(row).0);
+    let has_padding = width < VECTORS * S::F32_LANES;
+
+    let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
+    for (row, row_sums) in sums.iter_mut().enumerate() {
+        let values = &out[row * shape.stride + start..][..width];
+        if has_padding {
+            let mut padded = [0.0; WIDTH];
+            padded[..width].copy_from_slice(values);
+            copy(row_sums, S::as_simd_f32s(&padded).0);
         } else {
-            let mut buffer = [0.0; WIDTH];
-            buffer[..width].copy_from_slice(row);
-            copy(sum, S::as_simd_f32s(&buffer).0);
+            copy(row_sums, S::as_simd_f32s(values).0);
         }
     }
+
     let steps = shape.steps;
-    let mut rows = [left; ROWS];
+    let mut left_rows = [left; ROWS];
     if !TRANSPOSED {
-        for (m, row) in rows.iter_mut().enumerate() {
-            *row = &left[m * shape.left_stride..][..steps];
+        for (row, values) in left_rows.iter_mut().enumerate() {
+            *values = &left[row * shape.left_stride..][..steps];
         }
     }
     for k in 0..steps {
@@ -280,31 +288,33 @@ fn tile<S: Simd, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool
         if TRANSPOSED {
             x.copy_from_slice(&left[k * shape.left_stride..][..ROWS]);
         } else {
-            for (x, row) in x.iter_mut().zip(rows) {
-                *x = row[k];
+            for (x, values) in x.iter_mut().zip(left_rows) {
+                *x = values[k];
             }
         }
         let mut w = [simd.splat_f32s(0.0); VECTORS];
         copy(&mut w, &matrix[k * (WIDTH / S::F32_LANES) + first..]);
-        for (sum, x) in sum.iter_mut().zip(x) {
+        for (row_sums, x) in sums.iter_mut().zip(x) {
             let x = simd.splat_f32s(x);
-            for (sum, w) in sum.iter_mut().zip(w) {
+            for (sum, w) in row_sums.iter_mut().zip(w) {
                 *sum = simd.mul_add_e_f32s(x, w, *sum);
             }
         }
     }
-    for (m, sum) in sum.iter().enumerate() {
-        let row = &mut out[m * shape.stride + start..][..width];
-        if is_whole {
-            S::as_mut_simd_f32s(row).0.copy_from_slice(sum);
+
+    for (row, row_sums) in sums.iter().enumerate() {
+        let values = &mut out[row * shape.stride + start..][..width];
+        if has_padding {
+            let mut padded = [0.0; WIDTH];
+            S::as_mut_simd_f32s(&mut padded).0[..VECTORS].copy_from_slice(row_sums);
+            values.copy_from_slice(&padded[..width]);
         } else {
-            let mut buffer = [0.0; WIDTH];
-            S::as_mut_simd_f32s(&mut buffer).0[..VECTORS].copy_from_slice(sum);
-            row.copy_from_slice(&buffer[..width]);
+            S::as_mut_simd_f32s(values).0.copy_from_slice(row_sums);
         }
     }
 }
 
+/// Copies the first `N` values of `from`, which may be longer than `to`.
 #[inline(always)]
 fn copy<T: Copy, const N: usize>(to: &mut [T; N], from: &[T]) {
     to.copy_from_slice(&from[..N]);
@@ -315,6 +325,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// `n` pseudo-random numbers in −1 … 1, from a linear congruential generator.
     fn values(n: usize, seed: u32) -> Vec<f32> {
         let mut state = seed.wrapping_mul(2654435761).wrapping_add(1);
         let mut next = move || {
@@ -324,7 +335,8 @@ mod tests {
         (0..n).map(|_| next()).collect()
     }
 
-    fn naive(out: &mut [f32], left: &[f32], right: &[f32], depth: usize, columns: usize) {
+    /// Computes `out += left * right` with sums in f64.
+    fn add_naive_product(out: &mut [f32], left: &[f32], right: &[f32], depth: usize, columns: usize) {
         for (row, out) in out.chunks_exact_mut(columns).enumerate() {
             for (column, out) in out.iter_mut().enumerate() {
                 let sum: f64 =
@@ -334,8 +346,9 @@ mod tests {
         }
     }
 
+    /// The transpose of `matrix`, `[rows, columns]`.
     fn transpose(matrix: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-        (0..rows * columns).map(|i| matrix[i % rows * columns + i / rows]).collect()
+        (0..columns).flat_map(|column| (0..rows).map(move |row| matrix[row * columns + column])).collect()
     }
 
     proptest! {
@@ -345,7 +358,7 @@ mod tests {
             let right = values(depth * columns, seed ^ 1);
             let start = values(rows * columns, seed ^ 2);
             let mut expected = start.clone();
-            naive(&mut expected, &left, &right, depth, columns);
+            add_naive_product(&mut expected, &left, &right, depth, columns);
 
             let from_rows = Panels::from_rows(&right, depth, columns);
             let from_transposed = Panels::from_transposed(&transpose(&right, depth, columns), columns, depth);

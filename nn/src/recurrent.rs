@@ -1,9 +1,9 @@
 //! A recurrent layer over packed sequences, forward and backward.
 //!
-//! The input projection x·W_ihᵀ + b is one matrix product. If x holds the embeddings of a batch's distinct tokens, each
-//! distinct token is projected once. The recurrent half of the gates is computed step by step, in either direction. The
-//! forward pass keeps the activations, and the backward pass reads each of them once, so time and memory are linear in
-//! the number of tokens.
+//! A batch is packed by time step, see [`packed`](crate::packed): "rows" are those of its tokens. The input projection
+//! x·W_ihᵀ + b is one matrix product; if x has one row for each distinct token of the batch, each is projected once.
+//! The recurrent half of the gates is computed step by step. The forward pass keeps the activations for the backward
+//! pass, so time and memory are linear in the number of tokens.
 //!
 //! This module has the loops over time and the gradients of the weights, which are the same for all cells. The
 //! element-wise arithmetic of each cell is in [`lstm`](crate::lstm), [`gru`](crate::gru) and [`rnn`](crate::rnn).
@@ -21,8 +21,8 @@ use crate::rnn::{Nonlinearity, Rnn};
 use crate::weights::Weights;
 use std::sync::Arc;
 
-/// The backward pass updates the gradient of W_hh after this many rows or a few more, while their values are still in
-/// the cache.
+/// The backward pass updates the gradient of W_hh once at least this many rows are pending, while their values are
+/// still in the cache.
 const CHUNK: usize = 96;
 
 /// The biases of a layer in the form that the arithmetic uses.
@@ -112,7 +112,10 @@ impl Layer {
         let input = self.input.forward(x, rows);
         let mut recurrent = vec![0.0; input.len()];
         if self.cell == Cell::Gru {
-            recurrent.chunks_exact_mut(3 * n).for_each(|row| row[2 * n..].copy_from_slice(&self.b_hn));
+            for row in recurrent.chunks_exact_mut(3 * n) {
+                let gate_n = &mut row[2 * n..];
+                gate_n.copy_from_slice(&self.b_hn);
+            }
         }
         add_product(&mut recurrent, LeftMatrix::rows(hidden, n), &self.w_hh);
         (input, recurrent)
@@ -156,8 +159,9 @@ impl Layer {
 
     /// Runs the layer from zero states.
     ///
-    /// `x`: `[distinct rows, input_size]`; `tokens`: see [`InputProjection`]. Returns the hidden states,
-    /// `[rows, hidden_size]`, and the activations for [`backward`](Self::backward).
+    /// `x`: one row for each token, or with `tokens` one for each distinct token, `[…, input_size]`; `tokens`: for each
+    /// token of the batch the index of its row of x, `[rows]`, or `None` if x has one row for each token. Returns the
+    /// hidden states, `[rows, hidden_size]`, and the activations for [`backward`](Self::backward).
     pub fn forward(&self, x: &[f32], tokens: Option<&[u32]>, layout: &PackedLayout) -> (Buffer, Box<dyn CellBatch>) {
         let (n, rows) = (self.hidden_size, layout.rows());
         let mut cells: Box<dyn CellBatch> = match self.cell {
@@ -179,9 +183,8 @@ impl Layer {
         layout: &PackedLayout,
     ) -> Buffer {
         let n = self.hidden_size;
-        // The number of rows of x.
-        let distinct = if tokens.is_none() { layout.rows() } else { x.len() / self.input.in_features() };
-        let table = self.input.forward_into_buffer(x, distinct);
+        let rows_of_x = if tokens.is_none() { layout.rows() } else { x.len() / self.input.in_features() };
+        let table = self.input.forward_into_buffer(x, rows_of_x);
         let mut hidden = Buffer::any(layout.rows() * n);
         for step in layout.time_steps(self.direction) {
             cells.load_input(&step, InputProjection { table: &table, tokens });
@@ -254,8 +257,8 @@ impl Layer {
     ) -> Gradients {
         let Forward { x, tokens, layout, hidden } = forward;
         let (n, width) = (self.hidden_size, self.width());
-        let (w_ih, rest) = parameters.split_at(width * self.input_size());
-        let w_hh = Panels::from_rows(&rest[..width * n], width, n);
+        let (w_ih, w_hh_and_biases) = parameters.split_at(width * self.input_size());
+        let w_hh = Panels::from_rows(&w_hh_and_biases[..width * n], width, n);
         let mut weight_gradients = WeightGradients {
             pending: Vec::new(),
             previous: Panels::zeros(0, n),
@@ -265,11 +268,13 @@ impl Layer {
         };
         for step in layout.time_steps(self.direction).rev() {
             cells.backward(&step, hidden, d_hidden);
+            // `backward` has replaced the recurrent sums of the step by their gradients.
             let (d_sums, stride) = cells.recurrent_sums().of_step(&step);
             let d_previous = rows_mut(d_hidden, step.previous.clone(), n);
             add_product_strided(d_previous, n, step.previous.len(), LeftMatrix::rows(d_sums, stride), &w_hh);
             weight_gradients.pending.push(step);
-            if weight_gradients.pending.iter().map(|step| step.rows.len()).sum::<usize>() >= CHUNK {
+            let pending_rows: usize = weight_gradients.pending.iter().map(|step| step.rows.len()).sum();
+            if pending_rows >= CHUNK {
                 weight_gradients.add_pending(cells.as_mut(), hidden, tokens);
             }
         }
@@ -285,14 +290,14 @@ impl Layer {
     }
 }
 
-/// Gradients that are sums over all tokens. The backward pass updates them after each chunk of [`CHUNK`] rows.
+/// Gradients that are sums over all tokens. The backward pass updates them after each chunk of at least [`CHUNK`] rows.
 struct WeightGradients {
     /// The steps of the current chunk, which are not yet in the sums. Their rows together are contiguous.
     pending: Vec<TimeStep>,
     /// The hidden state before each token of the chunk, `[rows of the chunk, hidden_size]`; zeros for the token of each
-    /// sequence that the layer reads first.
+    /// sequence that the layer reads first. Kept only so that each chunk uses the same memory.
     previous: Panels,
-    /// A row of zeros, `[hidden_size]`.
+    /// The hidden state before the first step: a row of zeros, `[hidden_size]`.
     zero: Vec<f32>,
     /// Σ d_sumsᵀ · h₋₁: `[gates * hidden_size, hidden_size]`.
     d_w_hh: Vec<f32>,
@@ -301,28 +306,32 @@ struct WeightGradients {
 }
 
 impl WeightGradients {
-    /// Adds the pending steps to the sums.
+    /// Adds the pending steps to the sums and clears them. `hidden`, `tokens`: those of [`Forward`].
     fn add_pending(&mut self, cells: &mut dyn CellBatch, hidden: &[f32], tokens: Option<&[u32]>) {
         let n = self.zero.len();
         let start = self.pending.iter().map(|step| step.rows.start).min().unwrap_or(0);
         let end = self.pending.iter().map(|step| step.rows.end).max().unwrap_or(0);
         self.previous.resize(end - start);
         for step in self.pending.drain(..) {
-            for (row, token) in step.previous.clone().zip(step.continuing()) {
-                self.previous.set_row(token - start, &hidden[row * n..][..n]);
+            for (row, previous_row) in step.continuing().zip(step.previous.clone()) {
+                self.previous.set_row(row - start, &hidden[previous_row * n..][..n]);
             }
-            for token in step.continuing().end..step.rows.end {
-                self.previous.set_row(token - start, &self.zero);
+            for first_row in step.continuing().end..step.rows.end {
+                self.previous.set_row(first_row - start, &self.zero);
             }
         }
+
+        // These sums hold their gradients since `CellBatch::backward`.
         let StridedRows { values, stride, width } = cells.recurrent_sums();
         let width = *width;
         let d_sums = &values[start * *stride..end * *stride];
         add_product(&mut self.d_w_hh, LeftMatrix::transposed(d_sums, *stride), &self.previous);
+
         if let (Some(d_table), Some(tokens)) = (&mut self.d_table, tokens) {
             let StridedRows { values, stride, .. } = cells.d_input();
+            let d_input = &values[start * stride..end * stride];
             let tokens = &tokens[start..end];
-            add_rows(d_table, &values[start * stride..end * stride], *stride, width, |row| tokens[row] as usize);
+            add_rows(d_table, d_input, *stride, width, |row| tokens[row] as usize);
         }
     }
 }

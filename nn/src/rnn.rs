@@ -1,4 +1,5 @@
-//! The element-wise arithmetic of plain recurrent cells, h = tanh(z) or h = max(0, z), forward and backward.
+//! The element-wise arithmetic of plain recurrent cells, forward and backward: h = tanh(z) or h = max(0, z), where the
+//! pre-activation z is the sum of the input projection and W_hh·h₋₁, which [`recurrent`](crate::recurrent) computes.
 
 use crate::activation::{has_fused_multiply_add, tanh};
 use crate::cells::{CellBatch, InputProjection, StridedRows, rows_mut};
@@ -55,6 +56,7 @@ impl CellBatch for Rnn {
     }
 
     fn d_input(&self) -> &StridedRows {
+        // z is the plain sum of both halves, so both have the gradient of z.
         &self.sums
     }
 }
@@ -74,8 +76,9 @@ impl WithSimd for Forward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        for (sums, hidden) in self.sums.chunks(self.stride).zip(self.hidden.chunks_exact_mut(self.hidden_size)) {
-            let pairs = hidden.iter_mut().zip(&sums[..self.hidden_size]);
+        let hidden_rows = self.hidden.chunks_exact_mut(self.hidden_size);
+        for (sums_row, hidden_row) in self.sums.chunks(self.stride).zip(hidden_rows) {
+            let pairs = hidden_row.iter_mut().zip(&sums_row[..self.hidden_size]);
             match self.nonlinearity {
                 Nonlinearity::Tanh => {
                     for (hidden, &sum) in pairs {
@@ -110,9 +113,9 @@ impl NullaryFnOnce for Backward<'_> {
     #[inline(always)]
     fn call(self) {
         let hidden_size = self.hidden_size;
-        let states = self.hidden.chunks_exact(hidden_size).zip(self.d_hidden.chunks_exact(hidden_size));
-        for (d_sums, (hidden, d_hidden)) in self.d_sums.chunks_mut(self.stride).zip(states) {
-            let triples = d_sums[..hidden_size].iter_mut().zip(hidden).zip(d_hidden);
+        let hidden_rows = self.hidden.chunks_exact(hidden_size).zip(self.d_hidden.chunks_exact(hidden_size));
+        for (d_sums_row, (hidden_row, d_hidden_row)) in self.d_sums.chunks_mut(self.stride).zip(hidden_rows) {
+            let triples = d_sums_row[..hidden_size].iter_mut().zip(hidden_row).zip(d_hidden_row);
             match self.nonlinearity {
                 Nonlinearity::Tanh => {
                     for ((d_sum, &hidden), &d_hidden) in triples {

@@ -1,4 +1,4 @@
-//! Training samples: a sequence and its target.
+//! The samples of a training or an evaluation: a sequence, which is the input of the network, and its target.
 
 /// A sequence of tokens or of values.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,7 +89,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// Number of targets that have a loss: one for a label or for numbers, one for each token but [`NO_TOKEN`].
+    /// Number of targets that have a loss: 1 for a label or for numbers, 1 for each token but [`NO_TOKEN`].
     pub fn count(&self) -> usize {
         match self {
             Target::Tokens(tokens) => tokens.iter().filter(|token| **token != NO_TOKEN).count(),
@@ -98,17 +98,18 @@ impl Target {
     }
 }
 
-/// A sequence with its target, for training or evaluation.
+/// A sequence with its target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     /// The input of the recurrent layers.
     pub steps: Steps,
-    /// The buckets of the text's n-grams, in the order in which the n-grams end in the text; an n-gram that occurs
-    /// twice has two entries. Empty without an n-gram branch. Truncating `steps` does not change this list.
+    /// The rows of the n-gram table that the text's n-grams select, in the order in which the n-grams end in the text;
+    /// an n-gram that occurs twice has two entries. Empty without an n-gram branch. Truncating `steps` does not change
+    /// this list.
     pub ngrams: Vec<u32>,
     /// The expected output.
     pub target: Target,
-    /// The probabilities that teacher models predict: `[labels]`. Empty without teachers.
+    /// The probabilities that trained teacher models predict, for distillation: `[labels]`. Empty without teachers.
     pub teacher: Vec<f32>,
 }
 

@@ -1,4 +1,7 @@
-//! The gradients of one shard of a batch, and their exchange between processes.
+//! The gradients of one shard, a part of a batch that one process computes, and their exchange between the processes of
+//! a training.
+//!
+//! [`graph`](crate::graph) splits a batch into shards and adds up their results.
 
 use crate::ngrams::KeptNgrams;
 use crate::process_group::ProcessGroup;
@@ -40,25 +43,25 @@ impl ShardResult {
         }
     }
 
-    /// Takes a result from the beginning of a message. Returns `None` if the message is malformed.
+    /// Takes a result that [`write`](Self::write) wrote from the beginning of a message. Returns `None` if the message
+    /// is malformed.
     fn read(message: &mut &[u8]) -> Option<Self> {
         let loss = *take(message)?.first()?;
         let [correct, texts] = take::<u64>(message)?.try_into().ok()?;
-        Some(ShardResult {
-            loss,
-            correct: correct as usize,
-            ids: take(message)?,
-            d_x: take(message)?,
-            d_sums: take(message)?,
-            dense: Vec::new(),
-            ngrams: (0..texts)
-                .map(|_| Some(KeptNgrams { scale: *take(message)?.first()?, buckets: take(message)? }))
-                .collect::<Option<_>>()?,
-        })
+        let ids = take(message)?;
+        let d_x = take(message)?;
+        let d_sums = take(message)?;
+        let mut ngrams = Vec::new();
+        for _ in 0..texts {
+            let scale = *take(message)?.first()?;
+            ngrams.push(KeptNgrams { scale, buckets: take(message)? });
+        }
+        Some(ShardResult { ids, d_x, dense: Vec::new(), ngrams, d_sums, loss, correct: correct as usize })
     }
 }
 
-/// Appends the number of bytes of an array, and the array.
+/// Appends the number of bytes of an array, and the array, both in this machine's byte order, which all processes of a
+/// training must share.
 fn put<T: NoUninit>(message: &mut Vec<u8>, values: &[T]) {
     message.extend_from_slice(&(size_of_val(values) as u64).to_ne_bytes());
     message.extend_from_slice(bytemuck::cast_slice(values));
@@ -66,15 +69,21 @@ fn put<T: NoUninit>(message: &mut Vec<u8>, values: &[T]) {
 
 /// Takes an array that [`put`] wrote from the beginning of a message. Returns `None` if the message is malformed.
 fn take<T: NoUninit + AnyBitPattern>(message: &mut &[u8]) -> Option<Vec<T>> {
-    let (length, rest) = message.split_first_chunk()?;
-    let (values, rest) = rest.split_at_checked(usize::try_from(u64::from_ne_bytes(*length)).ok()?)?;
-    *message = rest;
-    values.len().is_multiple_of(size_of::<T>()).then(|| bytemuck::allocation::pod_collect_to_vec(values))
+    let (length, after_length) = message.split_first_chunk()?;
+    let length = usize::try_from(u64::from_ne_bytes(*length)).ok()?;
+    let (values, after_values) = after_length.split_at_checked(length)?;
+    *message = after_values;
+    if !values.len().is_multiple_of(size_of::<T>()) {
+        return None;
+    }
+    Some(bytemuck::allocation::pod_collect_to_vec(values))
 }
 
-/// Exchanges the results of the shards. Returns those of all processes in the order of the ranks, without `dense`, and
-/// the sums of `dense`. `own`: the results of this process; `sizes`: the lengths of the arrays of `dense`. Fails in
-/// every process if a shard failed in one.
+/// Exchanges the results of the shards of a batch between the processes of `group`; all of them must call it.
+///
+/// Returns the results of all processes in the order of the ranks, without `dense`, and the sums of `dense` over all
+/// shards. `own`: the results of this process; `sizes`: the lengths of the arrays of `dense`. Fails in every process if
+/// a shard failed in one.
 pub(crate) fn exchange(
     own: Result<Vec<ShardResult>>,
     sizes: &[usize],
@@ -99,15 +108,15 @@ pub(crate) fn exchange(
     };
     let mut results = Vec::new();
     for (rank, message) in group.all_gather(message).iter().enumerate() {
-        let mut message = message.as_slice();
-        let fault = take::<u8>(&mut message).ok_or_else(|| malformed(rank))?;
-        if !fault.is_empty() {
-            return Err(own
-                .err()
-                .unwrap_or_else(|| Error::msg(format!("rank {rank}: {}", String::from_utf8_lossy(&fault)))));
+        let mut unread = message.as_slice();
+        let error = take::<u8>(&mut unread).ok_or_else(|| malformed(rank))?;
+        if !error.is_empty() {
+            // A process with an error reports this one, even if another process failed too.
+            own?;
+            return Err(Error::msg(format!("rank {rank}: {}", String::from_utf8_lossy(&error))));
         }
-        while !message.is_empty() {
-            results.push(ShardResult::read(&mut message).ok_or_else(|| malformed(rank))?);
+        while !unread.is_empty() {
+            results.push(ShardResult::read(&mut unread).ok_or_else(|| malformed(rank))?);
         }
     }
     let dense = own?.into_iter().map(|result| result.dense).collect();
@@ -156,6 +165,7 @@ mod tests {
         }
     }
 
+    /// The message of a process without an error.
     fn message(results: &[ShardResult]) -> Vec<u8> {
         let mut message = Vec::new();
         put::<u8>(&mut message, &[]);
@@ -188,6 +198,7 @@ mod tests {
         let own = exchange(Err(Error::msg("no space")), &[], &Second(message(&[]))).unwrap_err().to_string();
         assert!(own.contains("no space"), "{own}");
         let whole = message(&[result(1.0)]);
+        // The first 8 bytes are the length of the error's text; a message of these alone is valid and has no results.
         for end in 9..whole.len() {
             let error = exchange(Ok(Vec::new()), &[], &Second(whole[..end].to_vec())).unwrap_err().to_string();
             assert!(error.contains("rank 0 sent malformed gradients"), "{end}: {error}");

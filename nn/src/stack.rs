@@ -1,4 +1,8 @@
-//! The recurrent layers of a network as a candle graph: stacked layers in one direction or both.
+//! The recurrent layers of a network as a candle graph, in which each layer reads the states of the layer below.
+//!
+//! A layer is one candle operation. It runs on the processor ([`Stack::new`], [`ops`](crate::ops)) or with kernels on a
+//! GPU ([`Stack::on_device`], [`gpu`](mod@crate::gpu)). Batches are packed by time step, see
+//! [`packed`](crate::packed).
 
 use crate::architecture::{Cell, CellBias, Merge, Pooling, Recurrent};
 use crate::gpu::{self, batch::DeviceBatch};
@@ -23,7 +27,8 @@ pub struct Stack {
 #[derive(Debug)]
 struct Parameters {
     shape: LayerShape,
-    /// The layer for [`ops::recurrent`]; `None` for a stack that runs with the kernels of [`gpu`](crate::gpu).
+    /// The layer for [`ops::recurrent`], with packed copies of the weights; `None` for a stack that runs with the
+    /// kernels of [`gpu`](mod@crate::gpu).
     layer: Option<Arc<Layer>>,
     /// W_ih, W_hh and the [`Biases`], concatenated.
     flat: Tensor,
@@ -44,7 +49,7 @@ pub struct StackInput<'a> {
 }
 
 impl Stack {
-    /// Copies the layers of `weights`, which must have passed [`Weights::check`], to a device.
+    /// Copies the layers of `weights`, which must have passed [`Weights::check`], to candle variables on `device`.
     pub fn new(weights: &Weights, recurrent: Recurrent, device: &Device) -> Result<Self> {
         let layers = (0..recurrent.num_layers).map(|layer| {
             let directions = recurrent.directions().iter().map(|&direction| {
@@ -73,27 +78,11 @@ impl Stack {
                 let names = recurrent.names(layer, direction);
                 let [w_ih, w_hh, b_ih] = [&names.w_ih, &names.w_hh, &names.b_ih].map(|name| parameter(name));
                 let hidden_size = w_hh.dim(1)?;
-                let mut parts = vec![w_ih.flatten_all()?, w_hh.flatten_all()?];
-                // As in `Biases::new`: the two biases of the first `shared` rows are added, those of a GRU's gate n are
-                // separate.
-                let shared = if cell == Cell::Gru { 2 * hidden_size } else { b_ih.dim(0)? };
-                let rest = b_ih.dim(0)? - shared;
-                match names.b_hh.as_ref().map(|name| parameter(name)) {
-                    Some(b_hh) => {
-                        parts.push((b_ih.narrow(0, 0, shared)? + b_hh.narrow(0, 0, shared)?)?);
-                        if rest > 0 {
-                            parts.extend([b_ih.narrow(0, shared, rest)?, b_hh.narrow(0, shared, rest)?]);
-                        }
-                    }
-                    None => {
-                        parts.push(b_ih.clone());
-                        if rest > 0 {
-                            parts.push(Tensor::zeros(rest, DType::F32, b_ih.device())?);
-                        }
-                    }
-                }
+                let b_hh = names.b_hh.as_ref().map(|name| parameter(name));
+                let mut flat = vec![w_ih.flatten_all()?, w_hh.flatten_all()?];
+                flat.extend(bias_tensors(cell, b_ih, b_hh, hidden_size)?);
                 let shape = LayerShape { cell, direction, input_size: w_ih.dim(1)?, hidden_size };
-                Ok(Parameters { shape, layer: None, flat: Tensor::cat(&parts, 0)? })
+                Ok(Parameters { shape, layer: None, flat: Tensor::cat(&flat, 0)? })
             });
             directions.collect()
         });
@@ -102,7 +91,8 @@ impl Stack {
 
     /// Computes the hidden states of every layer and direction: `[layer][direction]`, each `[rows, hidden_size]`.
     ///
-    /// `between` is applied to the output of every layer but the last, for dropout.
+    /// `between` is applied to the output of every layer but the last, for dropout; with two directions, to their
+    /// concatenated states.
     pub fn forward(
         &self,
         input: StackInput<'_>,
@@ -111,7 +101,8 @@ impl Stack {
         self.run(input, between, |_| LayerOutput::States)
     }
 
-    /// Computes the merged states of the last layer after every step: `[rows, merged_width]`.
+    /// Computes the merged states of the last layer after every step: `[rows, merged_width]`. `between`: as in
+    /// [`forward`](Self::forward).
     pub fn merged_states(
         &self,
         input: StackInput<'_>,
@@ -122,8 +113,8 @@ impl Stack {
     }
 
     /// Computes the input of the head, `[sequences, head_width]` in the order of the layout. The result equals
-    /// [`head_input`](Self::head_input) of the last layer's states, but these are not materialised where pooling and
-    /// merging can be exchanged.
+    /// [`head_input`](Self::head_input) of the last layer's states, but the layer returns only reductions of them where
+    /// pooling before merging gives the same result. `between`: as in [`forward`](Self::forward).
     pub fn pooled(&self, input: StackInput<'_>, between: impl FnMut(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
         let Recurrent { merge: how, pooling, bidirectional, .. } = self.recurrent;
         let reductions = Reduction::after_merging(pooling);
@@ -133,21 +124,24 @@ impl Stack {
             let states = self.forward(input, between)?;
             return self.head_input(states.last().map_or(&[], Vec::as_slice), input.layout, input.on_device);
         }
-        let output = |direction| match pooling {
+        let last_output = |direction| match pooling {
             Pooling::Last => LayerOutput::Reduced(vec![Reduction::Last(direction)]),
             _ => LayerOutput::Reduced(reductions.to_vec()),
         };
-        let parts = self.run(input, between, output)?.pop().unwrap_or_default();
-        // With a single reduction the directions are side by side; a single direction has its reductions side by side.
+        let pooled_directions = self.run(input, between, last_output)?.pop().unwrap_or_default();
         if pooling == Pooling::Last || reductions.len() == 1 || !bidirectional {
-            return merge(&parts, how);
+            return merge(&pooled_directions, how);
         }
-        // `parts` has the means and maxima of each direction; the head expects the means of both directions, then the
+        // Each direction has its means and then its maxima. The head expects the means of both directions, then the
         // maxima of both.
-        let n = parts[0].dim(1)? / reductions.len();
-        let columns =
-            (0..reductions.len()).flat_map(|index| parts.iter().map(move |part| part.narrow(1, index * n, n)));
-        Tensor::cat(&columns.collect::<Result<Vec<_>>>()?, 1)?.contiguous()
+        let n = pooled_directions[0].dim(1)? / reductions.len();
+        let mut columns = Vec::new();
+        for reduction in 0..reductions.len() {
+            for direction in &pooled_directions {
+                columns.push(direction.narrow(1, reduction * n, n)?);
+            }
+        }
+        Tensor::cat(&columns, 1)?.contiguous()
     }
 
     /// Runs all layers and returns their outputs, `[layer][direction]`. `last_output` selects the output of each
@@ -197,13 +191,13 @@ impl Stack {
             None => ops::reduce(x, layout.clone(), reduction),
         };
         if pooling == Pooling::Last {
-            let last = states.iter().zip(self.recurrent.directions());
-            let last = last.map(|(states, &direction)| reduce(states, Reduction::Last(direction)));
-            return merge(&last.collect::<Result<Vec<_>>>()?, how);
+            let directions = states.iter().zip(self.recurrent.directions());
+            let last_states = directions.map(|(states, &direction)| reduce(states, Reduction::Last(direction)));
+            return merge(&last_states.collect::<Result<Vec<_>>>()?, how);
         }
         let merged = merge(states, how)?;
-        let parts = Reduction::after_merging(pooling).iter().map(|&reduction| reduce(&merged, reduction));
-        merge(&parts.collect::<Result<Vec<_>>>()?, Merge::Concat)
+        let reduced = Reduction::after_merging(pooling).iter().map(|&reduction| reduce(&merged, reduction));
+        merge(&reduced.collect::<Result<Vec<_>>>()?, Merge::Concat)
     }
 
     /// Returns the flattened gradients of PyTorch's parameters: weight_ih, weight_hh, bias_ih and, with two biases,
@@ -212,17 +206,37 @@ impl Stack {
         let mut gradients = Vec::new();
         for Parameters { shape, flat, .. } in self.layers.iter().flatten() {
             let gradient = gradient(store, flat)?;
-            let (w_ih, rest) = gradient.split_at(shape.width() * shape.input_size);
-            let (w_hh, rest) = rest.split_at(shape.width() * shape.hidden_size);
-            let (b_ih, b_hn) = rest.split_at(shape.width());
+            let (w_ih, after_w_ih) = gradient.split_at(shape.width() * shape.input_size);
+            let (w_hh, biases) = after_w_ih.split_at(shape.width() * shape.hidden_size);
+            let (b_ih, b_hn) = biases.split_at(shape.width());
             gradients.extend([w_ih.to_vec(), w_hh.to_vec(), b_ih.to_vec()]);
             if self.recurrent.bias == CellBias::Two {
-                // The layer adds the two biases of a gate, so both have the gradient of the sum. b_hn is separate.
-                gradients.push([&b_ih[..b_ih.len() - b_hn.len()], b_hn].concat());
+                // The layer adds the two biases of a gate, so both have the gradient of the sum. Only b_hn, which
+                // replaces the last rows for a GRU, is separate.
+                let shared = b_ih.len() - b_hn.len();
+                gradients.push([&b_ih[..shared], b_hn].concat());
             }
         }
         Ok(gradients)
     }
+}
+
+/// Returns the [`Biases`] of a layer as tensors: [`Biases::input`], in one or two parts, and for a GRU
+/// [`Biases::b_hn`]. `b_ih`, `b_hh`: PyTorch's biases, `[gates * hidden_size]`; a missing `b_hh` counts as 0.
+fn bias_tensors(cell: Cell, b_ih: &Tensor, b_hh: Option<&Tensor>, hidden_size: usize) -> Result<Vec<Tensor>> {
+    if cell != Cell::Gru {
+        return Ok(match b_hh {
+            Some(b_hh) => vec![(b_ih + b_hh)?],
+            None => vec![b_ih.clone()],
+        });
+    }
+    let Some(b_hh) = b_hh else {
+        return Ok(vec![b_ih.clone(), Tensor::zeros(hidden_size, DType::F32, b_ih.device())?]);
+    };
+    // The biases of the gates r and z are added, those of the gate n stay separate.
+    let shared = 2 * hidden_size;
+    let shared_biases = (b_ih.narrow(0, 0, shared)? + b_hh.narrow(0, 0, shared)?)?;
+    Ok(vec![shared_biases, b_ih.narrow(0, shared, hidden_size)?, b_hh.narrow(0, shared, hidden_size)?])
 }
 
 /// Returns the flattened gradient of a variable; zeros if the loss does not depend on it.
@@ -234,8 +248,13 @@ pub fn gradient(store: &GradStore, var: &Tensor) -> Result<Vec<f32>> {
 }
 
 /// Merges two tensors: those of both directions, or the results of two reductions. A single one is returned unchanged.
+///
+/// # Panics
+/// Panics if there is none.
 fn merge(tensors: &[Tensor], how: Merge) -> Result<Tensor> {
-    let [first, second] = tensors else { return Ok(tensors[0].clone()) };
+    let [first, second] = tensors else {
+        return Ok(tensors[0].clone());
+    };
     match how {
         Merge::Concat => Tensor::cat(&[first, second], 1)?.contiguous(),
         Merge::Sum => first + second,

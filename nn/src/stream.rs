@@ -1,4 +1,5 @@
-//! Stepwise inference: a network reads one token at a time, and a [`State`] holds the hidden states between steps.
+//! Stepwise inference in f32: a network reads one token at a time, and a [`State`] holds the hidden states between
+//! steps.
 //!
 //! It is used for language models, whose head reads the last layer's hidden state after every step: to generate text,
 //! and to read texts that are too long to read at once. Several texts can be read in parallel, one in each row. The
@@ -8,6 +9,10 @@ use crate::activation::{sigmoid, tanh};
 use crate::architecture::Cell;
 use crate::denormals::Flush;
 use crate::network::Network;
+
+/// The parameter `fused` of [`sigmoid`] and [`tanh`]: false, because this module is compiled for the least processor of
+/// the target, which may lack a fused multiply-add.
+const FUSED: bool = false;
 
 /// The recurrent state of a network for several texts.
 #[derive(Clone, Debug)]
@@ -43,11 +48,12 @@ impl Network {
         for (index, directions) in self.layers.iter().enumerate() {
             let (hidden, cell_state) = (&mut state.hidden[index], &mut state.cell[index]);
             let (input, recurrent) = directions[0].halves_of_step(&x, hidden);
-            let states = hidden.chunks_exact_mut(n).zip(cell_state.chunks_exact_mut(n));
-            let halves = input.chunks_exact(gates_width).zip(recurrent.chunks_exact(gates_width));
-            for ((hidden, cell_state), (input, recurrent)) in states.zip(halves) {
-                step_row(cell, input, recurrent, hidden, cell_state);
+            for row in 0..state.rows {
+                let (units, gates) = (row * n..(row + 1) * n, row * gates_width..(row + 1) * gates_width);
+                let (h, c) = (&mut hidden[units.clone()], &mut cell_state[units]);
+                step_row(cell, &input[gates.clone()], &recurrent[gates], h, c);
             }
+            // The next layer reads the new states.
             x.clone_from(hidden);
         }
         state.hidden.last().map_or(&[], Vec::as_slice)
@@ -60,23 +66,28 @@ impl Network {
     }
 }
 
-/// Computes one step of one row. `x`, `s`: the input and the recurrent half of the pre-activations, `[gates * n]`; `h`,
-/// `c`: the hidden and the cell state, `[n]`, which this function updates.
+/// Computes one step of one row by the formulas in PyTorch's documentation, with the gates in PyTorch's order: i, f, g,
+/// o for an LSTM; r, z, n for a GRU.
+///
+/// `x`, `s`: the input and the recurrent half of the pre-activations, `[gates * n]`; `h`, `c`: the hidden and the cell
+/// state, `[n]`, which this function updates.
 fn step_row(cell: Cell, x: &[f32], s: &[f32], h: &mut [f32], c: &mut [f32]) {
     let n = h.len();
-    let z = |gate: usize, u: usize| x[gate * n + u] + s[gate * n + u];
     for u in 0..n {
+        let pre_activation = |gate: usize| x[gate * n + u] + s[gate * n + u];
+        let sigmoid_gate = |gate: usize| sigmoid(FUSED, pre_activation(gate));
         match cell {
             Cell::Lstm => {
-                c[u] = sigmoid(false, z(1, u)) * c[u] + sigmoid(false, z(0, u)) * tanh(false, z(2, u));
-                h[u] = sigmoid(false, z(3, u)) * tanh(false, c[u]);
+                c[u] = sigmoid_gate(1) * c[u] + sigmoid_gate(0) * tanh(FUSED, pre_activation(2));
+                h[u] = sigmoid_gate(3) * tanh(FUSED, c[u]);
             }
             Cell::Gru => {
-                let new = tanh(false, x[2 * n + u] + sigmoid(false, z(0, u)) * s[2 * n + u]);
-                h[u] = new + sigmoid(false, z(1, u)) * (h[u] - new);
+                // (1 − z) · new + z · h, with one product less.
+                let new = tanh(FUSED, x[2 * n + u] + sigmoid_gate(0) * s[2 * n + u]);
+                h[u] = new + sigmoid_gate(1) * (h[u] - new);
             }
-            Cell::Rnn => h[u] = tanh(false, z(0, u)),
-            Cell::RnnRelu => h[u] = z(0, u).max(0.0),
+            Cell::Rnn => h[u] = tanh(FUSED, pre_activation(0)),
+            Cell::RnnRelu => h[u] = pre_activation(0).max(0.0),
         }
     }
 }

@@ -86,7 +86,8 @@ impl Weights {
     /// Checks that these are exactly the parameters of `architecture` and that all values are finite.
     ///
     /// # Errors
-    /// Returns the first parameter that does not fit; see [`WeightsError`].
+    /// Returns one parameter that does not fit, see [`WeightsError`]: the first of the architecture that is missing or
+    /// has another shape; or else the first by name that is unknown or has a value that is not finite.
     pub fn check(&self, architecture: &Architecture) -> Result<(), WeightsError> {
         let shapes = architecture.shapes();
         for (name, expected) in &shapes {

@@ -6,7 +6,7 @@ use crate::session::Session;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use rayon::prelude::*;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tern_format::{Input, Task};
 use tern_trainer::api::{self, Columns, DataFile, Layout, PredictOptions, handler_of, normalise};
@@ -16,8 +16,11 @@ use tern_trainer::logits::Logits;
 use tern_trainer::nn::network;
 use tern_trainer::paint::Paint;
 
+/// A model in one of its two forms.
 enum Kind {
+    /// A model directory.
     Float(Box<FloatModel>),
+    /// A device file, which sessions share.
     Device(Arc<DeviceFile>),
 }
 
@@ -37,13 +40,14 @@ impl Model {
     #[new]
     fn new(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         log_to_python();
-        let open = |path: &Path| -> anyhow::Result<Kind> {
-            Ok(match path.is_file() {
-                true => Kind::Device(Arc::new(DeviceFile::open(path)?)),
-                false => Kind::Float(Box::new(FloatModel::load(path)?)),
-            })
+        let open = || -> anyhow::Result<Kind> {
+            if path.is_file() {
+                Ok(Kind::Device(Arc::new(DeviceFile::open(&path)?)))
+            } else {
+                Ok(Kind::Float(Box::new(FloatModel::load(&path)?)))
+            }
         };
-        Ok(Model { kind: py.detach(|| open(&path)).map_err(failed)? })
+        Ok(Model { kind: py.detach(open).map_err(failed)? })
     }
 
     /// The content of `config.json`. For a device file, settings that the file does not store have their defaults.
@@ -79,8 +83,11 @@ impl Model {
         self.check_task(Task::Classify)?;
         let model = self.model();
         let predictions: Vec<_> = py.detach(|| texts.par_iter().map(|text| model.classify(text)).collect());
-        let known = predictions.iter().map(|prediction| prediction.tokens > prediction.unknown);
-        Ok(answers(py, model.config(), known.zip(predictions.iter().map(|prediction| &prediction.logits))))
+        let known_and_logits = predictions.iter().map(|prediction| {
+            let has_known_token = prediction.tokens > prediction.unknown;
+            (has_known_token, &prediction.logits)
+        });
+        Ok(answers(py, model.config(), known_and_logits))
     }
 
     /// Classifies sequences of numbers; returns the same as `classify`. `values`: the bytes of the 64-bit floats of all
@@ -91,15 +98,14 @@ impl Model {
         self.check_task(Task::Classify)?;
         let model = self.model();
         let rows = rows_of(model.config(), values);
-        let mut rest = rows.as_slice();
-        let sequences: Vec<&[Vec<f64>]> = lengths
-            .into_iter()
-            .map(|length| {
-                let (sequence, others) = rest.split_at(length.min(rest.len()));
-                rest = others;
-                sequence
-            })
-            .collect();
+        let mut sequences: Vec<&[Vec<f64>]> = Vec::new();
+        let mut unread_rows = rows.as_slice();
+        for length in lengths {
+            // `min`: lengths that exceed the rows end at the last row.
+            let (sequence, after) = unread_rows.split_at(length.min(unread_rows.len()));
+            sequences.push(sequence);
+            unread_rows = after;
+        }
         let run = |sequence: &&[Vec<f64>]| {
             let values = normalise::normalise(&model.config().channels, sequence.iter()).concat();
             model.outputs(network::Input::Values(&values))
@@ -150,6 +156,7 @@ impl Model {
 }
 
 impl Model {
+    /// The interface that both kinds share.
     fn model(&self) -> &dyn api::Model {
         match &self.kind {
             Kind::Float(model) => model.as_ref(),
@@ -157,14 +164,20 @@ impl Model {
         }
     }
 
+    /// Fails unless the model reads this kind of input.
     fn check_input(&self, expected: Input) -> PyResult<()> {
-        match (self.model().config().input, expected) {
-            (found, expected) if found == expected => Ok(()),
-            (Input::Tokens, _) => Err(TernError::new_err("the model reads text, expected strings")),
-            (Input::Values, _) => Err(TernError::new_err("the model reads numbers, expected arrays [steps, channels]")),
+        let found = self.model().config().input;
+        if found == expected {
+            return Ok(());
         }
+        let problem = match found {
+            Input::Tokens => "the model reads text, expected strings",
+            Input::Values => "the model reads numbers, expected arrays [steps, channels]",
+        };
+        Err(TernError::new_err(problem))
     }
 
+    /// Fails unless the model has this task.
     fn check_task(&self, expected: Task) -> PyResult<()> {
         let found = self.model().config().task;
         if found == expected {
@@ -175,15 +188,15 @@ impl Model {
     }
 }
 
-/// Returns the answers for the logits of each input. The `bool` before them is false for a text without a token of the
-/// vocabulary.
+/// Returns the answers for inputs. `known_and_logits`: for each input false if it is a text without a token of the
+/// vocabulary, and its logits.
 fn answers<'py, 'l>(
     py: Python<'py>,
     config: &Config,
-    logits: impl Iterator<Item = (bool, &'l Logits)>,
+    known_and_logits: impl Iterator<Item = (bool, &'l Logits)>,
 ) -> Answers<'py> {
     let (mut bytes, mut answered) = (Vec::new(), Vec::new());
-    for (is_known, logits) in logits {
+    for (is_known, logits) in known_and_logits {
         answered.push(is_known && !config.refuses(logits));
         bytes.extend(logits.nats().into_iter().flat_map(f64::to_le_bytes));
     }

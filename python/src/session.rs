@@ -15,7 +15,7 @@ struct Memory {
     scratch: MutBorrow<Vec<i32>>,
 }
 
-// The memory, and the session that borrows it.
+// The memory together with the session that borrows it, so that a Python object can own both.
 self_cell::self_cell!(
     struct Running {
         owner: Memory,

@@ -25,8 +25,9 @@ const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 /// if a model was written nevertheless.
 type Outcome = (Option<String>, Option<PyErr>);
 
-/// Runs `work` on a new thread. Meanwhile the calling thread calls `callback` with the JSON of each epoch or trial and
-/// checks for Ctrl-C. Both may raise an exception, which stops the work after the current batch.
+/// Runs `work` on a new thread. Meanwhile the calling thread calls `callback` with the JSON of each epoch or trial (one
+/// training of a search) and checks for Ctrl-C. Both may raise an exception, which stops the work after the current
+/// batch.
 fn supervise(
     py: Python<'_>,
     callback: &Bound<'_, PyAny>,
@@ -35,12 +36,13 @@ fn supervise(
     log_to_python();
     let stop = &AtomicBool::new(false);
     let (sender, receiver) = mpsc::channel::<Value>();
-    // Only this thread receives; the mutex lets the receiver be used without the interpreter's lock.
+    // Only this thread receives. The mutex is there because `detach`, which gives up the interpreter's lock, takes only
+    // closures whose references may be used from another thread.
     let receiver = Mutex::new(receiver);
     let mut raised: Option<PyErr> = None;
     let result = thread::scope(|scope| {
         let worker = scope.spawn(move || {
-            // The receiver lives until the work is done.
+            // Sending cannot fail: the receiver lives until the work is done.
             work(&mut Hooks { processes: &OneProcess, stop, on_figures: &mut |figures| drop(sender.send(figures)) })
         });
         loop {
@@ -49,8 +51,10 @@ fn supervise(
                 Err(_) => Err(RecvTimeoutError::Disconnected),
             });
             let called = match received {
+                // After an exception, the callback is not called any more.
                 Ok(figures) if raised.is_none() => callback.call1((figures.to_string(),)).map(drop),
                 Ok(_) | Err(RecvTimeoutError::Timeout) => Ok(()),
+                // The work is done: it has dropped the sender.
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             if let Err(error) = called.and_then(|()| py.check_signals())
@@ -79,15 +83,20 @@ fn settings(json: &str) -> anyhow::Result<RecipeOptions> {
 
 /// Returns the packing with a name. `rows` cannot be chosen: `tern export` uses it only for weights of 4 or 16 bits.
 fn packing_named(name: &str) -> anyhow::Result<Packing> {
-    Packing::from_name(name).filter(|&packing| packing != Packing::Rows).ok_or_else(|| {
-        anyhow::anyhow!("packing is {name:?}, expected paired16 or interleaved4; leave it out for the default")
-    })
+    match Packing::from_name(name) {
+        Some(packing) if packing != Packing::Rows => Ok(packing),
+        _ => anyhow::bail!("packing is {name:?}, expected paired16 or interleaved4; leave it out for the default"),
+    }
 }
 
 /// Parses an argument with `parse`, a parser of the command line, whose error tells what it expects. `name`: the name
 /// of the argument, for the error.
 fn parsed<T>(name: &str, text: Option<String>, parse: impl Fn(&str) -> Result<T, String>) -> anyhow::Result<Option<T>> {
-    text.map(|text| parse(&text).map_err(|expected| anyhow::anyhow!("{name} is {text:?}, {expected}"))).transpose()
+    let Some(text) = text else { return Ok(None) };
+    match parse(&text) {
+        Ok(value) => Ok(Some(value)),
+        Err(expected) => Err(anyhow::anyhow!("{name} is {text:?}, {expected}")),
+    }
 }
 
 /// Trains a model. Returns the JSON of `metrics.json`.
@@ -126,7 +135,7 @@ pub fn fit(
     callback: &Bound<'_, PyAny>,
 ) -> PyResult<Outcome> {
     let args = || -> anyhow::Result<FitArgs> {
-        // The result for `Some` text is never `None`.
+        // For `Some` text the result is `Some` or an error, so the default is never used.
         let flash = parsed("flash", Some(flash), size)?.unwrap_or_default();
         let ram = parsed("ram", ram, size)?;
         let time = parsed("time", time, duration)?;
@@ -157,10 +166,11 @@ pub fn export(
 ) -> PyResult<String> {
     log_to_python();
     let args = || -> anyhow::Result<ExportArgs> {
-        let bits = |name: &str, bits: Option<u32>| {
-            let parse =
-                |count| Bits::of(count).ok_or_else(|| anyhow::anyhow!("{name} is {count}, expected 4, 8 or 16"));
-            bits.map(parse).transpose()
+        let bits = |name: &str, count: Option<u32>| -> anyhow::Result<Option<Bits>> {
+            let Some(count) = count else { return Ok(None) };
+            let bits = Bits::of(count);
+            anyhow::ensure!(bits.is_some(), "{name} is {count}, expected 4, 8 or 16");
+            Ok(bits)
         };
         Ok(ExportArgs {
             data,

@@ -9,13 +9,15 @@ use tern_runtime::{Model, include_model};
 static SAMPLE: &[u8] = include_model!("../tests/golden/lstm.safetensors");
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // A file that is read at run time must be copied to an aligned address.
-    let (mut words, file) = (Vec::new(), std::env::args_os().nth(1).map(std::fs::read).transpose()?);
-    let bytes = match &file {
-        Some(file) => {
-            words.resize(file.len().div_ceil(8), 0u64);
-            let aligned: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
-            aligned[..file.len()].copy_from_slice(file);
+    // A model must begin at an address that is a multiple of 8. The bytes of a `Vec<u64>` do, so a file that is read at
+    // run time is copied to one.
+    let mut aligned_words: Vec<u64> = Vec::new();
+    let bytes = match std::env::args_os().nth(1) {
+        Some(path) => {
+            let file = std::fs::read(path)?;
+            aligned_words.resize(file.len().div_ceil(8), 0);
+            let aligned: &mut [u8] = bytemuck::cast_slice_mut(&mut aligned_words);
+            aligned[..file.len()].copy_from_slice(&file);
             &aligned[..file.len()]
         }
         None => SAMPLE,

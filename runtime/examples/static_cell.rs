@@ -9,7 +9,9 @@ use tern_runtime::{Model, TextSession, include_model};
 
 static FILE: &[u8] = include_model!("../tests/golden/lstm.safetensors");
 static MODEL: StaticCell<Model<'static>> = StaticCell::new();
-static SCRATCH: StaticCell<[i32; 64]> = StaticCell::new();
+/// The length must be a constant here. It must be at least `Model::scratch_len`; otherwise `text_session` fails.
+static SCRATCH: StaticCell<[i32; SCRATCH_WORDS]> = StaticCell::new();
+const SCRATCH_WORDS: usize = 64;
 
 async fn classify(mut session: TextSession<'static>, text: &'static [u8]) -> usize {
     session.reset();
@@ -20,8 +22,9 @@ async fn classify(mut session: TextSession<'static>, text: &'static [u8]) -> usi
 
 fn main() {
     let model = MODEL.init(Model::from_bytes(FILE).expect("the file is a model that this build runs"));
-    let scratch = SCRATCH.init([0; 64]);
+    let scratch = SCRATCH.init([0; SCRATCH_WORDS]);
     let session = model.text_session(scratch).expect("the scratch is long enough, and the model reads text");
+    // In place of an executor: `classify` never waits, so one poll completes it.
     let mut task = std::pin::pin!(classify(session, b"Free prize, call now!!"));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     if let std::task::Poll::Ready(class) = task.as_mut().poll(&mut context) {

@@ -10,9 +10,9 @@ use crate::features::{BIDIRECTIONAL, NGRAMS, POOLING, STACKED, VALUES};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// The task.
+    /// The task: classification, a language model or a forecast.
     pub task: Task,
-    /// The input of each time step.
+    /// The input of each time step: a token or a row of values.
     pub input: Input,
     /// The tokenizer; unused if the model reads values.
     pub tokenizer: Tokenizer,
@@ -121,14 +121,17 @@ impl Config {
 /// One direction of one recurrent layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LayerDirection {
-    /// 0 … 3
+    /// The index of the layer, 0 to 3.
     pub layer: u8,
+    /// True for the direction that reads the sequence from its last step to its first.
     pub reverse: bool,
 }
 
 impl LayerDirection {
+    /// The forward direction of the first layer, which every recurrent model has.
     pub(crate) const FIRST: LayerDirection = LayerDirection { layer: 0, reverse: false };
-    /// The number of layers times directions that this build has room for.
+    /// The number of layers times directions that this build has room for. Each layer has room for two directions,
+    /// unless there is only a single layer in a single direction.
     pub(crate) const COUNT: usize = if STACKED || BIDIRECTIONAL { 2 * LayerDirection::LAYERS } else { 1 };
     /// The number of layers that this build has room for.
     pub(crate) const LAYERS: usize = if STACKED { MAX_LAYERS } else { 1 };

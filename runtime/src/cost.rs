@@ -15,7 +15,7 @@ pub struct Cost {
     pub macs_per_folded_token: usize,
     /// The number of folded tokens.
     pub folded_tokens: usize,
-    /// The multiply-accumulates of the head for all logits.
+    /// The multiply-accumulates of the head, its hidden layer included, for all logits.
     pub macs_per_answer: usize,
     /// The bytes of scratch that a session needs, without the tokens that a bidirectional model keeps.
     pub scratch_bytes: usize,
@@ -59,7 +59,7 @@ pub struct Flash {
 }
 
 impl Model<'_> {
-    /// The multiply-accumulates of the first layer's input projections.
+    /// The multiply-accumulates of the first layer's input projections for one token, in all directions.
     fn input_macs(&self) -> usize {
         self.config.directions() * self.config.cell.gates() * self.config.hidden_size * self.config.embedding_dim
     }
@@ -77,9 +77,9 @@ impl Model<'_> {
     /// The largest cost of running the model.
     pub fn cost(&self) -> Cost {
         let head_macs = |layer: &Linear<'_>| layer.weight.macs();
-        let scratch = |tokens: usize| 4 * self.scratch_len_for(tokens);
+        let scratch_bytes = |tokens: usize| 4 * self.scratch_len_for(tokens);
         // The difference is taken over 1,000 tokens, so that rounding up to whole words does not change the quotient.
-        let per_token = (scratch(1_000) - scratch(0)) / 1_000;
+        let scratch_bytes_per_token = (scratch_bytes(1_000) - scratch_bytes(0)) / 1_000;
         let values = self.value_parts();
         let mut flash = Flash {
             header: self.header_len,
@@ -87,7 +87,7 @@ impl Model<'_> {
             head: self.head.linear.bytes() + self.hidden.as_ref().map_or(0, |hidden| hidden.bytes()),
             embedding: self.embedding.weight.bytes()
                 + 2 * self.embedding.multiplier.len()
-                // The scale, if there is an embedding.
+                // The 4 bytes of the scale, if there is an embedding.
                 + 4 * usize::from(!self.embedding.multiplier.is_empty()),
             folded: self.folded.as_ref().map_or(0, |folded| folded.bytes()),
             vocabulary: self.vocabulary.byte_len(),
@@ -95,6 +95,7 @@ impl Model<'_> {
             ngrams: self.ngram_bytes(),
             golden: self.golden.byte_len()
                 + 4 * (values.golden_offsets.len() + values.golden_values.len() + self.golden_logits.len()),
+            // The rest of the file, computed below.
             other: 0,
         };
         let Flash { header, recurrent, head, embedding, folded, vocabulary, labels, golden, ngrams, .. } = flash;
@@ -105,8 +106,8 @@ impl Model<'_> {
             macs_per_folded_token: self.macs_per_token().saturating_sub(self.input_macs()),
             folded_tokens: self.folded.as_ref().map_or(0, |folded| folded.ids.len()),
             macs_per_answer: head_macs(&self.head.linear) + self.hidden.as_ref().map_or(0, |hidden| head_macs(hidden)),
-            scratch_bytes: scratch(0),
-            scratch_bytes_per_token: per_token,
+            scratch_bytes: scratch_bytes(0),
+            scratch_bytes_per_token,
             stack_bytes: Cost::STACK_BYTES,
             flash,
         }

@@ -29,8 +29,8 @@ impl Name {
     pub(crate) fn joined<T: AsRef<[u8]>>(parts: &[T]) -> Self {
         let mut bytes = [0; 40];
         let mut length = 0;
-        for (to, from) in bytes.iter_mut().zip(parts.iter().flat_map(|part| part.as_ref())) {
-            *to = if from.is_ascii_graphic() { *from } else { b'?' };
+        for (letter, byte) in bytes.iter_mut().zip(parts.iter().flat_map(|part| part.as_ref())) {
+            *letter = if byte.is_ascii_graphic() { *byte } else { b'?' };
             length += 1;
         }
         Name { bytes, length }
@@ -41,11 +41,11 @@ impl Name {
         self.bytes.get(..usize::from(self.length)).and_then(|b| core::str::from_utf8(b).ok()).unwrap_or("")
     }
 
-    /// Returns true for the name of a tensor of records, for example `lstm.units_l0`. Each layer in the packing
-    /// `paired16` has one.
+    /// Returns true for the name of a tensor of records, for example `lstm.units_l0`: a name that contains `.units`.
+    /// Each layer in the packing `paired16` has one.
     fn is_of_records(&self) -> bool {
         let units = parameter::UNITS.as_bytes();
-        (0..self.bytes.len()).any(|i| self.bytes.get(i..).is_some_and(|rest| rest.starts_with(units)))
+        (0..self.bytes.len()).any(|begin| self.bytes.get(begin..).is_some_and(|end| end.starts_with(units)))
     }
 }
 
@@ -80,7 +80,8 @@ impl defmt::Format for Name {
     }
 }
 
-/// Implements `Display`, with the message of each variant, and `Error`.
+/// Implements `Display` and `Error` for an error type. Each line is a pattern of the error, its message, and the
+/// arguments of the message's `{}`.
 macro_rules! messages {
     ($error:ident: $($pattern:pat $(if $guard:expr)? => $message:literal $(, $argument:expr)*;)*) => {
         impl fmt::Display for $error {
@@ -124,7 +125,7 @@ pub enum LoadError {
     Header {
         /// Byte offset in the file.
         at: usize,
-        /// The text that was expected there.
+        /// The text that was expected there, or a description of it.
         expected: &'static str,
     },
     /// A metadata key has a value that this version does not support, or that the values of other keys do not allow.
@@ -219,7 +220,7 @@ impl fmt::Display for Shape {
 messages! {
     LoadError:
     LoadError::Refused => "the file is refused; build tern-runtime with the feature `errors` to learn why";
-    // Never reached: without the feature `errors` the loader gives only `Refused`. Because of this arm the compiler
+    // Without the feature `errors` the loader returns no other error than `Refused`. Because of this arm the compiler
     // drops the texts below.
     _ if !ERRORS => "the file is refused";
     LoadError::Misaligned => "the file's address is not a multiple of 8; align it, for example with `include_model!`";
@@ -334,7 +335,8 @@ messages! {
     StateError::TooLong(error) => "the state does not fit: {error}";
 }
 
-/// The scratch given to [`Model::session`](crate::Model::session) is too short; lengths in `i32` words.
+/// The error for scratch that is too short for a session or a [`self_test`](crate::Model::self_test); lengths in `i32`
+/// words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ScratchError {

@@ -20,6 +20,7 @@ macro_rules! features {
         pub(crate) struct $feature_type<T>(core::convert::Infallible, core::marker::PhantomData<T>);
 
         impl<T> $feature_type<T> {
+            /// True if the feature is on, or one of several.
             #[allow(dead_code)] // Not every feature uses it.
             pub(crate) const IS_BUILT: bool = cfg!(any($(feature = $feature),+));
 
@@ -85,9 +86,9 @@ features! {
     HeadFeatures = "pooling" | "bidirectional" | "ngrams"
 }
 
-/// True if the plain packing of some cell is built in.
+/// True if the plain packing of some cell (`interleaved4`, `interleaved3` or `interleaved1`) is built in.
 pub(crate) const PLAIN: bool = Interleaved4::<()>::IS_BUILT || Gru::<()>::IS_BUILT || Rnn::<()>::IS_BUILT;
-/// True if `paired16` is the only packing, so that all sizes are multiples of 4.
+/// True if `paired16` is the only packing, so that the embedding dimension and the hidden size are multiples of 4.
 #[cfg(dsp)]
 pub(crate) const ONLY_PAIRED: bool = !PLAIN && !WIDTHS;
 /// True if models may have more than one layer.

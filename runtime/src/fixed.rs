@@ -7,8 +7,8 @@ pub(crate) const fn requantize(acc: i32, multiplier: i16) -> i32 {
     if cfg!(thumb1) { requantize_by_halves(acc, multiplier) } else { requantize_by_long_product(acc, multiplier) }
 }
 
-/// Returns an embedded value, Q15: `requantize(weight · 2^9, multiplier)`, which fits 16 bits. `multiplier`: 0 …
-/// 32,767.
+/// Returns one element of an embedded token, Q15: `requantize(weight · 2^9, multiplier)`, which fits 16 bits.
+/// `multiplier`: 0 … 32,767.
 #[inline(always)]
 pub(crate) const fn embedded(weight: i8, multiplier: i16) -> i16 {
     ((weight as i32 * multiplier as i32) >> 7) as i16
@@ -27,8 +27,8 @@ const fn requantize_by_long_product(acc: i32, multiplier: i16) -> i32 {
     ((acc as i64 * ((multiplier as i32) << 16) as i64) >> 32) as i32
 }
 
-/// [`requantize`] for cores that multiply 32 bits only. With `acc = 2^16·high + low` and the multiplier m, neither
-/// `high · m` nor `low · m` overflows.
+/// [`requantize`] for cores whose products have 32 bits only. With `acc = 2^16·high + low` and the multiplier m, the
+/// result is `high · m + (low · m >> 16)`, and neither product overflows.
 #[inline(always)]
 const fn requantize_by_halves(acc: i32, multiplier: i16) -> i32 {
     let (high, low, m) = (acc >> 16, acc & 0xffff, multiplier as i32);

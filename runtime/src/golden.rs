@@ -5,10 +5,10 @@ use std::{format, fs};
 /// Compares `generated` with the committed file at `path`, relative to this package, and panics if they differ.
 /// `TERN_BLESS=1 cargo test -p tern-runtime` overwrites the file first.
 pub(crate) fn assert_golden(path: &str, generated: &[u8]) {
-    let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
+    let file = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("TERN_BLESS").is_some() {
-        fs::write(&path, generated).unwrap();
+        fs::write(&file, generated).unwrap();
     }
-    let committed = fs::read(&path).unwrap_or_default();
-    assert!(committed == generated, "{path} is out of date; TERN_BLESS=1 cargo test -p tern-runtime regenerates it");
+    let committed = fs::read(&file).unwrap_or_default();
+    assert!(committed == generated, "{file} is out of date; TERN_BLESS=1 cargo test -p tern-runtime regenerates it");
 }

@@ -1,7 +1,7 @@
-//! `unwrap` without a panic, for values that always exist after a file has been checked.
+//! `unwrap` without a panic in release builds, for values that always exist after a file has been checked.
 //!
-//! If such a value is missing, a release build, which must not panic, uses a fall-back; a build with debug assertions
-//! panics.
+//! Such a value is missing only because of a bug. A build with debug assertions then panics; a release build, which
+//! must not contain the code of a panic, uses a fall-back.
 
 /// An optional value that the checks at load guarantee.
 pub(crate) trait Guaranteed<T> {

@@ -1,15 +1,16 @@
 //! The kernels: dot products and whole steps, with variants for different processors. All variants give the same bits.
+//! Most kernels are written for one packing, which is an order in which a file stores the recurrent weights:
+//! `interleaved4` (LSTM), `interleaved3` (GRU), `interleaved1` (plain cells), or `paired16` (all cells).
 //!
-//! Dot products: [`dot4`] computes four rows in the packing `interleaved4`, [`dot_pairs`] four rows in `paired16`,
-//! [`dot`] and [`dot_each`] rows one after the other. `plain` defines the results. `walk` computes `dot4` on Arm cores
-//! without a whole step for `interleaved4`, `x86` is for hosts with SSE2, and `dsp::dot` and `rows` compute rows on
-//! microcontrollers.
+//! Dot products: [`dot4`] computes four rows in `interleaved4`, [`dot3`] three in `interleaved3`, [`dot_pairs`] four in
+//! `paired16`, [`dot`] and [`dot_each`] rows that are stored one after the other. `plain` defines the results. `walk`
+//! computes `dot4` on Arm cores without a whole step for `interleaved4`, `x86` is for hosts with SSE2, and `dsp::dot`
+//! and `rows` compute rows on microcontrollers.
 //!
 //! Whole steps, gates included: `thumb1`, `armv7m` and `rv32` for `interleaved4` and `interleaved3`, `dsp` for LSTM in
 //! `paired16`, and `x86::lanes` for copies of the weights on hosts with AVX2. `dsp::four_rows` computes both
 //! projections of GRU and plain cells in `paired16`. The plain step of the layer defines the result. `cargo xtask bench
-//! device` compares the states after every step with those of the host, for random weights and for operands at the ends
-//! of their ranges.
+//! device` compares the states after every step with those of the host.
 
 pub(crate) mod arguments;
 #[cfg(armv7m)]
@@ -93,13 +94,14 @@ pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> i32 {
     #[cfg(any(armv7m, thumb1, rv32))]
     let (weights, v, acc) = {
         let columns = weights.len().min(v.len());
-        let (fours, rest) = weights.get(..columns).unwrap_or_default().as_chunks::<4>();
-        let (v_fours, v_rest) = v.get(..columns).unwrap_or_default().as_chunks::<4>();
+        let (fours, last_weights) = weights.get(..columns).unwrap_or_default().as_chunks::<4>();
+        let (v_fours, last_v) = v.get(..columns).unwrap_or_default().as_chunks::<4>();
         let acc = fours
             .iter()
             .zip(v_fours)
             .fold(acc, |acc, (w, v)| w.iter().zip(v).fold(acc, |acc, (&w, &v)| acc + i32::from(w) * i32::from(v)));
-        (rest, v_rest, acc)
+        // The loop below computes the last columns, at most three.
+        (last_weights, last_v, acc)
     };
     weights.iter().zip(v).fold(acc, |acc, (&w, &v)| acc + i32::from(w) * i32::from(v))
 }
@@ -108,7 +110,8 @@ pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> i32 {
 /// `[rows]`.
 #[inline]
 pub(crate) fn dot_each(weights: &[i8], v: &[i16], acc: &mut [i32]) {
-    // `dot_four` does nothing and returns false for sizes or addresses that its kernel does not support.
+    // Four rows at once, if there are exactly four and the kernel supports their sizes and addresses; otherwise
+    // `dot_four` does nothing and returns false.
     #[cfg(any(dsp, armv7m, thumb1, rv32))]
     if let Ok(acc) = <&mut [i32; 4]>::try_from(&mut *acc)
         && dot_four(weights, v, acc)

@@ -71,7 +71,8 @@ pub(crate) enum Cell<'a> {
     None,
 }
 
-/// Passes the state of one layer through the codec: the hidden state `h`, then the finer state `c`.
+/// Passes the state of one layer through the codec: the hidden state `h`, then the finer state `c`. The codec becomes
+/// invalid if the state of a GRU is out of range.
 pub(crate) fn visit_state(state: &mut State<'_>, kind: CellKind, codec: &mut StateCodec<'_>) {
     codec.halves(state.h.iter_mut());
     codec.words(state.c.iter_mut());
@@ -141,8 +142,8 @@ impl Cell<'_> {
         }
     }
 
-    /// The input projection W_ih·x + b as a folded token stores it, `[hidden_size * sums_of_unit]`. Panics for a copy
-    /// of the weights.
+    /// The input projection W_ih·x + b as a folded token stores it, `[hidden_size * sums_of_unit]`, computed in plain
+    /// code. Panics for [`Cell::Unpacked`].
     #[cfg(any(test, feature = "write"))]
     pub(crate) fn input_sums(&self, x: &[i16]) -> alloc::vec::Vec<i32> {
         match self {

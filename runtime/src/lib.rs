@@ -66,6 +66,7 @@ pub use unpacked::Unpacked;
 #[macro_export]
 macro_rules! include_model {
     ($path:expr $(,)?) => {{
+        // `Aligned<[u8; N]>` is converted to `Aligned<[u8]>`, because the length of the file has no name here.
         #[repr(C, align(8))]
         struct Aligned<T: ?Sized>(T);
         const FILE: &Aligned<[u8]> = &Aligned(*include_bytes!($path));

@@ -57,7 +57,8 @@ fn length(file: &mut File<'_>) -> usize {
     while scanner.next() {
         file.add_entry(scanner.entry.number, scanner.entry.name, scanner.place());
     }
-    // If the sum saturates, no memory is that large, and the file is refused below.
+    // The last tensor's range is counted from the end of the header. If the sum saturates, no memory is that large, and
+    // the file is refused below.
     let length = file.header.len().saturating_add(scanner.entry.end);
     // The index of the last entry plus 1; 0 if there is no entry, for which the index is `usize::MAX`.
     file.entries = scanner.entry.number.wrapping_add(1);
@@ -87,7 +88,8 @@ impl<'a> Model<'a> {
     }
 }
 
-/// Reads a model. Returns a placeholder error if the file is refused; the caller replaces it by the recorded fault.
+/// Reads a model, part by part. Returns the placeholder [`LoadError::Refused`] if the file is refused; the caller
+/// replaces it by the recorded fault.
 #[cfg_attr(feature = "errors", inline)]
 fn read<'a>(file: &mut File<'a>) -> Result<Model<'a>, LoadError> {
     let bytes = file.bytes;
@@ -98,6 +100,7 @@ fn read<'a>(file: &mut File<'a>) -> Result<Model<'a>, LoadError> {
     if bytes.len() > length {
         file.refuse(Fault::TrailingBytes { expected: length });
     }
+    // From here on, only faults and marks are recorded in the file, which needs no mutable borrow.
     let file = &*file;
     let metadata = Metadata::read(file);
     let Metadata { mut config, packing, hidden_shift, .. } = metadata;
@@ -108,8 +111,9 @@ fn read<'a>(file: &mut File<'a>) -> Result<Model<'a>, LoadError> {
     }
     let inputs = inputs::read(file, &mut config);
     let Some(cells) = recurrent::read(file, &config, packing) else { return Err(LoadError::Refused) };
-    let [cell, ..] = &cells;
-    config.hidden_size = cell.summary().hidden_size;
+    // All layers have the same hidden size.
+    let [first_cell, ..] = &cells;
+    config.hidden_size = first_cell.summary().hidden_size;
     #[cfg(feature = "ngrams")]
     let ngrams = ngrams::read(file, &mut config, metadata.ngram_shift);
     let folded = folded_tokens::read(file, &config, &cells);

@@ -1,4 +1,4 @@
-//! A model: the checked view of a device file.
+//! A model: the checked view of a device file, the safetensors file that `tern export` writes.
 //!
 //! [`Model::from_bytes`] checks that a file has the format of `docs/format.md` and that no sum can overflow
 //! (`docs/arithmetic.md`), so running a model cannot fail.
@@ -184,9 +184,10 @@ impl<'a> Model<'a> {
 
     /// The precomputed input projection of a token in one direction, `[hidden_size * sums_of_unit]` with the
     /// [`sums_of_unit`](crate::layers::Summary::sums_of_unit) of the first layer; none if the token is not folded.
+    /// `is_reverse`: true for the reverse direction.
     #[inline]
-    pub(crate) fn folded_sums(&self, id: u32, reverse: bool) -> Option<&'a [i32]> {
-        self.folded.as_ref()?.find(id, reverse)
+    pub(crate) fn folded_sums(&self, id: u32, is_reverse: bool) -> Option<&'a [i32]> {
+        self.folded.as_ref()?.find(id, is_reverse)
     }
 
     /// The multiply-accumulates of the recurrent layers, in all directions, for one token.

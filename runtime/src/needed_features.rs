@@ -10,9 +10,9 @@ impl Model<'_> {
     pub fn needed_features(&self) -> impl Iterator<Item = &'static str> {
         let config = &self.config;
         let reads_text = config.input == Input::Tokens;
-        let tokenizer = |kind: TokenizerKind| reads_text && config.tokenizer.kind == kind;
-        // The features `gru` and `rnn` include the plain packings of their cells, `widths` the packing `rows` of all
-        // cells.
+        let has_tokenizer = |kind: TokenizerKind| reads_text && config.tokenizer.kind == kind;
+        // The features of the packing and of the cell; empty if there is none. `gru` and `rnn` include the plain
+        // packings of their cells, `widths` the packing `rows` of all cells.
         let packing = match (self.packing, config.cell) {
             _ if config.layers == 0 => "",
             (Packing::Rows, _) => "",
@@ -42,8 +42,8 @@ impl Model<'_> {
             (config.counts_ngrams(), "ngrams"),
             (self.refusal().is_some(), "refusal"),
             (FOLDING && self.folded.is_some(), "folding"),
-            (tokenizer(TokenizerKind::HtmlWords), "html_words"),
-            (tokenizer(TokenizerKind::WordPiece), "wordpiece"),
+            (has_tokenizer(TokenizerKind::HtmlWords), "html_words"),
+            (has_tokenizer(TokenizerKind::WordPiece), "wordpiece"),
         ];
         needed.into_iter().filter(|(is_needed, _)| *is_needed).map(|(_, feature)| feature)
     }

@@ -1,9 +1,11 @@
-//! Iterators over the rows of a matrix. They replace methods of slices such as `chunks_exact`, which panic for rows of
-//! length zero: the compiler links the code of that panic unless it can prove that the length is not zero.
+//! Iterators over the rows of a matrix, without code that can panic. They replace methods of slices such as
+//! `chunks_exact`, which panic for rows of length zero: the compiler links the code of that panic unless it can prove
+//! that the length is not zero.
 
 use core::num::NonZeroUsize;
 
-/// Iterates over the rows of `elements`, of `columns` elements each, like `chunks_exact`.
+/// Iterates over the rows of `elements`, of `columns` elements each, like `chunks_exact`: fewer elements at the end are
+/// no row.
 pub(crate) fn rows<T>(elements: &[T], columns: NonZeroUsize) -> Rows<'_, T> {
     Rows { rest: elements, columns }
 }

@@ -1,4 +1,5 @@
-//! Sessions: one text or one sequence of values that a model reads, with its hidden state in the caller's scratch.
+//! Sessions: one text or one sequence of values that a model reads, with its hidden state in the caller's scratch,
+//! which is memory that the caller lends.
 //!
 //! [`Model::text_session`] and [`Model::value_session`] are for programs that run one kind of model; [`Model::session`]
 //! is for programs that run both. [`SessionBase`] has what both kinds share; `forward` computes the steps.
@@ -28,8 +29,8 @@ impl<'a> Model<'a> {
     /// The length of the scratch that a session needs, in words of 32 bits.
     ///
     /// For one forward LSTM layer whose last hidden state goes to a head of one layer: 8·H + 2·E bytes, rounded up to
-    /// words, and the buffer of the tokenizer ([`text::buffer_len`]). The scratch of a bidirectional model also holds
-    /// [`KEPT_TOKENS`](Model::KEPT_TOKENS) tokens.
+    /// words, and the buffer of the tokenizer ([`text::buffer_len`]). H is the hidden size, E the embedding dimension.
+    /// The scratch of a bidirectional model also holds [`KEPT_TOKENS`](Model::KEPT_TOKENS) tokens.
     pub fn scratch_len(&self) -> usize {
         self.scratch_len_for(Self::KEPT_TOKENS)
     }
@@ -84,8 +85,8 @@ impl<'a> Model<'a> {
         let mut session = SessionBase::new(self, scratch)?;
         let mut result = SelfTest { passed: 0, total: 0 };
         for golden in self.golden() {
-            let exact = session.run_golden(&golden).iter().eq(golden.logits.iter().copied());
-            result.passed += usize::from(exact);
+            let is_exact = session.run_golden(&golden).iter().eq(golden.logits.iter().copied());
+            result.passed += usize::from(is_exact);
             result.total += 1;
         }
         Ok(result)
@@ -241,12 +242,13 @@ impl ValueSession<'_> {
         self.0.forward.take_values(values);
     }
 
-    /// Returns one predicted value of a forecast, as [`Model::forecast_channel`](crate::Model::forecast_channel)
-    /// describes it; none beyond the last value, and none if the model is a classifier.
+    /// Returns one predicted value of a forecast, an integer as
+    /// [`Model::forecast_channel`](crate::Model::forecast_channel) describes it; none beyond the last value, and none
+    /// if the model is a classifier.
     pub fn predicted(&mut self, index: usize) -> Option<i32> {
         let output = self.0.forward.model.value_parts().output;
-        let value = self.0.logits().get(index)?;
-        output.predicted(index, value, self.0.forward.scratch.last)
+        let normalised = self.0.logits().get(index)?;
+        output.predicted(index, normalised, self.0.forward.scratch.last)
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn exp_neg(d: u32) -> u32 {
     // interpolation between its entries.
     let y = (u64::from(d) * LOG2_E) >> 24;
     let (whole, index, fraction) = (y >> 22, (y >> 16 & 63) as usize, (y & 0xffff) as u32);
-    // The result is 0 in Q30, and a right shift by 32 or more would overflow.
+    // 2^−31 rounds down to 0 in Q30, and a right shift by 32 or more would overflow.
     if whole >= 31 {
         return 0;
     }
@@ -46,14 +46,14 @@ pub(crate) fn probability(logit: i32, largest: i32, logits: impl Iterator<Item =
 /// Divides bit by bit and rounds down. The quotient must be at most 2^17 − 1, the divisor below 2^47 and not 0. The
 /// function replaces the operator `/`, for which small cores link 900 bytes of code.
 fn quotient(mut dividend: u64, divisor: u64) -> u32 {
-    let (mut quotient, mut part) = (0, divisor << 16);
-    while part >= divisor {
+    let (mut quotient, mut shifted_divisor) = (0, divisor << 16);
+    while shifted_divisor >= divisor {
         quotient <<= 1;
-        if dividend >= part {
-            dividend -= part;
+        if dividend >= shifted_divisor {
+            dividend -= shifted_divisor;
             quotient |= 1;
         }
-        part >>= 1;
+        shifted_divisor >>= 1;
     }
     quotient
 }

@@ -1,5 +1,6 @@
-//! The codec of saved states. Each part of a session has one method, `visit_state`, which passes all its numbers to the
-//! codec. The codec counts their bytes, writes them or replaces them by saved ones.
+//! The codec of saved states: the state of a session as bytes, from which a device can continue after a reset. Each
+//! part of a session has one method, `visit_state`, which passes all its numbers to the codec. The codec counts their
+//! bytes, writes them or replaces them by saved ones.
 
 /// The mode of a codec, with the bytes that it writes or reads.
 #[derive(Debug)]
@@ -16,46 +17,46 @@ enum Mode<'a> {
 pub(crate) struct StateCodec<'a> {
     mode: Mode<'a>,
     /// The number of bytes of the numbers passed so far.
-    at: usize,
+    length: usize,
     /// True if all checks have passed.
-    valid: bool,
+    is_valid: bool,
 }
 
 impl<'a> StateCodec<'a> {
     /// A codec that counts the bytes.
     pub(crate) fn counting() -> Self {
-        StateCodec { mode: Mode::Count, at: 0, valid: true }
+        StateCodec { mode: Mode::Count, length: 0, is_valid: true }
     }
 
     /// A codec that writes to `bytes`. Numbers beyond the end are dropped.
     pub(crate) fn writing(bytes: &'a mut [u8]) -> Self {
-        StateCodec { mode: Mode::Write(bytes), at: 0, valid: true }
+        StateCodec { mode: Mode::Write(bytes), length: 0, is_valid: true }
     }
 
     /// A codec that reads from `bytes`. Numbers beyond the end are 0.
     pub(crate) fn reading(bytes: &'a [u8]) -> Self {
-        StateCodec { mode: Mode::Read(bytes), at: 0, valid: true }
+        StateCodec { mode: Mode::Read(bytes), length: 0, is_valid: true }
     }
 
     /// The number of bytes of the numbers passed so far, also of those beyond the end of the codec's bytes.
     pub(crate) fn len(&self) -> usize {
-        self.at
+        self.length
     }
 
     /// Returns true if all checks have passed.
     pub(crate) fn is_valid(&self) -> bool {
-        self.valid
+        self.is_valid
     }
 
     /// Records the result of a check of the numbers. Numbers that a session has computed itself pass all checks.
-    pub(crate) fn check(&mut self, valid: bool) {
-        self.valid &= valid;
+    pub(crate) fn check(&mut self, has_passed: bool) {
+        self.is_valid &= has_passed;
     }
 
     /// Passes a number of any size, little-endian, and advances.
     fn number<const BYTES: usize>(&mut self, number: [u8; BYTES]) -> [u8; BYTES] {
-        let begin = self.at;
-        self.at = begin.saturating_add(BYTES);
+        let begin = self.length;
+        self.length = begin.saturating_add(BYTES);
         match &mut self.mode {
             Mode::Count => number,
             Mode::Write(bytes) => {

@@ -1,6 +1,8 @@
-//! Small random models for tests on a host (feature `testing`).
+//! Small random models for tests on a host (feature `testing`). A [`Spec`] describes the kind of a model; a seed
+//! determines its numbers. [`Spec::file`] gives a device file, [`Spec::tensors`] its tensors.
 
 mod random;
+mod random_spec;
 mod tensors;
 
 use alloc::{format, string::String, vec, vec::Vec};
@@ -10,8 +12,6 @@ use crate::write::{Dtype, Metadata, Tensor, folded, packed, to_bytes};
 #[cfg(feature = "widths")]
 use crate::write::{in_4_bits, in_16_bits};
 use crate::{Packing, Refusal};
-#[cfg(feature = "ngrams")]
-use tern_format::Ngrams;
 use tern_format::{Cell as CellKind, Input, Merge, Output, Pooling, Task};
 
 pub use crate::write::Aligned;
@@ -86,83 +86,6 @@ impl From<Sizes> for Spec {
 }
 
 impl Spec {
-    /// Returns a random kind of model without an n-gram branch, with 8-bit weights.
-    pub fn random(seed: u64) -> Self {
-        // Other numbers than those of `tensors`, which begins with the seed itself.
-        let mut random = Random(seed ^ 0x5eed);
-        let mut below = |n: i64| random.between(0, n - 1) as usize;
-        let sizes = Sizes { embedding_dim: 1 + below(6), hidden_size: 1 + below(7), classes: 1 + below(4) };
-        let bidirectional = below(2) == 1;
-        let mut spec = Spec {
-            cell: CellKind::ALL[below(4)],
-            layers: 1 + below(3),
-            bidirectional,
-            merge: if bidirectional { Merge::ALL[below(4)] } else { Merge::Concat },
-            pooling: Pooling::ALL[below(4)],
-            head_hidden: if below(2) == 1 { 1 + below(5) } else { 0 },
-            output: [Output::Softmax, Output::Sigmoid][below(2)],
-            shift: below(4) as u32,
-            ..sizes.into()
-        };
-        match below(4) {
-            0 => spec.input = Input::Values,
-            1 => (spec.task, spec.input, spec.output) = (Task::Forecast, Input::Values, Output::Linear),
-            2 if !bidirectional => {
-                (spec.task, spec.output, spec.pooling) = (Task::LanguageModel, Output::Softmax, Pooling::Last);
-            }
-            _ => {}
-        }
-        if spec.task == Task::Classify && seed.is_multiple_of(3) {
-            let class = seed.is_multiple_of(2).then_some(0);
-            spec.refusal = Some(Refusal { below: 1 + below(1 << 16) as u32, class });
-        }
-        spec
-    }
-
-    /// [`random`](Spec::random) with weights of random widths, and even sizes.
-    #[cfg(feature = "widths")]
-    pub fn random_widths(seed: u64) -> Self {
-        let mut random = Random(seed ^ 0xb175);
-        let mut below = |n: i64| random.between(0, n - 1) as usize;
-        // An even number from 2 to 2 · n.
-        let mut even = |n: i64| 2 * (1 + below(n));
-        let sizes = Sizes { embedding_dim: even(20), hidden_size: even(12), classes: even(2) };
-        let head_hidden = even(3);
-        let spec = Spec::random(seed);
-        let head_hidden = if spec.head_hidden > 0 { head_hidden } else { 0 };
-        Spec { sizes, head_hidden, bits: [0; 4].map(|_| [4, 8, 16][below(3)]), ..spec }
-    }
-
-    /// [`random`](Spec::random) for a classifier of text with an n-gram branch; about a third of them have no recurrent
-    /// branch.
-    #[cfg(feature = "ngrams")]
-    pub fn random_ngrams(seed: u64) -> Self {
-        let mut random = Random(seed ^ 0x96a3);
-        let mut below = |n: i64| random.between(0, n - 1) as usize;
-        let (words, min_chars) = (below(3) as u8, below(4) as u8);
-        let max_chars = if min_chars > 0 || words == 0 { min_chars.max(2) + below(3) as u8 } else { 0 };
-        let min_chars = if max_chars > 0 { min_chars.max(1) } else { 0 };
-        let bits = [4, 8][below(2)];
-        let rank = 1 << (below(5) + usize::from(bits == 4));
-        let ngrams = NgramSpec {
-            ngrams: Ngrams { words, min_chars, max_chars },
-            buckets: 16 << below(6),
-            rank,
-            bits,
-            counted: if seed % 3 == 1 { &GOLDEN } else { &[] },
-            shift: below(5) as u32,
-            pooled_shift: (seed % 6) as u32,
-        };
-        let spec = Spec { task: Task::Classify, input: Input::Tokens, ngrams: Some(ngrams), ..Spec::random(seed) };
-        let spec = if spec.output == Output::Linear { Spec { output: Output::Softmax, ..spec } } else { spec };
-        if below(3) > 0 {
-            return spec;
-        }
-        let Spec { sizes, head_hidden, output, .. } = spec;
-        let sizes = Sizes { embedding_dim: 0, hidden_size: 0, ..sizes };
-        Spec { layers: 0, ngrams: Some(ngrams), head_hidden, output, ..sizes.into() }
-    }
-
     /// The width of the head's input.
     pub fn head_width(&self) -> usize {
         let side_by_side = self.bidirectional && self.merge == Merge::Concat;
@@ -171,7 +94,7 @@ impl Spec {
         pooled + self.ngrams.map_or(0, |ngrams| ngrams.rank)
     }
 
-    /// The number of outputs of the last layer, and the number of logits.
+    /// The number of outputs of the last layer, and the number of logits, which differ for a sigmoid.
     fn outputs_and_logits(&self) -> [usize; 2] {
         match (self.task, self.output) {
             // PAD and UNK have logits, too.
@@ -181,19 +104,21 @@ impl Spec {
         }
     }
 
-    /// The metadata.
+    /// The metadata as fields.
     pub fn fields(&self) -> Metadata {
         Metadata {
             task: self.task,
             input: self.input,
             tokenizer: Tokenizer::WORDS,
             cell: self.cell,
+            // The bits of both projections.
             packing: if self.bits[1..3] == [8, 8] { Packing::plain(self.cell) } else { Packing::Rows },
             layers: self.layers,
             bidirectional: self.bidirectional,
             merge: self.merge,
             pooling: self.pooling,
             output: self.output,
+            // One for each direction of each layer: at most 4 layers in 2 directions.
             shifts: vec![self.shift; 8],
             ngrams: self.ngrams.map(|NgramSpec { ngrams, shift, .. }| (ngrams, shift)),
             pooled_shift: if self.layers > 0 { self.ngrams.map_or(0, |spec| spec.pooled_shift) } else { 0 },
@@ -219,9 +144,10 @@ impl Spec {
             Input::Tokens => tensors.extend(token_tensors(random, e)),
             Input::Values => tensors.extend(value_tensors(random, e)),
         }
+        let directions = if self.bidirectional { 2 } else { 1 };
         for (index, suffix) in Metadata::layer_suffixes(self.layers, self.bidirectional).iter().enumerate() {
-            let directions = if self.bidirectional { 2 } else { 1 };
-            let input_size = if index / directions == 0 { e } else { directions * h };
+            let is_first_layer = index < directions;
+            let input_size = if is_first_layer { e } else { directions * h };
             tensors.extend(self.layer(random, suffix, input_size));
         }
         if let Some(spec) = self.ngrams {
@@ -264,19 +190,24 @@ impl Spec {
             Some((_, parameter)) if parameter.starts_with("weight_hh_") => self.bits[2],
             _ => 8,
         };
-        let mut widened = |tensor: Tensor| match width_of(&tensor) {
-            4 => in_4_bits(&tensor).to_vec(),
-            16 => {
-                let fine = |&byte: &u8| 256 * i16::from(byte as i8) + random.between(-255, 255) as i16;
-                let weights: Vec<i16> = tensor.data.iter().map(fine).collect();
-                vec![in_16_bits(&tensor.name, &tensor.shape, &weights)]
+        let mut widened = Vec::new();
+        for tensor in tensors {
+            match width_of(&tensor) {
+                // A tensor of 4-bit weights and one of their group multipliers.
+                4 => widened.extend(in_4_bits(&tensor)),
+                16 => {
+                    // A 16-bit weight is in units of 1/256 of an 8-bit weight.
+                    let fine = |&byte: &u8| 256 * i16::from(byte as i8) + random.between(-255, 255) as i16;
+                    let weights: Vec<i16> = tensor.data.iter().map(fine).collect();
+                    widened.push(in_16_bits(&tensor.name, &tensor.shape, &weights));
+                }
+                _ => widened.push(tensor),
             }
-            _ => vec![tensor],
-        };
-        tensors.into_iter().flat_map(&mut widened).collect()
+        }
+        widened
     }
 
-    /// The tensors of one direction of a layer. `suffix`: that of their names, without the underscore.
+    /// The tensors of one direction of a layer. `suffix`: the end of their names, for example `l0_reverse`.
     fn layer(&self, random: &mut Random, suffix: &str, input_size: usize) -> Vec<Tensor> {
         let (h, module, gates) = (self.sizes.hidden_size, self.cell.module(), self.cell.gates());
         let name = |parameter: &str| format!("{module}.{parameter}_{suffix}");
@@ -328,9 +259,12 @@ fn with_golden(metadata: &[(String, String)], mut tensors: Vec<Tensor>) -> Align
     let model = crate::Model::from_bytes(&draft).expect("a random model loads");
     let mut scratch = vec![0; model.scratch_len()];
     let mut session = model.session(&mut scratch).expect("the scratch has the length that the model asks for");
-    let logits: Vec<i32> = model.golden().flat_map(|g| session.run_golden(&g).iter().collect::<Vec<_>>()).collect();
-    let golden = tensors.iter_mut().find(|t| t.name == "golden.logits").expect("there are golden logits");
-    golden.data = bytemuck::cast_slice(&logits).to_vec();
+    let mut logits: Vec<i32> = Vec::new();
+    for golden in model.golden() {
+        logits.extend(session.run_golden(&golden).iter());
+    }
+    let golden_logits = tensors.iter_mut().find(|tensor| tensor.name == "golden.logits");
+    golden_logits.expect("there are golden logits").data = bytemuck::cast_slice(&logits).to_vec();
     Aligned::new(&to_bytes(metadata, tensors))
 }
 
@@ -360,11 +294,12 @@ fn of_shift(spec: impl Into<Spec>, shift: &str) -> Spec {
 /// the head's input are at most 500.
 pub fn extreme_tensors(sign: i8, spec: impl Into<Spec>) -> Vec<Tensor> {
     let mut all = tensors(1, spec);
-    for t in &mut all {
-        match t.dtype {
-            Dtype::I8 => t.data.fill((127 * sign) as u8),
-            Dtype::I16 => t.data = [0xff, 0x7f].repeat(t.data.len() / 2),
-            _ if t.name.contains("bias") => t.data.fill(0),
+    for tensor in &mut all {
+        match tensor.dtype {
+            Dtype::I8 => tensor.data.fill((127 * sign) as u8),
+            // The largest multiplier is 0x7fff, little-endian.
+            Dtype::I16 => tensor.data = [0xff, 0x7f].repeat(tensor.data.len() / 2),
+            _ if tensor.name.contains("bias") => tensor.data.fill(0),
             _ => (),
         }
     }

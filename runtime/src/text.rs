@@ -1,9 +1,10 @@
 //! Tokenizers: turn the bytes of a text into token ids, one byte at a time, in constant memory.
 //!
-//! [`Utf8`] turns bytes into characters, [`Splitter`] turns characters into pieces of tokens, and [`Encoder`] turns
-//! pieces into ids. The result does not depend on how the text is cut into chunks. Most tokenizers store nothing of the
-//! text, so a token may have any length. Two store a bounded part of it in a buffer of the caller: `html_words` a tag
-//! until it closes, `wordpiece` a word until it is cut into pieces.
+//! [`Utf8`] turns bytes into characters, [`Splitter`] cuts the characters into tokens, which it passes on in pieces
+//! ([`Piece`]: a character, or the end of a token), and [`Encoder`] turns the pieces into ids. The result does not
+//! depend on how the text is cut into chunks. Most tokenizers store nothing of the text, so a token may have any
+//! length. Two store a bounded part of it in a buffer of the caller: `html_words` a tag until it closes, `wordpiece` a
+//! word until it is cut into pieces.
 //!
 //! [`Detokenizer`] is the inverse, for language models: it joins tokens into text.
 //!

@@ -18,9 +18,9 @@ use crate::model::Model;
 use tern_format::Cell as CellKind;
 use unit::{Half, unit};
 
-/// A model and a copy of the weights of its recurrent layers. A host with AVX2 computes its steps several times as fast
-/// as with the weights in the file. On other hosts, and if any of these weights have 16 bits, there is no copy, and the
-/// model runs from the file.
+/// A model and a copy of the weights of its recurrent layers, with which a host with AVX2 computes steps several times
+/// as fast as with the weights in the file. On other hosts, and if any of these weights have 16 bits, there is no copy,
+/// and the model runs from the file.
 #[derive(Debug)]
 pub struct Unpacked<'a> {
     model: Model<'a>,
@@ -29,7 +29,8 @@ pub struct Unpacked<'a> {
 }
 
 impl<'a> Unpacked<'a> {
-    /// Copies the weights of the recurrent layers, each to two bytes, if the host has AVX2.
+    /// Copies the weights of the recurrent layers, each weight to two bytes, if the host has AVX2 and no weight has 16
+    /// bits.
     pub fn new(model: &Model<'a>) -> Self {
         let layers = Lanes::detect().and_then(|lanes| {
             let layer = |cell: &Cell<'a>| unpacked_layer(cell, model.config().cell, lanes);
@@ -70,11 +71,12 @@ fn unpacked_half(cell: &Cell<'_>, kind: CellKind, half: Half) -> Option<Unpacked
     // The rows of a block: the gates of the first group of units, then those of the next.
     let rows: Vec<(usize, usize)> = (0..groups).flat_map(|group| (0..gates).map(move |gate| (group, gate))).collect();
     for block in units.chunks(groups * LANES) {
-        let units_of = |group: usize| block.iter().skip(group * LANES).take(LANES);
+        let units_of_group = |group: usize| block.iter().skip(group * LANES).take(LANES);
         for pair in 0..pairs.get() {
             for &(group, gate) in &rows {
+                // The weights of one gate in two columns: one unit of the group in each lane.
                 let mut lanes = [[0; 2]; LANES];
-                for (lane, unit) in lanes.iter_mut().zip(units_of(group)) {
+                for (lane, unit) in lanes.iter_mut().zip(units_of_group(group)) {
                     for (weight, column) in lane.iter_mut().zip(unit.weights.iter().skip(2 * pair)) {
                         *weight = column[gate];
                     }
@@ -84,7 +86,7 @@ fn unpacked_half(cell: &Cell<'_>, kind: CellKind, half: Half) -> Option<Unpacked
         }
         for &(group, gate) in &rows {
             let (mut bias, mut multiplier) = ([0; LANES], [0; LANES]);
-            for ((bias, multiplier), unit) in bias.iter_mut().zip(&mut multiplier).zip(units_of(group)) {
+            for ((bias, multiplier), unit) in bias.iter_mut().zip(&mut multiplier).zip(units_of_group(group)) {
                 (*bias, *multiplier) = (unit.bias[gate], i32::from(unit.multipliers[gate]));
             }
             copy.bias.push(Words(bias));

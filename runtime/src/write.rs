@@ -36,8 +36,8 @@ pub struct Metadata {
     pub cell: CellKind,
     /// The memory layout of the recurrent weights.
     pub packing: Packing,
-    /// The number of recurrent layers: 1 to 4; 0 if the model has no recurrent branch. The keys of that branch are then
-    /// not written then.
+    /// The number of recurrent layers: 1 to 4; 0 if the model has no recurrent branch. The keys of that branch are not
+    /// written then.
     pub layers: usize,
     /// True if each layer also reads the sequence in reverse.
     pub bidirectional: bool,
@@ -71,53 +71,54 @@ impl Metadata {
 
     /// The keys of the header's metadata and their values, sorted by key.
     pub fn entries(&self) -> Vec<(String, String)> {
-        let mut all: Vec<(String, String)> = Vec::new();
-        let mut set = |key: &str, value: &str| all.push((format!("tern.{key}"), value.into()));
-        set("version", tern_format::VERSION);
-        set("task", self.task.name());
+        let mut entries: Vec<(String, String)> = Vec::new();
+        let mut add = |key: &str, value: &str| entries.push((format!("tern.{key}"), value.into()));
+        add("version", tern_format::VERSION);
+        add("task", self.task.name());
         match self.input {
             Input::Tokens => {
-                set("tokenizer", self.tokenizer.name());
+                add("tokenizer", self.tokenizer.name());
                 if self.layers > 0 {
-                    set("vocabulary", if self.tokenizer.is_bytes() { "bytes" } else { "sorted" });
+                    add("vocabulary", if self.tokenizer.is_bytes() { "bytes" } else { "sorted" });
                 }
             }
-            Input::Values => set("input", self.input.name()),
+            Input::Values => add("input", self.input.name()),
         }
         if self.layers > 0 {
-            set("cell", self.cell.name());
-            set("packing", self.packing.name());
-            set("layers", &format!("{}", self.layers));
-            set("directions", if self.bidirectional { "2" } else { "1" });
+            add("cell", self.cell.name());
+            add("packing", self.packing.name());
+            add("layers", &format!("{}", self.layers));
+            add("directions", if self.bidirectional { "2" } else { "1" });
             if self.bidirectional {
-                set("merge", self.merge.name());
+                add("merge", self.merge.name());
             }
-            set("pooling", self.pooling.name());
+            add("pooling", self.pooling.name());
         }
         if let Some((Ngrams { words, min_chars, max_chars }, shift)) = self.ngrams {
-            set("ngrams.words", &format!("{words}"));
-            set("ngrams.min_chars", &format!("{min_chars}"));
-            set("ngrams.max_chars", &format!("{max_chars}"));
-            set("shift.ngrams", &format!("{shift}"));
+            add("ngrams.words", &format!("{words}"));
+            add("ngrams.min_chars", &format!("{min_chars}"));
+            add("ngrams.max_chars", &format!("{max_chars}"));
+            add("shift.ngrams", &format!("{shift}"));
         }
-        set("output", self.output.name());
+        add("output", self.output.name());
         for (suffix, shift) in Metadata::layer_suffixes(self.layers, self.bidirectional).iter().zip(&self.shifts) {
-            set(&format!("shift.{}_{suffix}", self.cell.module()), &format!("{shift}"));
+            add(&format!("shift.{}_{suffix}", self.cell.module()), &format!("{shift}"));
         }
         if self.pooled_shift > 0 {
-            set("shift.pooled", &format!("{}", self.pooled_shift));
+            add("shift.pooled", &format!("{}", self.pooled_shift));
         }
         if let Some(shift) = self.hidden_shift {
-            set("shift.hidden", &format!("{shift}"));
+            add("shift.hidden", &format!("{shift}"));
         }
-        set("shift.fc", &format!("{}", self.fc_shift));
-        all.sort();
-        all
+        add("shift.fc", &format!("{}", self.fc_shift));
+        entries.sort();
+        entries
     }
 }
 
-/// Returns the bytes of a device file. The metadata keep their order; the tensors are sorted by descending element
-/// size, then by name. Keys, values and names are written without escapes, so they must not need any.
+/// Returns the bytes of a device file: the length of the header in 8 bytes, the JSON header, and the data of the
+/// tensors. The metadata keep their order; the tensors are sorted by descending element size, then by name, so that
+/// each is aligned. Keys, values and names are written without escapes, so they must not need any.
 pub fn to_bytes(metadata: &[(impl AsRef<str>, impl AsRef<str>)], mut tensors: Vec<Tensor>) -> Vec<u8> {
     tensors.sort_by(|a, b| (b.dtype.size(), &a.name).cmp(&(a.dtype.size(), &b.name)));
     let mut header = String::from("{\"__metadata__\":{");
@@ -136,6 +137,7 @@ pub fn to_bytes(metadata: &[(impl AsRef<str>, impl AsRef<str>)], mut tensors: Ve
         begin = end;
     }
     header.push('}');
+    // Spaces, so that the tensors begin at a multiple of 8.
     header.extend(core::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
     bytes.extend_from_slice(header.as_bytes());

@@ -1,7 +1,9 @@
-//! A worker of `cargo xtask bench train`: the recurrent layer as candle-nn has it, step by step on padded batches.
+//! A worker of `cargo xtask bench train`, which compares the speed of trainings: trains with the recurrent layers of
+//! candle-nn, step by step on padded batches.
 //!
-//! It takes the same recipe as `bench_step`. It prints `ready` after a first batch. For every line on stdin it then
-//! trains on all texts once, in the order of the data, and prints `{"seconds": …, "tokens": …}`.
+//! It takes the same recipe as `bench_step`, the worker that measures Tern. It prints `ready` after a first batch. For
+//! every line on stdin it then trains on all texts once, in the order of the data, and prints
+//! `{"seconds": …, "tokens": …}`.
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
@@ -27,22 +29,26 @@ fn main() -> Result<()> {
     let fc = candle_nn::linear(model.hidden_size(), data.labels.len(), builder.pp("fc"))?;
     let parameters = ParamsAdamW { lr: recipe.training.learning_rate, weight_decay: 0.0, ..Default::default() };
     let mut optimizer = AdamW::new(variables.all_vars(), parameters)?;
-    // Trains on a batch, and returns its number of tokens.
-    let mut step = |samples: &[Sample]| -> Result<usize> {
-        let (ids, labels) = padded(samples)?;
+    // Trains on a batch, and returns its number of tokens without padding.
+    let mut train_on = |batch: &[Sample]| -> Result<usize> {
+        let (ids, labels) = padded(batch)?;
         let last = layer.last(&embedding.forward(&ids)?)?;
         let loss = candle_nn::loss::cross_entropy(&fc.forward(&last)?, &labels)?;
         optimizer.backward_step(&loss)?;
-        Ok(samples.iter().map(|sample| sample.steps.len()).sum())
+        Ok(batch.iter().map(|sample| sample.steps.len()).sum())
     };
+    // Denormal numbers would slow the arithmetic down; the other programs flush them to zero, too.
     let _flush = Flush::denormals();
-    step(&problem.train[..batch_size.min(problem.train.len())])?;
+    train_on(&problem.train[..batch_size.min(problem.train.len())])?;
     println!("ready");
     std::io::stdout().flush()?;
     for line in std::io::stdin().lines() {
         line?;
         let start = Instant::now();
-        let tokens: usize = problem.train.chunks(batch_size).map(&mut step).sum::<Result<_>>()?;
+        let mut tokens = 0;
+        for batch in problem.train.chunks(batch_size) {
+            tokens += train_on(batch)?;
+        }
         println!("{}", serde_json::json!({ "seconds": start.elapsed().as_secs_f64(), "tokens": tokens }));
         std::io::stdout().flush()?;
     }

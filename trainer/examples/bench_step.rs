@@ -1,4 +1,5 @@
-//! A worker of `cargo xtask bench train`: trains by a recipe, a first epoch and another one for each line on stdin.
+//! A worker of `cargo xtask bench train`, which compares the speed of trainings: trains with Tern by a recipe (a TOML
+//! file with the data and the settings), a first epoch and another one for each line on stdin.
 //!
 //! It prints `ready` after the first epoch, and `{"seconds": …, "tokens": …}` after each of the other epochs. The time
 //! is that of [`train::run`], from the shuffling of the texts to the last step of the optimizer, without the
@@ -50,7 +51,7 @@ impl Callback for Clock<'_> {
             println!("ready");
             self.is_ready = true;
         }
-        // If stdout is closed, so is stdin, which ends the training.
+        // A process that closes our stdout closes stdin, too, which ends the training.
         let _ = std::io::stdout().flush();
         let mut line = String::new();
         if std::io::stdin().read_line(&mut line).unwrap_or(0) == 0 {

@@ -1,7 +1,8 @@
 //! Baselines for text classifiers: simpler models, trained on the same rows, for comparison with the network.
 //!
-//! `ngrams` is a linear support vector machine on tf-idf of n-grams; `bag` is a linear layer on the mean of a text's
-//! embedded tokens, with the network's vocabulary. Both give the same figures with any number of threads.
+//! `ngrams` is a linear support vector machine on n-grams that are weighted by tf-idf (their frequency in the text and
+//! their rarity in the training texts); `bag` is a linear layer on the mean of a text's embedded tokens, with the
+//! network's vocabulary. Both give the same figures with any number of threads.
 
 mod bag;
 mod features;
@@ -49,21 +50,25 @@ pub fn measure(data: &Prepared, metric: Metric, seed: u64) -> Vec<Baseline> {
 /// Adds the evaluations of `other_fold`, the same baselines on another fold of a cross-validation, to those of
 /// `baselines`. The titles and the numbers of parameters stay those of `baselines`.
 pub fn pooled(mut baselines: Vec<Baseline>, other_fold: Vec<Baseline>) -> Vec<Baseline> {
-    baselines.iter_mut().zip(&other_fold).for_each(|(baseline, other)| baseline.evaluation.merge(&other.evaluation));
+    for (baseline, other) in baselines.iter_mut().zip(&other_fold) {
+        baseline.evaluation.merge(&other.evaluation);
+    }
     baselines
 }
 
-/// Returns the value of `baselines` in `metrics.json`.
+/// Returns the value of the key `baselines` in `metrics.json`: an object with the figures of each baseline by its name.
 pub fn to_json(baselines: &[Baseline]) -> Value {
-    let figures = |baseline: &Baseline| {
-        json!({
+    let mut object = Map::new();
+    for baseline in baselines {
+        let figures = json!({
             "accuracy": baseline.evaluation.accuracy(),
             "macro_f1": baseline.evaluation.macro_f1(),
             "parameters": baseline.parameters,
             "about": baseline.title,
-        })
-    };
-    baselines.iter().map(|baseline| (baseline.name.to_owned(), figures(baseline))).collect::<Map<_, _>>().into()
+        });
+        object.insert(baseline.name.to_owned(), figures);
+    }
+    object.into()
 }
 
 /// Returns the lines of a table that compares the most frequent label, the baselines and the model by accuracy, macro
@@ -72,17 +77,21 @@ pub fn to_text(baselines: &[Baseline], model: &Evaluation, model_parameters: usi
     if baselines.is_empty() {
         return Vec::new();
     }
-    // Title, accuracy, and macro F1 with the number of parameters, which the most frequent label does not have.
-    let mut rows = vec![("always the most frequent label", model.majority_accuracy(), None)];
-    let simpler = baselines.iter().map(|baseline| (baseline.title.as_str(), &baseline.evaluation, baseline.parameters));
-    for (title, evaluation, parameters) in simpler.chain([("this model", model, model_parameters)]) {
-        rows.push((title, evaluation.accuracy(), Some((evaluation.macro_f1(), parameters))));
+    const MOST_FREQUENT: &str = "always the most frequent label";
+    let mut models: Vec<(&str, &Evaluation, usize)> = Vec::new();
+    for baseline in baselines {
+        models.push((&baseline.title, &baseline.evaluation, baseline.parameters));
     }
-    let width = rows.iter().map(|(title, ..)| title.chars().count()).max().unwrap_or(0);
-    let mut lines = vec![format!("{:width$}  accuracy  macro F1  parameters", "on the validation rows")];
-    lines.extend(rows.into_iter().map(|(title, accuracy, f1_and_parameters)| match f1_and_parameters {
-        Some((macro_f1, parameters)) => format!("{title:width$}  {accuracy:>8.4}  {macro_f1:>8.4}  {parameters:>10}"),
-        None => format!("{title:width$}  {accuracy:>8.4}"),
-    }));
+    models.push(("this model", model, model_parameters));
+    let widest_title = models.iter().map(|(title, ..)| title.chars().count()).max().unwrap_or(0);
+    let width = widest_title.max(MOST_FREQUENT.len());
+    let mut lines = vec![
+        format!("{:width$}  accuracy  macro F1  parameters", "on the validation rows"),
+        format!("{MOST_FREQUENT:width$}  {:>8.4}", model.majority_accuracy()),
+    ];
+    for (title, evaluation, parameters) in models {
+        let (accuracy, macro_f1) = (evaluation.accuracy(), evaluation.macro_f1());
+        lines.push(format!("{title:width$}  {accuracy:>8.4}  {macro_f1:>8.4}  {parameters:>10}"));
+    }
     lines
 }

@@ -19,6 +19,7 @@ mod progress_bar;
 #[cfg(feature = "hub")]
 pub mod pull;
 pub mod push;
+pub mod quantities;
 pub mod report;
 pub mod sign;
 mod table;
@@ -71,13 +72,14 @@ pub struct Hooks<'a> {
 }
 
 /// Runs the command `work` in this process, which may be one of several that a launcher such as `mpirun` started, and
-/// waits until all processes have ended it. Returns the result in the process of rank 0, and `Ok` in the others.
+/// waits until all processes have ended it. Returns the result in the process of rank 0, the first one, and `Ok` in the
+/// others.
 fn in_all_processes(work: impl FnOnce(&dyn Processes) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let processes = distributed::join()?;
     let result = work(processes.as_ref());
     let (error, status) = match &result {
         Ok(()) => (None, 0),
-        // A signal ends all processes after the same batch, so that no process needs the message.
+        // After a signal all processes end after the same batch. To `leave` this is a normal end, without a message.
         Err(error) if matches!(error.downcast_ref(), Some(Failure::Interrupted(_))) => (None, Failure::status(error)),
         Err(error) => (Some(format!("{error:#}")), Failure::status(error)),
     };

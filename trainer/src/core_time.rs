@@ -27,49 +27,57 @@ impl CoreInstructions {
     }
 }
 
-/// Estimates the instructions of a token for each core that was measured. A core is left out if `model` has recurrent
-/// layers and no measured model has the same cell and packing, or if `model` has an n-gram branch and no table was
-/// measured with or without fingerprints as in `model`.
-///
-/// For the recurrent layers, it multiplies the model's multiply-accumulates by the instructions per multiply-accumulate
-/// of the measured model with the same cell and packing and the nearest size, which is the embedding dimension plus the
-/// hidden size. For the n-gram branch, it takes the measured table with the nearest number of columns, with or without
-/// fingerprints as in the model. With fingerprints this is an upper bound, because every n-gram of the measured text
-/// counts.
+/// Estimates the instructions of a token for each core that was measured. A core is left out if no measured model or
+/// n-gram table on this core is similar enough to `model`: see `recurrent_instructions` and `ngram_instructions`.
 pub fn instructions(model: &Model<'_>) -> Vec<CoreInstructions> {
     let counted: Value = serde_json::from_str(COUNTS).unwrap_or_default();
     let rows = counted["rows"].as_array().map_or(&[][..], Vec::as_slice);
+    // The rows are grouped by core.
+    let by_core = rows.chunk_by(|row, next| row["core"] == next["core"]);
+    let estimate = |rows_of_core: &[Value]| {
+        Some(CoreInstructions {
+            core: rows_of_core[0]["core"].as_str()?.to_owned(),
+            recurrent: recurrent_instructions(model, rows_of_core)?,
+            ngrams: ngram_instructions(model, rows_of_core)?,
+        })
+    };
+    by_core.filter_map(estimate).collect()
+}
+
+/// Estimates [`CoreInstructions::recurrent`] from the measured models of one core: the model's multiply-accumulates
+/// times the instructions per multiply-accumulate of the measured model with the same cell and packing and the nearest
+/// size, which is the embedding dimension plus the hidden size. `None` if no measured model has this cell and packing.
+fn recurrent_instructions(model: &Model<'_>, rows: &[Value]) -> Option<f64> {
     let config = model.config();
+    if config.layers == 0 {
+        return Some(0.0);
+    }
     // `rnn` for both plain cells: the one with ReLU takes as long as the measured one with tanh.
     let cell = config.cell.module();
     let size = (config.embedding_dim + config.hidden_size) as u64;
+    let is_alike = |row: &&Value| row["cell"] == cell && row["packing"] == model.packing().name();
     let size_distance = |row: &&Value| {
-        let counted_size = row["embedding"].as_u64().unwrap_or(0) + row["hidden"].as_u64().unwrap_or(0);
-        counted_size.abs_diff(size)
+        let measured_size = row["embedding"].as_u64().unwrap_or(0) + row["hidden"].as_u64().unwrap_or(0);
+        measured_size.abs_diff(size)
     };
-    // The rows are grouped by core.
-    let mut cores: Vec<&Value> = rows.iter().map(|row| &row["core"]).collect();
-    cores.dedup();
-    let estimate = |core: &Value| {
-        let of_core = || rows.iter().filter(|row| row["core"] == *core);
-        let mut recurrent = 0.0;
-        if config.layers > 0 {
-            let is_alike = |row: &&Value| row["cell"] == cell && row["packing"] == model.packing().name();
-            let nearest = of_core().filter(is_alike).min_by_key(size_distance)?;
-            recurrent = nearest["insn_per_mac"].as_f64()? * model.macs_per_token() as f64;
-        }
-        let mut ngrams = 0.0;
-        if config.ngrams.is_some() {
-            let has_fingerprints = model.has_ngram_fingerprints();
-            let alike = of_core().filter(|row| row["fingerprints"] == has_fingerprints);
-            let tables = alike.filter_map(|row| Some((row["columns"].as_u64()?, row)));
-            let distance = |(columns, _): &(u64, &Value)| columns.abs_diff(config.ngram_rank as u64);
-            let (_, nearest) = tables.min_by_key(distance)?;
-            ngrams = nearest["insn_per_step"].as_f64()?;
-        }
-        Some(CoreInstructions { core: core.as_str()?.to_owned(), recurrent, ngrams })
-    };
-    cores.into_iter().filter_map(estimate).collect()
+    let nearest = rows.iter().filter(is_alike).min_by_key(size_distance)?;
+    Some(nearest["insn_per_mac"].as_f64()? * model.macs_per_token() as f64)
+}
+
+/// Estimates [`CoreInstructions::ngrams`] from the measured tables of one core: the instructions of the table with the
+/// nearest number of columns, with or without fingerprints as in the model; `None` if there is no such table. With
+/// fingerprints this is an upper bound, because every n-gram of the measured text counts.
+fn ngram_instructions(model: &Model<'_>, rows: &[Value]) -> Option<f64> {
+    let config = model.config();
+    if config.ngrams.is_none() {
+        return Some(0.0);
+    }
+    let has_fingerprints = model.has_ngram_fingerprints();
+    let alike = rows.iter().filter(|row| row["fingerprints"] == has_fingerprints);
+    let tables = alike.filter_map(|row| Some((row["columns"].as_u64()?, row)));
+    let distance = |(columns, _): &(u64, &Value)| columns.abs_diff(config.ngram_rank as u64);
+    let (_, nearest) = tables.min_by_key(distance)?;
+    nearest["insn_per_step"].as_f64()
 }
 
 /// Returns a JSON array of the instructions and the milliseconds that the recurrent layers take for a token on each

@@ -193,19 +193,21 @@ impl DeviceFile {
     pub(crate) fn forecast(&self, session: &mut ValueSession<'_>, last_row: &[i32]) -> Vec<f32> {
         let Some(forecast) = &self.config.forecast else { return Vec::new() };
         let channels = &self.config.channels;
-        // The device returns numbers in the units of the data, in the Q-format of the target's channel.
-        let normalised = |(output, integer): (usize, i32)| {
-            let target = &forecast.targets[output % forecast.targets.len()];
+        let mut normalised = Vec::new();
+        while let Some(integer) = session.predicted(normalised.len()) {
+            let target = &forecast.targets[normalised.len() % forecast.targets.len()];
             // `config_of` took the names of the targets from the channels, so that each is found.
             let channel = channels.iter().position(|channel| channel.name == *target).unwrap_or(0);
+            // The device returns numbers in the units of the data, in the Q-format of the target's channel.
             let integer_of_one = self.integer_of_one(channel);
+            let number = f64::from(integer) / integer_of_one;
             let anchor = match forecast.anchor {
                 Anchor::Last => last_row.get(channel).map_or(0.0, |&last| f64::from(last) / integer_of_one),
                 Anchor::Mean => channels[channel].mean,
             };
-            ((f64::from(integer) / integer_of_one - anchor) / channels[channel].std) as f32
-        };
-        (0..).map_while(|output| session.predicted(output)).enumerate().map(normalised).collect()
+            normalised.push(((number - anchor) / channels[channel].std) as f32);
+        }
+        normalised
     }
 }
 
@@ -220,12 +222,13 @@ fn config_of(model: &Model<'_>, bytes: &[u8]) -> Config {
     let forecast = (runtime.window > 0).then(|| {
         // The channel of each output, `[horizon * targets]`: the targets are the channels before the first repetition.
         let outputs = i32_tensor(&file, "output.channel");
-        let repetition = outputs.iter().skip(1).position(|channel| Some(channel) == outputs.first());
-        let targets = repetition.map_or(outputs.len(), |index| index + 1);
+        let first_repetition = (1..outputs.len()).find(|&index| outputs[index] == outputs[0]);
+        let target_count = first_repetition.unwrap_or(outputs.len());
+        let targets = outputs.iter().take(target_count).map(|&channel| channels[channel as usize].name.clone());
         Forecast {
             window: runtime.window,
-            horizon: outputs.len() / targets.max(1),
-            targets: outputs.iter().take(targets).map(|&channel| channels[channel as usize].name.clone()).collect(),
+            horizon: outputs.len() / target_count.max(1),
+            targets: targets.collect(),
             anchor: if i32_tensor(&file, "output.last").contains(&1) { Anchor::Last } else { Anchor::Mean },
             season: 0,
         }

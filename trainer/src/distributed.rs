@@ -1,4 +1,5 @@
-//! Work that several processes share, as `docs/mpi.md` describes. `mpirun` or `srun` starts the processes.
+//! Work that several processes share, as `docs/mpi.md` describes. `mpirun` or `srun` starts the processes and numbers
+//! them: each has a rank, from 0. Rank 0 prints, and writes the files.
 
 mod launcher;
 #[cfg(feature = "mpi")]
@@ -48,10 +49,10 @@ fn start(launcher: &Launcher) -> anyhow::Result<Box<dyn Processes>> {
     Ok(Box::new(OneProcess))
 }
 
-/// Waits until every process has ended its part of a command. `error`: the message of the error that ended this
-/// process's part; `None` if all processes end in the same way. After an error the other processes may never end, so
-/// the wait has a limit. When it is reached, this process prints `error` and ends all processes with the exit status
-/// `status`.
+/// Waits until every process has ended its part of a command. Collective: every process must call it. `error`: the
+/// message of the error that ended this process's part; `None` if all processes end in the same way. After an error the
+/// other processes may never end, so the wait has a limit. When it is reached, this process prints `error` and ends all
+/// processes with the exit status `status`.
 pub fn leave(processes: &dyn Processes, error: Option<&str>, status: u8) {
     let patience = match (error, processes.rank()) {
         (None, _) => None,
@@ -68,13 +69,18 @@ pub fn leave(processes: &dyn Processes, error: Option<&str>, status: u8) {
     }
 }
 
-/// Collective: returns the result of this process if all processes succeeded. If one failed, fails in every process:
-/// with the error of this process, or else with that of the failed process of the lowest rank.
+/// Returns the result of this process if all processes succeeded. Collective: every process must call it. If one
+/// failed, fails in every process: with the error of this process, or else with that of the failed process of the
+/// lowest rank.
 pub fn agree<T>(processes: &dyn Processes, result: anyhow::Result<T>) -> anyhow::Result<T> {
     if processes.world_size() == 1 {
         return result;
     }
-    let fault = result.as_ref().err().map(|error| format!("{error:#}")).unwrap_or_default();
+    // The message of this process's error; empty if it succeeded.
+    let fault = match &result {
+        Ok(_) => String::new(),
+        Err(error) => format!("{error:#}"),
+    };
     // The slowest process may come much later. `wait` leaves the processor idle until then, which `all_gather` does
     // not.
     processes.wait(None);

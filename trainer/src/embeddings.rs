@@ -45,7 +45,8 @@ pub fn of_recipe(recipe: &Recipe, vocabulary: &Vocabulary) -> anyhow::Result<Opt
         );
     }
     if wanted != 0 && wanted < found {
-        reduce::reduce(&mut embeddings.rows.values_mut().map(|(_, row)| row).collect::<Vec<_>>(), wanted);
+        let mut vectors: Vec<&mut Vec<f32>> = embeddings.rows.values_mut().map(|(_, vector)| vector).collect();
+        reduce::reduce(&mut vectors, wanted);
         embeddings.width = wanted;
     }
     Ok(Some(embeddings))
@@ -111,8 +112,8 @@ impl Embeddings {
         let values = || self.rows.values().flat_map(|(_, row)| row).map(|&value| f64::from(value));
         let count = values().count().max(1) as f64;
         let mean = values().sum::<f64>() / count;
-        let spread = (values().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt();
-        let factor = (spread / f64::from(std)) as f32;
+        let std_of_vectors = (values().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt();
+        let factor = (std_of_vectors / f64::from(std)) as f32;
         for (id, row) in table.data.chunks_exact_mut(self.width).enumerate() {
             match self.rows.get(&(id as u32)) {
                 Some((_, vector)) => row.copy_from_slice(vector),
@@ -125,7 +126,10 @@ impl Embeddings {
     /// Sets the gradients of frozen rows to zero, so that they do not contribute to the gradient norm. `gradients`:
     /// `[vocab_size * width]`. Does nothing if the vectors are not frozen.
     pub fn zero_frozen_gradients(&self, gradients: &mut [f32]) {
-        for &id in self.rows.keys().filter(|_| self.frozen) {
+        if !self.frozen {
+            return;
+        }
+        for &id in self.rows.keys() {
             gradients[id as usize * self.width..][..self.width].fill(0.0);
         }
     }
@@ -133,7 +137,10 @@ impl Embeddings {
     /// Writes the vectors to their rows of `table`, `[vocab_size, width]`, again, after a step of the optimizer, weight
     /// decay or averaging has changed these rows. Does nothing if the vectors are not frozen.
     pub fn reset_frozen(&self, table: &mut Array) {
-        for (&id, (_, vector)) in self.rows.iter().filter(|_| self.frozen) {
+        if !self.frozen {
+            return;
+        }
+        for (&id, (_, vector)) in &self.rows {
             table.data[id as usize * self.width..][..self.width].copy_from_slice(vector);
         }
     }

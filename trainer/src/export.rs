@@ -130,15 +130,15 @@ pub fn export(
 ) -> Result<(DeviceFile, Report), QuantizeError> {
     progress("measuring the ranges of activations on the calibration set");
     let calibration = data.calibration.samples(model, calibrate::STEPS);
-    let golden = |quantized: &Quantized| match golden {
+    let choose_golden = |quantized: &Quantized| match golden {
         [] => golden::choose(model, quantized, &data.calibration),
         texts => Golden::Texts(texts.to_vec()),
     };
-    let (statistics, quantized, mut device) = quantise(model, &calibration, golden, options)?;
+    let (statistics, quantized, mut device) = quantise(model, &calibration, choose_golden, options)?;
     let Options { fold, .. } = options;
-    let ids = if fold > 0 { folding::choose(model, device.model(), &statistics, fold) } else { Vec::new() };
-    if !ids.is_empty() {
-        device = DeviceFile::from_bytes(&folding::with_folded(&device, &ids)).map_err(QuantizeError::Refused)?;
+    let folded_ids = if fold > 0 { folding::choose(model, device.model(), &statistics, fold) } else { Vec::new() };
+    if !folded_ids.is_empty() {
+        device = DeviceFile::from_bytes(&folding::with_folded(&device, &folded_ids)).map_err(QuantizeError::Refused)?;
     }
     if let Some(refusal) = fitted_refusal(&device, model, data) {
         device = with_refusal(&device, &refusal)?;
@@ -171,7 +171,7 @@ pub fn export(
         largest_cell_state: statistics.largest_cell_state,
         golden_texts: device.model().golden().count(),
         on_training_rows: data.on_training_rows,
-        folding: (fold > 0).then(|| folding::figures(model, device.model(), &ids, &validation)),
+        folding: (fold > 0).then(|| folding::figures(model, device.model(), &folded_ids, &validation)),
         gates,
         quantised_alone,
     };
@@ -190,16 +190,22 @@ fn with_refusal(device: &DeviceFile, refusal: &Refusal) -> Result<DeviceFile, Qu
 /// finds no threshold, for example without validation rows; the device file then keeps the float model's rule.
 fn fitted_refusal(device: &DeviceFile, model: &FloatModel, data: &ExportData) -> Option<Refusal> {
     let Refusal { share, label, .. } = model.config().refusal.as_ref()?;
+    if *share <= 0.0 {
+        return None;
+    }
     let rows = data.own_validation.predictions(device).into_iter();
-    Refusal::fit(*share, label.as_ref(), model.labels(), rows).filter(|_| *share > 0.0)
+    Refusal::fit(*share, label.as_ref(), model.labels(), rows)
 }
 
 /// Counts the validation rows that the device file refuses to answer; `None` without rows, or if it always answers.
 fn refusal_figures(device: &DeviceFile, data: &ExportData) -> Option<RefusalFigures> {
     device.config.refusal.as_ref()?;
     let rows = data.validation.predictions(device);
+    if rows.is_empty() {
+        return None;
+    }
     let row = |(label, logits): &(usize, Logits)| (*label, logits.label(), device.config.refuses(logits));
-    RefusalFigures::new(&device.config, rows.iter().map(row)).filter(|_| !rows.is_empty())
+    RefusalFigures::new(&device.config, rows.iter().map(row))
 }
 
 /// Quantises `model` and loads the result, without folded tokens. `golden` chooses the golden examples.

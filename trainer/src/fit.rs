@@ -1,4 +1,5 @@
-//! The search of `tern fit`: finds the most accurate classifier whose device file fits a budget.
+//! The search of `tern fit`: finds the most accurate classifier whose device file, the quantised model, fits a budget
+//! of flash, RAM and instructions.
 //!
 //! A [`Profile`] describes the data. From the profile and the [`Budget`], `candidates` makes candidates: settings of
 //! recipes. `search` trains them by successive halving: all of them for a quarter of the epochs, the best third for

@@ -105,18 +105,19 @@ impl FloatModel {
     /// Loads and checks a model directory. `validation.csv` and `calibration.csv` may be missing. Fails if a file
     /// cannot be read, is wrong, or does not match the others.
     pub fn load(dir: &Path) -> anyhow::Result<Self> {
-        let path = dir.join(files::CONFIG);
-        if !path.is_file() {
+        let config_path = dir.join(files::CONFIG);
+        if !config_path.is_file() {
             let problem = format!("no {} here, expected a model directory as `tern train` writes it", files::CONFIG);
             return Err(FileError::new(dir, problem).into());
         }
-        let config = Config::from_json(&read_text(&path)?).map_err(FileError::at(&path))?;
+        let config = Config::from_json(&read_text(&config_path)?).map_err(FileError::at(&config_path))?;
         let vocabulary = load_vocabulary(dir, &config)?;
-        let path = dir.join(files::WEIGHTS);
-        let weights = load_weights(&path)?;
+        let weights_path = dir.join(files::WEIGHTS);
+        let weights = load_weights(&weights_path)?;
         let calibration = load_rows(&dir.join(files::CALIBRATION), &config)?;
         let validation = load_rows(&dir.join(files::VALIDATION), &config)?;
-        Ok(FloatModel::new(config, vocabulary, weights, calibration, validation).map_err(FileError::at(&path))?)
+        let model = FloatModel::new(config, vocabulary, weights, calibration, validation);
+        Ok(model.map_err(FileError::at(&weights_path))?)
     }
 
     /// Writes the weights, the configuration, the tokenizer and the stored rows as files into `dir`, which must exist.
@@ -127,11 +128,13 @@ impl FloatModel {
             let path = dir.join(name);
             std::fs::write(&path, bytes).map_err(FileError::at(&path))
         };
-        write(files::WEIGHTS, &safetensors_bytes(&self.weights).map_err(FileError::at(&dir.join(files::WEIGHTS)))?)?;
+        let weights = safetensors_bytes(&self.weights).map_err(FileError::at(&dir.join(files::WEIGHTS)))?;
+        write(files::WEIGHTS, &weights)?;
         write(files::CONFIG, self.config.to_json().as_bytes())?;
         if self.config.input == Input::Tokens {
             let tokenizer = tokenizer_json::write(&self.vocabulary);
-            write(files::TOKENIZER, tokenizer.map_err(FileError::at(&dir.join(files::TOKENIZER)))?.as_bytes())?;
+            let tokenizer = tokenizer.map_err(FileError::at(&dir.join(files::TOKENIZER)))?;
+            write(files::TOKENIZER, tokenizer.as_bytes())?;
             let config = json!({
                 "tokenizer_class": "PreTrainedTokenizerFast",
                 "pad_token": PAD_TOKEN,
@@ -141,8 +144,8 @@ impl FloatModel {
             write(files::TOKENIZER_CONFIG, format!("{config:#}\n").as_bytes())?;
         }
         for (name, rows) in [(files::CALIBRATION, &self.calibration), (files::VALIDATION, &self.validation)] {
-            let path = dir.join(name);
             if !rows.is_empty() {
+                let path = dir.join(name);
                 data::write(&path, rows, &self.config.labels).map_err(FileError::at(&path))?;
             }
         }
@@ -163,20 +166,23 @@ pub(crate) fn f32_tensors<'a>(
     (key, value): (&str, &str),
 ) -> Result<Vec<u8>, SafeTensorError> {
     let bytes = |data: &[f32]| data.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    // The views below borrow these bytes.
     let tensors: Vec<_> = tensors.map(|(name, shape, data)| (name, shape.to_vec(), bytes(data))).collect();
-    let views = tensors.iter().map(|(name, shape, bytes)| {
-        let view = TensorView::new(Dtype::F32, shape.clone(), bytes)?;
-        Ok((name.as_ref(), view))
-    });
-    let views = views.collect::<Result<Vec<_>, SafeTensorError>>()?;
+    let mut views = Vec::with_capacity(tensors.len());
+    for (name, shape, bytes) in &tensors {
+        views.push((name.as_ref(), TensorView::new(Dtype::F32, shape.clone(), bytes)?));
+    }
     safetensors::serialize(views, Some(HashMap::from([(key.to_owned(), value.to_owned())])))
 }
 
 /// Returns the shape and the values of a tensor; `None` if its type is not F32.
 pub(crate) fn f32_array(tensor: &TensorView<'_>) -> Option<Array> {
+    if tensor.dtype() != Dtype::F32 {
+        return None;
+    }
     let (values, _) = tensor.data().as_chunks::<4>();
     let data = values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-    (tensor.dtype() == Dtype::F32).then(|| Array { shape: tensor.shape().to_vec(), data })
+    Some(Array { shape: tensor.shape().to_vec(), data })
 }
 
 fn read_text(path: &Path) -> Result<String, FileError> {

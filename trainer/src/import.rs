@@ -58,6 +58,7 @@ pub fn import(weights: &Path, settings_path: &Path, vocab: Option<&Path>) -> Res
             return Err(FileError::new(vocab, format!("{problem}; leave --vocab out")));
         }
     };
+    // A sigmoid has one output for two labels.
     let outputs = if settings.output == Output::Sigmoid { 1 } else { settings.labels.len() };
     let head = Head { hidden: parameters.head_hidden, outputs };
     let (hidden_size, recurrent) = (recognised.hidden_size, recognised.recurrent);

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// Computes the natural logarithm of the softmax of `logits`.
 pub fn log_softmax(logits: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
+    // Without the largest logit, exp cannot overflow.
     let max = logits.clone().fold(f64::NEG_INFINITY, f64::max);
     let total: f64 = logits.clone().map(|logit| (logit - max).exp()).sum();
     logits.map(|logit| logit - max - total.ln()).collect()
@@ -48,7 +49,9 @@ impl Evaluation {
     /// Adds the examples of another evaluation with the same labels.
     pub fn merge(&mut self, other: &Evaluation) {
         for (row, other_row) in self.confusion.iter_mut().zip(&other.confusion) {
-            row.iter_mut().zip(other_row).for_each(|(count, other_count)| *count += other_count);
+            for (count, other_count) in row.iter_mut().zip(other_row) {
+                *count += other_count;
+            }
         }
         self.total_loss += other.total_loss;
     }
@@ -115,6 +118,7 @@ pub fn confused_pairs(confusion: &[Vec<usize>]) -> Vec<(usize, usize, usize)> {
         let wrong = row.iter().enumerate().filter(|&(predicted, &count)| predicted != label && count > 0);
         pairs.extend(wrong.map(|(predicted, &count)| (count, label, predicted)));
     }
+    // Equal counts are in the order of the labels.
     pairs.sort_by(|a, b| b.0.cmp(&a.0).then(a.cmp(b)));
     pairs
 }

@@ -18,7 +18,8 @@ pub trait Model: Sync {
     /// The configuration: task, sizes, labels, channels.
     fn config(&self) -> &Config;
 
-    /// The tokens and their ids: device ids for a device file. Holds only PAD and UNK for a model that reads values.
+    /// The tokens and their ids: device ids for a device file. A model that reads values has only PAD (padding) and UNK
+    /// (the unknown token).
     fn vocabulary(&self) -> &Vocabulary;
 
     /// Runs the model over a whole sequence. Returns a logit for each label, a logit for each token as the next one, or
@@ -54,17 +55,17 @@ pub trait Model: Sync {
         }
     }
 
-    /// Returns the loss and the rank of each token of a text, given as ids, under a language model. The first token of
-    /// each part of the text has none: see [`guesses`](crate::train::guesses).
+    /// Returns the loss and the rank of each token of a text, given as ids, under a language model. The text is read in
+    /// parts, and the first token of each part has no guess: see [`guesses`](crate::train::guesses).
     fn guesses(&self, ids: &[u32]) -> Vec<Guess> {
-        guesses_with(ids, |start, ids| {
-            let mut guesses = Vec::with_capacity(ids.len());
+        guesses_with(ids, |start_of_part, part| {
+            let mut guesses = Vec::with_capacity(part.len());
             self.with_reader(&mut |reader| {
-                for pair in ids.windows(2) {
-                    reader.read(pair[0]);
-                    // The first token of the part is not predicted.
-                    let position = start + guesses.len() + 1;
-                    guesses.push(Guess::new(position, &reader.logits(), pair[1]));
+                for (index, pair) in part.windows(2).enumerate() {
+                    let [token, next_token] = [pair[0], pair[1]];
+                    reader.read(token);
+                    let position = start_of_part + index + 1;
+                    guesses.push(Guess::new(position, &reader.logits(), next_token));
                 }
             });
             guesses

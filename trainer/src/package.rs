@@ -1,5 +1,5 @@
-//! Packages: a device file alone, or with a signature trailer that holds its version, its signer and an Ed25519
-//! signature.
+//! Packages, as they are sent to a device: a device file (a quantised model) alone, or with a signature trailer that
+//! holds its version, its signer and an Ed25519 signature.
 //!
 //! `tern sign` writes signed packages with [`sign`]; every command that reads a device file separates it from the
 //! trailer with [`Package::read`]. `docs/update.md` lists the bytes of a trailer.
@@ -76,12 +76,14 @@ impl<'a> Package<'a> {
     /// Finds the trailer in the bytes of a file. A file without a trailer is an unsigned package. Fails with
     /// [`PackageError::Length`] or [`PackageError::Checksum`] if the trailer does not fit the bytes before it.
     pub fn read(bytes: &'a [u8]) -> Result<Self, PackageError> {
-        let split = bytes.len().checked_sub(TRAILER_BYTES).map(|length| bytes.split_at(length));
-        let Some((device_file, trailer)) = split.filter(|(_, trailer)| trailer.starts_with(MAGIC)) else {
-            return Ok(Package { device_file: bytes, signed: None, all: bytes });
-        };
+        let unsigned = Package { device_file: bytes, signed: None, all: bytes };
+        let Some((device_file, trailer)) = bytes.split_last_chunk::<TRAILER_BYTES>() else { return Ok(unsigned) };
+        if !trailer.starts_with(MAGIC) {
+            return Ok(unsigned);
+        }
         // The fields are at the offsets 8 (length), 12 (version), 16 (checksum) and 20 (key id).
-        let field = |offset| u32::from_le_bytes(*trailer[offset..].first_chunk().expect("a trailer has 96 bytes"));
+        let field =
+            |offset: usize| u32::from_le_bytes(*trailer[offset..].first_chunk().expect("a trailer has 96 bytes"));
         let (found, expected) = (device_file.len(), field(8) as usize);
         if found != expected {
             return Err(PackageError::Length { found, expected });

@@ -1,4 +1,4 @@
-//! The choice of the packing: the order in which a device file stores the recurrent weights.
+//! The choice of the packing: the order in which a device file, the quantised model, stores the recurrent weights.
 
 use crate::float_model::Config;
 use crate::recipe::Bits;

@@ -13,9 +13,9 @@ impl Paint {
     /// Returns the paint for stdout. It adds colours only if stdout is a terminal, `NO_COLOR` (<https://no-color.org>)
     /// is unset or empty, and `TERM` is not `dumb`.
     pub fn for_stdout() -> Self {
-        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Paint { colours: std::io::stdout().is_terminal() && !unwanted && !dumb }
+        let is_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Paint { colours: std::io::stdout().is_terminal() && !is_unwanted && !is_dumb }
     }
 
     /// Returns a paint that leaves text unchanged.

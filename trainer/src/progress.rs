@@ -40,8 +40,8 @@ impl Stage {
         Stage::with_total(name, 0)
     }
 
-    /// Begins a stage with `total` units of work, 0 if the number is unknown. [`at`](Self::at) reports how many are
-    /// done.
+    /// Begins a stage with `total` units of work, 0 if the number is unknown. Calls of [`at`](Self::at) report how many
+    /// are done.
     pub fn with_total(name: impl Into<String>, total: usize) -> Self {
         let bar = ProgressBar::with_draw_target((total > 0).then_some(total as u64), ProgressDrawTarget::hidden());
         let template = if total > 0 { "{bar:24} {percent:>3}% {msg}" } else { "{spinner} {msg} {elapsed}" };
@@ -49,13 +49,17 @@ impl Stage {
         let bar = bar.with_message(name.into());
         let (running, stopped) = mpsc::channel::<()>();
         let shown = bar.clone();
-        thread::spawn(move || match stopped.recv_timeout(DELAY) {
-            Err(RecvTimeoutError::Timeout) if shows_bars() => {
+        thread::spawn(move || {
+            // A stage that is dropped disconnects the channel before the timeout.
+            if stopped.recv_timeout(DELAY) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+            if shows_bars() {
                 shown.set_draw_target(ProgressDrawTarget::stderr());
                 shown.enable_steady_tick(Duration::from_millis(200));
+            } else {
+                note(format_args!("{} …", shown.message()));
             }
-            Err(RecvTimeoutError::Timeout) => note(format_args!("{} …", shown.message())),
-            _ => {}
         });
         Stage { bar, _running: running }
     }

@@ -62,14 +62,14 @@ pub fn add_export(
     // generated.
     let is_generated = std::fs::read_to_string(&card).map_or(true, |text| text == inputs.card());
     inputs.set_export(export);
-    let write = |name: &str, text: String| {
+    let write_text = |name: &str, text: String| {
         let path = dir.join(name);
         write_file(&path, text.as_bytes()).with_context(|| path.display().to_string())
     };
-    write(files::EXPORT, format!("{export:#}\n"))?;
-    write(files::REPORT, inputs.page())?;
+    write_text(files::EXPORT, format!("{export:#}\n"))?;
+    write_text(files::REPORT, inputs.page())?;
     if is_generated {
-        write(files::CARD, inputs.card())?;
+        write_text(files::CARD, inputs.card())?;
     }
     Ok(is_generated)
 }
@@ -159,8 +159,9 @@ impl TrainingMetrics {
         let (epochs, parameters) = (history.len(), model.weights().count());
         // After a cross-validation, `lines` begins with its name.
         let split = if validation["folds"].is_null() { "; on the validation split:" } else { "" };
-        let by = metric.title();
-        let first_line = format!("best epoch {best_epoch} of {epochs} by {by}, {parameters} parameters{split}");
+        let metric_title = metric.title();
+        let first_line =
+            format!("best epoch {best_epoch} of {epochs} by {metric_title}, {parameters} parameters{split}");
         let mut json = json!({
             "task": model.config().task.name(),
             "best_epoch": best_epoch,
@@ -221,9 +222,9 @@ impl ReportInputs {
         }
     }
 
-    /// Reads the inputs from the directory `dir` of `model`. An imported model has no `metrics.json`: the metrics in
-    /// `validation` take their place. Fails if `metrics.json` or `export.json` exists but cannot be read or is not
-    /// JSON.
+    /// Reads the inputs from the directory `dir` of `model`. If `metrics.json` is missing, as for an imported model, or
+    /// has no validation metrics, those in `validation` take their place. Fails if `metrics.json` or `export.json`
+    /// exists but cannot be read or is not JSON.
     pub fn read(dir: &Path, model: &FloatModel, validation: ValidationResult) -> anyhow::Result<Self> {
         let ValidationResult { metrics: computed, report } = validation;
         let mut metrics = read_json(&dir.join(files::METRICS))?.unwrap_or_else(|| json!({}));
@@ -246,14 +247,13 @@ impl ReportInputs {
     }
 }
 
-/// Reads a JSON file; `None` if it does not exist.
+/// Reads a JSON file; `None` if it does not exist. Fails if it cannot be read or is not JSON.
 fn read_json(path: &Path) -> anyhow::Result<Option<Value>> {
     let text = match std::fs::read_to_string(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        text => text.with_context(|| path.display().to_string())?,
+        result => result.with_context(|| path.display().to_string())?,
     };
-    let value = serde_json::from_str(&text);
-    value.map(Some).map_err(|error| {
+    serde_json::from_str(&text).map(Some).map_err(|error| {
         let path = path.display();
         anyhow!("{path}: {error}; expected the JSON that `tern train` and `tern export` write: train or export again")
     })

@@ -47,15 +47,16 @@ pub fn read_data(recipe: &mut Recipe, with_baselines: bool) -> anyhow::Result<Bo
     Ok(data)
 }
 
-/// Returns the message for a failed training. If the training diverged, the message names at most three examples of the
-/// batch that may be the cause.
+/// Returns the message for a failed training of `data`. If the training diverged, the message names at most three
+/// examples of the batch that may be the cause.
 pub fn describe_divergence(error: &train::TrainError, data: &dyn TaskData) -> String {
-    let train::TrainError::Diverged { samples, .. } = error else { return error.to_string() };
-    let shown: Vec<String> = samples.iter().take(3).map(|&sample| data.place(sample)).collect();
-    match samples.len() {
-        0 => error.to_string(),
-        count => format!("{error}; the cause may be in {count} examples of the batch, such as {}", shown.join("; ")),
-    }
+    let samples = match error {
+        train::TrainError::Diverged { samples, .. } if !samples.is_empty() => samples,
+        _ => return error.to_string(),
+    };
+    let places: Vec<String> = samples.iter().take(3).map(|&sample| data.place(sample)).collect();
+    let (count, places) = (samples.len(), places.join("; "));
+    format!("{error}; the cause may be in {count} examples of the batch, such as {places}")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Writing and reading of `tokenizer.json`, the vocabulary in the format of the `tokenizers` library.
 //!
-//! For each tokenizer of the device, `parts` combines components of the library that give the same ids for every text,
-//! in Rust and in Python.
+//! The library builds a tokenizer from components: a normalizer, a pre-tokenizer, a model and a decoder. For each
+//! tokenizer of the device, `parts` chooses components that give the same ids for every text, in Rust and in Python.
 
 mod parts;
 
@@ -27,7 +27,7 @@ pub fn tokenizer(vocabulary: &Vocabulary) -> tokenizers::Result<Tokenizer> {
     Ok(tokenizer)
 }
 
-/// Returns the text of `tokenizer.json` for a vocabulary.
+/// Returns the text of `tokenizer.json` for a vocabulary. Fails if the library does.
 pub fn write(vocabulary: &Vocabulary) -> tokenizers::Result<String> {
     tokenizer(vocabulary)?.to_string(true)
 }
@@ -37,21 +37,7 @@ pub fn write(vocabulary: &Vocabulary) -> tokenizers::Result<String> {
 /// error names the key, the value found and the expected one.
 pub fn read(json: &str, tokenizer: TokenizerConfig) -> Result<Vocabulary, String> {
     let root: Value = serde_json::from_str(json).map_err(|error| format!("not JSON: {error}"))?;
-    let components = || -> tokenizers::Result<[Value; 2]> {
-        let pre_tokenizer = serde_json::to_value(parts::pre_tokenizer(tokenizer)?)?;
-        Ok([serde_json::to_value(parts::normalizer(tokenizer)?)?, pre_tokenizer])
-    };
-    let [normalizer, pre_tokenizer] = components().map_err(|error| error.to_string())?;
-    let mut expected =
-        vec![("/normalizer", normalizer), ("/pre_tokenizer", pre_tokenizer), ("/model/unk_token", UNK_TOKEN.into())];
-    if tokenizer.kind == TokenizerKind::WordPiece {
-        expected.push(("/model/type", "WordPiece".into()));
-        expected.push(("/model/continuing_subword_prefix", "##".into()));
-        expected.push(("/model/max_input_chars_per_word", MAX_CHARS.into()));
-    } else {
-        expected.push(("/model/type", "WordLevel".into()));
-    }
-    for (pointer, expected) in expected {
+    for (pointer, expected) in expected_values(tokenizer).map_err(|error| error.to_string())? {
         let found = root.pointer(pointer).unwrap_or(&Value::Null);
         if *found != expected {
             let (key, name) = (pointer[1..].replace('/', "."), tokenizer.name());
@@ -64,13 +50,31 @@ pub fn read(json: &str, tokenizer: TokenizerConfig) -> Result<Vocabulary, String
     Vocabulary::from_tokens(tokenizer, in_order_of_ids(vocab)?)
 }
 
+/// Returns the values that [`write()`] writes for a tokenizer whatever the tokens are, each with its JSON pointer.
+fn expected_values(tokenizer: TokenizerConfig) -> tokenizers::Result<Vec<(&'static str, Value)>> {
+    let mut expected = vec![
+        ("/normalizer", serde_json::to_value(parts::normalizer(tokenizer)?)?),
+        ("/pre_tokenizer", serde_json::to_value(parts::pre_tokenizer(tokenizer)?)?),
+        ("/model/unk_token", UNK_TOKEN.into()),
+    ];
+    if tokenizer.kind == TokenizerKind::WordPiece {
+        expected.push(("/model/type", "WordPiece".into()));
+        expected.push(("/model/continuing_subword_prefix", "##".into()));
+        expected.push(("/model/max_input_chars_per_word", MAX_CHARS.into()));
+    } else {
+        expected.push(("/model/type", "WordLevel".into()));
+    }
+    Ok(expected)
+}
+
 /// Returns the tokens of `vocab`, a JSON object of tokens and ids, in the order of their ids. Fails if the ids are not
 /// 0, 1, … without gaps.
 pub fn in_order_of_ids(vocab: &Map<String, Value>) -> Result<Vec<String>, String> {
     let mut tokens: Vec<Option<String>> = vec![None; vocab.len()];
     for (token, id) in vocab {
-        match id.as_u64().and_then(|id| tokens.get_mut(usize::try_from(id).ok()?)) {
-            Some(slot @ None) => *slot = Some(token.clone()),
+        let index = id.as_u64().and_then(|id| usize::try_from(id).ok());
+        match index.and_then(|index| tokens.get_mut(index)) {
+            Some(unused @ None) => *unused = Some(token.clone()),
             _ => return Err(format!("token {token:?} has id {id}, expected each id below {} once", vocab.len())),
         }
     }

@@ -35,19 +35,26 @@ pub fn count_tokens(tokenizer: Tokenizer, texts: &[&str]) -> HashMap<String, usi
     let count = |texts: &[&str]| {
         let mut counts: HashMap<String, usize> = HashMap::new();
         for text in texts {
+            // Only a new token is copied.
             for_each_token(tokenizer, text, |token| match counts.get_mut(token) {
                 Some(count) => *count += 1,
-                None => drop(counts.insert(token.to_owned(), 1)),
+                None => {
+                    counts.insert(token.to_owned(), 1);
+                }
             });
         }
-        stage.at(done.fetch_add(texts.len(), Ordering::Relaxed) + texts.len());
+        let done_before = done.fetch_add(texts.len(), Ordering::Relaxed);
+        stage.at(done_before + texts.len());
         counts
     };
     let merge = |a: HashMap<String, usize>, b: HashMap<String, usize>| {
         let (mut large, small) = if a.len() < b.len() { (b, a) } else { (a, b) };
-        small.into_iter().for_each(|(token, count)| *large.entry(token).or_default() += count);
+        for (token, count) in small {
+            *large.entry(token).or_default() += count;
+        }
         large
     };
+    // The size of the chunks does not change the result.
     texts.par_chunks(4096).map(count).reduce(HashMap::new, merge)
 }
 
@@ -159,9 +166,8 @@ impl Vocabulary {
                 found => return Err(format!("token {id} is {found:?}, expected {expected:?}")),
             }
         }
-        if tokenizer.kind == TokenizerKind::Bytes
-            && !(0..=255).map(byte_name).eq(tokens[RESERVED_IDS..].iter().flat_map(|token| token.chars()))
-        {
+        let characters = tokens[RESERVED_IDS..].iter().flat_map(|token| token.chars());
+        if tokenizer.kind == TokenizerKind::Bytes && !characters.eq((0..=255).map(byte_name)) {
             return Err("the tokens are not the 256 bytes in their order".to_owned());
         }
         Vocabulary::index(tokenizer, tokens)
@@ -242,8 +248,9 @@ impl Vocabulary {
         let tokens = ids.iter().filter(|&&id| id != PAD).filter_map(|&id| self.tokens.get(id as usize));
         match self.tokenizer.kind {
             TokenizerKind::Bytes => {
-                let bytes: Vec<u8> =
-                    ids.iter().filter_map(|id| id.checked_sub(RESERVED_IDS as u32)?.try_into().ok()).collect();
+                // The id of a byte is the byte plus the number of reserved ids.
+                let byte = |id: &u32| -> Option<u8> { id.checked_sub(RESERVED_IDS as u32)?.try_into().ok() };
+                let bytes: Vec<u8> = ids.iter().filter_map(byte).collect();
                 String::from_utf8_lossy(&bytes).into_owned()
             }
             TokenizerKind::Chars => tokens.map(String::as_str).collect(),

@@ -7,10 +7,13 @@ use core::panic::PanicInfo;
 
 use cortex_m_semihosting::debug::{self, EXIT_FAILURE, EXIT_SUCCESS};
 
-// The registers of the UART. `DATA` takes a byte to send and holds a received one.
+/// Register of the UART: a byte to send, or a received one.
 const DATA: *mut u32 = 0x4000_4000 as *mut u32;
+/// Register of the UART: the state of its buffers.
 const STATE: *mut u32 = 0x4000_4004 as *mut u32;
+/// Register of the UART: what is enabled.
 const CONTROL: *mut u32 = 0x4000_4008 as *mut u32;
+/// Register of the UART: the clock cycles of a bit.
 const DIVIDER: *mut u32 = 0x4000_4010 as *mut u32;
 
 /// Bit of `STATE`: the transmit buffer is full.
@@ -58,7 +61,9 @@ impl Serial {
 
 impl fmt::Write for Serial {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.bytes().for_each(|byte| self.write(byte));
+        for byte in text.bytes() {
+            self.write(byte);
+        }
         Ok(())
     }
 }
@@ -71,6 +76,7 @@ pub fn stop(is_success: bool) -> ! {
     }
 }
 
+/// Prints the message of a panic, and ends the emulator.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     let _ = writeln!(Serial::start(), "{info}");

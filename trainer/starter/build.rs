@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::{env, fs};
 
+/// The model that the firmware contains, a device file.
 const MODEL: &str = "model.safetensors";
 
 fn main() {
@@ -19,7 +20,7 @@ fn main() {
         );
         return;
     };
-    // `Model::from_bytes` needs an address that is a multiple of 8.
+    // `Model::from_bytes` needs an address that is a multiple of 8, as that of a `u64` is.
     let mut words = vec![0u64; file.len().div_ceil(8)];
     let aligned = &mut bytemuck::cast_slice_mut(&mut words)[..file.len()];
     aligned.copy_from_slice(&file);

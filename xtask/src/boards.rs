@@ -1,5 +1,5 @@
-//! `cargo xtask boards`: prints two tables from the ELF files: the flash and RAM that the firmware of each board takes,
-//! and the flash that each feature of the console takes.
+//! `cargo xtask boards`: builds the firmware and prints two tables from the ELF files: the flash and RAM that the
+//! firmware of each board takes, and the flash that each feature of the console, its command line, takes.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,77 +20,82 @@ const RP2040JS_BOARD: &str = "pico";
 
 /// Builds the firmware of all boards and prints the tables. With `write` they are also written into `docs/boards.md`.
 pub fn run(write: bool) -> Result<()> {
-    let tables = [table()?, features()?];
+    let tables = [table_of_boards()?, table_of_features()?];
     print!("{}", tables.join("\n"));
-    if !write {
-        return Ok(());
-    }
+    if write { write_into_page(&tables) } else { Ok(()) }
+}
+
+/// Replaces the tables in `docs/boards.md`, where they are in the order of `tables`.
+fn write_into_page(tables: &[String]) -> Result<()> {
     let page = page();
     let mut text = fs::read_to_string(&page)?;
-    // The byte after the table that was written before; the tables on the page are in the order of `tables`.
-    let mut from = 0;
+    let mut end_of_previous = 0;
     for table in tables {
-        let place = place(&text, from)?;
-        from = place.start + table.len();
-        text.replace_range(place, &table);
+        let old_table = range_of_table(&text, end_of_previous)?;
+        end_of_previous = old_table.start + table.len();
+        text.replace_range(old_table, table);
     }
-    let new = page.with_extension("tmp");
-    fs::write(&new, text)?;
-    fs::rename(new, page)?;
+    // An interrupted command leaves the old page.
+    let new_page = page.with_extension("tmp");
+    fs::write(&new_page, text)?;
+    fs::rename(new_page, page)?;
     Ok(())
 }
 
+/// Returns the path of the page with the tables.
 fn page() -> PathBuf {
     repo::root().join("docs/boards.md")
 }
 
 /// Returns the byte range of the first table in the page after the byte `from`. Fails if there is none.
-fn place(text: &str, from: usize) -> Result<std::ops::Range<usize>> {
+fn range_of_table(text: &str, from: usize) -> Result<std::ops::Range<usize>> {
     let find = |mark: &str, from: usize| {
         let found = text[from..].find(mark).with_context(|| format!("docs/boards.md: expected a line {mark}"));
         found.map(|index| from + index)
     };
-    let begin = find(BEGIN, from)? + BEGIN.len();
-    Ok(begin..find(END, begin)?)
+    let start = find(BEGIN, from)? + BEGIN.len();
+    Ok(start..find(END, start)?)
 }
 
 /// Returns the table of boards.
-fn table() -> Result<String> {
+fn table_of_boards() -> Result<String> {
     let mut table = String::from(
         "| board | processor | program / its flash | reserved RAM / RAM | scratch | model slot | run |\n\
          |---|---|---|---|---|---|---|\n",
     );
     for board in BOARDS {
-        table += &row(board, &Image::read(&firmware::build(board)?)?)?;
+        let image = Image::read(&firmware::build(board)?)?;
+        table += &row_of_board(board, &image)?;
     }
     Ok(table)
 }
 
 /// Returns the table of the console's features: the flash of the firmware for the default board with all features but
-/// `signed`, and the flash that leaving out each feature saves.
-fn features() -> Result<String> {
+/// `signed`, the flash that leaving out each of them saves, and the flash that `signed` adds; and for boards with
+/// little flash the size of the firmware without features.
+fn table_of_features() -> Result<String> {
     let features = firmware::features()?;
-    let names: Vec<_> =
+    let full: Vec<_> =
         features.iter().map(|(name, _)| name.as_str()).filter(|name| *name != firmware::SIGNED).collect();
-    let full = firmware::size_with(DEFAULT, &names)?.flash_bytes;
+    let full_bytes = firmware::size_with(DEFAULT, &full)?.flash_bytes;
     let mut table = format!(
         "| feature | purpose | flash in bytes |\n|---|---|---|\n| `full` | all features but `signed` | {} in total |\n",
-        grouped(full)
+        grouped(full_bytes)
     );
     for (name, purpose) in &features {
         if name == firmware::SIGNED {
-            let with = firmware::size_with(DEFAULT, &[&names[..], &[firmware::SIGNED]].concat())?.flash_bytes;
-            table += &format!(
-                "| `{name}`, not in `full` | {purpose} | {} more with it |\n",
-                grouped(with.saturating_sub(full))
-            );
+            let with_signed = [&full[..], &[firmware::SIGNED]].concat();
+            let more = firmware::size_with(DEFAULT, &with_signed)?.flash_bytes.saturating_sub(full_bytes);
+            table += &format!("| `{name}`, not in `full` | {purpose} | {} more with it |\n", grouped(more));
             continue;
         }
-        let others: Vec<_> = names.iter().copied().filter(|other| other != name).collect();
-        // The recurrent cells belong to `models`; without it, the build needs the cell of `minimal`.
-        let others = if name == "models" { [&others[..], &["minimal"]].concat() } else { others };
-        let without = firmware::size_with(DEFAULT, &others)?.flash_bytes;
-        table += &format!("| `{name}` | {purpose} | {} less without it |\n", grouped(full.saturating_sub(without)));
+        let mut others: Vec<_> = full.iter().copied().filter(|other| other != name).collect();
+        if name == "models" {
+            // The recurrent cells belong to `models`; without it, the build needs the cell of `minimal`.
+            others.push("minimal");
+        }
+        let less = full_bytes.saturating_sub(firmware::size_with(DEFAULT, &others)?.flash_bytes);
+        table += &format!("| `{name}` | {purpose} | {} less without it |\n", grouped(less));
     }
     for board in BOARDS.iter().filter(|board| board.features == Features::Minimal) {
         let bytes = grouped(firmware::size_with(board, &["minimal"])?.flash_bytes);
@@ -99,8 +104,9 @@ fn features() -> Result<String> {
     Ok(table)
 }
 
-/// Returns the row of a board.
-fn row(board: &Board, image: &Image) -> Result<String> {
+/// Returns the row of a board. The symbols `__flash_bytes` and `__ram_bytes` are the sizes of its memories, from its
+/// linker script.
+fn row_of_board(board: &Board, image: &Image) -> Result<String> {
     let Board { name, processor, slot, .. } = *board;
     let (flash, ram) = (kb(image.symbol_value("__flash_bytes")?), kb(image.symbol_value("__ram_bytes")?));
     let (used_flash, static_ram) = (grouped(image.flash_bytes), grouped(image.ram_bytes));
@@ -127,7 +133,7 @@ mod tests {
     #[test]
     fn the_page_lists_every_board() {
         let text = fs::read_to_string(page()).unwrap();
-        let table = &text[place(&text, 0).unwrap()];
+        let table = &text[range_of_table(&text, 0).unwrap()];
         let listed: Vec<_> = table.lines().skip(2).filter_map(|line| line.split('`').nth(1)).collect();
         assert_eq!(
             listed,
@@ -139,8 +145,8 @@ mod tests {
     #[test]
     fn the_page_lists_every_feature() {
         let text = fs::read_to_string(page()).unwrap();
-        let after_boards = place(&text, 0).unwrap().end;
-        let table = &text[place(&text, after_boards).unwrap()];
+        let after_boards = range_of_table(&text, 0).unwrap().end;
+        let table = &text[range_of_table(&text, after_boards).unwrap()];
         for (name, purpose) in firmware::features().unwrap() {
             assert!(
                 table.contains(&format!("| `{name}`")) && table.contains(&format!("| {purpose} |")),

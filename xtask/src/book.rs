@@ -34,9 +34,9 @@ pub fn run() -> Result<()> {
     let settings = repo::read(&repo::root().join("docs").join("book.toml"))?;
     repo::write(&folder.join("book.toml"), settings)?;
     run_quietly(program(&mdbook.to_string_lossy()).arg("build").arg(&folder).arg("--dest-dir").arg(&site), false)?;
-    let faults = check(&site)?;
-    if !faults.is_empty() {
-        bail!("{}\n{} broken links", faults.join("\n"), faults.len());
+    let broken = broken_links(&site)?;
+    if !broken.is_empty() {
+        bail!("{}\n{} broken links", broken.join("\n"), broken.len());
     }
     println!("{}: {pages} pages, no broken link or anchor", repo::shown(&site.join("index.html")));
     Ok(())
@@ -48,46 +48,48 @@ fn copy_pages(root: &Path, folder: &Path) -> Result<usize> {
     let summary = repo::read(&root.join(SUMMARY))?;
     let docs = Path::new("docs");
     let pages: HashSet<PathBuf> = links(&summary).iter().map(|link| resolve(docs, &link.path)).collect();
-    let mut files: Vec<PathBuf> = Vec::new();
+    let mut linked_files: Vec<PathBuf> = Vec::new();
     for page in &pages {
         let text = repo::read(&root.join(page)).with_context(|| format!("{SUMMARY} names {}", page.display()))?;
         let base = page.parent().unwrap_or(Path::new(""));
-        let text = rewrite(&text, |link| {
+        let text_of_site = rewrite(&text, |link| {
             let target = resolve(base, &link.path);
-            let readme = target.join("README.md");
             if link.path.is_empty() || pages.contains(&target) {
                 return Some(link.whole());
             }
-            if pages.contains(&readme) {
+            // A link to a folder shows its README.
+            if pages.contains(&target.join("README.md")) {
                 return Some(format!("{}/README.md{}", link.path.trim_end_matches('/'), link.anchor));
             }
             let is_copied = target.extension().is_some_and(|ending| COPIED.iter().any(|copied| ending == *copied));
             if is_copied && root.join(&target).is_file() {
-                files.push(target);
+                linked_files.push(target);
                 return Some(link.whole());
             }
             None
         });
-        write(&folder.join(page), text.as_bytes())?;
+        write_with_folder(&folder.join(page), text_of_site.as_bytes())?;
     }
-    for file in files {
+    for file in linked_files {
         let bytes = fs::read(root.join(&file)).with_context(|| format!("cannot read {}", file.display()))?;
-        write(&folder.join(&file), &bytes)?;
+        write_with_folder(&folder.join(&file), &bytes)?;
     }
-    let summary = rewrite(&summary, |link| Some(shown(&resolve(docs, &link.path))));
-    write(&folder.join("SUMMARY.md"), summary.as_bytes())?;
+    // The summary moves from docs/ to the folder above, so its links get the prefix `docs/`.
+    let summary = rewrite(&summary, |link| Some(with_slashes(&resolve(docs, &link.path))));
+    write_with_folder(&folder.join("SUMMARY.md"), summary.as_bytes())?;
     Ok(pages.len())
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Writes a file and creates its folder if it does not exist.
+fn write_with_folder(path: &Path, bytes: &[u8]) -> Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
     repo::write(path, bytes)
 }
 
-/// Returns a path with `/` between its parts, as links have.
-fn shown(path: &Path) -> String {
+/// Returns a path with `/` between its parts, as links have, on every operating system.
+fn with_slashes(path: &Path) -> String {
     path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
@@ -123,30 +125,34 @@ impl Link {
 
 /// Returns the relative links and pictures of a page in their order; a picture within a link follows the link.
 fn links(text: &str) -> Vec<Link> {
-    let link = |(event, place)| {
+    let mut links = Vec::new();
+    for (event, place) in Parser::new_ext(text, pulldown_cmark::Options::ENABLE_TABLES).into_offset_iter() {
         let (Event::Start(Tag::Link { dest_url, .. }) | Event::Start(Tag::Image { dest_url, .. })) = event else {
-            return None;
+            continue;
         };
         let (path, anchor) = dest_url.split_at(dest_url.find('#').unwrap_or(dest_url.len()));
         let is_external = path.contains("://") || path.starts_with("mailto:");
-        (!is_external).then(|| Link { place, path: path.to_owned(), anchor: anchor.to_owned() })
-    };
-    Parser::new_ext(text, pulldown_cmark::Options::ENABLE_TABLES).into_offset_iter().filter_map(link).collect()
+        if !is_external {
+            links.push(Link { place, path: path.to_owned(), anchor: anchor.to_owned() });
+        }
+    }
+    links
 }
 
-/// Replaces the target of every relative link by the result of `target`. If the result is `None`, only the text of the
-/// link remains.
-fn rewrite(text: &str, mut target: impl FnMut(&Link) -> Option<String>) -> String {
+/// Returns the page with the target of every relative link replaced by the result of `new_target`. If the result is
+/// `None`, only the text of the link remains.
+fn rewrite(text: &str, mut new_target: impl FnMut(&Link) -> Option<String>) -> String {
     let mut changed = text.to_owned();
     // Links are replaced from the last to the first, so that the places of those before stay right. No page has a
     // picture with a relative path within a link, which would need more.
     for link in links(text).iter().rev() {
         let source = &text[link.place.clone()];
         // A link such as `<https://…>` or `[x][y]` has no target at this place.
-        let Some(middle) = source.rfind("](") else { continue };
-        let replacement = match target(link) {
-            Some(target) => format!("{}]({target})", &source[..middle]),
-            None => source[..middle].trim_start_matches('!').trim_start_matches('[').to_owned(),
+        let Some(end_of_text) = source.rfind("](") else { continue };
+        let link_text = &source[..end_of_text];
+        let replacement = match new_target(link) {
+            Some(target) => format!("{link_text}]({target})"),
+            None => link_text.trim_start_matches('!').trim_start_matches('[').to_owned(),
         };
         changed.replace_range(link.place.clone(), &replacement);
     }
@@ -155,28 +161,31 @@ fn rewrite(text: &str, mut target: impl FnMut(&Link) -> Option<String>) -> Strin
 
 /// Returns a line for each link of the site to a file or an anchor that does not exist. Links to other sites are not
 /// checked.
-fn check(site: &Path) -> Result<Vec<String>> {
+fn broken_links(site: &Path) -> Result<Vec<String>> {
     let mut pages = BTreeMap::new();
     read_pages(site, &mut pages)?;
     ensure!(!pages.is_empty(), "{} has no pages", site.display());
-    let ids: BTreeMap<&Path, HashSet<&str>> =
-        pages.iter().map(|(path, html)| (path.as_path(), values(html, "id").collect())).collect();
-    let mut faults = Vec::new();
+    // Anchors lead to the attributes `id` of a page.
+    let anchors: BTreeMap<&Path, HashSet<&str>> =
+        pages.iter().map(|(path, html)| (path.as_path(), values(html, "id").into_iter().collect())).collect();
+    let mut broken = Vec::new();
     for (path, html) in &pages {
         let base = path.parent().unwrap_or(site);
-        for link in values(html, "href").chain(values(html, "src")) {
-            if link.contains(':') || link.is_empty() {
+        for link in [values(html, "href"), values(html, "src")].concat() {
+            let is_external = link.contains(':');
+            if is_external || link.is_empty() {
                 continue;
             }
             let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
             let target = if file.is_empty() { path.clone() } else { resolve(base, file) };
-            let has_anchor = || ids.get(target.as_path()).is_some_and(|ids| ids.contains(anchor));
-            if !target.is_file() || !(anchor.is_empty() || has_anchor()) {
-                faults.push(format!("{}: {link}", path.strip_prefix(site).unwrap_or(path).display()));
+            let has_anchor =
+                anchor.is_empty() || anchors.get(target.as_path()).is_some_and(|known| known.contains(anchor));
+            if !target.is_file() || !has_anchor {
+                broken.push(format!("{}: {link}", path.strip_prefix(site).unwrap_or(path).display()));
             }
         }
     }
-    Ok(faults)
+    Ok(broken)
 }
 
 /// Reads the HTML pages below a folder into `pages`. The page 404.html is left out: its links begin at the root of a
@@ -194,14 +203,11 @@ fn read_pages(folder: &Path, pages: &mut BTreeMap<PathBuf, String>) -> Result<()
     Ok(())
 }
 
-/// Returns the values of an attribute in a page.
-fn values<'a>(html: &'a str, attribute: &str) -> impl Iterator<Item = &'a str> {
+/// Returns the values of an attribute in a page, such as `x` for the attribute `id` of `<h1 id="x">`.
+fn values<'a>(html: &'a str, attribute: &str) -> Vec<&'a str> {
     let start = format!(" {attribute}=\"");
-    html.match_indices(&start)
-        .map(|(place, start)| &html[place + start.len()..])
-        .filter_map(|rest| rest.split('"').next())
-        .collect::<Vec<_>>()
-        .into_iter()
+    let after_starts = html.split(&start).skip(1);
+    after_starts.filter_map(|text| text.split('"').next()).collect()
 }
 
 #[cfg(test)]
@@ -222,7 +228,7 @@ mod tests {
         fs::create_dir_all(&site).unwrap();
         fs::write(site.join("a.html"), r##"<h1 id="x"> <a href="#x"> <a href="#y"> <a href="b.html">"##).unwrap();
         fs::write(site.join("b.html"), r##"<a href="a.html#x"> <a href="c.html"> <img src="d.png">"##).unwrap();
-        assert_eq!(check(&site).unwrap(), ["a.html: #y", "b.html: c.html", "b.html: d.png"]);
+        assert_eq!(broken_links(&site).unwrap(), ["a.html: #y", "b.html: c.html", "b.html: d.png"]);
         fs::remove_dir_all(site).unwrap();
     }
 

@@ -1,8 +1,8 @@
 //! `cargo xtask comments`: checks the form of comments in all Rust files.
 //!
 //! A comment is at most 120 columns wide. A documentation comment begins with a capital letter, a digit or a mark such
-//! as that of a code span, and not with one of `FORBIDDEN`, which usually begin a clause that is neither a sentence nor
-//! a noun phrase.
+//! as that of a code span, and not with one of the words `FORBIDDEN`, such as "What": they usually begin a clause that
+//! is neither a sentence nor a noun phrase.
 
 use anyhow::{Context, Result, bail};
 
@@ -39,21 +39,28 @@ fn faults_of(text: &str) -> Vec<(usize, String)> {
         if is_comment && width > COLUMNS {
             faults.push((number, format!("{width} columns, at most {COLUMNS}")));
         }
-        let kind = ["///", "//!"].into_iter().find(|kind| trimmed.starts_with(kind));
-        // Only the first line of a documentation comment is judged.
-        if let Some(kind) = kind.filter(|kind| !previous_comment.starts_with(kind)) {
-            let doc = trimmed.trim_start_matches(kind).trim();
-            if let Some(word) = FORBIDDEN.iter().find(|word| doc.starts_with(**word)) {
-                faults.push((number, format!("begins with `{}`: write a sentence or a noun phrase", word.trim())));
-            } else if !doc
-                .starts_with(|first: char| first.is_uppercase() || first.is_ascii_digit() || "`[<(*\"".contains(first))
-            {
-                faults.push((number, "begins with neither a capital letter nor a code span".to_owned()));
+        for marker in ["///", "//!"] {
+            let is_first_line = trimmed.starts_with(marker) && !previous_comment.starts_with(marker);
+            if is_first_line && let Some(fault) = fault_of_beginning(trimmed.trim_start_matches(marker).trim()) {
+                faults.push((number, fault));
             }
         }
         previous_comment = if is_comment { trimmed } else { "" };
     }
     faults
+}
+
+/// Returns a description of the fault in the first line of a documentation comment, if there is one. `doc`: the line
+/// without its marker.
+fn fault_of_beginning(doc: &str) -> Option<String> {
+    if let Some(word) = FORBIDDEN.iter().find(|word| doc.starts_with(**word)) {
+        return Some(format!("begins with `{}`: write a sentence or a noun phrase", word.trim()));
+    }
+    let is_allowed = |first: char| first.is_uppercase() || first.is_ascii_digit() || "`[<(*\"".contains(first);
+    if doc.starts_with(is_allowed) {
+        return None;
+    }
+    Some("begins with neither a capital letter nor a code span".to_owned())
 }
 
 #[cfg(test)]

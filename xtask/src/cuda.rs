@@ -1,5 +1,7 @@
-//! `cargo xtask cuda`: compiles the training path for NVIDIA GPUs and, if there is a GPU, compares its gradients with
-//! the CPU's. With `--figures`, prints the registers of the kernels instead.
+//! `cargo xtask cuda`: compiles the training path for NVIDIA GPUs and, if there is a GPU, runs its tests, which compare
+//! the results with the CPU's. With `--figures`, prints the registers of the CUDA kernels instead.
+//!
+//! The toolkit is NVIDIA's compiler `nvcc` with its headers and libraries.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -54,6 +56,7 @@ pub fn print_figures() -> Result<()> {
     let toolkit = toolkit()?;
     let folder = repo::root().join("target").join("cuda-figures");
     std::fs::create_dir_all(&folder)?;
+    // The resources of each kernel, for each capability.
     let mut tables: Vec<BTreeMap<String, Usage>> = Vec::new();
     for capability in CAPABILITIES {
         note("nvcc", &format!("compiling for sm_{capability}"));
@@ -69,12 +72,13 @@ pub fn print_figures() -> Result<()> {
     }
     println!("| kernel | registers on {} |", CAPABILITIES.map(|capability| format!("sm_{capability}")).join(", "));
     println!("|---|---|");
+    let kernels: BTreeSet<&String> = tables.iter().flat_map(BTreeMap::keys).collect();
     let mut spilling = Vec::new();
-    for kernel in tables.iter().flat_map(BTreeMap::keys).collect::<BTreeSet<_>>() {
-        let used: Vec<&Usage> = tables.iter().filter_map(|table| table.get(kernel)).collect();
-        let registers: Vec<String> = used.iter().map(|usage| usage.registers.to_string()).collect();
+    for kernel in kernels {
+        let usages: Vec<&Usage> = tables.iter().filter_map(|table| table.get(kernel)).collect();
+        let registers: Vec<String> = usages.iter().map(|usage| usage.registers.to_string()).collect();
         println!("| `{kernel}` | {} |", registers.join(", "));
-        if used.iter().any(|usage| usage.spilled_bytes > 0) {
+        if usages.iter().any(|usage| usage.spilled_bytes > 0) {
             spilling.push(kernel.as_str());
         }
     }
@@ -96,28 +100,32 @@ struct Usage {
 /// Parses the messages of `ptxas -v`. Returns the resources of each kernel by its name.
 fn usages(messages: &str) -> BTreeMap<String, Usage> {
     let mut usages: BTreeMap<String, Usage> = BTreeMap::new();
+    // The kernel that the lines are about; the lines before the first kernel count for "".
     let mut kernel = String::new();
     for line in messages.lines() {
-        if let Some((_, rest)) = line.split_once("Compiling entry function '") {
-            kernel = rest.split('\'').next().unwrap_or_default().to_owned();
+        if let Some((_, name)) = line.split_once("Compiling entry function '") {
+            kernel = name.split('\'').next().unwrap_or_default().to_owned();
         }
-        let number_before =
-            |word: &str| -> Option<usize> { line.split_once(word)?.0.trim_end().rsplit(' ').next()?.parse().ok() };
         let usage = usages.entry(kernel.clone()).or_default();
-        if let Some(registers) = number_before(" registers") {
+        if let Some(registers) = number_before(line, " registers") {
             usage.registers = registers;
         }
-        if let Some(bytes) = number_before(" bytes spill stores") {
+        if let Some(bytes) = number_before(line, " bytes spill stores") {
             usage.spilled_bytes = bytes;
         }
     }
-    // The lines before the first kernel.
     usages.remove("");
     usages
 }
 
+/// Returns the number before `unit` in a line, as in `Used 27 registers`; `None` if there is none.
+fn number_before(line: &str, unit: &str) -> Option<usize> {
+    let (before, _) = line.split_once(unit)?;
+    before.rsplit(' ').next()?.parse().ok()
+}
+
 /// Sets the environment in which a build finds the toolkit. If there is no GPU, the kernels are compiled for
-/// [`COMPUTE_CAPABILITY`] and with [`FAST_COMPILE`].
+/// [`COMPUTE_CAPABILITY`], unless `CUDA_COMPUTE_CAP` names another, and with [`FAST_COMPILE`], if `nvcc` has this flag.
 fn with_toolkit<'c>(command: &'c mut Command, toolkit: &Path) -> &'c mut Command {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(toolkit.join("bin")).chain(std::env::split_paths(&path));
@@ -128,9 +136,8 @@ fn with_toolkit<'c>(command: &'c mut Command, toolkit: &Path) -> &'c mut Command
         if std::env::var_os("CUDA_COMPUTE_CAP").is_none() {
             command.env("CUDA_COMPUTE_CAP", COMPUTE_CAPABILITY);
         }
-        if probe(Command::new(toolkit.join("bin/nvcc")).arg("--help"))
-            .is_some_and(|help| help.contains("--Ofast-compile"))
-        {
+        let nvcc_help = probe(Command::new(toolkit.join("bin/nvcc")).arg("--help")).unwrap_or_default();
+        if nvcc_help.contains("--Ofast-compile") {
             command.env("NVCC_APPEND_FLAGS", FAST_COMPILE);
         }
     }
@@ -161,10 +168,11 @@ pub fn toolkit() -> Result<PathBuf> {
     }
 }
 
-/// Returns the folder of the toolkit whose `nvcc` is on the PATH.
+/// Returns the folder of the toolkit whose `nvcc` is on the PATH; `None` if there is none.
 fn on_path() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let nvcc = std::env::split_paths(&path).map(|folder| folder.join("nvcc")).find(|nvcc| nvcc.is_file())?;
+    // `nvcc` can be a link; the program is at `bin/nvcc` in the toolkit.
     Some(nvcc.canonicalize().ok()?.parent()?.parent()?.to_owned())
 }
 
@@ -172,8 +180,8 @@ fn on_path() -> Option<PathBuf> {
 /// has no `nvcc`.
 fn toolkit_in(environment: &Path) -> Option<PathBuf> {
     let pythons = std::fs::read_dir(environment.join("lib")).ok()?;
-    let toolkits = pythons.flatten().map(|python| python.path().join("site-packages/nvidia/cu13"));
-    toolkits.into_iter().find(|toolkit| toolkit.join("bin/nvcc").is_file())
+    let mut toolkits = pythons.flatten().map(|python| python.path().join("site-packages/nvidia/cu13"));
+    toolkits.find(|toolkit| toolkit.join("bin/nvcc").is_file())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `cargo xtask data`: writes the demo's messages as CSV files.
+//! `cargo xtask data`: generates the demo's messages and writes them as CSV files.
 
 use std::fs;
 use std::path::{Path, PathBuf};

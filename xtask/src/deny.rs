@@ -20,14 +20,14 @@ pub fn run() -> Result<()> {
     let deny = programs::ensure_cargo_deny()?;
     let deny = deny.to_string_lossy();
     let can_check_advisories = probe(program("git").args(["ls-remote", "--exit-code", DATABASE, "HEAD"])).is_some();
-    [repo::root(), repo::firmware(), repo::c()].iter().try_for_each(|folder| {
-        run_command(&mut command(&deny, folder, can_check_advisories)).with_context(|| {
+    for folder in [repo::root(), repo::firmware(), repo::c()] {
+        run_command(&mut command(&deny, &folder, can_check_advisories)).with_context(|| {
             let manifest = repo::shown(&folder.join("Cargo.toml"));
             format!(
                 "{manifest}: a dependency does not fulfil deny.toml; replace it, or allow it in deny.toml with a reason"
             )
-        })
-    })?;
+        })?;
+    }
     println!("{}", outcome(can_check_advisories));
     Ok(())
 }
@@ -52,7 +52,10 @@ fn command(deny: &str, folder: &Path, can_check_advisories: bool) -> Command {
     for warning in UNUSED_ENTRIES {
         command.args(["--allow", warning]);
     }
-    command.args(["licenses", "bans", "sources"]).args(can_check_advisories.then_some("advisories"));
+    command.args(["licenses", "bans", "sources"]);
+    if can_check_advisories {
+        command.arg("advisories");
+    }
     command
 }
 

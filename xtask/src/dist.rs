@@ -41,24 +41,25 @@ pub fn run(unpacked: bool) -> Result<()> {
     let targets: Vec<&str> = emulated.iter().map(|board| board.target).collect();
     toolchain::ensure_targets(&targets)?;
     for board in emulated {
-        strip(&firmware::build(board)?, &file(&folder, &board.installed_firmware())?)?;
+        strip(&firmware::build(board)?, &with_parent(&folder, &board.installed_firmware())?)?;
     }
     for model in MODELS {
         let device_file = format!("{model}.safetensors");
-        let to = file(&folder, &format!("share/tern/models/{device_file}"))?;
+        let to = with_parent(&folder, &format!("share/tern/models/{device_file}"))?;
         copy(&repo::root().join("models").join(model).join(device_file), &to)?;
     }
     for document in DOCUMENTS {
-        copy(&repo::root().join(document), &file(&folder, &format!("share/doc/tern/{document}"))?)?;
+        copy(&repo::root().join(document), &with_parent(&folder, &format!("share/doc/tern/{document}"))?)?;
     }
     if unpacked {
         println!("{}", repo::shown(&folder));
         return Ok(());
     }
+    // An interrupted command leaves no incomplete archive.
     let archive = dist.join(format!("{name}.tar.gz"));
-    let new = archive.with_extension("tmp");
-    run_quietly(program("tar").arg("-czf").arg(&new).arg("-C").arg(&dist).arg(&name), false)?;
-    fs::rename(&new, &archive).with_context(|| format!("cannot write {}", archive.display()))?;
+    let incomplete = archive.with_extension("tmp");
+    run_quietly(program("tar").arg("-czf").arg(&incomplete).arg("-C").arg(&dist).arg(&name), false)?;
+    fs::rename(&incomplete, &archive).with_context(|| format!("cannot write {}", archive.display()))?;
     println!("{}: {} KB", repo::shown(&archive), fs::metadata(&archive)?.len().div_ceil(1000));
     Ok(())
 }
@@ -66,22 +67,23 @@ pub fn run(unpacked: bool) -> Result<()> {
 /// Builds `tern` with the feature `hub`, and puts it, its completions and its manual pages into `folder`.
 fn add_tern(folder: &Path) -> Result<()> {
     let tern = Tern::build_with(&["--features", "hub"])?;
-    copy(tern.path(), &file(folder, &format!("bin/tern{}", std::env::consts::EXE_SUFFIX))?)?;
+    copy(tern.path(), &with_parent(folder, &format!("bin/tern{}", std::env::consts::EXE_SUFFIX))?)?;
     for (shell, path) in COMPLETIONS {
         let script = capture_quietly(tern.command().args(["completions", shell]), false)?;
-        repo::write(&file(folder, path)?, script)?;
+        repo::write(&with_parent(folder, path)?, script)?;
     }
     run_command(tern.command().arg("man").arg(folder.join("share/man/man1")))
 }
 
-/// Returns the path of a file of the archive, and makes its folder.
-fn file(folder: &Path, path: &str) -> Result<PathBuf> {
+/// Returns the path of a file of the archive and creates the folder that it is in. `path`: the path below `folder`.
+fn with_parent(folder: &Path, path: &str) -> Result<PathBuf> {
     let file = folder.join(path);
     let parent = file.parent().context("a file of the archive is in a folder")?;
     fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
     Ok(file)
 }
 
+/// Copies a file; an error names both paths.
 fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Reads the sections and symbols of an ELF file.
+//! Reads the sections and symbols of an ELF file, the program that the compiler makes for a device.
 
 use std::path::Path;
 
@@ -47,10 +47,15 @@ impl Image {
             if !is_allocated || is_reserved {
                 continue;
             }
-            // Initialised variables take flash for their values and RAM; uninitialised ones take only RAM.
+            // Initialised variables take RAM, and flash for their values; uninitialised ones take only RAM.
             let is_uninitialised = section.kind() == SectionKind::UninitializedData;
-            flash_bytes += if is_uninitialised { 0 } else { section.size() };
-            ram_bytes += if is_uninitialised || sh_flags & u64::from(SHF_WRITE) != 0 { section.size() } else { 0 };
+            let is_writable = sh_flags & u64::from(SHF_WRITE) != 0;
+            if !is_uninitialised {
+                flash_bytes += section.size();
+            }
+            if is_uninitialised || is_writable {
+                ram_bytes += section.size();
+            }
         }
         let symbols = file.symbols().filter_map(|symbol| {
             let name = symbol.name().ok()?.to_owned();
@@ -71,7 +76,10 @@ impl Image {
         // An address can have several names; only the alphabetically first one is kept.
         symbols.sort_by(|a, b| (a.address, &a.name).cmp(&(b.address, &b.name)));
         symbols.dedup_by_key(|symbol| symbol.address);
-        symbols.iter_mut().for_each(|symbol| symbol.name = format!("{:#}", rustc_demangle::demangle(&symbol.name)));
+        for symbol in &mut symbols {
+            // `#` leaves out the hash at the end of a name.
+            symbol.name = format!("{:#}", rustc_demangle::demangle(&symbol.name));
+        }
         symbols.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
         symbols
     }

@@ -1,4 +1,5 @@
-//! Builds the firmware, which is a separate workspace, for a board.
+//! Builds the firmware, which is the separate workspace `firmware/`, for a board: the program of a device with its
+//! console (command line) and the runtime, into whose flash models are written.
 
 use std::env;
 use std::ffi::OsStr;
@@ -77,7 +78,8 @@ pub fn command(board: &Board, folder: &Path, subcommand: &str) -> Command {
     command_with(board, folder, subcommand, &[board.features.feature()])
 }
 
-/// Returns the same as [`command`], with these features of the console instead of those of the board.
+/// Returns the same as [`command`], with these features of the console instead of those of the board, beside the
+/// feature with the board's name.
 fn command_with(board: &Board, folder: &Path, subcommand: &str, features: &[&str]) -> Command {
     let mut command = cargo(folder);
     let features = [&[board.name], features].concat().join(",");
@@ -99,15 +101,19 @@ pub fn size_with(board: &Board, features: &[&str]) -> Result<Image> {
 /// Returns the features of the console, each with its purpose, which is the comment above it in firmware/Cargo.toml.
 pub fn features() -> Result<Vec<(String, String)>> {
     let manifest = repo::read(&repo::firmware().join("Cargo.toml"))?;
-    let names = manifest.lines().find_map(|line| line.strip_prefix("full = [")?.strip_suffix(']'));
-    let names = names.context("firmware/Cargo.toml: expected a line `full = [\"…\", …]`")?;
-    let names = names.split(", ").map(|name| name.trim_matches('"')).chain([SIGNED]);
-    let described = |name: &str| {
-        let before = manifest.split_once(&format!("\n{name} = ["))?.0;
-        let comment: Vec<_> = before.lines().rev().map_while(|line| line.strip_prefix("# ")).collect();
-        Some((name.to_owned(), comment.into_iter().rev().collect::<Vec<_>>().join(" ")))
-    };
-    names.map(|name| described(name).with_context(|| format!("firmware/Cargo.toml: no feature {name}"))).collect()
+    let full = manifest.lines().find_map(|line| line.strip_prefix("full = [")?.strip_suffix(']'));
+    let full = full.context("firmware/Cargo.toml: expected a line `full = [\"…\", …]`")?;
+    let mut features = Vec::new();
+    for name in full.split(", ").map(|quoted| quoted.trim_matches('"')).chain([SIGNED]) {
+        let (before, _) = manifest
+            .split_once(&format!("\n{name} = ["))
+            .with_context(|| format!("firmware/Cargo.toml: no feature {name}"))?;
+        // The lines of the comment, from the last to the first.
+        let mut comment: Vec<_> = before.lines().rev().map_while(|line| line.strip_prefix("# ")).collect();
+        comment.reverse();
+        features.push((name.to_owned(), comment.join(" ")));
+    }
+    Ok(features)
 }
 
 /// Returns the path at which cargo puts the program below a target folder.

@@ -24,6 +24,7 @@ pub fn run_lint() -> Result<()> {
     result
 }
 
+/// Runs all checks after the set-up. Fails at the end if one has failed.
 fn checks(stages: &mut Stages) -> Result<()> {
     let (root, firmware_folder, fuzz) = (repo::root(), repo::firmware(), repo::fuzz());
     let host = toolchain::host()?;
@@ -63,10 +64,11 @@ fn checks(stages: &mut Stages) -> Result<()> {
         clippy(stages, &format!("clippy, bench, {target}"), &firmware_folder, &arguments);
     }
     for target in RUNTIME_TARGETS {
-        // The feature `defmt` only adds code, so one pass checks the runtime with and without it.
-        let features: &[&str] =
-            if CORES.iter().any(|core| core.target == target) { &["--features", "defmt"] } else { &[] };
-        let arguments = [&["-p", "tern-runtime", "--target", target], features].concat();
+        let mut arguments = vec!["-p", "tern-runtime", "--target", target];
+        if CORES.iter().any(|core| core.target == target) {
+            // The feature `defmt` only adds code, so one pass checks the runtime with and without it.
+            arguments.extend(["--features", "defmt"]);
+        }
         clippy(stages, &format!("clippy, runtime, {target}"), &root, &arguments);
         stages.check(&format!("no panic, no allocator, {target}"), || proof::check(target));
     }
@@ -101,9 +103,10 @@ fn clippy(stages: &mut Stages, name: &str, folder: &Path, arguments: &[&str]) {
 /// recurrent layer. `paired16` is checked without `interleaved4`: it is a packing of LSTM layers, too. Prints a line
 /// for each feature.
 fn each_feature() -> Result<()> {
-    for feature in size::default_features()?.iter().map(String::as_str).chain(["defmt", "write", "unpacked", "testing"])
-    {
-        let features = if feature == "paired16" { feature.to_owned() } else { format!("interleaved4,{feature}") };
+    let mut all_features = size::default_features()?;
+    all_features.extend(["defmt", "write", "unpacked", "testing"].map(str::to_owned));
+    for feature in all_features {
+        let features = if feature == "paired16" { feature } else { format!("interleaved4,{feature}") };
         println!("tern-runtime with {features}");
         let arguments = ["clippy", "--quiet", "-p", "tern-runtime", "--no-default-features", "--features", &features];
         // Unlike RUSTFLAGS, arguments after `--` do not make cargo compile the dependencies again.

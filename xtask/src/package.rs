@@ -55,10 +55,12 @@ pub fn run(options: &PackageOptions) -> Result<()> {
     Ok(())
 }
 
+/// Returns the folder of the results of cargo.
 fn target() -> PathBuf {
     repo::root().join("target")
 }
 
+/// Reads the manifest of the workspace.
 fn manifest() -> Result<String> {
     repo::read(&repo::root().join("Cargo.toml"))
 }
@@ -110,8 +112,8 @@ fn unpack(version: &str) -> Result<PathBuf> {
 fn check_files(name: &str, folder: &Path) -> Result<()> {
     for file in FILES {
         let path = folder.join(file);
-        let found = fs::read(&path).with_context(|| format!("the package {name} has no {file}"))?;
-        if file.starts_with("LICENSE") && found != fs::read(repo::root().join(file))? {
+        let contents = fs::read(&path).with_context(|| format!("the package {name} has no {file}"))?;
+        if file.starts_with("LICENSE") && contents != fs::read(repo::root().join(file))? {
             bail!("the package {name}: {file} is not that of the repository; make it a symbolic link to ../{file}");
         }
     }
@@ -122,16 +124,19 @@ fn check_files(name: &str, folder: &Path) -> Result<()> {
 /// packages, since the registry may not have this version. The profiles of the workspace are used, so that dependencies
 /// that another check has compiled are not compiled again.
 fn compile(folder: &Path, version: &str) -> Result<()> {
+    let folders: Vec<String> = PACKAGES.iter().map(|name| format!("{name}-{version}")).collect();
+    let mut patches = String::new();
+    for (name, folder) in PACKAGES.iter().zip(&folders) {
+        patches += &format!("{name} = {{ path = \"{folder}\" }}\n");
+    }
     let manifest = manifest()?;
     // The profiles are the last sections of the manifest, with an empty line between two of them.
-    let profiles = manifest.find("[profile.").map_or("", |start| &manifest[start..]);
-    let profiles = profiles.split("\n\n").filter(|profile| !is_of_another_package(profile));
-    let folders: Vec<String> = PACKAGES.iter().map(|name| format!("{name}-{version}")).collect();
-    let patches: String =
-        PACKAGES.iter().zip(&folders).map(|(name, folder)| format!("{name} = {{ path = \"{folder}\" }}\n")).collect();
+    let all_profiles = manifest.find("[profile.").map_or("", |start| &manifest[start..]);
+    let profiles: Vec<&str> =
+        all_profiles.split("\n\n").filter(|profile| !is_of_unpublished_package(profile)).collect();
     let workspace = format!(
         "[workspace]\nresolver = \"3\"\nmembers = {folders:?}\n\n[patch.crates-io]\n{patches}\n{}",
-        profiles.collect::<Vec<_>>().join("\n\n")
+        profiles.join("\n\n")
     );
     repo::write(&folder.join("Cargo.toml"), workspace)?;
     fs::copy(repo::root().join("Cargo.lock"), folder.join("Cargo.lock"))?;
@@ -144,7 +149,7 @@ fn compile(folder: &Path, version: &str) -> Result<()> {
 }
 
 /// Returns true for the profile of a package of the repository that is not published.
-fn is_of_another_package(profile: &str) -> bool {
+fn is_of_unpublished_package(profile: &str) -> bool {
     ["tern-messages", "tern-tests", "xtask"].iter().any(|name| profile.contains(&format!("package.{name}]")))
 }
 

@@ -83,8 +83,10 @@ pub fn tee(command: &mut Command, mut on_line: impl FnMut(&str)) -> Result<()> {
 /// Runs `command` silently and returns its trimmed stdout; `None` if it does not start or fails.
 pub fn probe(command: &mut Command) -> Option<String> {
     let output = command.stderr(Stdio::null()).output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    output.status.success().then_some(text)
+    if !output.status.success() {
+        return None;
+    }
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Returns the line that one would type at the root of the repository to run `command`. A variable that is removed from
@@ -107,22 +109,26 @@ pub fn line(command: &Command) -> String {
     line
 }
 
+/// Returns a word as one types it in a shell, in quotation marks if it is empty or has a space.
 fn quoted(word: &str) -> String {
     if word.contains(char::is_whitespace) || word.is_empty() { format!("\"{word}\"") } else { word.to_owned() }
 }
 
+/// Prints the command if `verbose` is true, and flushes stdout, since our own output must come before the output of the
+/// child.
 fn announce(command: &Command, verbose: bool) {
-    // Our own output must come before the output of the child.
     let _ = std::io::stdout().flush();
     if verbose {
         eprintln!("$ {}", line(command));
     }
 }
 
+/// Returns the error for a command whose program cannot be started.
 fn cannot_start(command: &Command) -> String {
     format!("cannot start `{}`; is it installed and on the PATH?", command.get_program().to_string_lossy())
 }
 
+/// Fails unless the exit status is 0.
 fn check(command: &Command, status: ExitStatus) -> Result<()> {
     if !status.success() {
         bail!("`{}` failed ({status}); its output above gives the reason", line(command));

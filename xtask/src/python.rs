@@ -1,6 +1,7 @@
-//! `cargo xtask python`: builds the Python package, installs it into the environment for tests, and runs its tests.
+//! `cargo xtask python`: builds the wheel of the Python package, which is its installable file, installs it into the
+//! environment for tests, and runs its tests.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
@@ -34,15 +35,19 @@ pub fn run_python(options: &Options) -> Result<()> {
     if options.wheel {
         return Ok(());
     }
+    let mut packages = Vec::new();
     let mut test_options = Vec::new();
-    for (is_wanted, option, names) in
-        [(options.torch, "--torch", &["torch"][..]), (options.trackers, "--trackers", &["wandb", "mlflow", "trackio"])]
-    {
-        if is_wanted {
-            note("Python packages", &format!("installing {}", names.join(", ")));
-            pip_install(&environment(), names)?;
-            test_options.push(option);
-        }
+    if options.torch {
+        packages.push("torch");
+        test_options.push("--torch");
+    }
+    if options.trackers {
+        packages.extend(["wandb", "mlflow", "trackio"]);
+        test_options.push("--trackers");
+    }
+    if !packages.is_empty() {
+        note("Python packages", &format!("installing {}", packages.join(", ")));
+        pip_install(&environment(), &packages)?;
     }
     test(&wheel, &test_options, |_| {})
 }
@@ -66,22 +71,23 @@ fn tool(name: &str) -> Command {
     command
 }
 
-/// Installs the packages that the tests import, unless they are installed already.
+/// Installs the packages that the tests import, unless they are installed already: then the environment has a copy of
+/// their list.
 fn ensure_requirements() -> Result<()> {
     let list = repo::root().join("python").join("requirements-test.txt");
-    let installed = environment().join("requirements-test.txt");
+    let installed_list = environment().join("requirements-test.txt");
     let wanted = repo::read(&list)?;
-    if repo::read(&installed).is_ok_and(|found| found == wanted) {
+    if repo::read(&installed_list).is_ok_and(|installed| installed == wanted) {
         note("Python packages", "found those for the tests of the Python package");
         return Ok(());
     }
     note("Python packages", "installing those for the tests of the Python package into target/python");
     // Compiling all modules would take longer than running the tests does.
     pip_install(&environment(), &["--no-compile", "-r", &list.to_string_lossy()])?;
-    repo::write(&installed, wanted)
+    repo::write(&installed_list, wanted)
 }
 
-/// Builds the wheel into `target/wheels` and returns its path.
+/// Builds the wheel with a profile of cargo into `target/wheels` and returns its path.
 fn build(profile: &str) -> Result<PathBuf> {
     let folder = repo::root().join("target").join("wheels").join(profile);
     if folder.exists() {
@@ -96,8 +102,8 @@ fn build(profile: &str) -> Result<PathBuf> {
     }
 }
 
-/// Installs the wheel and runs the tests.
-fn test(wheel: &std::path::Path, options: &[&str], on_line: impl FnMut(&str)) -> Result<()> {
+/// Installs the wheel and runs the tests. `options`: those for pytest. Each line of the output is passed to `on_line`.
+fn test(wheel: &Path, options: &[&str], on_line: impl FnMut(&str)) -> Result<()> {
     let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--force-reinstall", "--no-deps"];
     run(tool("python").args(install).arg(wheel))?;
     // Not `python -m pytest`, which would import the package's sources in place of the wheel.

@@ -19,9 +19,10 @@ pub fn run(board: &Board) -> Result<()> {
     let name = board.name;
     if first != second {
         // If one file is the beginning of the other, they differ at its end.
-        let at = first.iter().zip(&second).position(|(a, b)| a != b).unwrap_or(first.len().min(second.len()));
+        let end_of_shorter = first.len().min(second.len());
+        let position = first.iter().zip(&second).position(|(a, b)| a != b).unwrap_or(end_of_shorter);
         bail!(
-            "two builds of {name} differ at byte {at} of {} and {}; compare firmware/target with target/reproducible",
+            "two builds of {name} differ at byte {position} of {} and {}; compare firmware/target with target/reproducible",
             first.len(),
             second.len()
         );

@@ -1,5 +1,5 @@
 //! `cargo xtask size`: measures the flash that the code of a small classifier takes, in the ELF file of the image
-//! `classifier` of `firmware/proof`.
+//! (program) `classifier` of `firmware/proof`. The features are those of the package `tern-runtime`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -25,14 +25,18 @@ const SHOWN: usize = 20;
 
 /// The sizes of one image in bytes, and its symbols.
 struct Size {
+    /// The section of code.
     text: u64,
+    /// The section of constants.
     rodata: u64,
     /// The LSTM path, a part of `text` and `rodata`.
     lstm: u64,
+    /// The symbols, the largest first.
     symbols: Vec<Symbol>,
 }
 
 impl Size {
+    /// Returns the flash that the image takes.
     fn total(&self) -> u64 {
         self.text + self.rodata
     }
@@ -62,7 +66,7 @@ pub fn run(json: bool, features: bool) -> Result<()> {
         measure(target, &features_of(target))?.print(target, json);
     }
     if features {
-        by_feature(json, &with_limits)?;
+        print_features(&with_limits, json)?;
     }
     check_limits(&with_limits)
 }
@@ -74,11 +78,12 @@ pub fn check() -> Result<()> {
     check_limits(&size)
 }
 
+/// Fails if the image on [`FIRMWARE_TARGET`] is over a limit.
 fn check_limits(size: &Size) -> Result<()> {
-    for (what, found, limit) in [("the image", size.total(), IMAGE_LIMIT), ("the LSTM path", size.lstm, LSTM_LIMIT)] {
-        if found > limit {
+    for (part, bytes, limit) in [("the image", size.total(), IMAGE_LIMIT), ("the LSTM path", size.lstm, LSTM_LIMIT)] {
+        if bytes > limit {
             bail!(
-                "{what} takes {found} bytes on {FIRMWARE_TARGET}, at most {limit}; `cargo xtask size` shows the largest symbols"
+                "{part} takes {bytes} bytes on {FIRMWARE_TARGET}, at most {limit}; `cargo xtask size` shows the largest symbols"
             );
         }
     }
@@ -87,19 +92,21 @@ fn check_limits(size: &Size) -> Result<()> {
 
 /// Returns the features of the runtime in the smallest image for a target: one packing, the one that suits the core.
 fn features_of(target: &str) -> Vec<String> {
-    vec![if target.starts_with("thumbv7em") { "paired16" } else { "interleaved4" }.to_owned()]
+    let packing = if target.starts_with("thumbv7em") { "paired16" } else { "interleaved4" };
+    vec![packing.to_owned()]
 }
 
-/// Prints the bytes that each feature of the runtime adds to the image. `without`: the image without these features.
-fn by_feature(json: bool, without: &Size) -> Result<()> {
-    if !json {
+/// Prints the bytes that each default feature of the runtime adds to the smallest image, which is `smallest`.
+fn print_features(smallest: &Size, as_json: bool) -> Result<()> {
+    if !as_json {
         println!("\n{:<16}{:>14}", "feature", "bytes more");
     }
     let base = features_of(FIRMWARE_TARGET);
     for feature in default_features()?.into_iter().filter(|feature| !base.contains(feature)) {
-        let with = measure(FIRMWARE_TARGET, &[&base[..], std::slice::from_ref(&feature)].concat())?;
-        let more = with.total() as i64 - without.total() as i64;
-        if json {
+        let mut with_feature = base.clone();
+        with_feature.push(feature.clone());
+        let more = measure(FIRMWARE_TARGET, &with_feature)?.total() as i64 - smallest.total() as i64;
+        if as_json {
             println!("{}", json!({"feature": feature, "bytes_more": more}))
         } else {
             println!("{feature:<16}{more:>14}")
@@ -111,8 +118,9 @@ fn by_feature(json: bool, without: &Size) -> Result<()> {
 /// Returns the default features of the runtime.
 pub fn default_features() -> Result<Vec<String>> {
     let manifest = fs::read_to_string(repo::root().join("runtime").join("Cargo.toml"))?;
-    let list = manifest.split_once("\ndefault = [").and_then(|(_, rest)| rest.split_once(']'));
+    let list = manifest.split_once("\ndefault = [").and_then(|(_, after)| after.split_once(']'));
     let (list, _) = list.context("runtime/Cargo.toml: expected a list `default` of features")?;
+    // Every second part between quotation marks is a name.
     Ok(list.split('"').skip(1).step_by(2).map(str::to_owned).collect())
 }
 
@@ -129,6 +137,7 @@ fn measure(target: &str, features: &[String]) -> Result<Size> {
     Ok(Size { text, rodata, lstm, symbols })
 }
 
+/// Builds the image and returns its path.
 fn build(target: &str, features: &[String]) -> Result<PathBuf> {
     let folder = repo::firmware().join("target");
     let features: Vec<_> = features.iter().map(|feature| format!("tern-runtime/{feature}")).collect();
@@ -143,9 +152,9 @@ fn build(target: &str, features: &[String]) -> Result<PathBuf> {
 /// Returns true for a symbol in a module of [`LSTM_PATH`], such as `tern_runtime::layers::lstm::…`, or a method of a
 /// type in such a module.
 fn is_of_lstm(name: &str) -> bool {
-    let path = name.trim_start_matches('<').strip_prefix("tern_runtime::");
-    let is_in = |path: &str, module: &str| path.strip_prefix(module).is_some_and(|rest| rest.starts_with("::"));
-    path.is_some_and(|path| LSTM_PATH.iter().any(|module| is_in(path, module)))
+    // The name of a method begins with its type: `<tern_runtime::layers::lstm::…>::step`.
+    let Some(path) = name.trim_start_matches('<').strip_prefix("tern_runtime::") else { return false };
+    LSTM_PATH.iter().any(|module| path.starts_with(&format!("{module}::")))
 }
 
 /// Returns a list of the largest symbols.

@@ -1,4 +1,5 @@
-//! Stages of a command: each has a name and a time; a table at the end lists all.
+//! Stages of a command such as `demo`, `lint` or `test`: each has a name and a time; a table at the end lists all.
+//! [`note`] prints the progress of the set-up, [`grouped`] formats numbers for tables.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ const NAME_WIDTH: usize = 44;
 /// The stages that have run.
 pub struct Stages {
     start: Instant,
-    done: Vec<Stage>,
+    finished: Vec<Stage>,
 }
 
 /// A stage that has run.
@@ -22,7 +23,7 @@ struct Stage {
 
 impl Default for Stages {
     fn default() -> Self {
-        Stages { start: Instant::now(), done: Vec::new() }
+        Stages { start: Instant::now(), finished: Vec::new() }
     }
 }
 
@@ -32,7 +33,7 @@ impl Stages {
         eprintln!("\n== {name}");
         let start = Instant::now();
         let result = work();
-        self.done.push(Stage { name: name.to_owned(), time: start.elapsed(), failed: result.is_err() });
+        self.finished.push(Stage { name: name.to_owned(), time: start.elapsed(), failed: result.is_err() });
         result
     }
 
@@ -45,7 +46,7 @@ impl Stages {
 
     /// Returns the names of the failed stages.
     pub fn failed(&self) -> Vec<&str> {
-        self.done.iter().filter(|stage| stage.failed).map(|stage| stage.name.as_str()).collect()
+        self.finished.iter().filter(|stage| stage.failed).map(|stage| stage.name.as_str()).collect()
     }
 
     /// Returns the seconds since this list was created.
@@ -55,13 +56,13 @@ impl Stages {
 
     /// Returns one line for each stage, and a last line with the overall result and [`seconds`](Stages::seconds).
     pub fn table(&self) -> String {
-        let width = self.done.iter().map(|stage| stage.name.len()).fold(NAME_WIDTH, usize::max);
+        let width = self.finished.iter().map(|stage| stage.name.len()).fold(NAME_WIDTH, usize::max);
         let line = |name: &str, failed: bool, seconds: f64| {
             let verdict = if failed { "FAILED" } else { "ok" };
             format!("{name:<width$}{verdict:>8}{seconds:>9.1} s\n")
         };
         let mut table = String::new();
-        for stage in &self.done {
+        for stage in &self.finished {
             table.push_str(&line(&stage.name, stage.failed, stage.time.as_secs_f64()));
         }
         table + &line("all", !self.failed().is_empty(), self.seconds())
@@ -71,8 +72,15 @@ impl Stages {
 /// Formats a number with a comma between groups of three digits, as `12,345`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
-    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
-    groups.join(",")
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        let digits_left = digits.len() - index;
+        if index > 0 && digits_left.is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Prints one line about the set-up that a command does first. `topic`: the tool or component that the line is about,

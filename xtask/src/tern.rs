@@ -47,6 +47,7 @@ impl Tern {
 /// Returns the last JSON object of a text that may contain other lines.
 fn last_object(text: &str) -> Option<Value> {
     let object = |text: &str| serde_json::from_str::<Value>(text).ok().filter(Value::is_object);
+    // An object that takes several lines must be the whole text.
     object(text).or_else(|| text.lines().rev().find_map(object))
 }
 

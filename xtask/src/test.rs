@@ -85,32 +85,38 @@ impl Tally {
 
     /// Adds the contents of a line `test NAME ... FAILED` or `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
     fn read_rust(&mut self, line: &str) {
-        let Some(rest) = line.strip_prefix("test ") else { return };
-        if let Some(name) = rest.strip_suffix(" ... FAILED") {
+        let Some(after_test) = line.strip_prefix("test ") else { return };
+        if let Some(name) = after_test.strip_suffix(" ... FAILED") {
             self.failures.push(name.to_owned());
         }
-        let Some((_, counts)) = rest.strip_prefix("result: ").and_then(|rest| rest.split_once(". ")) else { return };
+        let Some(result) = after_test.strip_prefix("result: ") else { return };
+        let Some((_verdict, counts)) = result.split_once(". ") else { return };
         self.suites += 1;
-        self.count(counts.split("; "));
-    }
-
-    /// Adds the counts in the last line of pytest, such as `3 passed, 1 failed in 0.50s`.
-    fn read_pytest(&mut self, line: &str) {
-        let is_time = |text: &str| text.split_once('s').is_some_and(|(seconds, _)| seconds.parse::<f64>().is_ok());
-        let Some((counts, _)) = line.split_once(" in ").filter(|(_, time)| is_time(time)) else { return };
-        if counts.split(", ").all(|part| part.split_once(' ').is_some_and(|(number, _)| number.parse::<u32>().is_ok()))
-        {
-            self.suites += 1;
-            self.count(counts.split(", "));
+        for count in counts.split("; ") {
+            self.add_count(count);
         }
     }
 
-    /// Adds counts such as `3 passed`. Tests that pytest deselects count as ignored.
-    fn count<'a>(&mut self, counts: impl Iterator<Item = &'a str>) {
-        for part in counts {
-            let Some((number, word)) = part.split_once(' ') else { continue };
+    /// Adds the counts in the last line of pytest, such as `3 passed, 1 failed in 0.50s`. Does nothing for other lines.
+    fn read_pytest(&mut self, line: &str) {
+        let Some((counts, time)) = line.split_once(" in ") else { return };
+        let is_time = time.split_once('s').is_some_and(|(seconds, _)| seconds.parse::<f64>().is_ok());
+        let is_count = |text: &str| text.split_once(' ').is_some_and(|(number, _)| number.parse::<u32>().is_ok());
+        if !is_time || !counts.split(", ").all(is_count) {
+            return;
+        }
+        self.suites += 1;
+        for count in counts.split(", ") {
+            self.add_count(count);
+        }
+    }
+
+    /// Adds a count such as `3 passed`. Tests that pytest deselects count as ignored; counts of other kinds are
+    /// skipped.
+    fn add_count(&mut self, count: &str) {
+        if let Some((number, kind)) = count.split_once(' ') {
             let number: u32 = number.parse().unwrap_or(0);
-            match word {
+            match kind {
                 "passed" => self.passed += number,
                 "failed" => self.failed += number,
                 "ignored" | "deselected" => self.ignored += number,

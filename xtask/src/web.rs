@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::setup::toolchain;
 use crate::{c_library, repo};
 
-/// The models of the page: name, description, and a first text.
+/// The models of the page: the name in `models/`, a description, and the text that is classified first.
 const MODELS: [(&str, &str, &str); 4] = [
     ("building", "messages in a building, 5 labels", "there is a fire in my room"),
     ("sms_spam", "unwanted SMS, 2 labels", "WINNER! You have been chosen for a free prize, call now"),

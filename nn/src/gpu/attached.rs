@@ -23,10 +23,11 @@ pub fn attach2(
     x.apply_op2(y, Attached { result: result.force_contiguous()?, backward })
 }
 
-/// An operation for candle that returns a result computed before.
+/// An operation for candle whose forward pass returns a result that was computed before.
 struct Attached<F> {
     /// The result: contiguous, and not a part of a larger tensor.
     result: Tensor,
+    /// The backward pass.
     backward: F,
 }
 

@@ -75,12 +75,13 @@ pub fn launch(launch: &Launch<'_>, written: &mut CudaStorage) -> Result<()> {
         let attribute = CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
         function.set_attribute(attribute, launch.shared_bytes as i32).w()?;
     }
+    // The address of the written tensor and the bytes of one of its values.
     let (written, value_size) = match &mut written.slice {
         CudaStorageSlice::F32(slice) => (slice.device_ptr_mut(&stream).0, 4),
         CudaStorageSlice::F64(slice) => (slice.device_ptr_mut(&stream).0, 8),
         _ => candle_core::bail!("kernel {}: expected a written tensor of F32 or F64", launch.kernel),
     };
-    // The value of each argument in eight bytes, in the byte order of the host.
+    // The value of each argument, at most eight bytes, in the byte order of the host.
     let mut values = Vec::with_capacity(launch.arguments.len());
     for argument in &launch.arguments {
         values.push(match *argument {

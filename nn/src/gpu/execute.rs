@@ -15,7 +15,7 @@ impl InplaceOp1 for Launch<'_> {
         let Some(emulator) = EMULATOR.get() else {
             candle_core::bail!("kernel {}: found tensors on the CPU, expected a CUDA device", self.kernel);
         };
-        // Bytes of one value.
+        // Bytes of one value of the written tensor.
         let value_size = bytes(written, 0)?.len() / len_or_1(written);
         let arguments = self.arguments.iter().map(|argument| {
             Ok(match *argument {
@@ -87,7 +87,7 @@ static EMULATOR: OnceLock<Box<Emulator>> = OnceLock::new();
 
 /// Sets the emulator that runs the kernels for tensors on the CPU, for tests. Only the first call has an effect.
 pub fn emulate_with(emulator: Box<Emulator>) {
-    // A second emulator is dropped.
+    // The result says only that there already was an emulator; a second one is dropped.
     let _ = EMULATOR.set(emulator);
 }
 
@@ -105,7 +105,8 @@ fn dtype(storage: &CpuStorage) -> candle_core::DType {
     candle_core::backend::BackendStorage::dtype(storage)
 }
 
-/// Returns the number of elements; 1 for an empty or unsupported tensor, so that a division by it is defined.
+/// Returns the number of elements of a written tensor, F32 or F64; 1 for an empty or unsupported tensor, so that a
+/// division by it is defined.
 fn len_or_1(storage: &CpuStorage) -> usize {
     match storage {
         CpuStorage::F32(values) => values.len(),
@@ -115,9 +116,9 @@ fn len_or_1(storage: &CpuStorage) -> usize {
     .max(1)
 }
 
-/// Sets `values` to the numbers that `bytes` holds; `read` decodes one number.
-fn read_values<T, const N: usize>(bytes: &[u8], values: &mut [T], read: impl Fn([u8; N]) -> T) {
-    for (value, bytes) in values.iter_mut().zip(bytes.as_chunks::<N>().0) {
-        *value = read(*bytes);
+/// Sets `values` to the numbers that `bytes` holds; `decode` returns the number of `N` bytes.
+fn read_values<T, const N: usize>(bytes: &[u8], values: &mut [T], decode: impl Fn([u8; N]) -> T) {
+    for (value, value_bytes) in values.iter_mut().zip(bytes.as_chunks::<N>().0) {
+        *value = decode(*value_bytes);
     }
 }

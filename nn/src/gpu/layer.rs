@@ -41,11 +41,11 @@ pub fn recurrent(
         return Tensor::zeros(shape, DType::F32, x.device());
     }
     let run = Run { shape, is_first, batch: batch.clone(), machine: Machine::of(x.device())? };
-    let parts = run.parts(&x.detach().contiguous()?, &parameters.detach().contiguous()?)?;
-    let activations = run.forward(&parts)?;
+    let inputs = run.inputs(&x.detach().contiguous()?, &parameters.detach().contiguous()?)?;
+    let activations = run.forward(&inputs)?;
     let hidden = run.hidden(&activations)?;
     // The same values as `hidden`, but candle treats them as a function of `x` and `parameters`.
-    let states = attach2(x, parameters, &hidden, move |d_hidden| run.backward(&parts, &activations, d_hidden))?;
+    let states = attach2(x, parameters, &hidden, move |d_hidden| run.backward(&inputs, &activations, d_hidden))?;
     match output {
         LayerOutput::States => Ok(states),
         LayerOutput::Reduced(reductions) => {
@@ -63,11 +63,15 @@ struct Run {
     machine: Machine,
 }
 
-/// The input of a layer and the parts of its parameters, all contiguous.
-struct Parts {
+/// The input of a layer and its parameters, all contiguous.
+struct Inputs {
+    /// `[rows, input_size]`, or `[distinct rows, input_size]`: see [`recurrent`].
     x: Tensor,
+    /// `[gates * hidden_size, input_size]`
     w_ih: Tensor,
+    /// `[gates * hidden_size, hidden_size]`
     w_hh: Tensor,
+    /// The bias that is added to the input projection, `[gates * hidden_size]`.
     bias: Tensor,
     /// The bias b_hn of a GRU, `[hidden_size]`; `None` for other cells.
     b_hn: Option<Tensor>,
@@ -75,20 +79,21 @@ struct Parts {
 
 impl Run {
     /// Splits `parameters` into the matrices and biases of the layer.
-    fn parts(&self, x: &Tensor, parameters: &Tensor) -> Result<Parts> {
+    fn inputs(&self, x: &Tensor, parameters: &Tensor) -> Result<Inputs> {
         let LayerShape { input_size, hidden_size: n, .. } = self.shape;
         let width = self.shape.width();
-        let mut at = 0;
-        let mut part = |count: usize| {
-            at += count;
-            parameters.narrow(0, at - count, count)
+        let mut start = 0;
+        let mut next_parameters = |count: usize| {
+            let values = parameters.narrow(0, start, count);
+            start += count;
+            values
         };
-        Ok(Parts {
+        Ok(Inputs {
             x: x.clone(),
-            w_ih: part(width * input_size)?.reshape((width, input_size))?,
-            w_hh: part(width * n)?.reshape((width, n))?,
-            bias: part(width)?,
-            b_hn: if self.shape.cell == Cell::Gru { Some(part(n)?) } else { None },
+            w_ih: next_parameters(width * input_size)?.reshape((width, input_size))?,
+            w_hh: next_parameters(width * n)?.reshape((width, n))?,
+            bias: next_parameters(width)?,
+            b_hn: if self.shape.cell == Cell::Gru { Some(next_parameters(n)?) } else { None },
         })
     }
 
@@ -97,7 +102,8 @@ impl Run {
         self.batch.layout.rows()
     }
 
-    /// Number of values in the buffers `hidden`, `gates` and `kept` of `cells.cuh`.
+    /// Number of values in the buffers of `cells.cuh`: `hidden`, the hidden states; `gates`, the activations of the
+    /// gates; and `kept`, the cell states of an LSTM or the recurrent sums of a GRU's gate n.
     fn activation_sizes(&self) -> [usize; 3] {
         let states = self.rows() * self.shape.hidden_size;
         match self.shape.cell {
@@ -121,24 +127,24 @@ impl Run {
 
     /// Computes the hidden states and the values that the backward pass needs. Returns the buffers `hidden`, `gates`
     /// and `kept` of `cells.cuh` in one tensor.
-    fn forward(&self, parts: &Parts) -> Result<Tensor> {
+    fn forward(&self, inputs: &Inputs) -> Result<Tensor> {
         // The input projection, one row for each row of `x`: the `table` of the kernels.
-        let projection = parts.x.matmul(&parts.w_ih.t()?)?.broadcast_add(&parts.bias)?;
+        let projection = inputs.x.matmul(&inputs.w_ih.t()?)?.broadcast_add(&inputs.bias)?;
         let sizes = self.activation_sizes();
         let activations = Tensor::zeros(sizes.iter().sum::<usize>(), DType::F32, projection.device())?;
         let written = Self::starts(sizes).map(Argument::Write);
         match self.walk() {
             Some(walk) => {
-                let inputs = [
-                    Argument::Read(&parts.w_hh, 0),
-                    Argument::read_or_null(parts.b_hn.as_ref()),
+                let read = [
+                    Argument::Read(&inputs.w_hh, 0),
+                    Argument::read_or_null(inputs.b_hn.as_ref()),
                     Argument::Read(&projection, 0),
                     Argument::read_or_null(self.token_rows()),
                 ];
-                walk.launch("forward", self.shape, &self.batch, &inputs, &written).write(&activations)?;
+                walk.launch("forward", self.shape, &self.batch, &read, &written).write(&activations)?;
             }
             None => launch_together(projection.device(), || {
-                let w_hh = parts.w_hh.t()?;
+                let w_hh = inputs.w_hh.t()?;
                 for step in self.batch.layout.time_steps(self.shape.direction) {
                     let previous = step.previous.clone();
                     // The recurrent sums W_hh·h of the rows that continue a sequence.
@@ -148,7 +154,7 @@ impl Run {
                     };
                     let mut arguments = vec![
                         Argument::read_or_null(sums.as_ref()),
-                        Argument::read_or_null(parts.b_hn.as_ref()),
+                        Argument::read_or_null(inputs.b_hn.as_ref()),
                         Argument::Read(&projection, 0),
                         Argument::read_or_null(self.token_rows()),
                     ];
@@ -163,16 +169,17 @@ impl Run {
     }
 
     /// Returns the gradients of the input and of the parameters, each with the shape of its tensor.
-    fn backward(&self, parts: &Parts, activations: &Tensor, d_hidden: &Tensor) -> Result<(Tensor, Tensor)> {
+    fn backward(&self, inputs: &Inputs, activations: &Tensor, d_hidden: &Tensor) -> Result<(Tensor, Tensor)> {
         let LayerShape { cell, hidden_size: n, direction, .. } = self.shape;
         let (rows, width, device) = (self.rows(), self.shape.width(), d_hidden.device());
+        // The buffers `hidden`, `gates` and `kept`.
         let saved = Self::starts(self.activation_sizes()).map(|start| Argument::Read(activations, start));
         // The tensor `gradients` has three parts: the gradients of the input projection; those of the recurrent sums,
         // which differ for a GRU only; and, if each step is a launch, the gradients that a step passes to the previous
         // one by the cell state of an LSTM or by z·h of a GRU, not through W_hh.
-        let separate_sums = if cell == Cell::Gru { rows * width } else { 0 };
-        let carried = if self.walk().is_some() { 0 } else { self.batch.layout.lengths().len() * n };
-        let sizes = [rows * width, separate_sums, carried];
+        let sums_size = if cell == Cell::Gru { rows * width } else { 0 };
+        let carried_size = if self.walk().is_some() { 0 } else { self.batch.layout.lengths().len() * n };
+        let sizes = [rows * width, sums_size, carried_size];
         let gradients = Tensor::zeros(sizes.iter().sum::<usize>(), DType::F32, device)?;
         let starts = Self::starts(sizes);
         let [d_gates, d_sums, carried] = starts.map(Argument::Write);
@@ -181,30 +188,30 @@ impl Run {
         match self.walk() {
             Some(walk) => {
                 let [hidden, gates, kept] = saved;
-                let inputs = [Argument::Read(&parts.w_hh, 0), hidden, gates, kept, Argument::Read(d_hidden, 0)];
-                walk.launch("backward", self.shape, &self.batch, &inputs, &[d_gates, d_sums]).write(&gradients)?;
+                let read = [Argument::Read(&inputs.w_hh, 0), hidden, gates, kept, Argument::Read(d_hidden, 0)];
+                walk.launch("backward", self.shape, &self.batch, &read, &[d_gates, d_sums]).write(&gradients)?;
             }
             None => launch_together(device, || {
                 // The gradient that the next time step, which was computed just before, passes to the hidden states of
                 // this step through W_hh.
-                let mut through: Option<Tensor> = None;
+                let mut d_through_w_hh: Option<Tensor> = None;
                 for step in self.batch.layout.time_steps(direction).rev() {
                     let [hidden, gates, kept] = saved;
-                    let through_rows = through.as_ref().map_or(Ok(0), |through| through.dim(0))?;
+                    let rows_through_w_hh = d_through_w_hh.as_ref().map_or(Ok(0), |gradient| gradient.dim(0))?;
                     let mut arguments = vec![
-                        Argument::read_or_null(through.as_ref()),
+                        Argument::read_or_null(d_through_w_hh.as_ref()),
                         hidden,
                         gates,
                         kept,
                         Argument::Read(d_hidden, 0),
                     ];
                     let previous = step.previous.clone();
-                    let numbers = [step.rows.start, previous.start, step.rows.len(), previous.len(), through_rows];
+                    let numbers = [step.rows.start, previous.start, step.rows.len(), previous.len(), rows_through_w_hh];
                     arguments.extend(numbers.map(Argument::int));
                     self.step("backward", step.rows.len(), arguments, &[carried, d_gates, d_sums], &gradients)?;
-                    through = match previous.len() {
+                    d_through_w_hh = match previous.len() {
                         0 => None,
-                        count => Some(matrix_at(sums_start)?.narrow(0, step.rows.start, count)?.matmul(&parts.w_hh)?),
+                        count => Some(matrix_at(sums_start)?.narrow(0, step.rows.start, count)?.matmul(&inputs.w_hh)?),
                     };
                 }
                 Ok(())
@@ -219,7 +226,7 @@ impl Run {
         let ones = |rows: usize| Tensor::ones((1, rows), DType::F32, device);
         let previous_hidden = select(&self.hidden(activations)?, &self.batch.previous_rows(direction)?, rows)?;
         let mut d_parameters = vec![
-            d_projection.t()?.matmul(&parts.x)?.flatten_all()?,
+            d_projection.t()?.matmul(&inputs.x)?.flatten_all()?,
             d_sums.t()?.matmul(&previous_hidden)?.flatten_all()?,
             ones(d_projection.dim(0)?)?.matmul(&d_projection)?.flatten_all()?,
         ];
@@ -227,7 +234,7 @@ impl Run {
             // The gradient of b_hn, from the columns of gate n.
             d_parameters.push(ones(rows)?.matmul(&d_sums)?.narrow(1, 2 * n, n)?.flatten_all()?);
         }
-        Ok((d_projection.matmul(&parts.w_ih)?, Tensor::cat(&d_parameters, 0)?))
+        Ok((d_projection.matmul(&inputs.w_ih)?, Tensor::cat(&d_parameters, 0)?))
     }
 
     /// The kernel that runs all time steps in one launch; `None` if the layer is too large for it.

@@ -54,6 +54,7 @@ pub struct DeviceLoss {
     /// Three arrays in one buffer: the gradient with respect to the outputs, `[rows, outputs]`; the loss of each row,
     /// `[rows]`; and, for each row, 1 if the prediction is correct, otherwise 0, `[rows]`.
     buffer: Tensor,
+    /// Number of rows of the outputs.
     rows: usize,
 }
 
@@ -80,7 +81,10 @@ impl DeviceObjective {
         let smoothing = Argument::Float(self.smoothing);
         let read = |tensor| Argument::Read(tensor, 0);
         let gradient_size = rows * width;
+        // The three arrays of `DeviceLoss::buffer`.
         let written = [0, gradient_size, gradient_size + rows].map(Argument::Write);
+        // One output for each row is that of a binary classifier.
+        let is_binary = width == 1;
         let launch = match targets {
             DeviceTargets::Classes { labels, teacher } => {
                 let teacher_weight = teacher.as_ref().map_or(0.0, |_| self.teacher_weight);
@@ -90,15 +94,16 @@ impl DeviceObjective {
                     weights,
                     Argument::read_or_null(teacher.as_ref()),
                     // The binary kernel takes the number of rows, the other one the number of outputs.
-                    Argument::int(if width == 1 { rows } else { width }),
+                    Argument::int(if is_binary { rows } else { width }),
                     smoothing,
                     Argument::Float(teacher_weight),
                     share,
                 ];
                 arguments.extend(written);
-                match width {
-                    1 => Launch::one_thread_each("binary_cross_entropy", rows, arguments),
-                    _ => Launch::combining("cross_entropy", rows, arguments),
+                if is_binary {
+                    Launch::one_thread_each("binary_cross_entropy", rows, arguments)
+                } else {
+                    Launch::combining("cross_entropy", rows, arguments)
                 }
             }
             DeviceTargets::Values(values) => {
@@ -122,10 +127,11 @@ impl DeviceLoss {
 
     /// Computes the figures of a step. The norm of the gradients starts at 0: see [`Figures::add_gradient`].
     pub fn figures(&self) -> Result<Figures> {
-        let losses = self.buffer.elem_count() - 2 * self.rows;
+        // The gradient comes before the losses, and as many marks of correct predictions come after them.
+        let losses_start = self.buffer.elem_count() - 2 * self.rows;
         let arguments = vec![
-            Argument::Read(&self.buffer, losses),
-            Argument::Read(&self.buffer, losses + self.rows),
+            Argument::Read(&self.buffer, losses_start),
+            Argument::Read(&self.buffer, losses_start + self.rows),
             Argument::int(self.rows),
             Argument::Write(0),
         ];
@@ -141,7 +147,8 @@ impl DeviceLoss {
 pub struct Figures(Tensor);
 
 impl Figures {
-    /// Adds the squared norm of the gradient of one parameter.
+    /// Adds the squared norm of the gradient of one parameter. Call it once for each parameter before
+    /// [`read`](Self::read).
     pub fn add_gradient(&self, gradient: &Tensor) -> Result<()> {
         let arguments = vec![Argument::Read(gradient, 0), Argument::int(gradient.elem_count()), Argument::Write(0)];
         Launch::combining("add_square_norm", 1, arguments).write(&self.0)

@@ -90,13 +90,13 @@ impl DeviceParameter {
     /// [`lag_factor`](crate::optimizer::Optimizer::lag_factor) of the n-gram table; 0 for other parameters.
     pub fn step(&self, gradient: Gradient<'_>, rule: Rule, settings: StepSettings<'_>, lag_factor: f32) -> Result<()> {
         let StepSettings { figures, clip_norm, average_decay } = settings;
+        // Without `rows` the kernel updates the whole parameter, and does not read the width.
         let (index, width) = gradient.rows.unzip();
         let mut arguments = vec![
             Argument::Read(gradient.values, 0),
             Argument::read_or_null(index),
             Argument::Read(figures.tensor(), 0),
             Argument::int(gradient.values.elem_count()),
-            // Not used by the kernel without `rows`.
             Argument::int(width.unwrap_or(1)),
             Argument::int(self.count()),
             Argument::Float(clip_norm as f32),
@@ -121,6 +121,7 @@ impl DeviceParameter {
     /// Multiplies the running average by a factor.
     pub fn scale_average(&self, factor: f32) -> Result<()> {
         let count = self.count();
+        // The average follows the weights in `values`.
         let arguments = vec![Argument::Float(factor), Argument::int(count), Argument::Write(count)];
         Launch::one_thread_each("scale_values", count, arguments).write(&self.values)
     }

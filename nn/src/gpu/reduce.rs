@@ -42,7 +42,7 @@ pub fn reduce(x: &Tensor, batch: &Arc<DeviceBatch>, reduction: Reduction) -> Res
             let (values, batch) = (x.detach().contiguous()?, batch.clone());
             // Runs a kernel that computes `[out_rows, width]`. `d_max`: the gradient of the maxima; `None` in the
             // forward pass.
-            let run = move |kernel: &str, d_max: Option<&Tensor>, out_rows: usize| {
+            let run_kernel = move |kernel: &str, d_max: Option<&Tensor>, out_rows: usize| {
                 let mut arguments = vec![Argument::Read(&values, 0)];
                 arguments.extend(d_max.map(|d_max| Argument::Read(d_max, 0)));
                 arguments.extend([Argument::Read(&batch.offsets, 0), Argument::Read(&batch.lengths, 0)]);
@@ -50,8 +50,8 @@ pub fn reduce(x: &Tensor, batch: &Arc<DeviceBatch>, reduction: Reduction) -> Res
                 let launch = Launch::one_thread_each(kernel, sequences * width, arguments);
                 launch.write_new((out_rows, width), values.device())
             };
-            let max = run("max_rows", None, sequences)?;
-            attach1(x, &max, move |d_max| run("max_rows_backward", Some(d_max), rows))
+            let max = run_kernel("max_rows", None, sequences)?;
+            attach1(x, &max, move |d_max| run_kernel("max_rows_backward", Some(d_max), rows))
         }
     }
 }

@@ -35,6 +35,7 @@ pub struct Sums {
 struct Pass {
     /// The first summand of each sum, followed by the total number of summands.
     starts: Tensor,
+    /// Number of sums.
     sums: usize,
 }
 
@@ -44,10 +45,12 @@ impl Sums {
         let lengths = starts.windows(2).map(|pair| (pair[1] - pair[0]) as usize);
         let mut passes = Vec::new();
         if lengths.clone().any(|length| length > PIECE) {
+            // The first pass computes the sums of pieces of at most `PIECE` summands; the second one adds the pieces of
+            // each sum, which begin with `first_pieces`.
             let mut piece_starts = Vec::new();
             let mut first_pieces = vec![0u32];
             for (start, length) in starts.iter().zip(lengths) {
-                piece_starts.extend((0..length).step_by(PIECE).map(|piece| start + piece as u32));
+                piece_starts.extend((0..length).step_by(PIECE).map(|offset| start + offset as u32));
                 first_pieces.push(piece_starts.len() as u32);
             }
             piece_starts.extend(starts.last());
@@ -70,12 +73,13 @@ impl Sums {
         for row in 0..rows {
             starts[row + 1] += starts[row];
         }
-        // For each row, the place of its next position.
-        let mut next = starts.clone();
+        // For each row, the place in `positions` of its next position.
+        let mut next_places = starts.clone();
         let mut positions = vec![0; starts[rows] as usize];
         for (position, &row) in (0..).zip(index).filter(|(_, row)| **row != NO_ROW) {
-            positions[next[row as usize] as usize] = position;
-            next[row as usize] += 1;
+            let place = &mut next_places[row as usize];
+            positions[*place as usize] = position;
+            *place += 1;
         }
         Sums::new(&positions, &starts, device)
     }
@@ -85,14 +89,14 @@ impl Sums {
     pub fn compute(&self, source: &Tensor, grid: Option<Grid>) -> Result<Tensor> {
         let (width, device) = (source.dim(1)?, source.device());
         let mut source = source.contiguous()?;
-        // The first pass takes the index and the grid; the second one adds the results of the first as they are.
-        let (mut index, mut grid) = (Some(&self.index), grid);
-        for Pass { starts, sums } in &self.passes {
+        for (number, Pass { starts, sums }) in self.passes.iter().enumerate() {
+            // The first pass takes the index and the grid; the second one adds the results of the first as they are.
+            let (index, grid) = if number == 0 { (Some(&self.index), grid) } else { (None, None) };
             // The kernel does not round with a step of 0.
-            let Grid { step, largest } = grid.take().unwrap_or(Grid { step: 0.0, largest: 0.0 });
+            let Grid { step, largest } = grid.unwrap_or(Grid { step: 0.0, largest: 0.0 });
             let arguments = vec![
                 Argument::Read(&source, 0),
-                Argument::read_or_null(index.take()),
+                Argument::read_or_null(index),
                 Argument::Read(starts, 0),
                 Argument::int(*sums),
                 Argument::int(width),
@@ -112,6 +116,7 @@ impl Sums {
 pub struct Rows {
     /// The row of the source for each row of the result: u32, `[count]`.
     index: Tensor,
+    /// Number of rows of the result.
     count: usize,
     /// For each row of the source, the sum over its positions in the index.
     position_sums: Sums,
@@ -149,7 +154,7 @@ pub fn select(source: &Tensor, index: &Tensor, count: usize) -> Result<Tensor> {
     Launch::one_thread_each("gather_rows", count * width, arguments).write_new((count, width), source.device())
 }
 
-/// Selects rows of `source`, with a gradient: `[rows, width]` → `[count, width]`.
+/// Selects rows of `source` as [`select`] does, but with a gradient: `[rows, width]` → `[count, width]`.
 pub fn gather(source: &Tensor, rows: &Arc<Rows>) -> Result<Tensor> {
     let selected = select(&source.detach(), rows.index(), rows.count)?;
     let rows = rows.clone();
@@ -162,13 +167,15 @@ pub fn drop_values(x: &Tensor, probability: f64, seed: u64, stream: u64) -> Resu
     if probability == 0.0 {
         return Ok(x.clone());
     }
-    let dropped = move |x: &Tensor| {
+    // The forward and the backward pass: both zero and scale the same values.
+    let zero_and_scale = move |x: &Tensor| {
         let (x, count) = (x.contiguous()?, x.elem_count());
         let arguments = vec![
             Argument::Read(&x, 0),
             // `seed` and `stream` have 64 bits each; the kernel takes two numbers of 32 bits.
             Argument::Int(seed as u32 ^ (stream >> 32) as u32),
             Argument::Int(stream as u32 ^ (seed >> 32) as u32),
+            // A value is zeroed if its 32 random bits are below this number.
             Argument::Int((probability * f64::from(u32::MAX)) as u32),
             Argument::Float((1.0 / (1.0 - probability)) as f32),
             Argument::int(count),
@@ -176,5 +183,5 @@ pub fn drop_values(x: &Tensor, probability: f64, seed: u64, stream: u64) -> Resu
         ];
         Launch::one_thread_each("drop_values", count, arguments).write_new(x.shape(), x.device())
     };
-    attach1(x, &dropped(&x.detach())?, dropped)
+    attach1(x, &zero_and_scale(&x.detach())?, zero_and_scale)
 }

@@ -20,6 +20,7 @@ pub struct Walk {
     pub sequences: usize,
 }
 
+/// A short form for the table below.
 const fn walk(cell: &'static str, padded: usize, in_registers: usize, sequences: usize) -> Walk {
     Walk { cell, padded, in_registers, sequences }
 }
@@ -68,8 +69,9 @@ pub fn choose(shape: LayerShape, sequences: usize, machine: Machine) -> Option<W
     };
     let padded = WALKS.iter().filter(fits).map(|walk| walk.padded).min()?;
     let fitting = || WALKS.iter().filter(fits).filter(|walk| walk.padded == padded);
-    let busy = fitting().filter(|walk| sequences.div_ceil(walk.sequences) >= machine.multiprocessors);
-    busy.max_by_key(|walk| walk.sequences).or_else(|| fitting().min_by_key(|walk| walk.sequences)).copied()
+    let has_enough_blocks = |walk: &&Walk| sequences.div_ceil(walk.sequences) >= machine.multiprocessors;
+    let most_sequences = fitting().filter(has_enough_blocks).max_by_key(|walk| walk.sequences);
+    most_sequences.or_else(|| fitting().min_by_key(|walk| walk.sequences)).copied()
 }
 
 impl Walk {
@@ -82,9 +84,10 @@ impl Walk {
     fn shared_bytes(self, shape: LayerShape) -> usize {
         let (gates, n) = (shape.cell.gates(), shape.hidden_size);
         let shared_weights = (self.padded - self.in_registers) * self.threads(shape);
+        // `SLOTS` of the cell in `cells.cuh`.
         let slots = if self.cell == "Rnn" { 1 } else { 4 };
-        // Forward: the hidden states and the slots of `cells.cuh`. Backward: the gradients of the recurrent sums and
-        // the parts of the product.
+        // Forward: the hidden states and the slots, the values that are passed between the threads of a unit. Backward:
+        // the gradients of the recurrent sums and the parts of the product.
         let forward = self.sequences * (self.padded + slots * n);
         let backward = self.sequences * gates * (self.padded + n);
         // 4 bytes for each f32.

@@ -6,7 +6,9 @@ use pulp::NullaryFnOnce;
 /// The values of one parameter, or of one of its rows, in a step. All slices have the same length.
 pub struct Update<'a> {
     pub weights: &'a mut [f32],
+    /// The running average of the weights.
     pub average: &'a mut [f32],
+    /// The gradient before clipping.
     pub gradient: &'a [f32],
     /// Factor that clips the gradient; 1 without clipping.
     pub clip: f32,
@@ -84,6 +86,7 @@ pub struct Sgd<'a> {
     pub update: Update<'a>,
     /// Weight decay.
     pub decay: f32,
+    /// Learning rate.
     pub rate: f32,
 }
 
@@ -105,8 +108,10 @@ pub struct SgdWithMomentum<'a> {
     pub buffer: &'a mut [f32],
     /// Weight decay.
     pub decay: f32,
+    /// Learning rate.
     pub rate: f32,
     pub momentum: f32,
+    /// True for Nesterov momentum: the step then applies the momentum once more.
     pub nesterov: bool,
 }
 

@@ -50,7 +50,9 @@ pub(crate) type Lstm<'a> = Interleaved<'a, 4, 4>;
 pub(crate) type Gru<'a> = Interleaved<'a, 3, 4>;
 
 impl<'a, const GATES: usize, const BIASES: usize> Interleaved<'a, GATES, BIASES> {
-    /// A layer from the elements of its tensors. In each pair, the input projection comes before the recurrent one.
+    /// A layer from the elements of its tensors, in the order of their fields. In each array of two, the input
+    /// projection comes before the recurrent one. The loader has checked that the lengths are multiples of `GATES` or
+    /// `BIASES`.
     pub(crate) fn new(
         input_size: NonZeroUsize,
         [weight_ih, weight_hh]: [&'a [i8]; 2],
@@ -79,10 +81,10 @@ impl<'a, const GATES: usize, const BIASES: usize> Interleaved<'a, GATES, BIASES>
     /// The sizes and the costs of the layer.
     pub(crate) fn summary(&self) -> Summary {
         // A weight takes one multiply-accumulate and one byte.
-        let macs = GATES * (self.weight_ih.len() + self.weight_hh.len());
-        let multipliers = size_of_val(self.multiplier_ih) + size_of_val(self.multiplier_hh);
-        let (hidden_size, bytes) = (self.bias.len(), macs + size_of_val(self.bias) + multipliers);
-        Summary { hidden_size, sums_of_unit: BIASES, shift: self.shift, macs, bytes }
+        let weights = GATES * (self.weight_ih.len() + self.weight_hh.len());
+        let multiplier_bytes = size_of_val(self.multiplier_ih) + size_of_val(self.multiplier_hh);
+        let bytes = weights + size_of_val(self.bias) + multiplier_bytes;
+        Summary { hidden_size: self.bias.len(), sums_of_unit: BIASES, shift: self.shift, macs: weights, bytes }
     }
 }
 
@@ -126,8 +128,8 @@ pub(crate) struct PairedLstm<'a> {
 }
 
 /// The arguments of the kernel `dsp` that depend only on the layer, computed at load. A step with a precomputed input
-/// projection (`dsp::step_folded`) replaces `x_bytes` and `enter_ih`. Distances are in bytes of code, plus 1 for Thumb;
-/// negative ones are in two's complement.
+/// projection (`dsp::step_folded`) replaces `x_bytes` and `enter_ih`. Distances are in bytes of code, plus 1, because
+/// the lowest bit of the address of a jump to Thumb code is 1; negative ones are in two's complement.
 #[cfg(dsp)]
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]

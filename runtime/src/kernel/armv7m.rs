@@ -21,7 +21,7 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     if !sizes_match(layer, x, state) {
         return;
     }
-    // The indices into the tables begin at −128.
+    // The indices into the activation tables begin at −128, so the frame points to entry 128 of each.
     let frame = Frame::new::<TURN, _>(layer, x, state, 128);
     // SAFETY: by `sizes_match`, every parameter and the state have the same number of units, at least 1, and the
     // weights have one column for each value of `x` and of `h`.
@@ -39,7 +39,8 @@ pub(crate) fn gru_step(layer: &Gru<'_>, x: &[i16], state: &mut State<'_>) {
     unsafe { run_gru(&frame) };
 }
 
-/// The columns of four rows. r0: weights, r1: activations; sums of i f g o in r4-r7. r3 and r8 are clobbered.
+/// Adds the columns of four rows to their sums. r0: weights, r1: activations; sums of i f g o in r4-r7. `$a` to `$d`:
+/// the offsets of a column's weights from r0. r3 and r8 are clobbered.
 macro_rules! columns {
     ($([$a:literal $b:literal $c:literal $d:literal])*) => {
         concat!($(
@@ -51,7 +52,7 @@ macro_rules! columns {
         )*)
     };
 }
-/// The columns of three rows, whose sums are in r4-r6.
+/// `columns` for three rows, whose sums are in r4-r6.
 macro_rules! columns_of_three {
     ($([$a:literal $b:literal $c:literal])*) => {
         concat!($(
@@ -62,8 +63,9 @@ macro_rules! columns_of_three {
         )*)
     };
 }
-/// The sums of one projection: whole turns from r1 to r2, then single columns to the end, which is at `$end` on the
-/// stack. `$turn_bytes`, `$column_bytes`: the bytes of weights of a turn and of a column.
+/// Computes the sums of one projection: whole turns from r1 to r2, then single columns to the end of the activations,
+/// whose address is at `$end` on the stack. `$turn`, `$column`: the code of a turn and of a column; `$turn_bytes`,
+/// `$column_bytes`: the bytes of their weights.
 macro_rules! sums {
     ($end:literal, $turn:expr, $turn_bytes:literal, $column:expr, $column_bytes:literal) => {
         concat!(
@@ -85,6 +87,7 @@ macro_rules! sums {
         )
     };
 }
+/// `sums` for the four rows of an LSTM unit.
 macro_rules! sums_of_four {
     ($end:literal) => {
         sums!(
@@ -99,6 +102,7 @@ macro_rules! sums_of_four {
         )
     };
 }
+/// `sums` for the three rows of a GRU unit.
 macro_rules! sums_of_three {
     ($end:literal) => {
         sums!(
@@ -113,7 +117,8 @@ macro_rules! sums_of_three {
         )
     };
 }
-/// Adds 1/256 of the second row of each pair to the first, then multiplies by the multipliers at `$m`. r1-r3 are
+/// Adds 1/256 of the second row of each pair in r4-r7 to the first, then multiplies them by the multipliers at `$m`. A
+/// multiplier is in the upper half of its register, so the upper word of the product is the requantised sum. r1-r3 are
 /// clobbered.
 #[rustfmt::skip]
 macro_rules! requantize {
@@ -135,7 +140,8 @@ macro_rules! requantize_three {
         "ldrh r1, [", $m, "], #2\n lsls r1, r1, #16\n smull r3, r6, r1, r6\n",
     ) };
 }
-/// Replaces a pre-activation by its activation, in the upper half. r2 and r3 are clobbered.
+/// Replaces a pre-activation by its activation, in the upper half. `$table`: the register with the address of entry 128
+/// of the table. r2 and r3 are clobbered.
 #[rustfmt::skip]
 macro_rules! activate {
     ($z:literal, $table:literal) => { concat!(
@@ -146,13 +152,18 @@ macro_rules! activate {
 
 /// Computes all units of a step.
 ///
+/// The first 48 bytes of the [`Frame`], from `x` to `tanh`, are copied to the stack, where `c`, `next_h` advance. The
+/// addresses of the parameters advance in registers: r9 `weight_hh`, r10 `weight_ih`, r11 `bias`, r12 `multiplier_ih`,
+/// lr `multiplier_hh`. While the input half of a unit is on the stack, 16 bytes (12 in [`run_gru`]), all offsets from
+/// `sp` are larger by so much.
+///
 /// # Safety
 /// `frame` must be one that [`step`] has built.
 #[unsafe(naked)]
 unsafe extern "C" fn run(frame: *const Frame) {
     naked_asm!(
         "push {{r4-r11, lr}}",
-        // Copies the frame to the stack, from its end, except for the pointers to the parameters.
+        // Loads the addresses of the parameters, and copies the rest of the frame to the stack, from its end.
         "add r0, #48",
         "ldm r0, {{r9-r12, lr}}",
         "ldmdb r0!, {{r2-r7}}",
@@ -273,7 +284,7 @@ unsafe extern "C" fn run_gru(frame: *const Frame) {
         "smull r3, r7, r5, r7",
         "add r7, r6, r7, lsl #1",
         "str r7, [r0], #4",
-        "add r7, r7, #16384",
+        "add r7, r7, #16384", // rounds the shift
         "asrs r7, r7, #15",
         "strh r7, [r8], #2",
         "strd r0, r8, [sp, #24]",
@@ -285,8 +296,9 @@ unsafe extern "C" fn run_gru(frame: *const Frame) {
     )
 }
 
-/// All columns of some rows, in turns of sixteen. If the number of columns, in r2, is not a multiple of 16, the first
-/// turn is entered in the middle: `$bytes` of code are skipped for each missing column. r3 and r12 are clobbered.
+/// Computes all columns of some rows, in turns of sixteen. If the number of columns, in r2, is not a multiple of 16,
+/// the first turn is entered in the middle: `$bytes` of code are skipped for each missing column. `$column`: the code
+/// of a column. r3 and r12 are clobbered.
 #[rustfmt::skip]
 macro_rules! turns {
     ($column:expr, $bytes:literal) => { concat!(

@@ -175,20 +175,21 @@ macro_rules! lstm_first_rows {
         first_rows!()
     };
 }
-/// Pushes the numbers of vectors of the plan at r0 in the variant for Helium; here it is empty.
+/// Pushes the plan's numbers of vectors in the variant for Helium; here it is empty, because there are none.
 #[cfg(not(helium))]
 macro_rules! push_vectors {
     () => {
         ""
     };
 }
+/// Undoes `push_vectors`.
 #[cfg(not(helium))]
 macro_rules! pop_vectors {
     () => {
         ""
     };
 }
-/// Loads a precomputed input projection: 24 bytes of code, as `FOLDED` requires.
+/// Loads a precomputed input projection: 24 bytes of code, as `FOLDED` requires, and skips the input weights.
 #[cfg(feature = "folding")]
 macro_rules! precomputed_sums {
     () => {
@@ -239,7 +240,8 @@ unsafe extern "C" fn run(
         push_vectors!(),
         "ldm r0, {{r4-r8, r11, r12}}",
         "mov r0, r3",
-        // Distances become addresses.
+        // The distances of the plan become addresses: the end of the input, the entry points of both loops, and the
+        // code that follows the sums.
         "adr lr, 9f",
         "ldm lr!, {{r3, r9, r10}}",
         "add r6, r1",
@@ -311,11 +313,14 @@ unsafe extern "C" fn run(
         "add sp, #84",
         pop_vectors!(),
         "pop {{r4-r11, pc}}",
+        // The addresses of the loops and of the gates, the initial sums of the recurrent projection, and the constants
+        // of the gates.
         ".p2align 2",
         "9:",
         ".word 4b, 3b, 6b",
         ".word 0, 0, 0, 0, 0",
         ".word {half_of_h}, {sigmoid} + 512, {tanh} + 512, {half_of_t}",
+        // The offset of the arguments `c` and `next_h`, which the caller has put on the stack.
         arguments = const if cfg!(helium) { 88 } else { 84 },
         half_of_h = const 1 << 14,
         half_of_t = const 1 << 10,

@@ -56,14 +56,15 @@ impl Frame {
     }
 }
 
-/// Returns true if all sizes match and none is zero. This always holds after load; kernels in assembly rely on it.
+/// Returns true if all sizes match and there is at least one unit. This always holds after load; kernels in assembly
+/// rely on it.
 #[inline(always)]
 pub(super) fn sizes_match<const GATES: usize>(layer: &Interleaved<'_, GATES, 4>, x: &[i16], state: &State<'_>) -> bool {
     let (columns, units) = (x.len(), state.h.len());
     let weights_match = (layer.weight_ih.len(), layer.weight_hh.len()) == (units * columns, units * units);
-    let rows = [layer.bias.len(), layer.multiplier_ih.len(), layer.multiplier_hh.len()];
+    let parameters = [layer.bias.len(), layer.multiplier_ih.len(), layer.multiplier_hh.len()];
     let states = [state.c.len(), state.next_h.len()];
-    let all_match = weights_match && units != 0 && rows.iter().chain(&states).all(|&len| len == units);
+    let all_match = weights_match && units != 0 && parameters.iter().chain(&states).all(|&length| length == units);
     debug_assert!(all_match, "the sizes of a layer and its state always match after load");
     all_match
 }

@@ -34,15 +34,16 @@ pub(crate) fn dot_rows<const ROWS: usize>(weights: &[[i8; ROWS]], v: &[i16], acc
     })
 }
 
-/// Returns the weights of two columns, `[2][4]`, from a word of the rows `i f` and a word of the rows `g o`. Each half
-/// of a word is 256·a + b, the lower half for the first column. Before a file is checked, `a` may be 128, which is no
-/// i8.
+/// Returns the weights of two columns, `[2][4]`, of the four rows `i f g o` in `paired16`, from a word for each pair of
+/// rows: `i f` and `g o`. Each half of a word is 256·a + b with a weight of each row; the lower half is the first
+/// column. Before a file is checked, `a` may be 128, which is no i8.
 #[cfg(any(test, feature = "write", feature = "unpacked", not(dsp)))]
 #[inline(always)]
-pub(crate) fn columns([first, second]: [i32; 2]) -> [[i32; 4]; 2] {
-    // b is the signed lower byte, −128 to 127; adding 128 rounds `256·a + b` to the nearest multiple of 256.
-    let column = |v: i32, w: i32| [(v + 128) >> 8, i32::from(v as i8), (w + 128) >> 8, i32::from(w as i8)];
-    [column(i32::from(first as i16), i32::from(second as i16)), column(first >> 16, second >> 16)]
+pub(crate) fn columns([word_if, word_go]: [i32; 2]) -> [[i32; 4]; 2] {
+    // Of `256·a + b`, b is the signed lower byte, −128 to 127. Adding 128 rounds to the nearest multiple of 256, which
+    // is 256·a.
+    let weights = |i_f: i32, g_o: i32| [(i_f + 128) >> 8, i32::from(i_f as i8), (g_o + 128) >> 8, i32::from(g_o as i8)];
+    [weights(i32::from(word_if as i16), i32::from(word_go as i16)), weights(word_if >> 16, word_go >> 16)]
 }
 
 /// Adds the dot products of four rows in `paired16` with `v` to four accumulators. `weights`: `[columns / 2][2]`, see
@@ -64,8 +65,8 @@ pub(crate) fn dot_pairs(weights: &[[i32; 2]], v: &[i16], acc: [i32; 4]) -> [i32;
 #[cfg(feature = "widths")]
 pub(crate) const GROUP: usize = 16;
 
-/// Returns the two 4-bit weights in a byte, −8 to 7, the one in the lower half first, without the multiplier of their
-/// group.
+/// Returns the two 4-bit weights in a byte, −8 to 7, the one in the lower half first. They are not yet multiplied by
+/// the multiplier of their group.
 #[cfg(feature = "widths")]
 #[inline(always)]
 pub(crate) fn pair(byte: u8) -> [i8; 2] {
@@ -79,11 +80,11 @@ pub(crate) fn pair(byte: u8) -> [i8; 2] {
 pub(crate) fn dot_groups(pairs: &[u8], multipliers: &[u8], v: &[i16], acc: i32) -> i32 {
     let groups = pieces::<{ GROUP / 2 }, _>(pairs).zip(v.chunks(GROUP)).zip(multipliers);
     groups.fold(acc, |acc, ((pairs, v), &multiplier)| {
-        let sum = pairs.iter().zip(v.as_chunks::<2>().0).fold(0, |sum, (&byte, &[first, second])| {
+        let group_sum = pairs.iter().zip(v.as_chunks::<2>().0).fold(0, |sum, (&byte, &[first, second])| {
             let [a, b] = pair(byte);
             sum + i32::from(a) * i32::from(first) + i32::from(b) * i32::from(second)
         });
-        acc + sum * i32::from(multiplier)
+        acc + group_sum * i32::from(multiplier)
     })
 }
 

@@ -39,8 +39,8 @@ pub(crate) fn gru_step(layer: &Gru<'_>, x: &[i16], state: &mut State<'_>) {
     unsafe { run_gru(&mut frame) };
 }
 
-/// The columns of four rows. a1: weights, a2: activations; sums of i f g o in t0-t3. t4-t6, a5 and a7 are clobbered.
-/// `$v`: the offset of the activation; `$a` to `$d`: the offsets of the weights.
+/// Adds the columns of four rows to their sums. a1: weights, a2: activations; sums of i f g o in t0-t3. t4-t6, a5 and
+/// a7 are clobbered. `$v`: the offset of the activation; `$a` to `$d`: the offsets of the weights.
 macro_rules! columns {
     ($([$v:literal $a:literal $b:literal $c:literal $d:literal])*) => {
         concat!($(
@@ -51,7 +51,7 @@ macro_rules! columns {
         )*)
     };
 }
-/// The columns of three rows, whose sums are in t0-t2; the rest as in `columns`.
+/// `columns` for three rows, whose sums are in t0-t2.
 macro_rules! columns_of_three {
     ($([$v:literal $a:literal $b:literal $c:literal])*) => {
         concat!($(
@@ -60,7 +60,8 @@ macro_rules! columns_of_three {
         )*)
     };
 }
-/// The sums of one projection. The arguments are offsets in the frame: of the weights, and of the three addresses of
+/// Computes the sums of one projection by the subroutine at label 6, and stores the advanced address of the weights.
+/// The arguments are offsets in the [`Frame`], whose address is in a0: of the weights, and of the three addresses of
 /// the activations.
 #[rustfmt::skip]
 macro_rules! sums {
@@ -70,8 +71,8 @@ macro_rules! sums {
         "jal 6f\n sw a1, ", $weights, "(a0)\n",
     ) };
 }
-/// Adds 1/256 of the second row of each pair to the first, then multiplies t0-t3 by the multipliers at `$m`. a1-a4 are
-/// clobbered; a5 is left as 0xffff0000, which the gates use.
+/// Adds 1/256 of the second row of each pair to the first, then multiplies t0-t3 by the multipliers at `$m`, to the
+/// registers `$i` to `$o`. a1-a4 are clobbered; a5 is left as 0xffff0000, which the gates use.
 #[rustfmt::skip]
 macro_rules! requantize {
     ($m:literal, $i:literal, $f:literal, $g:literal, $o:literal) => { concat!(
@@ -125,8 +126,9 @@ macro_rules! enter {
     ) };
 }
 
-/// Computes all units of a step. s0-s3: pre-activations of the input projection; s4: shift; s5: sigmoid; s6: tanh; s7:
-/// `c`; s8: `next_h`; s9: end of `c`; s10: biases; s11 and a6: multipliers of the input and the recurrent projection.
+/// Computes all units of a step. a0: the [`Frame`]; s0-s3: pre-activations of the input projection; s4: shift; s5:
+/// sigmoid; s6: tanh; s7: `c`; s8: `next_h`; s9: end of `c`; s10: biases; s11 and a6: multipliers of the input and the
+/// recurrent projection.
 ///
 /// # Safety
 /// `frame` must be one that [`step`] has built.

@@ -49,13 +49,13 @@ pub(crate) fn gru_step(layer: &Gru<'_>, x: &[i16], state: &mut State<'_>) {
     unsafe { run_gru(&work) };
 }
 
-/// Adds the product of a row's weight, at r0 + `$at`, with the activation in r3.
+/// Adds the product of a row's weight, at r0 + `$at`, with the activation in r3 to `$acc`.
 #[rustfmt::skip]
 macro_rules! row {
     ($at:literal, $acc:literal) => { concat!("ldrsb r2, [r0, ", $at, "]\n muls r2, r3, r2\n add ", $acc, ", r2\n") };
 }
-/// One column of four rows. r0: weights; r1: activations, of which this one is at the offset `$at`; sums of i f g o in
-/// r8-r11. r2 and r3 are clobbered.
+/// Adds one column of four rows to their sums. r0: weights; r1: activations, of which this one is at the offset `$at`;
+/// sums of i f g o in r8-r11. r2 and r3 are clobbered. r4-r7 must be the offsets 0 to 3 of a column's weights.
 #[rustfmt::skip]
 macro_rules! one_column {
     ($at:literal) => { concat!(
@@ -63,20 +63,21 @@ macro_rules! one_column {
         row!("r4", "r8"), row!("r5", "r9"), row!("r6", "r10"), row!("r7", "r11"), "adds r0, #4\n",
     ) };
 }
-/// One column of three rows, whose sums are in r8-r10.
+/// `one_column` for three rows, whose sums are in r8-r10.
 #[rustfmt::skip]
 macro_rules! column_of_three {
     ($at:literal) => { concat!(
         "ldrsh r3, [r1, ", $at, "]\n", row!("r4", "r8"), row!("r5", "r9"), row!("r6", "r10"), "adds r0, #3\n",
     ) };
 }
+/// Two columns. r4 is 0 and r6 is 2, the offsets of their activations.
 macro_rules! two_columns {
     ($one_column:ident) => {
         concat!($one_column!("r4"), $one_column!("r6"), "adds r1, #4\n")
     };
 }
-/// The sums of one projection: whole turns to `$turns_end`, then single columns to `$end`. All arguments but the first
-/// are offsets on the stack.
+/// Computes the sums of one projection: whole turns to `$turns_end`, then single columns to `$end`. All arguments but
+/// the first are offsets on the stack, where [`Work`] is.
 #[rustfmt::skip]
 macro_rules! sums {
     ($one_column:ident, $weights:literal, $begin:literal, $turns_end:literal, $end:literal) => { concat!(
@@ -303,7 +304,7 @@ unsafe extern "C" fn run_gru(work: *const Work) {
     )
 }
 
-/// All columns of four rows, whose sums are in r8-r11, in turns of eight. If the number of columns, in r2, is not a
+/// Adds all columns of four rows to their sums in r8-r11, in turns of eight. If the number of columns, in r2, is not a
 /// multiple of 8, the first turn is entered in the middle: `$bytes` of code are skipped for each missing column.
 /// `$setup` computes the offsets of the second to the fourth row, r5-r7, from r2; that of the first row, r4, is 0. r2
 /// and r3 are clobbered.

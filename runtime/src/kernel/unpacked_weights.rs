@@ -20,7 +20,8 @@ pub(crate) struct TwoColumns(pub [[i16; 2]; LANES]);
 pub(crate) struct Words(pub [i32; LANES]);
 
 /// One projection of a layer, in blocks of units; the last block is padded with zeros. A block has one or more
-/// [groups](groups_of_block) of [`LANES`] units. Its rows are the gates of the first group, then those of the next.
+/// [groups](groups_of_block) of [`LANES`] units. A row of a block has one number for each unit of a group: a block's
+/// rows are the gates of the first group, then those of the next.
 #[derive(Debug)]
 pub(crate) struct UnpackedHalf {
     /// The number of pairs of columns, ⌈columns / 2⌉.
@@ -42,6 +43,7 @@ pub(crate) const fn groups_of_block(kind: Cell) -> usize {
 /// The weights of one direction of one layer.
 #[derive(Debug)]
 pub(crate) struct UnpackedWeights {
+    /// The kind of cell, which also gives the number of gates.
     pub kind: Cell,
     /// The input projection.
     pub input: UnpackedHalf,

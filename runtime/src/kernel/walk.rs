@@ -39,7 +39,7 @@ pub(super) fn dot4(weights: &[[i8; 4]], v: &[i16], mut acc: [i32; 4]) -> [i32; 4
     acc
 }
 
-/// Returns its arguments and hides their values from the compiler.
+/// Returns its arguments and hides their values from the compiler, so that it cannot replace them by other addresses.
 #[cfg(target_arch = "arm")]
 #[allow(clippy::pointers_in_nomem_asm_block)] // The block reads through neither.
 #[inline(always)]

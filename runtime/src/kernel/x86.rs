@@ -43,11 +43,11 @@ fn dot4_sse2(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
     let (v_pairs, last_v) = v.get(..columns).guaranteed().as_chunks::<2>();
     let mut sums: __m128i = bytemuck::cast(acc);
     for (&w, &v) in weight_pairs.iter().zip(v_pairs) {
-        let w = _mm_cvtsi64_si128(bytemuck::cast(w));
-        // i0 i1 f0 f1 …, then each as 16 bits with its sign.
-        let w = _mm_unpacklo_epi8(w, _mm_srli_si128::<4>(w));
-        let w = _mm_srai_epi16::<8>(_mm_unpacklo_epi8(w, w));
-        sums = _mm_add_epi32(sums, _mm_madd_epi16(w, _mm_set1_epi32(bytemuck::cast(v))));
+        // The bytes i0 f0 g0 o0 i1 f1 g1 o1, then i0 i1 f0 f1 …, then each as 16 bits with its sign.
+        let by_column = _mm_cvtsi64_si128(bytemuck::cast(w));
+        let by_row = _mm_unpacklo_epi8(by_column, _mm_srli_si128::<4>(by_column));
+        let in_16_bits = _mm_srai_epi16::<8>(_mm_unpacklo_epi8(by_row, by_row));
+        sums = _mm_add_epi32(sums, _mm_madd_epi16(in_16_bits, _mm_set1_epi32(bytemuck::cast(v))));
     }
     plain_dot4(last_weights, last_v, bytemuck::cast(sums))
 }
@@ -64,10 +64,11 @@ fn dot_pairs_sse2(weights: &[[i32; 2]], v: &[i16], [i, f, g, o]: [i32; 4]) -> [i
     let (mut first, mut second) = (_mm_setzero_si128(), _mm_setzero_si128());
     for (&w, &v) in weight_fours.iter().zip(v_fours) {
         let w: __m128i = bytemuck::cast(w);
-        let v = _mm_cvtsi64_si128(bytemuck::cast(v));
+        let four_v = _mm_cvtsi64_si128(bytemuck::cast(v));
         // v0 v1 v0 v1 v2 v3 v2 v3, in the order of the words: rows `i f`, then rows `g o`.
-        let v = _mm_unpacklo_epi32(v, v);
-        // See `plain::columns`: of 256·a + b the second row is b, the first a.
+        let v = _mm_unpacklo_epi32(four_v, four_v);
+        // Each 16-bit number is 256·a + b, with the weight a of the first row of a pair and b of the second: see
+        // `plain::columns`.
         let b = _mm_srai_epi16::<8>(_mm_slli_epi16::<8>(w));
         let a = _mm_srai_epi16::<8>(_mm_add_epi16(w, half_of_256));
         first = _mm_add_epi32(first, _mm_madd_epi16(a, v));

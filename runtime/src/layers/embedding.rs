@@ -1,4 +1,4 @@
-//! The embedding: turns a token id into a vector.
+//! The embedding: turns a token id into a vector, which is the input of the first recurrent layer.
 
 #[cfg(dsp)]
 use crate::features::ONLY_PAIRED;
@@ -30,14 +30,15 @@ pub(crate) struct Embedding<'a> {
 #[cfg_attr(dsp, inline(never))]
 #[cfg_attr(not(dsp), inline(always))]
 fn embed_8_bit(weights: &[i8], multiplier: i16, x: &mut [i16]) {
-    // Each turn of the loop computes four values, because the loop's own instructions cost half as much as a value.
+    // Each turn of this loop computes four values, because the loop's own instructions cost half as much as a value.
+    // The loop after it computes the last values, at most three.
     #[cfg(not(dsp))]
     let (x, weights) = {
-        let ((fours, x), (weights_of_fours, weights)) = (x.as_chunks_mut::<4>(), weights.as_chunks::<4>());
-        for (x, w) in fours.iter_mut().zip(weights_of_fours) {
-            *x = w.map(|w| embedded(w, multiplier));
+        let ((fours, last_x), (weights_of_fours, last_weights)) = (x.as_chunks_mut::<4>(), weights.as_chunks::<4>());
+        for (four, four_weights) in fours.iter_mut().zip(weights_of_fours) {
+            *four = four_weights.map(|w| embedded(w, multiplier));
         }
-        (x, weights)
+        (last_x, last_weights)
     };
     for (x, &w) in x.iter_mut().zip(weights) {
         *x = embedded(w, multiplier);

@@ -1,4 +1,5 @@
-//! Folded tokens: frequent tokens with precomputed input projections. `docs/arithmetic.md`, "Folding", defines them.
+//! Folded tokens: frequent tokens for which the file stores the input projection of the first layer, so that a step
+//! does not compute it. `docs/arithmetic.md`, "Folding", defines them.
 
 use core::num::NonZeroUsize;
 
@@ -10,7 +11,8 @@ pub(crate) struct Folded<'a> {
     /// The device ids of the folded tokens, strictly ascending.
     pub ids: &'a [u32],
     /// The projections W_ih·x + b of each token, forward and reverse: `[ids][hidden_size * sums_of_unit]` each, in the
-    /// order of the layer's biases. The reverse ones are empty if the model has one direction.
+    /// order of the layer's biases; the fourth number of a GRU unit is its bias b_hn. The reverse ones are empty if the
+    /// model has one direction.
     pub sums: [&'a [i32]; 2],
     /// The number of sums of a token in one direction: hidden_size · sums_of_unit.
     pub width: NonZeroUsize,
@@ -28,7 +30,7 @@ impl<'a> Folded<'a> {
         row(if is_reverse { reverse } else { forward }, self.width, self.ids.binary_search(&id).ok()?)
     }
 
-    /// The bytes of flash.
+    /// The bytes of flash: ids and sums.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(self.ids) + self.sums.iter().map(|sums| size_of_val(*sums)).sum::<usize>()
     }

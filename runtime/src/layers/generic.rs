@@ -11,9 +11,11 @@ use crate::layers::{State, Summary};
 use crate::rows::row;
 use tern_format::Cell as CellKind;
 
-/// The parameters of one direction of a layer, borrowed from the file. The rows of a unit are adjacent.
+/// The parameters of one direction of a layer, borrowed from the file. Unlike in `interleaved4` and `interleaved3`, the
+/// weights of a row are adjacent. The rows of a unit follow each other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowLayer<'a> {
+    /// The kind of cell.
     pub kind: CellKind,
     /// The input weights, `[hidden_size * gates, input_size]`.
     pub weight_ih: Matrix<'a>,
@@ -97,8 +99,9 @@ impl RowLayer<'_> {
         self.sums(&self.weight_ih, unit, x, self.bias(unit))
     }
 
-    /// Requantises the sums of a unit's rows. If the rows form pairs, 1/256 of the second row's sum is first added to
-    /// the first row: see [`lstm::requantize_rows`].
+    /// Requantises the sums of a unit's rows. `m`: their multipliers. Rows of 4-bit and 8-bit weights of an LSTM form
+    /// two pairs and those of a GRU one; 1/256 of the second sum of a pair is first added to the first sum: see
+    /// [`lstm::requantize_rows`].
     fn requantize_rows(&self, matrix: &Matrix<'_>, [a, b, c, d]: [i32; 4], m: [i16; 4]) -> [i32; 4] {
         let [a, b, c, d] = match self.kind {
             _ if matrix.is_16_bit() => [a, b, c, d],
@@ -115,25 +118,27 @@ impl RowLayer<'_> {
     pub(crate) fn step(&self, x: &[i16], input_sums: Option<&[i32]>, state: &mut State<'_>) {
         for unit in 0..self.hidden_size() {
             let [multipliers_x, multipliers_h] = self.multipliers(unit);
-            let from_x = match input_sums {
+            let sums_of_x = match input_sums {
                 Some(sums) => padded_to_four(sums, self.sums_of_unit(), unit),
                 None => self.input_sums(unit, x),
             };
-            let x = self.requantize_rows(&self.weight_ih, from_x, multipliers_x);
-            let from_h = self.sums(&self.weight_hh, unit, state.h, self.recurrent_bias(unit));
-            let h = self.requantize_rows(&self.weight_hh, from_h, multipliers_h);
+            let from_x = self.requantize_rows(&self.weight_ih, sums_of_x, multipliers_x);
+            let sums_of_h = self.sums(&self.weight_hh, unit, state.h, self.recurrent_bias(unit));
+            let from_h = self.requantize_rows(&self.weight_hh, sums_of_h, multipliers_h);
             // An array in place of a closure, whose indexing could panic if it were not inlined.
             let mut z = [0; 4];
-            z.iter_mut().zip(x.iter().zip(&h)).for_each(|(z, (x, h))| *z = (x + h) << self.shift);
+            z.iter_mut().zip(from_x.iter().zip(&from_h)).for_each(|(z, (x, h))| *z = (x + h) << self.shift);
             // Plain cells have no finer state: they read and write none.
             let c = state.c.get(unit).copied().unwrap_or(0);
-            let (c, h) = match self.kind {
+            let (new_c, new_h) = match self.kind {
                 CellKind::Lstm => lstm::unit(z, c),
-                CellKind::Gru => gru::unit([x[0], x[1], x[2]], [h[0], h[1], h[2]], self.shift, c),
+                CellKind::Gru => {
+                    gru::unit([from_x[0], from_x[1], from_x[2]], [from_h[0], from_h[1], from_h[2]], self.shift, c)
+                }
                 CellKind::Rnn | CellKind::RnnRelu => (0, rnn::unit(z[0], self.kind == CellKind::RnnRelu)),
             };
-            state.next_h.get_mut(unit).into_iter().for_each(|next| *next = h);
-            state.c.get_mut(unit).into_iter().for_each(|next| *next = c);
+            state.next_h.get_mut(unit).into_iter().for_each(|next_h| *next_h = new_h);
+            state.c.get_mut(unit).into_iter().for_each(|c| *c = new_c);
         }
         core::mem::swap(&mut state.h, &mut state.next_h);
     }

@@ -45,7 +45,7 @@ impl Gru<'_> {
     #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
     #[inline(always)]
     fn plain_step(&self, x: &[i16], state: &mut State<'_>) {
-        // The size is never 0: see `Lstm::plain_step`.
+        // The size is never 0. If it were, the loop would not run, so the 1 would not matter.
         let hidden_size = NonZeroUsize::new(state.h.len()).guaranteed_or(NonZeroUsize::MIN);
         let weights = rows_or_empty(self.weight_ih, self.input_size).zip(rows(self.weight_hh, hidden_size));
         let units = weights.zip(self.bias).zip(self.multiplier_ih.iter().zip(self.multiplier_hh));
@@ -86,6 +86,7 @@ pub(crate) fn unit(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> (i32, i1
 fn plain_state(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> i32 {
     let r = sigmoid((x[0] + h[0]) << shift);
     let z = sigmoid((x[1] + h[1]) << shift);
+    // tanh returns Q15, which a shift by 15 turns into Q30.
     let n = tanh((x[2] + requantize(h[2], r as i16)) << shift) << 15;
     // n + z · (state − n). The product is Q30 · Q15 >> 16 = Q29, so it is doubled.
     n + 2 * requantize(state - n, z as i16)

@@ -9,6 +9,7 @@ use tern_format::Output;
 /// The last layer of the head, which computes the logits. The hidden layer of the head is in [`Model`](crate::Model).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Head<'a> {
+    /// The layer. With a sigmoid it computes one logit less than the head has.
     pub linear: Linear<'a>,
     /// The meaning of the outputs.
     pub output: Output,
@@ -19,12 +20,12 @@ pub(crate) struct Head<'a> {
 impl Head<'_> {
     /// The number of logits.
     pub(crate) fn len(&self) -> usize {
-        self.linear.len() + self.implied()
+        self.linear.len() + self.constant_logits()
     }
 
     /// The number of logits that are 0 and not computed: 1 for a sigmoid, where it is the logit of class 0; otherwise
     /// 0.
-    fn implied(&self) -> usize {
+    fn constant_logits(&self) -> usize {
         usize::from(self.output == Output::Sigmoid)
     }
 }
@@ -95,7 +96,7 @@ impl<'s> Logits<'s> {
 
     /// The logit of one class, Q16; none beyond the last class.
     pub fn get(&self, class: usize) -> Option<i32> {
-        match class.checked_sub(self.head.implied()) {
+        match class.checked_sub(self.head.constant_logits()) {
             Some(index) => self.head.linear.get(self.features, index),
             None => Some(0),
         }
@@ -103,7 +104,7 @@ impl<'s> Logits<'s> {
 
     /// All logits in the order of the classes, Q16.
     pub fn iter(&self) -> impl Iterator<Item = i32> + use<'s> {
-        core::iter::repeat_n(0, self.head.implied()).chain(self.head.linear.outputs(self.features))
+        core::iter::repeat_n(0, self.head.constant_logits()).chain(self.head.linear.outputs(self.features))
     }
 
     /// The class with the largest logit; the first of equal ones.
@@ -165,8 +166,9 @@ fn top_of(all: impl Iterator<Item = (usize, i32)>, ranks: &mut [Ranked]) -> usiz
                 core::mem::swap(other, &mut rank);
             }
         }
-        if let Some(last) = ranks.get_mut(filled) {
-            *last = rank;
+        // If `ranks` is full, the last one is dropped.
+        if let Some(next) = ranks.get_mut(filled) {
+            *next = rank;
             filled += 1;
         }
     }

@@ -24,8 +24,8 @@ impl<'a> Linear<'a> {
         self.bias.len()
     }
 
-    /// Returns the output of one row: Q16 for logits, Q20 for a hidden layer; none beyond the last row. `features`:
-    /// `[width]`, Q15.
+    /// Returns the output of the row `index`: Q16 for logits, Q20 for a hidden layer; none beyond the last row.
+    /// `features`: the input, `[width]`, Q15.
     pub(crate) fn get(&self, features: &[i16], index: usize) -> Option<i32> {
         let (&bias, &multiplier) = (self.bias.get(index)?, self.multiplier.get(index)?);
         Some(requantize(self.weight.dot(index, features, bias)?, multiplier) << self.shift)
@@ -48,6 +48,7 @@ impl<'a> Linear<'a> {
 
     /// The bytes of flash: weights, biases, multipliers.
     pub(crate) fn bytes(&self) -> usize {
+        // A bias takes 4 bytes, a multiplier 2.
         self.weight.bytes() + self.len() * (4 + 2)
     }
 }

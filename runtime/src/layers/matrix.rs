@@ -30,6 +30,7 @@ pub(crate) enum Weights<'a> {
 /// A matrix of weights of one width, row by row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Matrix<'a> {
+    /// The number of columns. The number of rows follows from the number of weights.
     pub columns: NonZeroUsize,
     pub weights: Weights<'a>,
 }
@@ -63,7 +64,8 @@ impl<'a> Matrix<'a> {
         Some((row(pairs, bytes, index)?, row(group_multipliers, groups, index)?))
     }
 
-    /// Returns true for 16-bit weights, whose rows form no pairs.
+    /// Returns true for 16-bit weights. Rows of such weights form no pairs, unlike rows of narrower weights in LSTM and
+    /// GRU layers.
     pub(crate) fn is_16_bit(&self) -> bool {
         match self.weights {
             Weights::Bits8(_) => false,

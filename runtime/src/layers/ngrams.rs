@@ -1,5 +1,6 @@
-//! The n-gram branch: adds up a row of a table for each n-gram of the text, and scales the sums for the head.
-//! `docs/arithmetic.md`, "N-gram branch", defines it; [`NgramHasher`] finds the n-grams.
+//! The n-gram branch: adds up a row of a table for each n-gram of the text (a word, two words or a few characters), and
+//! scales the sums for the head. [`NgramHasher`] finds the n-grams and their hashes. A hash selects a row, the bucket
+//! of the n-gram. `docs/arithmetic.md`, "N-gram branch", defines all this.
 
 use crate::kernel::buckets::Buckets;
 use crate::state_codec::StateCodec;
@@ -18,7 +19,8 @@ pub(crate) struct NgramTable<'a> {
     pub ngrams: Ngrams,
     /// The rows, one for each bucket.
     pub rows: Buckets<'a>,
-    /// The fingerprint of each bucket, one byte; none if every n-gram counts.
+    /// The fingerprint of each bucket, one byte: only n-grams whose hash has it in the upper 8 bits count. None if
+    /// every n-gram counts.
     pub fingerprints: Option<Buckets<'a>>,
     /// The base-2 logarithm of the number of bytes of a row.
     pub row_shift: u32,
@@ -114,9 +116,9 @@ impl<'s> NgramSums<'s> {
         &self.hasher
     }
 
-    /// Counts the n-grams of words that end with a word, after its last n-grams of characters. `word`: the hash of the
-    /// word. For a table that is not common it only returns false; the caller must then call the slower
-    /// [`take_word`](NgramSums::take_word).
+    /// Counts the n-grams of words that end with a word, at most two, for a [common](NgramTable::is_common) table. The
+    /// caller must have passed all characters of the word. `word`: the hash of the word. For another table it only
+    /// returns false; the caller must then call the slower [`take_word`](NgramSums::take_word).
     #[inline(always)]
     pub(crate) fn take_common_word(&mut self, word: u32) -> bool {
         let Columns::Two { rows, sums: [even, odd] } = &mut self.columns else { return false };
@@ -164,8 +166,8 @@ impl<'s> NgramSums<'s> {
         self.count != self.scaled_count
     }
 
-    /// Writes the sums, divided by the square root of the number of n-grams, to `scaled`, `[rank]`, saturating: Q15, of
-    /// which 2^15 is the scale of the branch (the tensor `ngrams.scale`).
+    /// Writes the sums, divided by the square root of the number of n-grams, to `scaled`, `[rank]`, saturating: Q15
+    /// times the scale of the branch (the tensor `ngrams.scale`).
     pub(crate) fn scale(&mut self, scaled: &mut [i16]) {
         let (reciprocal, shift) = reciprocal_root(self.count, self.table.shift);
         for (scaled, &sum) in scaled.iter_mut().zip(self.sums()) {
@@ -186,6 +188,7 @@ impl<'s> NgramSums<'s> {
         codec.check(self.count < FULL + 8);
         let sums = self.columns.sums_mut();
         codec.words(sums.iter_mut());
+        // No weight is larger than 127. `min` prevents an overflow for a number that the check above has refused.
         let bound = 127 * self.count.min(FULL + 8);
         codec.check(sums.iter().all(|sum| sum.unsigned_abs() <= bound));
         self.hasher.visit_state(codec);
@@ -245,16 +248,17 @@ fn add_row_to_any(table: &NgramTable<'_>, hash: u32, sums: &mut [i32]) {
     if !table.in_4_bits {
         return sums.iter_mut().zip(row).for_each(|(sum, &weight)| *sum += i32::from(weight as i8));
     }
-    // The number of columns is a power of 2: eight or more, in whole eights, or fewer, in pairs.
-    let (eights, fewer) = sums.as_chunks_mut::<8>();
+    // The number of columns is a power of 2, so the table has whole eights of columns or a few pairs, but not both.
+    let (eights, pairs) = sums.as_chunks_mut::<8>();
     for (sums, &bytes) in eights.iter_mut().zip(row.as_chunks().0) {
         let mut weights = u32::from_le_bytes(bytes);
+        // Adds the lowest 4 bits, with their sign, and drops them.
         for sum in sums {
             *sum += (weights << 28) as i32 >> 28;
             weights >>= 4;
         }
     }
-    fewer.as_chunks_mut().0.iter_mut().zip(row).for_each(|(sums, &pair)| add_pair(sums, pair));
+    pairs.as_chunks_mut().0.iter_mut().zip(row).for_each(|(sums, &pair)| add_pair(sums, pair));
 }
 
 /// Returns the multiplier and the right shift that divide a sum by √`count` and by 2^`shift`: docs/arithmetic.md,

@@ -52,10 +52,10 @@ pub(crate) fn biases(initial_sums: InitialSums) -> Option<[i32; 4]> {
 /// each other.
 #[inline(always)]
 pub(crate) fn pair_biases([low, high, second]: [i32; 3]) -> Option<[i32; 2]> {
-    let sum = (i64::from(high) << 32 | i64::from(low as u32)) - i64::from(second);
-    // `sum` is 256 times the first bias.
-    let first = (sum >> 8) as i32;
-    if i64::from(first) << 8 == sum { Some([first, second]) } else { None }
+    let difference = (i64::from(high) << 32 | i64::from(low as u32)) - i64::from(second);
+    // For valid sums, this is 256 times the first bias.
+    let first = (difference >> 8) as i32;
+    if i64::from(first) << 8 == difference { Some([first, second]) } else { None }
 }
 
 impl<'a> Record<'a> {
@@ -64,7 +64,8 @@ impl<'a> Record<'a> {
     pub(crate) fn new(words: &'a [i32], hidden_size: NonZeroUsize) -> Option<Self> {
         let (weight_hh, rest) = words.split_at_checked(hidden_size.get())?;
         let (&[hh_if, hh_go, ih_if, ih_go, s0, s1, s2, s3, s4, s5], weight_ih) = rest.split_first_chunk()?;
-        let multipliers = |a: i32, b: i32| [a as i16, (a >> 16) as i16, b as i16, (b >> 16) as i16];
+        // A word holds two multipliers, the lower half that of the first row of the pair.
+        let multipliers = |i_f: i32, g_o: i32| [i_f as i16, (i_f >> 16) as i16, g_o as i16, (g_o >> 16) as i16];
         Some(Record {
             weight_hh: weight_hh.as_chunks().0,
             multiplier_hh: multipliers(hh_if, hh_go),
@@ -143,11 +144,11 @@ impl<'v> Vectors<'v> {
         rows: &'r mut FourRows,
     ) -> Option<&'r Halves> {
         let record = Record::new(record, NonZeroUsize::new(self.h.len())?)?;
-        let from_h = dot_pairs(record.weight_hh, self.h, biases(*recurrent_biases).guaranteed());
-        rows.halves.from_h = rows.requantize(from_h, &record.multiplier_hh);
-        let from_x =
+        let sums_of_h = dot_pairs(record.weight_hh, self.h, biases(*recurrent_biases).guaranteed());
+        rows.halves.from_h = rows.requantize(sums_of_h, &record.multiplier_hh);
+        let sums_of_x =
             input_sums.unwrap_or_else(|| dot_pairs(record.weight_ih, self.x, biases(record.initial_sums).guaranteed()));
-        rows.halves.from_x = rows.requantize(from_x, &record.multiplier_ih);
+        rows.halves.from_x = rows.requantize(sums_of_x, &record.multiplier_ih);
         Some(&rows.halves)
     }
 }
@@ -174,6 +175,7 @@ impl<'a> PairedLstm<'a> {
         // The number wraps only if no memory can hold so many words. Then the loader has refused the file already,
         // because the tensor is shorter, and the layer is not used.
         let words = (h as u64).wrapping_add(e as u64).wrapping_add(Self::EXTRA_WORDS as u64).wrapping_mul(h as u64);
+        // Both sizes are multiples of 4, a power of 2, if all bits below it are 0 in both.
         let fits = (e | h).is_multiple_of(Self::SIZE_MULTIPLE) && record_words.len() as u64 == words;
         fits.then_some(PairedLstm {
             input_size,
@@ -208,12 +210,12 @@ impl<'a> PairedLstm<'a> {
         let states = state.c.iter_mut().zip(state.next_h.iter_mut());
         for (index, (record, (c, h))) in self.records().zip(states).enumerate() {
             let precomputed = input_sums.and_then(|sums| sums.as_chunks().0.get(index).copied());
-            let sums =
+            let sums_of_x =
                 precomputed.unwrap_or_else(|| dot_pairs(record.weight_ih, x, biases(record.initial_sums).guaranteed()));
             // For the barrier see `Lstm::plain_step`.
             let from_h =
                 compiler_barrier(requantize_rows(dot_pairs(record.weight_hh, state.h, [0; 4]), &record.multiplier_hh));
-            let from_x = requantize_rows(sums, &record.multiplier_ih);
+            let from_x = requantize_rows(sums_of_x, &record.multiplier_ih);
             let z = |row: usize| (from_x[row] + from_h[row]) << self.shift;
             (*c, *h) = unit([z(0), z(1), z(2), z(3)], *c);
         }

@@ -1,4 +1,5 @@
-//! GRU and plain cells in the packing `paired16`: groups of four units, whose rows are in records of four rows.
+//! GRU and plain cells in the packing `paired16`, which stores rows of weights in records of four: groups of four
+//! units.
 //!
 //! A unit of a plain cell has one row, so a group is one record. A unit of a GRU has the rows r, z and n: the first
 //! record of a group has the rows n of its four units, and the other two have the rows r and z of two units each, which
@@ -25,6 +26,7 @@ const NO_BIASES: InitialSums = [0; 6];
 /// The parameters of one direction of a layer, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PairedGroups<'a> {
+    /// The kind of cell: any but LSTM.
     pub kind: CellKind,
     /// The input size E, a multiple of 4.
     pub input_size: NonZeroUsize,
@@ -42,6 +44,7 @@ pub(crate) struct PairedGroups<'a> {
 
 /// One row of a layer, inside its record.
 pub(crate) struct RecordRow<'a> {
+    /// The record that contains the row.
     pub record: Record<'a>,
     /// The index of the row in the record, 0 to 3.
     pub index: usize,
@@ -130,37 +133,40 @@ impl<'a> PairedGroups<'a> {
     /// Returns the row of a unit for one of its gates; none beyond the last unit. `gate`: r 0, z 1, n 2; 0 for a plain
     /// cell.
     pub(crate) fn row(&self, unit: usize, gate: usize) -> Option<RecordRow<'a>> {
-        let in_group = unit % 4;
+        let unit_in_group = unit % 4;
         // The index of the record in the group, and of the row in the record.
-        let (record, index) = match (self.kind, gate) {
-            (CellKind::Gru, 0 | 1) => (1 + in_group / 2, 2 * (in_group % 2) + gate),
-            _ => (0, in_group),
+        let (record_in_group, index) = match (self.kind, gate) {
+            (CellKind::Gru, 0 | 1) => (1 + unit_in_group / 2, 2 * (unit_in_group % 2) + gate),
+            _ => (0, unit_in_group),
         };
-        let (record, recurrent_biases) = self.records().nth(unit / 4 * self.kind.gates() + record)?;
+        // A group has as many records as a unit has gates.
+        let (record, recurrent_biases) = self.records().nth(unit / 4 * self.kind.gates() + record_in_group)?;
         Some(RecordRow { record, index, recurrent_bias: *biases(recurrent_biases).guaranteed().get(index)? })
     }
 
     /// Returns true if the rows of a record form pairs (r and z of a GRU unit). `record`: the index of the record in
     /// the layer.
     pub(crate) fn are_in_pairs(&self, record: usize) -> bool {
+        // The first of the three records of a group has the rows n.
         self.is_gru() && !record.is_multiple_of(3)
     }
 
     /// The input projection W_ih·x + b of all units as a folded token stores it, `[hidden_size * sums_of_unit]`.
     #[cfg(any(test, feature = "write"))]
     pub(crate) fn input_sums(&self, x: &[i16]) -> alloc::vec::Vec<i32> {
-        let of_row = |row: RecordRow<'_>| {
-            let products = row.weights(false).zip(x).map(|(w, &x)| i32::from(w) * i32::from(x));
-            [row.bias() + products.sum::<i32>(), row.recurrent_bias]
-        };
-        let of_unit = |unit: usize| {
-            let rows = (0..self.kind.gates()).filter_map(move |gate| Some(of_row(self.row(unit, gate)?)));
-            // The fourth sum of a GRU is the bias of the recurrent projection of its row n.
-            let sums =
-                rows.enumerate().flat_map(|(gate, [sum, recurrent])| [Some(sum), (gate == 2).then_some(recurrent)]);
-            sums.flatten()
-        };
-        (0..self.hidden_size.get()).flat_map(of_unit).collect()
+        let mut sums = alloc::vec::Vec::new();
+        for unit in 0..self.hidden_size.get() {
+            for gate in 0..self.kind.gates() {
+                let Some(row) = self.row(unit, gate) else { continue };
+                let products = row.weights(false).zip(x).map(|(w, &x)| i32::from(w) * i32::from(x));
+                sums.push(row.bias() + products.sum::<i32>());
+                // The fourth sum of a GRU is the bias of the recurrent projection of its row n, the gate 2.
+                if gate == 2 {
+                    sums.push(row.recurrent_bias);
+                }
+            }
+        }
+        sums
     }
 
     /// Computes one step. `x`: `[input_size]`, Q15. `input_sums`: a precomputed input projection, `[hidden_size *
@@ -191,10 +197,11 @@ impl<'a> PairedGroups<'a> {
         let [words, _] = self.words();
         let groups = rows(self.groups, words).zip(state.next_h.as_chunks_mut::<4>().0);
         for (index, (record, next_h)) in groups.enumerate() {
-            let input_sums = input_sums.and_then(|sums| sums.as_chunks().0.get(index).copied());
-            let Some(four_halves) = halves(&mut vectors, record, &NO_BIASES, input_sums, &mut four) else { continue };
-            for (next_h, (x, h)) in next_h.iter_mut().zip(four_halves.from_x.iter().zip(&four_halves.from_h)) {
-                *next_h = rnn::unit((x + h) << self.shift, self.kind == CellKind::RnnRelu);
+            let four_sums = input_sums.and_then(|sums| sums.as_chunks().0.get(index).copied());
+            let Some(four_halves) = halves(&mut vectors, record, &NO_BIASES, four_sums, &mut four) else { continue };
+            for (next_h, (from_x, from_h)) in next_h.iter_mut().zip(four_halves.from_x.iter().zip(&four_halves.from_h))
+            {
+                *next_h = rnn::unit((from_x + from_h) << self.shift, self.kind == CellKind::RnnRelu);
             }
         }
     }
@@ -208,18 +215,19 @@ impl<'a> PairedGroups<'a> {
         let states = state.c.as_chunks_mut::<4>().0.iter_mut().zip(state.next_h.as_chunks_mut::<4>().0);
         for (group_index, (group, (c, next_h))) in rows(self.groups, words_of_group).zip(states).enumerate() {
             // The four sums of each of the four units.
-            let sums = input_sums.and_then(|sums| sums.as_chunks::<4>().0.as_chunks::<4>().0.get(group_index));
-            let Some((n_biases, group)) = group.split_first_chunk() else { continue };
-            let Some((record, group)) = group.split_at_checked(words.get()) else { continue };
-            let n_sums = sums.map(|sums| sums.map(|[_, _, n, _]| n));
-            let Some(n) = halves(&mut vectors, record, n_biases, n_sums, &mut four_n) else { continue };
-            let n = n.from_x.as_chunks::<2>().0.iter().zip(n.from_h.as_chunks::<2>().0);
+            let group_sums = input_sums.and_then(|sums| sums.as_chunks::<4>().0.as_chunks::<4>().0.get(group_index));
+            let Some((n_biases, records)) = group.split_first_chunk() else { continue };
+            let Some((n_record, r_z_records)) = records.split_at_checked(words.get()) else { continue };
+            let n_sums = group_sums.map(|units| units.map(|[_, _, n, _]| n));
+            let Some(n) = halves(&mut vectors, n_record, n_biases, n_sums, &mut four_n) else { continue };
+            let n_of_two = n.from_x.as_chunks::<2>().0.iter().zip(n.from_h.as_chunks::<2>().0);
             let states = c.as_chunks_mut::<2>().0.iter_mut().zip(next_h.as_chunks_mut::<2>().0);
             // Two units at a time, whose rows r and z are in one record.
-            for (index, (record, ((xn, hn), (c, next_h)))) in rows(group, words).zip(n.zip(states)).enumerate() {
-                let sums = sums.and_then(|sums| sums.as_chunks::<2>().0.get(index));
-                let sums = sums.map(|&[[r0, z0, ..], [r1, z1, ..]]| [r0, z0, r1, z1]);
-                let Some(r_z) = halves(&mut vectors, record, &NO_BIASES, sums, &mut two_r_z) else { continue };
+            let two_units = rows(r_z_records, words).zip(n_of_two.zip(states));
+            for (index, (r_z_record, ((xn, hn), (c, next_h)))) in two_units.enumerate() {
+                let sums_of_two = group_sums.and_then(|units| units.as_chunks::<2>().0.get(index));
+                let r_z_sums = sums_of_two.map(|&[[r0, z0, ..], [r1, z1, ..]]| [r0, z0, r1, z1]);
+                let Some(r_z) = halves(&mut vectors, r_z_record, &NO_BIASES, r_z_sums, &mut two_r_z) else { continue };
                 let gates = r_z.from_x.as_chunks::<2>().0.iter().zip(r_z.from_h.as_chunks::<2>().0);
                 let units = gates.zip(xn.iter().zip(hn)).zip(c.iter_mut().zip(next_h));
                 for (((&[xr, xz], &[hr, hz]), (&xn, &hn)), (c, next_h)) in units {

@@ -20,7 +20,7 @@ pub(crate) fn merge(how: Merge, forward: i16, reverse: i16) -> i16 {
         // Half the sum fits Q15; `tern export` scales the head so that the logits are those of the sum.
         Merge::Sum | Merge::Mean => round_shift(forward + reverse, 1) as i16,
         Merge::Product => saturate_16(round_shift(forward * reverse, 15)),
-        // Not called: concatenated values are not merged.
+        // Never used, because concatenated values are not merged.
         Merge::Concat => forward as i16,
     }
 }
@@ -89,8 +89,8 @@ impl Pool<'_> {
         codec.halves(self.features.iter_mut().take(self.pooled_width).skip(self.sum.len()));
     }
 
-    /// The maxima, `[merged_width]`; empty if the head reads only means. Not for a head that reads the last state,
-    /// which is at the same place.
+    /// The maxima, `[merged_width]`; empty if the head reads only means. For a head that reads the last state, these
+    /// are not maxima but that state, so the method must not be called.
     pub(crate) fn maxima(&self) -> impl Iterator<Item = &i16> {
         self.features.iter().take(self.pooled_width).skip(self.sum.len())
     }
@@ -117,9 +117,10 @@ impl Pool<'_> {
 /// Returns `sum / count`, rounded to the nearest, half up. `sum`: |sum| ≤ 2^15 · count; `count`: at most
 /// [`EXACT_STEPS`].
 fn rounded_mean(sum: i32, count: NonZeroU32) -> i16 {
-    // 2^15 · count is added so that the number is not negative and the division rounds down. It stays below 2^32.
-    let from_zero = sum.wrapping_add_unsigned(count.get() << 15) as u32;
-    (((from_zero + count.get() / 2) / count) as i32 - 32_768) as i16
+    // 2^15 · count is added so that the number is not negative and the division rounds down. It stays below 2^32. The
+    // quotient is then 2^15 = 32,768 too large.
+    let shifted_sum = sum.wrapping_add_unsigned(count.get() << 15) as u32;
+    (((shifted_sum + count.get() / 2) / count) as i32 - 32_768) as i16
 }
 
 #[cfg(test)]

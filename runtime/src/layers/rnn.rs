@@ -1,4 +1,5 @@
-//! The plain recurrent layer, h = tanh(z) or h = max(0, z), in the packing `interleaved1`.
+//! The plain recurrent layer, which has no gates: h = tanh(z) or h = max(0, z). In its packing, `interleaved1`, the
+//! rows of the weights follow each other, one for each unit.
 
 use core::num::NonZeroUsize;
 
@@ -13,6 +14,7 @@ use crate::rows::{rows, rows_or_empty};
 /// The parameters of one direction of a layer, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rnn<'a> {
+    /// The parameters, with one gate and one bias for each unit.
     pub layer: Interleaved<'a, 1, 1>,
     /// True for h = max(0, z), false for h = tanh(z).
     pub is_relu: bool,
@@ -23,17 +25,18 @@ impl Rnn<'_> {
     #[inline(never)]
     pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
         let Interleaved { input_size, weight_ih, weight_hh, bias, multiplier_ih, multiplier_hh, .. } = &self.layer;
-        // The loop computes four units at a time, so that each activation is loaded once for four rows. The remaining
-        // units come last.
+        // The loop computes four units at a time, so that each activation is loaded once for four rows. `last_units`
+        // computes the remaining units.
         let bias = bias.as_flattened().as_chunks::<4>().0;
         let multiplier_ih = multiplier_ih.as_flattened().as_chunks::<4>().0;
         let multiplier_hh = multiplier_hh.as_flattened().as_chunks::<4>().0;
         let (next_h, last_h) = state.next_h.as_chunks_mut::<4>();
+        // The size is never 0. If it were, the loop would not run, so the 1 would not matter.
         let hidden_size = NonZeroUsize::new(state.h.len()).guaranteed_or(NonZeroUsize::MIN);
         const FOUR: NonZeroUsize = NonZeroUsize::new(4).unwrap();
         // The numbers of weights of four rows.
-        let [four_x, four_h] = [*input_size, hidden_size].map(|columns| columns.saturating_mul(FOUR));
-        let weights = rows_or_empty(weight_ih.as_flattened(), four_x).zip(rows(weight_hh.as_flattened(), four_h));
+        let [count_ih, count_hh] = [*input_size, hidden_size].map(|columns| columns.saturating_mul(FOUR));
+        let weights = rows_or_empty(weight_ih.as_flattened(), count_ih).zip(rows(weight_hh.as_flattened(), count_hh));
         let groups = weights.zip(bias).zip(multiplier_ih.iter().zip(multiplier_hh));
         for ((((weight_ih, weight_hh), bias), (multiplier_ih, multiplier_hh)), next_h) in groups.zip(next_h) {
             let (mut from_x, mut from_h) = (*bias, [0; 4]);

@@ -1,5 +1,6 @@
-//! Scaling: converts the integers of a caller to the normalised inputs of the network, and predictions back.
-//! `docs/arithmetic.md`, "Values", defines it.
+//! Scaling, for models that read values (numbers of sensors, for example) instead of text: converts the integers of a
+//! caller to the normalised inputs of the network, and predictions back. A channel is one column of these numbers.
+//! `docs/arithmetic.md`, "Values", defines the scaling.
 
 use core::num::NonZeroU32;
 
@@ -55,8 +56,9 @@ impl<'a> ValueParts<'a> {
 
     /// The values of a golden sequence, `[steps * channels]`; none beyond the last.
     pub(crate) fn golden(&self, index: usize) -> Option<&'a [i32]> {
+        // The index of the first value of a sequence.
         let start_of =
-            |index: usize| Some((*self.golden_offsets.get(index)? as usize).saturating_mul(self.input.len()));
+            |sequence: usize| Some((*self.golden_offsets.get(sequence)? as usize).saturating_mul(self.input.len()));
         self.golden_values.get(start_of(index)?..start_of(index + 1)?)
     }
 }
@@ -91,7 +93,8 @@ impl Channel<'_> {
     /// Returns the integer that stands for `numerator / denominator`, rounded to the nearest, half up, saturating.
     /// 21.37 °C is `encode(2_137, 100)`, a number in Q16 is `encode(number, 1 << 16)`.
     pub fn encode(&self, numerator: i32, denominator: NonZeroU32) -> i32 {
-        // The result is numerator · up / down. |numerator| · 2^30 < 2^62 and 2^16 · denominator < 2^49: no overflow.
+        // The result is numerator · up / down, where up is 2^point, or down has the factor 2^−point if the point is
+        // negative. |numerator| · 2^30 < 2^62 and 2^16 · denominator < 2^49: no overflow.
         let up = 1i64 << self.point.clamp(0, POINTS[1]);
         let down = i64::from(denominator.get()) << self.point.min(0).max(POINTS[0]).unsigned_abs();
         let nearest = (i64::from(numerator) * up + down / 2).checked_div_euclid(down).unwrap_or(0);
@@ -124,8 +127,8 @@ impl Scaling<'_> {
 
     /// The offset, the multiplier and the shift of each channel or predicted value.
     fn parameters(&self) -> impl Iterator<Item = (i32, i32, i32)> {
-        let numbers = self.offset.iter().zip(self.multiplier).zip(self.shift);
-        numbers.map(|((&offset, &multiplier), &shift)| (offset, multiplier, shift))
+        let channels = self.offset.iter().zip(self.multiplier).zip(self.shift);
+        channels.map(|((&offset, &multiplier), &shift)| (offset, multiplier, shift))
     }
 
     /// Writes the normalised values of one time step to `x`, Q15, saturating. A missing value counts as the mean of its

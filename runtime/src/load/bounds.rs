@@ -20,11 +20,12 @@ pub(super) type Overflow = (&'static str, usize);
 pub(super) const LIMIT: Bound = 1 << 31;
 
 /// Returns the largest absolute value of `Σ weights · v + bias` for any |v| ≤ 2^15, in any order of summation, or at
-/// least [`LIMIT`] if an `i32` cannot hold it: condition 1. `sum`: the sum of |weights|, saturating.
+/// least [`LIMIT`] if an `i32` cannot hold it: condition 1. `weight_sum`: the sum of |weights|, saturating.
 #[inline(never)]
-pub(super) fn row_bound(sum: u32, bias: i32) -> Bound {
-    let sums = if sum < 1 << 16 { sum << 15 } else { LIMIT };
-    sums.saturating_add(bias.unsigned_abs())
+pub(super) fn row_bound(weight_sum: u32, bias: i32) -> Bound {
+    // 2^16 · 2^15 is the limit.
+    let largest_sum = if weight_sum < 1 << 16 { weight_sum << 15 } else { LIMIT };
+    largest_sum.saturating_add(bias.unsigned_abs())
 }
 
 /// Returns the bound of the first row of a pair after 1/256 of the second row's sum is added: condition 2.
@@ -49,23 +50,25 @@ pub(super) fn fits(x: (Bound, i16), h: (Bound, i16), shift: u32) -> bool {
 pub(super) fn plain_bound(weights: &[i8], gates: usize, columns: usize, [unit, gate]: [usize; 2], bias: i32) -> Bound {
     // The weights of the gates of a unit are side by side, column by column.
     let first = unit.wrapping_mul(columns).wrapping_mul(gates).wrapping_add(gate);
-    let (mut sum, mut rest) = (0u32, weights.get(first..).unwrap_or(&[]));
+    let (mut weight_sum, mut from_column) = (0u32, weights.get(first..).unwrap_or(&[]));
     for _ in 0..columns {
         // There are fewer weights only in a file that is refused already.
-        let Some(w) = rest.first() else { break };
-        sum = sum.saturating_add(w.unsigned_abs().into());
-        rest = rest.get(gates..).unwrap_or(&[]);
+        let Some(w) = from_column.first() else { break };
+        weight_sum = weight_sum.saturating_add(w.unsigned_abs().into());
+        from_column = from_column.get(gates..).unwrap_or(&[]);
     }
-    row_bound(sum, bias)
+    row_bound(weight_sum, bias)
 }
 
 /// The parameters of a layer in a plain packing or in the packing `rows`, without its weights.
 pub(super) struct Units<'a> {
+    /// The kind of cell.
     pub kind: CellKind,
-    /// `[hidden_size][biases of a unit]`
+    /// The biases, `[hidden_size][biases of a unit]`: 4 for each unit, or 1 in plain cells.
     pub bias: &'a [i32],
     /// The multipliers of the input projection and of the recurrent projection, `[hidden_size][gates]`.
     pub multipliers: [&'a [i16]; 2],
+    /// The left shift of the pre-activations, 0 to 8.
     pub shift: u32,
 }
 
@@ -91,24 +94,25 @@ impl Units<'_> {
         self.check([&bound_of_x, &bound_of_h], [!ih.is_16_bit(), !hh.is_16_bit()])
     }
 
-    /// Checks conditions 1 to 3. `bounds_of`: for each projection a function that returns the bound of a row from
-    /// `[unit, gate]` and the row's bias. `in_pairs`: true for projections whose rows form the pairs of the cell.
+    /// Checks conditions 1 to 3. `bounds_of`: for each projection, input before recurrent, a function that returns the
+    /// bound of a row from `[unit, gate]` and the row's bias. `in_pairs`: true for projections whose rows form the
+    /// pairs of the cell.
     #[cfg_attr(not(feature = "errors"), inline(always))]
     fn check(&self, bounds_of: [&dyn Fn([usize; 2], i32) -> Bound; 2], in_pairs: [bool; 2]) -> Result<(), Overflow> {
-        let (gates, biases) = (self.kind.gates(), if self.kind.gates() > 1 { 4 } else { 1 });
-        for unit in 0..self.bias.len() / biases {
-            let bias = |gate| self.bias.get(biases * unit + gate).copied().unwrap_or(0);
+        let (gates, biases_of_unit) = (self.kind.gates(), if self.kind.gates() > 1 { 4 } else { 1 });
+        for unit in 0..self.bias.len() / biases_of_unit {
+            let bias = |index| self.bias.get(biases_of_unit * unit + index).copied().unwrap_or(0);
             let mut bounds = [[0; 4]; 2];
             let projections = bounds.iter_mut().zip(bounds_of).zip(in_pairs);
             for (projection, ((bounds, bound_of), in_pairs)) in projections.enumerate() {
                 for (gate, bound) in bounds.iter_mut().enumerate().take(gates) {
-                    // Only the row n of a GRU has a recurrent bias: the fourth bias of its unit.
-                    let bias = match (projection, self.kind, gate) {
+                    // Only the row n of a GRU, gate 2, has a recurrent bias: the fourth bias of its unit.
+                    let row_bias = match (projection, self.kind, gate) {
                         (0, ..) => bias(gate),
                         (_, CellKind::Gru, 2) => bias(3),
                         _ => 0,
                     };
-                    *bound = bound_of([unit, gate], bias);
+                    *bound = bound_of([unit, gate], row_bias);
                 }
                 if in_pairs {
                     self.add_second_rows(bounds);
@@ -118,12 +122,12 @@ impl Units<'_> {
                     return Err((parameter, gates * unit + gate));
                 }
             }
-            let [x, h] = bounds;
-            for (gate, (x, h)) in x.into_iter().zip(h).enumerate().take(gates) {
+            let [bounds_of_x, bounds_of_h] = bounds;
+            for (gate, (x, h)) in bounds_of_x.into_iter().zip(bounds_of_h).enumerate().take(gates) {
                 let row = gates * unit + gate;
-                let multiplier = |all: &[i16]| all.get(row).copied().unwrap_or(0);
+                let multiplier_of_row = |all: &[i16]| all.get(row).copied().unwrap_or(0);
                 let [ih, hh] = self.multipliers;
-                if !fits((x, multiplier(ih)), (h, multiplier(hh)), self.shift) {
+                if !fits((x, multiplier_of_row(ih)), (h, multiplier_of_row(hh)), self.shift) {
                     return Err((parameter::MULTIPLIER_IH, row));
                 }
             }
@@ -145,13 +149,14 @@ impl Units<'_> {
 /// Returns the largest absolute sum of one row of a matrix with its bias: condition 1. `index`: the index of the row.
 #[cfg_attr(feature = "errors", inline)]
 pub(super) fn matrix_bound(matrix: &Matrix<'_>, index: usize, bias: i32) -> Bound {
-    let sum = matrix.absolute_sum_of_row(index);
+    let weight_sum = matrix.absolute_sum_of_row(index);
     if !matrix.is_16_bit() {
-        return row_bound(sum, bias);
+        return row_bound(weight_sum, bias);
     }
-    // A sum of 16-bit weights is shifted right by 8: 2^15 · sum / 2^8. 1 is added for rounding down.
-    let sums = if sum < 1 << 24 { (sum << 7) + 1 } else { LIMIT };
-    sums.saturating_add(bias.unsigned_abs())
+    // A sum of 16-bit weights is shifted right by 8: 2^15 · weight_sum / 2^8 = 2^7 · weight_sum. 1 is added for
+    // rounding down.
+    let largest_sum = if weight_sum < 1 << 24 { (weight_sum << 7) + 1 } else { LIMIT };
+    largest_sum.saturating_add(bias.unsigned_abs())
 }
 
 /// Checks conditions 1 and 4 for a layer of the head. The error is the index of the first row that breaks them.

@@ -15,6 +15,7 @@ pub(super) fn explain(file: &File<'_>) -> LoadError {
     if ERRORS { full_error(file) } else { LoadError::Refused }
 }
 
+/// The error for the recorded fault, with names.
 #[cfg_attr(feature = "errors", inline)]
 fn full_error(file: &File<'_>) -> LoadError {
     let found = file.bytes.len();
@@ -72,13 +73,13 @@ fn unused_entry(file: &File<'_>, readable: &File<'_>) -> LoadError {
     // Skips the entries that the loader has read.
     while scanner.next() && file.is_marked(scanner.entry.number) {}
     let entry = scanner.entry;
-    let bytes = string_at(file, entry.at);
-    let name = Name::of_bytes(bytes);
-    // The look-up finds the first entry with the name.
+    let full_name = string_at(file, entry.at);
+    let name = Name::of_bytes(full_name);
+    // The look-up finds the first entry with the name; if that is an earlier one, this one is a duplicate.
     if readable.find(entry.name).entry.number < entry.number {
         return LoadError::Duplicate(name);
     }
-    match feature_of(bytes) {
+    match feature_of(full_name) {
         Some(feature) => LoadError::MissingFeature { name, feature },
         None if entry.is_key => LoadError::UnknownKey(name),
         None => LoadError::UnknownTensor(name),
@@ -89,8 +90,9 @@ fn unsupported(key: Name, found: &[u8], expected: &'static str) -> LoadError {
     LoadError::Unsupported { key, found: Name::of_bytes(found), expected }
 }
 
-/// Returns the feature that a key or a tensor needs, if this feature is off; otherwise none. A feature that the value
-/// of a key needs, such as that of a cell or of a packing, is not listed: `Fault::NotBuilt` reports it before.
+/// Returns the feature that a key or a tensor with this name needs, if this feature is off; otherwise none. A feature
+/// that the value of a key needs, such as that of a cell or of a packing, is not listed, because the loader has
+/// recorded [`Fault::NotBuilt`] for it before.
 fn feature_of(name: &[u8]) -> Option<&'static str> {
     if !FOLDING && name.starts_with(b"folded.") {
         Some("folding")

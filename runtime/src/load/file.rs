@@ -4,7 +4,8 @@
 //! value. At the end the loader checks once if there was a fault, and turns it into a [`LoadError`](crate::LoadError).
 //! This keeps the code of the loader small. A build without the feature `errors` records only that there is a fault.
 //!
-//! Entries that were read are marked, so that the loader can refuse a file with entries that it does not know.
+//! An entry of the header is a key of the metadata or a tensor. Entries that were read are marked, so that the loader
+//! can refuse a file with entries that it does not know.
 
 use core::cell::Cell;
 
@@ -52,7 +53,7 @@ pub(crate) struct File<'a> {
     fault: Cell<Fault>,
     /// The number of entries of the header that were read, each once.
     entries_read: Cell<usize>,
-    /// The entries that were read, one bit for each index; entries beyond the last bit have none.
+    /// The entries that were read, one bit for each index. Entries beyond the last bit are only counted.
     marks: [Cell<u32>; MARKS],
     index: Index,
     /// The number of entries of the header; 0 before they are counted.

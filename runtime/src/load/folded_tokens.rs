@@ -1,4 +1,5 @@
-//! Reads the folded tokens of a file: their ids and their precomputed input projections.
+//! Reads the folded tokens of a file: the ids of frequent tokens, and for each the sums of the first layer's input
+//! projection, which a step then need not compute.
 
 use core::num::NonZeroUsize;
 use core::ops::RangeInclusive;
@@ -25,8 +26,8 @@ pub(super) fn read<'a>(
 ) -> Option<features::Folding<Folded<'a>>> {
     let tensors = [Tensor::FOLDED_SUMS, Tensor::FOLDED_SUMS_REVERSE];
     let has = |tensor: &Tensor| file.has(tensor.name_hash());
-    let has_none = || !has(&Tensor::FOLDED_IDS) && !tensors.iter().any(has);
-    if !FOLDING || config.reads_values() || has_none() {
+    let has_no_tensor = || !has(&Tensor::FOLDED_IDS) && !tensors.iter().any(has);
+    if !FOLDING || config.reads_values() || has_no_tensor() {
         return None;
     }
     let ids = file.list(Tensor::FOLDED_IDS);
@@ -39,15 +40,15 @@ pub(super) fn read<'a>(
     }
     let mut folded = Folded { ids, ..Folded::NONE };
     for ((sums, cell), tensor) in folded.sums.iter_mut().zip(cells).zip(tensors).take(config.directions()) {
-        // The shape of the biases; plain cells have no dimension for the gate.
+        // For each token the shape of the layer's biases, in which plain cells have no dimension for the gate.
         let Summary { hidden_size, sums_of_unit, .. } = cell.summary();
         let shape = [ids.len() as u32, hidden_size as u32, if sums_of_unit > 1 { sums_of_unit as u32 } else { 0 }];
         *sums = file.words(tensor, shape);
         folded.width = NonZeroUsize::new(hidden_size * sums_of_unit).unwrap_or(NonZeroUsize::MIN);
         for sum_index in 0..hidden_size * sums_of_unit {
-            let limits = limits(cell, sum_index, sums_of_unit);
+            let allowed = limits(cell, sum_index, sums_of_unit);
             let mut sums_of_tokens = sums.iter().enumerate().skip(sum_index).step_by(folded.width.get());
-            if let Some((index, _)) = sums_of_tokens.find(|&(_, &sum)| !limits.contains(&sum.into())) {
+            if let Some((index, _)) = sums_of_tokens.find(|&(_, &sum)| !allowed.contains(&sum.into())) {
                 file.refuse(Fault::Range { tensor, index });
             }
         }
@@ -84,11 +85,11 @@ fn limits(cell: &Cell<'_>, sum_index: usize, sums_of_unit: usize) -> RangeInclus
     }
 }
 
-/// Returns the bound on the absolute value of an input sum: condition 1 of docs/arithmetic.md. `gate`: the index of the
-/// row in its unit.
+/// Returns the bound on the absolute value of an input sum: condition 1 of docs/arithmetic.md, "No accumulator
+/// overflows". `gate`: the index of the row in its unit.
 #[cfg_attr(feature = "errors", inline)]
 fn input_bound(cell: &Cell<'_>, unit: usize, gate: usize) -> u32 {
-    let (weights, columns, bias, gates) = match cell {
+    let (weights, columns, biases, gates) = match cell {
         Cell::Lstm(lstm) => (lstm.weight_ih.as_flattened(), lstm.input_size, lstm.bias.as_flattened(), 4),
         Cell::Gru(gru) => (gru.weight_ih.as_flattened(), gru.input_size, gru.bias.as_flattened(), 3),
         Cell::Rnn(rnn) => (rnn.layer.weight_ih.as_flattened(), rnn.layer.input_size, rnn.layer.bias.as_flattened(), 1),
@@ -109,6 +110,7 @@ fn input_bound(cell: &Cell<'_>, unit: usize, gate: usize) -> u32 {
         #[cfg(feature = "ngrams")]
         Cell::None => return 0,
     };
-    let bias = bias.get(if gates > 1 { 4 * unit + gate } else { unit }).copied().unwrap_or(0);
-    bounds::plain_bound(weights, gates, columns.get(), [unit, gate], bias)
+    // A unit with gates has four biases, a unit of a plain cell has one.
+    let row_bias = biases.get(if gates > 1 { 4 * unit + gate } else { unit }).copied().unwrap_or(0);
+    bounds::plain_bound(weights, gates, columns.get(), [unit, gate], row_bias)
 }

@@ -1,4 +1,5 @@
-//! Reads the input of a model: vocabulary and embedding, or channels.
+//! Reads the input of a model: the vocabulary and the embedding of a model that reads text, or the channels of a model
+//! that reads values; and the texts or sequences of the golden examples, by which a device tests itself.
 
 use core::num::NonZeroUsize;
 
@@ -17,8 +18,10 @@ use tern_format::Task;
 
 /// The input of a model, and the inputs of its golden examples.
 pub(super) struct Inputs<'a> {
+    /// Empty, as is the embedding, if the model reads values or has no recurrent branch.
     pub vocabulary: Vocabulary<'a>,
     pub embedding: Embedding<'a>,
+    /// The channels with their scaling, and the golden sequences, if the model reads values.
     pub value_parts: Option<features::Values<ValueParts<'a>>>,
     /// The real value of 2^15 in an input `x` of the network, as the bits of an IEEE 754 single, for hosts.
     pub scale_bits: u32,
@@ -36,6 +39,7 @@ pub(super) fn read<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     inputs
 }
 
+/// Reads the input of a model that reads text.
 #[cfg_attr(feature = "errors", inline)]
 fn read_tokens<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     let golden = file.texts(Tensor::GOLDEN_OFFSETS, Tensor::GOLDEN_BYTES);
@@ -52,6 +56,7 @@ fn read_tokens<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
         let v = inputs.vocabulary.size() as u32;
         let width = dimension(file.columns(Tensor::EMBEDDING_WEIGHT) as usize);
         config.embedding_dim = width.get();
+        // The embedding has no dimension for gates, which the 0 says.
         let weight = file.matrix([Tensor::EMBEDDING_WEIGHT, Tensor::EMBEDDING_GROUPS], [v, 0], width);
         let multiplier = file.multipliers(Tensor::EMBEDDING_MULTIPLIER, [v, 0, 0]);
         inputs.embedding = Embedding { weight, multiplier };
@@ -60,6 +65,7 @@ fn read_tokens<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     inputs
 }
 
+/// Reads the input of a model that reads values.
 #[cfg_attr(feature = "errors", inline)]
 fn read_values<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     let parts = value_parts(file, config);
@@ -70,6 +76,7 @@ fn read_values<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
         value_parts: features::Values::new(parts),
         scale_bits: file.real(Tensor::INPUT_SCALE),
         golden: Texts::EMPTY,
+        // There is one offset more than sequences.
         golden_count: parts.golden_offsets.len().saturating_sub(1),
     }
 }
@@ -91,6 +98,7 @@ fn scaling<'a>(file: &File<'a>, [offset, multiplier, shift, point]: [Tensor; 4],
     }
 }
 
+/// Reads the vocabulary. The tokenizers of bytes have a fixed one, which is not in the file.
 #[cfg_attr(feature = "errors", inline)]
 fn vocabulary<'a>(file: &File<'a>, tokenizer: Tokenizer) -> Vocabulary<'a> {
     if tokenizer.is_bytes() {

@@ -1,9 +1,9 @@
 //! Reads the metadata of a device file: keys, each with a fixed list of possible values.
 //!
-//! The loader compares hashes of names (`name_hash`). It represents a value by its index in the list of its key, which
-//! is also its index in the enum's `ALL`. The names themselves are needed for errors only, in [`explained`]. A build
-//! without the feature `errors` that supports only the first values of a list stores only those, and refuses a file
-//! with another value.
+//! The loader compares hashes of names ([`NameHash`]). It represents a value by its index in the list of its key; if an
+//! enum of `tern_format` has the values, that is also the index in the enum's `ALL`. The names themselves are needed
+//! for errors only, in [`explained`]. A build without the feature `errors` that supports only the first values of a
+//! list stores only those, and refuses a file with another value.
 
 #[cfg(feature = "ngrams")]
 use super::ngrams;
@@ -23,7 +23,8 @@ use tern_format::names::key;
 use tern_format::{Cell, Field, Input, Merge, Ngrams, Output, Packing, Pooling, Task, Tokenizer};
 
 /// Declares the keys of the metadata. Each line has a constant for the key, the key's name, the names of the values
-/// that this build stores, in the order of the enum's `ALL`, and a bit mask of the values that it supports.
+/// that this build stores, separated by `, `, and a bit mask of the values that it supports, bit 0 for the first. The
+/// enum `Number` numbers the keys from 0.
 macro_rules! keys {
     ($($key:ident = $name:expr, $values:expr, $built:expr;)*) => {
         #[allow(clippy::upper_case_acronyms)]
@@ -63,7 +64,7 @@ const STARTS: [u8; COUNT + 1] = {
 /// The hashes of the values of all keys, key by key.
 const VALUE_HASHES: &[NameHash] = &NameHash::of_lists::<{ STARTS[COUNT] as usize }>(&VALUE_NAMES);
 const KEY_HASHES: &[NameHash] = &NameHash::of_lists::<COUNT>(&KEYS);
-/// The hashes of the numbers 0 to 8.
+/// The hashes of [`SHIFTS`], the numbers 0 to 8.
 const SHIFT_HASHES: &[NameHash] = &NameHash::of_lists::<{ name_list::count(SHIFTS) }>(&[SHIFTS]);
 
 /// Returns the names that this build stores: all `names` if those beyond the first `count` are built in (`is_built`),
@@ -80,13 +81,14 @@ const RNN: bool = features::Rnn::<()>::IS_BUILT;
 const OTHER_CELLS: bool = GRU || RNN || WIDTHS;
 const INTERLEAVED4: bool = features::Interleaved4::<()>::IS_BUILT;
 const PAIRED16: bool = features::Paired16::<()>::IS_BUILT;
-/// The bit masks of the cells and of the packings that this build supports, in the order of their enums.
+/// The bit masks of the cells and of the packings that this build supports, in the order of their enums. The plain
+/// cells have two values, with tanh and with ReLU.
 const CELLS: u16 =
     (INTERLEAVED4 || PAIRED16 || WIDTHS) as u16 | ((GRU || WIDTHS) as u16) << 1 | ((RNN || WIDTHS) as u16 * 0b11) << 2;
 const PACKINGS: u16 =
     INTERLEAVED4 as u16 | (PAIRED16 as u16) << 1 | (GRU as u16) << 2 | (RNN as u16) << 3 | (WIDTHS as u16) << 4;
 
-/// Returns the bit mask of all values if the feature is on, otherwise of the first `count`.
+/// Returns the bit mask of all values if the feature for the others is on (`is_built`), otherwise of the first `count`.
 const fn first_values(count: u32, is_built: bool) -> u16 {
     if is_built { ALL } else { (1 << count) - 1 }
 }
@@ -96,7 +98,8 @@ const SHIFTS: &str = "0, 1, 2, 3, 4, 5, 6, 7, 8";
 
 /// The metadata of a file, checked.
 pub(super) struct Metadata {
-    /// The choices. The sizes are still 0; they are read from the shapes of the tensors.
+    /// The choices. The sizes, other than the number of layers, are still 0; the loader reads them later from the
+    /// shapes of the tensors.
     pub config: Config,
     pub packing: Packing,
     /// The shift of the head's hidden layer; none if there is no such layer.
@@ -110,9 +113,9 @@ pub(super) struct Metadata {
 /// value is unknown or not built in.
 #[inline(never)]
 fn optional(file: &File<'_>, key: Key) -> Option<u8> {
-    let at = usize::from(key);
-    let value = file.value_index(*KEY_HASHES.get(at)?, value_hashes(key))?;
-    if BUILT.get(at)? >> value & 1 == 0 {
+    let number = usize::from(key);
+    let value = file.value_index(*KEY_HASHES.get(number)?, value_hashes(key))?;
+    if BUILT.get(number)? >> value & 1 == 0 {
         file.refuse(Fault::NotBuilt { key, value });
     }
     Some(value)
@@ -283,47 +286,47 @@ pub(super) fn required_shift(file: &File<'_>, key: NameHash) -> u32 {
 
 /// Returns the value at an index of an enum's `ALL`. Returns the first if `is_built` is false, so that the compiler
 /// sees a constant.
-fn value_at<T: Copy>(all: &'static [T], position: u8, is_built: bool) -> T {
-    let position = if is_built { position.into() } else { 0 };
-    all.get(position).copied().unwrap_or(all[0])
+fn value_at<T: Copy>(all: &'static [T], index: u8, is_built: bool) -> T {
+    let built_index = if is_built { index.into() } else { 0 };
+    all.get(built_index).copied().unwrap_or(all[0])
 }
 
 /// Lists of names that are separated by `, `.
 mod name_list {
     /// The number of names in a list.
     pub(super) const fn count(list: &str) -> usize {
-        let (mut rest, mut count) = (list.as_bytes(), 1);
-        while let Some((&byte, after)) = rest.split_first() {
-            count += (byte == b',') as usize;
-            rest = after;
+        let (mut letters, mut count) = (list.as_bytes(), 1);
+        while let Some((&letter, rest)) = letters.split_first() {
+            count += (letter == b',') as usize;
+            letters = rest;
         }
         count
     }
 
-    /// The first `count` names of a list.
-    pub(super) const fn first(list: &'static str, mut count: usize) -> &'static str {
+    /// The first `count` names of a list, at least one; the whole list if it has no more.
+    pub(super) const fn first(list: &'static str, count: usize) -> &'static str {
         let bytes = list.as_bytes();
-        let mut at = 0;
-        while at < bytes.len() {
-            count -= (bytes[at] == b',') as usize;
-            if count == 0 {
-                return list.split_at(at).0;
+        let (mut commas, mut index) = (0, 0);
+        while index < bytes.len() {
+            commas += (bytes[index] == b',') as usize;
+            if commas == count {
+                return list.split_at(index).0;
             }
-            at += 1;
+            index += 1;
         }
         list
     }
 
     /// The names of a list.
-    pub(super) fn each(list: &'static str) -> impl Iterator<Item = &'static str> {
+    pub(super) fn names(list: &'static str) -> impl Iterator<Item = &'static str> {
         // Bytes are split, because `str::split` would add code that can panic, which the firmware excludes.
-        let names = list.as_bytes().split(|&byte| byte == b',');
-        names.map(|name| core::str::from_utf8(name.strip_prefix(b" ").unwrap_or(name)).unwrap_or(""))
+        let bytes_of_names = list.as_bytes().split(|&byte| byte == b',');
+        bytes_of_names.map(|name| core::str::from_utf8(name.strip_prefix(b" ").unwrap_or(name)).unwrap_or(""))
     }
 
     /// The name at an index of a list; empty beyond the last.
-    pub(super) fn nth(list: &'static str, position: usize) -> &'static str {
-        each(list).nth(position).unwrap_or("")
+    pub(super) fn nth(list: &'static str, index: usize) -> &'static str {
+        names(list).nth(index).unwrap_or("")
     }
 }
 
@@ -334,8 +337,8 @@ pub(super) mod explained {
     /// The name of the key with this hash: a key of the list above, of a shift, or of a length of n-grams.
     #[cfg_attr(feature = "errors", inline)]
     pub(crate) fn name(key: NameHash) -> Name {
-        let keys = KEYS.into_iter().find(|name| NameHash::of(name) == key);
-        keys.map_or_else(|| shift::name(key), Name::new)
+        let name_in_list = KEYS.into_iter().find(|name| NameHash::of(name) == key);
+        name_in_list.map_or_else(|| shift::name(key), Name::new)
     }
 
     /// The name of a key of the list above.

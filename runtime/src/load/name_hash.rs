@@ -10,6 +10,7 @@ impl NameHash {
     /// The hash of the empty name.
     pub(crate) const EMPTY: Self = NameHash(0x811c_9dc5);
 
+    /// The hash of a name.
     #[inline(always)]
     pub(crate) const fn of(name: &str) -> Self {
         NameHash::EMPTY.and(name)
@@ -24,32 +25,33 @@ impl NameHash {
     /// The hash of this name followed by more letters.
     #[inline(never)]
     pub(crate) const fn and(mut self, more: &str) -> Self {
-        let mut rest = more.as_bytes();
-        while let Some((&byte, after)) = rest.split_first() {
-            self = self.with(byte);
-            rest = after;
+        let mut letters = more.as_bytes();
+        while let Some((&letter, rest)) = letters.split_first() {
+            self = self.with(letter);
+            letters = rest;
         }
         self
     }
 
     /// The hashes of all names in `lists`, whose names are separated by `, `. `COUNT`: the number of all names.
     pub(crate) const fn of_lists<const COUNT: usize>(lists: &[&str]) -> [Self; COUNT] {
-        let mut each = [NameHash::EMPTY; COUNT];
-        let (mut lists, mut at) = (lists, 0);
-        while let Some((list, after)) = lists.split_first() {
-            let mut rest = list.as_bytes();
-            while let Some((&byte, after)) = rest.split_first() {
-                match byte {
-                    b',' => at += 1,
+        let mut hashes = [NameHash::EMPTY; COUNT];
+        let (mut lists, mut name_index) = (lists, 0);
+        while let Some((list, other_lists)) = lists.split_first() {
+            let mut letters = list.as_bytes();
+            while let Some((&letter, rest)) = letters.split_first() {
+                match letter {
+                    b',' => name_index += 1,
                     b' ' => {}
-                    _ => each[at] = each[at].with(byte),
+                    _ => hashes[name_index] = hashes[name_index].with(letter),
                 }
-                rest = after;
+                letters = rest;
             }
-            at += 1;
-            lists = after;
+            // The end of a list is the end of its last name.
+            name_index += 1;
+            lists = other_lists;
         }
-        each
+        hashes
     }
 
     /// The index of this hash in the list `among`; none if it does not occur there.

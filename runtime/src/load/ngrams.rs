@@ -1,4 +1,5 @@
-//! Reads the n-gram branch of a file: its metadata and its table.
+//! Reads the n-gram branch of a file: its metadata and its table. The branch adds up a row of the table for each n-gram
+//! of a text; a row is called a bucket, and the number of columns the rank.
 
 use super::tensor_names::Tensor;
 use crate::config::Config;
@@ -53,12 +54,13 @@ pub(super) fn read<'a>(file: &File<'a>, config: &mut Config, shift: u32) -> Opti
     let ngrams = config.ngrams?;
     let ([buckets, columns, _], in_4_bits) = file.shape_and_type(Tensor::NGRAMS_WEIGHT);
     let rows = file.table(Tensor::NGRAMS_WEIGHT, [buckets, columns, 0], in_4_bits);
+    // Only hosts use the scale; reading it checks it and marks it as known.
     file.real(Tensor::NGRAMS_SCALE);
     // The number of weights of a row: a byte holds two 4-bit weights.
     let rank = columns as usize * if in_4_bits { 2 } else { 1 };
     // The next powers of 2 in the allowed ranges, whose ends are powers of 2. (`clamp` can panic.)
     let [allowed_buckets, allowed_rank] = [(buckets as usize, NGRAM_BUCKETS), (rank, NGRAM_RANK)]
-        .map(|(size, sizes)| size.min(*sizes.end()).next_power_of_two().max(*sizes.start()));
+        .map(|(size, range)| size.min(*range.end()).next_power_of_two().max(*range.start()));
     if buckets as usize != allowed_buckets || rank != allowed_rank {
         let (tensor, found) = (Tensor::NGRAMS_WEIGHT, [buckets, columns, 0]);
         let allowed_columns = if in_4_bits { allowed_rank / 2 } else { allowed_rank };
@@ -72,6 +74,7 @@ pub(super) fn read<'a>(file: &File<'a>, config: &mut Config, shift: u32) -> Opti
         ngrams,
         rows,
         fingerprints: Buckets::new(fingerprints),
+        // The logarithm of the bytes of a row, a power of 2.
         row_shift: columns.trailing_zeros(),
         in_4_bits,
         shift,

@@ -1,4 +1,4 @@
-//! Reads the head of a model and its labels.
+//! Reads the head of a model (its one or two linear layers after the pooling) and its labels.
 
 use core::num::NonZeroUsize;
 
@@ -18,8 +18,9 @@ use tern_format::{Output, Task};
 pub(super) struct Outputs<'a> {
     /// The hidden layer of the head, if it has one.
     pub hidden: Option<features::Hidden<Linear<'a>>>,
+    /// The last layer, which computes the logits.
     pub head: Head<'a>,
-    /// Empty if the model is not a classifier.
+    /// The labels; empty if the model is not a classifier.
     pub labels: Texts<'a>,
 }
 
@@ -39,6 +40,7 @@ pub(super) fn read<'a>(
         let [units, ..] = file.shape(Tensor::HIDDEN_BIAS);
         let tensors = [Tensor::HIDDEN_WEIGHT, Tensor::HIDDEN_GROUPS, Tensor::HIDDEN_BIAS, Tensor::HIDDEN_MULTIPLIER];
         let layer = linear(file, tensors, units, width, shift);
+        // Only hosts use the scale; reading it checks it and marks it as known.
         file.real(Tensor::HIDDEN_SCALE);
         width = dimension(layer.len());
         config.head_hidden = layer.len();
@@ -78,13 +80,14 @@ fn output_count(file: &File<'_>, output: Output, labels: usize) -> usize {
     1
 }
 
-/// Reads the rule by which a classifier with `classes` classes refuses to answer.
+/// Reads the rule by which a classifier with `classes` classes refuses to answer: the smallest probability of an
+/// answer, Q16, and the class that stands for none of the others, or −1.
 #[cfg_attr(feature = "errors", inline)]
 fn refusal(file: &File<'_>, classes: usize) -> Refusal {
     let tensor = Tensor::REFUSAL;
     let numbers = file.numbers(tensor, 2, [-1, 1 << 16]);
     let &[below, class] = numbers.first_chunk().unwrap_or(&[0; 2]);
-    // −1 is no class and becomes none.
+    // −1 becomes none.
     let class = usize::try_from(class).ok();
     if below < 1 {
         file.refuse(Fault::Range { tensor, index: 0 });

@@ -27,8 +27,11 @@ pub(super) fn shape(kind: CellKind, input_size: u32, hidden_size: u32) -> [u32; 
 /// Returns the fault for an input size or a hidden size that is not a multiple of 4. The expected shape has the next
 /// multiples of 4.
 pub(super) fn unaligned_sizes(kind: CellKind, tensor: Tensor, input_size: u32, hidden_size: u32) -> Fault {
-    let up = |n: u32| n.saturating_add(PairedLstm::SIZE_MULTIPLE as u32 - 1) & !(PairedLstm::SIZE_MULTIPLE as u32 - 1);
-    let (found, expected) = (shape(kind, input_size, hidden_size), shape(kind, up(input_size), up(hidden_size)));
+    // 4 is a power of 2, so that a number is a multiple of it if its lower bits are 0.
+    const LOWER_BITS: u32 = PairedLstm::SIZE_MULTIPLE as u32 - 1;
+    let rounded_up = |size: u32| size.saturating_add(LOWER_BITS) & !LOWER_BITS;
+    let found = shape(kind, input_size, hidden_size);
+    let expected = shape(kind, rounded_up(input_size), rounded_up(hidden_size));
     Fault::Shape { tensor, found, expected }
 }
 
@@ -74,8 +77,9 @@ fn check_record(
     }
 }
 
-/// Checks the two rows of a pair: of an LSTM, gates i and f are pair 0, gates g and o pair 1. Returns true for each row
-/// whose sums cannot overflow; none if a number is out of range or the initial sums of a pair contradict each other.
+/// Checks two rows of a record: the rows 0 and 1 if `pair` is 0, the rows 2 and 3 if it is 1. Returns true for each row
+/// whose sums cannot overflow; none if a number is out of range or the initial sums of the rows contradict each other.
+/// `in_pairs`: true if 1/256 of the second row's sum is added to the first.
 fn check_pair(
     record: &Record<'_>,
     recurrent_sums: [i32; 6],
@@ -91,8 +95,9 @@ fn check_pair(
     let from_h = bounds(record.weight_hh, pair, recurrent_biases, in_pairs)?;
     let mut fitting = [false; 2];
     for (row, fitting) in fitting.iter_mut().enumerate() {
-        let at = 2 * pair + row;
-        let (x, h, mx, mh) = (from_x[row], from_h[row], record.multiplier_ih[at], record.multiplier_hh[at]);
+        let row_in_record = 2 * pair + row;
+        let (x, h) = (from_x[row], from_h[row]);
+        let (mx, mh) = (record.multiplier_ih[row_in_record], record.multiplier_hh[row_in_record]);
         if mx < 0 || mh < 0 {
             return None;
         }
@@ -109,27 +114,33 @@ pub(super) fn input_bound(record: &Record<'_>, row: usize) -> Bound {
     bounds.get(row % 2).copied().unwrap_or(0)
 }
 
-/// Returns the bounds of the two rows of a pair in one projection; none if a weight is out of range. `[first, second]`:
-/// the biases of the rows. `in_pairs`: true if 1/256 of the second row's sum is added to the first.
+/// Returns the bounds of two rows of a record in one projection; none if a weight is out of range. `pair`, `in_pairs`:
+/// as for [`check_pair`].
 // Not inlined, so that the firmware has one copy of the function for all calls.
 #[inline(never)]
-fn bounds(weights: &[[i32; 2]], pair: usize, [first, second]: [i32; 2], in_pairs: bool) -> Option<[Bound; 2]> {
-    let (mut firsts, mut seconds) = (0u32, 0u32);
+fn bounds(
+    weights: &[[i32; 2]],
+    pair: usize,
+    [first_bias, second_bias]: [i32; 2],
+    in_pairs: bool,
+) -> Option<[Bound; 2]> {
+    // The sums of the absolute weights of both rows.
+    let (mut first_sum, mut second_sum) = (0u32, 0u32);
     for words in weights {
         let mut word = *words.get(pair)?;
         for _ in 0..2 {
             // Each half of a word is 256·a + b with signed a and b, as in `kernel::columns`; 128 is added because a
             // negative b borrows from a. The upper half comes first.
-            let v = word >> 16;
-            let (a, b) = (((v + 128) >> 8).unsigned_abs(), i32::from(v as i8).unsigned_abs());
+            let number = word >> 16;
+            let (a, b) = (((number + 128) >> 8).unsigned_abs(), i32::from(number as i8).unsigned_abs());
             if a > 127 || b > 127 {
                 return None;
             }
-            firsts = firsts.saturating_add(a);
-            seconds = seconds.saturating_add(b);
+            first_sum = first_sum.saturating_add(a);
+            second_sum = second_sum.saturating_add(b);
             word <<= 16;
         }
     }
-    let (first, second) = (row_bound(firsts, first), row_bound(seconds, second));
+    let (first, second) = (row_bound(first_sum, first_bias), row_bound(second_sum, second_bias));
     Some([if in_pairs { add_second_row(first, second) } else { first }, second])
 }

@@ -1,4 +1,4 @@
-//! Reads the recurrent layers.
+//! Reads the recurrent layers in any packing, which is the order in which a file stores their weights.
 
 use core::num::NonZeroUsize;
 
@@ -21,8 +21,8 @@ use tern_format::Cell as CellKind;
 use tern_format::Packing;
 use tern_format::names::parameter;
 
-/// Reads all layers, forward before reverse. Returns none, with a recorded fault, if their cells are not built in or
-/// the sizes are wrong.
+/// Reads all layers, each forward before reverse. Returns none, with a recorded fault, if their cells are not built in
+/// or the sizes are wrong.
 #[cfg_attr(feature = "errors", inline)]
 pub(super) fn read<'a>(
     file: &File<'a>,
@@ -42,7 +42,7 @@ pub(super) fn read<'a>(
     let hidden_size = NonZeroUsize::new(if in_groups_of_four { rows.saturating_mul(4) } else { rows } as usize)?;
     // The input size of the layers above the first.
     let size_below = hidden_size.checked_mul(NonZeroUsize::new(config.directions())?)?;
-    // Entries that the model does not use remain copies of the first.
+    // Elements that the model does not use remain copies of the first.
     let mut cells =
         [layer(file, config, packing, LayerDirection::FIRST, input_size, hidden_size)?; LayerDirection::COUNT];
     if STACKED || BIDIRECTIONAL {
@@ -87,22 +87,23 @@ fn paired<'a>(
     let kind = if OTHER_PAIRED_CELLS { config.cell } else { CellKind::Lstm };
     let words = file.words(units, paired_bounds::shape(kind, e, h));
     let shift = metadata::shift(file, config, direction);
-    let unaligned = || file.refuse(paired_bounds::unaligned_sizes(kind, units, e, h));
+    let refuse_sizes = || file.refuse(paired_bounds::unaligned_sizes(kind, units, e, h));
     if kind == CellKind::Lstm {
         let layer = PairedLstm::new(input_size, hidden_size, words, shift);
         match &layer {
             Some(layer) => paired_bounds::check(layer, units, file),
-            None => unaligned(),
+            None => refuse_sizes(),
         }
         return features::Paired16::new(layer?).map(Cell::PairedLstm);
     }
+    // Only hosts use the scale; reading it checks it and marks it as known.
     if kind == CellKind::RnnRelu {
         file.real(Tensor::of_layer(metadata::module(config), parameter::SCALE, direction));
     }
     let layer = PairedGroups::new(kind, input_size, hidden_size, words, shift);
     match &layer {
         Some(layer) => paired_bounds::check_groups(layer, units, file),
-        None => unaligned(),
+        None => refuse_sizes(),
     }
     features::Paired16::new(features::OtherCells::new(layer?)?).map(Cell::PairedGroups)
 }
@@ -121,6 +122,7 @@ fn unpaired<'a>(
     let h = hidden_size.get() as u32;
     // The tensors of plain cells have no dimension for the gate, which 0 stands for.
     let (gates, biases) = if kind.gates() > 1 { (kind.gates() as u32, 4) } else { (0, 0) };
+    // Only hosts use the scale; reading it checks it and marks it as known.
     if kind == CellKind::RnnRelu {
         file.real(tensor(parameter::SCALE));
     }
@@ -157,7 +159,7 @@ fn unpaired<'a>(
     }
 }
 
-/// Refuses the file if `checked` is an error.
+/// Refuses the file if `checked`, the result of a check of one direction of a layer, is an error.
 #[cfg_attr(feature = "errors", inline)]
 fn check(file: &File<'_>, config: &Config, direction: LayerDirection, checked: Result<(), Overflow>) {
     if let Err((parameter, row)) = checked {

@@ -1,7 +1,8 @@
 //! The strict scanner of a device file's safetensors header.
 //!
-//! It reads the JSON entry by entry, and stores only the current entry. `docs/format.md` specifies the JSON that it
-//! accepts; tests compare it with the safetensors library.
+//! It reads the JSON entry by entry, and stores only the current entry: a key of the metadata with its value, or a
+//! tensor. `docs/format.md` specifies the JSON that it accepts; tests compare it with the safetensors library. Names
+//! and values are represented by their hashes.
 //!
 //! ```text
 //! {"__metadata__":{"tern.cell":"lstm",…},"fc.weight":{"dtype":"I8","shape":[5,64],"data_offsets":[0,320]},…}
@@ -28,9 +29,10 @@ pub(crate) struct Entry {
     pub value: NameHash,
     /// The shape of a tensor. Dimensions beyond its rank are 0; a rank above 3 is refused.
     pub shape: [u32; 3],
-    /// The byte range of a tensor, counted from the end of the header. It must begin where that of the previous tensor
-    /// ends, or at 0.
+    /// The beginning of a tensor's byte range, counted from the end of the header: the end of the previous tensor's
+    /// range, or 0.
     pub begin: usize,
+    /// The end of the range.
     pub end: usize,
 }
 
@@ -93,7 +95,8 @@ impl<'f, 'a> Scanner<'f, 'a> {
             self.expect("{");
         }
         while !self.file.is_refused() {
-            // The end of the metadata or of the header. The metadata may be empty; the header has at least one entry.
+            // The end of the metadata, or else of the header. The metadata may be empty; the header has at least one
+            // entry.
             if (self.entry.is_key || !self.is_first) && self.take(b'}') {
                 self.is_first = false;
                 if !self.entry.is_key {
@@ -115,6 +118,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
             } else {
                 self.expect(":{");
                 const METADATA: NameHash = NameHash::of("__metadata__");
+                // The object with this name is no tensor: its first key follows.
                 if self.entry.name == METADATA {
                     (self.entry.is_key, self.is_first) = (true, true);
                     continue;
@@ -157,6 +161,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
         self.entry.end = end;
     }
 
+    /// Records a fault of the header at the offset `at`.
     fn refuse(&self, at: usize, expected: Expected) {
         self.file.refuse(Fault::Header { at, expected });
     }
@@ -195,7 +200,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
     }
 
     /// Reads a decimal number without leading zeros, at most 2^31 − 9: the limit is checked before the last digit is
-    /// known. Records a fault and returns 0 if there is none.
+    /// known. Records a fault and returns 0 if there is no such number.
     #[inline(never)]
     fn number(&mut self) -> u32 {
         let at = self.at;
@@ -225,6 +230,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
 
 /// The bytes of the string whose opening quote is at the offset `at` of the file, without the quotes.
 pub(crate) fn string_at<'a>(file: &File<'a>, at: usize) -> &'a [u8] {
-    let rest = file.header.get(at + 1..).unwrap_or(&[]);
-    rest.get(..rest.iter().position(|&byte| byte == b'"').unwrap_or(rest.len())).unwrap_or(&[])
+    let after_quote = file.header.get(at + 1..).unwrap_or(&[]);
+    let length = after_quote.iter().position(|&byte| byte == b'"').unwrap_or(after_quote.len());
+    after_quote.get(..length).unwrap_or(&[])
 }

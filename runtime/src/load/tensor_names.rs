@@ -18,6 +18,7 @@ impl LayerDirection {
     /// The hash of a name that consists of the hashed `name` and this direction's suffix.
     #[cfg_attr(feature = "errors", inline(never))]
     pub(super) fn name_hash(self, name: NameHash) -> NameHash {
+        // Such a build has only the first layer, forward.
         if LayerDirection::COUNT == 1 {
             return name.and("_l0");
         }
@@ -60,6 +61,7 @@ impl Tensor {
         Tensor(direction.name_hash(NameHash::of(module).and(parameter)))
     }
 
+    /// The hash of the name.
     pub(super) fn name_hash(self) -> NameHash {
         self.0
     }
@@ -113,6 +115,7 @@ pub(super) mod shift {
     #[cfg(feature = "ngrams")]
     pub(crate) const POOLED: NameHash = NameHash::of(key::SHIFT_POOLED);
 
+    /// The key of one direction of a layer. `module`: the module name of its cells.
     #[cfg_attr(feature = "errors", inline(never))]
     pub(crate) fn of_layer(module: &str, direction: LayerDirection) -> NameHash {
         direction.name_hash(NameHash::of(key::SHIFT).and(module))
@@ -153,8 +156,8 @@ mod tests {
         let keys = [key::SHIFT_FC, key::SHIFT_HIDDEN, key::SHIFT_NGRAMS, key::SHIFT_POOLED];
         let lengths = [key::NGRAM_WORDS, key::NGRAM_MIN_CHARS, key::NGRAM_MAX_CHARS];
         names.extend(keys.into_iter().chain(lengths).map(String::from));
-        let known: BTreeSet<String> = names.iter().map(|name| format!("{:?}", NameHash::of(name))).collect();
-        assert_eq!(known.len(), names.len());
+        let hashes: BTreeSet<String> = names.iter().map(|name| format!("{:?}", NameHash::of(name))).collect();
+        assert_eq!(hashes.len(), names.len());
         // A name is found from its hash.
         let name = Tensor::of_layer("gru", parameter::WEIGHT_IH, LayerDirection { layer: 0, reverse: false }).name();
         assert_eq!(name.as_str(), "gru.weight_ih_l0");

@@ -13,14 +13,15 @@ use crate::load::name_hash::NameHash;
 use crate::load::scanner::Scanner;
 use crate::text::texts::Texts;
 
-/// As the first dimension of an expected shape, accepts any size.
+/// The number that stands for any size, as the first dimension of an expected shape.
 pub(super) const ANY: u32 = u32::MAX;
 
 /// Reads entries by name. A missing or malformed entry reads as empty or 0 and is recorded in the [`File`]; the loader
 /// reports the first one.
 impl<'a> File<'a> {
-    /// Returns a scanner at the entry with this name. If there is none, the scanner has another entry or none, so the
-    /// caller must compare the name. The entry itself is not returned, because that would copy it.
+    /// Returns a scanner whose current entry has this name. If the header has no such entry, the scanner has another
+    /// entry or none, so the caller must compare the name. The entry itself is not returned, because that would copy
+    /// it.
     #[inline(never)]
     pub(super) fn find(&self, name: NameHash) -> Scanner<'_, 'a> {
         let mut scanner = Scanner::new(self);
@@ -75,7 +76,8 @@ impl<'a> File<'a> {
         (entry.shape, entry.value == Dtype::U8.name_hash())
     }
 
-    /// The bytes of a tensor, which must have this type and shape. Their number and their alignment are checked.
+    /// The bytes of a tensor, which must have this type and shape (unused dimensions are 0). Their number and their
+    /// alignment are checked.
     #[inline(never)]
     fn bytes(&self, tensor: Tensor, dtype: Dtype, shape: [u32; 3]) -> &'a [u8] {
         let Scanner { entry, .. } = &self.tensor(tensor);
@@ -157,7 +159,7 @@ impl<'a> File<'a> {
             return bytemuck::cast_slice(self.weights(tensor, shape));
         }
         let pairs = self.bytes(tensor, Dtype::U8, shape);
-        // The weight −8, whose bits are 1000, is not allowed.
+        // The weight −8 is not allowed. Its bits are 1000, which is 8 without a sign.
         if let Some(index) = pairs.iter().position(|byte| byte >> 4 == 8 || byte & 0xf == 8) {
             self.refuse(Fault::Range { tensor, index });
         }

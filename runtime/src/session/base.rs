@@ -14,11 +14,14 @@ use crate::text::{self, Encoder};
 /// has room for.
 #[derive(Debug)]
 pub struct SessionBase<'s> {
+    /// Cuts a text into tokens and passes them to `forward`; unused if the model reads values.
     pub(super) encoder: Encoder<'s>,
+    /// The model and its state.
     pub(super) forward: Forward<'s>,
 }
 
 impl<'s> SessionBase<'s> {
+    /// A session that is ready for its first text or sequence. Fails if the scratch is too short.
     pub(super) fn new(model: &'s Model<'s>, scratch: &'s mut [i32]) -> Result<Self, ScratchError> {
         // The session is reset inside the `Result`, because wrapping it in `Ok` afterwards would copy 88 bytes.
         let mut session = SessionBase::before_reset(model, scratch);
@@ -36,10 +39,10 @@ impl<'s> SessionBase<'s> {
     fn before_reset(model: &'s Model<'s>, scratch: &'s mut [i32]) -> Result<Self, ScratchError> {
         // A bidirectional model must be able to keep at least one step.
         let (found, min_steps) = (scratch.len(), usize::from(model.config().reads_both_ways()));
-        let error = || ScratchError { found, expected: model.scratch_len_for(min_steps) };
+        let too_short = || ScratchError { found, expected: model.scratch_len_for(min_steps) };
         let tokenizer = model.config().tokenizer;
-        let (buffer, scratch) = scratch.split_at_mut_checked(text::buffer_len(tokenizer)).ok_or_else(error)?;
-        let scratch = Scratch::new(model, scratch).ok_or_else(error)?;
+        let (buffer, scratch) = scratch.split_at_mut_checked(text::buffer_len(tokenizer)).ok_or_else(too_short)?;
+        let scratch = Scratch::new(model, scratch).ok_or_else(too_short)?;
         Ok(SessionBase { encoder: Encoder::new(tokenizer, buffer), forward: Forward::new(model, scratch) })
     }
 
@@ -51,7 +54,7 @@ impl<'s> SessionBase<'s> {
 
     /// Runs a golden example as a new text or sequence, and returns its logits.
     pub fn run_golden(&mut self, golden: &Golden<'_>) -> Logits<'_> {
-        // At least 1, because `chunks` does not allow 0. A model that reads text has no channels.
+        // At least 1, because `chunks` panics for 0. A model that reads text has no channels.
         let channels = self.forward.model.value_parts().input.len().max(1);
         self.reset();
         if self.forward.model.config().reads_values() {
@@ -132,7 +135,8 @@ impl<'s> SessionBase<'s> {
         self.forward.model
     }
 
-    /// Passes everything that the session keeps between two bytes of a text through the codec.
+    /// Passes everything that the session keeps between two bytes of a text, or two steps of a sequence, through the
+    /// codec.
     pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         self.forward.visit_state(codec);
         if !self.forward.model.config().reads_values() {
@@ -140,11 +144,13 @@ impl<'s> SessionBase<'s> {
         }
     }
 
+    /// Reads the next bytes of a text.
     pub(super) fn feed_text(&mut self, bytes: &[u8]) {
         let SessionBase { encoder, forward } = self;
         encoder.feed_tokens(&forward.model.vocabulary, bytes, forward);
     }
 
+    /// Ends the text: reads its last tokens and its last word.
     pub(super) fn finish_text(&mut self) {
         let SessionBase { encoder, forward } = self;
         encoder.finish_tokens(&forward.model.vocabulary, forward);

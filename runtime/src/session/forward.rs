@@ -39,6 +39,7 @@ impl TokenSink for Forward<'_> {
         self.take_id(id);
     }
 
+    // The faster code for common tables comes first; the code for other tables is not inlined here.
     #[cfg(feature = "ngrams")]
     fn char(&mut self, c: char) {
         let is_read = match &mut self.scratch.ngrams {
@@ -73,6 +74,7 @@ impl<'s> Forward<'s> {
         Forward { model, scratch, steps: 0, unknown: 0, is_up_to_date: false, has_more_above }
     }
 
+    /// Begins a new text or sequence.
     pub(crate) fn reset(&mut self) {
         self.scratch.first.reset();
         self.scratch.above.iter_mut().for_each(|state| state.reset());
@@ -83,6 +85,7 @@ impl<'s> Forward<'s> {
         if let Some(ngrams) = &mut self.scratch.ngrams {
             ngrams.reset();
         }
+        // No value of a channel has been read, so its mean counts as the last one.
         if VALUES {
             self.model.value_parts().input.keep_last(&[], self.scratch.last);
         }
@@ -253,7 +256,7 @@ impl<'s> Forward<'s> {
         let config = &self.model.config;
         let Scratch { first, above, pool: Some(pool), ngrams: Some(ngrams), .. } = &mut self.scratch else { return };
         if config.pools_last() && !config.reads_both_ways() {
-            // As in `Scratch::head_input`.
+            // The state of the last layer: see `Scratch::head_input`.
             copy(above.get(states_of(config).wrapping_sub(2)).unwrap_or(first).h, pool.features, 0);
         }
         if config.pools_last() {
@@ -276,35 +279,38 @@ impl<'s> Forward<'s> {
         let steps = self.steps.min(kept.cap) as usize;
         let hidden_size = NonZeroUsize::new(config.hidden_size).guaranteed_or(NonZeroUsize::MIN);
         // The column of the pool at which the reverse direction begins: H if directions are concatenated.
-        let reverse_at = if config.merge == Merge::Concat { hidden_size.get() } else { 0 };
+        let reverse_column = if config.merge == Merge::Concat { hidden_size.get() } else { 0 };
         for (layer, cells) in self.model.cells().chunks(2).enumerate() {
             let is_last = layer + 1 == config.layers;
-            for (cell, reverse) in cells.iter().zip([false, true]) {
+            for (cell, is_reverse) in cells.iter().zip([false, true]) {
                 state.reset();
                 for step in 0..steps {
-                    let at = if reverse { steps - 1 - step } else { step };
-                    let id = if layer == 0 { kept.ids.get(at) } else { None };
-                    match id.and_then(|&id| self.model.folded_sums(id as u32, reverse)) {
+                    // The index of the kept step, which is the place of the token or the values in the sequence.
+                    let position = if is_reverse { steps - 1 - step } else { step };
+                    // Only the first layer reads tokens, which may be folded.
+                    let id = if layer == 0 { kept.ids.get(position) } else { None };
+                    match id.and_then(|&id| self.model.folded_sums(id as u32, is_reverse)) {
                         Some(sums) => cell.step_folded(sums, state),
-                        None => cell.step_apart(input_of(self.model, layer, at, kept, x), state),
+                        None => cell.step_apart(input_of(self.model, layer, position, kept, x), state),
                     }
                     let is_pooled = is_last && !config.pools_last();
-                    let begin = at.saturating_mul(hidden_size.get());
+                    let begin = position.saturating_mul(hidden_size.get());
+                    // In the reverse direction, the state of the forward direction at this position, if it was kept.
                     let forward = kept.forward.get(begin..).unwrap_or(&[]);
                     if is_pooled && config.merge == Merge::Concat {
-                        let column = if reverse { reverse_at } else { 0 };
+                        let column = if is_reverse { reverse_column } else { 0 };
                         pool.add(column, step == 0, state.h.iter().copied());
-                    } else if is_pooled && reverse {
+                    } else if is_pooled && is_reverse {
                         let merged = forward.iter().zip(state.h.iter()).map(|(&f, &r)| merge(config.merge, f, r));
                         pool.add(0, step == 0, merged);
                     }
-                    if !reverse {
+                    if !is_reverse {
                         copy(state.h, kept.forward, begin);
                     } else if !is_last {
                         // Overwrites the input of this step, which is not read again, with the layer's output.
-                        let begin = 2 * begin;
+                        let begin_of_both = 2 * begin;
                         let both = forward.iter().take(hidden_size.get()).chain(state.h.iter());
-                        for (to, from) in kept.below.iter_mut().skip(begin).zip(both) {
+                        for (to, from) in kept.below.iter_mut().skip(begin_of_both).zip(both) {
                             *to = *from;
                         }
                     }
@@ -312,13 +318,14 @@ impl<'s> Forward<'s> {
                         return false;
                     }
                 }
+                // With the pooling `last`, the pool gets only the state after the last step of each direction.
                 if is_last && config.pools_last() && steps > 0 {
-                    if reverse && config.merge != Merge::Concat {
+                    if is_reverse && config.merge != Merge::Concat {
                         for (forward, &reverse) in pool.features.iter_mut().zip(state.h.iter()) {
                             *forward = merge(config.merge, *forward, reverse);
                         }
                     } else {
-                        copy(state.h, pool.features, if reverse { reverse_at } else { 0 });
+                        copy(state.h, pool.features, if is_reverse { reverse_column } else { 0 });
                     }
                 }
             }
@@ -328,17 +335,18 @@ impl<'s> Forward<'s> {
     }
 }
 
-/// Returns the input of a layer of a bidirectional model at the step `at`. `x`: a buffer for the embedded token.
-fn input_of<'x>(model: &Model<'_>, layer: usize, at: usize, kept: &'x Kept<'_>, x: &'x mut [i16]) -> &'x [i16] {
+/// Returns the input of a layer of a bidirectional model at one of the kept steps, `position`. `x`: a buffer for the
+/// embedded token.
+fn input_of<'x>(model: &Model<'_>, layer: usize, position: usize, kept: &'x Kept<'_>, x: &'x mut [i16]) -> &'x [i16] {
     let (elements, width): (&[i16], usize) = match (layer, model.config.input) {
         (0, Input::Tokens) => {
-            model.embedding.embed(kept.ids.get(at).copied().guaranteed() as u32, x);
+            model.embedding.embed(kept.ids.get(position).copied().guaranteed() as u32, x);
             return x;
         }
         (0, Input::Values) => (kept.inputs, model.config.embedding_dim),
         _ => (kept.below, 2 * model.config.hidden_size),
     };
-    NonZeroUsize::new(width).and_then(|width| row(elements, width, at)).guaranteed()
+    NonZeroUsize::new(width).and_then(|width| row(elements, width, position)).guaranteed()
 }
 
 /// Copies `from` to the elements of `to` from the index `begin` on. (`copy_from_slice` can panic.)

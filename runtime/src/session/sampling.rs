@@ -20,6 +20,7 @@ use crate::text::vocabulary::UNK;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sampler {
+    /// The state of the random numbers, at first the seed.
     state: u64,
     /// 2^32 divided by the temperature (Q16), rounded down: 1 to 2^32; none if the temperature is 0.
     inverse: Option<u64>,
@@ -71,6 +72,7 @@ impl Sampler {
     /// returns an iterator over all candidates at each of two calls.
     fn draw<I: Iterator<Item = Ranked>>(&mut self, likeliest: Ranked, candidates: impl Fn() -> I) -> Option<u32> {
         let Some(inverse) = self.inverse else { return Some(likeliest.class as u32) };
+        // The exponential of the difference from the largest logit divided by the temperature, Q30.
         let weight = |rank: &Ranked| {
             // The product is below 2^64: a difference is below 2^32, the inverse at most 2^32.
             let distance = (u64::from(likeliest.logit.abs_diff(rank.logit)) * inverse) >> 16;
@@ -78,6 +80,7 @@ impl Sampler {
         };
         // The sum is at least 2^30, the weight of the likeliest token.
         let total: u64 = candidates().map(|rank| weight(&rank)).sum();
+        // A random number below the sum: the candidate is drawn in whose part of the sum it lies.
         let mut remaining = self.number().checked_rem(total)?;
         let drawn = candidates().find(|rank| {
             let weight = weight(rank);

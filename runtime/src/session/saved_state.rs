@@ -14,7 +14,8 @@ use tern_format::Input;
 const MAGIC: [u8; 2] = *b"TS";
 /// The version of the format of saved states.
 const VERSION: u16 = 1;
-/// The number of bytes before the state: magic, version, model and length.
+/// The number of bytes before the state: magic (2), version (2), fingerprint of the model (4) and length of the whole
+/// saved state (4).
 const HEADER: usize = 12;
 /// The number of bytes after the state: the checksum.
 const CHECKSUM: usize = 4;
@@ -72,11 +73,12 @@ impl SessionBase<'_> {
     pub fn save(&mut self, to: &mut [u8]) -> Result<usize, StateError> {
         let (found, expected) = (to.len(), self.state_len());
         let to = to.get_mut(..expected).ok_or(StateError::Buffer { found, expected })?;
-        let model = self.model().fingerprint();
+        let fingerprint = self.model().fingerprint();
+        // The results of a codec that writes are the numbers that it is given.
         let mut codec = StateCodec::writing(to);
         MAGIC.into_iter().for_each(|byte| _ = codec.byte(byte));
         codec.half(VERSION as i16);
-        codec.unsigned(model);
+        codec.unsigned(fingerprint);
         codec.unsigned(expected as u32);
         self.visit_state(&mut codec);
         // `split_last_chunk_mut` would link a panic.
@@ -118,6 +120,7 @@ impl SessionBase<'_> {
         if codec.is_valid() && codec.len() == state.len() {
             return Ok(());
         }
+        // `tokens` is the number in the state; `reset` sets it to 0.
         let (found, cap) = (self.tokens(), self.cap());
         self.reset();
         match cap {
@@ -174,13 +177,14 @@ impl Forward<'_> {
         });
         let pool = pool.as_ref().filter(|_| reads_forwards && !self.model.config.pools_last());
         let sums = pool.into_iter().flat_map(|pool| pool.sum.iter()).flat_map(|sum| sum.to_le_bytes());
-        let largest = pool.into_iter().flat_map(|pool| pool.maxima());
+        let maxima = pool.into_iter().flat_map(|pool| pool.maxima());
+        // The inputs of the steps that a bidirectional model has kept.
         let (ids, inputs, cap): (&[i32], &[i16], u32) =
             kept.as_ref().map_or((&[], &[], 0), |kept| (kept.ids, kept.inputs, kept.cap));
         let steps = self.steps.min(cap) as usize;
         let ids = ids.iter().take(steps).flat_map(|id| id.to_le_bytes());
         let inputs = inputs.iter().take(steps.saturating_mul(self.scratch.x.len()));
-        let halves = largest.chain(inputs).flat_map(|v| v.to_le_bytes());
+        let halves = maxima.chain(inputs).flat_map(|v| v.to_le_bytes());
         states.chain(sums).chain(ids).chain(halves).chain(self.ngram_bytes())
     }
 }

@@ -1,5 +1,5 @@
-//! The division of the caller's scratch into the buffers of a session: [`Layout`] computes its size, [`Scratch`] is
-//! the divided scratch.
+//! The division of the caller's scratch, the memory that the caller lends to a session, into buffers: [`Layout`]
+//! computes its size, [`Scratch`] is the divided scratch.
 
 use crate::config::{Config, LayerDirection};
 use crate::features::{self, NGRAMS, STACKED, VALUES};
@@ -14,11 +14,13 @@ use tern_format::{Merge, Task};
 /// The memory that a session needs, in 32-bit words and 16-bit halves. Words come first, so that they are aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
-    /// The words and halves that do not depend on the number of kept steps.
+    /// The words that do not depend on the number of kept steps.
     words: usize,
+    /// The halves that do not depend on the number of kept steps.
     halves: usize,
-    /// The words and halves for each step that a bidirectional model keeps; 0 for other models.
+    /// The words for each step that a bidirectional model keeps; 0 for other models.
     step_words: usize,
+    /// The halves for each step that a bidirectional model keeps; 0 for other models.
     step_halves: usize,
     /// The part of `step_halves` that holds the input of the step, if the model reads values.
     input_halves: usize,
@@ -28,6 +30,7 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
+    /// The memory that a session of this model needs: the sizes of the buffers that [`Scratch::new`] divides.
     pub(crate) fn of(model: &Model<'_>) -> Self {
         let config = model.config();
         let (hidden_size, layers) = (config.hidden_size, config.layers);
@@ -46,7 +49,7 @@ impl Layout {
             state_bytes: 4 * (last + rank),
         };
         if config.reads_both_ways() {
-            // Of each step the model keeps the id of the token or the values.
+            // For each step the model keeps the id of the token, a word, or the values, as halves.
             match config.reads_values() {
                 false => layout.step_words = 1,
                 true => layout.input_halves = config.embedding_dim,
@@ -75,14 +78,15 @@ impl Layout {
     /// bidirectional model saves the inputs of its kept steps. Because the scratch is rounded up to words, it may have
     /// room for one step more.
     pub(crate) fn state_len(&self, steps: usize) -> usize {
-        let kept = self.steps(self.len(steps)).saturating_mul(4 * self.step_words + 2 * self.input_halves);
+        let kept_bytes = self.steps(self.len(steps)).saturating_mul(4 * self.step_words + 2 * self.input_halves);
         // 8 bytes for the number of steps and of unknown tokens.
-        kept.saturating_add(8 + self.state_bytes)
+        kept_bytes.saturating_add(8 + self.state_bytes)
     }
 
     /// The number of steps that a scratch of `len` words can keep, at most [`EXACT_STEPS`]; 0 if the model is not
     /// bidirectional.
     fn steps(&self, len: usize) -> usize {
+        // A word has the size of two halves.
         let free_halves = len.saturating_sub(self.words).saturating_mul(2).saturating_sub(self.halves);
         free_halves.checked_div(2 * self.step_words + self.step_halves).unwrap_or(0).min(EXACT_STEPS as usize)
     }
@@ -172,7 +176,8 @@ impl<'s, T> Remaining<'s, T> {
 }
 
 impl<'s> Scratch<'s> {
-    /// Divides `scratch`; none if it is too short, in a bidirectional model for one kept step.
+    /// Divides `scratch`; none if it is too short. In a bidirectional model it must have room for at least one kept
+    /// step.
     pub(crate) fn new(model: &'s Model<'s>, scratch: &'s mut [i32]) -> Option<Self> {
         let config = model.config();
         let both_ways = config.reads_both_ways();

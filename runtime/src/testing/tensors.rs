@@ -10,14 +10,14 @@ use tern_format::Ngrams;
 /// The vocabulary of every random model that reads text: the tokens with the ids 2, 3, …
 pub const TOKENS: [&str; 8] = ["!!", "call", "caller", "free", "grüße", "now", "prize", "мир"];
 
-/// The n-gram branch of a random model.
+/// The n-gram branch of a random model: a table with a row, a bucket, for each hash of an n-gram.
 #[derive(Clone, Copy, Debug)]
 pub struct NgramSpec {
     /// The n-grams that it counts.
     pub ngrams: Ngrams,
     /// The number of buckets, a power of 2.
     pub buckets: usize,
-    /// The rank, a power of 2.
+    /// The rank, which is the number of columns, a power of 2.
     pub rank: usize,
     /// The bits of the table: 4 or 8.
     pub bits: u32,
@@ -47,10 +47,11 @@ pub(super) fn token_tensors(random: &mut Random, e: usize) -> Vec<Tensor> {
     tensors
 }
 
-/// The tensors of the n-gram branch.
+/// The tensors of the n-gram branch: the table, its scale, and the fingerprints if there are any.
 pub(super) fn ngram_tensors(random: &mut Random, spec: NgramSpec) -> Vec<Tensor> {
     let NgramSpec { buckets, rank, bits, .. } = spec;
     let table = if bits == 4 {
+        // The lower 4 bits of a weight; a byte holds two.
         let mut weight = || random.between(-7, 7) as u8 & 0xf;
         let pairs: Vec<u8> = (0..buckets * rank / 2).map(|_| weight() | weight() << 4).collect();
         Tensor::new("ngrams.weight", Dtype::U8, &[buckets, rank / 2], &pairs)
@@ -72,11 +73,12 @@ fn fingerprints(random: &mut Random, NgramSpec { ngrams, buckets, counted, .. }:
     let tokenizer = if ngrams.words == 0 { Tokenizer::CHARS } else { Tokenizer::WORDS };
     let mut hasher = NgramHasher::new(ngrams, tokenizer);
     let mut splitter = Splitter::new(tokenizer, &mut []);
-    let mut set = |hash: u32| fingerprints[hash as usize % buckets] = (hash >> 24) as u8;
+    // A fingerprint is the upper 8 bits of the hash.
+    let mut set_fingerprint = |hash: u32| fingerprints[hash as usize % buckets] = (hash >> 24) as u8;
     for text in counted {
-        splitter.feed(text.as_bytes(), &mut |piece| hasher.feed(piece, &mut set));
-        splitter.finish(&mut |piece| hasher.feed(piece, &mut set));
-        hasher.finish(&mut set);
+        splitter.feed(text.as_bytes(), &mut |piece| hasher.feed(piece, &mut set_fingerprint));
+        splitter.finish(&mut |piece| hasher.feed(piece, &mut set_fingerprint));
+        hasher.finish(&mut set_fingerprint);
         hasher.reset();
     }
     fingerprints

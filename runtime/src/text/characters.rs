@@ -1,4 +1,4 @@
-//! The classes of characters and their lower case.
+//! The classes of characters that the tokenizers distinguish (word characters, white space), and their lower case.
 
 use super::runs::Table;
 
@@ -29,6 +29,10 @@ pub(super) fn is_space(c: char) -> bool {
     )
 }
 
+/// The only character whose lower case has two characters: `i` and [`COMBINING_DOT`].
+pub(super) const CAPITAL_I_WITH_DOT: char = '\u{130}';
+pub(super) const COMBINING_DOT: char = '\u{307}';
+
 /// Returns the lower case of a character: two characters for U+0130 (`i` and U+0307), one for every other. The result
 /// is that of `char::to_lowercase` in Unicode 17.0, without its 11 KB of tables.
 pub fn lowercase(c: char) -> impl Iterator<Item = char> {
@@ -37,14 +41,11 @@ pub fn lowercase(c: char) -> impl Iterator<Item = char> {
     core::iter::once(first).chain(second)
 }
 
-/// The only character whose lower case has two characters: `i` and [`COMBINING_DOT`].
-pub(super) const CAPITAL_I_WITH_DOT: char = '\u{130}';
-pub(super) const COMBINING_DOT: char = '\u{307}';
-
 /// Returns the lower case of any character but [`CAPITAL_I_WITH_DOT`].
 pub(super) fn lowercase_of_other(c: char) -> char {
     if c.is_ascii() {
         return c.to_ascii_lowercase();
     }
-    Table::Lower.find(c).and_then(|added| char::from_u32(u32::from(c).wrapping_add_signed(added))).unwrap_or(c)
+    // A character that is not in the table is its own lower case.
+    Table::Lower.find(c).and_then(|offset| char::from_u32(u32::from(c).wrapping_add_signed(offset))).unwrap_or(c)
 }

@@ -38,15 +38,16 @@ pub struct Detokenizer {
 impl Detokenizer {
     /// A detokenizer for tokens of this kind. `before` is the text that the tokens continue; it may be empty.
     pub fn new(kind: TokenizerKind, before: &[u8]) -> Self {
-        // The last character: up to three continuation bytes, 10xxxxxx, and the byte before them.
+        // The bytes of the last character: up to three continuation bytes, 10xxxxxx, and the byte before them.
         let continuations = before.iter().rev().take(3).take_while(|&byte| byte & 0xc0 == 0x80).count();
         let start = before.len().saturating_sub(continuations + 1);
         // The last character of `before`; none if `before` is empty. Broken UTF-8 counts as a character that is not
         // white space.
         let last = core::str::from_utf8(before.get(start..).unwrap_or(&[]))
             .map_or(Some(char::REPLACEMENT_CHARACTER), |text| text.chars().next_back());
-        let opens = |c| kind != TokenizerKind::Whitespace && opens(c);
-        Detokenizer { kind, needs_space: last.is_some_and(|c| !c.is_whitespace() && !opens(c)), utf8: Utf8::new() }
+        let omits_space_after = |c| kind != TokenizerKind::Whitespace && is_opening(c);
+        let needs_space = last.is_some_and(|c| !c.is_whitespace() && !omits_space_after(c));
+        Detokenizer { kind, needs_space, utf8: Utf8::new() }
     }
 
     /// Writes the text that one token adds, perhaps none. Only [`TokenizerKind::Bytes`] reads `id`, and only the other
@@ -56,7 +57,7 @@ impl Detokenizer {
     /// # Errors
     /// The errors of `out`.
     pub fn write(&mut self, id: u32, token: &str, out: &mut dyn Write) -> fmt::Result {
-        let (word, joins_left) = match self.kind {
+        let (word, joins_text_before) = match self.kind {
             TokenizerKind::Bytes => {
                 return match id.checked_sub(FIRST_BYTE_ID).map(u8::try_from) {
                     Some(Ok(byte)) => write_all(out, |sink| self.utf8.feed(byte, sink)),
@@ -67,15 +68,15 @@ impl Detokenizer {
             TokenizerKind::Whitespace => (token, false),
             #[cfg(feature = "wordpiece")]
             TokenizerKind::WordPiece if token.starts_with("##") => (token.get(2..).unwrap_or(""), true),
-            _ => (token, token.starts_with(closes)),
+            _ => (token, token.starts_with(is_closing)),
         };
         if word.is_empty() {
             return Ok(());
         }
-        if self.needs_space && !joins_left {
+        if self.needs_space && !joins_text_before {
             out.write_char(' ')?;
         }
-        self.needs_space = self.kind == TokenizerKind::Whitespace || !word.ends_with(opens);
+        self.needs_space = self.kind == TokenizerKind::Whitespace || !word.ends_with(is_opening);
         out.write_str(word)
     }
 
@@ -96,12 +97,12 @@ fn write_all(out: &mut dyn Write, decode: impl FnOnce(&mut dyn FnMut(char))) -> 
 }
 
 /// Returns true for punctuation that follows a word without a space.
-fn closes(c: char) -> bool {
+fn is_closing(c: char) -> bool {
     matches!(c, '.' | ',' | '!' | '?' | ';' | ':' | ')' | ']' | '\'' | '%' | '…' | '’')
 }
 
 /// Returns true for punctuation after which a word follows without a space.
-fn opens(c: char) -> bool {
+fn is_opening(c: char) -> bool {
     matches!(c, '(' | '[' | '\'' | '’' | '-')
 }
 

@@ -1,5 +1,5 @@
-//! Finds emoticons, which the tokenizer `html_words` makes single tokens although their characters belong to different
-//! classes.
+//! Finds emoticons in the characters of a text. The tokenizer `html_words` makes each emoticon one token, although its
+//! characters belong to different classes.
 
 use super::is_word;
 use crate::state_codec::StateCodec;
@@ -9,7 +9,7 @@ use crate::state_codec::StateCodec;
 pub(super) enum Found {
     /// A character that is not part of an emoticon.
     Plain(char),
-    /// An emoticon: eyes, nose and mouth; NUL for a missing part.
+    /// An emoticon: eyes, nose and mouth; NUL for a missing part. The heart is `<`, NUL and `3`.
     Emoticon([char; 3]),
 }
 
@@ -23,7 +23,8 @@ pub(super) enum Found {
 /// needs a nose, so `http://` has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Emoticons {
-    /// The beginning of a possible emoticon: eyes, nose and mouth; [`NONE`] for a missing part.
+    /// The beginning of a possible emoticon: eyes, nose and mouth, or `<`, [`NONE`] and `3` of a heart. [`NONE`] for a
+    /// part that is missing or has not been read; all three between emoticons.
     pending: [char; 3],
 }
 
@@ -34,7 +35,7 @@ impl Emoticons {
     /// Passes the beginning of a possible emoticon through the codec.
     pub(super) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         for c in &mut self.pending {
-            // Eyes, noses and mouths are all ASCII.
+            // All parts of an emoticon are ASCII.
             *c = char::from(codec.byte(*c as u8));
         }
     }
@@ -44,7 +45,8 @@ impl Emoticons {
     pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(Found)) {
         let [eyes, nose, mouth] = self.pending;
         if mouth != NONE {
-            // The mouth is a letter, or this is a heart: the character that follows decides.
+            // The mouth is a letter, or the pending characters are a heart: they are an emoticon unless a word
+            // character follows.
             if is_word(c) {
                 self.flush(sink);
             } else {
@@ -57,6 +59,7 @@ impl Emoticons {
             }
             self.flush(sink);
         } else if eyes != NONE {
+            // Eyes, perhaps with a nose. Only a mouth that is a letter has to wait for the next character.
             match c {
                 '-' if nose == NONE => self.pending = [eyes, c, NONE],
                 '(' | ')' | '[' | ']' | '{' | '}' | '|' | '*' => self.complete(c, sink),

@@ -13,7 +13,7 @@ pub struct Encoder<'b> {
     ids: Ids<'b>,
 }
 
-/// The receiver of the tokens of a text.
+/// The receiver of the tokens of a text: of their ids and, for the n-gram branch of a model, of their characters.
 pub(crate) trait TokenSink {
     /// Receives the id of a complete token.
     fn id(&mut self, id: u32);
@@ -64,6 +64,7 @@ impl<'b> Encoder<'b> {
     /// An encoder at the beginning of a text. `buffer`: at least [`buffer_len`](super::buffer_len) words. The tokenizer
     /// must be built in: [`is_built`](super::is_built).
     pub fn new(tokenizer: Tokenizer, buffer: &'b mut [i32]) -> Self {
+        // The encoder of WordPiece keeps the buffer; its splitter needs none.
         #[cfg(feature = "wordpiece")]
         let (word, buffer) = match tokenizer.kind {
             TokenizerKind::WordPiece => (Some(Word::new(buffer)), &mut [][..]),
@@ -82,8 +83,8 @@ impl<'b> Encoder<'b> {
         Encoder { splitter: Splitter::new(tokenizer, buffer), ids }
     }
 
-    /// Makes the encoder pass the characters, and the ends of words if the tokenizer has words, to the [`TokenSink`],
-    /// too.
+    /// Makes the encoder also pass the characters to the [`TokenSink`], and the ends of words if the tokenizer has
+    /// words. `tokenizer`: that of [`new`](Encoder::new).
     #[cfg(feature = "ngrams")]
     pub(crate) fn pass_chars(&mut self, tokenizer: Tokenizer) {
         (self.ids.passes_chars, self.ids.passes_word_ends) = (true, !tokenizer.is_one_word());
@@ -99,7 +100,7 @@ impl<'b> Encoder<'b> {
         }
     }
 
-    /// Passes the state between two bytes of the text through the codec.
+    /// Passes the state between two bytes of the text through the codec, which saves or restores it.
     pub(crate) fn visit_state(&mut self, vocabulary: &Vocabulary<'_>, codec: &mut StateCodec<'_>) {
         self.splitter.visit_state(codec);
         #[cfg(feature = "wordpiece")]
@@ -107,7 +108,7 @@ impl<'b> Encoder<'b> {
             return word.visit_state(codec);
         }
         let lookup = &mut self.ids.lookup;
-        // A flag comes first: a look-up that has not begun is not saved.
+        // A flag comes first, 0 or 1: a look-up that has not begun is not saved.
         let has_begun = codec.byte((*lookup != Lookup::START).into());
         codec.check(has_begun <= 1);
         if has_begun == 0 {

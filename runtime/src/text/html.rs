@@ -1,9 +1,9 @@
-//! Removes HTML: tags become spaces, entities become characters.
+//! Removes HTML for the tokenizer `html_words`: [`Tags`] become spaces, [`Entities`] become characters.
 
 use crate::state_codec::StateCodec;
 
-/// The largest number of characters of a tag between its `<` and its `>`: a slash, the first letter and [`CONTENT`]
-/// more.
+/// The length of the buffer of [`Tags`]: the largest number of characters of a tag between its `<` and its `>`, which
+/// are a slash, the first letter and [`CONTENT`] more.
 pub(super) const BUFFER: usize = CONTENT + 2;
 /// The largest number of characters of a tag after its first letter. It bounds the memory for a `<` without a `>`.
 const CONTENT: usize = 125;
@@ -27,7 +27,7 @@ enum State {
     Open,
     /// After `</`.
     Slash,
-    /// After the first letter, with the number of characters that may still follow before the `>`.
+    /// After the first letter (or `!`), with the number of characters that may still follow before the `>`.
     Content(usize),
 }
 
@@ -47,7 +47,7 @@ impl<'b> Tags<'b> {
             State::Text => 0,
             State::Open => 1,
             State::Slash => 2,
-            State::Content(left) => 3 + left as u8,
+            State::Content(room) => 3 + room as u8,
         });
         self.state = match state {
             0 => State::Text,
@@ -63,8 +63,8 @@ impl<'b> Tags<'b> {
     /// Reads a character. Passes to `sink` a space for a tag that it completes, or the characters that it shows to be
     /// no tag.
     pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(char)) {
-        // The state after the character; none if the character cannot continue a tag.
-        let next = match (self.state, c) {
+        // The state after the character; none if the character does not continue a tag.
+        let next_state = match (self.state, c) {
             (State::Content(_), '>') => {
                 self.reset();
                 return sink(' ');
@@ -72,16 +72,17 @@ impl<'b> Tags<'b> {
             (State::Text, _) | (_, '<') => None,
             (State::Open, '/') => Some(State::Slash),
             (State::Open | State::Slash, 'a'..='z' | 'A'..='Z' | '!') => Some(State::Content(CONTENT)),
-            (State::Content(left), _) => left.checked_sub(1).map(State::Content),
+            (State::Content(room), _) => room.checked_sub(1).map(State::Content),
             _ => None,
         };
-        match (next, self.buffer.get_mut(self.length)) {
+        match (next_state, self.buffer.get_mut(self.length)) {
             (Some(state), Some(slot)) => {
                 *slot = c as i32;
                 (self.length, self.state) = (self.length + 1, state);
             }
             _ => {
                 self.finish(sink);
+                // A `<` may begin a tag, also inside a possible one.
                 if c == '<' {
                     self.state = State::Open;
                 } else {

@@ -16,7 +16,7 @@ const INITIAL_OF_PAIR: u32 = 2;
 /// The largest number of characters of an n-gram.
 const MAX_CHARS: usize = *Ngrams::CHARS.end() as usize;
 
-/// Turns the pieces of a text, from a [`Splitter`](super::Splitter), into the hashes of its n-grams.
+/// Turns the pieces of a text, which come from a [`Splitter`](super::Splitter), into the hashes of its n-grams.
 ///
 /// ```
 /// use tern_runtime::text::{NgramHasher, Splitter, Tokenizer};
@@ -53,10 +53,14 @@ impl NgramHasher {
     /// that character, and before it at most [`BEFORE_WORD`].
     const ABOVE_2: u32 = !0b11;
 
+    /// The character after each word, U+0003, which n-grams of characters include.
+    pub(crate) const AFTER_WORD: char = '\u{3}';
+
     /// A hasher at the beginning of a text. `ngrams` must pass [`Ngrams::check`] for the tokenizer.
     pub fn new(ngrams: Ngrams, tokenizer: Tokenizer) -> Self {
         debug_assert!(ngrams.check(tokenizer).is_ok());
-        // The bits of lengths up to the longest, without those below the bit of the shortest.
+        // The bits of lengths up to the longest, without those below the bit of the shortest: the negative of a power
+        // of 2 has this bit and all above it. No bits if both lengths are 0.
         let lengths = ((1 << ngrams.max_chars) - 1) & (1u32 << ngrams.min_chars >> 1).wrapping_neg();
         NgramHasher {
             lengths,
@@ -78,8 +82,8 @@ impl NgramHasher {
     /// Forgets the current word.
     fn begin_word(&mut self) {
         (self.too_long, self.word) = (Self::ABOVE_2, 0);
-        let [last, ..] = &mut self.recent;
-        *last = BEFORE_WORD;
+        let [latest, ..] = &mut self.recent;
+        *latest = BEFORE_WORD;
     }
 
     /// Reads the next piece of the text and passes the hashes of the n-grams that end with it to `sink`.
@@ -105,11 +109,9 @@ impl NgramHasher {
         self.take_word(word, sink);
     }
 
-    /// The character after each word, U+0003, which n-grams of characters include.
-    pub(crate) const AFTER_WORD: char = '\u{3}';
-
     /// Returns true if the end of the text ends a word: if the whole text is one word and not empty.
     pub(crate) fn ends_with_text(&self) -> bool {
+        // Each character of a word shifts `too_long`.
         self.is_one_word && self.too_long != Self::ABOVE_2
     }
 
@@ -124,15 +126,16 @@ impl NgramHasher {
     #[inline(always)]
     pub(crate) fn take_char(&mut self, c: char, sink: &mut impl FnMut(u32)) {
         let mut too_long = self.extend_word(c);
-        let (mut hash, mut c, mut lengths) = (INITIAL_OF_CHARS, c.into(), self.lengths);
-        // Hashes the characters from the last to the first, and moves each one place back in `recent`. In turn n the
-        // lowest bits are those of the length n.
+        // `code`: the character that is hashed next, and is put in the place of the one before it.
+        let (mut hash, mut code, mut lengths) = (INITIAL_OF_CHARS, c.into(), self.lengths);
+        // Hashes the characters from the last to the first, and moves each one place back in `recent`. In turn n,
+        // counted from 1, the lowest bits of `too_long` and `lengths` are those of the length n.
         for place in &mut self.recent {
             if too_long & 1 != 0 {
                 break;
             }
-            hash = add(hash, c);
-            c = replace(place, c);
+            hash = add(hash, code);
+            code = replace(place, code);
             if lengths & 1 != 0 {
                 sink(hash);
             }
@@ -147,16 +150,17 @@ impl NgramHasher {
     pub(crate) fn take_char_from_3(&mut self, c: char, sink: &mut impl FnMut(u32)) {
         let lengths = self.lengths & !self.extend_word(c);
         let [first, second, others @ ..] = &mut self.recent;
-        let last = replace(first, c.into());
-        let mut hash = add(add(INITIAL_OF_CHARS, c.into()), last);
-        let mut c = replace(second, last);
+        // The character before `c`, then the one before that.
+        let before = replace(first, c.into());
+        let mut hash = add(add(INITIAL_OF_CHARS, c.into()), before);
+        let mut code = replace(second, before);
         for (place, length) in others.iter_mut().zip(3..) {
-            // All greater lengths are too long, or not counted, too.
+            // This length is too long or above the longest, and so are all greater ones.
             if lengths & 1 << (length - 1) == 0 {
                 break;
             }
-            hash = add(hash, c);
-            c = replace(place, c);
+            hash = add(hash, code);
+            code = replace(place, code);
             sink(hash);
         }
     }
@@ -209,7 +213,8 @@ impl NgramHasher {
     }
 }
 
-/// Returns the hash of an n-gram with one more number: a turn of the loop of R. Jenkins' one-at-a-time hash.
+/// Returns the hash of an n-gram with one more number: a turn of the loop of R. Jenkins' one-at-a-time hash. The
+/// operations that follow this loop in the published hash are left out.
 #[inline(always)]
 fn add(hash: u32, number: u32) -> u32 {
     let hash = hash.wrapping_add(number);

@@ -1,5 +1,5 @@
 //! Two tables of Unicode characters, packed at compile time into less than 4 KB: the word characters, and the lower
-//! case of characters.
+//! case of characters. [`Table::find`] looks up a character, [`Packed::with`] packs a table.
 //!
 //! A table lists runs of consecutive characters. In the table of lower case, either all characters of a run have the
 //! same offset to their lower case, or every second one has the offset 1 (`ĀāĂă…`).
@@ -32,11 +32,11 @@ pub(super) struct Run {
     pub span: u32,
     /// The offset from a character to its lower case; 0 in a table without offsets. An offset of 1 is that of every
     /// second character, beginning with the first; the others are lower case already.
-    pub added: i32,
+    pub offset: i32,
 }
 
 impl Run {
-    const EMPTY: Run = Run { first: 0, span: 0, added: 0 };
+    const EMPTY: Run = Run { first: 0, span: 0, offset: 0 };
 }
 
 /// Ranges of word characters beyond ASCII, ascending: `first << 11 | length - 1`.
@@ -45,7 +45,7 @@ const RANGES: &[u32] = &include!("tables/word.in");
 const WORD_RUNS: [Run; RANGES.len()] = {
     let (mut runs, mut index) = ([Run::EMPTY; RANGES.len()], 0);
     while index < RANGES.len() {
-        runs[index] = Run { first: RANGES[index] >> 11, span: (RANGES[index] & 0x7ff) + 1, added: 0 };
+        runs[index] = Run { first: RANGES[index] >> 11, span: (RANGES[index] & 0x7ff) + 1, offset: 0 };
         index += 1;
     }
     runs
@@ -58,11 +58,11 @@ const LOWER: &[(u32, i32)] = &include!("tables/lower.in");
 const LOWER_RUNS: [Run; LOWER.len()] = {
     let (mut runs, mut index) = ([Run::EMPTY; LOWER.len()], 0);
     while index < LOWER.len() {
-        let (first_and_count, added) = LOWER[index];
+        let (first_and_count, offset) = LOWER[index];
         // The index of the last character with a lower case among those of the run. The span ends with this character.
         let last = first_and_count & 0x7ff;
-        let span = (if added == 1 { 2 * last } else { last }) + 1;
-        runs[index] = Run { first: first_and_count >> 11, span, added };
+        let span = (if offset == 1 { 2 * last } else { last }) + 1;
+        runs[index] = Run { first: first_and_count >> 11, span, offset };
         index += 1;
     }
     runs
@@ -97,8 +97,10 @@ impl Table {
         let has_offsets = self == Table::Lower;
         let index = if has_offsets { lower } else { words };
         let entry = index.iter().take_while(|&&entry| entry >> 12 <= code).last()?;
+        // `end`: the end of the previous run.
         let (mut end, mut digit_index, mut previous_offset) = (entry >> 12, (entry & 0xfff) as usize, 0);
-        let mut number = move || {
+        // Reads the next number of the block.
+        let mut read_number = move || {
             let mut number = 0;
             loop {
                 let byte = DIGITS.get(digit_index / 2).copied().unwrap_or(0);
@@ -112,11 +114,11 @@ impl Table {
         };
         loop {
             // The distance from the first character of the run; none if the character is before it.
-            let distance = code.checked_sub(end + number())?;
-            let span = number() + 1;
+            let distance = code.checked_sub(end + read_number())?;
+            let span = read_number() + 1;
             // In a table without offsets, the code 1 gives the offset 0.
-            let offset_code = if has_offsets { number() } else { 1 };
-            let added = if offset_code == 0 {
+            let offset_code = if has_offsets { read_number() } else { 1 };
+            let offset = if offset_code == 0 {
                 // Every second character, beginning with the first, has the offset 1, the others 0.
                 !distance as i32 & 1
             } else {
@@ -124,7 +126,7 @@ impl Table {
                 previous_offset
             };
             if distance < span {
-                return Some(added);
+                return Some(offset);
             }
             end = code - distance + span;
         }
@@ -154,30 +156,31 @@ impl Packed {
 
     /// Packs the runs of one more table, in ascending order. In a table without offsets, adjacent runs are joined.
     const fn with(mut self, runs: &[Run], has_offsets: bool) -> Self {
-        // A table begins after ASCII. `from`: the next of `runs`; `count`: the number of runs that are packed.
-        let (mut end, mut from, mut count, mut previous_offset) = (0x80, 0, 0, 0);
-        while from < runs.len() {
-            if count % BLOCK == 0 {
+        // `end`: the end of the previous run, at first that of ASCII; `next`: the index of the next run;
+        // `packed_count`: the number of runs that are packed, less than `next` if some are joined.
+        let (mut end, mut next, mut packed_count, mut previous_offset) = (0x80, 0, 0, 0);
+        while next < runs.len() {
+            if packed_count % BLOCK == 0 {
                 assert!(end < 1 << 20 && self.digit_count < 1 << 12);
                 self.index[self.blocks] = end << 12 | self.digit_count as u32;
                 self.blocks += 1;
                 previous_offset = 0;
             }
-            let Run { first, mut span, added } = runs[from];
-            from += 1;
-            while !has_offsets && from < runs.len() && runs[from].first == first + span {
-                span += runs[from].span;
-                from += 1;
+            let Run { first, mut span, offset } = runs[next];
+            next += 1;
+            while !has_offsets && next < runs.len() && runs[next].first == first + span {
+                span += runs[next].span;
+                next += 1;
             }
             self.push(first - end);
             self.push(span - 1);
-            if has_offsets && added == 1 {
+            if has_offsets && offset == 1 {
                 self.push(0);
             } else if has_offsets {
-                self.push(zigzag(added - previous_offset) + 1);
-                previous_offset = added;
+                self.push(zigzag(offset - previous_offset) + 1);
+                previous_offset = offset;
             }
-            (end, count) = (first + span, count + 1);
+            (end, packed_count) = (first + span, packed_count + 1);
         }
         self.push(BEYOND - end);
         self
@@ -185,18 +188,19 @@ impl Packed {
 
     /// Appends the digits of a number.
     const fn push(&mut self, number: u32) {
-        // The digits are computed from the last to the first; the second loop reverses them.
-        let (mut digit, mut rest) = (number % LAST_DIGITS, number / LAST_DIGITS);
+        // The digits are computed from the last to the first; the second loop reverses them. `leading`: the number that
+        // the digits before `digit` stand for.
+        let (mut digit, mut leading) = (number % LAST_DIGITS, number / LAST_DIGITS);
         let mut digits = [0; 16];
         let mut count = 0;
         loop {
             digits[count] = digit;
             count += 1;
-            if rest == 0 {
+            if leading == 0 {
                 break;
             }
             // A digit of bijective base 6 is 1 to 6, not 0 to 5: hence `- 1`.
-            (digit, rest) = ((rest - 1) % OTHER_DIGITS + LAST_DIGITS, (rest - 1) / OTHER_DIGITS);
+            (digit, leading) = ((leading - 1) % OTHER_DIGITS + LAST_DIGITS, (leading - 1) / OTHER_DIGITS);
         }
         while count > 0 {
             count -= 1;

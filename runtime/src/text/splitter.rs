@@ -22,7 +22,8 @@ pub enum Piece {
     End,
 }
 
-/// The class of the current token's characters; `Space` between tokens. A saved state stores the number of the class.
+/// The class of a token's characters, or `Space` for white space and between tokens. A saved state stores the number of
+/// the class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
     Space = 0,
@@ -55,7 +56,7 @@ pub struct Splitter<'b> {
     tokens: Tokens,
     #[cfg(feature = "html_words")]
     html: Html<'b>,
-    /// Uses the lifetime in builds without `html`.
+    /// Uses the lifetime in builds without `html_words`.
     buffer: PhantomData<&'b mut [i32]>,
 }
 
@@ -107,9 +108,10 @@ impl<'b> Splitter<'b> {
         }
     }
 
-    /// Passes the current character, the HTML stages and the current token through the codec.
+    /// Passes the incomplete character, the HTML stages and the class of the current token through the codec.
     pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         if self.tokens.kind == TokenizerKind::Bytes {
+            // Each byte is a whole token: there is nothing to save.
             return;
         }
         self.utf8.visit_state(codec);
@@ -119,10 +121,10 @@ impl<'b> Splitter<'b> {
             self.html.entities.visit_state(codec);
             self.html.emoticons.visit_state(codec);
         }
-        let class = codec.byte(self.tokens.class as u8);
-        let known = [Class::Space, Class::Word, Class::Other].into_iter().find(|&known| known as u8 == class);
-        codec.check(known.is_some());
-        self.tokens.class = known.unwrap_or(Class::Space);
+        let number = codec.byte(self.tokens.class as u8);
+        let class = [Class::Space, Class::Word, Class::Other].into_iter().find(|&class| class as u8 == number);
+        codec.check(class.is_some());
+        self.tokens.class = class.unwrap_or(Class::Space);
     }
 
     /// The kind of tokenizer.
@@ -171,6 +173,7 @@ impl<'b> Splitter<'b> {
         #[cfg(feature = "html_words")]
         if tokens.kind == TokenizerKind::HtmlWords {
             let (html, lowercase) = (&mut self.html, self.lowercase);
+            // The HTML stages take a `dyn` sink, so that their code is linked once for all types of `sink`.
             let sink: &mut dyn FnMut(Piece) = &mut |piece| sink(piece);
             utf8.finish(|c| html.feed(c, lowercase, tokens, sink));
             html.finish(lowercase, tokens, sink);
@@ -182,7 +185,7 @@ impl<'b> Splitter<'b> {
     }
 }
 
-/// Passes the character on, lowercased if `lower` is true.
+/// Passes the character on, lowercased if `lower` is true; U+0130 becomes two characters then.
 #[inline]
 fn in_case(mut c: char, lower: bool, mut sink: impl FnMut(char)) {
     if lower {
@@ -198,7 +201,7 @@ fn in_case(mut c: char, lower: bool, mut sink: impl FnMut(char)) {
 impl Tokens {
     /// Reads a character and passes the pieces of tokens to `sink`.
     fn feed(&mut self, c: char, sink: &mut (impl FnMut(Piece) + ?Sized)) {
-        let next = match self.kind {
+        let next_class = match self.kind {
             TokenizerKind::Chars => {
                 sink(Piece::Char(c));
                 return sink(Piece::End);
@@ -209,13 +212,13 @@ impl Tokens {
             _ if is_space(c) => Class::Space,
             _ => Class::Other,
         };
-        if next != self.class && self.class != Class::Space {
+        if next_class != self.class && self.class != Class::Space {
             sink(Piece::End);
         }
-        if next != Class::Space {
+        if next_class != Class::Space {
             sink(Piece::Char(c));
         }
-        self.class = next;
+        self.class = next_class;
     }
 
     /// Ends the current token, if there is one.
@@ -235,7 +238,7 @@ impl Tokens {
             Found::Plain(c) => self.feed(c, sink),
             Found::Emoticon(chars) => {
                 self.end(sink);
-                // A missing nose is NUL.
+                // A missing part is NUL.
                 chars.into_iter().filter(|&c| c != '\0').for_each(|c| sink(Piece::Char(c)));
                 sink(Piece::End);
             }

@@ -1,28 +1,33 @@
 //! A table of texts in a device file: the bytes of all texts, and the offset at which each begins.
+//!
+//! The labels, the vocabulary, the names of channels and the golden examples are stored in this form.
 
 use crate::invariant::Guaranteed;
 use crate::text::is_utf8;
 
-/// A table of texts in a device file, for example the labels or the vocabulary, borrowed from it.
+/// A table of texts, borrowed from a device file.
 #[derive(Clone, Copy, Debug)]
 pub struct Texts<'a> {
     /// The start of each text in `bytes`, and the end of the last: `[len + 1]`, from 0 to `bytes.len()`, never
     /// decreasing; checked when the table is created.
     offsets: &'a [u32],
+    /// The texts one after the other, without anything between them.
     bytes: &'a [u8],
 }
 
 /// Checks that offsets begin at 0, never decrease and end at `length`. The error is the index of the first text with
-/// wrong offsets; 0 if there are no offsets.
+/// wrong offsets: the last text if the last offset is not `length`, and 0 if there are no offsets.
 pub(crate) fn check_offsets(offsets: &[u32], length: usize) -> Result<(), usize> {
-    let mut begin = 0;
-    for (index, &end) in offsets.iter().enumerate() {
-        if end < begin || (index == 0 && end != 0) {
+    let mut previous = 0;
+    for (index, &offset) in offsets.iter().enumerate() {
+        if offset < previous || (index == 0 && offset != 0) {
+            // The offset with this index is the end of the text before it.
             return Err(index.saturating_sub(1));
         }
-        begin = end;
+        previous = offset;
     }
-    match offsets.is_empty() || begin as usize != length {
+    match offsets.is_empty() || previous as usize != length {
+        // The last of `offsets.len() - 1` texts.
         true => Err(offsets.len().saturating_sub(2)),
         false => Ok(()),
     }

@@ -8,8 +8,9 @@ use crate::features::{HTML_WORDS, WORDPIECE};
 /// [`Tokenizer::ALL`].
 pub(crate) const PLAIN_COUNT: usize = 7;
 
-/// The tokenizers that this build has, as a bit mask: bit `i` is that of `Tokenizer::ALL[i]`. Each feature adds two
-/// tokenizers, one that lowercases and one that does not.
+/// The tokenizers that this build has, as a bit mask: bit `i` is that of `Tokenizer::ALL[i]`. The lowest
+/// [`PLAIN_COUNT`] bits are always set; each of the features `html_words` and `wordpiece` adds two tokenizers, one that
+/// lowercases and one that does not.
 pub(crate) const BUILT: u16 = 0x7f | (HTML_WORDS as u16 * 0b11) << 7 | (WORDPIECE as u16 * 0b11) << 9;
 
 /// Returns true if this build has the tokenizer.
@@ -51,9 +52,9 @@ pub const fn buffer_len(tokenizer: Tokenizer) -> usize {
 
 /// The largest size of an [`Encoder`](super::Encoder)'s part of a saved state, in bytes: see `Encoder::visit_state`.
 pub(crate) const fn state_len(tokenizer: Tokenizer) -> usize {
-    // The incomplete character (see `Utf8::visit_state`) and the class of the current token.
+    // The incomplete character (see `Utf8::visit_state`), 7 bytes, and the class of the current token.
     const TOKEN: usize = 7 + 1;
-    // A flag, and the three numbers of the look-up of the current token.
+    // A flag, and the three numbers of the look-up of the current token (see `Lookup::visit_state`).
     const LOOKUP: usize = 1 + 3 * 4;
     match tokenizer.kind {
         // The flag: each byte is a whole token, so no look-up is saved.
@@ -61,7 +62,7 @@ pub(crate) const fn state_len(tokenizer: Tokenizer) -> usize {
         // The tag's state, length and characters; two numbers of the entity; three characters of the emoticon.
         #[cfg(feature = "html_words")]
         TokenizerKind::HtmlWords => TOKEN + 2 + 4 * super::html::BUFFER + 2 + 3 + LOOKUP,
-        // The length and the characters of the word.
+        // The length and the characters of the word, which has no look-up until it ends.
         #[cfg(feature = "wordpiece")]
         TokenizerKind::WordPiece => TOKEN + 1 + 4 * super::wordpiece::MAX_CHARS,
         _ => TOKEN + LOOKUP,

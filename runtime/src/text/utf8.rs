@@ -17,15 +17,15 @@ pub struct Utf8 {
 
 /// The effect of reading a byte.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Taken {
-    /// The byte is part of a character that is not complete.
-    Part,
+enum Effect {
+    /// The byte belongs to a character that is not complete yet.
+    Incomplete,
     /// The byte completes a character.
-    Whole,
+    Complete,
     /// The byte cannot begin a character and becomes U+FFFD.
-    Broken,
-    /// The bytes before it become U+FFFD; the byte itself must be read again.
-    BrokenOff,
+    Invalid,
+    /// The byte does not continue the character: the bytes before it become U+FFFD, and it must be read again.
+    BreaksOff,
 }
 
 impl Utf8 {
@@ -39,46 +39,48 @@ impl Utf8 {
     #[inline]
     pub fn feed(&mut self, byte: u8, mut sink: impl FnMut(char)) {
         loop {
-            let (taken, c) = self.take(byte);
-            if taken == Taken::Part {
+            let (effect, c) = self.take(byte);
+            if effect == Effect::Incomplete {
                 return;
             }
             sink(c);
-            if taken != Taken::BrokenOff {
+            if effect != Effect::BreaksOff {
                 return;
             }
         }
     }
 
-    /// Reads one byte. Returns its effect, and the character, which is meaningless for [`Taken::Part`].
-    fn take(&mut self, byte: u8) -> (Taken, char) {
+    /// Reads one byte. Returns its effect, and the character, which is meaningless for [`Effect::Incomplete`].
+    fn take(&mut self, byte: u8) -> (Effect, char) {
         let replacement = char::REPLACEMENT_CHARACTER;
         if self.missing > 0 {
             let bits = byte.wrapping_sub(0x80);
             if !(self.low..=self.high).contains(&bits) {
                 self.missing = 0;
-                return (Taken::BrokenOff, replacement);
+                return (Effect::BreaksOff, replacement);
             }
             self.code = self.code << 6 | u32::from(bits);
             self.missing -= 1;
             (self.low, self.high) = (0, 0x3f);
-            let taken = if self.missing == 0 { Taken::Whole } else { Taken::Part };
+            let effect = if self.missing == 0 { Effect::Complete } else { Effect::Incomplete };
             // The limits of the bytes exclude invalid codes; only a restored state can have one.
-            return (taken, char::from_u32(self.code).unwrap_or(replacement));
+            return (effect, char::from_u32(self.code).unwrap_or(replacement));
         }
         match byte {
-            0x00..=0x7f => return (Taken::Whole, char::from(byte)),
+            0x00..=0x7f => return (Effect::Complete, char::from(byte)),
             0xc2..=0xf4 => {}
-            _ => return (Taken::Broken, replacement),
+            _ => return (Effect::Invalid, replacement),
         }
-        // The first byte begins with as many ones as the character has bytes.
+        // The first byte begins with as many ones as the character has bytes. A zero and the first bits of the code
+        // follow.
         let missing = byte.leading_ones() as u8 - 1;
-        // Values below `low` after E0 and F0 encode characters that need fewer bytes. Values above `high` encode
-        // surrogates after ED, and codes beyond the last character, U+10FFFF, after F4.
+        // Values below `low` after E0 and F0 (second bytes below A0 and 90) encode characters that need fewer bytes.
+        // Values above `high` encode surrogates after ED (second bytes above 9F), and codes beyond the last character,
+        // U+10FFFF, after F4 (above 8F).
         let low = if matches!(byte, 0xe0 | 0xf0) { 0x80 >> missing } else { 0 };
         let high = if matches!(byte, 0xed | 0xf4) { 0x7f >> missing } else { 0x3f };
         *self = Utf8 { code: u32::from(byte & (0x3f >> missing)), missing, low, high };
-        (Taken::Part, replacement)
+        (Effect::Incomplete, replacement)
     }
 
     /// Passes the current character through the codec.
@@ -100,6 +102,6 @@ impl Utf8 {
 /// Returns true if the bytes are UTF-8. Unlike `core::str::from_utf8`, this is code that the tokenizers link anyway.
 pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
     let mut utf8 = Utf8::new();
-    let is_sound = |&byte: &u8| matches!(utf8.take(byte).0, Taken::Part | Taken::Whole);
+    let is_sound = |&byte: &u8| matches!(utf8.take(byte).0, Effect::Incomplete | Effect::Complete);
     bytes.iter().all(is_sound) && utf8.missing == 0
 }

@@ -56,7 +56,7 @@ impl<'a> Vocabulary<'a> {
 
     /// The number of ids, PAD and UNK included.
     pub fn size(&self) -> usize {
-        // PAD and UNK come first.
+        // 2 for PAD and UNK.
         2 + if self.is_bytes { 256 } else { self.tokens.len() }
     }
 
@@ -72,10 +72,10 @@ impl<'a> Vocabulary<'a> {
 /// Cost: two binary searches over the remaining range for each byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lookup {
-    /// The range of indices of the tokens that begin with the bytes read so far: `low <= index < high`.
+    /// The tokens that begin with the bytes read so far, as a range of their indices: `low <= index < high`.
     low: u32,
     high: u32,
-    /// The number of bytes read, counted while the range is not empty.
+    /// The number of bytes read; bytes that follow once the range is empty are not counted.
     depth: u32,
 }
 
@@ -106,6 +106,7 @@ impl Lookup {
     /// Reads the next byte of the token.
     fn push_byte(&mut self, tokens: &Texts<'_>, byte: u8) {
         if self.low < self.high {
+            // The tokens whose next byte is at least `byte`, without those whose next byte is greater.
             self.low = self.partition(tokens, byte.into());
             self.high = self.partition(tokens, u32::from(byte) + 1);
             self.depth += 1;
@@ -135,6 +136,7 @@ impl Lookup {
         self.high = codec.unsigned(self.high);
         self.depth = codec.unsigned(self.depth);
         codec.check(self.high as usize <= vocabulary.tokens.len() && self.low <= self.high);
+        // All tokens of the range have at least as many bytes as have been read; the first one stands for them.
         codec.check(self.has_no_candidate() || self.depth as usize <= vocabulary.tokens.bytes(self.low as usize).len());
     }
 
@@ -146,9 +148,9 @@ impl Lookup {
     /// The id of the token that equals the bytes so far; none if there is no such token.
     pub(crate) fn known(&self, vocabulary: &Vocabulary<'_>) -> Option<u32> {
         // A token that equals these bytes comes before all others that begin with them.
-        let whole = vocabulary.tokens.bytes(self.low as usize).len() == self.depth as usize;
+        let is_whole = vocabulary.tokens.bytes(self.low as usize).len() == self.depth as usize;
         // The id is the index + 2: see `Vocabulary`.
-        if whole && !self.has_no_candidate() { Some(self.low + 2) } else { None }
+        if is_whole && !self.has_no_candidate() { Some(self.low + 2) } else { None }
     }
 
     /// The id of the token that equals the bytes so far, or [`UNK`].

@@ -1,4 +1,6 @@
-//! Cuts words into WordPiece tokens by greedy longest match.
+//! Cuts words into WordPiece tokens by greedy longest match, as BERT does: the longest piece in the vocabulary that
+//! begins the word, then the longest one that continues it, and so on. In the vocabulary, a piece that continues a word
+//! begins with `##`.
 
 use crate::state_codec::StateCodec;
 use crate::text::vocabulary::{Lookup, UNK, Vocabulary};
@@ -17,7 +19,7 @@ pub(super) struct Word<'b> {
 }
 
 impl<'b> Word<'b> {
-    /// An empty word. `buffer`: at least [`MAX_CHARS`] words, of which only so many are used.
+    /// An empty word. `buffer`: at least [`MAX_CHARS`] elements; the others are not used.
     pub(super) fn new(buffer: &'b mut [i32]) -> Self {
         Word { chars: buffer.get_mut(..MAX_CHARS).unwrap_or_default(), length: 0 }
     }
@@ -30,8 +32,8 @@ impl<'b> Word<'b> {
     pub(super) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         self.length = codec.byte(self.length.min(MAX_CHARS + 1) as u8).into();
         codec.check(self.length <= MAX_CHARS + 1);
-        let stored = if self.length <= MAX_CHARS { self.length } else { 0 };
-        codec.words(self.chars.iter_mut().take(stored));
+        let saved = if self.length <= MAX_CHARS { self.length } else { 0 };
+        codec.words(self.chars.iter_mut().take(saved));
     }
 
     /// Appends a character; those beyond [`MAX_CHARS`] are only counted.
@@ -47,7 +49,7 @@ impl<'b> Word<'b> {
     /// Cost: for each piece, one look-up of at most the remaining characters of the word.
     pub(super) fn finish(&mut self, vocabulary: &Vocabulary<'_>, sink: &mut dyn FnMut(u32)) {
         match self.cut(vocabulary) {
-            Some(pieces) => self.chars.iter().take(pieces).for_each(|&id| sink(id as u32)),
+            Some(piece_count) => self.chars.iter().take(piece_count).for_each(|&id| sink(id as u32)),
             None => sink(UNK),
         }
         self.length = 0;
@@ -57,17 +59,19 @@ impl<'b> Word<'b> {
     /// known piece, or the word is too long. A piece has at least one character, so an id never overwrites a character
     /// that is still to be read.
     fn cut(&mut self, vocabulary: &Vocabulary<'_>) -> Option<usize> {
-        let (mut start, mut pieces) = (0, 0);
+        // `start`: the characters before it are cut.
+        let (mut start, mut piece_count) = (0, 0);
         while start < self.length {
             // None if the word is longer than `chars`.
-            let rest = self.chars.get(start..self.length)?;
+            let remaining = self.chars.get(start..self.length)?;
             let mut lookup = Lookup::START;
             if start > 0 {
                 lookup.push(vocabulary, '#');
                 lookup.push(vocabulary, '#');
             }
+            // The id of the longest known piece, and the number of its characters.
             let mut longest = None;
-            for (index, &code) in rest.iter().enumerate() {
+            for (index, &code) in remaining.iter().enumerate() {
                 lookup.push(vocabulary, char::from_u32(code as u32).unwrap_or(char::REPLACEMENT_CHARACTER));
                 if lookup.has_no_candidate() {
                     break;
@@ -75,9 +79,9 @@ impl<'b> Word<'b> {
                 longest = lookup.known(vocabulary).map(|id| (id, index + 1)).or(longest);
             }
             let (id, length) = longest?;
-            *self.chars.get_mut(pieces)? = id as i32;
-            (start, pieces) = (start + length, pieces + 1);
+            *self.chars.get_mut(piece_count)? = id as i32;
+            (start, piece_count) = (start + length, piece_count + 1);
         }
-        Some(pieces)
+        Some(piece_count)
     }
 }

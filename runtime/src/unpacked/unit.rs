@@ -1,4 +1,5 @@
-//! Reads the parameters of one unit from a layer of any cell in any packing.
+//! Reads the parameters of one unit from a layer of any cell in any packing: [`unit`], for the copy of the weights in
+//! [`Unpacked`](super::Unpacked).
 
 use alloc::vec::Vec;
 use core::num::NonZeroUsize;
@@ -32,19 +33,21 @@ impl Half {
     }
 }
 
-/// The parameters of one unit in one projection, padded with zeros to four gates.
+/// The parameters of one unit in one projection, one row for each gate; padded with zeros to four gates.
 #[derive(Debug)]
 pub(super) struct Unit {
     /// The weights, `[columns][4]`.
     pub weights: Vec<[i16; 4]>,
     /// The biases, which are the initial sums of the projection's rows.
     pub bias: [i32; 4],
+    /// The row multipliers.
     pub multipliers: [i16; 4],
 }
 
 /// Reads the parameters of a unit in one projection; none beyond the last unit and for 16-bit weights.
 pub(super) fn unit(cell: &Cell<'_>, half: Half, index: usize) -> Option<Unit> {
     match cell {
+        // Cells other than a GRU add all their biases in the input projection.
         Cell::Lstm(lstm) => unit_of_interleaved(lstm, half, index, |biases| [biases, [0; 4]]),
         Cell::PairedLstm(layer) => unit_of_record(layer, half, index),
         Cell::PairedGroups(layer) => unit_of_groups(layer, half, index),
@@ -92,7 +95,7 @@ fn unit_of_record(layer: &PairedLstm<'_>, half: Half, index: usize) -> Option<Un
     let record = layer.records().nth(index)?;
     let words = half.choose(record.weight_ih, record.weight_hh);
     Some(Unit {
-        // Checked at load: within ±127.
+        // The cast keeps the weights: they are within ±127, which is checked at load.
         weights: words.iter().flat_map(|&words| columns(words)).map(|column| column.map(|w| w as i16)).collect(),
         bias: half.choose(biases(record.initial_sums)?, [0; 4]),
         multipliers: half.choose(record.multiplier_ih, record.multiplier_hh),
@@ -124,7 +127,7 @@ fn unit_of_rows(layer: &RowLayer<'_>, half: Half, index: usize) -> Option<Unit> 
         weights.iter_mut().zip(row).for_each(|(column, w)| column[gate] = w);
     }
     let bias = layer.bias(index);
-    // The fourth bias of a GRU belongs to the recurrent projection.
+    // The fourth bias of a GRU (three gates) belongs to the recurrent projection.
     let input_bias = if gates == 3 { [bias[0], bias[1], bias[2], 0] } else { bias };
     let [input, recurrent] = layer.multipliers(index);
     Some(Unit {

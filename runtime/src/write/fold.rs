@@ -1,4 +1,5 @@
-//! Folds tokens: computes the input projections of frequent tokens, to be stored in a device file.
+//! Folds tokens: computes the input projections of frequent tokens, to be stored in a device file. The step of a folded
+//! token then costs only the recurrent projection.
 
 use alloc::{vec, vec::Vec};
 
@@ -10,7 +11,7 @@ use tern_format::Input;
 
 /// Returns the number of bytes that each folded token takes in a device file.
 pub fn folded_bytes(model: &Model<'_>) -> usize {
-    // The first layer, in each direction.
+    // Only the first layer reads the token itself, in each direction.
     let cells = model.cells().iter().take(model.config().directions());
     // The id and the sums have 4 bytes each.
     4 + cells.map(|cell| 4 * cell.summary().hidden_size * cell.summary().sums_of_unit).sum::<usize>()

@@ -1,4 +1,5 @@
-//! Converts layers from the plain packing of their cell to another packing: `docs/format.md`, "Packings".
+//! Converts layers from the plain packing of their cell to another packing: `docs/format.md`, "Packings". A packing is
+//! the order in which the weights of the recurrent layers are stored.
 
 use alloc::{format, string::String, vec, vec::Vec};
 
@@ -41,23 +42,23 @@ fn paired(tensors: Vec<Tensor>) -> Vec<Tensor> {
             .iter()
             .any(|cell| tensor.name.strip_prefix(cell.module()).is_some_and(|rest| rest.starts_with('.')))
     };
-    let (layers, mut all): (Vec<Tensor>, Vec<Tensor>) = tensors.into_iter().partition(is_of_layer);
-    for weight_ih in &layers {
+    let (of_layers, mut packed): (Vec<Tensor>, Vec<Tensor>) = tensors.into_iter().partition(is_of_layer);
+    for weight_ih in &of_layers {
         let Some((module, suffix)) = weight_ih.name.split_once(".weight_ih_") else { continue };
-        let layer = Layer::new(module, suffix, &layers);
+        let layer = Layer::new(module, suffix, &of_layers);
         let groups = layer.groups();
         let [count, words] = [groups.len(), groups.first().map_or(0, Vec::len)];
-        all.push(Tensor::new(&format!("{module}.units_{suffix}"), Dtype::I32, &[count, words], &groups.concat()));
+        packed.push(Tensor::new(&format!("{module}.units_{suffix}"), Dtype::I32, &[count, words], &groups.concat()));
     }
-    all.extend(layers.into_iter().filter(|tensor| tensor.name.contains(".scale_")));
-    all
+    packed.extend(of_layers.into_iter().filter(|tensor| tensor.name.contains(".scale_")));
+    packed
 }
 
 /// The parameters of one direction of a layer in the plain packing of its cells.
 struct Layer<'a> {
     gates: usize,
     hidden_size: usize,
-    /// The number of biases of a unit.
+    /// The number of biases of a unit: one for each gate, and for a GRU a fourth one.
     biases: usize,
     /// The weights of [`INPUT`] and [`RECURRENT`]: each `[hidden_size * columns * gates]`.
     weights: [&'a [u8]; 2],
@@ -82,16 +83,16 @@ impl<'a> Layer<'a> {
             let name = format!("{module}.{name}_{suffix}");
             layers.iter().find(|tensor| tensor.name == name).unwrap_or_else(|| panic!("tensor `{name}` is missing"))
         };
-        let halves = |name: &str| -> Vec<i16> {
-            find(name).data.chunks_exact(2).map(|half| i16::from_le_bytes([half[0], half[1]])).collect()
+        let multipliers_of = |name: &str| -> Vec<i16> {
+            find(name).data.chunks_exact(2).map(|bytes| i16::from_le_bytes([bytes[0], bytes[1]])).collect()
         };
         let bias: Vec<i32> = find("bias")
             .data
             .chunks_exact(4)
-            .map(|word| i32::from_le_bytes([word[0], word[1], word[2], word[3]]))
+            .map(|bytes| i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
             .collect();
         let hidden_size = find("weight_hh").shape[0];
-        let multipliers = [halves("multiplier_ih"), halves("multiplier_hh")];
+        let multipliers = [multipliers_of("multiplier_ih"), multipliers_of("multiplier_hh")];
         Layer {
             gates: multipliers[INPUT].len() / hidden_size,
             hidden_size,
@@ -107,7 +108,7 @@ impl<'a> Layer<'a> {
     fn groups(&self) -> Vec<Vec<i32>> {
         let groups_of_four = (0..self.hidden_size / 4).map(|group| [0, 1, 2, 3].map(|unit| 4 * group + unit));
         match self.gates {
-            // LSTM.
+            // LSTM: a record of the four gates of one unit.
             4 => (0..self.hidden_size).map(|unit| self.record([0, 1, 2, 3].map(|gate| (unit, gate)))).collect(),
             // GRU.
             3 => groups_of_four
@@ -127,7 +128,7 @@ impl<'a> Layer<'a> {
                     .concat()
                 })
                 .collect(),
-            // Plain cells.
+            // Plain cells: a record of four units.
             _ => groups_of_four.map(|units| self.record(units.map(|unit| (unit, 0)))).collect(),
         }
     }
@@ -149,14 +150,14 @@ impl<'a> Layer<'a> {
         .concat()
     }
 
-    /// The weights of four rows in one projection: for each two columns a word of the first pair, then one of the
-    /// second.
+    /// The weights of four rows, two pairs, in one projection: for each two columns a word of the first pair, then one
+    /// of the second.
     fn weights(&self, projection: usize, rows: [Row; 4]) -> Vec<i32> {
         let columns = self.weights[projection].len() / (self.hidden_size * self.gates);
         let weight = |(unit, gate): Row, column: usize| {
             i32::from(self.weights[projection][(unit * columns + column) * self.gates + gate] as i8)
         };
-        // One column of the pair of rows that begins with the row `first`.
+        // One column of the pair of rows that begins with the row `first`: both weights in one 16-bit number.
         let of_pair = |first: usize, column: usize| 256 * weight(rows[first], column) + weight(rows[first + 1], column);
         let words_of_two = |column: usize| [0, 2].map(|first| word(of_pair(first, column), of_pair(first, column + 1)));
         (0..columns / 2).flat_map(|two_columns| words_of_two(2 * two_columns)).collect()

@@ -11,7 +11,8 @@ const LARGEST: i32 = 7;
 /// The multipliers of a group of 4-bit weights. The largest keeps the product within an 8-bit weight: 7 · 18 = 126.
 const MULTIPLIERS: core::ops::RangeInclusive<i32> = 1..=18;
 
-/// Returns the 4-bit weight, −7 to 7, that, times `multiplier`, is nearest to an 8-bit weight; half away from zero.
+/// Returns the 4-bit weight, −7 to 7, that, times `multiplier`, is nearest to an 8-bit weight; of two equally near ones
+/// the larger in magnitude.
 fn nearest(weight: i8, multiplier: i32) -> i32 {
     let (weight, half) = (i32::from(weight), multiplier / 2);
     let rounded = (weight.abs() + half) / multiplier;
@@ -20,19 +21,19 @@ fn nearest(weight: i8, multiplier: i32) -> i32 {
 
 /// Returns the multiplier with which the weights of a group have the smallest sum of squared errors; among equal sums
 /// the smallest multiplier.
-fn multiplier(group: &[i8]) -> i32 {
-    let error = |multiplier: &i32| -> i32 {
+fn best_multiplier(group: &[i8]) -> i32 {
+    let squared_error = |multiplier: &i32| -> i32 {
         let errors = group.iter().map(|&w| i32::from(w) - nearest(w, *multiplier) * multiplier);
         errors.map(|error| error * error).sum()
     };
-    MULTIPLIERS.min_by_key(error).unwrap_or(1)
+    MULTIPLIERS.min_by_key(squared_error).unwrap_or(1)
 }
 
 /// Rounds one row of 8-bit weights to values that 4-bit weights can have: in each group of 16 columns, a multiple from
 /// −7 to 7 of one multiplier from 1 to 18.
 pub fn round_to_4_bits(row: &mut [i8]) {
     for group in row.chunks_mut(GROUP) {
-        let multiplier = multiplier(group);
+        let multiplier = best_multiplier(group);
         group.iter_mut().for_each(|w| *w = (nearest(*w, multiplier) * multiplier) as i8);
     }
 }
@@ -58,19 +59,20 @@ pub fn in_4_bits(tensor: &Tensor) -> [Tensor; 2] {
     let weights: Vec<i8> = tensor.data.iter().map(|&byte| byte as i8).collect();
     let (mut pairs, mut multipliers) = (Vec::new(), Vec::new());
     for group in weights.chunks(columns).flat_map(|row| row.chunks(GROUP)) {
-        let multiplier = multiplier(group);
+        let multiplier = best_multiplier(group);
         multipliers.push(multiplier as u8);
+        // Two weights in a byte, the first in its lower half.
         let nibble = |w: i8| (nearest(w, multiplier) & 0xf) as u8;
         pairs.extend(group.chunks(2).map(|pair| nibble(pair[0]) | nibble(pair[1]) << 4));
     }
-    let shape = |last: usize| {
+    let shape_with_last = |last: usize| {
         let mut shape = tensor.shape.clone();
         shape.pop();
         [&shape[..], &[last]].concat()
     };
     [
-        Tensor::new(&tensor.name, Dtype::U8, &shape(columns / 2), &pairs),
-        Tensor::new(&groups_name(&tensor.name), Dtype::U8, &shape(columns.div_ceil(GROUP)), &multipliers),
+        Tensor::new(&tensor.name, Dtype::U8, &shape_with_last(columns / 2), &pairs),
+        Tensor::new(&groups_name(&tensor.name), Dtype::U8, &shape_with_last(columns.div_ceil(GROUP)), &multipliers),
     ]
 }
 
@@ -80,8 +82,8 @@ pub fn in_16_bits(name: &str, shape: &[usize], weights: &[i16]) -> Tensor {
     Tensor::new(name, Dtype::I16, shape, weights)
 }
 
-/// Reorders recurrent weights from `[units, columns, gates]` to `[units, gates, columns]`. Other tensors, and those of
-/// plain cells, are returned unchanged.
+/// Reorders the weights of a recurrent layer from `[units, columns, gates]` to `[units, gates, columns]`. Other
+/// tensors, and those of plain cells, which have one gate and two dimensions, are returned unchanged.
 pub(super) fn by_rows(tensor: Tensor) -> Tensor {
     let is_weight = tensor.name.contains(".weight_ih_") || tensor.name.contains(".weight_hh_");
     let &[units, columns, gates] = &tensor.shape[..] else { return tensor };
@@ -89,12 +91,12 @@ pub(super) fn by_rows(tensor: Tensor) -> Tensor {
         return tensor;
     }
     let element_bytes = tensor.data.len() / (units * columns * gates).max(1);
-    let weight = |unit: usize, gate: usize, column: usize| {
+    let bytes_of_weight = |unit: usize, gate: usize, column: usize| {
         let element = (unit * columns + column) * gates + gate;
         tensor.data[element * element_bytes..][..element_bytes].iter().copied()
     };
-    let units_gates = (0..units).flat_map(|unit| (0..gates).map(move |gate| (unit, gate)));
-    let data = units_gates.flat_map(|(unit, gate)| (0..columns).map(move |column| (unit, gate, column)));
-    let data = data.flat_map(|(unit, gate, column)| weight(unit, gate, column)).collect();
+    let rows = (0..units).flat_map(|unit| (0..gates).map(move |gate| (unit, gate)));
+    let elements = rows.flat_map(|(unit, gate)| (0..columns).map(move |column| (unit, gate, column)));
+    let data = elements.flat_map(|(unit, gate, column)| bytes_of_weight(unit, gate, column)).collect();
     Tensor { name: tensor.name.clone(), dtype: tensor.dtype, shape: [units, gates, columns].into(), data }
 }

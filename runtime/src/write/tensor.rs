@@ -22,12 +22,13 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// Creates a tensor from its elements, whose type `T` must be the one that `dtype` names.
+    /// Creates a tensor from its elements in row-major order, whose type `T` must be the one that `dtype` names.
     pub fn new<T: Pod>(name: &str, dtype: Dtype, shape: &[usize], elements: &[T]) -> Self {
         Tensor { name: name.into(), dtype, shape: shape.into(), data: bytemuck::cast_slice(elements).to_vec() }
     }
 
-    /// Returns the two tensors of a table of texts: `{table}.offsets` and `{table}.bytes`.
+    /// Returns the two tensors of a table of texts: `{table}.bytes`, the texts one after the other, and
+    /// `{table}.offsets`, the start of each text and the end of the last.
     pub fn texts<'t>(table: &str, texts: impl IntoIterator<Item = &'t str>) -> [Tensor; 2] {
         let mut offsets = Vec::from([0u32]);
         let mut bytes = Vec::new();
@@ -43,6 +44,7 @@ impl Tensor {
 
     /// Returns the tensor of the rule by which a classifier refuses to answer.
     pub fn refusal(refusal: Refusal) -> Tensor {
+        // −1 if no class is a refusal.
         let class = refusal.class.map_or(-1, |class| class as i32);
         Tensor::new(tensor::REFUSAL, Dtype::I32, &[2], &[refusal.below as i32, class])
     }

@@ -20,10 +20,10 @@ const WIDTH: usize = 32;
 /// The initial learning rate. It falls linearly to zero.
 const LEARNING_RATE: f32 = 0.01;
 
-/// The number of examples that all epochs together read, as far as [`EPOCHS`] allows.
-const EXAMPLES: usize = 250_000;
+/// The number of training rows that all epochs together read, as far as [`EPOCHS`] allows.
+const ROWS_READ: usize = 250_000;
 
-/// The limits of the number of epochs.
+/// The smallest and the largest number of epochs.
 const EPOCHS: std::ops::RangeInclusive<usize> = 5..=40;
 
 /// The decay β₁ of Adam's running mean of the gradients.
@@ -35,24 +35,37 @@ const BETA2: f32 = 0.999;
 /// A row of the embedding or of the linear layer.
 type Vector = [f32; WIDTH];
 
-/// Trains on the training rows and returns the evaluation after the best epoch by `metric` on the validation rows.
+/// A row as token ids.
+struct EncodedRow {
+    ids: Vec<u32>,
+    /// The index of the right label.
+    label: usize,
+}
+
+/// Trains on the training rows and returns the best evaluation on the validation rows by `metric`: before the training
+/// or after one of the epochs.
 pub fn measure(data: &Rows<'_>, metric: Metric, seed: u64) -> Baseline {
-    let encode = |examples: &[&Example]| -> Vec<(Vec<u32>, usize)> {
-        examples.par_iter().map(|example| (data.vocabulary.encode(&example.text), example.label)).collect()
+    let encode = |examples: &[&Example]| -> Vec<EncodedRow> {
+        let encode_row =
+            |example: &&Example| EncodedRow { ids: data.vocabulary.encode(&example.text), label: example.label };
+        examples.par_iter().map(encode_row).collect()
     };
     let (train, valid) = (encode(&data.train), encode(&data.valid));
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut bag = Bag::new(data.vocabulary.len(), data.labels, &mut rng);
-    let epochs = (EXAMPLES / train.len().max(1)).clamp(*EPOCHS.start(), *EPOCHS.end());
+    let epochs = (ROWS_READ / train.len().max(1)).clamp(*EPOCHS.start(), *EPOCHS.end());
+    // About 50 steps in an epoch, if the batches then have 4 to 32 rows.
     let batch_size = (train.len() / 50).clamp(4, 32);
     let mut order: Vec<usize> = (0..train.len()).collect();
     let mut best = bag.evaluate(&valid);
     for epoch in 0..epochs {
         order.shuffle(&mut rng);
         for (index, batch) in order.chunks(batch_size).enumerate() {
-            // The share of the training that is done; approximate in the last batch of an epoch, which may be shorter.
-            let done = (epoch as f32 + index as f32 * batch.len() as f32 / order.len() as f32) / epochs as f32;
-            bag.step(&batch.iter().map(|&text| &train[text]).collect::<Vec<_>>(), LEARNING_RATE * (1.0 - done));
+            // Approximate in the last batch of an epoch, which may be shorter.
+            let share_of_epoch = index as f32 * batch.len() as f32 / order.len() as f32;
+            let share_of_training = (epoch as f32 + share_of_epoch) / epochs as f32;
+            let rows: Vec<&EncodedRow> = batch.iter().map(|&row| &train[row]).collect();
+            bag.step(&rows, LEARNING_RATE * (1.0 - share_of_training));
         }
         let evaluation = bag.evaluate(&valid);
         if Validation::of_classes(&evaluation).is_better_than(&Validation::of_classes(&best), metric) {
@@ -83,11 +96,13 @@ impl Parameter {
 
     /// Takes a step of Adam on one row. `rate`: the learning rate times Adam's bias correction.
     fn step(&mut self, row: usize, gradient: &Vector, rate: f32) {
-        let (mean, square) = &mut self.means[row];
-        for (((value, mean), square), gradient) in self.values[row].iter_mut().zip(mean).zip(square).zip(gradient) {
-            *mean += (1.0 - BETA1) * (gradient - *mean);
-            *square += (1.0 - BETA2) * (gradient * gradient - *square);
-            *value -= rate * *mean / (square.sqrt() + 1e-8);
+        let values = &mut self.values[row];
+        let (means, squares) = &mut self.means[row];
+        for column in 0..WIDTH {
+            means[column] += (1.0 - BETA1) * (gradient[column] - means[column]);
+            squares[column] += (1.0 - BETA2) * (gradient[column] * gradient[column] - squares[column]);
+            // The small number is the ε of Adam, which avoids a division by zero.
+            values[column] -= rate * means[column] / (squares[column].sqrt() + 1e-8);
         }
     }
 }
@@ -97,7 +112,8 @@ struct Bag {
     embedding: Parameter,
     /// The weights of the linear layer: a row for each label.
     linear: Parameter,
-    /// The biases of the linear layer: a row for each label, as [`Parameter`] needs it. Only its first value is used.
+    /// The biases of the linear layer: a row for each label, as [`Parameter`] has rows. Only the first value of a row
+    /// is used.
     bias: Parameter,
     /// The number of steps that were taken, for Adam's bias correction.
     steps: i32,
@@ -129,15 +145,16 @@ impl Bag {
         rows.map(|(row, bias)| bias[0] + row.iter().zip(mean).map(|(a, b)| a * b).sum::<f32>()).collect()
     }
 
-    /// Takes a step of Adam on the mean cross-entropy of a batch of token ids and labels. `rate`: the learning rate.
-    fn step(&mut self, batch: &[&(Vec<u32>, usize)], rate: f32) {
+    /// Takes a step of Adam on the mean cross-entropy of a batch. `learning_rate`: without Adam's bias correction.
+    fn step(&mut self, batch: &[&EncodedRow], learning_rate: f32) {
         let labels = self.linear.values.len();
         let mut d_linear = vec![[0.0; WIDTH]; labels];
         let mut d_bias = vec![[0.0; WIDTH]; labels];
         let mut ids_in_batch: Vec<u32> = Vec::new();
-        for (ids, label) in batch {
+        for EncodedRow { ids, label } in batch {
             let mean = self.mean(ids);
             let logits = self.logits(&mean);
+            // The softmax of the logits. Their maximum is subtracted so that no exponential overflows.
             let largest = logits.iter().copied().fold(f32::MIN, f32::max);
             let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
             let total: f32 = exponentials.iter().sum();
@@ -155,7 +172,7 @@ impl Bag {
             ids_in_batch.extend(ids);
         }
         self.steps += 1;
-        let rate = rate * (1.0 - BETA2.powi(self.steps)).sqrt() / (1.0 - BETA1.powi(self.steps));
+        let rate = learning_rate * (1.0 - BETA2.powi(self.steps)).sqrt() / (1.0 - BETA1.powi(self.steps));
         ids_in_batch.sort_unstable();
         ids_in_batch.dedup();
         for id in ids_in_batch {
@@ -169,9 +186,10 @@ impl Bag {
         }
     }
 
-    fn evaluate(&self, examples: &[(Vec<u32>, usize)]) -> Evaluation {
+    /// Predicts the labels of the rows and compares them with the right ones.
+    fn evaluate(&self, rows: &[EncodedRow]) -> Evaluation {
         let mut evaluation = Evaluation::new(self.linear.values.len());
-        for (ids, label) in examples {
+        for EncodedRow { ids, label } in rows {
             let logits = self.logits(&self.mean(ids));
             let log_probabilities = log_softmax(logits.iter().map(|&logit| f64::from(logit)));
             evaluation.add(*label, argmax(&logits), -log_probabilities[*label]);
@@ -182,7 +200,7 @@ impl Bag {
 
 /// Adds `factor` times `vector` to `total`.
 fn add_scaled(total: &mut Vector, vector: &Vector, factor: f32) {
-    for (total, value) in total.iter_mut().zip(vector) {
-        *total += factor * value;
+    for (sum, value) in total.iter_mut().zip(vector) {
+        *sum += factor * value;
     }
 }

@@ -1,4 +1,6 @@
-//! Turns texts into sparse rows of n-grams weighted by tf-idf, for the linear baseline.
+//! Turns texts into sparse rows for the linear baseline: a column for each n-gram of the training texts, with the
+//! tf-idf of the n-gram. tf is the number of its occurrences in the text; idf, the inverse document frequency, is
+//! larger for an n-gram that few texts contain. An n-gram is known by its hash only.
 
 use crate::data::Example;
 use crate::vocabulary;
@@ -31,12 +33,13 @@ impl Units {
     /// texts have few words.
     pub fn of(tokenizer: Tokenizer, examples: &[&Example]) -> Self {
         let words: usize = examples.par_iter().map(|example| example.text.split_whitespace().count()).sum();
-        let few_words = (words as f64) < FEW_WORDS * examples.len() as f64;
-        match tokenizer.kind {
-            TokenizerKind::Chars | TokenizerKind::Bytes => Units::Characters,
-            _ if few_words => Units::Characters,
+        let has_few_words = (words as f64) < FEW_WORDS * examples.len() as f64;
+        let has_small_tokens = matches!(tokenizer.kind, TokenizerKind::Chars | TokenizerKind::Bytes);
+        if has_few_words || has_small_tokens {
+            Units::Characters
+        } else {
             // `for_each_token` yields whole words for WordPiece.
-            _ => Units::Tokens(tokenizer),
+            Units::Tokens(tokenizer)
         }
     }
 
@@ -45,23 +48,23 @@ impl Units {
     /// Hashes have 64 bits: the probability that any two of a million n-grams have the same hash is 3e-8.
     fn for_each(self, text: &str, mut sink: impl FnMut(u64)) {
         let longest = if self == Units::Characters { 4 } else { 2 };
-        // The hashes of the four units that were read last, the latest first, and the number of units read.
-        let mut latest: [u64; 4] = [0; 4];
-        let mut read = 0;
+        // The hashes of the four units that were read last, the latest first.
+        let mut latest_units: [u64; 4] = [0; 4];
+        let mut units_read = 0;
         self.for_each_unit(text, |unit| {
-            latest.rotate_right(1);
-            latest[0] = unit;
-            read += 1;
-            let mut hash = 0;
+            latest_units.rotate_right(1);
+            latest_units[0] = unit;
+            units_read += 1;
             // The n-grams that end with this unit, the shortest first: each is one unit longer at its beginning.
-            for (length, unit) in (1..).zip(latest.iter().take(longest.min(read))) {
+            let mut hash = 0;
+            for (length, unit) in (1..).zip(latest_units.iter().take(longest.min(units_read))) {
                 hash = mix(hash ^ unit).wrapping_add(length);
                 sink(hash);
             }
         });
     }
 
-    /// Calls `sink` with the hash of each unit of `text`.
+    /// Calls `sink` with the hash of each unit of `text`, in their order.
     fn for_each_unit(self, text: &str, mut sink: impl FnMut(u64)) {
         match self {
             Units::Characters => {
@@ -132,16 +135,24 @@ impl Features {
         // of counts.
         let mut hashes: Vec<u64> = Vec::new();
         for chunk in examples.chunks(CHUNK) {
-            chunk.par_iter().map(distinct).collect::<Vec<_>>().into_iter().for_each(|found| hashes.extend(found));
+            let hashes_of_texts: Vec<Vec<u64>> = chunk.par_iter().map(distinct).collect();
+            for hashes_of_text in hashes_of_texts {
+                hashes.extend(hashes_of_text);
+            }
         }
         hashes.par_sort_unstable();
         let fewest_texts = if examples.len() < MANY_TEXTS { 1 } else { 2 };
-        // `same` has an entry for each text that contains the n-gram.
-        let frequent = hashes.chunk_by(|a, b| a == b).filter(|same| same.len() >= fewest_texts);
-        let texts = examples.len() as f64;
+        let all_texts = examples.len() as f64;
         // Smoothed as in scikit-learn: as if one additional text contained every n-gram.
-        let idf = |count: usize| (((1.0 + texts) / (1.0 + count as f64)).ln() + 1.0) as f32;
-        let known = (0..).zip(frequent).map(|(index, same)| (same[0], (index, idf(same.len())))).collect();
+        let idf = |texts: usize| (((1.0 + all_texts) / (1.0 + texts as f64)).ln() + 1.0) as f32;
+        let mut known = HashMap::default();
+        // A group has an entry for each text that contains the n-gram.
+        for group in hashes.chunk_by(|a, b| a == b) {
+            if group.len() >= fewest_texts {
+                let column = known.len() as u32;
+                known.insert(group[0], (column, idf(group.len())));
+            }
+        }
         Features { units, known }
     }
 
@@ -158,16 +169,22 @@ impl Features {
 
     /// Returns the row of a text, as [`rows`](Self::rows) does.
     fn row(&self, text: &str) -> SparseRow {
-        let mut found: Vec<(u32, f32)> = Vec::new();
-        self.units.for_each(text, |hash| found.extend(self.known.get(&hash)));
-        found.sort_unstable_by_key(|(index, _)| *index);
-        // `same` has an entry for each occurrence of an n-gram in the text, all with the same idf.
-        let tf_idf = |same: &[(u32, f32)]| (same[0].0, (1.0 + (same.len() as f32).ln()) * same[0].1);
-        let columns = || found.chunk_by(|a, b| a.0 == b.0);
-        let mut row = SparseRow::with_capacity(columns().count());
-        row.extend(columns().map(tf_idf));
+        let mut columns_and_idfs: Vec<(u32, f32)> = Vec::new();
+        self.units.for_each(text, |hash| columns_and_idfs.extend(self.known.get(&hash)));
+        columns_and_idfs.sort_unstable_by_key(|(column, _)| *column);
+        // A group has an entry for each occurrence of an n-gram in the text, all with the same idf.
+        let groups = || columns_and_idfs.chunk_by(|a, b| a.0 == b.0);
+        // All rows are in memory at once, so none has unused capacity.
+        let mut row = SparseRow::with_capacity(groups().count());
+        for group in groups() {
+            let (column, idf) = group[0];
+            let tf = group.len() as f32;
+            row.push((column, (1.0 + tf.ln()) * idf));
+        }
         let norm = row.iter().map(|(_, value)| value * value).sum::<f32>().sqrt();
-        row.iter_mut().for_each(|(_, value)| *value /= norm);
+        for (_, value) in &mut row {
+            *value /= norm;
+        }
         row
     }
 }

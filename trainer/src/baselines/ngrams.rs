@@ -12,16 +12,17 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-/// Fits a separating plane for each class, or a single one for two classes, and evaluates the predictions. The
-/// predicted class is the one from whose plane the row has the largest signed distance. The loss in the evaluation is
-/// 0.
+/// Fits a separating plane for each class, or a single one for two classes, and evaluates the predictions on the
+/// validation rows. The predicted class is the one from whose plane the row has the largest signed distance. The loss
+/// in the evaluation is 0.
 pub fn measure(data: &Rows<'_>, seed: u64) -> Baseline {
     let units = Units::of(data.vocabulary.tokenizer(), &data.train);
     let features = Features::new(&data.train, units);
     let (train, valid) = (features.rows(&data.train), features.rows(&data.valid));
     // With two classes, the plane of the second class suffices: a positive distance means the second class.
     let classes = if data.labels == 2 { 1..2 } else { 0..data.labels };
-    let planes = classes.len();
+    let plane_count = classes.len();
+    // [plane][validation row]
     let distances: Vec<Vec<f32>> = classes
         .into_par_iter()
         .map(|class| {
@@ -32,8 +33,8 @@ pub fn measure(data: &Rows<'_>, seed: u64) -> Baseline {
     let mut evaluation = Evaluation::new(data.labels);
     for (row, example) in data.valid.iter().enumerate() {
         let predicted = match distances.as_slice() {
-            [second_class] => usize::from(second_class[row] > 0.0),
-            classes => argmax(&classes.iter().map(|class| class[row]).collect::<Vec<_>>()),
+            [of_second_class] => usize::from(of_second_class[row] > 0.0),
+            of_classes => argmax(&of_classes.iter().map(|of_class| of_class[row]).collect::<Vec<_>>()),
         };
         // A distance is not a probability and has no loss.
         evaluation.add(example.label, predicted, 0.0);
@@ -46,7 +47,7 @@ pub fn measure(data: &Rows<'_>, seed: u64) -> Baseline {
         name: "linear_ngrams",
         title: format!("linear, tf-idf of {ngrams}"),
         evaluation,
-        parameters: planes * (features.len() + 1),
+        parameters: plane_count * (features.len() + 1),
     }
 }
 
@@ -59,9 +60,10 @@ const PASSES: usize = 60;
 /// The passes end if the largest absolute projected gradient of the dual problem in a pass is below this.
 const TOLERANCE: f32 = 0.02;
 
-/// A separating plane.
+/// A separating plane: the points with Σ weight · value + bias = 0.
 #[derive(Debug)]
 struct Plane {
+    /// A weight for each column.
     weights: Vec<f32>,
     bias: f32,
 }
@@ -70,7 +72,7 @@ impl Plane {
     /// Fits a plane that separates the rows for which `inside` returns true from the other rows. `columns`: the number
     /// of columns. `seed`: the random seed of the order of the rows in each pass.
     fn fit(rows: &[SparseRow], columns: usize, inside: impl Fn(usize) -> bool, seed: u64) -> Self {
-        let sign: Vec<f32> = (0..rows.len()).map(|row| if inside(row) { 1.0 } else { -1.0 }).collect();
+        let signs: Vec<f32> = (0..rows.len()).map(|row| if inside(row) { 1.0 } else { -1.0 }).collect();
         // `D_ii` of the paper: the squared hinge loss adds 1 / (2C) to the diagonal of the dual problem.
         let damping = 0.5 / COST;
         // The diagonal of the dual problem. The bias is the weight of an additional column of ones, hence the 1.
@@ -78,27 +80,30 @@ impl Plane {
             .map(|row| 1.0 + damping + rows[row].iter().map(|(_, value)| value * value).sum::<f32>())
             .collect();
         let mut plane = Plane { weights: vec![0.0; columns], bias: 0.0 };
+        // The dual variables, at least 0: the weights are Σ alpha · sign · row.
         let mut alpha = vec![0.0_f32; rows.len()];
         let mut order: Vec<usize> = (0..rows.len()).collect();
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         for _ in 0..PASSES {
             order.shuffle(&mut rng);
-            let mut largest = 0.0_f32;
+            let mut largest_gradient = 0.0_f32;
             for &row in &order {
-                let gradient = sign[row] * plane.distance(&rows[row]) - 1.0 + damping * alpha[row];
-                let projected = if alpha[row] == 0.0 { gradient.min(0.0) } else { gradient };
-                largest = largest.max(projected.abs());
-                if projected != 0.0 {
-                    let before = alpha[row];
-                    alpha[row] = (before - gradient / curvature[row]).max(0.0);
-                    let step = (alpha[row] - before) * sign[row];
-                    plane.bias += step;
-                    for &(column, value) in &rows[row] {
-                        plane.weights[column as usize] += step * value;
-                    }
+                let gradient = signs[row] * plane.distance(&rows[row]) - 1.0 + damping * alpha[row];
+                // An alpha of 0 cannot fall, so only a negative gradient counts there.
+                let projected_gradient = if alpha[row] == 0.0 { gradient.min(0.0) } else { gradient };
+                largest_gradient = largest_gradient.max(projected_gradient.abs());
+                if projected_gradient == 0.0 {
+                    continue;
+                }
+                let new_alpha = (alpha[row] - gradient / curvature[row]).max(0.0);
+                let step = (new_alpha - alpha[row]) * signs[row];
+                alpha[row] = new_alpha;
+                plane.bias += step;
+                for &(column, value) in &rows[row] {
+                    plane.weights[column as usize] += step * value;
                 }
             }
-            if largest < TOLERANCE {
+            if largest_gradient < TOLERANCE {
                 break;
             }
         }

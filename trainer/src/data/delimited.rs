@@ -53,7 +53,7 @@ impl DelimitedFile {
         Ok(file)
     }
 
-    /// Reads a file as [`read`](Self::read) does, and returns the warning.
+    /// Reads a file as [`read`](Self::read) does, but returns the warning, if there is one, instead of printing it.
     pub(super) fn open(path: &Path, layout: Layout) -> Result<(Self, Option<String>), FileError> {
         let _stage = progress::Stage::new(format!("checking {}", path.display()));
         let text = Arc::new(encoding::read(path)?);
@@ -120,12 +120,12 @@ impl DelimitedFile {
         FileError::in_line(&self.path, 1, format!("{columns}, expected different names; rename one of them"))
     }
 
-    /// Calls `row` for each row after the header, if there is one, and returns the number of rows. The arguments of
-    /// `row` are the row's first line in the file, its fields, and its part of the file's content. Fails if a row has
-    /// more or fewer fields than the first line, if no row exists, or if `row` fails.
+    /// Calls `on_row` for each row after the header, if there is one, and returns the number of rows. The arguments of
+    /// `on_row` are the row's first line in the file, its fields, and its part of the file's content. Fails if a row
+    /// has more or fewer fields than the first line, if no row exists, or if `on_row` fails.
     pub fn for_each_row(
         &self,
-        mut row: impl FnMut(u64, &csv::StringRecord, &Part<'_>) -> Result<(), FileError>,
+        mut on_row: impl FnMut(u64, &csv::StringRecord, &Part<'_>) -> Result<(), FileError>,
     ) -> Result<usize, FileError> {
         let stage = progress::Stage::with_total(format!("reading {}", self.path.display()), self.text.len());
         let (mut reader, mut lines) = (self.reader(self.layout.header), self.lines());
@@ -133,7 +133,7 @@ impl DelimitedFile {
         while reader.read_record(&mut record).map_err(|error| self.failure(error, &mut lines))? {
             let line = lines.advance(record.position());
             let range = lines.byte..reader.position().byte() as usize;
-            row(line, &record, &Part { content: &self.text, range })?;
+            on_row(line, &record, &Part { content: &self.text, range })?;
             count += 1;
             if count % 1024 == 0 {
                 stage.at(lines.byte);
@@ -152,6 +152,7 @@ impl DelimitedFile {
         builder.from_reader(self.text.as_bytes())
     }
 
+    /// Returns a counter of the file's lines, before the first byte.
     fn lines(&self) -> Lines<'_> {
         Lines { content: self.text.as_bytes(), byte: 0, line: 1 }
     }
@@ -183,9 +184,9 @@ impl DelimitedFile {
             return format!(", or name the separator with --delimiter{value}");
         }
         let first_row = self.sample().into_iter().next().unwrap_or_default();
-        let numbers = first_row.iter().filter(|field| is_number(field)).count();
+        let number_count = first_row.iter().filter(|field| is_number(field)).count();
         // If each line holds a whole sequence, all its fields are numbers, except at most one: a name or a label.
-        if numbers > 2 && numbers + 2 > self.names.len() {
+        if number_count > 2 && number_count + 1 >= self.names.len() {
             return ". Line 1 holds numbers: a table of sequences has a row for each time step and the columns \
                     sequence, label and one for each channel (docs/data.md)"
                 .to_owned();
@@ -215,8 +216,8 @@ impl DelimitedFile {
         let Some((first, rows)) = sample.split_first() else { return false };
         first.iter().enumerate().any(|(column, field)| {
             let field = field.trim();
-            let again = || rows.iter().any(|row| row.get(column).is_some_and(|other| other.trim() == field));
-            !field.is_empty() && (is_number(field) || field.split_whitespace().count() > 2 || again())
+            let occurs_again = || rows.iter().any(|row| row.get(column).is_some_and(|other| other.trim() == field));
+            !field.is_empty() && (is_number(field) || field.split_whitespace().count() > 2 || occurs_again())
         })
     }
 
@@ -252,11 +253,12 @@ impl Lines<'_> {
     /// the beginning of the record. Positions must not decrease from call to call. `None`: the position of the last
     /// call.
     fn advance(&mut self, position: Option<&csv::Position>) -> u64 {
-        let start = position.map_or(0, |position| position.byte() as usize).max(self.byte);
-        let blank = self.content[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        let passed = &self.content[self.byte..start + blank];
+        let start = position.map_or(self.byte, |position| self.byte.max(position.byte() as usize));
+        let blank_bytes = self.content[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let record_start = start + blank_bytes;
+        let passed = &self.content[self.byte..record_start];
         self.line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
-        self.byte = start + blank;
+        self.byte = record_start;
         self.line
     }
 }

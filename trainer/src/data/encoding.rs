@@ -77,10 +77,10 @@ fn wide_encoding(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     }
     let head = &bytes[..bytes.len().min(256)];
     let zeros = |from: usize| head.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count();
-    // A shorter file has too few bytes to decide.
-    let is_most = |zeros: usize| head.len() >= 8 && zeros * 10 >= head.len() / 2 * 8;
+    // At least 80 % of the even or of the odd places. A shorter file has too few bytes to decide.
+    let are_most = |zeros: usize| head.len() >= 8 && zeros * 10 >= head.len() / 2 * 8;
     let evidence = "every other byte is zero";
-    match (is_most(zeros(0)), is_most(zeros(1))) {
+    match (are_most(zeros(0)), are_most(zeros(1))) {
         (true, false) => Some((evidence, "UTF-16BE")),
         (false, true) => Some((evidence, "UTF-16LE")),
         _ => None,
@@ -96,13 +96,14 @@ fn place(body: &[u8], position: usize) -> (u64, usize) {
 }
 
 /// Guesses the encoding from the word around the byte at `position`. Returns the encoding's name for `iconv` and the
-/// decoded word, of which at most 20 bytes before the position are read; `None` if several encodings are possible.
+/// decoded word, cut to 40 bytes of which at most 20 are before the position; `None` if several encodings are possible.
 fn guess(body: &[u8], position: usize) -> Option<(&'static str, String)> {
     let is_in_word = |byte: &u8| !byte.is_ascii() || byte.is_ascii_alphanumeric();
-    let start = position - body[..position].iter().rev().take_while(|byte| is_in_word(byte)).count().min(20);
+    let bytes_before = body[..position].iter().rev().take_while(|byte| is_in_word(byte)).count();
+    let start = position - bytes_before.min(20);
     let word: Vec<u8> = body[start..].iter().copied().take_while(is_in_word).take(40).collect();
     let (latin, _) = WINDOWS_1252.decode_without_bom_handling(&word);
-    // A word with few ASCII letters belongs to another alphabet: several encodings are possible.
+    // A word that is more than half non-ASCII belongs to another alphabet: several encodings are possible.
     if word.iter().filter(|byte| !byte.is_ascii()).count() * 2 > word.len() {
         return None;
     }

@@ -27,12 +27,15 @@ pub fn read(dir: &Path) -> Result<Vec<Row>, FileError> {
         return Err(wrong("a directory without a folder in it".to_owned(), None));
     }
     let stage = progress::Stage::new(format!("reading {}", dir.display()));
-    // The rows; the files that are skipped; and the first label without texts, with one of its other files.
-    let (mut rows, mut skipped, mut textless) = (Vec::new(), Vec::new(), None);
+    let (mut rows, mut skipped) = (Vec::new(), Vec::new());
+    // The first label whose folder has files but no text, and one of the files.
+    let mut textless: Option<(&String, PathBuf)> = None;
     for (label, folder) in &folders {
         let (texts, others) = files(folder)?;
         match others.first() {
-            Some(other) if texts.is_empty() => textless = textless.or_else(|| Some((label, other.clone()))),
+            Some(other) if texts.is_empty() => {
+                textless.get_or_insert_with(|| (label, other.clone()));
+            }
             _ => skipped.extend(others),
         }
         let label = Text::from(label.trim());
@@ -44,9 +47,6 @@ pub fn read(dir: &Path) -> Result<Vec<Row>, FileError> {
     }
     if rows.is_empty() {
         let names: Vec<String> = folders.iter().map(|(label, _)| label.clone()).collect();
-        let has_labelled_texts = |folder: &Path| -> Result<bool, FileError> {
-            Ok(labels(folder)?.iter().any(|(_, below)| files(below).is_ok_and(|(texts, _)| !texts.is_empty())))
-        };
         // The user may have given the parent folder. The last folder is suggested: `train` comes after `test`.
         let mut hint = None;
         for (_, folder) in &folders {
@@ -54,10 +54,11 @@ pub fn read(dir: &Path) -> Result<Vec<Row>, FileError> {
                 hint = Some(folder.clone());
             }
         }
-        let others = textless
-            .filter(|_| hint.is_none())
-            .map_or_else(String::new, |(_, other)| format!(" (but {})", other.display()));
-        return Err(wrong(format!("a directory with {} and no .txt file there{others}", quoted(&names)), hint));
+        let other_file = match textless {
+            Some((_, other)) if hint.is_none() => format!(" (but {})", other.display()),
+            _ => String::new(),
+        };
+        return Err(wrong(format!("a directory with {} and no .txt file there{other_file}", quoted(&names)), hint));
     }
     if let Some((label, other)) = textless {
         return Err(wrong(format!("folder {label:?} has files such as {} and no .txt file", other.display()), None));
@@ -75,8 +76,17 @@ pub fn read(dir: &Path) -> Result<Vec<Row>, FileError> {
 
 /// Returns the file of the row with the index `row` in the result of [`read`]; `None` if there is no such file.
 pub fn file(dir: &Path, row: usize) -> Option<PathBuf> {
-    let files = labels(dir).ok()?.into_iter().flat_map(|(_, folder)| files(&folder).unwrap_or_default().0);
-    files.into_iter().nth(row)
+    let mut all_texts = Vec::new();
+    for (_, folder) in labels(dir).ok()? {
+        let (texts, _) = files(&folder).unwrap_or_default();
+        all_texts.extend(texts);
+    }
+    all_texts.into_iter().nth(row)
+}
+
+/// Returns true if `dir` has a label folder with a text.
+fn has_labelled_texts(dir: &Path) -> Result<bool, FileError> {
+    Ok(labels(dir)?.iter().any(|(_, folder)| files(folder).is_ok_and(|(texts, _)| !texts.is_empty())))
 }
 
 /// Returns the folders in `dir` that are labels, as name and path, sorted by name.

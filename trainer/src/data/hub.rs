@@ -31,6 +31,7 @@ fn read_from(builder: ApiBuilder, path: &Path, columns: &Columns) -> Result<Vec<
         rows.extend(match Source::of(&file) {
             Source::Parquet => parquet::read(&file, columns)?,
             Source::JsonLines => lines::read_json(&file, columns)?,
+            // The other names that `is_data` accepts are those of tables.
             _ => table::read(&file, columns)?,
         });
     }
@@ -56,11 +57,11 @@ impl Address {
         let mut parts = name.trim_end_matches('/').splitn(3, '/');
         let (owner, repository) = (parts.next()?, parts.next()?);
         let is_valid = |part: &str| !part.is_empty() && !part.contains(char::is_whitespace);
-        (is_valid(owner) && is_valid(repository) && is_valid(revision)).then(|| Address {
-            repository: format!("{owner}/{repository}"),
-            revision: revision.to_owned(),
-            file: parts.next().map(str::to_owned),
-        })
+        if ![owner, repository, revision].into_iter().all(is_valid) {
+            return None;
+        }
+        let file = parts.next().map(str::to_owned);
+        Some(Address { repository: format!("{owner}/{repository}"), revision: revision.to_owned(), file })
     }
 }
 
@@ -78,19 +79,21 @@ fn fetch(builder: ApiBuilder, address: &Address) -> Result<Vec<PathBuf>, String>
     let mut all: Vec<String> =
         info.siblings.into_iter().map(|file| file.rfilename).filter(|name| is_data(name)).collect();
     all.sort();
+    if all.is_empty() {
+        return Err("the data set has no .parquet, .csv, .tsv or .jsonl file; download and convert it".to_owned());
+    }
     let wanted: Vec<&String> = match file {
         Some(start) => all.iter().filter(|name| name.starts_with(start.as_str())).collect(),
         None if all.len() == 1 => all.iter().collect(),
         None => all.iter().filter(|name| is_train(name)).collect(),
     };
-    match (wanted.is_empty(), all.is_empty()) {
-        (_, true) => Err("the data set has no .parquet, .csv, .tsv or .jsonl file; download and convert it".to_owned()),
-        (true, _) => Err(match file {
+    if wanted.is_empty() {
+        return Err(match file {
             Some(start) => format!("no data file begins with {start:?}; the files are {}", quoted(&all)),
             None => format!("no file is named as the split `train`; name one of {}", quoted(&all)),
-        }),
-        _ => wanted.into_iter().map(|name| repo.get(name).map_err(|error| explain(&error, address))).collect(),
+        });
     }
+    wanted.into_iter().map(|name| repo.get(name).map_err(|error| explain(&error, address))).collect()
 }
 
 /// Returns true for the name of a file in a format that can be read. `.json` is left out: data sets keep metadata in

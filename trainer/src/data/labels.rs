@@ -16,21 +16,21 @@ pub fn distinct_labels(rows: &[Row]) -> Vec<String> {
 /// row's label is not in `labels`.
 pub fn labels_to_indices(rows: Vec<Row>, labels: &[String], path: &Path) -> Result<Vec<Example>, FileError> {
     let index: HashMap<&str, usize> = labels.iter().map(String::as_str).zip(0..).collect();
-    let bad: Vec<&Row> = rows.iter().filter(|row| !index.contains_key(row.label.as_str())).collect();
-    let Some(first) = bad.first() else {
+    let faulty_rows: Vec<&Row> = rows.iter().filter(|row| !index.contains_key(row.label.as_str())).collect();
+    let Some(first) = faulty_rows.first() else {
         return Ok(rows.into_iter().map(|row| Example { label: index[row.label.as_str()], text: row.text }).collect());
     };
-    let unknown: BTreeSet<&str> = bad.iter().map(|row| row.label.as_str()).collect();
+    let unknown: BTreeSet<&str> = faulty_rows.iter().map(|row| row.label.as_str()).collect();
     let unknown: Vec<String> = unknown.into_iter().map(str::to_owned).collect();
-    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    let plural_ending = |count: usize| if count == 1 { "" } else { "s" };
     // A row of line 0 is a whole file of a folder.
     let place = if first.line == 0 { String::new() } else { format!(", the first in line {}", first.line) };
     let problem = format!(
         "unknown label{} {} ({} row{}{place}); the model has the labels {}",
-        plural(unknown.len()),
+        plural_ending(unknown.len()),
         quoted(&unknown),
-        bad.len(),
-        plural(bad.len()),
+        faulty_rows.len(),
+        plural_ending(faulty_rows.len()),
         quoted(labels)
     );
     Err(FileError::new(path, problem))

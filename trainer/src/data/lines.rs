@@ -44,9 +44,9 @@ pub fn read_fast_text(path: &Path) -> Result<Vec<Row>, FileError> {
     })
 }
 
-/// Calls `row` for each line that is not blank, and returns the rows. The arguments of `row` are the line's number,
+/// Calls `parse` for each line that is not blank, and returns the rows. The arguments of `parse` are the line's number,
 /// from 1, its text without the line break, and its part of the file's content.
-fn read(path: &Path, row: impl Fn(u64, &str, &Part<'_>) -> Result<Row, FileError>) -> Result<Vec<Row>, FileError> {
+fn read(path: &Path, parse: impl Fn(u64, &str, &Part<'_>) -> Result<Row, FileError>) -> Result<Vec<Row>, FileError> {
     let text = Arc::new(encoding::read(path)?);
     let stage = progress::Stage::with_total(format!("reading {}", path.display()), text.len());
     let (mut rows, mut start) = (Vec::new(), 0);
@@ -56,7 +56,7 @@ fn read(path: &Path, row: impl Fn(u64, &str, &Part<'_>) -> Result<Row, FileError
         if !line.trim().is_empty() {
             let line = line.strip_suffix('\n').unwrap_or(line);
             let line = line.strip_suffix('\r').unwrap_or(line);
-            rows.push(row(number, line, &Part { content: &text, range })?);
+            rows.push(parse(number, line, &Part { content: &text, range })?);
         }
         if number % 1024 == 0 {
             stage.at(start);
@@ -129,10 +129,17 @@ fn has_half_surrogate(json: &str) -> bool {
     };
     let mut escapes = json.match_indices("\\u").map(|(start, _)| (start, code(start))).peekable();
     while let Some((start, code)) = escapes.next() {
-        let is_other_half = |&(next, low): &(usize, u32)| next == start + ESCAPE && (0xdc00..=0xdfff).contains(&low);
         match code {
+            // A low half alone: one that follows a high half was taken from `escapes` together with it.
             0xdc00..=0xdfff => return true,
-            0xd800..=0xdbff if escapes.next_if(is_other_half).is_none() => return true,
+            0xd800..=0xdbff => {
+                let is_low_half = |&(next_start, next_code): &(usize, u32)| {
+                    next_start == start + ESCAPE && (0xdc00..=0xdfff).contains(&next_code)
+                };
+                if escapes.next_if(is_low_half).is_none() {
+                    return true;
+                }
+            }
             _ => {}
         }
     }

@@ -36,9 +36,9 @@ pub fn fit<'a>(names: &[String], rows: impl Iterator<Item = &'a Vec<f64>> + Clon
         let known = rows.clone().map(|row| row[index]).filter(|number| !number.is_nan());
         let (count, sum) = known.clone().fold((0usize, 0.0), |(count, sum), number| (count + 1, sum + number));
         let mean = sum / count.max(1) as f64;
-        let square: f64 = known.map(|number| (number - mean).powi(2)).sum();
-        let std = (square / count.max(1) as f64).sqrt();
-        let std = if std > 0.0 && std.is_finite() { std } else { 1.0 };
+        let squares: f64 = known.map(|number| (number - mean).powi(2)).sum();
+        let deviation = (squares / count.max(1) as f64).sqrt();
+        let std = if deviation > 0.0 && deviation.is_finite() { deviation } else { 1.0 };
         Channel { name: name.clone(), mean: rounded(mean), std: rounded(std) }
     };
     names.iter().enumerate().map(channel).collect()
@@ -53,17 +53,18 @@ fn rounded(number: f64) -> f64 {
 /// Normalises rows, `[rows][channels]`. A missing number (NaN) is replaced by the last known number of its channel, or
 /// by the mean if there is none before it.
 pub fn normalise<'a>(channels: &[Channel], rows: impl Iterator<Item = &'a Vec<f64>>) -> Vec<Vec<f32>> {
-    // The normalised mean is 0.
-    let mut last = vec![0.0; channels.len()];
-    let row = |row: &Vec<f64>| {
-        for ((last, channel), &number) in last.iter_mut().zip(channels).zip(row) {
+    // The last known number of each channel, normalised; before the first one 0, the normalised mean.
+    let mut last_known = vec![0.0; channels.len()];
+    let mut normalised = Vec::new();
+    for row in rows {
+        for ((last, channel), &number) in last_known.iter_mut().zip(channels).zip(row) {
             if !number.is_nan() {
                 *last = channel.normalise(number);
             }
         }
-        last.clone()
-    };
-    rows.map(row).collect()
+        normalised.push(last_known.clone());
+    }
+    normalised
 }
 
 #[cfg(test)]

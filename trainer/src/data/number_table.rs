@@ -20,6 +20,9 @@ pub const SEQUENCE: &str = "sequence";
 /// The name of the column that holds each row's label in the tables of a model directory.
 pub const LABEL: &str = "label";
 
+/// The largest number of columns whose reasons to be left out are printed.
+const MAX_REASONS: usize = 10;
+
 /// Columns of a table, as numbers and as texts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
@@ -58,35 +61,41 @@ pub struct ColumnSelection<'a> {
 /// out, so that a single faulty field in it is an error.
 pub fn read(path: &Path, selection: &ColumnSelection<'_>) -> Result<Table, FileError> {
     let file = DelimitedFile::read(path, selection.layout)?;
-    let text_columns =
+    // The positions in the file of the columns that are read as texts, and of those that are read as numbers.
+    let text_positions =
         selection.texts.iter().map(|(name, key)| file.column(name, key)).collect::<Result<Vec<_>, _>>()?;
     let positions =
         |names: &[String], key| names.iter().map(|name| file.column(name, key)).collect::<Result<Vec<_>, _>>();
     let named = positions(selection.numbers, "--columns")?;
     let required = positions(selection.required, "--targets")?;
-    let read_columns: Vec<usize> = if named.is_empty() {
-        (0..file.names().len()).filter(|column| !text_columns.contains(column)).collect()
+    let number_positions: Vec<usize> = if named.is_empty() {
+        (0..file.names().len()).filter(|position| !text_positions.contains(position)).collect()
     } else {
-        named.iter().copied().chain(required.iter().copied().filter(|column| !named.contains(column))).collect()
+        let further = required.iter().filter(|position| !named.contains(position));
+        named.iter().chain(further).copied().collect()
     };
-    file.distinct(&read_columns)?;
-    let mut columns: Vec<Column> = read_columns.iter().map(|&index| Column::new(&file.names()[index])).collect();
-    let mut texts = vec![Vec::new(); text_columns.len()];
+    file.distinct(&number_positions)?;
+
+    let mut columns: Vec<Column> = number_positions.iter().map(|&index| Column::new(&file.names()[index])).collect();
+    let mut texts = vec![Vec::new(); text_positions.len()];
     let mut lines = Vec::new();
     file.for_each_row(|line, fields, _| {
         lines.push(line);
-        for (texts, &index) in texts.iter_mut().zip(&text_columns) {
-            texts.push(fields[index].trim().to_owned());
+        for (column, &position) in texts.iter_mut().zip(&text_positions) {
+            column.push(fields[position].trim().to_owned());
         }
         // The second column of texts, if there is one, has the labels.
-        if let (Some(labels), [_, (name, _)]) = (texts.get(1), selection.texts)
-            && labels.last().is_some_and(String::is_empty)
+        if let Some((label_column, _)) = selection.texts.get(1)
+            && fields[text_positions[1]].trim().is_empty()
         {
-            return Err(error::empty_label(path, line, name));
+            return Err(error::empty_label(path, line, label_column));
         }
-        columns.iter_mut().zip(&read_columns).for_each(|(column, &index)| column.add(line, fields[index].trim()));
+        for (column, &position) in columns.iter_mut().zip(&number_positions) {
+            column.add(line, fields[position].trim());
+        }
         Ok(())
     })?;
+
     if named.is_empty() {
         let is_required = |column: &Column| selection.required.contains(&column.name);
         columns = choose(path, &file, columns, texts.first(), is_required)?;
@@ -169,6 +178,7 @@ impl Column {
         let mut steps =
             (1..self.values.len()).filter(|&row| same_sequence(row)).map(|row| self.values[row] - self.values[row - 1]);
         let (step, second) = (steps.next()?, steps.next()?);
+        // Decimal numbers are rounded, so their differences are not exactly equal.
         let is_same = |other: f64| (other - step).abs() <= 1e-6 * step.abs();
         (step != 0.0 && is_same(second) && steps.all(is_same)).then_some(step)
     }
@@ -195,13 +205,16 @@ fn choose(
     if chosen.is_empty() {
         // The first column that was left out only because of its constant step is read after all.
         let is_ramp = |(column, _): &(Column, String)| column.first_text.is_none() && column.number_count > 0;
-        chosen.extend(left_out.iter().position(is_ramp).map(|index| left_out.remove(index).0));
+        if let Some(index) = left_out.iter().position(is_ramp) {
+            let (column, _) = left_out.remove(index);
+            chosen.push(column);
+        }
     }
     let reasons = || {
         let reason = |(column, reason): &(Column, String)| format!("{:?}: {reason}", column.name);
-        let mut reasons: Vec<String> = left_out.iter().take(10).map(reason).collect();
-        if left_out.len() > 10 {
-            reasons.push(format!("and {} more", left_out.len() - 10));
+        let mut reasons: Vec<String> = left_out.iter().take(MAX_REASONS).map(reason).collect();
+        if left_out.len() > MAX_REASONS {
+            reasons.push(format!("and {} more", left_out.len() - MAX_REASONS));
         }
         reasons.join("; ")
     };

@@ -32,9 +32,9 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
     let fields = [column(&columns.text, "--text-column")?, column(&columns.label, "--label-column")?];
     // Other columns are not decoded.
     let projection = Type::group_type_builder("schema").with_fields(fields.to_vec()).build().map_err(broken)?;
-    let names = class_names(metadata, &columns.label);
+    let class_names = class_names(metadata, &columns.label);
     let mut rows = Vec::new();
-    for (number, row) in (1..).zip(RowIter::from_file(Some(projection), &reader).map_err(broken)?) {
+    for (row_number, row) in (1..).zip(RowIter::from_file(Some(projection), &reader).map_err(broken)?) {
         let (mut text, mut label) = (None, None);
         for (name, field) in row.map_err(broken)?.into_columns() {
             // The row has the two columns of the projection only.
@@ -44,26 +44,24 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
             Some(Field::Str(text)) => text,
             other => {
                 let value = other.map_or("missing".to_owned(), |field| field.to_string());
-                return Err(wrong(format!("row {number}: {:?} is {value}", columns.text), "strings"));
+                return Err(wrong(format!("row {row_number}: {:?} is {value}", columns.text), "strings"));
             }
         };
         let label = match label {
+            // A missing label is an empty one, which is an error below.
+            None | Some(Field::Null) => String::new(),
             Some(Field::Str(label)) => label,
-            Some(field) => match integer(&field) {
-                Some(index) => {
-                    let name = usize::try_from(index).ok().and_then(|index| names.get(index));
-                    name.cloned().unwrap_or_else(|| index.to_string())
-                }
-                None if matches!(field, Field::Null) => String::new(),
-                None => {
-                    let found = format!("row {number}: {:?} is {field}", columns.label);
+            Some(field) => {
+                let Some(class) = integer(&field) else {
+                    let found = format!("row {row_number}: {:?} is {field}", columns.label);
                     return Err(wrong(found, "strings, integers or Booleans"));
-                }
-            },
-            None => String::new(),
+                };
+                let name = usize::try_from(class).ok().and_then(|class| class_names.get(class));
+                name.cloned().unwrap_or_else(|| class.to_string())
+            }
         };
-        let place = || format!("row {number}");
-        let row = Row::new(text.into(), label.trim().into(), number)
+        let place = || format!("row {row_number}");
+        let row = Row::new(text.into(), label.trim().into(), row_number)
             .map_err(|part| error::nul_in_row(path, &place(), part))?;
         if row.label.is_empty() {
             return Err(wrong(format!("{}: {:?} is empty", place(), columns.label), "a label for each text"));

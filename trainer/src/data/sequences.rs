@@ -2,7 +2,7 @@
 
 use super::delimited::{DelimitedFile, Layout};
 use super::number_table::{self, ColumnSelection, SEQUENCE};
-use super::source;
+use super::source::Source;
 use super::text::Text;
 use super::windows::Windows;
 use crate::file_error::FileError;
@@ -29,24 +29,27 @@ pub struct Sequence {
     pub steps: Vec<Vec<String>>,
 }
 
-/// Returns true if `path` is a table with a column `sequence` and no column with the name `text`; false also if it
+/// Returns true if `path` is a table with a column `sequence` and without the column `text_column`; false also if it
 /// cannot be read.
-pub fn is_table(path: &Path, text: &str, layout: Layout) -> bool {
-    let has = |file: &DelimitedFile, name: &str| file.names().iter().any(|column| column == name);
-    source::Source::of(path) == source::Source::Table
-        && DelimitedFile::open(path, layout).is_ok_and(|(file, _)| has(&file, SEQUENCE) && !has(&file, text))
+pub fn is_table(path: &Path, text_column: &str, layout: Layout) -> bool {
+    if Source::of(path) != Source::Table {
+        return false;
+    }
+    let Ok((file, _)) = DelimitedFile::open(path, layout) else { return false };
+    let has = |name: &str| file.names().iter().any(|column| column == name);
+    has(SEQUENCE) && !has(text_column)
 }
 
-/// Reads a table with a column `sequence`, a column named `label` and one column for each channel, and cuts its
-/// sequences into `windows`. Fails if the table cannot be read or a label is empty.
-pub fn read_table(path: &Path, label: &str, layout: Layout, windows: &Windows) -> Result<Sequences, FileError> {
-    let texts = [(SEQUENCE, "--sequence-column"), (label, "--label-column")];
+/// Reads a table with a column `sequence`, a column of labels named `label_column` and one column for each channel, and
+/// cuts its sequences into `windows`. Fails if the table cannot be read or a label is empty.
+pub fn read_table(path: &Path, label_column: &str, layout: Layout, windows: &Windows) -> Result<Sequences, FileError> {
+    let texts = [(SEQUENCE, "--sequence-column"), (label_column, "--label-column")];
     let table = number_table::read(path, &ColumnSelection { texts: &texts, layout, ..ColumnSelection::default() })?;
     let table = windows.apply(table);
     let mut all = Sequences { channels: table.names, sequences: Vec::new() };
+    let number_text = |number: &f64| if number.is_nan() { "NA".to_owned() } else { number.to_string() };
     for ((name, label), numbers) in table.texts[0].iter().zip(&table.texts[1]).zip(&table.rows) {
-        let number = |number: &f64| if number.is_nan() { "NA".to_owned() } else { number.to_string() };
-        let step = numbers.iter().map(number).collect();
+        let step = numbers.iter().map(number_text).collect();
         match all.sequences.last_mut() {
             Some(last) if *last.name == **name => last.steps.push(step),
             _ => all.sequences.push(Sequence {

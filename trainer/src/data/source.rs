@@ -56,7 +56,10 @@ fn first_bytes(path: &Path) -> Vec<u8> {
         // An error is reported when the whole file is read.
         let _ = file.take(256).read_to_end(&mut start);
     }
-    start.strip_prefix(b"\xef\xbb\xbf").map_or_else(|| start.clone(), <[u8]>::to_vec)
+    if start.starts_with(b"\xef\xbb\xbf") {
+        start.drain(..3);
+    }
+    start
 }
 
 /// Returns true if `path` names a data set of the Hugging Face hub, `hf:owner/name`.
@@ -67,6 +70,7 @@ pub fn is_hub(path: &Path) -> bool {
 /// Returns true if `path` is a `.txt` file without labels: text for a language model.
 pub fn is_plain_text(path: &Path) -> bool {
     let is_text = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("txt")) && path.is_file();
+    // `Source::of` finds the labels of fastText and of JSON, and takes every other text file for a table.
     is_text && Source::of(path) == Source::Table
 }
 

@@ -23,24 +23,29 @@ struct Groups {
 impl Groups {
     /// Groups rows by their keys. `classes`: the class of each row, below `class_count`.
     fn new<K: Hash + Eq>(keys: &[K], classes: &[usize], class_count: usize) -> Self {
-        let mut counts = vec![0usize; class_count];
-        classes.iter().for_each(|&class| counts[class] += 1);
-        let mut group_of: HashMap<&K, u32> = HashMap::with_capacity(keys.len());
+        let mut class_sizes = vec![0usize; class_count];
+        for &class in classes {
+            class_sizes[class] += 1;
+        }
+        let mut group_of_key: HashMap<&K, u32> = HashMap::with_capacity(keys.len());
         let mut class_of_group: Vec<usize> = Vec::new();
-        let of_row = keys.iter().zip(classes).map(|(key, &class)| {
-            let group = *group_of.entry(key).or_insert_with(|| {
+        let mut of_row = Vec::with_capacity(keys.len());
+        for (key, &class) in keys.iter().zip(classes) {
+            let new_group = class_of_group.len() as u32;
+            let group = *group_of_key.entry(key).or_insert(new_group);
+            if group == new_group {
                 class_of_group.push(class);
-                class_of_group.len() as u32 - 1
-            });
-            let smallest = &mut class_of_group[group as usize];
-            if counts[class] < counts[*smallest] {
-                *smallest = class;
             }
-            group
-        });
-        let of_row = of_row.collect();
+            let smallest_class = &mut class_of_group[group as usize];
+            if class_sizes[class] < class_sizes[*smallest_class] {
+                *smallest_class = class;
+            }
+            of_row.push(group);
+        }
         let mut of_class = vec![Vec::new(); class_count];
-        (0..).zip(class_of_group).for_each(|(group, class)| of_class[class].push(group));
+        for (group, class) in (0..).zip(class_of_group) {
+            of_class[class].push(group);
+        }
         Groups { of_row, of_class }
     }
 
@@ -75,7 +80,9 @@ pub fn hold_out<K: Hash + Eq>(
         }
         members.shuffle(&mut generator(seed, class));
         let count = ((distinct as f64 * fraction).round() as usize).clamp(1, distinct - 1);
-        members[..count].iter().for_each(|&group| held_out[group as usize] = true);
+        for &group in &members[..count] {
+            held_out[group as usize] = true;
+        }
     }
     if unsplit.len() == labels.len() {
         return Err(format!(
@@ -109,6 +116,7 @@ pub fn split<K: Hash + Eq>(keys: &[K], classes: &[usize], shares: &[f64], seed: 
     let mut parts = vec![0; groups.len()];
     for (class, members) in groups.of_class.iter_mut().enumerate() {
         members.shuffle(&mut generator(seed, class));
+        // Each part ends at its cumulative share, and the last one with the last group.
         let (mut total_share, mut start) = (0.0, 0);
         for (part, part_share) in shares.iter().enumerate() {
             total_share += part_share;
@@ -117,30 +125,33 @@ pub fn split<K: Hash + Eq>(keys: &[K], classes: &[usize], shares: &[f64], seed: 
             } else {
                 (total_share * members.len() as f64).round() as usize
             };
-            members[start..end].iter().for_each(|&group| parts[group as usize] = part);
+            for &group in &members[start..end] {
+                parts[group as usize] = part;
+            }
             start = end;
         }
     }
     groups.of_row.iter().map(|&group| parts[group as usize]).collect()
 }
 
-/// Returns the fold of each row, from 0, for a stratified cross-validation. There are `folds` folds, or fewer if the
-/// smallest class has fewer distinct keys, but at least two. Rows with the same key are in the same fold.
-pub fn folds<K: Hash + Eq>(keys: &[K], classes: &[usize], folds: usize, seed: u64) -> Vec<usize> {
-    let mut distinct = vec![HashSet::new(); classes.iter().max().map_or(0, |class| class + 1)];
+/// Returns the fold of each row, from 0, for a stratified cross-validation. There are `max_folds` folds, or fewer if
+/// the smallest class has fewer distinct keys, but at least two. Rows with the same key are in the same fold.
+pub fn folds<K: Hash + Eq>(keys: &[K], classes: &[usize], max_folds: usize, seed: u64) -> Vec<usize> {
+    let class_count = classes.iter().max().map_or(0, |class| class + 1);
+    let mut keys_of_class = vec![HashSet::new(); class_count];
     for (key, &class) in keys.iter().zip(classes) {
-        distinct[class].insert(key);
+        keys_of_class[class].insert(key);
     }
-    let smallest = distinct.iter().map(HashSet::len).filter(|count| *count > 0).min().unwrap_or(0);
-    let folds = folds.min(smallest).max(2);
+    let smallest = keys_of_class.iter().map(HashSet::len).filter(|count| *count > 0).min().unwrap_or(0);
+    let folds = max_folds.min(smallest).max(2);
     split(keys, classes, &vec![1.0 / folds as f64; folds], seed, true)
 }
 
 /// Separates rows into training rows and those for which `held_out` is true, both in their order.
 pub fn partition<T>(rows: Vec<T>, held_out: &[bool]) -> (Vec<T>, Vec<T>) {
     let (mut train, mut valid) = (Vec::new(), Vec::new());
-    for (row, &held_out) in rows.into_iter().zip(held_out) {
-        if held_out { valid.push(row) } else { train.push(row) }
+    for (row, &is_held_out) in rows.into_iter().zip(held_out) {
+        if is_held_out { valid.push(row) } else { train.push(row) }
     }
     (train, valid)
 }
@@ -152,7 +163,9 @@ pub fn sample_indices(examples: &[Example], label_count: usize, count: usize, se
         return (0..examples.len()).collect();
     }
     let mut classes: Vec<Vec<usize>> = vec![Vec::new(); label_count];
-    examples.iter().enumerate().for_each(|(row, example)| classes[example.label].push(row));
+    for (row, example) in examples.iter().enumerate() {
+        classes[example.label].push(row);
+    }
     // The shuffled examples of each class get ranks that are spread evenly over 0..1, beginning at 0. Taking the
     // `count` lowest ranks gives each class its share, and the first example of each class.
     let mut ranked: Vec<(f64, usize)> = Vec::with_capacity(examples.len());

@@ -61,7 +61,9 @@ impl Statistics {
             empty += usize::from(key.trim().is_empty());
             lengths.push(length);
             match first_label.entry(key) {
-                Entry::Vacant(entry) => drop(entry.insert(label)),
+                Entry::Vacant(entry) => {
+                    entry.insert(label);
+                }
                 Entry::Occupied(entry) => {
                     duplicates += 1;
                     let first = *entry.get();
@@ -75,13 +77,16 @@ impl Statistics {
                 }
             }
         }
-        let with_labels = |key: &&str| (key.to_string(), labels[*key].iter().map(|label| label.to_string()).collect());
+        let with_labels = |key: &str| {
+            let labels_of_key = labels[key].iter().map(|label| label.to_string());
+            (key.to_owned(), labels_of_key.collect())
+        };
         Statistics {
             rows: lengths.len(),
             classes: classes.into_iter().map(|(label, count)| (label.to_owned(), count)).collect(),
             duplicates,
             conflicting: conflicts.len(),
-            conflicts: conflicts.iter().take(MAX_CONFLICTS).map(with_labels).collect(),
+            conflicts: conflicts.iter().take(MAX_CONFLICTS).map(|key| with_labels(key)).collect(),
             empty,
             length: Lengths::new(lengths, unit),
         }

@@ -12,7 +12,7 @@ pub struct Windows {
     pub rows: usize,
     /// Share of a window that the next window repeats, 0 to 0.95.
     pub overlap: f64,
-    /// Rows per second of the table and of the result; `None`: the table is not resampled.
+    /// Rows per second, first of the table and then of the result; `None`: the table is not resampled.
     pub rates: Option<[f64; 2]>,
 }
 
@@ -38,26 +38,32 @@ impl Windows {
         let Table { names, rows, texts, lines } = table;
         let mut cut = Table { names, rows: Vec::new(), texts: vec![Vec::new(); texts.len()], lines: Vec::new() };
         let mut start = 0;
+        // Each turn cuts one recording, whose first row is `start`.
         while start < rows.len() {
-            let same = texts[0][start..].iter().take_while(|name| **name == texts[0][start]).count();
-            let sampled = match self.rates {
-                Some(rates) => resample(&rows[start..start + same], rates),
-                None => rows[start..start + same].to_vec(),
+            let name = &texts[0][start];
+            let row_count = texts[0][start..].iter().take_while(|other| *other == name).count();
+            let recording = &rows[start..start + row_count];
+            let resampled = match self.rates {
+                Some(rates) => resample(recording, rates),
+                None => recording.to_vec(),
             };
-            for (number, range) in self.ranges(sampled.len()).into_iter().enumerate() {
-                for (row, values) in range.clone().zip(&sampled[range]) {
+            for (number, window) in (1..).zip(self.ranges(resampled.len())) {
+                for row in window {
                     // The row of the file at the same time, whose line is the line of the resampled row.
-                    let source = start + row * same / sampled.len();
-                    cut.lines.push(lines[source]);
-                    cut.rows.push(values.clone());
-                    for (index, (cut, texts)) in cut.texts.iter_mut().zip(&texts).enumerate() {
-                        let is_name = index == 0 && self.rows > 0;
-                        let text = &texts[start];
-                        cut.push(if is_name { format!("{text}{NUMBER_MARK}{}", number + 1) } else { text.clone() });
+                    let source_row = start + row * row_count / resampled.len();
+                    cut.lines.push(lines[source_row]);
+                    cut.rows.push(resampled[row].clone());
+                    for (column, texts_of_column) in texts.iter().enumerate() {
+                        let text = match column {
+                            // The name of the window.
+                            0 if self.rows > 0 => format!("{name}{NUMBER_MARK}{number}"),
+                            _ => texts_of_column[start].clone(),
+                        };
+                        cut.texts[column].push(text);
                     }
                 }
             }
-            start += same;
+            start += row_count;
         }
         cut
     }
@@ -78,25 +84,27 @@ fn resample(rows: &[Vec<f64>], [from, to]: [f64; 2]) -> Vec<Vec<f64>> {
     // Rounding may leave the quotient just below a whole number, hence the addition.
     let count = ((rows.len() as f64 / ratio + 1e-9).floor() as usize).max(1);
     let channels = rows.first().map_or(0, Vec::len);
-    let row = |index: usize| {
+    let mut resampled = Vec::with_capacity(count);
+    for index in 0..count {
+        // The time of the new row, where each old row lasts from its index to the next.
         let start = index as f64 * ratio;
-        (0..channels)
-            .map(|channel| {
-                // The last row is repeated where rounding or an interpolation goes beyond it.
-                let value = |row: usize| rows[row.min(rows.len() - 1)][channel];
-                if ratio > 1.0 {
-                    mean(value, start, (start + ratio).min(rows.len() as f64))
-                } else {
-                    interpolate(value, start)
-                }
-            })
-            .collect()
-    };
-    (0..count).map(row).collect()
+        let resample_channel = |channel: usize| {
+            // The last row is repeated where rounding or an interpolation goes beyond it.
+            let value = |row: usize| rows[row.min(rows.len() - 1)][channel];
+            if ratio > 1.0 {
+                mean(value, start, (start + ratio).min(rows.len() as f64))
+            } else {
+                interpolate(value, start)
+            }
+        };
+        resampled.push((0..channels).map(resample_channel).collect());
+    }
+    resampled
 }
 
-/// Returns the mean of a channel over the time from `start` to `end`, in rows. The weight of a row is the share of it
-/// that lies within this time; missing numbers have weight 0. NaN if all numbers are missing.
+/// Returns the mean of a channel over the time from `start` to `end`, in rows. `value` returns the channel's number in
+/// a row. The weight of a row is the share of it that lies within this time; missing numbers have weight 0. NaN if all
+/// numbers are missing.
 fn mean(value: impl Fn(usize) -> f64, start: f64, end: f64) -> f64 {
     let (mut sum, mut weight) = (0.0, 0.0);
     for row in start.floor() as usize..end.ceil() as usize {
@@ -110,7 +118,8 @@ fn mean(value: impl Fn(usize) -> f64, start: f64, end: f64) -> f64 {
     if weight > 0.0 { sum / weight } else { f64::NAN }
 }
 
-/// Returns the value of a channel at a time between two rows, in rows, by linear interpolation.
+/// Returns the number of a channel at a time between two rows, in rows, by linear interpolation. `value`: as in
+/// [`mean`].
 fn interpolate(value: impl Fn(usize) -> f64, time: f64) -> f64 {
     let (row, share) = (time.floor() as usize, time.fract());
     if share < 1e-9 { value(row) } else { (1.0 - share) * value(row) + share * value(row + 1) }

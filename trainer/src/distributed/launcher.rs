@@ -2,6 +2,14 @@
 
 use anyhow::bail;
 
+/// The programs that are recognised: the name, and the environment variables with the number of processes and with the
+/// local rank.
+const LAUNCHERS: [(&str, &str, &str); 3] = [
+    ("mpirun of Open MPI", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"),
+    ("mpiexec of MPICH", "PMI_SIZE", "MPI_LOCALRANKID"),
+    ("srun", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID"),
+];
+
 /// A program that starts several processes.
 #[derive(Debug, PartialEq)]
 pub struct Launcher {
@@ -18,17 +26,14 @@ impl Launcher {
     /// environment variable.
     pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let number = |name: &str| variable(name).and_then(|value| value.parse::<usize>().ok());
-        [
-            ("mpirun of Open MPI", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK"),
-            ("mpiexec of MPICH", "PMI_SIZE", "MPI_LOCALRANKID"),
-            ("srun", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID"),
-        ]
-        .into_iter()
-        .find_map(|(name, size, local_rank)| {
-            Some(Launcher { name, processes: number(size)?, local_rank: number(local_rank).unwrap_or(0) })
-        })
-        // Slurm runs a batch script itself as a step of one task, so such a step is no sign of `srun`.
-        .filter(|launcher| launcher.name != "srun" || launcher.processes > 1)
+        for (name, size, local_rank) in LAUNCHERS {
+            let Some(processes) = number(size) else { continue };
+            // Slurm runs a batch script itself as a step of one task, so such a step is no sign of `srun`.
+            if name != "srun" || processes > 1 {
+                return Some(Launcher { name, processes, local_rank: number(local_rank).unwrap_or(0) });
+            }
+        }
+        None
     }
 
     /// Fails if `world_size`, the number of processes that are joined, is not the number of processes that were

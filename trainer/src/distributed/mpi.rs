@@ -34,8 +34,8 @@ pub struct World {
     thread: Option<JoinHandle<()>>,
 }
 
-/// A request to the thread that calls MPI, with the channel for its result. The arguments are those of the methods of
-/// [`ProcessGroup`] and [`Processes`].
+/// A request to the thread that calls MPI. The fields are the arguments of the method of [`ProcessGroup`] or
+/// [`Processes`] with the same name, and the channel for its result.
 enum Request {
     SumInOrder(Vec<Vec<Vec<f32>>>, Vec<usize>, Sender<Vec<Vec<f32>>>),
     AllGather(Vec<u8>, Sender<Vec<Vec<u8>>>),
@@ -174,19 +174,19 @@ fn all_gather(world: &SimpleCommunicator, mut bytes: Vec<u8>) -> Vec<Vec<u8>> {
             begin
         })
         .collect();
-    // The address of an empty Vec is that of `MPI_IN_PLACE` in Open MPI, so both have room for a byte.
+    // The address of an empty Vec is that of `MPI_IN_PLACE` in Open MPI, so both buffers have room for at least a byte.
     bytes.reserve(1);
     let mut all = Vec::with_capacity(total + 1);
     all.resize(total, 0);
     let mut partition = PartitionMut::new(&mut all[..], &lengths[..], &begins[..]);
     world.all_gather_varcount_into(&bytes[..], &mut partition);
-    let mut rest = all.as_slice();
+    let mut remaining = all.as_slice();
     lengths
         .into_iter()
         .map(|length| {
-            let (part, others) = rest.split_at(number(length));
-            rest = others;
-            part.to_vec()
+            let (bytes_of_process, following) = remaining.split_at(number(length));
+            remaining = following;
+            bytes_of_process.to_vec()
         })
         .collect()
 }

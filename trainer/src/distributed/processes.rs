@@ -11,8 +11,8 @@ pub trait Processes: ProcessGroup {
     /// Returns the next message and the rank of its sender; `None` if no message has arrived.
     fn receive(&self) -> Option<(usize, Vec<u8>)>;
 
-    /// Collective: waits until all processes have called this function, without keeping the processor busy. `patience`:
-    /// the longest wait; `None` for no limit. Returns false if that time has passed before all processes called; this
+    /// Waits until all processes have called this function, without keeping the processor busy. `patience`: the longest
+    /// wait; `None` for no limit. Returns false if that time has passed before all processes called; this
     /// process must then call [`abort`](Self::abort), since its own call cannot be taken back. Returns true at once
     /// after [`detach`](Self::detach).
     fn wait(&self, patience: Option<Duration>) -> bool;

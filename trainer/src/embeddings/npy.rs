@@ -48,21 +48,25 @@ struct NpyArray<'b> {
 impl<'b> NpyArray<'b> {
     /// Parses a file. The error describes the unsupported content.
     fn parse(bytes: &'b [u8]) -> Result<Self, String> {
-        let Some(([major, _minor], rest)) = bytes.strip_prefix(b"\x93NUMPY").and_then(|rest| rest.split_first_chunk())
-        else {
-            return Err("not NumPy's format".to_owned());
+        const INCOMPLETE: &str = "the header is incomplete";
+        // The file has a mark, two bytes of version, the length of the header, the header, and the numbers.
+        let after_mark = bytes.strip_prefix(b"\x93NUMPY").ok_or("not NumPy's format")?;
+        let ([major, _minor], after_version) = after_mark.split_first_chunk::<2>().ok_or("not NumPy's format")?;
+        // The length has 2 bytes in version 1, and 4 in later ones.
+        let (header_length, after_length) = if *major == 1 {
+            let (length, after) = after_version.split_first_chunk().ok_or(INCOMPLETE)?;
+            (usize::from(u16::from_le_bytes(*length)), after)
+        } else {
+            let (length, after) = after_version.split_first_chunk().ok_or(INCOMPLETE)?;
+            (u32::from_le_bytes(*length) as usize, after)
         };
-        // The length of the header has 2 bytes in version 1, and 4 in later ones.
-        let length = match major {
-            1 => rest.split_first_chunk().map(|(bytes, rest)| (usize::from(u16::from_le_bytes(*bytes)), rest)),
-            _ => rest.split_first_chunk().map(|(bytes, rest)| (u32::from_le_bytes(*bytes) as usize, rest)),
-        };
-        let parts = length.and_then(|(length, rest)| rest.split_at_checked(length));
-        let (header, data) = parts.ok_or("the header is incomplete")?;
+        let (header, data) = after_length.split_at_checked(header_length).ok_or(INCOMPLETE)?;
+        // The header is a Python dictionary: `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }`.
         let header = String::from_utf8_lossy(header);
+        // Returns the header from the value of a key on.
         let value = |key: &str| -> Result<&str, String> {
-            let (_, after) = header.split_once(&format!("'{key}':")).ok_or(format!("no {key} in the header"))?;
-            Ok(after.trim_start())
+            let after_key = header.split_once(&format!("'{key}':")).map(|(_, after_key)| after_key.trim_start());
+            after_key.ok_or_else(|| format!("no {key} in the header"))
         };
         let number_bytes = match value("descr")? {
             descr if descr.starts_with("'<f4'") => 4,
@@ -88,10 +92,11 @@ impl<'b> NpyArray<'b> {
     fn at(&self, row: usize, column: usize) -> f32 {
         let [rows, width] = self.shape;
         let index = if self.column_major { column * rows + row } else { row * width + column };
-        let bytes = &self.data[index * self.number_bytes..][..self.number_bytes];
-        match bytes.first_chunk::<8>() {
+        let number = &self.data[index * self.number_bytes..][..self.number_bytes];
+        // A float64 has 8 bytes, a float32 has 4.
+        match number.first_chunk::<8>() {
             Some(bytes) => f64::from_le_bytes(*bytes) as f32,
-            None => f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),
+            None => f32::from_le_bytes([number[0], number[1], number[2], number[3]]),
         }
     }
 }

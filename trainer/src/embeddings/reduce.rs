@@ -12,7 +12,9 @@ pub fn reduce(vectors: &mut [&mut Vec<f32>], width: usize) {
     let count = vectors.len() as f64;
     let mut mean = vec![0.0; length];
     for vector in vectors.iter() {
-        mean.iter_mut().zip(vector.iter()).for_each(|(sum, &value)| *sum += f64::from(value) / count);
+        for (sum, &value) in mean.iter_mut().zip(vector.iter()) {
+            *sum += f64::from(value) / count;
+        }
     }
     let centred = |vector: &[f32]| -> Vec<f64> {
         vector.iter().zip(&mean).map(|(&value, mean)| f64::from(value) - mean).collect()
@@ -21,7 +23,9 @@ pub fn reduce(vectors: &mut [&mut Vec<f32>], width: usize) {
     for vector in vectors.iter() {
         let vector = centred(vector);
         for (row, &a) in covariance.iter_mut().zip(&vector) {
-            row.iter_mut().zip(&vector).for_each(|(sum, &b)| *sum += a * b / count);
+            for (sum, &b) in row.iter_mut().zip(&vector) {
+                *sum += a * b / count;
+            }
         }
     }
     let directions = principal_directions(covariance, width);
@@ -41,8 +45,13 @@ fn principal_directions(mut matrix: Vec<Vec<f64>>, count: usize) -> Vec<Vec<f64>
         (0..size).map(|row| (0..size).map(|column| f64::from(u8::from(row == column))).collect()).collect();
     let trace: f64 = (0..size).map(|index| matrix[index][index].abs()).sum();
     for _ in 0..MAX_SWEEPS {
-        let largest =
-            (0..size).flat_map(|p| (0..p).map(move |q| (p, q))).map(|(p, q)| matrix[p][q].abs()).fold(0.0, f64::max);
+        // The largest off-diagonal element. The matrix is symmetric, so that its lower half is enough.
+        let mut largest = 0.0_f64;
+        for (index, row) in matrix.iter().enumerate() {
+            for value in &row[..index] {
+                largest = largest.max(value.abs());
+            }
+        }
         if largest <= TOLERANCE * trace {
             break;
         }
@@ -51,6 +60,7 @@ fn principal_directions(mut matrix: Vec<Vec<f64>>, count: usize) -> Vec<Vec<f64>
                 if matrix[p][q] == 0.0 {
                     continue;
                 }
+                // The rotation in the plane of p and q that makes the element [p][q] zero.
                 let theta = (matrix[q][q] - matrix[p][p]) / (2.0 * matrix[p][q]);
                 let tangent = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
                 let cosine = 1.0 / (tangent * tangent + 1.0).sqrt();

@@ -93,6 +93,7 @@ impl Data {
     /// Reads a file in the form of the model's task.
     fn read(model: &FloatModel, path: &Path, columns: &Columns) -> anyhow::Result<Self> {
         let names = model.config().channel_names();
+        // The empty value tells which form the model's task needs.
         Ok(match Data::none(model) {
             Data::Texts(_) => Data::Texts(data::labels_to_indices(data::read(path, columns)?, model.labels(), path)?),
             Data::Text(_) => Data::Text(data::read_text(path)?),
@@ -110,16 +111,18 @@ impl Data {
     /// Runs a classifier over all rows. Returns the label of each row, as an index of the model's labels, and its
     /// logits. Empty for other tasks. Sequences with a label that the model lacks are skipped.
     pub fn predictions(&self, model: &dyn Model) -> Vec<(usize, Logits)> {
-        let text = |example: &Example| (example.label, model.classify(&example.text).logits);
-        let sequence = |(index, logits): (usize, Logits), sequences: &SequenceTable| {
-            let label = model.labels().iter().position(|label| label == sequences.label(index))?;
-            Some((label, logits))
-        };
         match self {
-            Data::Texts(examples) => examples.par_iter().map(text).collect(),
+            Data::Texts(examples) => {
+                examples.par_iter().map(|example| (example.label, model.classify(&example.text).logits)).collect()
+            }
             Data::Sequences(sequences) => {
-                let logits = sequence_classification::logits(model, sequences).into_iter().enumerate();
-                logits.filter_map(|row| sequence(row, sequences)).collect()
+                let mut predictions = Vec::new();
+                for (sequence, logits) in sequence_classification::logits(model, sequences).into_iter().enumerate() {
+                    if let Some(label) = label_index(model, sequences.label(sequence)) {
+                        predictions.push((label, logits));
+                    }
+                }
+                predictions
             }
             Data::Text(_) | Data::Series(_) => Vec::new(),
         }
@@ -141,18 +144,22 @@ impl Data {
             }
             Data::Text(text) => {
                 let ids = model.vocabulary().encode(text);
-                // The token after a part is the target of its last step.
-                let parts = ids.windows(PART_TOKENS + 1).step_by(PART_TOKENS);
-                // A text that is not longer than a part is one part, whose last token is only a target.
-                let parts: Vec<&[u32]> = if ids.len() > PART_TOKENS { parts.collect() } else { vec![&ids] };
-                let sample = |ids: &[u32]| {
-                    Sample::new(Steps::Tokens(ids[..ids.len() - 1].to_vec()), Target::Tokens(ids[1..].to_vec()))
+                // The token after a part is the target of its last step, so each part is followed by one token.
+                let parts: Vec<&[u32]> = match ids.len() {
+                    // Too short for a step and its target.
+                    0 | 1 => Vec::new(),
+                    // A single part, whose last token is only a target.
+                    2..=PART_TOKENS => vec![&ids],
+                    _ => ids.windows(PART_TOKENS + 1).step_by(PART_TOKENS).collect(),
                 };
-                evenly_spaced(parts.into_iter().filter(|ids| ids.len() > 1).map(sample).collect(), max_steps)
+                let sample = |part: &[u32]| {
+                    Sample::new(Steps::Tokens(part[..part.len() - 1].to_vec()), Target::Tokens(part[1..].to_vec()))
+                };
+                evenly_spaced(parts.into_iter().map(sample).collect(), max_steps)
             }
             Data::Sequences(sequences) => {
                 let sample = |sequence: usize| {
-                    let label = model.labels().iter().position(|label| label == sequences.label(sequence))?;
+                    let label = label_index(model, sequences.label(sequence))?;
                     let steps = sequences.steps(sequence, &model.config().channels);
                     Some(Sample::new(steps, Target::Class(label)))
                 };
@@ -170,10 +177,15 @@ impl Data {
     }
 }
 
+/// Returns the index of a label in the model's labels; `None` if the model lacks it.
+fn label_index(model: &dyn Model, label: &str) -> Option<usize> {
+    model.labels().iter().position(|known| known == label)
+}
+
 /// Selects evenly spaced samples with about `max_steps` steps in total; all if they have fewer steps. The first sample
 /// is always selected.
 pub(super) fn evenly_spaced(samples: Vec<Sample>, max_steps: usize) -> Vec<Sample> {
     let steps: usize = samples.iter().map(|sample| sample.steps.len()).sum();
-    let every = steps.div_ceil(max_steps.max(1)).max(1);
-    samples.into_iter().step_by(every).collect()
+    let stride = steps.div_ceil(max_steps.max(1)).max(1);
+    samples.into_iter().step_by(stride).collect()
 }

@@ -120,33 +120,13 @@ fn of_text(model: &FloatModel, device: &DeviceFile, text: &str) -> Figures {
         return Figures::default();
     }
     let device_ids = device_ids(model);
-    let read = |(start, ids): (usize, &[u32])| {
-        let mut part = TextPart::default();
-        model.with_reader(&mut |float| {
-            device.with_reader(&mut |integer| {
-                for pair in ids.windows(2) {
-                    float.read(pair[0]);
-                    integer.read(device_ids[pair[0] as usize]);
-                    let (float_logits, by_device_id) = (float.logits(), integer.logits());
-                    let integer_logits: Vec<f32> = device_ids.iter().map(|&id| by_device_id[id as usize]).collect();
-                    // The first token of the part is not predicted.
-                    let position = start + part.float.len() + 1;
-                    part.float.push(Guess::new(position, &float_logits, pair[1]));
-                    part.integer.push(Guess::new(position, &integer_logits, pair[1]));
-                    part.disagreements += usize::from(argmax(&float_logits) != argmax(&integer_logits));
-                    let differences = float_logits.iter().zip(&integer_logits).map(|(a, b)| f64::from((a - b).abs()));
-                    part.largest_difference = differences.fold(part.largest_difference, f64::max);
-                }
-            });
-        });
-        part
-    };
-    let parts: Vec<TextPart> = language_parts(&ids).into_par_iter().map(read).collect();
-    let figures = |guesses: fn(&TextPart) -> &Vec<Guess>| {
+    let compare = |(start, part_ids)| compare_part(model, device, &device_ids, start, part_ids);
+    let parts: Vec<TextPart> = language_parts(&ids).into_par_iter().map(compare).collect();
+    let validation = |guesses: fn(&TextPart) -> &Vec<Guess>| {
         let all: Vec<Guess> = parts.iter().flat_map(guesses).copied().collect();
         Validation::of_language(&all, ids.len(), characters)
     };
-    let (float, integer) = (figures(|part| &part.float), figures(|part| &part.integer));
+    let (float, integer) = (validation(|part| &part.float), validation(|part| &part.integer));
     let sum = |count: fn(&TextPart) -> usize| parts.iter().map(count).sum::<usize>();
     let (examples, disagreements) = (sum(|part| part.float.len()), sum(|part| part.disagreements));
     Figures {
@@ -164,6 +144,31 @@ fn of_text(model: &FloatModel, device: &DeviceFile, text: &str) -> Figures {
         top_token_agreement: Some(1.0 - disagreements as f64 / examples.max(1) as f64),
         ..Figures::default()
     }
+}
+
+/// Runs both models over a part of a text. `start`: the index of the part's first token in the text. `ids`: the float
+/// ids of its tokens. `device_ids`: the result of [`device_ids`].
+fn compare_part(model: &FloatModel, device: &DeviceFile, device_ids: &[u32], start: usize, ids: &[u32]) -> TextPart {
+    let mut part = TextPart::default();
+    model.with_reader(&mut |float| {
+        device.with_reader(&mut |integer| {
+            for pair in ids.windows(2) {
+                let (token, next_token) = (pair[0], pair[1]);
+                float.read(token);
+                integer.read(device_ids[token as usize]);
+                let (float_logits, by_device_id) = (float.logits(), integer.logits());
+                let integer_logits: Vec<f32> = device_ids.iter().map(|&id| by_device_id[id as usize]).collect();
+                // The first token of the part is not predicted.
+                let position = start + part.float.len() + 1;
+                part.float.push(Guess::new(position, &float_logits, next_token));
+                part.integer.push(Guess::new(position, &integer_logits, next_token));
+                part.disagreements += usize::from(argmax(&float_logits) != argmax(&integer_logits));
+                let differences = float_logits.iter().zip(&integer_logits).map(|(a, b)| f64::from((a - b).abs()));
+                part.largest_difference = differences.fold(part.largest_difference, f64::max);
+            }
+        });
+    });
+    part
 }
 
 /// Returns the device id of each token, indexed by float id.

@@ -53,14 +53,19 @@ pub fn figures(model: &FloatModel, device: &Model<'_>, device_ids: &[u32], sampl
     let float_ids = model.vocabulary().device_order();
     // Indexed by float id.
     let mut is_folded = vec![false; float_ids.len()];
-    device_ids.iter().for_each(|&id| is_folded[float_ids[id as usize] as usize] = true);
+    for &device_id in device_ids {
+        is_folded[float_ids[device_id as usize] as usize] = true;
+    }
     let tokens = samples.iter().flat_map(|sample| match &sample.steps {
         Steps::Tokens(ids) => ids.as_slice(),
         Steps::Values { .. } => &[],
     });
-    let (all, folded) =
-        tokens.fold((0usize, 0usize), |(all, folded), &id| (all + 1, folded + usize::from(is_folded[id as usize])));
-    let folded_share = (all > 0).then(|| folded as f64 / all as f64);
+    let (mut token_count, mut folded_count) = (0usize, 0usize);
+    for &float_id in tokens {
+        token_count += 1;
+        folded_count += usize::from(is_folded[float_id as usize]);
+    }
+    let folded_share = (token_count > 0).then(|| folded_count as f64 / token_count as f64);
     let macs_of_input = device.macs_per_token() - device.cost().macs_per_folded_token;
     Folding {
         folded_tokens: device_ids.len(),

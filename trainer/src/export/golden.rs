@@ -26,7 +26,10 @@ const LOGITS: usize = 1024;
 ///
 /// Fails if the model is bidirectional and a text has more tokens than [`Model::KEPT_TOKENS`].
 pub fn check(model: &FloatModel, texts: &[String]) -> anyhow::Result<()> {
-    for text in texts.iter().filter(|_| model.config().bidirectional) {
+    if !model.config().bidirectional {
+        return Ok(());
+    }
+    for text in texts {
         let tokens = model.vocabulary().encode(text).len();
         if tokens > Model::KEPT_TOKENS {
             bail!(
@@ -48,7 +51,8 @@ pub fn choose(model: &FloatModel, quantized: &Quantized, data: &Data) -> Golden 
     match data {
         Data::Texts(examples) => {
             let labelled = examples.iter().map(|example| (example.label, example.text.as_str()));
-            texts(model, of_each_label(model, labelled.filter(|(_, text)| fits(model, text)), count))
+            let chosen = of_each_label(model, labelled.filter(|(_, text)| fits(model, text)), count);
+            texts(model, chosen.into_iter().map(str::to_owned).collect())
         }
         Data::Text(text) => {
             let lines = text.lines().map(str::trim).filter(|line| fits(model, line));
@@ -66,7 +70,8 @@ pub fn choose_sequences(model: &FloatModel, quantized: &Quantized, samples: &[Sa
         (label, &sample.steps)
     });
     let chosen = of_each_label(model, labelled, max_examples(model));
-    let mut sequences: Vec<Vec<i32>> = chosen.iter().map(|steps| device_integers(model, quantized, steps)).collect();
+    let mut sequences: Vec<Vec<i32>> =
+        chosen.into_iter().map(|steps| device_integers(model, quantized, steps)).collect();
     if sequences.is_empty() {
         let channels = model.config().channels.len();
         let means = Steps::Values { values: vec![0.0; channels], channels };
@@ -87,20 +92,21 @@ fn fits(model: &FloatModel, text: &str) -> bool {
 
 /// Chooses up to two items of each label, `count` at most: first one item of each label, then the second items.
 /// `labelled`: the items with their labels; for tasks without labels every item has the label 0.
-fn of_each_label<'a, T: ToOwned + ?Sized + 'a>(
+fn of_each_label<'a, T: ?Sized>(
     model: &FloatModel,
-    labelled: impl Iterator<Item = (usize, &'a T)> + Clone,
+    labelled: impl Iterator<Item = (usize, &'a T)>,
     count: usize,
-) -> Vec<T::Owned> {
-    let labels = model.labels().len().max(1);
-    let of_label = |label| labelled.clone().filter(move |(found, _)| *found == label).map(|(_, item)| item).take(2);
-    let mut queues: Vec<_> = (0..labels).map(of_label).collect();
-    let mut chosen = Vec::new();
-    for _ in 0..2 {
-        chosen.extend(queues.iter_mut().filter_map(Iterator::next).map(ToOwned::to_owned));
+) -> Vec<&'a T> {
+    // The first two items of each label.
+    let mut items_of_label: Vec<Vec<&T>> = vec![Vec::new(); model.labels().len().max(1)];
+    for (label, item) in labelled {
+        if items_of_label[label].len() < 2 {
+            items_of_label[label].push(item);
+        }
     }
-    chosen.truncate(count);
-    chosen
+    let first_items = items_of_label.iter().filter_map(|items| items.first());
+    let second_items = items_of_label.iter().filter_map(|items| items.get(1));
+    first_items.chain(second_items).take(count).copied().collect()
 }
 
 /// Returns `texts` as golden examples; if it is empty, one text of the first eight tokens of the vocabulary, which are

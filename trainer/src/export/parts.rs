@@ -2,22 +2,22 @@
 //!
 //! For each part, the float model runs with that part replaced by its dequantised integers, and its outputs are
 //! compared with those of the unchanged float model. When a row of weights is replaced, its bias is corrected for the
-//! change of the row's mean output, as the export does. The last part, `activations`, is the rounding of activations
+//! change of the row's mean output, as the export does. One more part, `activations`, is the rounding of activations
 //! and states: the difference between the float model with all parts replaced and the device file. The n-gram branch is
 //! no part: training has already rounded its weights.
 
 use super::figures::device_ids;
 use super::score::{Costs, Outputs, Score};
-use crate::architecture::{Architecture, Cell, CellBias, LayerNames, names};
+use crate::architecture::{Architecture, CellBias, LayerNames, names};
 use crate::device_file::DeviceFile;
 use crate::float_model::FloatModel;
 use crate::logits::{Logits, class_logits};
 use crate::model::Model;
 use crate::nn::network::{Input, Network};
 use crate::nn::sample::{Sample, Steps};
-use crate::quantize::layer::{GateRow, has_recurrent_bias};
+use crate::quantize::layer::{GateRow, Layer, gate_names, has_recurrent_bias};
 use crate::quantize::row::Row;
-use crate::quantize::{Inputs, Quantized, calibrate::Statistics, linear::Linear};
+use crate::quantize::{Inputs, Quantized, calibrate::Statistics};
 use crate::weights::{Array, Weights};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -40,11 +40,11 @@ pub struct PartCost {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Embedding,
-    /// The rows of one gate in W_ih or, if `recurrent` is true, in W_hh.
+    /// The rows of one gate in one of its two matrices.
     Weights {
         layer: usize,
         direction: usize,
-        recurrent: bool,
+        half: Half,
         gate: usize,
     },
     /// All biases of the network.
@@ -55,13 +55,13 @@ enum Part {
     Fc,
 }
 
-/// The names of a cell's gates, in PyTorch's order.
-pub(super) fn gate_names(cell: Cell) -> &'static [&'static str] {
-    match cell {
-        Cell::Lstm => &["i", "f", "g", "o"],
-        Cell::Gru => &["r", "z", "n"],
-        Cell::Rnn | Cell::RnnRelu => &["h"],
-    }
+/// One of the two matrices of a recurrent layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Half {
+    /// W_ih, which is multiplied by the layer's input.
+    Input,
+    /// W_hh, which is multiplied by the hidden state.
+    Recurrent,
 }
 
 /// A float model whose parts can be replaced by their quantised values one by one.
@@ -80,17 +80,21 @@ impl<'a> Parts<'a> {
     /// Returns the parts that the model has.
     fn all(&self) -> Vec<Part> {
         let mut all = Vec::new();
-        all.extend(matches!(self.quantized.inputs, Inputs::Tokens(_)).then_some(Part::Embedding));
+        if matches!(self.quantized.inputs, Inputs::Tokens(_)) {
+            all.push(Part::Embedding);
+        }
+        let gates = self.model.config().cell.gates();
         for (layer, directions) in self.quantized.layers.iter().enumerate() {
-            for (direction, recurrent) in
-                (0..directions.len()).flat_map(|direction| [(direction, false), (direction, true)])
-            {
-                let gates = 0..self.model.config().cell.gates();
-                all.extend(gates.map(|gate| Part::Weights { layer, direction, recurrent, gate }));
+            for direction in 0..directions.len() {
+                for half in [Half::Input, Half::Recurrent] {
+                    all.extend((0..gates).map(|gate| Part::Weights { layer, direction, half, gate }));
+                }
             }
         }
         all.push(Part::Biases);
-        all.extend(self.quantized.hidden.is_some().then_some(Part::Hidden));
+        if self.quantized.hidden.is_some() {
+            all.push(Part::Hidden);
+        }
         all.push(Part::Fc);
         all
     }
@@ -100,16 +104,29 @@ impl<'a> Parts<'a> {
         let config = self.model.config();
         match part {
             Part::Embedding => "embedding".to_owned(),
-            Part::Weights { layer, direction, recurrent, gate } => {
+            Part::Weights { layer, direction, half, gate } => {
                 let directions = self.quantized.layers[layer].len();
                 let suffixes = Metadata::layer_suffixes(config.num_layers, config.bidirectional);
                 let suffix = &suffixes[layer * directions + direction];
-                let half = if recurrent { "weight_hh" } else { "weight_ih" };
-                format!("{}_{suffix} {half} {}", config.cell.module(), gate_names(config.cell)[gate])
+                let matrix = match half {
+                    Half::Input => "weight_ih",
+                    Half::Recurrent => "weight_hh",
+                };
+                format!("{}_{suffix} {matrix} {}", config.cell.module(), gate_names(config.cell)[gate])
             }
             Part::Biases => "biases".to_owned(),
             Part::Hidden => "hidden".to_owned(),
             Part::Fc => "fc".to_owned(),
+        }
+    }
+
+    /// The number of bits of a part's integers: [`PartCost::bits`].
+    fn bits(&self, part: Part) -> u32 {
+        match part {
+            Part::Biases => 32,
+            Part::Embedding => self.quantized.widths.embedding.count(),
+            Part::Weights { .. } => self.quantized.widths.recurrent.count(),
+            Part::Hidden | Part::Fc => 8,
         }
     }
 
@@ -118,21 +135,15 @@ impl<'a> Parts<'a> {
     /// `progress` is called with the number of parts done and the number of all parts.
     pub fn costs(&self, device: &DeviceFile, samples: &[Sample], progress: &dyn Fn(usize, usize)) -> Vec<PartCost> {
         let parts = self.all();
+        let parts_and_activations = parts.len() + 1;
         let score = Score::new(self.model, self.float_outputs(self.model.network(), samples), samples);
         let mut costs: Vec<PartCost> = Vec::new();
         for (done, &part) in parts.iter().enumerate() {
-            progress(done, parts.len() + 1);
+            progress(done, parts_and_activations);
             let outputs = self.float_outputs(&self.network(&[part]), samples);
-            let widths = self.quantized.widths;
-            let bits = match part {
-                Part::Biases => 32,
-                Part::Embedding => widths.embedding.count(),
-                Part::Weights { .. } => widths.recurrent.count(),
-                Part::Hidden | Part::Fc => 8,
-            };
-            costs.push(PartCost { part: self.name(part), bits, costs: score.costs(&outputs) });
+            costs.push(PartCost { part: self.name(part), bits: self.bits(part), costs: score.costs(&outputs) });
         }
-        progress(parts.len(), parts.len() + 1);
+        progress(parts.len(), parts_and_activations);
         let all_replaced = self.float_outputs(&self.network(&parts), samples);
         let device_outputs = self.device_outputs(device, samples);
         let activations = Score::new(self.model, all_replaced, samples).costs(&device_outputs);
@@ -141,33 +152,36 @@ impl<'a> Parts<'a> {
         costs
     }
 
-    /// Runs a float network over each sample and returns its outputs.
+    /// Runs a float network over each sample and returns its outputs: one row for each sample, or for each token of a
+    /// language model.
     fn float_outputs(&self, network: &Network, samples: &[Sample]) -> Outputs {
-        let every_step = self.model.config().task == Task::LanguageModel;
-        let is_classifier = self.model.config().task == Task::Classify;
+        let task = self.model.config().task;
         let outputs_of = |sample: &Sample| match &sample.steps {
-            Steps::Tokens(ids) if every_step => {
+            Steps::Tokens(ids) if task == Task::LanguageModel => {
                 let mut state = network.initial_state(1);
                 let states: Vec<f32> = ids.iter().flat_map(|&id| network.step(&mut state, &[id]).to_vec()).collect();
                 let outputs = network.outputs_of_states(&states);
-                outputs.chunks_exact(outputs.len() / ids.len()).map(<[f32]>::to_vec).collect()
+                let vocab_size = outputs.len() / ids.len();
+                outputs.chunks_exact(vocab_size).map(<[f32]>::to_vec).collect()
             }
             _ => {
                 let outputs = network.outputs(Input::from(sample));
-                vec![if is_classifier { class_logits(&outputs) } else { outputs }]
+                vec![if task == Task::Classify { class_logits(&outputs) } else { outputs }]
             }
         };
         samples.par_iter().flat_map_iter(outputs_of).collect()
     }
 
-    /// Runs the device file over each sample and returns its outputs as real numbers, those of tokens in the order of
-    /// the float ids.
+    /// Runs the device file over each sample and returns its outputs as real numbers, in rows as
+    /// [`float_outputs`](Self::float_outputs) returns them. The outputs of a language model are in the order of the
+    /// float ids.
     fn device_outputs(&self, device: &DeviceFile, samples: &[Sample]) -> Outputs {
         let every_step = self.model.config().task == Task::LanguageModel;
-        let to_device = device_ids(self.model);
+        // Indexed by float id.
+        let device_ids = device_ids(self.model);
         let outputs_of = |sample: &Sample| {
             let steps = match &sample.steps {
-                Steps::Tokens(ids) => Steps::Tokens(ids.iter().map(|&id| to_device[id as usize]).collect()),
+                Steps::Tokens(ids) => Steps::Tokens(ids.iter().map(|&id| device_ids[id as usize]).collect()),
                 values => values.clone(),
             };
             let sample = Sample { steps, ..sample.clone() };
@@ -180,7 +194,7 @@ impl<'a> Parts<'a> {
                 for &id in sample.steps.tokens() {
                     reader.read(id);
                     let by_device_id = reader.logits();
-                    rows.push(to_device.iter().map(|&id| by_device_id[id as usize]).collect());
+                    rows.push(device_ids.iter().map(|&id| by_device_id[id as usize]).collect());
                 }
             });
             rows
@@ -212,23 +226,25 @@ impl<'a> Parts<'a> {
         for &part in parts {
             match part {
                 Part::Embedding => self.replace_embedding(&mut weights),
-                Part::Weights { layer, direction, recurrent, gate } => {
-                    self.replace_gate(&mut weights, (layer, direction), recurrent, gate);
+                Part::Weights { layer, direction, half, gate } => {
+                    self.replace_gate(&mut weights, layer, direction, half, gate);
                 }
                 Part::Hidden => {
                     let Some((hidden, _)) = &self.quantized.hidden else { continue };
+                    let rows: Vec<&Row> = hidden.rows.iter().collect();
                     let names = [names::HIDDEN_WEIGHT, names::HIDDEN_BIAS];
                     let columns = Some(self.quantized.column_scales.as_slice());
-                    replace_linear(&mut weights, names, hidden, &self.statistics.mean_head_input, columns, None);
+                    replace_linear(&mut weights, names, &rows, &self.statistics.mean_head_input, columns);
                 }
                 Part::Fc => {
-                    let has_hidden = self.quantized.hidden.is_some();
-                    let mean = if has_hidden { &self.statistics.mean_hidden } else { &self.statistics.mean_head_input };
-                    let rows_are_tokens = self.model.config().task == Task::LanguageModel;
-                    let rows = rows_are_tokens.then(|| device_ids(self.model));
                     let names = [names::FC_WEIGHT, names::FC_BIAS];
-                    let columns = (!has_hidden).then_some(self.quantized.column_scales.as_slice());
-                    replace_linear(&mut weights, names, &self.quantized.fc, mean, columns, rows.as_deref());
+                    // Only the first layer of the head reads scaled columns.
+                    let (mean, columns) = if self.quantized.hidden.is_some() {
+                        (&self.statistics.mean_hidden, None)
+                    } else {
+                        (&self.statistics.mean_head_input, Some(self.quantized.column_scales.as_slice()))
+                    };
+                    replace_linear(&mut weights, names, &self.fc_rows(), mean, columns);
                 }
                 Part::Biases => {}
             }
@@ -239,6 +255,16 @@ impl<'a> Parts<'a> {
         weights
     }
 
+    /// Returns the quantised rows of the last layer in the order of the float rows: by float id for a language model.
+    fn fc_rows(&self) -> Vec<&Row> {
+        let rows = &self.quantized.fc.rows;
+        if self.model.config().task == Task::LanguageModel {
+            device_ids(self.model).iter().map(|&id| &rows[id as usize]).collect()
+        } else {
+            rows.iter().collect()
+        }
+    }
+
     /// Replaces the embedding by its dequantised integers.
     fn replace_embedding(&self, weights: &mut Weights) {
         let Inputs::Tokens(embedding) = &self.quantized.inputs else { return };
@@ -247,12 +273,13 @@ impl<'a> Parts<'a> {
         // The change of the mean embedding is corrected in the first layer's biases.
         for direction in 0..self.quantized.layers[0].len() {
             let names = self.names(0, direction);
-            let (float, device) =
-                (&self.statistics.layers[0][direction].mean_x, &self.quantized.layers[0][direction].mean_x);
-            let lost: Vec<f64> = float.iter().zip(device).map(|(float, device)| float - device).collect();
-            let w_ih = &self.model.weights()[&names.w_ih].data;
-            let sums: Vec<f64> = w_ih.chunks_exact(lost.len()).map(|row| dot(row, &lost)).collect();
-            weights.get_mut(&names.b_ih).data.iter_mut().zip(sums).for_each(|(bias, sum)| *bias += sum as f32);
+            let float_mean = &self.statistics.layers[0][direction].mean_x;
+            let device_mean = &self.quantized.layers[0][direction].mean_x;
+            let lost: Vec<f64> = float_mean.iter().zip(device_mean).map(|(float, device)| float - device).collect();
+            let rows = self.model.weights()[&names.w_ih].data.chunks_exact(lost.len());
+            for (bias, row) in weights.get_mut(&names.b_ih).data.iter_mut().zip(rows) {
+                *bias += dot(row, &lost) as f32;
+            }
         }
     }
 
@@ -270,62 +297,68 @@ impl<'a> Parts<'a> {
         recurrent.names(layer, recurrent.directions()[direction])
     }
 
-    /// Replaces the rows of one gate in W_ih or, if `recurrent` is true, in W_hh, and corrects the biases of the gate.
-    fn replace_gate(&self, weights: &mut Weights, (layer, direction): (usize, usize), recurrent: bool, gate: usize) {
+    /// Replaces the rows of one gate in one matrix of a layer, and corrects the biases of the gate.
+    fn replace_gate(&self, weights: &mut Weights, layer: usize, direction: usize, half: Half, gate: usize) {
         let names = self.names(layer, direction);
         let quantized = &self.quantized.layers[layer][direction];
         let statistics = &self.statistics.layers[layer][direction];
         let cell = self.model.config().cell;
-        let half: fn(&GateRow) -> &Row = if recurrent { |row| &row.hh } else { |row| &row.ih };
-        let (name, mean) =
-            if recurrent { (&names.w_hh, &statistics.mean_h) } else { (&names.w_ih, &statistics.mean_x) };
-        let bias = if recurrent && has_recurrent_bias(cell, gate) { bias_hh(&names) } else { &names.b_ih };
+        let (matrix, mean, half_row): (_, _, fn(&GateRow) -> &Row) = match half {
+            Half::Input => (&names.w_ih, &statistics.mean_x, |row| &row.ih),
+            Half::Recurrent => (&names.w_hh, &statistics.mean_h, |row| &row.hh),
+        };
+        let has_own_bias = half == Half::Recurrent && has_recurrent_bias(cell, gate);
+        let bias = if has_own_bias { bias_hh(&names) } else { &names.b_ih };
         for unit in 0..quantized.units.len() {
             let row = gate * quantized.units.len() + unit;
-            replace_row(weights, [name, bias], row, &quantized.dequantize(cell, unit, gate, half), mean);
+            replace_row(weights, [matrix, bias], row, &quantized.dequantize(cell, unit, gate, half_row), mean);
         }
     }
 
-    /// Rounds every bias to a multiple of the real value of the integer 1 in the accumulator of its row: the real value
-    /// of the weight 1 times that of the input 1, which is 1/2^15 of the input's scale.
+    /// Rounds every bias as [`rounded_bias`] does.
     fn round_biases(&self, weights: &mut Weights) {
-        let round = |bias: &mut f32, step: f64| *bias = ((f64::from(*bias) / step).round() * step) as f32;
         for (layer, directions) in self.quantized.layers.iter().enumerate() {
             for (direction, quantized) in directions.iter().enumerate() {
-                let (names, scales) = (self.names(layer, direction), quantized.scales);
-                let hidden_size = quantized.units.len();
-                for (unit, rows) in quantized.units.iter().enumerate() {
-                    for (gate, row) in rows.iter().enumerate() {
-                        let index = gate * hidden_size + unit;
-                        // The device has one bias for PyTorch's two, except in a GRU's gate n.
-                        let b_hh = &mut weights.get_mut(bias_hh(&names)).data[index];
-                        let from_b_hh = if has_recurrent_bias(self.model.config().cell, gate) {
-                            round(b_hh, row.hh.step * scales.h / 32_768.0);
-                            0.0
-                        } else {
-                            std::mem::take(b_hh)
-                        };
-                        let b_ih = &mut weights.get_mut(&names.b_ih).data[index];
-                        *b_ih += from_b_hh;
-                        round(b_ih, row.ih.step * scales.x / 32_768.0);
-                    }
-                }
+                self.round_layer_biases(weights, &self.names(layer, direction), quantized);
             }
         }
         let [head_scale, fc_scale] = self.quantized.head_scales;
-        let to_device = device_ids(self.model);
-        let fc_rows_are_tokens = self.model.config().task == Task::LanguageModel;
-        let mut round_linear = |name: &str, layer: &Linear, scale: f64, rows_are_tokens: bool| {
-            for (index, bias) in weights.get_mut(name).data.iter_mut().enumerate() {
-                let row = if rows_are_tokens { to_device[index] as usize } else { index };
-                round(bias, layer.rows[row].step * scale / 32_768.0);
-            }
-        };
         if let Some((hidden, _)) = &self.quantized.hidden {
-            round_linear(names::HIDDEN_BIAS, hidden, head_scale, false);
+            for (bias, row) in weights.get_mut(names::HIDDEN_BIAS).data.iter_mut().zip(&hidden.rows) {
+                *bias = rounded_bias(*bias, row, head_scale);
+            }
         }
-        round_linear(names::FC_BIAS, &self.quantized.fc, fc_scale, fc_rows_are_tokens);
+        for (bias, row) in weights.get_mut(names::FC_BIAS).data.iter_mut().zip(self.fc_rows()) {
+            *bias = rounded_bias(*bias, row, fc_scale);
+        }
     }
+
+    /// Rounds the biases of one direction of a layer. The device has one bias for PyTorch's two, except in a GRU's gate
+    /// n: `bias_ih` becomes the sum of both, and `bias_hh` zero.
+    fn round_layer_biases(&self, weights: &mut Weights, names: &LayerNames, layer: &Layer) {
+        let hidden_size = layer.units.len();
+        for (unit, rows) in layer.units.iter().enumerate() {
+            for (gate, row) in rows.iter().enumerate() {
+                let index = gate * hidden_size + unit;
+                let b_hh = &mut weights.get_mut(bias_hh(names)).data[index];
+                let mut moved = 0.0;
+                if has_recurrent_bias(self.model.config().cell, gate) {
+                    *b_hh = rounded_bias(*b_hh, &row.hh, layer.scales.h);
+                } else {
+                    moved = std::mem::take(b_hh);
+                }
+                let b_ih = &mut weights.get_mut(&names.b_ih).data[index];
+                *b_ih = rounded_bias(*b_ih + moved, &row.ih, layer.scales.x);
+            }
+        }
+    }
+}
+
+/// Rounds a bias to a multiple of the real value of the integer 1 in the accumulator of its row: the row's step times
+/// the real value of the input 1, which is 1/2^15 of the input's `scale`.
+fn rounded_bias(bias: f32, row: &Row, scale: f64) -> f32 {
+    let unit = row.step * scale / 32_768.0;
+    ((f64::from(bias) / unit).round() * unit) as f32
 }
 
 /// The name of the second bias, which [`Parts::architecture`] always has.
@@ -333,32 +366,30 @@ fn bias_hh(names: &LayerNames) -> &str {
     names.b_hh.as_deref().expect("the architecture has two biases")
 }
 
-/// Replaces the weights of a linear layer by the dequantised ones of `layer`. `names`: its weight and its bias. `mean`:
-/// the mean of its input. `columns`: the factor of each column of the quantised weights, by which the result is
-/// divided; `None` for 1. `rows`: the index of the quantised row for each float row; `None` if both have the same
-/// order.
-fn replace_linear(
-    weights: &mut Weights,
-    names: [&str; 2],
-    layer: &Linear,
-    mean: &[f64],
-    columns: Option<&[f64]>,
-    rows: Option<&[u32]>,
-) {
-    for index in 0..layer.rows.len() {
-        let row = rows.map_or(index, |rows| rows[index] as usize);
-        let mut real = layer.rows[row].dequantize(None);
-        real.iter_mut().zip(columns.unwrap_or_default()).for_each(|(weight, scale)| *weight /= scale);
+/// Replaces the weights of a linear layer by the dequantised ones of `rows`, and corrects its biases.
+///
+/// - `names`: the layer's weight and its bias.
+/// - `rows`: the quantised rows in the order of the float rows.
+/// - `mean`: the mean of the layer's input.
+/// - `columns`: the factors by which the columns were multiplied before they were quantised; `None` if they were not.
+fn replace_linear(weights: &mut Weights, names: [&str; 2], rows: &[&Row], mean: &[f64], columns: Option<&[f64]>) {
+    for (index, row) in rows.iter().enumerate() {
+        let mut real = row.dequantize(None);
+        if let Some(columns) = columns {
+            real.iter_mut().zip(columns).for_each(|(weight, factor)| *weight /= factor);
+        }
         replace_row(weights, names, index, &real, mean);
     }
 }
 
-/// Replaces one row of a matrix, and adds to its bias what the row's mean output loses by this. `mean`: the mean of the
-/// input.
-fn replace_row(weights: &mut Weights, [matrix, bias]: [&str; 2], row: usize, quantized: &[f64], mean: &[f64]) {
+/// Replaces row `row` of a matrix by `real`, and adds to its bias what the row's mean output loses by this. `mean`: the
+/// mean of the input.
+fn replace_row(weights: &mut Weights, [matrix, bias]: [&str; 2], row: usize, real: &[f64], mean: &[f64]) {
     let float = &mut weights.get_mut(matrix).data[row * mean.len()..][..mean.len()];
-    let lost = dot(float, mean) - quantized.iter().zip(mean).map(|(weight, mean)| weight * mean).sum::<f64>();
-    float.iter_mut().zip(quantized).for_each(|(float, &quantized)| *float = quantized as f32);
+    let lost = dot(float, mean) - real.iter().zip(mean).map(|(weight, mean)| weight * mean).sum::<f64>();
+    for (weight, &replacement) in float.iter_mut().zip(real) {
+        *weight = replacement as f32;
+    }
     weights.get_mut(bias).data[row] += lost as f32;
 }
 

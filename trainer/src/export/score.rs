@@ -58,26 +58,31 @@ impl Score {
     /// Computes the cost of `outputs`, whose rows are in the order of the float model's.
     pub(super) fn costs(&self, outputs: &Outputs) -> Costs {
         let rows = outputs.len().max(1) as f64;
-        let differences = self.float_outputs.iter().flatten().zip(outputs.iter().flatten());
-        let (squares, values) = differences.fold((0.0, 0usize), |(squares, values), (&a, &b)| {
-            (squares + (f64::from(a) - f64::from(b)).powi(2), values + 1)
-        });
+        let (mut squares, mut values) = (0f64, 0usize);
+        for (&float, &other) in self.float_outputs.iter().flatten().zip(outputs.iter().flatten()) {
+            squares += (f64::from(float) - f64::from(other)).powi(2);
+            values += 1;
+        }
         let disagreements = self.float_outputs.iter().zip(outputs).filter(|(a, b)| argmax(a) != argmax(b)).count();
-        let correct = |outputs: &Outputs| {
-            let is_correct =
-                |(row, target): &(&Vec<f32>, &Target)| matches!(target, Target::Class(label) if argmax(row) == *label);
-            outputs.iter().zip(&self.targets).filter(is_correct).count() as f64
-        };
-        let loss = |outputs: &Outputs| -> f64 {
-            outputs.iter().zip(&self.targets).map(|(row, target)| loss(row, target)).sum()
-        };
+        let lost_answers = self.correct(&self.float_outputs) - self.correct(outputs);
         Costs {
             answers: outputs.len(),
             disagreements: self.are_logits.then_some(disagreements),
-            accuracy_cost: self.are_logits.then(|| (correct(&self.float_outputs) - correct(outputs)) / rows),
-            loss_cost: (loss(outputs) - loss(&self.float_outputs)) / rows,
+            accuracy_cost: self.are_logits.then_some(lost_answers / rows),
+            loss_cost: (self.total_loss(outputs) - self.total_loss(&self.float_outputs)) / rows,
             rms_difference: (squares / values.max(1) as f64).sqrt(),
         }
+    }
+
+    /// Returns the number of rows in which the largest output is that of the target's class; 0 for a forecast.
+    fn correct(&self, outputs: &Outputs) -> f64 {
+        let rows = outputs.iter().zip(&self.targets);
+        rows.filter(|(row, target)| matches!(target, Target::Class(label) if argmax(row) == *label)).count() as f64
+    }
+
+    /// Returns the sum of the losses of all rows.
+    fn total_loss(&self, outputs: &Outputs) -> f64 {
+        outputs.iter().zip(&self.targets).map(|(row, target)| loss(row, target)).sum()
     }
 }
 

@@ -1,11 +1,12 @@
 //! Measures the ranges of each gate's pre-activations, and their signal-to-noise ratio after quantisation.
 
-use super::parts::{Parts, gate_names};
+use super::parts::Parts;
 use crate::float_model::FloatModel;
 use crate::nn::network::{Input, Network};
 use crate::nn::packed::Direction;
 use crate::nn::sample::Sample;
 use crate::quantize::calibrate::{Gates, Statistics};
+use crate::quantize::layer::gate_names;
 use serde::Serialize;
 use tern_runtime::write::Metadata;
 
@@ -31,8 +32,8 @@ pub struct GateFigures {
     pub snr_db: Option<f64>,
 }
 
-/// Measures all gates of all layers. The signal-to-noise ratio is measured on `samples`, the other figures are those of
-/// `statistics`. Empty for a model that has only an n-gram branch.
+/// Measures all gates of all layers. The signal-to-noise ratio is measured on the first [`STEPS`] steps of `samples`;
+/// the other figures are those of `statistics`. Empty for a model that has only an n-gram branch.
 pub fn gates(model: &FloatModel, statistics: &Statistics, parts: &Parts<'_>, samples: &[Sample]) -> Vec<GateFigures> {
     let config = model.config();
     if config.num_layers == 0 {
@@ -57,14 +58,15 @@ pub fn gates(model: &FloatModel, statistics: &Statistics, parts: &Parts<'_>, sam
     figures
 }
 
-/// Returns Σz² and Σ(z' − z)² of [`GateFigures::snr_db`], `[layer * directions + direction][gate]`, over the first
-/// [`STEPS`] steps of `samples`.
+/// Returns Σz² and Σ(z' − z)² of [`GateFigures::snr_db`] over the first [`STEPS`] steps of `samples`:
+/// `[layer * directions + direction][gate]`.
 fn signal_and_noise(model: &FloatModel, parts: &Parts<'_>, samples: &[Sample]) -> Vec<Vec<[f64; 2]>> {
     let (config, recurrent) = (model.config(), model.config().recurrent());
     let (weights, architecture) = (parts.all_weights(), parts.architecture());
     let quantized = Network::new(&weights, &architecture);
     let directions = recurrent.directions();
     let mut sums = vec![vec![[0.0; 2]; config.cell.gates()]; config.num_layers * directions.len()];
+    let initial_state = vec![0f32; config.hidden_size];
     let mut steps_left = STEPS;
     for sample in samples.iter().filter(|sample| !sample.steps.is_empty()) {
         let all_steps = sample.steps.len();
@@ -81,23 +83,13 @@ fn signal_and_noise(model: &FloatModel, parts: &Parts<'_>, samples: &[Sample]) -
             let quantized_gates = Gates::new(config.cell, &weights, &names);
             let float_x = &trace.inputs[layer];
             let quantized_x = if layer == 0 { &quantized_input } else { float_x };
-            let (input_size, hidden_size) = (float_x.len() / all_steps, config.hidden_size);
-            let initial_state = vec![0.0; hidden_size];
+            let input_size = float_x.len() / all_steps;
+            let states = &trace.states[layer][direction_index];
             for step in 0..steps {
-                // The step that this direction read before this one; `None` for the one that it reads first.
-                let previous = match direction {
-                    Direction::Forward => step.checked_sub(1),
-                    Direction::Reverse => Some(step + 1).filter(|&step| step < all_steps),
-                };
-                let states = &trace.states[layer][direction_index];
-                let h = previous.map_or(&initial_state[..], |step| &states[step * hidden_size..][..hidden_size]);
-                let z = float_gates.pre_activations(&float_x[step * input_size..][..input_size], h);
-                let noisy = quantized_gates.pre_activations(&quantized_x[step * input_size..][..input_size], h);
-                let gates = z.chunks_exact(hidden_size).zip(noisy.chunks_exact(hidden_size));
-                for ([signal, noise], (z, noisy)) in sums.iter_mut().zip(gates) {
-                    *signal += z.iter().map(|z| z * z).sum::<f64>();
-                    *noise += z.iter().zip(noisy).map(|(z, noisy)| (noisy - z).powi(2)).sum::<f64>();
-                }
+                let h = state_before(direction, step, states, config.hidden_size).unwrap_or(&initial_state);
+                let float_z = float_gates.pre_activations(&float_x[step * input_size..][..input_size], h);
+                let quantized_z = quantized_gates.pre_activations(&quantized_x[step * input_size..][..input_size], h);
+                add_to_sums(sums, &float_z, &quantized_z);
             }
         }
         if steps_left == 0 {
@@ -105,4 +97,25 @@ fn signal_and_noise(model: &FloatModel, parts: &Parts<'_>, samples: &[Sample]) -
         }
     }
     sums
+}
+
+/// Returns the hidden state from which a direction computes step `step`: the one after the step that it read before.
+/// `None` for the step that it reads first. `states`: the state after each step, `[steps, hidden_size]`.
+fn state_before(direction: Direction, step: usize, states: &[f32], hidden_size: usize) -> Option<&[f32]> {
+    let previous = match direction {
+        Direction::Forward => step.checked_sub(1)?,
+        Direction::Reverse => step + 1,
+    };
+    states.chunks_exact(hidden_size).nth(previous)
+}
+
+/// Adds the pre-activations of one step to the sums of each gate: z² to the signal, and (z' − z)² to the noise.
+/// `float_z`, `quantized_z`: z and z', `[gates * hidden_size]`.
+fn add_to_sums(sums: &mut [[f64; 2]], float_z: &[f64], quantized_z: &[f64]) {
+    let hidden_size = float_z.len() / sums.len();
+    let gates = float_z.chunks_exact(hidden_size).zip(quantized_z.chunks_exact(hidden_size));
+    for ([signal, noise], (float_z, quantized_z)) in sums.iter_mut().zip(gates) {
+        *signal += float_z.iter().map(|z| z * z).sum::<f64>();
+        *noise += float_z.iter().zip(quantized_z).map(|(z, quantized)| (quantized - z).powi(2)).sum::<f64>();
+    }
 }

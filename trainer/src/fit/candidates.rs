@@ -19,7 +19,7 @@ use toml::{Table, Value};
 const OVERHEAD: usize = 2_500;
 /// Estimated bytes of a token in the vocabulary of a device file: its string and the string's offset.
 const TOKEN_BYTES: usize = 10;
-/// The smallest vocabulary with which recurrent layers are trained.
+/// The smallest vocabulary with which recurrent layers are trained, unless the data has fewer tokens.
 pub const MIN_VOCABULARY: usize = 40;
 
 /// The largest share of the validation rows that a model of small data may refuse to answer.
@@ -78,29 +78,30 @@ impl Recurrent {
 /// Returns at most `count` different candidates for texts or sequences: settings that are laid over the default recipe.
 /// The same arguments give the same candidates. `seed`: the random seed of those that are drawn.
 pub fn candidates(profile: &Profile, budget: &Budget, count: usize, seed: u64) -> Vec<Table> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut candidates: Vec<Table> = Vec::new();
-    // Adds a candidate unless it is `None` or already there. Returns true if more candidates are needed.
-    let mut add = |candidate: Option<Table>| {
-        if let Some(candidate) = candidate.filter(|candidate| !candidates.contains(candidate)) {
+    let add_new = |candidates: &mut Vec<Table>, settings: Table| {
+        let candidate = with_training(settings, profile);
+        if !candidates.contains(&candidate) {
             candidates.push(candidate);
         }
-        candidates.len() < count
     };
     let fixed = if profile.reads_values { fixed_for_values(profile) } else { fixed_for_texts(profile, budget) };
-    let complete = |candidate: Option<Table>| candidate.map(|settings| with_training(settings, profile));
-    for candidate in fixed {
-        add(complete(candidate));
+    for settings in fixed {
+        add_new(&mut candidates, settings);
     }
-    // The number of draws is limited, since a small budget has fewer than `count` different candidates.
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    // The number of draws is limited, since a small budget may have fewer than `count` different candidates.
     for _ in 0..20 * count {
-        let candidate = if profile.reads_values {
-            drawn_for_values(profile, &mut rng)
+        if candidates.len() >= count {
+            break;
+        }
+        let drawn = if profile.reads_values {
+            Some(drawn_for_values(profile, &mut rng))
         } else {
             drawn_for_texts(profile, budget, &mut rng)
         };
-        if !add(complete(candidate)) {
-            break;
+        if let Some(settings) = drawn {
+            add_new(&mut candidates, settings);
         }
     }
     candidates.truncate(count);
@@ -130,15 +131,18 @@ fn row_bytes(rank: usize, profile: &Profile) -> usize {
 
 /// Returns the settings of an n-gram table of `rank` columns and at most `bytes` bytes; `None` if not even the smallest
 /// table fits.
-fn table(bytes: usize, rank: usize, profile: &Profile) -> Option<Table> {
+fn ngram_table(bytes: usize, rank: usize, profile: &Profile) -> Option<Table> {
     let largest = (bytes / row_bytes(rank, profile)).clamp(1, MAX_BUCKETS);
     // The largest power of two that fits.
     let buckets = 1usize << largest.ilog2();
+    if !NGRAM_BUCKETS.contains(&buckets) {
+        return None;
+    }
     let mut settings = Table::new();
     set(&mut settings, "model", "ngram_buckets", integer(buckets));
     set(&mut settings, "model", "ngram_rank", integer(rank));
     set(&mut settings, "model", "ngram_bits", integer(4));
-    NGRAM_BUCKETS.contains(&buckets).then_some(settings)
+    Some(settings)
 }
 
 /// Returns the settings of a classifier of texts. The n-gram table of `rank` columns gets at most the share
@@ -154,22 +158,22 @@ fn text_model(
 ) -> Option<Table> {
     // For each label a name of about 12 bytes and a row of the head.
     let label_bytes = profile.classes * (12 + rank + recurrent.map_or(0, |layers| layers.hidden_size));
-    // At most a third of a small flash memory, so that some of it remains for the model.
+    // The overhead counts for at most a third of a small flash memory, so that some of it remains for the model.
     let available = budget.flash.checked_sub(OVERHEAD.min(budget.flash / 3) + label_bytes)?;
     let mut settings = Table::new();
     let mut remaining = available;
     if table_share > 0.0 {
-        let chosen = table((table_share * available as f64) as usize, rank, profile)?;
-        remaining -= ngram_bytes(&chosen, profile);
-        lay_over(&mut settings, &chosen);
+        let table = ngram_table((table_share * available as f64) as usize, rank, profile)?;
+        remaining -= ngram_bytes(&table, profile);
+        lay_over(&mut settings, &table);
     } else {
         set(&mut settings, "model", "ngram_buckets", integer(0));
     }
     match recurrent {
         Some(layers) => {
             let token_bytes = TOKEN_BYTES + layers.embedding_dim * layers.embedding_bits.count() as usize / 8;
-            let vocabulary = remaining.checked_sub(layers.bytes())? / token_bytes;
-            let vocabulary = vocabulary.min(profile.inputs.max(MIN_VOCABULARY));
+            let tokens_that_fit = remaining.checked_sub(layers.bytes())? / token_bytes;
+            let vocabulary = tokens_that_fit.min(profile.inputs.max(MIN_VOCABULARY));
             if vocabulary < MIN_VOCABULARY.min(profile.inputs) {
                 return None;
             }
@@ -186,80 +190,82 @@ fn ngram_bytes(settings: &Table, profile: &Profile) -> usize {
     value("ngram_buckets") * row_bytes(value("ngram_rank"), profile)
 }
 
-/// Returns the fixed candidates for texts, in the order in which they are tried; `None` for those that do not suit the
-/// data or the budget.
-fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Option<Table>> {
+/// Returns the fixed candidates for texts that suit the data and the budget, in the order in which they are tried.
+fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Table> {
     let rank = ngram_rank(profile.classes);
     let two_ways = Recurrent { bidirectional: true, pooling: Pooling::MeanMax, ..Recurrent::new(16, 32) };
     let four_bits = Recurrent { embedding_bits: Bits::Four, pooling: Pooling::MeanMax, ..Recurrent::new(16, 32) };
+    // A model whose n-gram table gets this share of the flash memory.
     let model = |share, recurrent| text_model(profile, budget, share, rank, recurrent);
-    let with_dropout = |candidate: Option<Table>, ngram_dropout: f64| {
-        candidate.map(|mut settings| {
-            set(&mut settings, "model", "ngram_dropout", ngram_dropout.into());
-            set(&mut settings, "training", "learning_rate", 0.01.into());
-            settings
-        })
+    let model_with_dropout = |share, recurrent| {
+        let mut settings = model(share, recurrent)?;
+        set(&mut settings, "model", "ngram_dropout", 0.5.into());
+        set(&mut settings, "training", "learning_rate", 0.01.into());
+        Some(settings)
     };
+    let mut candidates = Vec::new();
+    if profile.has_characters() {
+        candidates.extend([
+            single_word_model(profile, budget, 4, 16, 28),
+            single_word_model(profile, budget, 16, 32, 64),
+            single_word_model(profile, budget, 8, 16, 28),
+            single_word_model(profile, budget, 4, 8, 16),
+        ]);
+    }
     // For long texts the defaults of the recipe suit: n-grams of words alone, much dropout, losses of both branches.
-    let is_long = profile.has_long_texts();
-    let long = |layers: Recurrent| model(0.55, Some(layers)).filter(|_| is_long);
-    // For texts that are one word each, which the network reads by characters or bytes.
-    let single_words = |(embedding_dim, hidden_size), rank| {
-        let layers = Recurrent { cell: Cell::Gru, bidirectional: true, ..Recurrent::new(embedding_dim, hidden_size) };
-        let candidate = text_model(profile, budget, 0.6, rank, Some(layers)).filter(|_| profile.has_characters());
-        candidate.map(|mut settings| {
-            set(&mut settings, "training", "branch_loss", 0.5.into());
-            set(&mut settings, "training", "label_smoothing", 0.1.into());
-            set(&mut settings, "model", "dropout", 0.0.into());
-            set(&mut settings, "model", "ngram_max_chars", integer(4));
-            settings
-        })
-    };
-    vec![
-        single_words((16, 28), 4),
-        single_words((32, 64), 16),
-        single_words((16, 28), 8),
-        single_words((8, 16), 4),
-        model(1.0, None).filter(|_| is_long),
-        long(two_ways),
-        long(four_bits),
-        long(Recurrent { embedding_bits: Bits::Four, ..two_ways }),
-        with_dropout(model(1.0, None), 0.5),
+    if profile.has_long_texts() {
+        candidates.extend([
+            model(1.0, None),
+            model(0.55, Some(two_ways)),
+            model(0.55, Some(four_bits)),
+            model(0.55, Some(Recurrent { embedding_bits: Bits::Four, ..two_ways })),
+        ]);
+    }
+    candidates.extend([
+        model_with_dropout(1.0, None),
         model(1.0, None),
-        with_dropout(model(0.5, None), 0.5),
-        with_dropout(model(0.5, Some(Recurrent::new(8, 16))), 0.5),
-        with_dropout(model(0.5, Some(Recurrent::new(16, 32))), 0.5),
-        with_dropout(model(0.5, Some(four_bits)), 0.5),
+        model_with_dropout(0.5, None),
+        model_with_dropout(0.5, Some(Recurrent::new(8, 16))),
+        model_with_dropout(0.5, Some(Recurrent::new(16, 32))),
+        model_with_dropout(0.5, Some(four_bits)),
         model(0.0, Some(Recurrent::new(16, 32))),
-        with_dropout(model(0.25, Some(two_ways)), 0.5),
+        model_with_dropout(0.25, Some(two_ways)),
         model(0.0, Some(Recurrent::new(32, 64))),
         model(0.0, Some(four_bits)),
         // The smallest candidates, for small budgets.
         model(0.25, None),
         model(0.0, Some(Recurrent::new(4, 8))),
-    ]
+    ]);
+    candidates.into_iter().flatten().collect()
+}
+
+/// Returns the settings of a classifier of single words, which it reads by characters or bytes; `None` if it does not
+/// fit the budget.
+fn single_word_model(
+    profile: &Profile,
+    budget: &Budget,
+    rank: usize,
+    embedding_dim: usize,
+    hidden_size: usize,
+) -> Option<Table> {
+    let layers = Recurrent { cell: Cell::Gru, bidirectional: true, ..Recurrent::new(embedding_dim, hidden_size) };
+    let mut settings = text_model(profile, budget, 0.6, rank, Some(layers))?;
+    set(&mut settings, "training", "branch_loss", 0.5.into());
+    set(&mut settings, "training", "label_smoothing", 0.1.into());
+    set(&mut settings, "model", "dropout", 0.0.into());
+    set(&mut settings, "model", "ngram_max_chars", integer(4));
+    Some(settings)
 }
 
 /// Draws a candidate for texts; `None` if the shape that was drawn does not fit the budget.
 fn drawn_for_texts(profile: &Profile, budget: &Budget, rng: &mut ChaCha8Rng) -> Option<Table> {
-    let sizes = [(8, 16), (12, 24), (16, 32), (24, 48), (32, 64), (32, 96)];
     // Two of three candidates have recurrent layers.
-    let recurrent = [true, true, false].choose(rng).copied().unwrap_or(true).then(|| {
-        let (embedding_dim, hidden_size) = *sizes.choose(rng).expect("the list is not empty");
-        Recurrent {
-            cell: *[Cell::Lstm, Cell::Lstm, Cell::Gru].choose(rng).expect("the list is not empty"),
-            embedding_dim,
-            hidden_size,
-            bidirectional: *[false, false, true].choose(rng).expect("the list is not empty"),
-            pooling: *[Pooling::Last, Pooling::Mean, Pooling::MeanMax].choose(rng).expect("the list is not empty"),
-            embedding_bits: *[Bits::Eight, Bits::Four].choose(rng).expect("the list is not empty"),
-        }
-    });
-    let shares: &[f64] = if recurrent.is_some() { &[0.0, 0.125, 0.25, 0.5, 0.75] } else { &[0.25, 0.5, 1.0] };
-    let share = *shares.choose(rng)?;
+    let has_layers = one_of(&[true, true, false], rng);
+    let recurrent = if has_layers { Some(drawn_layers(rng)) } else { None };
+    let shares: &[f64] = if has_layers { &[0.0, 0.125, 0.25, 0.5, 0.75] } else { &[0.25, 0.5, 1.0] };
+    let share = one_of(shares, rng);
     let default_rank = ngram_rank(profile.classes);
-    let ranks = [default_rank / 2, default_rank, 2 * default_rank];
-    let rank = (*ranks.choose(rng)?).clamp(2, 64);
+    let rank = one_of(&[default_rank / 2, default_rank, 2 * default_rank], rng).clamp(2, 64);
     let mut settings = text_model(profile, budget, share, rank, recurrent)?;
     if share > 0.0 {
         draw(&mut settings, rng, "model", "ngram_dropout", &[0.2.into(), 0.5.into(), 0.7.into()]);
@@ -270,15 +276,29 @@ fn drawn_for_texts(profile: &Profile, budget: &Budget, rng: &mut ChaCha8Rng) -> 
         };
         draw(&mut settings, rng, "model", "ngram_max_chars", longest);
     }
-    if share > 0.0 && recurrent.is_some() {
+    if share > 0.0 && has_layers {
         draw(&mut settings, rng, "training", "branch_loss", &[0.0.into(), 0.5.into()]);
     }
-    if recurrent.is_some() {
+    if has_layers {
         draw(&mut settings, rng, "model", "dropout", &[0.0.into(), 0.3.into(), 0.5.into()]);
         draw(&mut settings, rng, "model", "word_dropout", &[0.1.into(), 0.2.into()]);
     }
     draw(&mut settings, rng, "training", "learning_rate", &[0.003.into(), 0.006.into(), 0.01.into()]);
     Some(settings)
+}
+
+/// Draws the recurrent layers of a candidate for texts.
+fn drawn_layers(rng: &mut ChaCha8Rng) -> Recurrent {
+    let sizes = [(8, 16), (12, 24), (16, 32), (24, 48), (32, 64), (32, 96)];
+    let (embedding_dim, hidden_size) = one_of(&sizes, rng);
+    Recurrent {
+        cell: one_of(&[Cell::Lstm, Cell::Lstm, Cell::Gru], rng),
+        embedding_dim,
+        hidden_size,
+        bidirectional: one_of(&[false, false, true], rng),
+        pooling: one_of(&[Pooling::Last, Pooling::Mean, Pooling::MeanMax], rng),
+        embedding_bits: one_of(&[Bits::Eight, Bits::Four], rng),
+    }
 }
 
 /// Returns the number of epochs for sequences. Small data has fewer optimizer steps in an epoch, so it needs more
@@ -298,14 +318,15 @@ fn value_model(profile: &Profile, layers: Recurrent, dropout: f64, learning_rate
     settings
 }
 
-/// Returns the fixed candidates for sequences of numbers, in the order in which they are tried. Never `None`.
-fn fixed_for_values(profile: &Profile) -> Vec<Option<Table>> {
+/// Returns the fixed candidates for sequences of numbers, in the order in which they are tried.
+fn fixed_for_values(profile: &Profile) -> Vec<Table> {
     let one_way = |cell, hidden_size| Recurrent { cell, ..Recurrent::new(0, hidden_size) };
     let two_ways = |cell, hidden_size| {
         let pooling = Pooling::MeanMax;
         Recurrent { cell, bidirectional: true, pooling, ..Recurrent::new(0, hidden_size) }
     };
-    let layers = [
+    // The layers, the dropout and the learning rate.
+    let models = [
         (two_ways(Cell::Lstm, 16), 0.3, 0.003),
         (one_way(Cell::Lstm, 16), 0.0, 0.01),
         (two_ways(Cell::Lstm, 16), 0.0, 0.01),
@@ -317,28 +338,32 @@ fn fixed_for_values(profile: &Profile) -> Vec<Option<Table>> {
         (one_way(Cell::Lstm, 64), 0.3, 0.003),
         (one_way(Cell::Gru, 4), 0.0, 0.01),
     ];
-    layers.into_iter().map(|(layers, dropout, rate)| Some(value_model(profile, layers, dropout, rate))).collect()
+    models.into_iter().map(|(layers, dropout, rate)| value_model(profile, layers, dropout, rate)).collect()
 }
 
-/// Draws a candidate for sequences of numbers. Never `None`.
-fn drawn_for_values(profile: &Profile, rng: &mut ChaCha8Rng) -> Option<Table> {
+/// Draws a candidate for sequences of numbers.
+fn drawn_for_values(profile: &Profile, rng: &mut ChaCha8Rng) -> Table {
     let layers = Recurrent {
-        cell: *[Cell::Lstm, Cell::Gru].choose(rng)?,
-        bidirectional: *[false, true].choose(rng)?,
-        pooling: *[Pooling::Last, Pooling::Mean, Pooling::Max, Pooling::MeanMax].choose(rng)?,
-        ..Recurrent::new(0, *[8, 12, 16, 24, 32, 48, 64].choose(rng)?)
+        cell: one_of(&[Cell::Lstm, Cell::Gru], rng),
+        bidirectional: one_of(&[false, true], rng),
+        pooling: one_of(&[Pooling::Last, Pooling::Mean, Pooling::Max, Pooling::MeanMax], rng),
+        ..Recurrent::new(0, one_of(&[8, 12, 16, 24, 32, 48, 64], rng))
     };
-    let (dropout, learning_rate) = (*[0.0, 0.3].choose(rng)?, *[0.003, 0.006, 0.01].choose(rng)?);
+    let dropout = one_of(&[0.0, 0.3], rng);
+    let learning_rate = one_of(&[0.003, 0.006, 0.01], rng);
     let mut settings = value_model(profile, layers, dropout, learning_rate);
     draw(&mut settings, rng, "model", "num_layers", &[1.into(), 1.into(), 2.into()]);
-    Some(settings)
+    settings
 }
 
-/// Sets a key to one of `values`, drawn at random. A value that is listed twice is twice as probable.
+/// Sets a key to one of `values`, drawn as [`one_of`] does.
 fn draw(settings: &mut Table, rng: &mut ChaCha8Rng, section: &str, key: &str, values: &[Value]) {
-    if let Some(value) = values.choose(rng) {
-        set(settings, section, key, value.clone());
-    }
+    set(settings, section, key, one_of(values, rng));
+}
+
+/// Returns one of `values`, drawn at random. A value that is listed twice is twice as probable.
+fn one_of<T: Clone>(values: &[T], rng: &mut ChaCha8Rng) -> T {
+    values.choose(rng).expect("the list is not empty").clone()
 }
 
 fn integer(number: usize) -> Value {

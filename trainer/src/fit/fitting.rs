@@ -24,7 +24,7 @@ const VOCABULARY_ATTEMPTS: usize = 4;
 pub fn recipe(input: &Path, settings: &Table, options: &Table) -> anyhow::Result<Recipe> {
     let mut merged = settings.clone();
     lay_over(&mut merged, options);
-    // Only recurrent layers read word vectors.
+    // Only recurrent layers read word vectors, so a candidate without such layers ignores the option.
     if let Some(Value::Table(model)) = merged.get_mut("model")
         && model.get("num_layers").and_then(Value::as_integer) == Some(0)
     {
@@ -66,9 +66,9 @@ pub struct Excess {
 }
 
 /// Reads the data of a candidate, and measures the device file of its untrained network, whose costs are about those of
-/// the trained one. If the file is too large, tries smaller vocabularies. Returns the [`Excess`] of a candidate that
-/// does not fit. `name`: the name of the model; `recipe_of`: makes the recipe from the settings. Fails if the recipe is
-/// refused or the data cannot be read.
+/// the trained one. If the file is too large, tries smaller vocabularies, [`VOCABULARY_ATTEMPTS`] sizes in all. The
+/// inner result is the [`Excess`] of a candidate that does not fit. `name`: the name of the model; `recipe_of`: makes
+/// the recipe from the settings. Fails if the recipe is refused or the data cannot be read.
 pub fn fit(
     name: &str,
     settings: &Table,
@@ -77,7 +77,8 @@ pub fn fit(
 ) -> anyhow::Result<Result<Fitted, Excess>> {
     let mut settings = settings.clone();
     let with_baselines = false;
-    for attempt in 1.. {
+    let mut attempt = 1;
+    loop {
         let mut recipe = recipe_of(&settings)?;
         let data = tasks::read_data(&mut recipe, with_baselines)?;
         let model = data.model(name, train::initial_weights(&recipe, data.problem()))?;
@@ -86,20 +87,20 @@ pub fn fit(
         let Some(reason) = measured.excess(budget) else {
             return Ok(Ok(Fitted { settings, recipe, data, measured }));
         };
-        let parts = device.bytes_by_content();
+        let bytes = device.bytes_by_content();
         let tokens = model.vocabulary().len();
-        let bytes_per_token = (parts.embedding + parts.vocabulary) / tokens.max(1);
+        let bytes_per_token = (bytes.embedding + bytes.vocabulary) / tokens.max(1);
         let bytes_over = measured.file_bytes.saturating_sub(budget.flash);
         // Removes 8 tokens more than the mean `bytes_per_token` requires, since the removed tokens may be shorter.
-        let smaller = tokens.saturating_sub(bytes_over / bytes_per_token.max(1) + 8);
+        let fewer_tokens = tokens.saturating_sub(bytes_over / bytes_per_token.max(1) + 8);
         // A smaller vocabulary reduces the flash memory alone, not the RAM or the instructions.
         let can_shrink = data.problem().architecture.is_recurrent() && bytes_per_token > 0 && bytes_over > 0;
-        if !can_shrink || smaller < MIN_VOCABULARY || attempt == VOCABULARY_ATTEMPTS {
+        if !can_shrink || fewer_tokens < MIN_VOCABULARY || attempt == VOCABULARY_ATTEMPTS {
             return Ok(Err(Excess { reason, measured }));
         }
-        set(&mut settings, "vocabulary", "max_size", Value::Integer(smaller as i64));
+        set(&mut settings, "vocabulary", "max_size", Value::Integer(fewer_tokens as i64));
+        attempt += 1;
     }
-    unreachable!("the last attempt returns")
 }
 
 /// Quantises the model of a candidate, with the bits of its recipe and without folded tokens (`fold` is 0).

@@ -1,4 +1,4 @@
-//! Measures a cross-validation in integers: the accuracy of the device files of its networks.
+//! Measures a cross-validation in integers: the accuracy of the device files (the quantised models) of its networks.
 
 use super::fitting;
 use crate::metrics::Evaluation;

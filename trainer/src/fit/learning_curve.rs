@@ -22,12 +22,16 @@ pub struct Point {
 /// missing.
 pub fn learning_curve(recipe: &Recipe, accuracy: f64, limits: Limits<'_>) -> anyhow::Result<Vec<Point>> {
     let mut recipe = recipe.clone();
-    let data = tasks::read_data(&mut recipe, false)?;
+    let with_baselines = false;
+    let data = tasks::read_data(&mut recipe, with_baselines)?;
     let mut points = Vec::new();
     for share in SHARES {
         let problem = data.problem().with_share(share, recipe.training.seed);
-        let trained = train(&recipe, &problem, limits, &mut |_| {})?.filter(|trained| !trained.is_cut_short());
-        if let Some(accuracy) = trained.and_then(|trained| trained.best().accuracy) {
+        let trained = train(&recipe, &problem, limits, &mut |_| {})?;
+        if let Some(trained) = trained
+            && !trained.is_cut_short()
+            && let Some(accuracy) = trained.best().accuracy
+        {
             points.push(Point { rows: problem.train.len(), accuracy });
         }
     }

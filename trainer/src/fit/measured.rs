@@ -1,4 +1,4 @@
-//! The cost of a device file, and the budget that it must fit.
+//! The costs of a device file, the quantised model, and the budget that they must not exceed.
 
 use crate::core_time;
 use crate::device_file::DeviceFile;
@@ -39,12 +39,12 @@ impl Measured {
         let has_character_tokens = device.config.tokenizer().is_one_word();
         let characters = if has_character_tokens { 1.0 } else { WORD_CHARACTERS };
         let cores = core_time::instructions(device.model());
-        // Always found: a candidate has 8-bit recurrent weights, and every cell and kind of n-gram table was measured
-        // on this core with the packing of such weights.
         let instructions = cores.iter().find(|core| core.core == CORE).map(|core| core.per_token(characters));
         Measured {
             file_bytes: device.bytes().len(),
             scratch_bytes: device.scratch_bytes(),
+            // Never `None`: a candidate has 8-bit recurrent weights, and every cell and kind of n-gram table was
+            // measured on this core with the packing of such weights.
             instructions_per_token: instructions.unwrap_or(0.0).round() as u64,
         }
     }
@@ -55,10 +55,16 @@ impl Measured {
         if file_bytes > budget.flash {
             return Some(format!("the file has {file_bytes} bytes, the budget is {}", budget.flash));
         }
-        if let Some(ram) = budget.ram.filter(|ram| scratch_bytes > *ram) {
+        if let Some(ram) = budget.ram
+            && scratch_bytes > ram
+        {
             return Some(format!("a session needs {scratch_bytes} bytes of RAM, the budget is {ram}"));
         }
-        let limit = budget.instructions.filter(|limit| instructions_per_token > *limit)?;
-        Some(format!("a token takes {instructions_per_token} instructions, the budget is {limit}"))
+        if let Some(limit) = budget.instructions
+            && instructions_per_token > limit
+        {
+            return Some(format!("a token takes {instructions_per_token} instructions, the budget is {limit}"));
+        }
+        None
     }
 }

@@ -1,4 +1,4 @@
-//! The properties of the data that the choice of candidates depends on.
+//! The properties of the data that the choice of candidates depends on: the recipes that `tern fit` trains.
 
 use crate::architecture::InputLayer;
 use crate::recipe::{InputKind, LONG_TEXT, Recipe, TokenizerKind};
@@ -31,6 +31,7 @@ impl Profile {
     /// Returns the properties of data that were read with `recipe`; `None` if the task is not classification.
     pub fn new(recipe: &Recipe, data: &dyn TaskData) -> Option<Self> {
         let problem = data.problem();
+        // One weight for each class.
         let Objective::Classes(Classes { weights, .. }) = &problem.objective else { return None };
         let steps: usize = problem.train.iter().map(|sample| sample.steps.len()).sum();
         let inputs = match problem.architecture.input {
@@ -53,7 +54,8 @@ impl Profile {
         !self.reads_values && self.mean_steps > LONG_TEXT && !self.has_characters()
     }
 
-    /// Returns true if the n-gram table has fingerprints, by the rule of the recipe's defaults.
+    /// Returns true if the n-gram table has fingerprints, a check byte for each row, by the rule of the recipe's
+    /// defaults.
     pub fn has_fingerprints(&self) -> bool {
         self.has_long_texts() && self.folds == 1
     }

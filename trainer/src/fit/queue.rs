@@ -1,8 +1,9 @@
-//! The queue from which the processes of a search take candidates.
+//! The queue from which the processes of a search take candidates: recipes, each of which is trained once in a round of
+//! the search. A training and its figures are a [`Trial`].
 //!
-//! The process of rank 0 coordinates: it gives a candidate of the round to each idle process and to one thread in
-//! itself, and collects the trials. Every process sends a message each second. A process that is silent for too long
-//! counts as dead, and its candidate is given to another process.
+//! Each process has a number, its rank. The process of rank 0 coordinates: it gives a candidate of the round to each
+//! idle process and to one thread of its own, and collects the trials. Every process sends a message each second. A
+//! process that is silent for too long counts as dead, and its candidate is given to another process.
 
 use super::fitting::Excess;
 use super::training::Trained;
@@ -87,6 +88,7 @@ enum Report {
 }
 
 impl Report {
+    /// Makes the report of a job's result, without the trained model.
     fn new(result: anyhow::Result<Attempt>) -> Self {
         match result {
             Ok(Attempt::Done { trial, is_complete, .. }) => Report::Done { trial, is_complete },
@@ -96,6 +98,7 @@ impl Report {
         }
     }
 
+    /// Returns the result that was reported.
     fn into_result(self) -> anyhow::Result<Attempt> {
         match self {
             Report::Done { trial, is_complete } => Ok(Attempt::Done { trial, trained: None, is_complete }),
@@ -157,7 +160,7 @@ struct Worker {
     is_dead: bool,
 }
 
-/// The processes of a search, for rank 0.
+/// The processes of a search, as rank 0 sees them.
 pub(super) struct Queue<'a> {
     processes: &'a dyn Processes,
     /// The time after which a silent process counts as dead.
@@ -206,12 +209,7 @@ impl<'a> Queue<'a> {
                 self.read_messages(&mut waiting, round)?;
                 self.remove_dead(&mut waiting);
                 self.send_heartbeat();
-                while let Some(rank) = self.workers.iter().position(|worker| worker.takes_jobs && worker.job.is_none())
-                    && let Some(&index) = waiting.front()
-                    && let Some(job) = round.job(index)
-                {
-                    waiting.pop_front();
-                    self.workers[rank].job = Some(index);
+                while let Some((rank, job)) = self.next_job(&mut waiting, round) {
                     if rank > 0 {
                         send(self.processes, rank, &Message::Train(job));
                     } else {
@@ -219,6 +217,7 @@ impl<'a> Queue<'a> {
                         scope.spawn(move || train_in_thread(train, &job, &events));
                     }
                 }
+                // Nothing runs, and nothing could begin.
                 if self.workers.iter().all(|worker| worker.job.is_none()) {
                     break Ok(());
                 }
@@ -228,6 +227,17 @@ impl<'a> Queue<'a> {
                 }
             }
         })
+    }
+
+    /// Takes the first candidate of `waiting` for the first idle process. Returns the rank of the process and its job;
+    /// `None` if no process is idle, no candidate waits, or no further training may begin.
+    fn next_job(&mut self, waiting: &mut VecDeque<usize>, round: &mut dyn QueuedRound) -> Option<(usize, Job)> {
+        let rank = self.workers.iter().position(|worker| worker.takes_jobs && worker.job.is_none())?;
+        let index = *waiting.front()?;
+        let job = round.job(index)?;
+        waiting.pop_front();
+        self.workers[rank].job = Some(index);
+        Some((rank, job))
     }
 
     /// Reads all messages that have arrived. Reports the results to `round`, and puts candidates that must be trained
@@ -288,8 +298,11 @@ impl<'a> Queue<'a> {
 
     /// Sends a message to all other processes that are alive. Messages to a dead one would fill the buffers of MPI.
     fn tell_others(&self, message: &Message) {
-        let alive = (1..self.workers.len()).filter(|&rank| !self.workers[rank].is_dead);
-        alive.for_each(|rank| send(self.processes, rank, message));
+        for rank in 1..self.workers.len() {
+            if !self.workers[rank].is_dead {
+                send(self.processes, rank, message);
+            }
+        }
     }
 
     /// Ends the search in the other processes. If one has died, every process ends without waiting for the others.

@@ -1,4 +1,5 @@
-//! The rounds of a search, and the state of a search that runs through them.
+//! The rounds of the search of `tern fit`, and the state of a search that runs through them. In each round the best
+//! candidates of the round before train for more epochs; a [`Trial`] is one such training.
 
 use super::fitting::Excess;
 use super::training::Trained;
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 /// A round of the search.
 pub(super) struct Round {
-    /// The share of the epochs for which the candidates train.
+    /// The share of its recipe's epochs for which a candidate trains.
     pub epoch_share: f64,
     /// The first round's number of candidates is divided by this.
     divisor: usize,
@@ -41,8 +42,9 @@ pub(super) struct State {
     pub best: Option<(Trial, Option<Trained>)>,
     /// The smallest device file that exceeds the budget.
     pub smallest: Option<Excess>,
+    /// True if a training did not begin, or began late, for lack of time.
     pub is_out_of_time: bool,
-    /// The sum over all trials of the share of the epochs for which they trained: [`Round::epoch_share`].
+    /// The work of all trials, in whole trainings: the sum of their [`Round::epoch_share`].
     work: f64,
     /// The sum over all trials of their seconds.
     seconds: f64,
@@ -67,12 +69,14 @@ impl State {
         self.work += epoch_share;
         self.seconds += trial.seconds;
         self.trials.push(trial.clone());
-        // Of equal trials in a round, that of the first candidate is the best, whichever ended first.
-        let is_best = |best: &Trial| {
-            trial.is_better_than(best)
-                || (trial.round, trial.candidate) < (best.round, best.candidate) && !best.is_better_than(trial)
+        let is_best = match &self.best {
+            None => true,
+            Some((best, _)) if trial.is_better_than(best) => true,
+            Some((best, _)) if best.is_better_than(trial) => false,
+            // Of equal trials in a round, that of the first candidate is the best, whichever ended first.
+            Some((best, _)) => (trial.round, trial.candidate) < (best.round, best.candidate),
         };
-        if self.best.as_ref().is_none_or(|(best, _)| is_best(best)) {
+        if is_best {
             self.best = Some((trial.clone(), trained));
         }
     }
@@ -82,8 +86,8 @@ impl State {
     /// round.
     pub fn time_left(&self, candidates: usize, round: usize, trials_left: usize) -> Duration {
         let later = ROUNDS[round + 1..].iter().map(|round| round.epoch_share * round.size(candidates) as f64);
-        let work = ROUNDS[round].epoch_share * trials_left as f64 + later.sum::<f64>();
-        // Without trials the estimate is 0.
-        Duration::from_secs_f64(self.seconds / self.work.max(1e-9) * work)
+        let work_left = ROUNDS[round].epoch_share * trials_left as f64 + later.sum::<f64>();
+        // The smallest divisor avoids 0 / 0: without trials the estimate is 0.
+        Duration::from_secs_f64(self.seconds / self.work.max(1e-9) * work_left)
     }
 }

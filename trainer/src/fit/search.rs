@@ -1,4 +1,5 @@
-//! Runs the search: trains the candidates by successive halving, in rounds of fewer candidates and more epochs.
+//! Runs the search of `tern fit`: trains the candidates, which are settings of a recipe, by successive halving, in
+//! rounds of fewer candidates and more epochs. One training of a candidate is a [`Trial`].
 
 use super::candidates::candidates;
 use super::fitting::{self, Excess, Fitted};
@@ -116,11 +117,11 @@ impl Search<'_> {
         let mut state = State::new();
         for (index, round) in ROUNDS.iter().enumerate() {
             selected.truncate(round.size(self.candidates));
-            let mut done = self.round(index, &selected, queue, &mut state, observer)?;
+            let mut round_trials = self.run_round(index, &selected, queue, &mut state, observer)?;
             // If a round has no trials, for lack of time, the next one takes the candidates in the former order.
-            if !done.is_empty() {
-                done.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.loss.total_cmp(&b.loss)));
-                selected = done.into_iter().map(|trial| (trial.candidate, trial.settings)).collect();
+            if !round_trials.is_empty() {
+                round_trials.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.loss.total_cmp(&b.loss)));
+                selected = round_trials.into_iter().map(|trial| (trial.candidate, trial.settings)).collect();
             }
             // No candidate could be trained, or the search was interrupted.
             if state.trials.is_empty() {
@@ -148,7 +149,7 @@ impl Search<'_> {
     /// Trains the `candidates`, numbers from 1 and settings, of the round with the index `round`, and returns their
     /// trials in the order of the candidates. Trials in the log are not repeated. Fails with the last error of a
     /// candidate if the search has no trial yet.
-    fn round(
+    fn run_round(
         &self,
         round: usize,
         candidates: &[(usize, Table)],
@@ -164,7 +165,7 @@ impl Search<'_> {
             workers,
             state,
             observer,
-            done: BTreeMap::new(),
+            trials: BTreeMap::new(),
             error: None,
         };
         // The indices of the candidates without a trial in the log.
@@ -177,15 +178,17 @@ impl Search<'_> {
         }
         let train = |job: &Job, on_progress: &mut (dyn FnMut(f64) + Send)| self.trial(job, on_progress);
         queue.run(&remaining, &mut running, &train, self.interrupt)?;
-        let RunningRound { done, error, .. } = running;
-        if let Some(error) = error.filter(|_| state.trials.is_empty()) {
+        let RunningRound { trials, error, .. } = running;
+        if let Some(error) = error
+            && state.trials.is_empty()
+        {
             return Err(error);
         }
-        let done: Vec<Trial> = done.into_values().collect();
+        let trials: Vec<Trial> = trials.into_values().collect();
         // Trials end in any order; in the result they have the order of the candidates.
         state.trials.truncate(earlier_trials);
-        state.trials.extend_from_slice(&done);
-        Ok(done)
+        state.trials.extend_from_slice(&trials);
+        Ok(trials)
     }
 
     /// Trains the candidate of a job and measures it on the validation rows: the float model in the first round, the
@@ -195,9 +198,9 @@ impl Search<'_> {
         let start = Instant::now();
         let is_final = round == LAST_ROUND;
         let all_epochs = self.recipe(settings)?.epochs();
-        let share = ROUNDS[round].epoch_share;
-        let epochs = ((all_epochs as f64 * share).ceil() as usize).max(MIN_EPOCHS.min(all_epochs));
-        let Fitted { settings, mut recipe, mut data, measured } =
+        let round_epochs = (all_epochs as f64 * ROUNDS[round].epoch_share).ceil() as usize;
+        let epochs = round_epochs.max(MIN_EPOCHS.min(all_epochs));
+        let Fitted { settings, mut recipe, mut data, mut measured } =
             match fitting::fit(self.name, settings, &self.budget, |settings| self.recipe(settings))? {
                 Ok(fitted) => fitted,
                 Err(excess) => return Ok(Attempt::Unfit(excess)),
@@ -207,59 +210,62 @@ impl Search<'_> {
         let limits = Limits { interrupt: self.interrupt, deadline };
         let trained = train(&recipe, data.problem(), limits, on_progress)?;
         let Some(trained) = trained else { return Ok(Attempt::Interrupted) };
+        let is_complete = !trained.is_cut_short();
         // The first trial counts even if it is incomplete, so that a search always finds a model.
-        if trained.is_cut_short() && !is_first {
+        if !is_complete && !is_first {
             return Ok(Attempt::Interrupted);
         }
-        // The zeros are replaced below.
-        let mut trial = Trial {
-            candidate,
-            settings,
-            network: fitting::describe(&recipe, data.problem()),
-            epochs,
-            round: round + 1,
-            score: 0.0,
-            loss: 0.0,
-            accuracy: 0.0,
-            in_integers: false,
-            repetitions: Vec::new(),
-            measured,
-            seconds: 0.0,
-        };
+        let network = fitting::describe(&recipe, data.problem());
+
+        // The validation figures of the float model, or of its device file. Several for a repeated cross-validation.
         let mut figures = vec![trained.best()];
+        let mut in_integers = false;
+        let mut repetitions = Vec::new();
         match &trained {
             Trained::Folds(found) if is_final => {
                 let Some(repeated) = self.repetitions(&recipe, data.as_mut(), found)? else {
                     return Ok(Attempt::Interrupted);
                 };
-                trial.repetitions = repeated.iter().filter_map(|figures| figures.accuracy).collect();
+                repetitions = repeated.iter().filter_map(|figures| figures.accuracy).collect();
                 figures = repeated;
-                trial.in_integers = true;
+                in_integers = true;
             }
             Trained::Network(outcome) if round > 0 => {
                 let model = data.model(self.name, outcome.weights.clone())?;
                 let device = fitting::device_file(&recipe, data.as_ref(), &model)?;
-                trial.measured = Measured::new(&device);
-                if let Some(reason) = trial.measured.excess(&self.budget) {
-                    return Ok(Attempt::Unfit(Excess { reason, measured: trial.measured }));
+                measured = Measured::new(&device);
+                if let Some(reason) = measured.excess(&self.budget) {
+                    return Ok(Attempt::Unfit(Excess { reason, measured }));
                 }
                 if let Some(evaluation) = data.evaluate(&device)? {
                     figures = vec![Validation::of_classes(&evaluation)];
-                    trial.in_integers = true;
+                    in_integers = true;
                 }
             }
-            _ => {}
+            Trained::Folds(_) | Trained::Network(_) => {}
         }
-        let mean = |value: &dyn Fn(&Validation) -> f64| figures.iter().map(value).sum::<f64>() / figures.len() as f64;
-        trial.loss = mean(&|figures| figures.loss);
+
+        let mean = |figure: fn(&Validation) -> f64| figures.iter().map(figure).sum::<f64>() / figures.len() as f64;
         // The figures of a classifier always have an accuracy and a macro F1.
-        trial.accuracy = mean(&|figures| figures.accuracy.unwrap_or(0.0));
-        trial.score = match recipe.metric() {
-            Metric::MacroF1 => mean(&|figures| figures.macro_f1.unwrap_or(0.0)),
-            Metric::Accuracy | Metric::Loss => trial.accuracy,
+        let accuracy = mean(|figures| figures.accuracy.unwrap_or(0.0));
+        let score = match recipe.metric() {
+            Metric::MacroF1 => mean(|figures| figures.macro_f1.unwrap_or(0.0)),
+            Metric::Accuracy | Metric::Loss => accuracy,
         };
-        trial.seconds = start.elapsed().as_secs_f64();
-        let is_complete = !trained.is_cut_short();
+        let trial = Trial {
+            candidate,
+            settings,
+            network,
+            epochs,
+            round: round + 1,
+            score,
+            loss: mean(|figures| figures.loss),
+            accuracy,
+            in_integers,
+            repetitions,
+            measured,
+            seconds: start.elapsed().as_secs_f64(),
+        };
         Ok(Attempt::Done { trial: Box::new(trial), trained: Some(trained), is_complete })
     }
 
@@ -282,7 +288,8 @@ impl Search<'_> {
             let mut recipe = recipe.clone();
             recipe.data.split_seed = Some(recipe.split_seed() + repetition);
             recipe.training.seed += repetition;
-            let mut data = tasks::read_data(&mut recipe, false)?;
+            let with_baselines = false;
+            let mut data = tasks::read_data(&mut recipe, with_baselines)?;
             let trained = train(&recipe, data.problem(), limits, &mut |_| {})?;
             let Some(Trained::Folds(found)) = trained else { return Ok(None) };
             let Some(repeated) = in_integers(&recipe, data.as_mut(), &found)? else { return Ok(None) };
@@ -303,8 +310,8 @@ struct RunningRound<'r> {
     workers: usize,
     state: &'r mut State,
     observer: &'r mut (dyn Observer + Send),
-    /// The trials by their index in the round.
-    done: BTreeMap<usize, Trial>,
+    /// The trials that are done, by the index of their candidate in the round.
+    trials: BTreeMap<usize, Trial>,
     /// The last error of a candidate: the recipe is refused, the data cannot be read, or the training diverged.
     error: Option<anyhow::Error>,
 }
@@ -313,11 +320,11 @@ impl RunningRound<'_> {
     /// Adds the trial of the candidate whose index in the round is `index`, and reports it to the observer.
     fn add(&mut self, index: usize, trial: Trial, trained: Option<Trained>) {
         self.state.add(&trial, trained, ROUNDS[self.round].epoch_share);
-        self.done.insert(index, trial.clone());
-        let trials_left = self.candidates.len().saturating_sub(self.done.len());
-        let one_process = self.state.time_left(self.search.candidates, self.round, trials_left);
+        self.trials.insert(index, trial.clone());
+        let trials_left = self.candidates.len().saturating_sub(self.trials.len());
+        let time_of_one_process = self.state.time_left(self.search.candidates, self.round, trials_left);
         let best = self.state.best.as_ref().map_or(&trial, |(best, _)| best);
-        self.observer.on_trial(&trial, best, one_process / self.workers.max(1) as u32);
+        self.observer.on_trial(&trial, best, time_of_one_process / self.workers.max(1) as u32);
     }
 }
 
@@ -365,7 +372,7 @@ impl QueuedRound for RunningRound<'_> {
             }
             Ok(Attempt::Interrupted) => {}
             Err(error) => {
-                // The error of a round's only candidate is not shown here: `round` returns it if there is no trial.
+                // The error of a round's only candidate is not shown here: `run_round` returns it if there is no trial.
                 if self.candidates.len() > 1 {
                     self.observer.on_skipped(candidate, &format!("{error:#}"));
                 }

@@ -65,10 +65,9 @@ pub fn train(
     on_progress: &mut (dyn FnMut(f64) + Send),
 ) -> Result<Option<Trained>, TrainError> {
     if !problem.folds.is_empty() {
-        let after_fold = |fold, folds| on_progress(fold as f64 / folds as f64);
-        return Ok(
-            train::cross_validate(recipe, problem, limits.interrupt, &OneProcess, after_fold)?.map(Trained::Folds)
-        );
+        let after_fold = |folds_done, folds| on_progress(folds_done as f64 / folds as f64);
+        let found = train::cross_validate(recipe, problem, limits.interrupt, &OneProcess, after_fold)?;
+        return Ok(found.map(Trained::Folds));
     }
     let stop = AtomicBool::new(false);
     let mut stopper = Stopper { limits, stop: &stop, epochs: recipe.epochs(), on_progress };
@@ -86,7 +85,9 @@ pub fn train_whole(recipe: &Recipe, data: &mut dyn TaskData) -> anyhow::Result<O
 /// The callback that sets `stop` once a limit is reached, and reports the progress.
 struct Stopper<'a> {
     limits: Limits<'a>,
+    /// Set to true to end the training.
     stop: &'a AtomicBool,
+    /// The number of epochs of the training.
     epochs: usize,
     on_progress: &'a mut (dyn FnMut(f64) + Send),
 }

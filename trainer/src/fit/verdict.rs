@@ -6,7 +6,7 @@ use crate::recipe::SMALL_DATA;
 
 /// The gain of accuracy between the last two points of the learning curve above which more rows are advised: one
 /// percentage point.
-const GAIN: f64 = 0.01;
+const CLEAR_GAIN: f64 = 0.01;
 
 /// Returns sentences that judge the accuracy of the best candidate.
 ///
@@ -25,23 +25,23 @@ pub fn verdict(
     let mut sentences = Vec::new();
     let half_width = (interval[1] - interval[0]) / 2.0;
     if let Some(linear) = linear {
-        let both = format!("{accuracy:.4} against {linear:.4}");
+        let accuracies = format!("{accuracy:.4} against {linear:.4}");
         sentences.push(if accuracy > linear + half_width {
-            format!("better than a linear model on n-grams: {both}")
+            format!("better than a linear model on n-grams: {accuracies}")
         } else if accuracy < linear - half_width {
-            format!("worse than a linear model on n-grams ({both}): allow more flash memory or more candidates")
+            format!("worse than a linear model on n-grams ({accuracies}): allow more flash memory or more candidates")
         } else {
-            format!("no clear difference from a linear model on n-grams: {both}")
+            format!("no clear difference from a linear model on n-grams: {accuracies}")
         });
     }
     if let Some(trial) = ngrams_alone {
-        let found = format!("{:.4} in {} bytes ({})", trial.accuracy, trial.measured.file_bytes, trial.network);
+        let figures = format!("{:.4} in {} bytes ({})", trial.accuracy, trial.measured.file_bytes, trial.network);
         sentences.push(if accuracy > trial.accuracy + half_width {
-            format!("better than an n-gram branch alone: {found}")
+            format!("better than an n-gram branch alone: {figures}")
         } else if accuracy < trial.accuracy - half_width {
-            format!("worse than an n-gram branch alone (--num-layers 0): {found}")
+            format!("worse than an n-gram branch alone (--num-layers 0): {figures}")
         } else {
-            format!("no clear difference from an n-gram branch alone, which may be enough (--num-layers 0): {found}")
+            format!("no clear difference from an n-gram branch alone, which may be enough (--num-layers 0): {figures}")
         });
     }
     // The sentence names both numbers of rows, since an interrupted training adds no point: `fewer` may have less
@@ -49,7 +49,7 @@ pub fn verdict(
     if let [.., fewer, all] = curve {
         let points = 100.0 * (all.accuracy - fewer.accuracy);
         let gained = format!("from {} to {} rows the accuracy changed by {points:+.1} points", fewer.rows, all.rows);
-        let advice = if all.accuracy > fewer.accuracy + GAIN {
+        let advice = if all.accuracy > fewer.accuracy + CLEAR_GAIN {
             "more rows will help"
         } else {
             "more rows of the same kind will help little"

@@ -1,4 +1,4 @@
-//! `config.json`: the configuration of a float model.
+//! `config.json`, a file of a model directory: the configuration of a float model.
 
 use super::ngram_branch::NgramBranch;
 use super::refusal::Refusal;
@@ -7,7 +7,7 @@ use crate::data::normalise::Channel;
 use crate::display::quoted;
 use crate::logits::Logits;
 use crate::recipe::Anchor;
-use crate::vocabulary::{Fingerprints, Ngrams};
+use crate::vocabulary::Ngrams;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use std::collections::BTreeSet;
@@ -200,9 +200,9 @@ impl Config {
             choices.outputs(self.labels.len()).map_err(|conflict| conflict.to_string())?;
         }
         check_size("hidden_size", self.hidden_size, limits::HIDDEN_SIZE)?;
-        match self.num_layers {
-            0 if self.ngrams.is_some() => {}
-            layers => check_size("num_layers", layers, limits::NUM_LAYERS)?,
+        // Only a model with an n-gram branch can lack recurrent layers.
+        if self.num_layers > 0 || self.ngrams.is_none() {
+            check_size("num_layers", self.num_layers, limits::NUM_LAYERS)?;
         }
         check_size("recurrent_biases", self.recurrent_biases.into(), 1..=2)?;
         check_size("head_hidden", self.head_hidden, limits::HEAD_HIDDEN)
@@ -252,11 +252,12 @@ impl Config {
             let NgramBranch { bits, rank, .. } = branch;
             return Err(format!("`ngrams.bits` is {bits} with rank {rank}, expected 4 or 8, and 8 with rank 1"));
         }
-        if let Some(found) =
-            branch.fingerprints.as_ref().map(Fingerprints::buckets).filter(|&found| found != branch.buckets)
+        if let Some(fingerprints) = &branch.fingerprints
+            && fingerprints.buckets() != branch.buckets
         {
             return Err(format!(
-                "`ngrams.fingerprints` has {found} bytes, expected {}, one for each bucket",
+                "`ngrams.fingerprints` has {} bytes, expected {}, one for each bucket",
+                fingerprints.buckets(),
                 branch.buckets
             ));
         }
@@ -282,12 +283,16 @@ impl Config {
             check_presence("temperature", self.temperature.is_some(), false, &task)?;
             check_presence("refusal", self.refusal.is_some(), false, &task)?;
         }
-        if let Some(temperature) = self.temperature.filter(|number| !number.is_normal() || *number < 0.0) {
+        if let Some(temperature) = self.temperature
+            && (!temperature.is_normal() || temperature < 0.0)
+        {
             return Err(format!("`temperature` is {temperature}, expected a number above 0"));
         }
         if let Some(Refusal { below, label, .. }) = &self.refusal {
             check_size("refusal.below", *below as usize, 1..=Refusal::ONE as usize)?;
-            if let Some(label) = label.as_ref().filter(|label| !self.labels.contains(label)) {
+            if let Some(label) = label
+                && !self.labels.contains(label)
+            {
                 return Err(format!("`refusal.label` is {label:?}, expected one of the labels"));
             }
         }
@@ -308,10 +313,13 @@ impl Config {
     pub fn to_json(&self) -> String {
         let mut json = json!(self);
         if !self.labels.is_empty() {
-            let names = self.labels.iter().enumerate();
-            json["id2label"] =
-                names.clone().map(|(id, label)| (id.to_string(), json!(label))).collect::<Map<_, _>>().into();
-            json["label2id"] = names.map(|(id, label)| (label.clone(), json!(id))).collect::<Map<_, _>>().into();
+            let (mut id_to_label, mut label_to_id) = (Map::new(), Map::new());
+            for (id, label) in self.labels.iter().enumerate() {
+                id_to_label.insert(id.to_string(), json!(label));
+                label_to_id.insert(label.clone(), json!(id));
+            }
+            json["id2label"] = id_to_label.into();
+            json["label2id"] = label_to_id.into();
         }
         format!("{json:#}\n")
     }
@@ -334,7 +342,8 @@ impl Config {
         Architecture { input, hidden_size: self.hidden_size, recurrent, ngrams, head }
     }
 
-    /// The [`Ngrams`] by which the model finds the buckets of a text; `None` without an n-gram branch.
+    /// The [`Ngrams`], by which the model finds the buckets (rows of the n-gram table) of a text; `None` without an
+    /// n-gram branch.
     pub fn ngrams(&self) -> Option<Ngrams> {
         let branch = self.ngrams.as_ref()?;
         let ngrams = Ngrams::new(branch.kinds(), branch.buckets, self.tokenizer());
@@ -361,7 +370,7 @@ fn check_size(key: &str, found: usize, range: RangeInclusive<usize>) -> Result<(
     if range.contains(&found) { Ok(()) } else { Err(format!("`{key}` is {found}, expected {least} to {most}")) }
 }
 
-/// Fails if `is_supported` is false. `found`: the text of `key`; `supported`: the supported texts, for the message.
+/// Fails if `is_supported` is false. `found`: the value of `key`; `supported`: the supported values, for the message.
 fn check_value(key: &str, found: &str, is_supported: bool, supported: &str) -> Result<(), String> {
     if is_supported { Ok(()) } else { Err(format!("`{key}` is {found:?}, this version supports {supported}")) }
 }

@@ -18,7 +18,7 @@ pub struct Staged {
     folder: PathBuf,
     /// The path to which an old model directory is renamed until the new one has replaced it.
     aside: PathBuf,
-    /// Removes the folder when it is dropped. `None` if the caller owns the folder.
+    /// Removes `folder` when it is dropped. `None` if the caller owns the folder.
     temporary: Option<TempDir>,
 }
 
@@ -33,12 +33,13 @@ impl Staged {
         };
         fs::create_dir_all(&parent).map_err(FileError::at(&parent))?;
         let prefix = format!(".{}.", name.to_string_lossy());
-        let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in(&parent).map_err(FileError::at(&parent))?;
-        // A name of its own, so that a folder which a power cut left behind is not in the way.
-        let mut aside = folder.path().as_os_str().to_owned();
+        let temporary = tempfile::Builder::new().prefix(&prefix).tempdir_in(&parent).map_err(FileError::at(&parent))?;
+        let folder = temporary.path().to_owned();
+        // Begins with the unique name of the temporary folder, so that a folder which a power cut left behind is not in
+        // the way.
+        let mut aside = folder.as_os_str().to_owned();
         aside.push(".former");
-        let (target, path) = (target.to_owned(), folder.path().to_owned());
-        Ok(Staged { target, folder: path, aside: aside.into(), temporary: Some(folder) })
+        Ok(Staged { target: target.to_owned(), folder, aside: aside.into(), temporary: Some(temporary) })
     }
 
     /// Does the same as [`new`](Self::new), but with folders that the caller names and that remain if the process ends
@@ -46,8 +47,10 @@ impl Staged {
     /// deleted if they exist, and `folder` is created.
     pub fn between(target: &Path, folder: PathBuf, aside: PathBuf) -> Result<Self, FileError> {
         Staged::check(target)?;
-        for old in [&folder, &aside].into_iter().filter(|old| old.exists()) {
-            fs::remove_dir_all(old).map_err(FileError::at(old))?;
+        for old in [&folder, &aside] {
+            if old.exists() {
+                fs::remove_dir_all(old).map_err(FileError::at(old))?;
+            }
         }
         fs::create_dir(&folder).map_err(FileError::at(&folder))?;
         Ok(Staged { target: target.to_owned(), folder, aside, temporary: None })
@@ -71,7 +74,7 @@ impl Staged {
         Staged::check(&target)?;
         replace(&target, &folder, &aside).map_err(FileError::at(&target))?;
         if let Some(temporary) = temporary {
-            // The folder was renamed, so that nothing is left to remove.
+            // The folder was renamed, so it need not be removed.
             let _ = temporary.keep();
         }
         Ok(())
@@ -79,7 +82,7 @@ impl Staged {
 }
 
 /// Flushes `folder` and renames it to `target`. An old model at `target` is renamed to `aside` first, since a folder
-/// cannot replace one that is not empty.
+/// cannot replace one that is not empty, and then removed.
 fn replace(target: &Path, folder: &Path, aside: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         File::open(entry?.path())?.sync_all()?;
@@ -127,11 +130,11 @@ fn checked_name(target: &Path) -> Result<&OsStr, FileError> {
     if !entries.is_empty() && config["model_type"] != "tern" {
         return refused(&occupied);
     }
-    let names = entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let foreign: Vec<String> = names.filter(|name| !files::ALL.contains(&name.as_str())).collect();
-    if foreign.is_empty() {
+    let entry_names = entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let other_files: Vec<String> = entry_names.filter(|name| !files::ALL.contains(&name.as_str())).collect();
+    if other_files.is_empty() {
         return Ok(name);
     }
-    let names = quoted(&foreign);
-    refused(&format!("holds {names}, which a new model there would delete; move that away or choose another -o"))
+    let others = quoted(&other_files);
+    refused(&format!("holds {others}, which a new model there would delete; move that away or choose another -o"))
 }

@@ -1,9 +1,10 @@
-//! The key `ngrams` of `config.json`.
+//! The key `ngrams` of `config.json`: the part of a text classifier that adds up a vector for each n-gram of the text.
 
 use crate::vocabulary::Fingerprints;
 use serde::{Deserialize, Serialize};
 
-/// The n-gram branch of a text classifier: `docs/arithmetic.md`, "N-gram branch".
+/// The n-gram branch of a text classifier: `docs/arithmetic.md`, "N-gram branch". The hash of an n-gram selects a row,
+/// or bucket, of its table.
 ///
 /// Every weight of the tensor `ngrams.weight` is an integer times `step`; `tern export` writes the integers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -22,9 +22,9 @@ impl Refusal {
     /// The probability 1 as an integer.
     pub const ONE: u32 = 1 << 16;
 
-    /// Returns the rule with the highest threshold with which at most `share` of the rows are refused; if rows for
-    /// which `label` is predicted are more than that already, only those are refused. Rows whose own label is `label`
-    /// do not count. `None` without rows of other labels, or if `label` is predicted for all of them.
+    /// Returns the rule with the highest threshold with which at most `share` of the rows are refused. If `label` is
+    /// predicted for more rows than that, the threshold refuses no others. Rows whose own label is `label` do not
+    /// count. `None` without rows of other labels, or if `label` is predicted for all of them.
     ///
     /// `share`: 0 or more, below 1. `rows`: the label of each validation row, as an index of `labels`, and its logits.
     pub fn fit(
@@ -34,19 +34,26 @@ impl Refusal {
         rows: impl Iterator<Item = (usize, Logits)>,
     ) -> Option<Self> {
         let refusal = Refusal { share, below: 1, label: label.cloned() };
-        let class = refusal.class(labels);
-        let in_scope = rows.filter(|&(label, _)| Some(label) != class);
-        let predictions: Vec<(usize, f64)> =
-            in_scope.map(|(_, logits)| (logits.label(), scaled_probability(&logits))).collect();
-        let answered = predictions.iter().filter(|&&(predicted, _)| Some(predicted) != class);
-        let mut probabilities: Vec<f64> = answered.map(|&(_, probability)| probability).collect();
+        let refused_class = refusal.class(labels);
+        let mut counted_rows = 0usize;
+        let mut refused_by_label = 0;
+        // The probabilities of the other rows, times 2^16.
+        let mut probabilities: Vec<f64> = Vec::new();
+        for (_, logits) in rows.filter(|&(row_label, _)| Some(row_label) != refused_class) {
+            counted_rows += 1;
+            if Some(logits.label()) == refused_class {
+                refused_by_label += 1;
+            } else {
+                probabilities.push(scaled_probability(&logits));
+            }
+        }
         probabilities.sort_by(f64::total_cmp);
-        let allowed = (share * predictions.len() as f64) as usize;
-        let already_refused = predictions.len() - probabilities.len();
-        // The rows with lower probabilities than this one may be refused. It is rounded down below, so that the row
-        // itself is answered.
-        let lowest_answered = probabilities.get(allowed.saturating_sub(already_refused))?;
-        Some(Refusal { below: (*lowest_answered as u32).clamp(1, Refusal::ONE), ..refusal })
+        let allowed_refusals = (share * counted_rows as f64) as usize;
+        let refused_by_threshold = allowed_refusals.saturating_sub(refused_by_label);
+        // The rows with lower probabilities than this one may be refused. It is rounded down, so that the row itself is
+        // answered.
+        let lowest_answered = *probabilities.get(refused_by_threshold)?;
+        Some(Refusal { below: (lowest_answered as u32).clamp(1, Refusal::ONE), ..refusal })
     }
 
     /// The lowest probability with which the model answers, 0 to 1.

@@ -1,4 +1,4 @@
-//! The names of models on the hub, and requests to the hub's HTTP interface.
+//! The names of models on the Hugging Face hub, and requests to the hub's HTTP interface.
 
 use anyhow::{Context, bail};
 use serde_json::Value;
@@ -32,10 +32,10 @@ impl std::str::FromStr for Address {
         };
         let is_name = repository.split('/').count() == 2 && repository.split('/').all(is_part);
         let is_revision = revision.split('/').all(is_part);
-        match is_name && is_revision {
-            true => Ok(Address { repository: repository.to_owned(), revision: revision.to_owned() }),
-            false => Err("expected OWNER/NAME or OWNER/NAME@REVISION".to_owned()),
+        if !is_name || !is_revision {
+            return Err("expected OWNER/NAME or OWNER/NAME@REVISION".to_owned());
         }
+        Ok(Address { repository: repository.to_owned(), revision: revision.to_owned() })
     }
 }
 
@@ -51,7 +51,7 @@ pub struct Hub {
     pub(super) agent: Agent,
     /// The hub's address, without a slash at its end.
     pub(super) endpoint: String,
-    /// The access token.
+    /// The access token; `None` for requests without one.
     pub(super) token: Option<String>,
 }
 
@@ -61,14 +61,16 @@ impl Hub {
     pub fn from_environment() -> Self {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         let endpoint = variable("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned());
-        let home = variable("HF_HOME").map(PathBuf::from);
-        let home = home.or_else(|| Some(std::env::home_dir()?.join(".cache").join("huggingface")));
-        let saved = || std::fs::read_to_string(home?.join("token")).ok();
-        let token = variable("HF_TOKEN").or_else(saved).map(|token| token.trim().to_owned());
+        let folder = match variable("HF_HOME") {
+            Some(folder) => Some(PathBuf::from(folder)),
+            None => std::env::home_dir().map(|home| home.join(".cache").join("huggingface")),
+        };
+        let saved_token = || std::fs::read_to_string(folder?.join("token")).ok();
+        let token = variable("HF_TOKEN").or_else(saved_token).map(|token| token.trim().to_owned());
         Hub::new(&endpoint, token.filter(|token| !token.is_empty()))
     }
 
-    /// Creates a client of the hub at the address `endpoint`.
+    /// Creates a client of the hub at the address `endpoint`, with an access token if there is one.
     pub fn new(endpoint: &str, token: Option<String>) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -99,7 +101,7 @@ impl Hub {
     }
 
     /// Sends `body` to the page `path` and returns the answer, which is JSON. Fails without a token, and for any status
-    /// but success and `allowed`. With the status `allowed` it returns null.
+    /// but success and `allowed`. An answer with the status `allowed` is not read: null is returned.
     pub(super) fn post(
         &self,
         path: &str,
@@ -126,14 +128,14 @@ impl Hub {
         serde_json::from_str(&text).with_context(|| format!("{url}: the answer is not JSON"))
     }
 
-    /// Returns `answer` if its status is one of success. The error names the address, the status, a remedy, and the
+    /// Returns the response if its status is one of success. The error names the address, the status, a remedy, and the
     /// reason that the hub gives.
     pub(super) fn checked(
         &self,
         url: &str,
-        answer: Result<Response<Body>, ureq::Error>,
+        response: Result<Response<Body>, ureq::Error>,
     ) -> anyhow::Result<Response<Body>> {
-        let mut response = answer.with_context(|| format!("{url}: the hub cannot be reached"))?;
+        let mut response = response.with_context(|| format!("{url}: the hub cannot be reached"))?;
         let status = response.status().as_u16();
         if response.status().is_success() {
             return Ok(response);
@@ -149,9 +151,8 @@ impl Hub {
         };
         // The hub explains some refusals, such as a name that is not allowed.
         let text = response.body_mut().with_config().limit(MAX_ANSWER).read_to_string().unwrap_or_default();
-        let reason =
-            serde_json::from_str::<Value>(&text).ok().and_then(|answer| Some(answer["error"].as_str()?.to_owned()));
-        let reason = reason.map_or(String::new(), |reason| format!(" ({reason})"));
+        let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+        let reason = answer["error"].as_str().map_or(String::new(), |reason| format!(" ({reason})"));
         bail!("{url}: status {status}: {advice}{reason}")
     }
 }

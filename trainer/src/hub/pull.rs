@@ -1,4 +1,4 @@
-//! Download of a model.
+//! Download of a model from the Hugging Face hub.
 
 use super::client::{Address, Hub};
 use crate::package::hex;
@@ -45,42 +45,46 @@ pub fn pull(
     if unfinished.exists() {
         fs::remove_dir_all(&unfinished).with_context(|| unfinished.display().to_string())?;
     }
-    let result = files.iter().try_for_each(|file| {
-        report(&file.name, file.size);
-        download(hub, address, &commit, file, &unfinished.join(&file.name))
-    });
-    let result = result.and_then(|()| fs::rename(&unfinished, folder).with_context(|| folder.display().to_string()));
-    if result.is_err() {
+    let download_all = || -> anyhow::Result<()> {
+        for file in &files {
+            report(&file.name, file.size);
+            download(hub, address, &commit, file, &unfinished.join(&file.name))?;
+        }
+        fs::rename(&unfinished, folder).with_context(|| folder.display().to_string())
+    };
+    if let Err(error) = download_all() {
         // If this fails too, the first error is still the one to report.
         let _ = fs::remove_dir_all(&unfinished);
+        return Err(error);
     }
-    result?;
     Ok(files.iter().map(|file| folder.join(&file.name)).collect())
 }
 
-/// Requests the commit of a revision and the list of its files.
+/// Requests the commit of the address's revision and the list of its files.
 fn list(hub: &Hub, address: &Address) -> anyhow::Result<(String, Vec<RemoteFile>)> {
     let Address { repository, revision } = address;
     let path = format!("api/models/{repository}/revision/{}?blobs=true", revision.replace('/', "%2F"));
     let answer = hub.json(&hub.url(&path), hub.get(&path)?)?;
-    let file = |file: &Value| {
-        let name = file["rfilename"].as_str()?.to_owned();
-        // Only large files have the key `lfs`, in which the hub names the SHA-256 `sha256` or `oid`.
-        let large = &file["lfs"];
-        Some(match large["sha256"].as_str().or(large["oid"].as_str()) {
-            Some(sum) => RemoteFile { name, size: large["size"].as_u64()?, checksum: Checksum::Sha256(sum.to_owned()) },
-            None => RemoteFile {
-                name,
-                size: file["size"].as_u64()?,
-                checksum: Checksum::Git(file["blobId"].as_str()?.to_owned()),
-            },
-        })
+    let commit_and_files = || {
+        let commit = answer["sha"].as_str()?.to_owned();
+        let files: Option<Vec<_>> = answer["siblings"].as_array()?.iter().map(remote_file).collect();
+        Some((commit, files?))
     };
-    let files = answer["siblings"].as_array().and_then(|files| files.iter().map(file).collect::<Option<Vec<_>>>());
-    let commit = answer["sha"].as_str().map(str::to_owned);
-    commit.zip(files).with_context(|| {
+    commit_and_files().with_context(|| {
         format!("{}: the answer is not a list of files as the hub sends it (`sha`, `siblings`)", hub.url(&path))
     })
+}
+
+/// Reads the description of a file in the hub's list; `None` if a key is missing.
+fn remote_file(file: &Value) -> Option<RemoteFile> {
+    let name = file["rfilename"].as_str()?.to_owned();
+    // Only large files have the key `lfs`, in which the hub names the SHA-256 `sha256` or `oid`.
+    let large = &file["lfs"];
+    if let Some(sum) = large["sha256"].as_str().or(large["oid"].as_str()) {
+        return Some(RemoteFile { name, size: large["size"].as_u64()?, checksum: Checksum::Sha256(sum.to_owned()) });
+    }
+    let checksum = Checksum::Git(file["blobId"].as_str()?.to_owned());
+    Some(RemoteFile { name, size: file["size"].as_u64()?, checksum })
 }
 
 /// Selects the files with these names, or without names all but hidden files. Fails if there is no file of one of the
@@ -132,7 +136,7 @@ fn download(hub: &Hub, address: &Address, commit: &str, file: &RemoteFile, to: &
         output.write_all(bytes).with_context(shown)?;
     }
     let url = hub.url(&path);
-    // A longer file was not read to its end.
+    // The rest of a file that is longer than expected was not read.
     let or_more = if length > file.size { " or more" } else { "" };
     ensure!(length == file.size, "{url}: {length} bytes{or_more}, expected {}; try again", file.size);
     let (found, expected) = match &file.checksum {

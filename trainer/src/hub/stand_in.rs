@@ -4,23 +4,24 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 
-/// A request.
+/// A request that the server received.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The method and the path with its query, such as `GET /api/models/a/b`.
     pub line: String,
-    /// The headers by their names in lower case.
+    /// The values of the headers by their names in lower case.
     pub headers: HashMap<String, String>,
     pub body: Vec<u8>,
 }
 
-/// An answer.
+/// An answer that the server sends.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
-    /// The number of bytes of the body that are sent before the connection is closed.
+    /// The number of bytes of the body that are sent before the connection is closed. Fewer than all of them break off
+    /// the answer.
     pub sent: usize,
 }
 
@@ -63,7 +64,9 @@ fn serve(mut stream: TcpStream, answer: &mut impl FnMut(Request) -> Answer) -> s
     let line = line.rsplit_once(' ').map_or_else(String::new, |(line, _)| line.to_owned());
     let Answer { status, headers, body, sent } = answer(Request { line, headers, body });
     write!(stream, "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n", body.len())?;
-    headers.iter().try_for_each(|(name, value)| write!(stream, "{name}: {value}\r\n"))?;
+    for (name, value) in headers {
+        write!(stream, "{name}: {value}\r\n")?;
+    }
     write!(stream, "\r\n")?;
     stream.write_all(&body[..sent])
 }

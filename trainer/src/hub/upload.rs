@@ -1,4 +1,4 @@
-//! Upload of a model: small files within the commit, large files before it (git LFS).
+//! Upload of a model to the Hugging Face hub: small files within the commit, large files before it (git LFS).
 
 use super::client::{Address, Hub};
 use crate::float_model::files;
@@ -6,7 +6,7 @@ use crate::package::hex;
 use anyhow::{Context, bail, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::Path;
@@ -31,7 +31,7 @@ const LFS: &str = "application/vnd.git-lfs+json";
 pub struct Upload {
     /// Make the repository private, if it is new.
     pub private: bool,
-    /// Also upload the files that contain rows of the training data.
+    /// Also upload the files that contain rows of the training or validation data.
     pub with_rows: bool,
     /// The message of the commit.
     pub message: String,
@@ -69,26 +69,29 @@ pub fn upload(
     let Address { repository, revision } = address;
     let (owner, name) = repository.split_once('/').unwrap_or_default();
     let create = json!({ "name": name, "organization": owner, "private": options.private });
-    let exists_already = Some(409);
-    hub.post("api/repos/create", JSON, &create.to_string(), exists_already)?;
+    // The status of a repository that exists already.
+    let conflict = Some(409);
+    hub.post("api/repos/create", JSON, &create.to_string(), conflict)?;
 
-    let listed = files.iter().map(|file| {
+    // Asks the hub how to upload each file: within the commit (`regular`), or before it (`lfs`).
+    let samples = files.iter().map(|file| {
         let sample = STANDARD.encode(&file.bytes[..file.bytes.len().min(SAMPLE_BYTES)]);
         json!({ "path": file.name, "sample": sample, "size": file.bytes.len() })
     });
-    let listed = json!({ "files": listed.collect::<Vec<_>>() });
+    let samples = json!({ "files": samples.collect::<Vec<_>>() });
     let revision = revision.replace('/', "%2F");
-    let modes = hub.post(&format!("api/models/{repository}/preupload/{revision}"), JSON, &listed.to_string(), None)?;
+    let modes = hub.post(&format!("api/models/{repository}/preupload/{revision}"), JSON, &samples.to_string(), None)?;
     let mode_of = |file: &LocalFile| {
-        let mode = modes["files"].as_array()?.iter().find(|mode| mode["path"] == file.name.as_str())?;
-        mode["uploadMode"].as_str().filter(|mode| ["lfs", "regular"].contains(mode))
+        let entry = modes["files"].as_array()?.iter().find(|entry| entry["path"] == file.name.as_str())?;
+        entry["uploadMode"].as_str().filter(|mode| ["lfs", "regular"].contains(mode))
     };
+
+    // The commit is one line of JSON for the message and one for each file.
     let mut lines = vec![json!({ "key": "header", "value": { "summary": options.message, "description": "" } })];
     for file in &files {
         report(&file.name, file.bytes.len() as u64);
-        let mode = mode_of(file);
-        let mode =
-            mode.with_context(|| format!("{repository}: the answer of the hub has no `uploadMode` for {}", file.name))?;
+        let mode = mode_of(file)
+            .with_context(|| format!("{repository}: the answer of the hub has no `uploadMode` for {}", file.name))?;
         lines.push(if mode == "lfs" {
             let sum = file.sha256();
             upload_large(hub, repository, file, &sum)?;
@@ -119,10 +122,10 @@ fn read(path: &Path, with_rows: bool) -> anyhow::Result<Vec<LocalFile>> {
     if !path.join(files::CONFIG).is_file() {
         bail!("{}: no {}, expected a model directory or a device file", path.display(), files::CONFIG);
     }
+    let is_left_out = |name: &str| name.starts_with('.') || (!with_rows && FILES_WITH_ROWS.contains(&name));
     let mut all = Vec::new();
     for entry in fs::read_dir(path).with_context(|| path.display().to_string())? {
         let path = entry?.path();
-        let is_left_out = |name: &str| name.starts_with('.') || (!with_rows && FILES_WITH_ROWS.contains(&name));
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if path.is_file() && !is_left_out(&name) {
             all.push(local(&path)?);
@@ -132,8 +135,8 @@ fn read(path: &Path, with_rows: bool) -> anyhow::Result<Vec<LocalFile>> {
     Ok(all)
 }
 
-/// Uploads a large file to the address that the hub names for it, unless the hub has the file already. `sum`: the
-/// SHA-256 of the file.
+/// Uploads a large file to the address that the hub names for it, unless the hub has the file already. If the hub also
+/// names an address for it, has the upload verified there. `sum`: the SHA-256 of the file.
 fn upload_large(hub: &Hub, repository: &str, file: &LocalFile, sum: &str) -> anyhow::Result<()> {
     let object = json!({ "oid": sum, "size": file.bytes.len() });
     let batch = json!({ "operation": "upload", "transfers": ["basic"], "objects": [object], "hash_algo": "sha256" });
@@ -151,11 +154,12 @@ fn upload_large(hub: &Hub, repository: &str, file: &LocalFile, sum: &str) -> any
     if let Some(verify) = answer["actions"]["verify"]["href"].as_str() {
         let mut request = hub.agent.post(verify).header("Content-Type", LFS);
         // The token is for the hub alone.
-        if let Some(value) = hub.authorization().filter(|_| verify.starts_with(&format!("{}/", hub.endpoint))) {
+        if let Some(value) = hub.authorization()
+            && verify.starts_with(&format!("{}/", hub.endpoint))
+        {
             request = request.header("Authorization", value);
         }
-        let body: Value = object;
-        hub.checked(verify, request.send(body.to_string()))?;
+        hub.checked(verify, request.send(object.to_string()))?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Comparison of an imported model with logits that PyTorch computed.
+//! Comparison of an imported model with logits that PyTorch computed, for `tern import --check`.
 
 use super::imported::Imported;
 use super::tensors;
@@ -21,7 +21,7 @@ const EXPECTED_VALUES: &str = "expected `inputs` [sequences, steps, channels] an
      `save_file({\"inputs\": x, \"logits\": model(x)}, …)` writes them";
 
 /// Compares the imported model with PyTorch on the texts or sequences of a safetensors file. Returns their number and
-/// the largest difference of a logit. Fails if the file has another form, or a logit differs by more than the
+/// the largest absolute difference of a logit. Fails if the file has another form, or a logit differs by more than the
 /// tolerance.
 ///
 /// For a network that reads tokens, the file holds `input_ids`, `[texts, steps]`, I64 or I32, which are rows of the
@@ -37,9 +37,12 @@ pub fn check(path: &Path, imported: &Imported) -> Result<(usize, f64), FileError
     let texts = inputs.len();
     let outputs = imported.model.config().architecture().head.outputs;
     let logits = file.tensor("logits")?;
-    let Some(expected) = f32_array(&logits).filter(|array| array.data.len() == texts * outputs) else {
-        let found = format!("tensor `logits` is {:?} {:?}", logits.shape(), logits.dtype());
-        return Err(file.wrong(format!("{found}, expected [{texts}, {outputs}] F32: one row for each {noun}")));
+    let expected = match f32_array(&logits) {
+        Some(array) if array.data.len() == texts * outputs => array,
+        _ => {
+            let found = format!("tensor `logits` is {:?} {:?}", logits.shape(), logits.dtype());
+            return Err(file.wrong(format!("{found}, expected [{texts}, {outputs}] F32: one row for each {noun}")));
+        }
     };
     let (mut largest_difference, mut first_fault, mut differing_texts) = (0f64, None, 0);
     for (text, input) in inputs.iter().enumerate() {
@@ -125,32 +128,37 @@ impl<'a> File<'a> {
         Ok(lengths.iter().map(|&length| length as usize).collect())
     }
 
-    /// Returns the texts, in Tern's ids.
+    /// Returns the texts in Tern's ids, each without the steps after its length.
     fn texts(&self, imported: &Imported) -> Result<Vec<Steps>, FileError> {
-        let (ids, view) = (self.integers("input_ids")?, self.tensor("input_ids")?);
+        let (embedding_rows, view) = (self.integers("input_ids")?, self.tensor("input_ids")?);
         let &[texts, steps] = view.shape() else { return Err(self.wrong_dimensions("input_ids", view.shape().len())) };
         let lengths = self.lengths(texts, steps)?;
-        let text = |(text, length): (usize, usize)| {
-            let rows = &ids[text * steps..][..length];
-            let ids: Option<Vec<u32>> =
-                rows.iter().map(|&row| imported.id_of_row(usize::try_from(row).ok()?)).collect();
-            let count = imported.ids_of_rows.len();
-            ids.map(Steps::Tokens).ok_or_else(|| {
-                self.wrong(format!("text {text} of `input_ids` is {rows:?}, expected ids below {count}"))
-            })
-        };
-        lengths.into_iter().enumerate().map(text).collect()
+        let id_of_row = |&row: &i64| imported.id_of_row(usize::try_from(row).ok()?);
+        let mut inputs = Vec::with_capacity(texts);
+        for (text, length) in lengths.into_iter().enumerate() {
+            let rows = &embedding_rows[text * steps..][..length];
+            let ids: Option<Vec<u32>> = rows.iter().map(id_of_row).collect();
+            let Some(ids) = ids else {
+                let count = imported.ids_of_rows.len();
+                return Err(self.wrong(format!("text {text} of `input_ids` is {rows:?}, expected ids below {count}")));
+            };
+            inputs.push(Steps::Tokens(ids));
+        }
+        Ok(inputs)
     }
 
-    /// Returns the sequences of numbers.
+    /// Returns the sequences of numbers, each without the steps after its length.
     fn sequences(&self, imported: &Imported) -> Result<Vec<Steps>, FileError> {
         let (view, channels) = (self.tensor("inputs")?, imported.model.config().channels.len());
         let &[sequences, steps, width] = view.shape() else {
             return Err(self.wrong_dimensions("inputs", view.shape().len()));
         };
-        let Some(array) = f32_array(&view).filter(|_| width == channels) else {
-            let found = format!("tensor `inputs` is {:?} {:?}", view.shape(), view.dtype());
-            return Err(self.wrong(format!("{found}, expected [{sequences}, {steps}, {channels}] F32")));
+        let array = match f32_array(&view) {
+            Some(array) if width == channels => array,
+            _ => {
+                let found = format!("tensor `inputs` is {:?} {:?}", view.shape(), view.dtype());
+                return Err(self.wrong(format!("{found}, expected [{sequences}, {steps}, {channels}] F32")));
+            }
         };
         let sequence = |(sequence, length): (usize, usize)| {
             let values = array.data[sequence * steps * channels..][..length * channels].to_vec();

@@ -49,26 +49,33 @@ impl Recognised {
                 format!("torch.cat([({combined_output}).mean(dim=1), ({combined_output}).amax(dim=1)], dim=1)")
             }
         };
-        // A plain `output` does not need the parentheses that an expression in its place needs.
+        // The parentheses are needed only around an expression.
         let pooled = pooled.replace("(output)", "output");
-        let embedding = self.embedding.as_ref();
-        let mut lines: Vec<String> =
-            embedding.map(|name| format!("x = {}(ids)", attribute(name))).into_iter().collect();
+        let mut lines = Vec::new();
+        if let Some(embedding) = &self.embedding {
+            lines.push(format!("x = {}(ids)", attribute(embedding)));
+        }
         lines.push(format!("output, {state} = {}(x)", attribute(&self.recurrent_name)));
         lines.push(format!("pooled = {pooled}"));
         if let [hidden, _] = self.head.as_slice() {
             lines.push(format!("pooled = torch.relu({}(pooled))", attribute(hidden)));
         }
-        lines.extend(self.head.last().map(|last| format!("logits = {}(pooled)", attribute(last))));
+        if let Some(last) = self.head.last() {
+            lines.push(format!("logits = {}(pooled)", attribute(last)));
+        }
         lines
     }
 }
 
 /// Returns the expression for a module's name, such as `self.encoder.rnn` or `self.classifier[0]`.
 fn attribute(name: &str) -> String {
-    let parts = name.split('.').filter(|part| !part.is_empty());
-    parts.fold("self".to_owned(), |path, part| match part.parse::<usize>() {
-        Ok(index) => format!("{path}[{index}]"),
-        Err(_) => format!("{path}.{part}"),
-    })
+    let mut expression = "self".to_owned();
+    for part in name.split('.').filter(|part| !part.is_empty()) {
+        // The modules of a torch.nn.Sequential are numbered.
+        expression += &match part.parse::<usize>() {
+            Ok(index) => format!("[{index}]"),
+            Err(_) => format!(".{part}"),
+        };
+    }
+    expression
 }

@@ -1,4 +1,4 @@
-//! Recognition of a network's parts by the names and shapes of a `state_dict`.
+//! Recognition of a network's parts by the names and shapes of the tensors of a PyTorch `state_dict`.
 
 mod head;
 
@@ -83,11 +83,11 @@ pub fn recognise(
     let head_width = recurrent.head_width(shape.hidden_size);
     let (head, head_hidden) = found.head(outputs, head_width, settings, &mut weights, notes)?;
     found.check_all_recognised(&format!("{} before {outputs} outputs", recurrent.describe(shape.hidden_size)))?;
-    let without = |suffix: &str, name: String| name.strip_suffix(suffix).map_or(name.clone(), str::to_owned);
+    let without = |suffix: &str, name: &str| name.strip_suffix(suffix).unwrap_or(name).to_owned();
     let recognised = Recognised {
-        embedding: embedding_name.map(|name| without(".weight", name)),
-        recurrent_name: without(".", module),
-        head: head.into_iter().map(|name| without(".weight", name)).collect(),
+        embedding: embedding_name.map(|name| without(".weight", &name)),
+        recurrent_name: without(".", &module),
+        head: head.iter().map(|name| without(".weight", name)).collect(),
         recurrent,
         hidden_size: shape.hidden_size,
     };
@@ -149,8 +149,8 @@ impl<'a> Found<'a> {
         }
         for wrapper in WRAPPERS {
             if !remaining.is_empty() && remaining.keys().all(|name| name.starts_with(wrapper)) {
-                remaining =
-                    remaining.into_iter().map(|(name, array)| (name[wrapper.len()..].to_owned(), array)).collect();
+                let without_prefix = |(name, array): (String, Array)| (name[wrapper.len()..].to_owned(), array);
+                remaining = remaining.into_iter().map(without_prefix).collect();
                 notes.push(format!("the prefix `{wrapper}` of all names was removed"));
             }
         }
@@ -206,10 +206,12 @@ impl<'a> Found<'a> {
         let &[rows, hidden_size] = w_hh.shape.as_slice() else {
             return Err(self.wrong_shape(&name, w_hh, "two dimensions, [gates * hidden_size, hidden_size]"));
         };
-        let by_shape = match (hidden_size > 0).then(|| (rows % hidden_size, rows / hidden_size)) {
-            Some((0, 4)) => Cell::Lstm,
-            Some((0, 3)) => Cell::Gru,
-            Some((0, 1)) => Cell::Rnn,
+        let is_whole = hidden_size > 0 && rows.is_multiple_of(hidden_size);
+        let gates_by_shape = if is_whole { rows / hidden_size } else { 0 };
+        let by_shape = match gates_by_shape {
+            4 => Cell::Lstm,
+            3 => Cell::Gru,
+            1 => Cell::Rnn,
             _ => {
                 return Err(self.wrong_shape(
                     &name,
@@ -235,17 +237,19 @@ impl<'a> Found<'a> {
                 return Err(self.wrong_shape(&ih_name, w_ih, &expected));
             }
         };
-        let layers =
-            (0..).take_while(|layer| self.remaining.contains_key(&format!("{module}weight_hh_l{layer}"))).count();
+        let mut layers = 0;
+        while self.remaining.contains_key(&format!("{module}weight_hh_l{layers}")) {
+            layers += 1;
+        }
         if layers > MAX_LAYERS {
             return Err(self.wrong(format!("{layers} recurrent layers, expected {MAX_LAYERS} at most")));
         }
         let bidirectional = self.remaining.contains_key(&format!("{module}weight_hh_l0_reverse"));
-        let any = |prefix: &str| self.remaining.keys().any(|name| name.starts_with(&format!("{module}{prefix}")));
-        let bias = if any("bias_hh_") { CellBias::Two } else { CellBias::One };
+        let has = |prefix: &str| self.remaining.keys().any(|name| name.starts_with(&format!("{module}{prefix}")));
+        let bias = if has("bias_hh_") { CellBias::Two } else { CellBias::One };
         let (merge, pooling) = (settings.merge.unwrap_or(Merge::Concat), settings.pooling);
         let recurrent = Recurrent { cell, num_layers: layers, bidirectional, bias, merge, pooling };
-        Ok(Shape { recurrent, inputs, hidden_size, has_biases: any("bias_") })
+        Ok(Shape { recurrent, inputs, hidden_size, has_biases: has("bias_") })
     }
 
     /// Moves the tensors of one direction of a layer to `weights`, under Tern's `names`. `module`: the prefix of the
@@ -284,24 +288,24 @@ impl<'a> Found<'a> {
     }
 
     /// Finds the embedding: the tensor with Tern's name, else the only matrix whose name contains "emb", else the only
-    /// matrix without a bias. It must have `width` columns. Returns its name and values. Fails if no matrix or more
-    /// than one fits this description.
+    /// matrix without a bias. Returns its name and values. Fails if no matrix or more than one fits this description,
+    /// or if it does not have `width` columns.
     fn embedding(&mut self, width: usize) -> Result<(String, Array), FileError> {
-        let matrices = |with: &dyn Fn(&str) -> bool| -> Vec<String> {
-            let fits =
-                |(name, array): &(&String, &Array)| array.shape.len() == 2 && name.ends_with("weight") && with(name);
-            self.remaining.iter().filter(fits).map(|(name, _)| name.clone()).collect()
+        let is_matrix = |(name, array): &(&String, &Array)| array.shape.len() == 2 && name.ends_with("weight");
+        let matrices: Vec<&String> = self.remaining.iter().filter(is_matrix).map(|(name, _)| name).collect();
+        let matrices_that = |fits: &dyn Fn(&str) -> bool| -> Vec<String> {
+            matrices.iter().filter(|name| fits(name)).map(|name| (*name).clone()).collect()
         };
         let expected = format!("`embedding.weight` of torch.nn.Embedding, [tokens, {width}]");
-        let mut named = matrices(&|name| name == tern_names::EMBEDDING);
-        if named.is_empty() {
-            named = matrices(&|name| name.to_lowercase().contains("emb"));
+        let mut candidates = matrices_that(&|name| name == tern_names::EMBEDDING);
+        if candidates.is_empty() {
+            candidates = matrices_that(&|name| name.to_lowercase().contains("emb"));
         }
-        if named.is_empty() {
+        if candidates.is_empty() {
             // A matrix without a bias: PyTorch's word language model calls it `encoder`, GPT-like models `wte`.
-            named = matrices(&|name| !self.remaining.contains_key(&name.replace("weight", "bias")));
+            candidates = matrices_that(&|name| !self.remaining.contains_key(&name.replace("weight", "bias")));
         }
-        let name = match named.as_slice() {
+        let name = match candidates.as_slice() {
             [name] => name,
             [] => return Err(self.missing("embedding", &expected)),
             several => {
@@ -333,7 +337,7 @@ impl<'a> Found<'a> {
 }
 
 /// Returns the new name of a tensor by the rules of [rename]: a rule for its whole name, or else the longest rule for a
-/// prefix of it. Without such a rule the name stays. Adds the rule to `used_rules`.
+/// prefix of it, which ends in a dot. Without such a rule the name stays. Adds the rule to `used_rules`.
 fn renamed(name: &str, settings: &Settings, used_rules: &mut BTreeSet<String>) -> String {
     let fits = |rule: &str| name == rule || (rule.ends_with('.') && name.starts_with(rule));
     let rule = settings.rename.iter().filter(|(rule, _)| fits(rule)).max_by_key(|(rule, _)| rule.len());

@@ -122,12 +122,13 @@ impl Settings {
         } else {
             toml::from_str(&text).map_err(FileError::at(path))?
         };
-        let tokenizer = settings.tokenizer.as_deref();
-        if let Some(name) = tokenizer.filter(|name| Tokenizer::from_name(name).is_none()) {
+        if let Some(name) = &settings.tokenizer
+            && Tokenizer::from_name(name).is_none()
+        {
             let problem = format!("tokenizer is {name:?}, expected one of {}", Tokenizer::NAMES);
             return Err(FileError::new(path, problem));
         }
-        let Settings { pad, unk, vocab_size, embedding_dim, .. } = &settings;
+        let Settings { tokenizer, pad, unk, vocab_size, embedding_dim, .. } = &settings;
         let keys_of_tokens = [
             ("tokenizer", tokenizer.is_some()),
             ("pad", pad.is_some()),
@@ -135,7 +136,10 @@ impl Settings {
             ("vocab_size", vocab_size.is_some()),
             ("embedding_dim", embedding_dim.is_some()),
         ];
-        if let Some((key, _)) = keys_of_tokens.iter().find(|(_, given)| *given && !settings.channels.is_empty()) {
+        let given_key = keys_of_tokens.iter().find(|(_, is_given)| *is_given);
+        if let Some((key, _)) = given_key
+            && !settings.channels.is_empty()
+        {
             let problem = format!("`{key}` is for networks that read tokens; remove it, or remove [[channels]]");
             return Err(FileError::new(path, problem));
         }
@@ -149,7 +153,7 @@ impl Settings {
             InputLayer::Embedding { embedding_dim, .. } => embedding_dim,
             InputLayer::Values { .. } => 0,
         };
-        // The value in the settings and the value found in the weights, both as texts.
+        // The value in the settings, `None` if it is not given, and the value found in the weights, both as texts.
         let size = |wanted: Option<usize>, found: usize| (wanted.map(|size| size.to_string()), found.to_string());
         let bidirectional = self.bidirectional.map(|value| value.to_string());
         let sizes = [
@@ -160,7 +164,9 @@ impl Settings {
             ("head_hidden", size(self.head_hidden, found.head.hidden)),
         ];
         for (key, (wanted, found)) in sizes {
-            if let Some(wanted) = wanted.filter(|wanted| *wanted != found) {
+            if let Some(wanted) = wanted
+                && wanted != found
+            {
                 let weights = weights.display();
                 let problem = format!(
                     "{key} is {wanted}, but it is {found} by the tensors of {weights}; correct it, or remove it"

@@ -15,10 +15,13 @@ pub type Values = Result<Array, String>;
 /// converted tensors to `notes`. Fails if the file cannot be read or is not safetensors.
 pub fn read(path: &Path, notes: &mut Vec<String>) -> Result<BTreeMap<String, Values>, FileError> {
     let bytes = std::fs::read(path).map_err(FileError::at(path))?;
-    // The formats of torch.save: a zip archive, or in old versions a bare pickle of protocol 2 and above. The header of
-    // safetensors begins with `{` at byte 8; its length before that may have the bytes of a pickle.
-    if bytes.starts_with(b"PK\x03\x04") || matches!(bytes.as_slice(), [0x80, 2..=5, ..]) && bytes.get(8) != Some(&b'{')
-    {
+    // The formats of torch.save: a zip archive, or in old versions a bare pickle of protocol 2 and above.
+    let is_zip = bytes.starts_with(b"PK\x03\x04");
+    let may_be_pickle = matches!(bytes.as_slice(), [0x80, 2..=5, ..]);
+    // A safetensors file begins with the length of its header, which may look like a pickle. Its header, at byte 8,
+    // begins with `{`.
+    let may_be_safetensors = bytes.get(8) == Some(&b'{');
+    if is_zip || (may_be_pickle && !may_be_safetensors) {
         let problem = format!(
             "a file of torch.save, expected safetensors (a pickle can run any program); convert it in Python: `from \
              safetensors.torch import save_file; save_file(torch.load({:?}, weights_only=True), \
@@ -28,17 +31,18 @@ pub fn read(path: &Path, notes: &mut Vec<String>) -> Result<BTreeMap<String, Val
         return Err(FileError::new(path, problem));
     }
     let file = deserialize(path, &bytes)?;
+    // The number of converted tensors by the name of their type.
     let mut converted: BTreeMap<String, usize> = BTreeMap::new();
-    let tensors = file.iter().map(|(name, view)| {
+    let mut tensors = BTreeMap::new();
+    for (name, view) in file.iter() {
         if view.dtype() != Dtype::F32 && is_float(view.dtype()) {
             *converted.entry(format!("{:?}", view.dtype())).or_default() += 1;
         }
-        (name.to_owned(), array(&view))
-    });
-    let tensors = tensors.collect();
-    notes.extend(
-        converted.into_iter().map(|(from, count)| format!("{count} tensors were converted from {from} to F32")),
-    );
+        tensors.insert(name.to_owned(), array(&view));
+    }
+    for (dtype, count) in converted {
+        notes.push(format!("{count} tensors were converted from {dtype} to F32"));
+    }
     Ok(tensors)
 }
 

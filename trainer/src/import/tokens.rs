@@ -1,4 +1,5 @@
-//! The list of tokens of an imported model, and the order of the rows of its embedding.
+//! The list of tokens of an imported model, and the order of the rows of its embedding: in Tern, the padding token
+//! (PAD) has the id 0 and the unknown token (UNK) the id 1.
 
 use super::settings::{Settings, Token};
 use super::tensors::zeros;
@@ -43,9 +44,12 @@ impl Tokens {
     /// Returns the vocabulary's id of each row of the file's embedding. A row that the padding and unknown words
     /// share gets the id of UNK.
     pub fn ids_of_rows(&self) -> Vec<u32> {
-        let mut ids = vec![0; self.rows_of_ids.iter().flatten().max().map_or(0, |last| last + 1)];
+        let rows = self.rows_of_ids.iter().flatten().max().map_or(0, |last| last + 1);
+        let mut ids = vec![0; rows];
         for (id, row) in (0..).zip(&self.rows_of_ids) {
-            row.iter().for_each(|&row| ids[row] = id);
+            if let Some(row) = *row {
+                ids[row] = id;
+            }
         }
         ids
     }
@@ -65,9 +69,12 @@ pub fn read(
     let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
     let wrong = |problem: String| FileError::new(path, problem);
     let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
-    let given = settings.tokenizer.as_deref().and_then(Tokenizer::from_name);
-    let TokenList { tokens, unk: unk_of_file, tokenizer } =
-        if is_json { parse_json(&text, given).map_err(wrong)? } else { TokenList::new(lines(&text), given) };
+    let set_by_user = settings.tokenizer.as_deref().and_then(Tokenizer::from_name);
+    let TokenList { tokens, unk: unk_of_file, tokenizer } = if is_json {
+        parse_json(&text, set_by_user).map_err(wrong)?
+    } else {
+        TokenList::new(lines(&text), set_by_user)
+    };
     if tokens.len() != rows || settings.vocab_size.is_some_and(|wanted| wanted != rows) {
         return Err(wrong(format!(
             "{} tokens{}, expected {rows}, one for each row of the embedding in {}; write the special tokens (padding, unknown) where the \
@@ -78,8 +85,8 @@ pub fn read(
         )));
     }
     let pad = position(&tokens, settings.pad.as_ref(), &PADS, "pad").map_err(wrong)?;
-    let named = settings.unk.clone().or(unk_of_file.map(Token::Text));
-    let unk = position(&tokens, named.as_ref(), &UNKS, "unk").map_err(wrong)?;
+    let given_unk = settings.unk.clone().or(unk_of_file.map(Token::Text));
+    let unk = position(&tokens, given_unk.as_ref(), &UNKS, "unk").map_err(wrong)?;
     note_special_tokens(pad, unk, notes);
     let (tokens, rows_of_ids) = with_special_tokens_first(tokens, pad, unk);
     let unreachable: Vec<String> =
@@ -128,7 +135,7 @@ fn with_special_tokens_first(
     special.into_iter().chain(others).unzip()
 }
 
-/// Splits a text file into tokens, one on each line.
+/// Splits a text file into tokens, one on each line, without a byte order mark at its beginning.
 fn lines(text: &str) -> Vec<String> {
     text.strip_prefix('\u{feff}').unwrap_or(text).lines().map(str::to_owned).collect()
 }
@@ -155,7 +162,7 @@ fn parse_json(text: &str, set_by_user: Option<Tokenizer>) -> Result<TokenList, S
     let Some(object) = root.as_object() else {
         return Err("the JSON value is not an object, expected a tokenizer.json or {\"token\": 0, …}".to_owned());
     };
-    // In a plain object of tokens and ids, "model" may be a token.
+    // In a plain object of tokens and ids, "model" may be a token, whose value is a number.
     if !object.contains_key("model") || root["model"].is_u64() {
         return Ok(TokenList::new(in_order_of_ids(object)?, set_by_user));
     }
@@ -193,8 +200,9 @@ fn parts_of(tokenizer: Tokenizer) -> Option<[Value; 3]> {
     Some(parts_in(&json))
 }
 
-/// Returns the row of a special token: the one that the settings name (`given`), or else the first token with a usual
-/// name; `None` if there is none. `key`: the setting, for error messages. Fails if `given` is not a token or a row.
+/// Returns the row of a special token: the one that the settings or the file name (`given`), or if they name none, the
+/// row of the first token with a usual name; `None` if there is none. `key`: the setting, for error messages. Fails if
+/// `given` is not a token or a row.
 fn position(tokens: &[String], given: Option<&Token>, usual: &[&str], key: &str) -> Result<Option<usize>, String> {
     match given {
         None => Ok(tokens.iter().position(|token| usual.contains(&token.as_str()))),

@@ -20,7 +20,7 @@ const PROTOCOL: u64 = 2;
 
 /// Control byte that discards the current line or ends the current mode: Ctrl-C.
 pub(super) const ETX: u8 = 0x03;
-/// Control byte by which a device acknowledges bytes.
+/// Control byte by which a device acknowledges bytes of a stream or a block of a file.
 pub(super) const ACK: u8 = 0x06;
 
 /// Longest wait for the answer to a command that computes nothing.
@@ -83,7 +83,7 @@ pub struct Client<L> {
     taken: usize,
     /// The last bytes received, for error messages.
     seen: Vec<u8>,
-    /// Checks the number and the request of each answer.
+    /// Checks the number and the request of each answer. The sender of a request registers it here.
     pub(super) frames: FrameChecker,
 }
 
@@ -188,7 +188,9 @@ impl<L: Link> Client<L> {
         while let Ok(Some(line)) = self.try_line(deadline) {
             if framed_json(&line).is_some_and(|(_, value)| value.get("mode") == Some(&"human".into())) {
                 // Reads the prompt, which ends in a space.
-                while self.byte(deadline).is_ok_and(|byte| byte.is_some_and(|byte| byte != b' ')) {}
+                while let Ok(Some(byte)) = self.byte(deadline)
+                    && byte != b' '
+                {}
                 return;
             }
         }
@@ -245,8 +247,8 @@ impl<L: Link> Client<L> {
     /// banner or the banner follows it, and `error` otherwise.
     fn restarted_or(&mut self, error: ClientError, line: Vec<u8>, waiting_for: &str) -> ClientError {
         let mut deadline = Instant::now() + BANNER_WAIT.min(self.timeout);
-        let mut next = Some(line);
-        while let Some(line) = next {
+        let mut next_line = Some(line);
+        while let Some(line) = next_line {
             if is_banner(&line) {
                 return self.restarted(waiting_for);
             }
@@ -254,7 +256,7 @@ impl<L: Link> Client<L> {
             if line.starts_with(b"firmware stopped: ") {
                 deadline = Instant::now() + milliseconds(times::START_WAIT);
             }
-            next = self.try_line(deadline).unwrap_or(None);
+            next_line = self.try_line(deadline).unwrap_or(None);
         }
         error
     }

@@ -32,7 +32,7 @@ pub enum Kind {
 pub struct Connection {
     /// Bytes from the reading thread, and at last the reason why no more come.
     incoming: Receiver<Result<Vec<u8>, String>>,
-    /// The reason why no more bytes come; `None` while the connection is open.
+    /// The reason why no more bytes come; `None` until [`Link::receive`] has met the end.
     ended: Option<String>,
     sending: SendHalf,
     kind: Kind,
@@ -150,7 +150,7 @@ impl Link for Connection {
                     if holders.is_empty() { String::new() } else { format!("; the port is also {}", in_use(&holders)) };
                 format!("check the port, its speed (--baud), and {firmware}{also}")
             }
-            _ => format!("check {firmware}"),
+            Kind::Tcp | Kind::Emulated => format!("check {firmware}"),
         }
     }
 }

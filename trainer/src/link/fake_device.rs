@@ -1,4 +1,5 @@
-//! A simulated device for tests: a model behind the console's protocol. It panics if the host violates the protocol.
+//! A simulated device for tests: a model behind the console's machine and streaming modes (`docs/console.md`). It
+//! panics if the host violates the protocol.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -80,6 +81,7 @@ pub(crate) struct FakeDevice<'m> {
     number: Option<u32>,
     /// Checksum of the request that is being answered; 0 if there is none.
     request: u32,
+    /// True in the streaming mode.
     streaming: bool,
     /// True if the last streamed byte was the escape byte.
     escaped: bool,
@@ -224,19 +226,19 @@ impl<'m> FakeDevice<'m> {
 
     /// Answers the streamed text, with the fault if it is for this text.
     fn answer(&mut self) {
-        let (number, mut text) = (self.texts.len(), std::mem::take(&mut self.text));
-        if self.fault == Fault::Misread(number) {
+        let (index, mut text) = (self.texts.len(), std::mem::take(&mut self.text));
+        if self.fault == Fault::Misread(index) {
             text[0] ^= 1;
         }
         self.request = crc32(&text);
         let mut session = self.model.text_session(&mut self.scratch).unwrap();
         let logits = session.classify(&text);
         let (class, refused) = (logits.best().class, logits.answer() == Answer::Refused);
-        let mut all: Vec<i32> = logits.iter().collect();
+        let mut integers: Vec<i32> = logits.iter().collect();
         let (tokens, unknown) = (session.tokens(), session.unknown());
         self.texts.push(text);
         match self.fault {
-            Fault::Overflow(at) if at == number => {
+            Fault::Overflow(faulty) if faulty == index => {
                 // The rest of the queue is lost.
                 self.fault = Fault::None;
                 while self.queue.pop_front().is_some() {
@@ -246,23 +248,23 @@ impl<'m> FakeDevice<'m> {
                 let error = r#"{"error":"overflow","message":"overflow: 9 bytes","lost":9,"queue_bytes":1024}"#;
                 return self.send_line(error);
             }
-            Fault::Garbage(at, bytes) if at == number => return self.out.extend(bytes),
-            Fault::WrongLogit(at) if at == number => all[0] += 1,
-            Fault::ExtraAck(at) if at == number => self.out.extend([ACK; 4]),
+            Fault::Garbage(faulty, bytes) if faulty == index => return self.out.extend(bytes),
+            Fault::WrongLogit(faulty) if faulty == index => integers[0] += 1,
+            Fault::ExtraAck(faulty) if faulty == index => self.out.extend([ACK; 4]),
             _ => (),
         }
         self.counts.answered += 1;
         let known = tokens > unknown;
         let label = (known && !refused).then(|| self.model.labels().get(class).unwrap());
         let answer = json!({
-            "label": label, "class": label.map(|_| class), "probability": known.then_some(0.5), "logits": all,
+            "label": label, "class": label.map(|_| class), "probability": known.then_some(0.5), "logits": integers,
             "tokens": tokens, "unknown": unknown, "ticks": 100 * u64::from(tokens),
         });
         self.send_line(&answer.to_string());
-        if self.fault == Fault::Flipped(number) {
+        if self.fault == Fault::Flipped(index) {
             // The line ends in two checksums and CR LF, 20 bytes in all, so this byte is part of the JSON object.
-            let at = self.out.len() - 30;
-            self.out[at] ^= 1;
+            let position = self.out.len() - 30;
+            self.out[position] ^= 1;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The search for the firmware of an emulated board.
+//! The search for the firmware of a board that QEMU emulates.
 
 use std::path::{Path, PathBuf};
 
@@ -48,8 +48,8 @@ fn find_in(named: Option<PathBuf>, board: &Board, places: &Places<'_>) -> Result
     found.ok_or_else(|| {
         let build = format!("cargo xtask firmware --board {}", board.name);
         // A `tern` from crates.io was built in a folder that is not a checkout.
-        let checkout = checkout.canonicalize().ok().filter(|checkout| checkout.join("firmware/Cargo.toml").is_file());
-        let command = match checkout {
+        let is_checkout = |folder: &PathBuf| folder.join("firmware/Cargo.toml").is_file();
+        let command = match checkout.canonicalize().ok().filter(is_checkout) {
             Some(checkout) if !here.starts_with(&checkout) => format!("(cd {} && {build})", checkout.display()),
             Some(_) => build,
             None => format!("{build}    # in a checkout of Tern"),

@@ -1,5 +1,5 @@
-//! The frame of an answer in machine mode (`docs/console.md`): `NUMBER JSON REQUEST SUM`. REQUEST is the CRC-32 of the
-//! request that is answered, and SUM the CRC-32 of `NUMBER JSON REQUEST`.
+//! The frame of an answer in the console's machine mode (`docs/console.md`): `NUMBER JSON REQUEST SUM`. NUMBER counts
+//! the answers, REQUEST is the CRC-32 of the request that is answered, and SUM that of `NUMBER JSON REQUEST`.
 
 use std::collections::VecDeque;
 
@@ -80,7 +80,7 @@ impl FrameChecker {
         }
         self.next = number.wrapping_add(1);
         let expected = self.requests.pop_front();
-        // The device gives the checksum 0 to a request that lost bytes in its queue.
+        // The device gives the checksum 0 to a request of which it lost bytes, because its receive queue was full.
         let is_cut = request == 0 && json.starts_with(br#"{"error":"overflow""#);
         match expected {
             Some(expected) if expected != request && !is_cut && !self.ignores_requests => {

@@ -9,17 +9,15 @@ use std::path::Path;
 pub(super) fn holders(path: &str) -> Vec<String> {
     // A path such as /dev/serial/by-id/… is a symbolic link.
     let Ok(file) = fs::canonicalize(path) else { return Vec::new() };
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let own_number = std::process::id();
-    let mut holders: Vec<String> = processes
-        .filter_map(|process| {
-            let number: u32 = process.file_name().to_str()?.parse().ok()?;
-            (number != own_number && has_open(&process.path(), &file)).then(|| {
-                let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-                format!("{} (process {number})", name.trim_end())
-            })
-        })
-        .collect();
+    let mut holders = Vec::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        // The folder of a process has its number as its name.
+        let Some(number) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        if number != std::process::id() && has_open(&entry.path(), &file) {
+            let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+            holders.push(format!("{} (process {number})", name.trim_end()));
+        }
+    }
     holders.sort();
     holders
 }

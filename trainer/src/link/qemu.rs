@@ -1,4 +1,4 @@
-//! Devices that QEMU emulates.
+//! Devices that QEMU emulates: the command line of the emulator, and the checks of its files.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -127,6 +127,7 @@ impl Emulation {
             Ok(metadata) => Ok(metadata.len()),
             Err(error) => Err(OpenError::File { path: path.clone(), kind, error }),
         };
+        // Checks only that the file can be opened.
         length(&self.firmware, "firmware")?;
         if let Some(other) = self.other_board() {
             return unsupported(format!(

@@ -73,7 +73,7 @@ pub struct Streaming<'c, L> {
     token_time: Duration,
     /// Length in bytes of the longest text that was sent.
     longest: u32,
-    /// Number of texts sent whose reply was not returned yet.
+    /// Number of texts sent whose reply [`reply`](Self::reply) has not returned yet.
     outstanding: usize,
     /// Replies received and not returned yet.
     replies: VecDeque<Reply>,

@@ -86,8 +86,8 @@ impl LinkArgs {
             return Ok(Target::Tcp { address: address.clone() });
         }
         let board = self.board.as_deref().and_then(Board::named).unwrap_or(tern_boards::DEFAULT);
-        // The model in the file of a kept flash runs.
-        let model = model.filter(|_| self.flash.is_none()).cloned();
+        // With `--flash`, the model in that file runs.
+        let model = if self.flash.is_some() { None } else { model.cloned() };
         let emulation = Emulation::new(board, self.firmware.clone(), model)?;
         Ok(Target::Qemu(Emulation { flash: self.flash.clone(), log: self.log.clone(), ..emulation }))
     }

@@ -90,7 +90,8 @@ impl<L: Link> Client<L> {
     }
 
     /// Sends the file once the receiver is ready: a block with its name and length, its bytes, and an empty last block.
-    /// Then waits for the answer to `load`, with which the transfer ends: [`Ended::Answered`].
+    /// Then waits for the answer to `load`, with which the transfer ends. So it never returns `Ok`: a complete transfer
+    /// is [`Ended::Answered`].
     fn transfer(&mut self, name: &str, file: &[u8], on_sent: &mut dyn FnMut(usize)) -> Result<Infallible, Ended> {
         while self.control("the `C` with which a receiver of YMODEM begins")? != WANT_CRC {}
         // The length in decimal, the time of the last change (0: unknown), and the mode in octal.
@@ -190,11 +191,15 @@ impl<L: Link> Client<L> {
         if self.send(CANCEL).is_err() {
             return;
         }
-        // A receiver that is skipping the rest of a damaged block ignores CAN; it then requests the block again.
-        let mut attempts = 0;
+        let mut requests = 0;
         while let Ok(Some(Reply::Control(byte))) = self.reply("the end of the transfer", patience) {
-            attempts += u32::from(matches!(byte, NAK | WANT_CRC));
-            if attempts > ATTEMPTS || (matches!(byte, NAK | WANT_CRC) && self.send(CANCEL).is_err()) {
+            if !matches!(byte, NAK | WANT_CRC) {
+                continue;
+            }
+            // The receiver requests a block, so it has not read the CAN: it ignores them while it skips the rest of a
+            // damaged block.
+            requests += 1;
+            if requests > ATTEMPTS || self.send(CANCEL).is_err() {
                 return;
             }
         }
@@ -204,11 +209,13 @@ impl<L: Link> Client<L> {
 /// Returns true if these bytes may be the beginning of a line that is not complete yet: an answer in its frame,
 /// `NUMBER {…} REQUEST SUM`, or the banner, `tern VERSION on BOARD`. A `C` in such a line is not a control byte.
 fn may_begin_line(bytes: &[u8]) -> bool {
+    // Either may be longer than the other.
+    let agree = |bytes: &[u8], begin: &[u8]| bytes.starts_with(begin) || begin.starts_with(bytes);
     let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (after_number, banner) = (&bytes[digits..], &b"tern "[..]);
-    let is_answer = digits > 0 && (b" {".starts_with(after_number) || after_number.starts_with(b" {"));
+    let may_be_answer = digits > 0 && agree(&bytes[digits..], b" {");
+    let may_be_banner = agree(bytes, b"tern ");
     let is_text = |byte: &u8| !byte.is_ascii_control() || *byte == b'\r';
-    (is_answer || banner.starts_with(bytes) || bytes.starts_with(banner)) && bytes.iter().all(is_text)
+    (may_be_answer || may_be_banner) && bytes.iter().all(is_text)
 }
 
 #[cfg(test)]

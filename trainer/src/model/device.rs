@@ -1,4 +1,5 @@
-//! [`DeviceFile`] as a [`Model`]: `tern_runtime` computes every output, in the integers of the device.
+//! [`DeviceFile`], the quantised model, as a [`Model`]: `tern_runtime` computes every output, in the integers of the
+//! device.
 
 use super::{Model, Prediction, Reader, Sampling, TraceStep, is_known};
 use crate::device_file::{DeviceFile, NATS_PER_UNIT};
@@ -68,19 +69,26 @@ impl Model for DeviceFile {
         };
         self.with_fast_session(steps, |mut session| match (input, &mut session) {
             (Input::Tokens(ids) | Input::Text { ids, .. }, Session::Text(session)) => {
-                ids.iter().for_each(|&id| session.feed_id(id));
+                for &id in ids {
+                    session.feed_id(id);
+                }
                 if let Input::Text { ngrams, .. } = input {
-                    ngrams.iter().for_each(|&bucket| session.feed_ngram(bucket));
+                    for &bucket in ngrams {
+                        session.feed_ngram(bucket);
+                    }
                 }
                 integer_logits(session.logits())
             }
             (Input::Values(values), Session::Values(session)) => {
                 let integers = self.device_integers(values);
-                let rows = integers.chunks_exact(self.config().channels.len());
-                let last = rows.clone().next_back().unwrap_or_default();
-                rows.clone().for_each(|row| session.feed(row));
+                // The last row, from which a forecast begins; empty without a row.
+                let mut last_row: &[i32] = &[];
+                for row in integers.chunks_exact(self.config().channels.len()) {
+                    session.feed(row);
+                    last_row = row;
+                }
                 match self.config().task {
-                    Task::Forecast => Logits::Float(self.forecast(session, last)),
+                    Task::Forecast => Logits::Float(self.forecast(session, last_row)),
                     _ => integer_logits(session.logits()),
                 }
             }
@@ -96,10 +104,13 @@ impl Model for DeviceFile {
     /// Draws with the random numbers of the runtime's [`Sampler`], so that the text differs from that of the float
     /// model with the same seed.
     fn generate(&self, prompt: &[u32], sampling: Sampling, sink: &mut dyn FnMut(u32) -> bool) {
-        let temperature = (sampling.temperature * f64::from(Sampler::ONE)).round();
+        // The sampler takes the temperature as an integer, of which `ONE` stands for 1. A cast of a float saturates.
+        let mut temperature = (sampling.temperature * f64::from(Sampler::ONE)).round() as u32;
         // A temperature above 0 must not be rounded to 0, with which the sampler takes the most probable token.
-        let minimum = f64::from(u8::from(sampling.temperature > 0.0));
-        let mut sampler = Sampler::new(sampling.seed, temperature.max(minimum).min(f64::from(u32::MAX)) as u32);
+        if sampling.temperature > 0.0 {
+            temperature = temperature.max(1);
+        }
+        let mut sampler = Sampler::new(sampling.seed, temperature);
         let mut candidates = vec![Ranked::default(); sampling.top_k.min(self.config().vocab_size)];
         // A language model has one direction, for which the number of tokens does not matter.
         self.with_fast_text_session(1, |mut session| {

@@ -29,13 +29,14 @@ impl Model for FloatModel {
         let ids = self.vocabulary().encode(text);
         let mut spellings = Spellings::new(self.vocabulary().tokenizer(), text);
         let ngrams = self.config().ngrams().map(|ngrams| ngrams.buckets_by_word(text));
-        // Without an n-gram branch the network gives the logits after each token itself; with one, it runs below for
-        // each prefix of the text.
-        let after_each = if ngrams.is_some() { Vec::new() } else { self.network().logits_after_each(&ids) };
+        // Without an n-gram branch, one run of the network gives the outputs after each token; with one, the network
+        // runs below for each prefix of the text.
+        let outputs_after_each = if ngrams.is_some() { Vec::new() } else { self.network().logits_after_each(&ids) };
         let step = |(index, &id): (usize, &u32)| {
-            let token = spellings.next((id != UNK).then(|| self.vocabulary().tokens()[id as usize].as_str()));
+            let known_token = if id == UNK { None } else { Some(self.vocabulary().tokens()[id as usize].as_str()) };
+            let token = spellings.next(known_token);
             let outputs = match &ngrams {
-                None => after_each[index].clone(),
+                None => outputs_after_each[index].clone(),
                 // A prefix has the n-grams up to the end of its last token's word.
                 Some((buckets, ngrams_up_to_word)) => {
                     let end = ngrams_up_to_word[spellings.words_begun() - 1];
@@ -81,7 +82,7 @@ struct FloatReader<'m> {
 }
 
 impl<'m> FloatReader<'m> {
-    /// A reader at the beginning of a text.
+    /// Creates a reader at the beginning of a text.
     fn new(model: &'m FloatModel) -> Self {
         let hidden = vec![0.0; model.config().hidden_size];
         FloatReader { model, state: model.network().initial_state(1), hidden }
@@ -111,12 +112,14 @@ fn draw(logits: &[f32], sampling: Sampling, rng: &mut ChaCha8Rng) -> u32 {
     let weights: Vec<f64> = ranked[..count].iter().map(weight).collect();
     // The weights are the lengths of adjacent intervals: the token whose interval contains a random point is drawn.
     let mut point = rng.random::<f64>() * weights.iter().sum::<f64>();
-    let drawn_index = weights.iter().position(|weight| {
+    for (weight, (id, _)) in weights.iter().zip(&ranked) {
         point -= weight;
-        point < 0.0
-    });
+        if point < 0.0 {
+            return *id;
+        }
+    }
     // Rounding may leave the point beyond the last interval; the most probable token is drawn then.
-    ranked[drawn_index.unwrap_or(0)].0
+    ranked[0].0
 }
 
 /// Returns the ids of all tokens except PAD and UNK with their logits, the most probable first. Tokens with equal

@@ -121,21 +121,32 @@ pub fn calibrate<'a>(model: &FloatModel, samples: impl IntoIterator<Item = &'a S
         }
         statistics.add(model, sample);
     }
-    let Statistics { steps, layers, head_runs, mean_head_input, mean_hidden, .. } = &mut statistics;
-    let (steps, head_runs) = ((*steps).max(1) as f64, (*head_runs).max(1) as f64);
-    for layer in layers.iter_mut().flatten() {
-        layer.mean_x.iter_mut().chain(&mut layer.mean_h).for_each(|mean| *mean /= steps);
-    }
-    mean_head_input.iter_mut().chain(mean_hidden).for_each(|mean| *mean /= head_runs);
+    statistics.divide_sums();
     statistics
 }
 
 /// Adds each value to the sum of its column.
 fn add_to_sums(sums: &mut [f64], values: &[f32]) {
-    sums.iter_mut().zip(values).for_each(|(sum, &v)| *sum += f64::from(v));
+    for (sum, &value) in sums.iter_mut().zip(values) {
+        *sum += f64::from(value);
+    }
+}
+
+/// Returns the largest absolute value; 0 without values.
+fn largest_absolute(values: &[f32]) -> f64 {
+    values.iter().fold(0f64, |largest, &value| largest.max(value.abs().into()))
 }
 
 impl Statistics {
+    /// Divides the sums of all samples by the number of steps or of head runs, so that they become means.
+    fn divide_sums(&mut self) {
+        let (steps, head_runs) = (self.steps.max(1) as f64, self.head_runs.max(1) as f64);
+        for layer in self.layers.iter_mut().flatten() {
+            layer.mean_x.iter_mut().chain(&mut layer.mean_h).for_each(|sum| *sum /= steps);
+        }
+        self.mean_head_input.iter_mut().chain(&mut self.mean_hidden).for_each(|sum| *sum /= head_runs);
+    }
+
     /// Runs the model over a sample, and adds its activations. The means are sums until all samples have been added.
     fn add(&mut self, model: &FloatModel, sample: &Sample) {
         let (config, recurrent) = (model.config(), model.config().recurrent());
@@ -145,7 +156,7 @@ impl Statistics {
                 ids.iter().for_each(|&id| self.token_counts[id as usize] += 1.0);
             }
             Input::Values(values) => {
-                self.largest_x = values.iter().fold(self.largest_x, |max, &x| max.max(x.abs().into()));
+                self.largest_x = self.largest_x.max(largest_absolute(values));
             }
         }
         let Trace { inputs, states, head_input, .. } = model.network().trace(input);
@@ -163,10 +174,10 @@ impl Statistics {
             // The scaled sums of the n-gram branch are the last columns.
             let rank = config.ngrams.as_ref().map_or(0, |branch| branch.rank);
             let ngrams = &head_input[head_input.len() - rank..];
-            self.largest_ngrams = ngrams.iter().fold(self.largest_ngrams, |max, &value| max.max(value.abs().into()));
+            self.largest_ngrams = self.largest_ngrams.max(largest_absolute(ngrams));
             add_to_sums(&mut self.mean_head_input, head_input);
             add_to_sums(&mut self.mean_hidden, &hidden);
-            self.largest_hidden = hidden.iter().fold(self.largest_hidden, |max, &value| max.max(value.into()));
+            self.largest_hidden = self.largest_hidden.max(largest_absolute(&hidden));
             self.head_runs += 1;
         }
         self.samples += 1;
@@ -180,6 +191,7 @@ impl Statistics {
         let is_reverse = direction == Direction::Reverse;
         let statistics = &mut self.layers[layer][usize::from(is_reverse)];
         let (input_size, hidden_size) = (statistics.mean_x.len(), statistics.mean_h.len());
+        // The states before the step: the hidden state, and the cell state, which only an LSTM has.
         let mut h = vec![0f32; hidden_size];
         let mut c = vec![0f64; hidden_size];
         let steps = states.len() / hidden_size;
@@ -190,18 +202,21 @@ impl Statistics {
             add_to_sums(&mut statistics.mean_h, &h);
             let z = gates.pre_activations(x, &h);
             self.largest_pre_activation = z.iter().fold(self.largest_pre_activation, |max, z| max.max(z.abs()));
-            for (gate, z) in z.chunks_exact(hidden_size).enumerate() {
-                z.iter().for_each(|&z| statistics.gates[gate].add(z, end_of_table(gates.cell, gate)));
+            for (gate, z_of_gate) in z.chunks_exact(hidden_size).enumerate() {
+                for &z in z_of_gate {
+                    statistics.gates[gate].add(z, end_of_table(gates.cell, gate));
+                }
             }
             if gates.cell == Cell::Lstm {
                 for (unit, c) in c.iter_mut().enumerate() {
+                    // The gates are i, f, g and o; the cell state does not need o.
                     let [i, f, g] = [0, 1, 2].map(|gate| z[gate * hidden_size + unit]);
                     *c = sigmoid(f) * *c + sigmoid(i) * g.tanh();
                     self.largest_cell_state = self.largest_cell_state.max(c.abs());
                 }
             }
             h.copy_from_slice(&states[position * hidden_size..][..hidden_size]);
-            statistics.largest_h = h.iter().fold(statistics.largest_h, |max, &h| max.max(h.abs().into()));
+            statistics.largest_h = statistics.largest_h.max(largest_absolute(&h));
         }
     }
 }

@@ -6,7 +6,7 @@ use super::linear::Linear;
 use super::network::{Inputs, QuantizeError, Quantized};
 use super::row::{LargeWeights, Row};
 use crate::architecture::{Cell, names};
-use crate::float_model::{FloatModel, Refusal};
+use crate::float_model::FloatModel;
 use crate::recipe::{Anchor, Bits};
 use crate::vocabulary::RESERVED_IDS;
 use tern_format::limits::NAME_BYTES;
@@ -14,7 +14,7 @@ use tern_format::{Packing, Task, TokenizerKind};
 use tern_runtime::write::{Aligned, Dtype, Metadata, Tensor, in_4_bits, packed, to_bytes};
 use tern_runtime::{LoadError, Model};
 
-/// The golden examples of a device file, without their logits.
+/// The golden examples of a device file, with which a device tests itself, without their logits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Golden {
     /// Texts, for a model that reads tokens.
@@ -81,7 +81,7 @@ pub fn to_file(
     // The runtime computes the logits from a draft in which they are zero.
     let draft = [tensors.clone(), vec![golden_logits(&vec![0; golden.len() * outputs])]].concat();
     let draft = Aligned::new(&to_bytes(&metadata, draft));
-    let model = Model::from_bytes(&draft).map_err(|error| match error {
+    let runtime_model = Model::from_bytes(&draft).map_err(|error| match error {
         // The sum of each half of a gate fits 32 bits. Only the total of both halves can overflow, if a pre-activation
         // is in the thousands.
         LoadError::Overflow { tensor, .. } => {
@@ -89,10 +89,13 @@ pub fn to_file(
         }
         other => QuantizeError::Refused(other),
     })?;
-    let mut scratch = vec![0; model.scratch_len()];
-    let mut session = model.session(&mut scratch).expect("the scratch has the length that the model asks for");
-    let logits = model.golden().flat_map(|example| session.run_golden(&example).iter().collect::<Vec<_>>());
-    tensors.push(golden_logits(&logits.collect::<Vec<i32>>()));
+    let mut scratch = vec![0; runtime_model.scratch_len()];
+    let mut session = runtime_model.session(&mut scratch).expect("the scratch has the length that the model asks for");
+    let mut logits: Vec<i32> = Vec::new();
+    for example in runtime_model.golden() {
+        logits.extend(session.run_golden(&example).iter());
+    }
+    tensors.push(golden_logits(&logits));
     Ok(to_bytes(&metadata, tensors))
 }
 
@@ -171,9 +174,10 @@ fn tensors(model: &FloatModel, statistics: &Statistics, quantized: &Quantized) -
     tensors.extend(linear_tensors("fc", &quantized.fc));
     if config.task == Task::Classify {
         tensors.extend(Tensor::texts("labels", config.labels.iter().map(String::as_str)));
-        let rule =
-            |refusal: &Refusal| tern_runtime::Refusal { below: refusal.below, class: refusal.class(&config.labels) };
-        tensors.extend(config.refusal.as_ref().map(|refusal| Tensor::refusal(rule(refusal))));
+        if let Some(refusal) = &config.refusal {
+            let class = refusal.class(&config.labels);
+            tensors.push(Tensor::refusal(tern_runtime::Refusal { below: refusal.below, class }));
+        }
     }
     tensors.extend(forecast_tensors(model, &quantized.inputs));
     tensors
@@ -181,7 +185,10 @@ fn tensors(model: &FloatModel, statistics: &Statistics, quantized: &Quantized) -
 
 /// Returns a model's name, truncated between characters to the largest length in a device file; "model" if it is empty.
 fn name_of(name: &str) -> &str {
-    let end = (0..=name.len().min(*NAME_BYTES.end())).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
+    let mut end = name.len().min(*NAME_BYTES.end());
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
     if end == 0 { "model" } else { &name[..end] }
 }
 
@@ -252,25 +259,28 @@ fn layer_tensors(cell: Cell, suffix: &str, layer: &Layer) -> [Tensor; 5] {
     let (hidden_size, gates) = (layer.units.len(), cell.gates());
     let name = |parameter: &str| format!("{}.{parameter}_{suffix}", cell.module());
     let shape = |sizes: &[usize]| if gates > 1 { [sizes, &[gates]].concat() } else { sizes.to_vec() };
-    let half_tensors = |half: &str, row: fn(&GateRow) -> &Row| {
-        let columns = row(&layer.units[0][0]).weights.len();
-        let weights = layer.units.iter().flat_map(|gates| {
-            (0..columns).flat_map(move |column| gates.iter().map(move |gate| row(gate).weights[column]))
-        });
-        let multipliers: Vec<i16> = layer.units.iter().flatten().map(|gate| row(gate).multiplier).collect();
-        let bits = row(&layer.units[0][0]).bits;
-        let shape_of_weights = shape(&[hidden_size, columns]);
-        let weights = weights_tensor(&name(&format!("weight_{half}")), &shape_of_weights, bits, weights.collect());
+    let half_tensors = |half: &str, half_row: fn(&GateRow) -> &Row| {
+        let Row { weights: first_weights, bits, .. } = half_row(&layer.units[0][0]);
+        let columns = first_weights.len();
+        let mut weights: Vec<i16> = Vec::with_capacity(hidden_size * columns * gates);
+        for unit in &layer.units {
+            for column in 0..columns {
+                weights.extend(unit.iter().map(|gate| half_row(gate).weights[column]));
+            }
+        }
+        let weights = weights_tensor(&name(&format!("weight_{half}")), &shape(&[hidden_size, columns]), *bits, weights);
+        let multipliers: Vec<i16> = layer.units.iter().flatten().map(|gate| half_row(gate).multiplier).collect();
         let multiplier_name = name(&format!("multiplier_{half}"));
         (weights, Tensor::new(&multiplier_name, Dtype::I16, &shape(&[hidden_size]), &multipliers))
     };
     let (weight_ih, multiplier_ih) = half_tensors("ih", |gate| &gate.ih);
     let (weight_hh, multiplier_hh) = half_tensors("hh", |gate| &gate.hh);
     let mut biases: Vec<i32> = Vec::new();
-    for gates in &layer.units {
-        biases.extend(gates.iter().map(|gate| gate.bias));
+    for unit in &layer.units {
+        biases.extend(unit.iter().map(|gate| gate.bias));
         if cell == Cell::Gru {
-            biases.push(gates[2].recurrent_bias);
+            // The separate bias of gate n, after those of r, z and n.
+            biases.push(unit[2].recurrent_bias);
         }
     }
     let bias_shape = if gates > 1 { vec![hidden_size, biases.len() / hidden_size] } else { vec![hidden_size] };

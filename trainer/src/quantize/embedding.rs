@@ -1,4 +1,5 @@
-//! Quantisation of the embedding, in the order of the device's token ids.
+//! Quantisation of the embedding, in the order of the device's token ids. A device file sorts its tokens by their
+//! bytes, so a token has another id there (a device id) than in the float model (a float id).
 
 use super::row::{Row, quantize_row};
 use crate::recipe::Bits;
@@ -25,19 +26,24 @@ pub fn quantize(vocabulary: &Vocabulary, table: &Array, bits: Bits) -> Embedding
     let float_ids: Vec<usize> = vocabulary.device_order().into_iter().map(|id| id as usize).collect();
     let tokens = float_ids[RESERVED_IDS..].iter().map(|&id| vocabulary.tokens()[id].clone()).collect();
 
-    let row = |id: usize| -> Vec<f64> {
-        let row = &table.data[id * dim..][..dim];
-        if id == PAD as usize { vec![0.0; dim] } else { row.iter().map(|&value| f64::from(value)).collect() }
+    let float_row = |id: usize| -> Vec<f64> {
+        if id == PAD as usize {
+            return vec![0.0; dim];
+        }
+        table.data[id * dim..][..dim].iter().map(|&value| f64::from(value)).collect()
     };
-    let largest = (0..vocabulary.len()).flat_map(row).fold(0f64, |max, value| max.max(value.abs()));
+    let largest = (0..vocabulary.len()).flat_map(float_row).fold(0f64, |max, value| max.max(value.abs()));
     // The device computes x = (weight · multiplier) >> 7, and x = 2^15 has the real value `scale`. So the weight 1 with
     // the multiplier 1 is worth scale / 2^22. The row with the largest value gets the weight 127 and the largest
     // multiplier, 32,767. The file contains the scale as an f32, which is rounded up so that the multiplier still fits.
     let fitting = largest / (127.0 * 32_767.0) * f64::from(1 << 22);
     let scale = if largest > 0.0 { f64::from((fitting as f32).next_up()) } else { 1.0 };
     let base_step = scale / f64::from(1 << 22);
-    let rows = float_ids.iter().map(|&id| quantize_row(bits, &row(id), None, base_step, 1.0));
-    let rows = rows.map(|row| row.expect("the scale is chosen so that every multiplier fits")).collect();
+    let quantized_row = |&id: &usize| {
+        let row = quantize_row(bits, &float_row(id), None, base_step, 1.0);
+        row.expect("the scale is chosen so that every multiplier fits")
+    };
+    let rows = float_ids.iter().map(quantized_row).collect();
     Embedding { scale, rows, tokens, float_ids }
 }
 

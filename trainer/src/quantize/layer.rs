@@ -1,4 +1,5 @@
-//! Quantisation of one direction of a recurrent layer, unit by unit.
+//! Quantisation of one direction of a recurrent layer, unit by unit. Each gate of a unit has one row of weights, with
+//! an input half (W_ih) and a recurrent half (W_hh).
 //!
 //! The rows of an LSTM's gates form the pairs (i, f) and (g, o), those of a GRU's gates the pair (r, z). In the packing
 //! `paired16`, a 16-bit lane holds 256·a + b, a weight of each row of a pair. So the sum of the first row, which is the
@@ -93,7 +94,10 @@ impl Layer {
         let rows = &self.units[unit];
         let row = half(&rows[gate]);
         let second = gates(cell).iter().find(|other| other.index == gate).and_then(|gate| gate.second);
-        row.dequantize(second.filter(|_| are_paired(row.bits)).map(|second| half(&rows[second])))
+        match second {
+            Some(second) if are_paired(row.bits) => row.dequantize(Some(half(&rows[second]))),
+            _ => row.dequantize(None),
+        }
     }
 }
 
@@ -128,22 +132,15 @@ pub fn quantize(
             recurrent_bias: has_recurrent_bias(cell, gate).then(|| f64::from(biases.b_hn[unit])),
         }
     };
-    let quantized = SHIFT.clone().find_map(|shift| {
-        let units = (0..hidden_size).map(|unit| {
-            let mut rows: Vec<Option<GateRow>> = vec![None; cell.gates()];
-            for &Gate { index, fraction_bits, second } in gates(cell) {
-                let second = second.filter(|_| are_paired(bits)).and_then(|second| rows[second].as_ref());
-                let base_steps = fraction_bits.map(|n| f64::from(1 << shift) * scales.h / 2f64.powi(n + 1));
-                rows[index] = Some(settings.gate_row(&float_row(index, unit), second, base_steps)?);
-            }
-            rows.into_iter().collect::<Option<Vec<GateRow>>>()
-        });
-        Some((units.collect::<Option<_>>()?, shift))
-    });
-    match quantized {
-        Some((units, shift)) => Ok(Layer { units, shift, scales, mean_x }),
-        None => Err(LargeWeights { layer: names.w_ih.split('.').next().unwrap_or_default().to_owned() }),
+    for shift in SHIFT.clone() {
+        let units: Option<Vec<Vec<GateRow>>> =
+            (0..hidden_size).map(|unit| settings.unit(cell, shift, |gate| float_row(gate, unit))).collect();
+        if let Some(units) = units {
+            return Ok(Layer { units, shift, scales, mean_x });
+        }
     }
+    // The module's name, such as `lstm`.
+    Err(LargeWeights { layer: names.w_ih.split('.').next().unwrap_or_default().to_owned() })
 }
 
 /// The real weights and biases of a gate's row.
@@ -168,6 +165,21 @@ struct RowSettings<'a> {
 }
 
 impl RowSettings<'_> {
+    /// Quantises the rows of all gates of a unit; `None` if a multiplier would be too large with this shift.
+    /// `float_row`: returns the real row of a gate.
+    fn unit(&self, cell: Cell, shift: u32, float_row: impl Fn(usize) -> FloatRow) -> Option<Vec<GateRow>> {
+        let mut rows: Vec<Option<GateRow>> = vec![None; cell.gates()];
+        for gate in gates(cell) {
+            let second = match gate.second {
+                Some(second) if are_paired(self.bits) => rows[second].as_ref(),
+                _ => None,
+            };
+            let base_steps = gate.fraction_bits.map(|n| f64::from(1 << shift) * self.scales.h / 2f64.powi(n + 1));
+            rows[gate.index] = Some(self.gate_row(&float_row(gate.index), second, base_steps)?);
+        }
+        rows.into_iter().collect()
+    }
+
     /// Quantises one row. The multipliers grow until the sums fit 32 bits; `None` if a multiplier would be too large.
     ///
     /// `second`: for the first row of a pair, the quantised second row. `base_steps`: for each half, the
@@ -178,39 +190,66 @@ impl RowSettings<'_> {
     /// Rounding the weights changes the mean of each half's sum. `bias` corrects the change of both halves. With a
     /// separate bias, `recurrent_bias` corrects the recurrent half and `bias` only the input half.
     fn gate_row(&self, real: &FloatRow, second: Option<&GateRow>, base_steps: [f64; 2]) -> Option<GateRow> {
-        let RowSettings { bits, scales, statistics, mean_x } = *self;
-        // The most that a second row, whose sum has the bound `bound`, adds to the sum of the first row: 1/256 of the
-        // bound, plus 1 because `>> 8` rounds down.
-        let from_second = |bound: i64| (bound >> 8) as f64 + 1.0;
-        let mut least_multiplier = 1.0;
-        // `lost`: the mean of the sum of float weights minus the mean of the sum of rounded weights.
-        let (hh, lost_h, recurrent_bias) = loop {
-            let second = second.map(|row| &row.hh);
-            let weights = second.map(|row| &row.weights[..]);
-            let hh = quantize_row(bits, &real.hh, weights, base_steps[1] / scales.h, least_multiplier)?;
-            let lost = dot(&real.hh, &statistics.mean_h) - dot(&hh.dequantize(second), &statistics.mean_h);
-            let bias_step = hh.step * scales.h / 32_768.0;
-            let bias = real.recurrent_bias.map_or(0.0, |bias| ((bias + lost) / bias_step).round());
-            if hh.bound() as f64 + bias.abs() + second.map_or(0.0, |row| from_second(row.bound())) < ACCUMULATOR_LIMIT {
-                break (hh, if real.recurrent_bias.is_some() { 0.0 } else { lost }, bias as i32);
-            }
-            least_multiplier = hh.larger_multiplier();
-        };
+        let [ih_step, hh_step] = base_steps;
+        let (hh, recurrent_bias, lost) = self.recurrent_half(real, second.map(|row| &row.hh), hh_step)?;
+        // Without a separate bias, the bias of the input half corrects both halves.
+        let uncorrected = if real.recurrent_bias.is_some() { 0.0 } else { lost };
+        let (ih, bias) = self.input_half(real, second, uncorrected, ih_step)?;
+        Some(GateRow { ih, hh, bias, recurrent_bias })
+    }
 
+    /// Quantises the recurrent half of a row. Returns the half, its separate bias (0 without one), and what its mean
+    /// sum loses because the weights are rounded. `second`: the same half of the second row.
+    fn recurrent_half(&self, real: &FloatRow, second: Option<&Row>, base_step: f64) -> Option<(Row, i32, f64)> {
+        let mean_h = &self.statistics.mean_h;
+        let second_weights = second.map(|row| &row.weights[..]);
+        let second_sum = second.map_or(0.0, |row| from_second(row.bound()));
         let mut least_multiplier = 1.0;
         loop {
-            let weights = second.map(|row| &row.ih.weights[..]);
-            let ih = quantize_row(bits, &real.ih, weights, base_steps[0] / scales.x, least_multiplier)?;
-            let back = ih.dequantize(second.map(|row| &row.ih));
-            let lost = lost_h + dot(&real.ih, &statistics.mean_x) - dot(&back, mean_x);
-            let bias = (real.bias + lost) / (ih.step * scales.x / 32_768.0);
+            let hh = quantize_row(self.bits, &real.hh, second_weights, base_step / self.scales.h, least_multiplier)?;
+            let lost = dot(&real.hh, mean_h) - dot(&hh.dequantize(second), mean_h);
+            let bias_step = hh.step * self.scales.h / 32_768.0;
+            let bias = real.recurrent_bias.map_or(0.0, |bias| ((bias + lost) / bias_step).round());
+            if hh.bound() as f64 + bias.abs() + second_sum < ACCUMULATOR_LIMIT {
+                return Some((hh, bias as i32, lost));
+            }
+            least_multiplier = hh.larger_multiplier();
+        }
+    }
+
+    /// Quantises the input half of a row. Returns the half and its bias. `lost_h`: what the mean sum of the recurrent
+    /// half loses and this bias corrects.
+    fn input_half(&self, real: &FloatRow, second: Option<&GateRow>, lost_h: f64, base_step: f64) -> Option<(Row, i32)> {
+        let second_weights = second.map(|row| &row.ih.weights[..]);
+        let second_sum = second.map_or(0.0, |row| from_second(row.ih.bound() + i64::from(row.bias.unsigned_abs())));
+        let second_bias = second.map_or(0.0, |row| f64::from(row.bias) / 256.0);
+        let mut least_multiplier = 1.0;
+        loop {
+            let ih = quantize_row(self.bits, &real.ih, second_weights, base_step / self.scales.x, least_multiplier)?;
+            let rounded_weights = ih.dequantize(second.map(|row| &row.ih));
+            let lost = lost_h + dot(&real.ih, &self.statistics.mean_x) - dot(&rounded_weights, self.mean_x);
+            let bias_step = ih.step * self.scales.x / 32_768.0;
             // The second row adds 1/256 of its own bias.
-            let bias = (bias - second.map_or(0.0, |row| f64::from(row.bias) / 256.0)).round();
-            let second_sum = second.map_or(0.0, |row| from_second(row.ih.bound() + i64::from(row.bias.unsigned_abs())));
+            let bias = ((real.bias + lost) / bias_step - second_bias).round();
             if ih.bound() as f64 + bias.abs() + second_sum < ACCUMULATOR_LIMIT {
-                return Some(GateRow { ih, hh, bias: bias as i32, recurrent_bias });
+                return Some((ih, bias as i32));
             }
             least_multiplier = ih.larger_multiplier();
         }
+    }
+}
+
+/// Returns the most that a second row, whose sum has the bound `bound`, adds to the sum of the first row: 1/256 of the
+/// bound, plus 1 because `>> 8` rounds down.
+fn from_second(bound: i64) -> f64 {
+    (bound >> 8) as f64 + 1.0
+}
+
+/// The names of a cell's gates, in PyTorch's order.
+pub fn gate_names(cell: Cell) -> &'static [&'static str] {
+    match cell {
+        Cell::Lstm => &["i", "f", "g", "o"],
+        Cell::Gru => &["r", "z", "n"],
+        Cell::Rnn | Cell::RnnRelu => &["h"],
     }
 }

@@ -32,16 +32,18 @@ pub fn quantize(
 ) -> Result<Linear, LargeWeights> {
     let rows: Vec<Vec<f64>> =
         weight.data.chunks_exact(mean.len()).map(|row| row.iter().map(|&w| f64::from(w)).collect()).collect();
-    let linear = SHIFT.clone().find_map(|shift| {
+    for shift in SHIFT.clone() {
         // With the multiplier 1, the weight 1 and the input 2^15, which is worth `scale`, add 2^15 · 2^shift / 2^16 to
         // the output: requantising drops 16 bits.
         let base_step = f64::from(1 << shift) / (2.0 * one * scale);
-        let all =
-            rows.iter().zip(&bias.data).map(|(row, &bias)| row_and_bias(row, bias.into(), mean, scale, base_step));
-        let (rows, biases) = all.collect::<Option<(Vec<_>, Vec<_>)>>()?;
-        Some(Linear { rows, biases, shift })
-    });
-    linear.ok_or_else(|| LargeWeights { layer: name.to_owned() })
+        let quantized = |(row, &bias): (&Vec<f64>, &f32)| row_and_bias(row, bias.into(), mean, scale, base_step);
+        let rows_and_biases: Option<Vec<(Row, i32)>> = rows.iter().zip(&bias.data).map(quantized).collect();
+        if let Some(rows_and_biases) = rows_and_biases {
+            let (rows, biases) = rows_and_biases.into_iter().unzip();
+            return Ok(Linear { rows, biases, shift });
+        }
+    }
+    Err(LargeWeights { layer: name.to_owned() })
 }
 
 /// Quantises a row and its bias. The multiplier grows until the sums fit 32 bits; `None` if it would be too large.
@@ -50,8 +52,7 @@ fn row_and_bias(weights: &[f64], bias: f64, mean: &[f64], scale: f64, base_step:
     let mut least_multiplier = 1.0;
     loop {
         let row = quantize_row(Bits::Eight, weights, None, base_step, least_multiplier)?;
-        // `lost`: the mean of the sum of float weights minus the mean of the sum of rounded weights. The bias corrects
-        // it.
+        // The mean of the sum of float weights minus that of rounded weights, which the bias corrects.
         let lost = dot(weights, mean) - dot(&row.dequantize(None), mean);
         let integer_bias = ((bias + lost) / (row.step * scale / 32_768.0)).round();
         if row.bound() as f64 + integer_bias.abs() < ACCUMULATOR_LIMIT {

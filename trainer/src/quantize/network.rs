@@ -1,4 +1,4 @@
-//! Quantisation of all layers of a float model.
+//! Quantisation of all layers of a float model. A scale is the real value of the integer 2^15 in an activation.
 
 use super::calibrate::Statistics;
 use super::layer::{self, Layer, Scales};
@@ -111,6 +111,7 @@ pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Re
     let (config, weights) = (model.config(), model.weights());
     let (inputs, input_scale) = inputs(model, statistics, widths.embedding)?;
     let (layers, state_scale) = recurrent_layers(model, statistics, (&inputs, input_scale), widths.recurrent)?;
+    // The scale of the two directions' states after they are merged.
     let merged_scale = match (config.bidirectional, config.merge) {
         (true, Merge::Sum) => 2.0 * state_scale,
         (true, Merge::Product) => state_scale * state_scale,
@@ -120,36 +121,37 @@ pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Re
         .ngrams
         .as_ref()
         .map(|branch| ngrams::quantize(branch, &weights[names::NGRAMS], statistics.largest_ngrams));
+
+    // The head reads the pooled states, and then the scaled sums of the n-gram branch.
     let ngram_scale = ngrams.as_ref().map_or(1.0, |table| table.scale);
     let head_scale = if layers.is_empty() { ngram_scale } else { merged_scale };
     // The columns of the n-gram branch have another scale than the head's input; their weights are multiplied by this.
     let relative_ngram_scale = ngram_scale / head_scale;
-    let pooled_width = statistics.mean_head_input.len() - config.ngrams.as_ref().map_or(0, |branch| branch.rank);
-    let width = statistics.mean_head_input.len();
+    let head_width = statistics.mean_head_input.len();
+    let rank = config.ngrams.as_ref().map_or(0, |branch| branch.rank);
+    let pooled_width = head_width - rank;
     let first_layer = if config.head_hidden > 0 { names::HIDDEN_WEIGHT } else { names::FC_WEIGHT };
-    let rows = weights[first_layer].data.chunks_exact(width);
+    let rows = weights[first_layer].data.chunks_exact(head_width);
     let pooled_shift = pooled_shift(rows, pooled_width, relative_ngram_scale);
     let pooled_scale = f64::from(1u32 << pooled_shift);
-    let column_scales: Vec<f64> =
-        (0..width).map(|column| if column < pooled_width { pooled_scale } else { relative_ngram_scale }).collect();
+    let column_scales = [vec![pooled_scale; pooled_width], vec![relative_ngram_scale; rank]].concat();
     let mean_head_input: Vec<f64> =
         statistics.mean_head_input.iter().zip(&column_scales).map(|(mean, scale)| mean / scale).collect();
-    let scaled = |weight: &Array| Array {
-        shape: weight.shape.clone(),
-        data: weight.data.iter().zip(column_scales.iter().cycle()).map(|(&w, &s)| (f64::from(w) * s) as f32).collect(),
-    };
+
+    // The last layer reads the output of the hidden layer, or without one the head's input.
     let (mut fc_scale, mut fc_mean) = (head_scale, &mean_head_input);
     let mut hidden = None;
     if config.head_hidden > 0 {
         let scale = with_headroom(statistics.largest_hidden);
-        let layer = ("hidden", &scaled(&weights[names::HIDDEN_WEIGHT]), &weights[names::HIDDEN_BIAS]);
+        let weight = scale_columns(&weights[names::HIDDEN_WEIGHT], &column_scales);
+        let layer = ("hidden", &weight, &weights[names::HIDDEN_BIAS]);
         // ReLU reads Q20 times the scale of its output.
         let one = 2f64.powi(20) / scale;
         hidden = Some((linear::quantize(layer, &mean_head_input, head_scale, one)?, scale));
         (fc_scale, fc_mean) = (scale, &statistics.mean_hidden);
     }
     let [weight, bias] = [names::FC_WEIGHT, names::FC_BIAS].map(|name| in_device_order(model, &inputs, name));
-    let weight = if hidden.is_some() { weight } else { scaled(&weight) };
+    let weight = if hidden.is_some() { weight } else { scale_columns(&weight, &column_scales) };
     // Logits are Q16.
     let fc = linear::quantize(("fc", &weight, &bias), fc_mean, fc_scale, 2f64.powi(16))?;
     Ok(Quantized {
@@ -163,6 +165,13 @@ pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Re
         head_scales: [head_scale, fc_scale],
         column_scales,
     })
+}
+
+/// Returns a matrix with each column multiplied by its scale. `scales`: `[columns]`.
+fn scale_columns(matrix: &Array, scales: &[f64]) -> Array {
+    let weights = matrix.data.iter().zip(scales.iter().cycle());
+    let data = weights.map(|(&weight, &scale)| (f64::from(weight) * scale) as f32).collect();
+    Array { shape: matrix.shape.clone(), data }
 }
 
 /// Quantises the recurrent layers. Returns the layers, `[layer][direction]`, and the scale of the last layer's hidden
@@ -187,7 +196,10 @@ fn recurrent_layers(
         let h = if recurrent.cell == Cell::RnnRelu { with_headroom(largest_h) } else { 1.0 };
         let scales = Scales { x: scale, h };
         let quantized = directions.iter().zip(recurrent.directions()).map(|(statistics, &direction)| {
-            let mean_x = mean_embedding.as_ref().filter(|_| index == 0).unwrap_or(&statistics.mean_x).clone();
+            let mean_x = match &mean_embedding {
+                Some(mean_embedding) if index == 0 => mean_embedding.clone(),
+                _ => statistics.mean_x.clone(),
+            };
             let names = recurrent.names(index, direction);
             layer::quantize(model.weights(), (recurrent.cell, &names), statistics, mean_x, scales, bits)
         });
@@ -204,11 +216,16 @@ fn recurrent_layers(
 fn pooled_shift<'a>(rows: impl Iterator<Item = &'a [f32]>, pooled_width: usize, relative_ngram_scale: f64) -> u32 {
     let largest = |weights: &[f32]| weights.iter().fold(0f64, |largest, &weight| largest.max(weight.abs().into()));
     // The largest weights of all rows are added up, so that no single row determines the shift.
-    let [pooled, ngrams] =
-        rows.map(|row| row.split_at(pooled_width)).fold([0.0; 2], |[pooled, ngrams], (left, right)| {
-            [pooled + largest(left), ngrams + largest(right) * relative_ngram_scale]
-        });
-    if pooled == 0.0 { 0 } else { (ngrams / pooled).log2().floor().clamp(0.0, f64::from(*SHIFT.end())) as u32 }
+    let (mut pooled, mut ngrams) = (0f64, 0f64);
+    for row in rows {
+        let (pooled_weights, ngram_weights) = row.split_at(pooled_width);
+        pooled += largest(pooled_weights);
+        ngrams += largest(ngram_weights) * relative_ngram_scale;
+    }
+    if pooled == 0.0 {
+        return 0;
+    }
+    (ngrams / pooled).log2().floor().clamp(0.0, f64::from(*SHIFT.end())) as u32
 }
 
 /// Quantises the embedding, or chooses the fixed-point formats of the channels. Also returns the real value of the
@@ -237,8 +254,10 @@ fn with_headroom(largest: f64) -> f64 {
 fn weighted_mean(counts: &[f64], rows: &[Vec<f64>]) -> Vec<f64> {
     let total = counts.iter().sum::<f64>().max(1.0);
     let mut mean = vec![0.0; rows[0].len()];
-    for (count, row) in counts.iter().zip(rows).filter(|(count, _)| **count > 0.0) {
-        mean.iter_mut().zip(row).for_each(|(mean, value)| *mean += count / total * value);
+    for (&count, row) in counts.iter().zip(rows) {
+        if count > 0.0 {
+            mean.iter_mut().zip(row).for_each(|(mean, value)| *mean += count / total * value);
+        }
     }
     mean
 }
@@ -249,7 +268,7 @@ fn in_device_order(model: &FloatModel, inputs: &Inputs, name: &str) -> Array {
     let array = &model.weights()[name];
     match inputs {
         Inputs::Tokens(embedding) if model.config().task == Task::LanguageModel => {
-            // 1 for the bias.
+            // The number of columns of the weight; 1 for the bias.
             let width = array.data.len() / embedding.float_ids.len();
             let rows = embedding.float_ids.iter().flat_map(|&id| &array.data[id * width..][..width]);
             Array { shape: array.shape.clone(), data: rows.copied().collect() }

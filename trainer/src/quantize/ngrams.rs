@@ -1,5 +1,5 @@
-//! Quantisation of the n-gram branch. The training has already rounded the weights to multiples of one step, so they
-//! become integers without a further rounding error.
+//! Quantisation of the n-gram branch, which adds up a row of a table (a bucket) for each n-gram of a text. The training
+//! has already rounded the weights to multiples of one step, so they become integers without a further rounding error.
 
 use crate::float_model::NgramBranch;
 use crate::weights::Array;
@@ -41,9 +41,9 @@ impl NgramTable {
             return Tensor::new("ngrams.weight", Dtype::I8, &self.shape, &self.weights);
         }
         // The even column is in the lower 4 bits of a byte.
-        let pairs: Vec<u8> =
-            self.weights.as_chunks().0.iter().map(|&[even, odd]| even as u8 & 0xf | (odd as u8) << 4).collect();
-        Tensor::new("ngrams.weight", Dtype::U8, &[buckets, rank / 2], &pairs)
+        let (pairs, _) = self.weights.as_chunks::<2>();
+        let bytes: Vec<u8> = pairs.iter().map(|&[even, odd]| (even as u8 & 0xf) | ((odd as u8) << 4)).collect();
+        Tensor::new("ngrams.weight", Dtype::U8, &[buckets, rank / 2], &bytes)
     }
 }
 

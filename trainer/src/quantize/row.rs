@@ -1,4 +1,6 @@
-//! Quantisation of one row of weights to integers with one multiplier.
+//! Quantisation of one row of weights to integers with one multiplier, which turns the sum of the row's products into
+//! an output. Two rows may form a pair: the sum of the first row then contains 1/256 of the sum of the second (see
+//! [`layer`](super::layer)).
 
 use crate::recipe::Bits;
 use tern_runtime::write::round_to_4_bits;
@@ -30,7 +32,7 @@ pub struct Row {
     pub step: f64,
 }
 
-/// Returns true if LSTM and GRU cells have paired rows at this width of the weights.
+/// Returns true if the layers of LSTM and GRU cells have paired rows at this width of the weights.
 pub fn are_paired(bits: Bits) -> bool {
     bits != Bits::Sixteen
 }

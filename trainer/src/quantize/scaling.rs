@@ -65,18 +65,20 @@ pub fn channel(channel: &Channel, scale: f64) -> Result<Scaling, BadChannel> {
     let (mean, std) = (channel.mean, channel.std);
     // Numbers up to 64 standard deviations from the mean must fit 32 bits.
     let fits = |fraction_bits: &i32| (mean.abs() + 64.0 * std) * 2f64.powi(*fraction_bits) < 2f64.powi(31);
-    let wanted = (STD_BITS - std.log2().floor() as i32).clamp(0, 30);
-    let scaling = (0..=wanted).rev().find(fits).and_then(|fraction_bits| {
-        let integers = std * 2f64.powi(fraction_bits);
-        Some(Scaling {
-            fraction_bits,
-            offset: (mean * 2f64.powi(fraction_bits)).round() as i32,
-            to_model: Factor::of(32_768.0 / (integers * scale))?,
-            from_model: Factor::of(integers / 65_536.0)?,
-        })
-    });
-    let bad = || BadChannel { name: channel.name.clone(), mean: channel.mean, std: channel.std };
-    scaling.filter(|scaling| std * 2f64.powi(scaling.fraction_bits) >= LEAST_STD).ok_or_else(bad)
+    let bad = || BadChannel { name: channel.name.clone(), mean, std };
+    let wanted_bits = (STD_BITS - std.log2().floor() as i32).clamp(0, 30);
+    let fraction_bits = (0..=wanted_bits).rev().find(fits).ok_or_else(bad)?;
+    let integers_in_std = std * 2f64.powi(fraction_bits);
+    if integers_in_std < LEAST_STD {
+        return Err(bad());
+    }
+    Ok(Scaling {
+        fraction_bits,
+        offset: (mean * 2f64.powi(fraction_bits)).round() as i32,
+        // The input is Q15 times `scale`, the output Q16; both are in standard deviations.
+        to_model: Factor::of(32_768.0 / (integers_in_std * scale)).ok_or_else(bad)?,
+        from_model: Factor::of(integers_in_std / 65_536.0).ok_or_else(bad)?,
+    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Checks a recipe: the range of every value, and which settings go together.
+//! Checks a recipe, the settings of a training: the range of every value, and which settings go together.
 
 use super::choices::{InputKind, Metric, OptimizerKind, Schedule};
 use super::sections::{Model, Sequences, fields};
@@ -28,7 +28,8 @@ pub enum RecipeError {
     Ngrams(&'static str),
 }
 
-/// Returns an error for a value that does not go with other settings.
+/// Returns the error for the value `found` of `key`, which does not go together with other settings. `expected`: the
+/// values that do.
 fn refuse(key: &str, found: impl ToString, expected: &str) -> Result<(), RecipeError> {
     Err(RecipeError::Value { key: key.to_owned(), found: found.to_string(), expected: expected.to_owned() })
 }
@@ -39,7 +40,9 @@ impl Recipe {
     pub fn check(&self) -> Result<(), RecipeError> {
         let table = self.to_table();
         for field in fields() {
-            if let Some((found, expected)) = field.value_in(&table).and_then(|value| field.kind.fault(value)) {
+            if let Some(value) = field.value_in(&table)
+                && let Some((found, expected)) = field.kind.fault(value)
+            {
                 return Err(RecipeError::Value { key: field.label(), found, expected });
             }
         }
@@ -62,11 +65,13 @@ impl Recipe {
                 ("jitter", jitter),
                 ("scaling", scaling),
             ];
-            let set = settings.into_iter().find(|(_, value)| *value != 0.0);
-            return set.map_or(Ok(()), |(key, value)| {
-                let expected = "0 where task is not classify or input is not values";
-                refuse(&format!("[sequences] {key}"), value, expected)
-            });
+            for (key, value) in settings {
+                if value != 0.0 {
+                    let expected = "0 where task is not classify or input is not values";
+                    return refuse(&format!("[sequences] {key}"), value, expected);
+                }
+            }
+            return Ok(());
         }
         if overlap > 0.0 && window == 0 {
             return refuse("[sequences] overlap", overlap, "0 where window is 0: whole recordings do not overlap");

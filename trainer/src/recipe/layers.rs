@@ -80,8 +80,10 @@ impl Recipe {
 
     /// Merges the defaults of the task, a recipe file and the options of the command line; later layers win.
     fn from_layers(mut file: Table, mut options: Table) -> Result<Self, toml::de::Error> {
-        let task = options.get("task").or(file.get("task")).cloned();
-        let task: Task = task.map_or(Ok(Task::default()), Value::try_into)?;
+        let task: Task = match options.get("task").or(file.get("task")) {
+            Some(name) => name.clone().try_into()?,
+            None => Task::default(),
+        };
         // `--window` sets `window` in the section of every task. Only the section of this task is kept.
         let sections =
             [("sequences", Task::Classify), ("language_model", Task::LanguageModel), ("forecast", Task::Forecast)];
@@ -111,10 +113,14 @@ impl Recipe {
     /// Returns the text of a recipe file for `folder`: the paths in it are relative to that folder.
     pub fn to_toml(&self, folder: &Path) -> String {
         let mut recipe = self.clone();
-        let paths = [Some(&mut recipe.data.train), recipe.data.valid.as_mut(), recipe.model.embeddings.as_mut()];
-        let paths = paths.into_iter().flatten().chain(&mut recipe.training.teachers);
-        for path in paths.filter(|path| !is_hub(path)) {
-            *path = relative(path, folder);
+        let mut paths = vec![&mut recipe.data.train];
+        paths.extend(&mut recipe.data.valid);
+        paths.extend(&mut recipe.model.embeddings);
+        paths.extend(&mut recipe.training.teachers);
+        for path in paths {
+            if !is_hub(path) {
+                *path = relative(path, folder);
+            }
         }
         toml::to_string(&recipe).expect("strings, numbers and lists are always TOML")
     }
@@ -165,16 +171,16 @@ pub(crate) fn lay_over(base: &mut Table, layer: &Table) {
 
 /// Replaces each path in a recipe's table by the result of `change`, except for names of data sets on the Hub.
 fn change_paths(recipe: &mut Table, change: impl Fn(&Path) -> PathBuf) {
-    let change = |value: &mut Value| {
-        let path = value.as_str().unwrap_or_default().to_owned();
-        if !is_hub(Path::new(&path)) {
-            *value = to_toml_string(&change(Path::new(&path)));
+    let change_value = |value: &mut Value| {
+        let path = PathBuf::from(value.as_str().unwrap_or_default());
+        if !is_hub(&path) {
+            *value = to_toml_string(&change(&path));
         }
     };
     for field in fields().filter(|field| matches!(field.kind, Kind::Path | Kind::Paths)) {
         match field.section_in(recipe).and_then(|section| section.get_mut(field.key)) {
-            Some(Value::Array(paths)) => paths.iter_mut().for_each(change),
-            Some(path) => change(path),
+            Some(Value::Array(paths)) => paths.iter_mut().for_each(change_value),
+            Some(path) => change_value(path),
             None => {}
         }
     }
@@ -191,6 +197,7 @@ fn relative(file: &Path, folder: &Path) -> PathBuf {
     if common == 0 {
         return file;
     }
+    // One `..` for each folder below the common one, then the way down to the file.
     let up = folder_parts[common..].iter().map(|_| Component::ParentDir);
     up.chain(file_parts[common..].iter().copied()).collect()
 }
@@ -200,10 +207,12 @@ fn relative(file: &Path, folder: &Path) -> PathBuf {
 fn absolute(path: &Path) -> Option<PathBuf> {
     let path = std::path::absolute(path).ok()?;
     let mut existing = path.as_path();
+    // The names at the end of the path that do not exist, the last one first.
     let mut missing = Vec::new();
     loop {
-        if let Ok(canonical) = existing.canonicalize() {
-            return Some(missing.iter().rev().fold(canonical, |path, part| path.join(part)));
+        if let Ok(mut canonical) = existing.canonicalize() {
+            canonical.extend(missing.iter().rev());
+            return Some(canonical);
         }
         missing.push(existing.file_name()?);
         existing = existing.parent()?;

@@ -75,17 +75,19 @@ impl Kind {
     }
 
     /// Returns `None` if a key of this kind takes `value`. Otherwise returns two texts for an error message: the value
-    /// that was found, and the values that are expected.
+    /// that was found, and a description of the values that the key takes.
     pub fn fault(&self, value: &Value) -> Option<(String, String)> {
+        // `expected` is needed only if `fits` is false.
         let (fits, expected) = match (self, value) {
             (Kind::Whole { least, most }, Value::Integer(number)) => {
                 (number >= least && number <= most, format!("{least} to {most}"))
             }
             (Kind::Whole { .. }, _) => (false, "a whole number".to_owned()),
             (Kind::Number { least, most }, value) => {
-                let number = value.as_float().or(value.as_integer().map(|number| number as f64));
-                let expected = number.map_or_else(|| "a number".to_owned(), |_| format!("{least} to {most}"));
-                (number.is_some_and(|number| number >= *least && number <= *most), expected)
+                match value.as_float().or(value.as_integer().map(|number| number as f64)) {
+                    Some(number) => (number >= *least && number <= *most, format!("{least} to {most}")),
+                    None => (false, "a number".to_owned()),
+                }
             }
             (Kind::Bits, value) => (matches!(value, Value::Integer(4 | 8 | 16)), "4, 8 or 16".to_owned()),
             (Kind::Boolean | Kind::Switch, value) => (value.is_bool(), "true or false".to_owned()),
@@ -93,8 +95,7 @@ impl Kind {
                 let words = words();
                 let names: Vec<&str> = words.iter().map(PossibleValue::get_name).collect();
                 let text = value.as_str().unwrap_or_default();
-                let near = nearest(text, &names);
-                let advice = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+                let advice = nearest(text, &names).map_or(String::new(), |near| format!("; did you mean {near}?"));
                 (names.contains(&text), format!("{}{advice}", names.join(", ")))
             }
             (Kind::Text | Kind::Path, value) => (value.is_str(), "a text in quotation marks".to_owned()),
@@ -162,7 +163,13 @@ impl Field {
     /// Returns the name of the key's option without the two hyphens, or `None` for a key that only a recipe file can
     /// set.
     pub fn option_name(&self) -> Option<String> {
-        (!self.recipe_only).then(|| self.option.map_or_else(|| self.key.replace('_', "-"), str::to_owned))
+        if self.recipe_only {
+            return None;
+        }
+        match self.option {
+            Some(name) => Some(name.to_owned()),
+            None => Some(self.key.replace('_', "-")),
+        }
     }
 
     /// Returns section and key as error messages show them: `[model] hidden_size`, or `` `name` `` above all sections.

@@ -1,5 +1,9 @@
-//! All keys of a recipe, each defined once: help, name, type, default and allowed values. The doc comment of a key is
-//! its help in `tern train --help`.
+//! All keys of a recipe, the TOML file with every setting of a training. Each key is defined once.
+//!
+//! `section!` turns each list of keys into a settings struct. An entry is the key's help in `tern train --help` (the
+//! doc comment), its name, type, default and allowed values ([`Kind`]), and exceptions such as the name of its option.
+//! The help of a [`Kind::Switch`] describes its option `no-…`, which sets the key to `false`. Where the help names a
+//! default in brackets, the value here, `None` or 0, stands for it: see `settings.rs` and `text_settings.rs`.
 
 use super::choices::{Anchor, ClassWeights, DeviceKind, InputKind, Metric, OptimizerKind, Schedule};
 use super::schema::{Field, Kind, section};
@@ -297,7 +301,7 @@ section! {
     }
 }
 
-/// The sections of a recipe with the heading of their options in `tern train --help`.
+/// The sections of a recipe, each with the heading of its options in `tern train --help`. Sections can share a heading.
 pub const SECTIONS: [(&[Field], &str); 11] = [
     (&TOP, "Task"),
     (Data::FIELDS, "Data"),

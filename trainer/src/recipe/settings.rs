@@ -1,4 +1,7 @@
-//! The [`Recipe`] as one struct, and the settings that are derived from its keys or from the training data.
+//! The [`Recipe`] as one struct, with methods that return a setting or, where the recipe leaves it open, its default.
+//!
+//! The defaults here are those of texts that are not long ([`LONG_TEXT`](super::LONG_TEXT)). Before they are used,
+//! [`Recipe::resolve_text_settings`] fills in the settings that depend on the training texts.
 
 use super::choices::{Bits, ClassWeights, Metric, OptimizerKind, Widths};
 use super::sections::{Card, Data, Export, Forecast, LanguageModel, Model, Sequences, Tokenizer, Training, Vocabulary};
@@ -12,7 +15,7 @@ use tern_runtime::text;
 /// replaces the validation split of a classifier.
 pub const SMALL_DATA: usize = 300;
 
-/// The default number of epochs.
+/// The default number of epochs, unless the task or a large number of words asks for fewer.
 pub(super) const EPOCHS: usize = 20;
 
 /// A recipe with all its sections. Settings that are `None` are filled in by [`Recipe::resolve_text_settings`] and
@@ -121,9 +124,12 @@ impl Model {
 
     /// Returns the n-grams that the n-gram branch counts, with the defaults for a tokenizer filled in.
     pub fn ngrams(&self, tokenizer: text::Tokenizer) -> Ngrams {
+        // The defaults: the longest n-grams of words, then the shortest and the longest n-grams of characters. For the
+        // tokenizers `chars` and `bytes`, a whole text is one word.
         let (words, shortest, longest) = if tokenizer.is_one_word() { (0, 1, 4) } else { (2, 3, 5) };
         let (min_chars, max_chars) = match (self.ngram_min_chars, self.ngram_max_chars) {
             (None, None) => (shortest, longest),
+            // 0 leaves out the n-grams of characters.
             (Some(0), None) | (None, Some(0)) => (0, 0),
             (Some(least), None) => (least, longest.max(least)),
             (None, Some(most)) => (shortest.min(most), most),
@@ -134,12 +140,13 @@ impl Model {
 }
 
 impl Vocabulary {
-    /// Returns the number of occurrences that a token needs, with the default for large data filled in.
+    /// Returns the number of occurrences that a token needs to get an id, with the default for data that are not small
+    /// ([`SMALL_DATA`]) filled in.
     pub fn min_count(&self) -> usize {
         self.min_count.unwrap_or(2)
     }
 
-    /// Returns the maximum size, with the default for texts that are not long filled in.
+    /// Returns the maximum number of ids, with the default for texts that are not long filled in.
     pub fn max_size(&self) -> usize {
         self.max_size.unwrap_or(10_000)
     }
@@ -148,6 +155,7 @@ impl Vocabulary {
 impl Data {
     /// Returns the layout of the tables.
     pub fn layout(&self) -> Layout {
+        // A recipe is read only with an ASCII character, which is one byte.
         let delimiter = self.delimiter.and_then(|c| u8::try_from(c).ok());
         Layout { delimiter, header: self.header, quoting: self.quoting }
     }
@@ -157,14 +165,15 @@ impl Tokenizer {
     /// Returns the runtime's tokenizer, with the defaults filled in.
     pub fn tokenizer(&self) -> text::Tokenizer {
         let kind = self.kind.unwrap_or_default();
-        let default = !matches!(kind, TokenizerKind::Chars | TokenizerKind::Bytes);
-        let lowercase = self.lowercase.unwrap_or(default) && kind != TokenizerKind::Bytes;
+        let lowercase_by_default = !matches!(kind, TokenizerKind::Chars | TokenizerKind::Bytes);
+        // Bytes have no case, whatever the recipe says.
+        let lowercase = self.lowercase.unwrap_or(lowercase_by_default) && kind != TokenizerKind::Bytes;
         text::Tokenizer { kind, lowercase }
     }
 }
 
 impl Export {
-    /// Returns the bits of all weights.
+    /// Returns the bits of the embedding's and the recurrent layers' weights.
     pub fn widths(&self) -> Widths {
         let bits = |count| Bits::of(count).unwrap_or_default();
         Widths { embedding: bits(self.embedding_bits), recurrent: bits(self.recurrent_bits) }
@@ -179,7 +188,7 @@ impl Card {
 }
 
 impl Recipe {
-    /// Returns the batch size for this many training examples, with the default filled in.
+    /// Returns the batch size for this many training examples. In the recipe, 0 stands for the default.
     pub fn batch_size(&self, examples: usize) -> usize {
         match (self.training.batch_size, self.task) {
             (0, Task::LanguageModel) => (examples / 1000).clamp(4, 32),
@@ -188,7 +197,7 @@ impl Recipe {
         }
     }
 
-    /// Returns the highest learning rate, with the default filled in.
+    /// Returns the highest learning rate. In the recipe, 0 stands for the default.
     pub fn learning_rate(&self) -> f64 {
         match (self.training.learning_rate, self.training.optimizer) {
             (0.0, OptimizerKind::Adamw) if self.task == Task::LanguageModel => 5e-3,
@@ -208,7 +217,7 @@ impl Recipe {
         self.training.weight_averaging.unwrap_or(0.98)
     }
 
-    /// Returns the number of threads, with the default filled in.
+    /// Returns the number of threads. In the recipe, 0 stands for one per core, and at most one per shard of a batch.
     pub fn threads(&self) -> usize {
         match self.training.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from).min(self.training.shards),
@@ -237,17 +246,20 @@ impl Recipe {
     }
 
     /// Returns the number of folds of the cross-validation of a classifier with this many training rows; 1 if there is
-    /// no cross-validation.
+    /// no cross-validation, as always with validation data. In the recipe, 0 stands for the default.
     pub fn folds(&self, rows: usize) -> usize {
+        if self.data.valid.is_some() {
+            return 1;
+        }
         match self.data.folds {
-            _ if self.data.valid.is_some() => 1,
             0 if rows < SMALL_DATA => 5,
             0 => 1,
             folds => folds,
         }
     }
 
-    /// Fills in the remaining settings that are left out, so that the saved recipe contains the values that were used.
+    /// Fills in the settings that are still open after [`resolve_text_settings`](Self::resolve_text_settings), so that
+    /// the saved recipe contains the values that were used.
     pub fn resolve(&mut self) {
         self.training.learning_rate = self.learning_rate();
         self.training.epochs = Some(self.epochs());

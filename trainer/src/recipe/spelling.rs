@@ -6,8 +6,8 @@ use super::sections::{SECTIONS, fields};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Returns the faults of the recipe `text` in the order of the lines, each as `line 3: unknown key …`. `table`: the
-/// text parsed with the positions of its keys; `values`: the text parsed without them.
+/// Returns the faults of the recipe `text` in the order of the lines, each as `line 3: unknown key …`; empty if there
+/// are none. `table`: the text parsed with the positions of its keys; `values`: the text parsed without them.
 pub fn faults(text: &str, table: &DeTable<'_>, values: &toml::Table) -> Vec<String> {
     let mut checker = Checker { text, values, faults: Vec::new() };
     for (key, value) in table {
@@ -37,11 +37,14 @@ impl Checker<'_> {
     fn check_keys<'k>(&mut self, section: &str, keys: impl IntoIterator<Item = &'k Spanned<toml::de::DeString<'k>>>) {
         for key in keys {
             let name: &str = key.get_ref();
-            match fields().find(|field| field.section == section && (field.key == name || field.alias == Some(name))) {
+            match fields().find(|field| field.section == section && has_name(field, name)) {
                 Some(field) => {
-                    // Looks up the value by the name in the file, which may be the former name of the key.
-                    let as_written =
-                        Field { key: field.alias.filter(|alias| *alias == name).unwrap_or(field.key), ..*field };
+                    // The value is looked up by the name in the file, which may be the former name of the key.
+                    let key_in_file = match field.alias {
+                        Some(alias) if alias == name => alias,
+                        _ => field.key,
+                    };
+                    let as_written = Field { key: key_in_file, ..*field };
                     let fault = as_written.value_in(self.values).and_then(|value| field.kind.fault(value));
                     if let Some((found, expected)) = fault {
                         self.add_fault(key, format!("{} is {found}, expected {expected}", as_written.label()));
@@ -59,6 +62,11 @@ impl Checker<'_> {
     }
 }
 
+/// Returns true if `name` is the name or the former name of a key.
+fn has_name(field: &Field, name: &str) -> bool {
+    field.key == name || field.alias == Some(name)
+}
+
 /// Returns the names of the sections of a recipe.
 fn sections() -> impl Iterator<Item = &'static str> {
     SECTIONS.into_iter().map(|(fields, _)| fields[0].section).filter(|section| !section.is_empty())
@@ -72,16 +80,16 @@ fn unknown_section(name: &str) -> String {
 /// Returns the message for an unknown key, which names the section that has this key, or suggests a similar key.
 fn unknown_key(section: &str, name: &str) -> String {
     let place = if section.is_empty() { String::new() } else { format!(" in [{section}]") };
-    if let Some(home) =
-        fields().find(|field| (field.key == name || field.alias == Some(name)) && !field.section.is_empty())
-    {
-        return format!("unknown key `{name}`{place}; it belongs in [{}]", home.section);
+    let in_other_section = fields().find(|field| has_name(field, name) && !field.section.is_empty());
+    if let Some(field) = in_other_section {
+        return format!("unknown key `{name}`{place}; it belongs in [{}]", field.section);
     }
     let names: Vec<&str> = fields().filter(|field| field.section == section).map(|field| field.key).collect();
     format!("unknown key `{name}`{place}; {}", advice(name, &names, |name| format!("`{name}`")))
 }
 
-/// Suggests the most similar known name, or lists all of them.
+/// Suggests the name of `known` that is most similar to `word` or, if none is similar, lists all of them. `show`
+/// formats a name.
 fn advice(word: &str, known: &[&str], show: impl Fn(&str) -> String) -> String {
     match nearest(word, known) {
         Some(near) => format!("did you mean {}?", show(near)),

@@ -1,4 +1,8 @@
-//! The settings of texts that are derived from the training data where the recipe leaves them open.
+//! The settings that are derived from the training texts where the recipe leaves them open:
+//! [`Recipe::resolve_text_settings`].
+//!
+//! Many of them concern the n-gram branch of a classifier. It has a table whose rows, the buckets, are selected by the
+//! hash of an n-gram; its number of columns is the rank. With fingerprints, only one n-gram of each bucket counts.
 
 use super::choices::OptimizerKind;
 use super::sections::Model;
@@ -22,15 +26,19 @@ const SINGLE_WORD: f64 = 20.0;
 /// average of the weights over more steps.
 const MANY_WORDS: f64 = 2e6;
 
-/// The largest default size of the n-gram table for long texts, in bytes: with fingerprints and without them.
-const LONG_TEXT_BYTES: [usize; 2] = [3 << 17, 1 << 17];
+/// The largest default size of the n-gram table for long texts without fingerprints, in bytes. The table has at least
+/// 4096 rows, even if they need more.
+const LONG_TEXT_TABLE_BYTES: usize = 1 << 17;
+/// The same with fingerprints.
+const LONG_TEXT_FINGERPRINT_TABLE_BYTES: usize = 3 << 17;
 
-/// The largest vocabulary of long texts with fingerprints.
+/// The default maximum size of the vocabulary for long texts with fingerprints.
 const LONG_TEXT_TOKENS: usize = 4_000;
 
-/// The n-gram dropout of long texts, whose many rare pairs of words a table would otherwise memorise: with
-/// fingerprints, which leave out most of the pairs, and without them.
-const LONG_TEXT_NGRAM_DROPOUTS: [f64; 2] = [0.5, 0.7];
+/// The default n-gram dropout for long texts, whose many rare pairs of words a table would otherwise memorise.
+const LONG_TEXT_NGRAM_DROPOUT: f64 = 0.7;
+/// The same with fingerprints, which leave out most of the pairs.
+const LONG_TEXT_FINGERPRINT_NGRAM_DROPOUT: f64 = 0.5;
 
 /// Returns the default number of epochs for a classifier of texts with this many words in total.
 pub fn text_epochs(words: f64) -> usize {
@@ -42,6 +50,19 @@ pub fn ngram_rank(labels: usize) -> usize {
     if labels > 64 { 32 } else { labels.next_power_of_two().clamp(2, 16) }
 }
 
+/// Returns the default number of rows of the n-gram table for long texts: a power of 2 that grows with the number of
+/// words of all training texts. `row_weight_bits`: the bits of the weights of a row.
+fn long_text_buckets(words: f64, row_weight_bits: usize, has_fingerprints: bool) -> usize {
+    let (words_per_bucket, max_bytes, row_bits) = if has_fingerprints {
+        // A fingerprint has 8 bits.
+        (8.0, LONG_TEXT_FINGERPRINT_TABLE_BYTES, row_weight_bits + 8)
+    } else {
+        (32.0, LONG_TEXT_TABLE_BYTES, row_weight_bits)
+    };
+    let max_buckets = 1 << (8 * max_bytes / row_bits).ilog2();
+    ((words / words_per_bucket) as usize).next_power_of_two().min(max_buckets).max(4_096)
+}
+
 /// The number of training texts and their mean lengths.
 struct Lengths {
     texts: usize,
@@ -50,6 +71,7 @@ struct Lengths {
 }
 
 impl Lengths {
+    /// Measures the training texts.
     fn new<'a>(texts: impl ExactSizeIterator<Item = &'a str> + Clone) -> Self {
         let mean = |length: fn(&str) -> usize| {
             texts.clone().map(|text| length(text) as f64).sum::<f64>() / texts.len().max(1) as f64
@@ -83,49 +105,50 @@ impl Model {
         self.ngram_bits.get_or_insert(8);
     }
 
-    /// Fills in the directions, the pooling and the n-gram branch of a text classifier, where the recipe leaves them to
-    /// the training data.
+    /// Fills in the directions, the pooling and the n-gram branch of a text classifier and, for long texts with
+    /// fingerprints, the sizes and the regularisation, where the recipe leaves them open. `labels`: the number of
+    /// labels. `has_folds`: true if the recipe asks for a cross-validation.
     fn resolve(&mut self, tokenizer: text::Tokenizer, lengths: &Lengths, labels: usize, has_folds: bool) {
         let is_one_word = tokenizer.is_one_word();
         let is_long = lengths.are_long(tokenizer);
-        let words_only = is_long || (!is_one_word && lengths.texts > MANY_TEXTS);
         let are_single_words = is_one_word && lengths.mean_chars <= SINGLE_WORD;
-        let suit_fingerprints = is_long && !has_folds && self.ngram_buckets != Some(0);
-        let has_fingerprints = *self.ngram_fingerprints.get_or_insert(suit_fingerprints);
+        let fingerprints_by_default = is_long && !has_folds && self.ngram_buckets != Some(0);
+        let has_fingerprints = *self.ngram_fingerprints.get_or_insert(fingerprints_by_default);
         self.bidirectional.get_or_insert(are_single_words && self.num_layers > 0);
         self.pooling.get_or_insert(if is_long && self.num_layers > 0 { Pooling::MeanMax } else { Pooling::Last });
         if is_long && has_fingerprints {
             self.resolve_beside_fingerprints();
         }
+        self.resolve_ngrams(tokenizer, lengths, labels, has_fingerprints);
+    }
+
+    /// Fills in the n-gram branch of a text classifier: the table, the n-grams that it counts, and their dropout. 0
+    /// buckets in the recipe mean that there is no n-gram branch.
+    fn resolve_ngrams(&mut self, tokenizer: text::Tokenizer, lengths: &Lengths, labels: usize, has_fingerprints: bool) {
+        let is_long = lengths.are_long(tokenizer);
+        let words_only = is_long || (!tokenizer.is_one_word() && lengths.texts > MANY_TEXTS);
         let rank = self.ngram_rank.unwrap_or_else(|| ngram_rank(labels));
-        let buckets = match (is_one_word, is_long, words_only) {
-            (true, ..) => 8_192,
-            (_, true, _) => {
-                let [with_fingerprints, without_fingerprints] = LONG_TEXT_BYTES;
-                let weight_bits = rank * self.ngram_bits() as usize;
-                let (words_per_bucket, bytes, row_bits) = if has_fingerprints {
-                    (8.0, with_fingerprints, weight_bits + 8)
-                } else {
-                    (32.0, without_fingerprints, weight_bits)
-                };
-                let most = 1 << (8 * bytes / row_bits).ilog2();
-                ((lengths.words() / words_per_bucket) as usize).next_power_of_two().min(most).max(4_096)
-            }
-            (.., true) => 16_384,
-            _ => 4_096,
+        let default_buckets = if is_long {
+            long_text_buckets(lengths.words(), rank * self.ngram_bits() as usize, has_fingerprints)
+        } else if words_only {
+            16_384
+        } else if tokenizer.is_one_word() {
+            8_192
+        } else {
+            4_096
         };
-        if *self.ngram_buckets.get_or_insert(buckets) == 0 {
+        if *self.ngram_buckets.get_or_insert(default_buckets) == 0 {
             return;
         }
         self.ngram_rank = Some(rank);
-        let [with_fingerprints, without_fingerprints] = LONG_TEXT_NGRAM_DROPOUTS;
-        let dropout = match (is_long, has_fingerprints) {
+        let default_dropout = match (is_long, has_fingerprints) {
             (false, _) => self.ngram_dropout(),
-            (true, true) => with_fingerprints,
-            (true, false) => without_fingerprints,
+            (true, true) => LONG_TEXT_FINGERPRINT_NGRAM_DROPOUT,
+            (true, false) => LONG_TEXT_NGRAM_DROPOUT,
         };
-        self.ngram_dropout.get_or_insert(dropout);
-        // The recipe may ask for n-grams of characters by their length, or by leaving out those of words.
+        self.ngram_dropout.get_or_insert(default_dropout);
+        // N-grams of characters are left out, unless the recipe asks for them by their smallest length or by leaving
+        // out those of words.
         if words_only && self.ngram_min_chars.is_none() && self.ngram_words != Some(0) {
             self.ngram_max_chars.get_or_insert(0);
         }
@@ -148,27 +171,29 @@ impl Recipe {
         self.tokenizer.kind.get_or_insert_with(|| suggested_tokenizer(texts.clone()));
         let tokenizer = self.tokenizer.tokenizer();
         self.tokenizer.lowercase = Some(tokenizer.lowercase);
-        if is_classifier {
-            let lengths = Lengths::new(texts);
-            self.model.resolve(tokenizer, &lengths, labels, self.data.folds > 1);
-            let is_long = lengths.are_long(tokenizer);
-            let has_fingerprints = self.model.ngram_fingerprints == Some(true);
-            if is_long && has_fingerprints {
-                self.vocabulary.max_size.get_or_insert(LONG_TEXT_TOKENS);
-            }
-            self.training.epochs.get_or_insert(text_epochs(lengths.words()));
-            if lengths.words() > MANY_WORDS {
-                self.training.weight_averaging.get_or_insert(0.995);
-                if self.training.learning_rate == 0.0 && self.training.optimizer == OptimizerKind::Adamw {
-                    self.training.learning_rate = 4e-3;
-                }
-            }
-            let model = &self.model;
-            let has_branches = model.num_layers > 0 && model.head_hidden == 0 && model.ngram_table().is_some();
-            // With fingerprints the table does not memorise long texts, and a common loss is better.
-            let is_useful = tokenizer.is_one_word() || (is_long && !has_fingerprints);
-            let branch_loss = if has_branches && is_useful { 0.5 } else { 0.0 };
-            self.training.branch_loss.get_or_insert(branch_loss);
+        if !is_classifier {
+            return;
         }
+        let lengths = Lengths::new(texts);
+        self.model.resolve(tokenizer, &lengths, labels, self.data.folds > 1);
+        let is_long = lengths.are_long(tokenizer);
+        let has_fingerprints = self.model.ngram_fingerprints == Some(true);
+        if is_long && has_fingerprints {
+            self.vocabulary.max_size.get_or_insert(LONG_TEXT_TOKENS);
+        }
+        self.training.epochs.get_or_insert(text_epochs(lengths.words()));
+        if lengths.words() > MANY_WORDS {
+            self.training.weight_averaging.get_or_insert(0.995);
+            // 0 stands for the default.
+            if self.training.learning_rate == 0.0 && self.training.optimizer == OptimizerKind::Adamw {
+                self.training.learning_rate = 4e-3;
+            }
+        }
+        let model = &self.model;
+        let has_both_branches = model.num_layers > 0 && model.head_hidden == 0 && model.ngram_table().is_some();
+        // With fingerprints the table does not memorise long texts, and a common loss is better.
+        let is_useful = tokenizer.is_one_word() || (is_long && !has_fingerprints);
+        let branch_loss = if has_both_branches && is_useful { 0.5 } else { 0.0 };
+        self.training.branch_loss.get_or_insert(branch_loss);
     }
 }

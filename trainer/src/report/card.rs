@@ -1,5 +1,8 @@
 //! Writes `README.md`, the model card, with the front matter that the Hugging Face Hub reads
 //! (<https://github.com/huggingface/hub-docs/blob/main/modelcard.md>).
+//!
+//! The figures come from `metrics.json` and `export.json`. `html_page.rs` defines the methods that read them, such as
+//! [`ReportInputs::number`].
 
 mod front_matter;
 
@@ -30,10 +33,10 @@ impl ReportInputs {
     /// model.
     fn description(&self) -> String {
         let config = &self.config;
-        let from_recipe = self.recipe.as_ref().and_then(|recipe| recipe.card.description.as_deref());
-        let from_recipe = from_recipe.map_or_else(String::new, |description| format!("{}\n\n", inline(description)));
+        let description = self.recipe.as_ref().and_then(|recipe| recipe.card.description.as_deref());
+        let first_paragraph = description.map_or_else(String::new, |text| format!("{}\n\n", inline(text)));
         let purpose = (self.task.wording().purpose)(config);
-        let reads = match config.input {
+        let input = match config.input {
             // An n-gram branch alone has no embedding.
             Input::Tokens if config.num_layers == 0 => String::new(),
             Input::Tokens => format!("{} tokens, embedding {}, ", config.vocab_size, config.embedding_dim),
@@ -43,7 +46,7 @@ impl ReportInputs {
         let parameters = self.number("/parameters").map_or_else(String::new, |count| format!(", {count} parameters"));
         let kind = if config.num_layers > 0 { "recurrent network" } else { "network" };
         format!(
-            "{from_recipe}{purpose}. A {kind} small enough for a microcontroller: {reads}{network}{parameters}. Made \
+            "{first_paragraph}{purpose}. A {kind} small enough for a microcontroller: {input}{network}{parameters}. Made \
              with Tern, which trains such models and runs them in integers only.\n\n"
         )
     }
@@ -73,7 +76,7 @@ impl ReportInputs {
         }
     }
 
-    /// Returns the section with the validation figures.
+    /// Returns the section with the validation figures, or with a note that there are none.
     fn figures(&self) -> String {
         if !self.metrics["validation"].is_object() {
             return "## Figures\n\nNone: this model has no validation split. `tern eval` measures it on your data.\n\n"
@@ -96,20 +99,22 @@ impl ReportInputs {
         if let [Some(low), Some(high)] = [0, 1].map(|end| self.number(&format!("/validation/interval/{end}"))) {
             rows.push(["95 % interval of the accuracy (Wilson)".to_owned(), format!("{low:.4} – {high:.4}")]);
         }
-        let figures = table(["figure", "value"], rows);
+        let figure_table = table(["figure", "value"], rows);
         let file = self.validation_file();
         let source = match self.is_cross_validated() {
             true => format!("The predictions are in `{file}`. The model itself was trained on all of these rows."),
             false => format!("The command: `tern eval . --data {file}`, in this folder."),
         };
-        let leaked = match self.number("/validation/also_in_training") {
+        let leak_warning = match self.number("/validation/also_in_training") {
             Some(leaked) if leaked > 0.0 => format!(
                 "{leaked} of these texts are also training texts: the figures are better than they would be on new texts.\n\n"
             ),
             _ => String::new(),
         };
         let (split, classes, channels) = (self.validation_split(), self.class_table(), self.channel_table());
-        format!("## Figures\n\nMeasured on {split}.{epochs}\n\n{figures}\n{source}\n\n{leaked}{classes}{channels}")
+        format!(
+            "## Figures\n\nMeasured on {split}.{epochs}\n\n{figure_table}\n{source}\n\n{leak_warning}{classes}{channels}"
+        )
     }
 
     /// Returns the table of the metrics of each class; empty for a model without classes.
@@ -119,10 +124,12 @@ impl ReportInputs {
         };
         let row = |(label, class): (&String, &Value)| {
             let share = |key: &str| format!("{:.4}", class[key].as_f64().unwrap_or(0.0));
-            let training = self.metrics["train"]["support"][label.as_str()].as_u64();
-            let training = training.map_or_else(|| "–".to_owned(), |count| count.to_string());
-            let support = class["support"].as_f64().unwrap_or(0.0).to_string();
-            [cell(label), share("precision"), share("recall"), share("f1"), support, training]
+            let validation_rows = class["support"].as_f64().unwrap_or(0.0).to_string();
+            let training_rows = match self.metrics["train"]["support"][label.as_str()].as_u64() {
+                Some(count) => count.to_string(),
+                None => "–".to_owned(),
+            };
+            [cell(label), share("precision"), share("recall"), share("f1"), validation_rows, training_rows]
         };
         let head = ["label", "precision", "recall", "F1", "validation rows", "training rows"];
         table(head, classes.iter().map(row)) + "\n"
@@ -167,9 +174,10 @@ impl ReportInputs {
             ("bytes of RAM: scratch, which the caller provides", whole("scratch_bytes")),
             ("multiply-accumulates a token", whole("macs_per_token")),
         ];
+        // A model has only the figures of its task.
         let rows = figures.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?]));
-        let figures = table(["figure", "value"], rows);
-        format!("## On the device\n\nThe last `tern export` of this model, {compared}:\n\n{figures}\n")
+        let figure_table = table(["figure", "value"], rows);
+        format!("## On the device\n\nThe last `tern export` of this model, {compared}:\n\n{figure_table}\n")
     }
 
     /// Returns the section on the intended use and the limits.
@@ -203,8 +211,7 @@ impl ReportInputs {
             (Some(train), None) => format!("`{train}`."),
             (None, _) => "Unknown: the model was not trained by Tern.".to_owned(),
         };
-        // The validation split, or the predictions of a cross-validation.
-        let (validation, calibration) = (self.validation_file(), self.task.wording().files[1]);
+        let (validation, [_, calibration]) = (self.validation_file(), self.task.wording().files);
         format!(
             "## Training data\n\n{source}\n\nThis folder contains some of the data: `{validation}` and `{calibration}` are \
              parts of it, and a device file contains a few short examples.\n\n"
@@ -222,20 +229,20 @@ impl ReportInputs {
             false => (validation, format!("{folder}/{validation}")),
         };
         let examples = (self.task.wording().commands)(&folder, example);
-        let again = match &self.recipe {
+        let retraining = match &self.recipe {
             Some(_) => format!("tern train {folder}/recipe.toml -o {folder}    # trains it again, bit for bit\n"),
             None => String::new(),
         };
         format!(
             "## Use\n\nFrom the folder that contains this one:\n\n```console\n{examples}\n\
              tern eval {folder} --data {evaluated}\n\
-             tern export {folder} -o {folder}.safetensors    # for a device\n{again}```\n"
+             tern export {folder} -o {folder}.safetensors    # for a device\n{retraining}```\n"
         )
     }
 }
 
-/// Formats a figure so that programs can read it: as `format` does, but a share with four decimals instead of a
-/// percentage.
+/// Formats a figure as `format` does, but a percentage as a share from 0 to 1 with four decimals, so that programs can
+/// read it.
 fn without_percent(value: f64, format: Format) -> String {
     let text = format(value);
     if text.ends_with('%') { exact(value) } else { text }
@@ -264,11 +271,12 @@ fn cell(text: &str) -> String {
     inline(text).replace('|', "\\|")
 }
 
-/// Returns a text as one argument of a shell command, in quotes if it is not a plain file name.
+/// Returns a text as one argument of a shell command, in single quotes if it is not a plain file name. A single quote
+/// in it ends the quotes, follows escaped, and begins them again.
 fn shell(text: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
     let text = inline(text);
-    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    if !text.is_empty() && text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 #[cfg(test)]

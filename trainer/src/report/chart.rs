@@ -38,17 +38,17 @@ pub type Colour = RGBColor;
 pub struct Line {
     /// The points from left to right. Points that are not finite are left out.
     pub points: Vec<(f64, f64)>,
-    /// One of the colours above.
+    /// The colour of the line and its dots.
     pub colour: Colour,
     /// True if each point gets a dot, up to [`MAX_DOTS`] points.
     pub dots: bool,
 }
 
-/// Draws lines. `title`: the accessible name of the chart; `axis`: the label of the horizontal axis; `marked`: the
-/// horizontal position of a vertical line, if there is one.
+/// Draws lines, without points that are not finite. `title`: the accessible name of the chart; `axis`: the label of the
+/// horizontal axis; `marked`: the horizontal position of a vertical line, if there is one.
 pub fn lines(title: &str, axis: &str, lines: &[Line], marked: Option<f64>) -> Markup {
-    let finite = |point: &&(f64, f64)| point.0.is_finite() && point.1.is_finite();
-    let points = || lines.iter().flat_map(|line| line.points.iter()).filter(finite);
+    let is_finite = |point: &&(f64, f64)| point.0.is_finite() && point.1.is_finite();
+    let points = || lines.iter().flat_map(|line| line.points.iter()).filter(is_finite);
     let (x, y) = (span(points().map(|&(x, _)| x), 0.02), span(points().map(|&(_, y)| y), 0.06));
     draw(title, |root| {
         let mut chart = axes(root, [x, y.clone()], axis, 10, &whole, &number)?;
@@ -56,7 +56,7 @@ pub fn lines(title: &str, axis: &str, lines: &[Line], marked: Option<f64>) -> Ma
             chart.draw_series([PathElement::new([(x, y.start), (x, y.end)], stroke(SOFT, 4))])?;
         }
         for line in lines {
-            let points: Vec<_> = line.points.iter().filter(finite).copied().collect();
+            let points: Vec<_> = line.points.iter().filter(is_finite).copied().collect();
             chart.draw_series(LineSeries::new(points.iter().copied(), stroke(line.colour, 8)))?;
             if line.dots && points.len() <= MAX_DOTS {
                 chart.draw_series(points.iter().map(|&point| Circle::new(point, 11, line.colour.filled())))?;
@@ -66,8 +66,8 @@ pub fn lines(title: &str, axis: &str, lines: &[Line], marked: Option<f64>) -> Ma
     })
 }
 
-/// Draws points: those of `frontier`, which are also among `points`, in the first colour and joined by a line, the
-/// others in the second colour.
+/// Draws points: those of `frontier`, which are also among `points` and come from left to right, in the first colour
+/// and joined by a line, the others in the second colour. All must be finite.
 pub fn frontier(title: &str, axis: &str, points: &[(f64, f64)], frontier: &[(f64, f64)]) -> Markup {
     let (x, y) = (span(points.iter().map(|point| point.0), 0.06), span(points.iter().map(|point| point.1), 0.06));
     draw(title, |root| {
@@ -91,13 +91,15 @@ pub struct Bar {
     pub height: f64,
 }
 
-/// Draws a histogram.
+/// Draws a histogram. The vertical axis has the heights of the bars, and begins at 0.
 pub fn bars(title: &str, axis: &str, bars: &[Bar]) -> Markup {
     let x = span(bars.iter().flat_map(|bar| [bar.from, bar.to]), 0.0);
     let top = bars.iter().map(|bar| bar.height).fold(0.0, f64::max).max(1.0);
     draw(title, |root| {
+        // The vertical axis ends 5 % above the highest bar.
         let mut chart = axes(root, [x, 0.0..top * 1.05], axis, 8, &whole, &number)?;
         chart.draw_series(bars.iter().map(|&Bar { from, to, height }| {
+            // The margin on each side of a bar.
             let gap = (to - from) * 0.08;
             Rectangle::new([(from + gap, 0.0), (to - gap, height)], FIRST.filled())
         }))?;
@@ -115,18 +117,23 @@ pub struct Share {
     pub interval: [f64; 2],
 }
 
-/// Draws shares side by side, each as a dot with its interval.
+/// Draws shares side by side, each as a dot with its interval. `axis`: the label of the horizontal axis, which has the
+/// names of the groups.
 pub fn shares(title: &str, axis: &str, shares: &[Share]) -> Markup {
     let lowest = shares.iter().map(|share| share.interval[0]).fold(1.0, f64::min);
     // The vertical axis begins at a multiple of 5 % from 0 to 95 %, at least 2 % below the lowest interval if possible.
     let begin = (((lowest - 0.02) * 20.0).floor().max(0.0) / 20.0).min(0.95);
+    // The horizontal axis ends half a unit after the last group, as it begins half a unit before the first one.
     let end = shares.len().max(1) as f64 - 0.5;
     draw(title, |root| {
-        // The groups are at whole numbers of the axis. Labels between two groups are empty.
+        // The groups are at whole numbers of the axis, from 0. Labels between two groups are empty.
         let label = |x: f64| {
             let group = x.round();
             let is_group = (x - group).abs() < 1e-6 && group >= 0.0;
-            shares.get(group as usize).filter(|_| is_group).map_or_else(String::new, |share| share.name.clone())
+            match shares.get(group as usize) {
+                Some(share) if is_group => share.name.clone(),
+                _ => String::new(),
+            }
         };
         let ranges = [-0.5..end, begin..1.0];
         let mut chart = axes(root, ranges, axis, 2 * shares.len().max(1), &label, &percent)?;
@@ -179,7 +186,7 @@ fn draw(title: &str, paint: impl FnOnce(&Area<'_>) -> Drawn) -> Markup {
     let mut svg = String::new();
     {
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        // Drawing into a string fails only for points that are not finite, which the callers leave out.
+        // Drawing into a string fails only for points that are not finite, which no function here draws.
         paint(&root).and_then(|()| Ok(root.present()?)).expect("a chart of finite numbers can be drawn");
     }
     // The outer `svg` element of plotters is replaced by one that scales with the page and has an accessible name.

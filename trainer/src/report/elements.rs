@@ -21,8 +21,11 @@ pub enum Cell {
 /// Returns a table. `name`: its name for screen readers; `head`: the titles of the columns.
 pub fn table<S: AsRef<str>>(name: &str, head: &[S], rows: &[Vec<Cell>]) -> Markup {
     let title = |column: usize| head.get(column).map_or("", S::as_ref);
-    // The title of a column is aligned as the cell of the first row.
-    let is_text = |column| rows.first().is_none_or(|row| matches!(row.get(column), Some(Cell::Text(_)) | None));
+    // The title of a column is aligned as the cell of the first row: to the left unless that is a number.
+    let is_text = |column: usize| match rows.first() {
+        Some(row) => !matches!(row.get(column), Some(Cell::Number(_))),
+        None => true,
+    };
     html! {
         div.wide.tall[rows.len() > MAX_TALL_ROWS] role="region" aria-label=(name) tabindex="0" {
             table.list[head.len() > MAX_PHONE_COLUMNS] {
@@ -78,7 +81,7 @@ pub fn exact(value: f64) -> String {
     format!("{value:.4}")
 }
 
-/// Formats a whole number in groups of three digits, and any other number as [`exact`] does.
+/// Formats a whole number below 10^15 in groups of three digits, and any other number as [`exact`] does.
 pub fn count(value: f64) -> String {
     if value.fract() != 0.0 || value.abs() >= 1e15 {
         return exact(value);

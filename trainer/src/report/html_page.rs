@@ -1,7 +1,8 @@
 //! Writes `report.html`: one page that contains no scripts and needs no other files.
 //!
-//! Every figure from `metrics.json` and `export.json` is a `<data>` element with the exact value and its JSON pointer,
-//! so that programs can read the page, too (test `tests/tests/path/report.rs`).
+//! `html_page/` has the sections that all tasks or all classifiers share; those of one task are in its folder of
+//! `tasks`. Every figure from `metrics.json` and `export.json` is a `<data>` element with the exact value and its JSON
+//! pointer, so that programs can read the page, too (test `tests/tests/path/report.rs`).
 
 mod classifier;
 mod exported;
@@ -172,12 +173,12 @@ impl ReportInputs {
 
     /// Returns true if the last export compared both models on training rows.
     fn is_export_on_training_rows(&self) -> bool {
-        self.at("/export/on_training_rows") == Some(&Value::Bool(true))
+        self.json_at("/export/on_training_rows") == Some(&Value::Bool(true))
     }
 
     /// Returns the value at a JSON pointer; `None` if there is none. A pointer that begins with `/export` points into
     /// `export.json`, any other one into `metrics.json`.
-    pub(crate) fn at(&self, pointer: &str) -> Option<&Value> {
+    pub(crate) fn json_at(&self, pointer: &str) -> Option<&Value> {
         match pointer.strip_prefix("/export") {
             Some(rest) => self.export.as_ref()?.pointer(rest),
             None => self.metrics.pointer(pointer),
@@ -186,12 +187,12 @@ impl ReportInputs {
 
     /// Returns the number at a JSON pointer; `None` if there is none.
     pub(crate) fn number(&self, pointer: &str) -> Option<f64> {
-        self.at(pointer)?.as_f64()
+        self.json_at(pointer)?.as_f64()
     }
 
     /// Returns the list at a JSON pointer; an empty one if there is none.
     pub(crate) fn list(&self, pointer: &str) -> &[Value] {
-        self.at(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+        self.json_at(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
     /// Returns the number at a JSON pointer as a `<data>` element with the exact value; a dash if there is none.
@@ -222,8 +223,10 @@ fn settings(recipe: &Recipe) -> String {
     recipe.data.train = file_name(&recipe.data.train);
     recipe.data.valid = recipe.data.valid.map(|valid| file_name(&valid));
     recipe.model.embeddings = recipe.model.embeddings.map(|vectors| file_name(&vectors));
-    recipe.training.teachers.iter_mut().for_each(|teacher| *teacher = file_name(teacher));
-    // The number of threads does not change the model, so it does not change the page.
+    for teacher in &mut recipe.training.teachers {
+        *teacher = file_name(teacher);
+    }
+    // The number of threads does not change the model, so it does not change the page: 0 is the default.
     recipe.training.threads = 0;
     toml::to_string(&recipe).expect("tables of strings and numbers are always TOML")
 }

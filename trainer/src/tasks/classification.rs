@@ -53,8 +53,9 @@ pub struct TrainingStats<'a> {
     pub truncated: usize,
 }
 
-/// Returns the measurements of a classifier. If `analysis` has no predictions, after an interrupted cross-validation,
-/// they have no validation metrics.
+/// Returns the measurements of a classifier. If `analysis` has no predictions, as after an interrupted
+/// cross-validation, they have no validation metrics. `cross_validation`: the cross-validation whose predictions
+/// `analysis` has; `None` if they are those for the validation split.
 pub fn measurements(
     analysis: &Analysis,
     labels: &[String],
@@ -62,10 +63,14 @@ pub fn measurements(
     report: Arc<dyn TaskReport>,
     cross_validation: Option<&CrossValidation>,
 ) -> Measurements {
-    let count = |label| training.samples.iter().filter(|sample| sample.target == Target::Class(label)).count();
-    let support: Map<String, Value> =
-        labels.iter().enumerate().map(|(label, name)| (name.clone(), json!(count(label)))).collect();
-    let train = json!({ "support": support, "cut": training.truncated, "tokens": lengths(training.lengths) });
+    // The number of training samples with each label.
+    let mut support = Map::new();
+    for (label, name) in labels.iter().enumerate() {
+        let samples = training.samples.iter().filter(|sample| sample.target == Target::Class(label));
+        support.insert(name.clone(), json!(samples.count()));
+    }
+    let lengths = length_figures(training.lengths);
+    let train = json!({ "support": support, "cut": training.truncated, "tokens": lengths });
     let evaluation = &analysis.evaluation;
     if evaluation.examples() == 0 {
         let lines = vec!["no figures, since the cross-validation is incomplete".to_owned()];
@@ -139,14 +144,17 @@ pub fn validation(analysis: &Analysis, labels: &[String]) -> Value {
 }
 
 /// Returns the median and the maximum of `lengths`, and a histogram of at most 30 equally wide ranges, as JSON. Of an
-/// even number of lengths, the median is the upper of the two middle ones.
-fn lengths(lengths: &[usize]) -> Value {
+/// even number of lengths, the median is the upper of the two middle ones. Without lengths, both are 0.
+fn length_figures(lengths: &[usize]) -> Value {
     let mut sorted = lengths.to_vec();
     sorted.sort_unstable();
     let longest = sorted.last().copied().unwrap_or(0);
-    let width = (longest + 1).div_ceil(30).max(1);
+    // The lengths from 0 to `longest` are divided into ranges of this many lengths.
+    let width = (longest + 1).div_ceil(30);
     let mut counts = vec![0usize; longest / width + 1];
-    sorted.iter().for_each(|length| counts[length / width] += 1);
+    for length in &sorted {
+        counts[length / width] += 1;
+    }
     let median = sorted.get(sorted.len() / 2).copied().unwrap_or(0);
     json!({ "median": median, "longest": longest, "range": width, "counts": counts })
 }

@@ -10,8 +10,8 @@ use anyhow::Context;
 use std::ops::Range;
 use std::path::Path;
 
-/// Maximum number of rows of numbers that are stored for calibration. If the first sequence is longer, it alone is
-/// stored, as a whole.
+/// Maximum number of rows of numbers that are stored for calibration. A classifier stores whole sequences; if the first
+/// one is longer, it alone is stored.
 pub(super) const CALIBRATION_ROWS: usize = 4096;
 
 /// The number of validation rows below which a warning is shown that the validation figures are uncertain.
@@ -47,17 +47,19 @@ pub(super) fn describe_embeddings(recipe: &Recipe, problem: &Problem, vocabulary
 }
 
 /// Notes the share of unknown tokens in the training set and in the validation rows, with advice if the share in the
-/// validation rows is large. With cross-validation, the validation rows are those of all folds.
+/// validation rows is large. With cross-validation, the validation rows are those of all folds: [`Problem::fold`] makes
+/// tokens of a fold unknown that no other fold has.
 pub(super) fn describe_unknown_tokens(problem: &Problem, note: &dyn Fn(String)) {
     let share = |samples: &[Sample]| {
         let ids = || samples.iter().flat_map(|sample| sample.steps.tokens());
         ids().filter(|&&id| id == UNK).count() as f64 / ids().count().max(1) as f64
     };
     let fold_rows: Vec<Sample> = (0..problem.fold_count()).flat_map(|fold| problem.fold(fold).valid).collect();
-    let valid = share(if fold_rows.is_empty() { &problem.valid } else { &fold_rows });
-    let train = share(&problem.train);
-    note(format!("unknown tokens: {:.1} % in training, {:.1} % in validation", 100.0 * train, 100.0 * valid));
-    if valid > MANY_UNKNOWN {
+    let valid_share = share(if fold_rows.is_empty() { &problem.valid } else { &fold_rows });
+    let train_share = share(&problem.train);
+    let (train_percent, valid_percent) = (100.0 * train_share, 100.0 * valid_share);
+    note(format!("unknown tokens: {train_percent:.1} % in training, {valid_percent:.1} % in validation"));
+    if valid_share > MANY_UNKNOWN {
         note("warning: many validation tokens are unknown; try --tokenizer chars, bytes or wordpiece".to_owned());
     }
 }
@@ -71,8 +73,8 @@ pub(super) fn describe_channels(
     note: &dyn Fn(String),
 ) {
     let names: Vec<&str> = channels.iter().map(|channel| channel.name.as_str()).collect();
-    let cells = problem.architecture.recurrent.describe(recipe.model.hidden_size());
-    note(format!("channels {}; {cells}, threads {}", names.join(", "), recipe.threads()));
+    let layers = problem.architecture.recurrent.describe(recipe.model.hidden_size());
+    note(format!("channels {}; {layers}, threads {}", names.join(", "), recipe.threads()));
     let missing = table.rows.iter().flatten().filter(|number| number.is_nan()).count();
     if missing > 0 {
         note(format!("{missing} numbers are missing: the number before is read in place of each; none is a target"));

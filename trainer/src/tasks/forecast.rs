@@ -1,5 +1,6 @@
 //! Forecasting: a model reads `window` rows of a time series and predicts the next `horizon` rows of the target
-//! columns.
+//! columns. Its errors are compared with those of two naive forecasts: the last row repeated and, if the recipe names a
+//! season, the last season repeated.
 
 mod drawn_series;
 mod forecast_figures;
@@ -51,10 +52,10 @@ impl TaskHandler for ForecastTask {
         let numbers = Windows::new(&table, &config.channels, forecast).predict(model, found);
         let (mut rows, mut lines) = (Vec::new(), vec![format!("step,{}", forecast.targets.join(","))]);
         for (step, row) in numbers.chunks(forecast.targets.len()).enumerate() {
-            let named = forecast.targets.iter().cloned().zip(row.iter().map(|number| json!(number)));
-            rows.push(Value::Object(named.collect::<Map<_, _>>()));
-            let row: Vec<String> = row.iter().map(|number| format!("{number:.6}")).collect();
-            lines.push(format!("{},{}", step + 1, row.join(",")));
+            let by_target = forecast.targets.iter().cloned().zip(row.iter().map(|number| json!(number)));
+            rows.push(Value::Object(by_target.collect::<Map<_, _>>()));
+            let cells: Vec<String> = row.iter().map(|number| format!("{number:.6}")).collect();
+            lines.push(format!("{},{}", step + 1, cells.join(",")));
         }
         Ok(vec![CommandOutput { json: json!({ "forecast": rows, "rows": found }), lines }])
     }
@@ -77,6 +78,7 @@ impl TaskHandler for ForecastTask {
         let first_start = [a, b].iter().map(|forecast| forecast.window.max(forecast.season)).max().unwrap_or(0);
         // The errors of both models are divided by the variances that the first model was trained with.
         let channels = &models[0].model.config().channels;
+        // Every target is a channel of the model.
         let std = |target: &String| {
             channels.iter().find(|channel| channel.name == *target).map_or(1.0, |channel| channel.std)
         };
@@ -138,8 +140,8 @@ fn losses<'a>(
     Ok(ModelLosses { model, losses, figures: vec![("rmse", errors.rmse()), ("mae", errors.mae())] })
 }
 
-/// Returns the mean squared error of a window, in which the squared error of each target is divided by the target's
-/// variance. Missing numbers are left out.
+/// Returns the mean squared error of the model's forecast of a window, in which each error is divided by the standard
+/// deviation of its target, `stds`. Missing numbers are left out.
 fn loss(window: &WindowForecast, stds: &[f64]) -> f64 {
     let (mut sum, mut count) = (0.0, 0usize);
     for ((predicted, truth), std) in window.methods[MODEL].iter().zip(&window.truth).zip(stds.iter().cycle()) {

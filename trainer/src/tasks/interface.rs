@@ -1,4 +1,6 @@
-//! The traits that each task implements, and the types of their arguments and results.
+//! The traits that each task implements, and the types of their arguments and results. [`TaskHandler`] is the part of
+//! the commands that depends on the task. Its method `prepare` returns a [`TaskData`], which accompanies a training
+//! from the data to the model directory.
 
 use crate::data::Layout;
 use crate::float_model::FloatModel;
@@ -32,7 +34,7 @@ pub struct NamedModel<'a> {
 /// Options of `tern predict`.
 #[derive(Clone, Copy, Debug)]
 pub struct PredictOptions {
-    /// Show the prediction after each token.
+    /// True to show the prediction of a text classifier after each token, too.
     pub trace: bool,
     /// Number of next tokens that a language model shows.
     pub top: usize,
@@ -56,8 +58,8 @@ pub trait TaskHandler: Sync {
     fn predict(&self, model: &dyn Model, input: &str, options: PredictOptions) -> anyhow::Result<Vec<CommandOutput>>;
 
     /// Compares two models of this task on a data file. For classifiers, the lines show at most `rows` examples that
-    /// the models predict differently. Fails if the data cannot be read or do not fit a model, or the models cannot be
-    /// compared.
+    /// the models predict differently; other tasks ignore `rows`. Fails if the data cannot be read or do not fit a
+    /// model, or the models cannot be compared.
     fn compare(&self, models: [NamedModel<'_>; 2], data: &DataFile<'_>, rows: usize) -> anyhow::Result<CommandOutput>;
 
     /// Evaluates a model on the validation split in its directory, or reads the predictions of its cross-validation. If

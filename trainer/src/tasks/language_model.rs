@@ -43,16 +43,18 @@ impl TaskHandler for LanguageModel {
     fn predict(&self, model: &dyn Model, text: &str, options: PredictOptions) -> anyhow::Result<Vec<CommandOutput>> {
         let ids = model.vocabulary().encode(text);
         let unknown = ids.iter().filter(|id| **id == UNK).count();
-        let has_known_token = ids.len() > unknown;
-        let next = if has_known_token { next_tokens(model, &ids, options.top) } else { Vec::new() };
-        let name = |id: u32| model.vocabulary().tokens()[id as usize].as_str();
-        let object = |&(id, probability): &(u32, f64)| json!({ "token": name(id), "probability": probability });
-        let objects = has_known_token.then(|| next.iter().map(object).collect::<Vec<Value>>());
+        if ids.len() == unknown {
+            let json = json!({ "next": null, "tokens": ids.len(), "unknown": unknown });
+            return Ok(vec![CommandOutput { json, lines: vec![format!("unknown input\t{text}")] }]);
+        }
+        let (mut objects, mut words): (Vec<Value>, Vec<String>) = (Vec::new(), Vec::new());
+        for (id, probability) in next_tokens(model, &ids, options.top) {
+            let token = &model.vocabulary().tokens()[id as usize];
+            objects.push(json!({ "token": token, "probability": probability }));
+            words.push(format!("{} {:.1}%", visible(token), 100.0 * probability));
+        }
         let json = json!({ "next": objects, "tokens": ids.len(), "unknown": unknown });
-        let word = |&(id, probability): &(u32, f64)| format!("{} {:.1}%", visible(name(id)), 100.0 * probability);
-        let tokens = next.iter().map(word).collect::<Vec<_>>().join("  ");
-        let line = if has_known_token { format!("{tokens}\t{text}") } else { format!("unknown input\t{text}") };
-        Ok(vec![CommandOutput { json, lines: vec![line] }])
+        Ok(vec![CommandOutput { json, lines: vec![format!("{}\t{text}", words.join("  "))] }])
     }
 
     fn compare(&self, models: [NamedModel<'_>; 2], file: &DataFile<'_>, _: usize) -> anyhow::Result<CommandOutput> {
@@ -102,14 +104,15 @@ fn encode(model: &dyn Model, text: &str, path: &Path) -> anyhow::Result<Vec<u32>
 /// of the text, for messages. Fails if the text has fewer than two tokens.
 fn losses<'a>(model: &'a NamedModel<'a>, text: &str, path: &Path) -> anyhow::Result<ModelLosses<'a>> {
     let ids = encode(model.model, text, path)?;
-    // The loss and the rank of each predicted token; the first one of the text is not predicted.
+    // The prediction of each token, except the first one of each part that is read from the initial state.
     let guesses = model.model.guesses(&ids);
     let figures = Validation::of_language(&guesses, ids.len(), text.chars().count());
-    let named = [
+    let named_figures = [
         ("perplexity", figures.perplexity),
         ("bits_per_character", figures.bits_per_character),
         ("next_token_right", figures.accuracy),
     ];
-    let figures = named.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    // A language model has all three.
+    let figures = named_figures.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     Ok(ModelLosses { model, losses: guesses.iter().map(|guess| guess.loss).collect(), figures })
 }

@@ -14,7 +14,7 @@ pub struct ModelLosses<'a> {
     pub model: &'a NamedModel<'a>,
     /// One loss for each token or window, in the order of the data.
     pub losses: Vec<f64>,
-    /// Further figures that are shown: the name, which is also the key in JSON, and the value.
+    /// Further figures that are shown, each with its name, which is also the key in JSON.
     pub figures: Vec<(&'static str, f64)>,
 }
 
@@ -23,8 +23,8 @@ pub struct ModelLosses<'a> {
 pub fn compare([a, b]: [ModelLosses<'_>; 2], unit: &str, loss: &str) -> CommandOutput {
     let differences: Vec<f64> = b.losses.iter().zip(&a.losses).map(|(b, a)| b - a).collect();
     let (examples, difference) = (differences.len(), mean(&differences));
-    let interval = interval(&differences);
-    let verdict = verdict(&differences, interval, unit);
+    let interval = confidence_interval(&differences);
+    let verdict = verdict_of(&differences, interval, unit);
 
     let to_json = |side: &ModelLosses<'_>| {
         let mut object = Map::from_iter([
@@ -68,23 +68,25 @@ fn mean(numbers: &[f64]) -> f64 {
 /// Returns the ends of the 95 % confidence interval of the mean difference. Neighbouring differences depend on each
 /// other, so the interval is computed from the means of consecutive blocks, which are nearly independent (the method of
 /// batch means). `None` if a block would have fewer than two differences.
-fn interval(differences: &[f64]) -> Option<[f64; 2]> {
+fn confidence_interval(differences: &[f64]) -> Option<[f64; 2]> {
     let count = differences.len();
     if count < 2 * BLOCKS {
         return None;
     }
-    let block_mean = |block: usize| mean(&differences[block * count / BLOCKS..(block + 1) * count / BLOCKS]);
-    let means: Vec<f64> = (0..BLOCKS).map(block_mean).collect();
-    let centre = mean(&means);
-    let variance = means.iter().map(|mean| (mean - centre).powi(2)).sum::<f64>() / (BLOCKS - 1) as f64;
+    let block_start = |block: usize| block * count / BLOCKS;
+    let block_mean = |block: usize| mean(&differences[block_start(block)..block_start(block + 1)]);
+    let block_means: Vec<f64> = (0..BLOCKS).map(block_mean).collect();
+    let centre = mean(&block_means);
+    let squares: f64 = block_means.iter().map(|block_mean| (block_mean - centre).powi(2)).sum();
+    let variance = squares / (BLOCKS - 1) as f64;
     let half_width = STUDENT_T * (variance / BLOCKS as f64).sqrt();
     let difference = mean(differences);
     Some([difference - half_width, difference + half_width])
 }
 
 /// Returns the result of the comparison as a sentence without a full stop. `differences`: the losses of B minus those
-/// of A. `interval`: the result of [`interval`].
-fn verdict(differences: &[f64], interval: Option<[f64; 2]>, unit: &str) -> String {
+/// of A. `interval`: the result of [`confidence_interval`].
+fn verdict_of(differences: &[f64], interval: Option<[f64; 2]>, unit: &str) -> String {
     let (examples, difference) = (differences.len(), mean(differences));
     let (better, worse) = if difference > 0.0 { ("A", "B") } else { ("B", "A") };
     let gap = difference.abs();
@@ -116,7 +118,7 @@ mod tests {
             (waves(0.0), "no difference is shown"),
             (vec![1.0; 39], "39 tokens are too few for a verdict: expected 40 or more"),
         ] {
-            let found = verdict(&differences, interval(&differences), "tokens");
+            let found = verdict_of(&differences, confidence_interval(&differences), "tokens");
             assert!(found.starts_with(expected), "{found}");
         }
     }
@@ -126,7 +128,7 @@ mod tests {
         // Each of 20 numbers, `length` times in a row. `runs(8)` has four times the differences of `runs(2)`, but no
         // more independent ones: the interval keeps its width.
         let runs = |length: usize| (0..20 * length).map(|i| ((i / length * 7) % 20) as f64).collect::<Vec<_>>();
-        let width = |differences: &[f64]| interval(differences).map(|[low, high]| high - low).unwrap();
+        let width = |differences: &[f64]| confidence_interval(differences).map(|[low, high]| high - low).unwrap();
         assert!((width(&runs(2)) - width(&runs(8))).abs() < 1e-9);
         // t · s / √20 with s² = 35 for the numbers 0 to 19.
         assert!((width(&runs(2)) - 2.0 * STUDENT_T * (35.0f64 / 20.0).sqrt()).abs() < 1e-9);

@@ -1,4 +1,5 @@
-//! Sequence classification: a model predicts one of its labels for a sequence of numbers.
+//! Sequence classification: a model predicts one of its labels for a sequence of numbers, such as a window of sensor
+//! data. A table has the rows of several sequences, one after the other, and a column with their names.
 
 mod sequence_mistakes;
 mod sequence_training;
@@ -101,8 +102,8 @@ impl TaskHandler for SequenceClassification {
 }
 
 /// Copies the first labelled sequences of the table `path` into the file `to` of a model directory: as many as fit into
-/// `max_rows` rows, at least one. Fails if the table cannot be read or has a label that the model lacks, or the file
-/// cannot be written.
+/// `max_rows` rows, and the first one even if it is longer. Fails if the table cannot be read or has a label that the
+/// model lacks, or the file cannot be written.
 pub fn copy(path: &Path, columns: &Columns, model: &dyn Model, to: &Path, max_rows: usize) -> anyhow::Result<()> {
     let sequences = read(model, &DataFile { path, columns: columns.clone() })?;
     sequences.classes(model.labels(), path)?;
@@ -111,7 +112,7 @@ pub fn copy(path: &Path, columns: &Columns, model: &dyn Model, to: &Path, max_ro
     table.write(to, &[SEQUENCE, LABEL], rows).with_context(|| to.display().to_string())
 }
 
-/// Reads labelled sequences with the channels of a model.
+/// Reads labelled sequences with the channels of a model. Fails if the table cannot be read or lacks a channel.
 fn read(model: &dyn Model, data: &DataFile<'_>) -> Result<SequenceTable, FileError> {
     let (label, channels) = (Some(data.columns.label.as_str()), model.config().channel_names());
     SequenceTable::read(data.path, SEQUENCE, label, &channels, data.columns.layout)

@@ -1,4 +1,5 @@
-//! Text classification: a model predicts one of its labels for a text.
+//! Text classification: a model predicts one of its labels for a text. [`TextClassification`] has the commands,
+//! [`LabelledTexts`] the data of a training.
 
 mod text_mistakes;
 mod word_weights;
@@ -79,11 +80,11 @@ impl TaskHandler for TextClassification {
         if model.config().refusal.is_some() {
             json["refused"] = json!(refused);
         }
-        let mut lines = vec![if has_known_token {
-            format!("{}\t{text}", classification::answer(label, probability, refused))
-        } else {
-            format!("unknown input\t{text}")
-        }];
+        let answer = match has_known_token {
+            true => classification::answer(label, probability, refused),
+            false => "unknown input".to_owned(),
+        };
+        let mut lines = vec![format!("{answer}\t{text}")];
         if options.trace {
             let (trace, trace_lines) = trace(model, text);
             json["trace"] = trace;
@@ -185,8 +186,8 @@ pub struct LabelledTexts {
     data: Prepared,
     /// The training and validation samples.
     problem: Problem,
-    /// The n-gram branch of the recipe; `None` if it has none. Its `step` is 0: [`model`](TaskData::model) replaces it
-    /// by that of the trained table.
+    /// The n-gram branch of the recipe; `None` if it has none. Its `step`, the weight that the integer 1 in the table
+    /// stands for, is 0 until [`model`](TaskData::model) sets that of the trained table.
     ngrams: Option<NgramBranch>,
     /// The settings for temperature and refusal.
     settings: classification::Settings,
@@ -201,9 +202,9 @@ pub struct LabelledTexts {
 }
 
 impl LabelledTexts {
-    /// Reads the tables of a recipe, splits them, encodes the texts, runs the teachers and, if `baselines` is true,
-    /// trains the baselines. Fails as [`TaskHandler::prepare`] does, or if a teacher does not fit.
-    pub fn read(recipe: &mut Recipe, baselines: bool) -> anyhow::Result<Self> {
+    /// Reads the tables of a recipe, splits them, encodes the texts, runs the teachers and, if `with_baselines` is
+    /// true, trains the baselines. Fails as [`TaskHandler::prepare`] does, or if a teacher does not fit.
+    pub fn read(recipe: &mut Recipe, with_baselines: bool) -> anyhow::Result<Self> {
         let data = train::prepare(recipe)?;
         let settings =
             classification::Settings::new(recipe, &data.labels).map_err(FileError::at(&recipe.data.train))?;
@@ -211,13 +212,16 @@ impl LabelledTexts {
         if let Some(embeddings) = &embeddings {
             recipe.model.embedding_dim = Some(embeddings.width());
         }
-        // The baselines are trained before the texts are encoded, so that less memory is in use at the same time.
         let pool = rayon::ThreadPoolBuilder::new().num_threads(recipe.threads()).build()?;
+        // The baselines are trained before the texts are encoded, so that less memory is in use at the same time.
         let start = Instant::now();
-        let measure = |split: &Cow<'_, Prepared>| baselines::measure(split, recipe.metric(), recipe.training.seed);
-        // The figures of all folds are pooled.
-        let measured = || data.splits().iter().map(measure).reduce(baselines::pooled);
-        let baselines = baselines.then(|| pool.install(measured)).flatten().unwrap_or_default();
+        let mut baselines = Vec::new();
+        if with_baselines {
+            let measure = |split: &Cow<'_, Prepared>| baselines::measure(split, recipe.metric(), recipe.training.seed);
+            // The figures of all folds are pooled; without folds, there is one split.
+            let measured = pool.install(|| data.splits().iter().map(measure).reduce(baselines::pooled));
+            baselines = measured.unwrap_or_default();
+        }
         let baseline_seconds = start.elapsed().as_secs_f64();
         let stage = Stage::new("encoding the texts");
         let mut problem = Problem { embeddings, ..pool.install(|| Problem::of_texts(recipe, &data)) };
@@ -265,6 +269,7 @@ impl TaskData for LabelledTexts {
         let valid = if folds.is_empty() { valid.clone() } else { Vec::new() };
         let calibration = data::sample(train, labels.len(), CALIBRATION_ROWS, self.seed);
         let mut config = Config::classifier(name, &self.problem.architecture, labels.clone());
+        // The grid of the rounded n-gram table; `None` without an n-gram branch.
         let grid = train::round_ngrams(&mut weights, &self.problem.architecture);
         classification::calibrate(&self.settings, &self.problem, &mut config, &mut weights);
         config.ngrams =
@@ -325,12 +330,12 @@ fn describe_texts(recipe: &Recipe, data: &Prepared, note: &dyn Fn(String)) {
             data.duplicates
         ));
     }
-    // The lengths and their unit are not shown, so they are left out: 0 and "".
+    // The lengths and their unit are not shown here, so these are 0 and "".
     let rows = data.train.iter().map(|example| (example.text.as_str(), data.labels[example.label].as_str(), 0));
     let Statistics { empty, conflicting, .. } = Statistics::new(rows, "");
     if empty > 0 {
-        let plural = if empty == 1 { " is" } else { "s are" };
-        note(format!("warning: {empty} text{plural} empty"));
+        let ending = if empty == 1 { " is" } else { "s are" };
+        note(format!("warning: {empty} text{ending} empty"));
     }
     if conflicting > 0 {
         note(format!("warning: {conflicting} texts occur with more than one label: no model can predict all of them"));

@@ -82,10 +82,8 @@ pub fn normalizer(tokenizer: Tokenizer) -> tokenizers::Result<Option<NormalizerW
     if tokenizer.lowercase {
         steps.push(Lowercase.into());
     }
-    Ok(match steps.len() {
-        0 | 1 => steps.pop(),
-        _ => Some(Sequence::new(steps).into()),
-    })
+    // A single step needs no sequence.
+    Ok(if steps.len() > 1 { Some(Sequence::new(steps).into()) } else { steps.pop() })
 }
 
 /// Returns a pre-tokenizer that turns each match of `regex`, and the text between two matches, into a token.
@@ -99,7 +97,7 @@ fn byte_level() -> ByteLevel {
     ByteLevel::new(add_prefix_space, trim_offsets, use_regex)
 }
 
-/// Returns the pre-tokenizer of a tokenizer.
+/// Returns the pre-tokenizer of a tokenizer, which cuts the normalised text.
 pub fn pre_tokenizer(tokenizer: Tokenizer) -> tokenizers::Result<PreTokenizerWrapper> {
     Ok(match tokenizer.kind {
         TokenizerKind::Whitespace => WhitespaceSplit.into(),
@@ -139,7 +137,8 @@ pub fn model(vocabulary: &Vocabulary) -> tokenizers::Result<ModelWrapper> {
     Ok(model.into())
 }
 
-/// Returns the decoder of a tokenizer; `None` to join tokens by spaces, as the library does without a decoder.
+/// Returns the decoder of a tokenizer, which joins its tokens to a text; `None` to join them by spaces, as the library
+/// does without a decoder.
 pub fn decoder(tokenizer: Tokenizer) -> Option<DecoderWrapper> {
     match tokenizer.kind {
         TokenizerKind::Chars => Some(Fuse::new().into()),

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 /// A constant that is XORed into the seed ("augment" in ASCII), so that the augmentation draws other random numbers
 /// than the dropout, which also has a stream for each batch.
-const SEED: u64 = 0x6175_676d_656e_7400;
+const SEED_MASK: u64 = 0x6175_676d_656e_7400;
 
 /// The strength of the augmentation of the normalised numbers, whose own standard deviation is about 1.
 #[derive(Clone, Copy, Debug)]
@@ -27,21 +27,26 @@ impl Augmentation {
         if self.jitter == 0.0 && self.scaling == 0.0 {
             return None;
         }
-        let mut rng = ChaCha8Rng::seed_from_u64(seed ^ SEED);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed ^ SEED_MASK);
         rng.set_stream(batch);
-        let changed =
-            samples.iter().map(|sample| Sample { steps: self.change(&sample.steps, &mut rng), ..(*sample).clone() });
-        Some(changed.collect())
+        let mut augmented = Vec::new();
+        for sample in samples {
+            augmented.push(Sample { steps: self.change(&sample.steps, &mut rng), ..(*sample).clone() });
+        }
+        Some(augmented)
     }
 
     /// Returns an augmented copy of a sequence of values; a sequence of tokens is copied unchanged.
     fn change(&self, steps: &Steps, rng: &mut ChaCha8Rng) -> Steps {
         let Steps::Values { values, channels } = steps else { return steps.clone() };
         let (jitter, scaling) = (self.jitter as f32, self.scaling as f32);
+        // One factor for each channel. The values are `[steps][channels]`.
         let factors: Vec<f32> = (0..*channels).map(|_| 1.0 + scaling * normal(rng)).collect();
-        let changed =
-            values.iter().zip(factors.iter().cycle()).map(|(value, factor)| factor * value + jitter * normal(rng));
-        Steps::Values { values: changed.collect(), channels: *channels }
+        let mut changed = Vec::with_capacity(values.len());
+        for (value, factor) in values.iter().zip(factors.iter().cycle()) {
+            changed.push(factor * value + jitter * normal(rng));
+        }
+        Steps::Values { values: changed, channels: *channels }
     }
 }
 

@@ -17,19 +17,18 @@ pub struct Limits {
 }
 
 /// Divides sequences into batches, so that the sequences of a batch have similar lengths. Returns the indices of each
-/// batch's sequences; the batches are in random order.
-///
-/// `lengths`: the number of tokens or rows of each sequence.
+/// batch's sequences; the batches are in random order. `lengths`: the number of tokens or rows of each sequence.
 pub fn shuffled(lengths: &[usize], limits: Limits, rng: &mut ChaCha8Rng) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.shuffle(rng);
     let mut batches = Vec::new();
-    for sorted in order.chunks_mut(limits.sequences * BATCHES_SORTED_TOGETHER) {
-        sorted.sort_by_key(|&sequence| lengths[sequence]);
+    for group in order.chunks_mut(limits.sequences * BATCHES_SORTED_TOGETHER) {
+        group.sort_by_key(|&sequence| lengths[sequence]);
         let mut batch: Vec<usize> = Vec::new();
         let mut tokens = 0;
-        for &sequence in sorted.iter() {
+        for &sequence in group.iter() {
             let is_full = batch.len() == limits.sequences || tokens + lengths[sequence] > limits.tokens;
+            // A sequence with more tokens than the limit becomes a batch of its own.
             if is_full && !batch.is_empty() {
                 batches.push(std::mem::take(&mut batch));
                 tokens = 0;

@@ -37,8 +37,8 @@ pub trait Callback {
     /// Called after each batch.
     fn on_batch(&mut self, _progress: &BatchProgress) {}
     /// Called with the figures of each epoch after its end, and with those of an epoch that an interrupt ended early.
-    /// `best` is true if the epoch is the best so far.
-    fn on_epoch(&mut self, _figures: &EpochFigures, _best: bool) {}
+    /// `is_best`: true if the epoch is the best so far.
+    fn on_epoch(&mut self, _figures: &EpochFigures, _is_best: bool) {}
     /// Called after each event of [`StateEvent`] with a state from which the training can be resumed. After a batch of
     /// a training entirely on a GPU, it is called only if [`wants_state`](Self::wants_state) returns true.
     fn on_state(&mut self, _state: &State, _event: StateEvent) {}

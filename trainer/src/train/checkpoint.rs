@@ -49,7 +49,9 @@ struct Metadata {
     lag_factor: f64,
     /// Number of batches of the whole training so far, by the counter of [`State`].
     batches_done: u64,
+    /// The figures of the finished epochs.
     history: Vec<EpochFigures>,
+    /// The figures of the best epoch; `None` if no epoch is finished.
     best: Option<EpochFigures>,
     /// The running epoch.
     underway: EpochProgress,
@@ -76,11 +78,13 @@ impl State {
             underway: self.epoch,
         };
         let metadata = toml::to_string(&metadata).expect("all counts are below 2^63, the limit of TOML's integers");
-        let best = self.best.as_ref().map(|(_, weights)| weights);
-        let groups = [("weights", Some(&self.weights)), ("average", Some(&self.average)), ("best", best)];
+        let mut groups = vec![("weights", &self.weights), ("average", &self.average)];
+        if let Some((_, best)) = &self.best {
+            groups.push(("best", best));
+        }
         let mut tensors: Vec<(String, &[usize], &[f32])> = Vec::new();
         for (group, weights) in groups {
-            for (name, array) in weights.iter().flat_map(|weights| weights.iter()) {
+            for (name, array) in weights.iter() {
                 tensors.push((format!("{group}.{name}"), &array.shape, &array.data));
             }
         }
@@ -128,7 +132,10 @@ impl State {
         state.optimizer.set_progress(metadata.steps, metadata.lag_factor as f32);
         state.weights = read_group("weights")?;
         state.average = read_group("average")?;
-        state.best = metadata.best.map(|figures| Ok::<_, anyhow::Error>((figures, read_group("best")?))).transpose()?;
+        state.best = match metadata.best {
+            Some(figures) => Some((figures, read_group("best")?)),
+            None => None,
+        };
         state.rng.set_word_pos(u128::from(metadata.underway.word_pos));
         state.total_batches_done = metadata.batches_done;
         state.history = metadata.history;
@@ -138,7 +145,7 @@ impl State {
 }
 
 /// Computes a CRC-32 of the training samples, the validation samples and the pretrained vectors. It detects data that
-/// was changed by accident, not by malice.
+/// were changed by accident, not by malice.
 pub fn data_hash(problem: &Problem) -> u32 {
     let mut hasher = CRC32.digest();
     let bytes_of = |number: usize| (number as u64).to_le_bytes();

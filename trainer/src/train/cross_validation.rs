@@ -9,7 +9,7 @@ use super::run::resume;
 use super::state::State;
 use super::temperature::{divide, fit_temperature};
 use super::validation::{self, Validation};
-use super::{Objective, Sample, Steps, Target};
+use super::{Classes, Objective, Sample, Steps, Target};
 use crate::embeddings::Embeddings;
 use crate::logits::class_logits;
 use crate::recipe::Recipe;
@@ -36,9 +36,10 @@ pub fn cross_validate(
     let folds = problem.fold_count();
     let rows = problem.train.len();
     // All folds train for the same number of epochs, so that their figures can be pooled epoch by epoch.
+    let patience = recipe.training.patience;
     let mut recipe = recipe.clone();
-    let patience = std::mem::replace(&mut recipe.training.patience, usize::MAX);
-    // `[epochs][rows][outputs]`
+    recipe.training.patience = usize::MAX;
+    // The outputs for each row by the network of the other folds: `[epochs][rows][outputs]`.
     let mut outputs = vec![vec![Vec::new(); rows]; recipe.epochs()];
     for fold in 0..folds {
         let (train_rows, valid_rows) = problem.fold_rows(fold);
@@ -57,12 +58,39 @@ pub fn cross_validate(
         }
         after_fold(fold + 1, folds);
     }
-    // The best epoch is searched as a training does: the search ends after `patience` epochs that are not better.
+    let (history, best) = search_best_epoch(&outputs, problem, classes, &recipe, patience);
+    let mut best_outputs = outputs.swap_remove(best);
+    let mut temperature = None;
+    if recipe.training.temperature_scaling {
+        let mut rows = Vec::new();
+        for (sample, outputs) in problem.train.iter().zip(&best_outputs) {
+            if let Target::Class(label) = sample.target {
+                rows.push((label, class_logits(outputs)));
+            }
+        }
+        let fitted = fit_temperature(&rows);
+        for outputs in &mut best_outputs {
+            divide(outputs, fitted);
+        }
+        temperature = Some(fitted);
+    }
+    Ok(Some(CrossValidation { folds, history, best_epoch: best + 1, outputs: best_outputs, temperature }))
+}
+
+/// Searches the best epoch as a training does: until `patience` epochs are not better than the best one. Returns the
+/// figures of the epochs up to the end of the search, over all rows, and the index of the best one. `outputs`:
+/// `[epochs][rows][outputs]`.
+fn search_best_epoch(
+    outputs: &[Vec<Vec<f32>>],
+    problem: &Problem,
+    classes: &Classes,
+    recipe: &Recipe,
+    patience: usize,
+) -> (Vec<Validation>, usize) {
     let mut history: Vec<Validation> = Vec::new();
-    // The index of the best epoch in `history`.
     let mut best = 0;
-    for (epoch, outputs) in outputs.iter().enumerate() {
-        history.push(validation::classes(outputs, &problem.train, classes));
+    for (epoch, epoch_outputs) in outputs.iter().enumerate() {
+        history.push(validation::classes(epoch_outputs, &problem.train, classes));
         if epoch > 0 && history[epoch].is_better_than(&history[best], recipe.metric()) {
             best = epoch;
         }
@@ -70,16 +98,7 @@ pub fn cross_validate(
             break;
         }
     }
-    let mut outputs = outputs.swap_remove(best);
-    let temperature = recipe.training.temperature_scaling.then(|| {
-        let row = |(sample, outputs): (&Sample, &Vec<f32>)| match sample.target {
-            Target::Class(label) => Some((label, class_logits(outputs))),
-            _ => None,
-        };
-        fit_temperature(&problem.train.iter().zip(&outputs).filter_map(row).collect::<Vec<_>>())
-    });
-    outputs.iter_mut().for_each(|outputs| divide(outputs, temperature.unwrap_or(1.0)));
-    Ok(Some(CrossValidation { folds, history, best_epoch: best + 1, outputs, temperature }))
+    (history, best)
 }
 
 impl Problem {
@@ -111,18 +130,26 @@ impl Problem {
     pub fn with_share(&self, share: f64, seed: u64) -> Problem {
         let mut order: Vec<usize> = (0..self.train.len()).collect();
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+        // Samples of other tasks count as one class.
         let class = |row: usize| if let Target::Class(class) = self.train[row].target { class } else { 0 };
-        let mut counts: HashMap<usize, usize> = HashMap::new();
-        order.iter().for_each(|&row| *counts.entry(class(row)).or_default() += 1);
-        let mut seen: HashMap<usize, usize> = HashMap::new();
-        order.retain(|&row| {
-            let seen = seen.entry(class(row)).or_default();
-            *seen += 1;
-            *seen <= ((counts[&class(row)] as f64 * share).ceil() as usize)
-        });
-        order.sort_unstable();
-        let train: Vec<Sample> = order.iter().map(|&row| self.train[row].clone()).collect();
-        let folds: Vec<usize> = order.iter().filter_map(|&row| self.folds.get(row).copied()).collect();
+        let mut class_sizes: HashMap<usize, usize> = HashMap::new();
+        for &row in &order {
+            *class_sizes.entry(class(row)).or_default() += 1;
+        }
+        // The number of rows that are chosen of each class.
+        let mut chosen_sizes: HashMap<usize, usize> = HashMap::new();
+        let mut chosen = Vec::new();
+        for row in order {
+            let size = (class_sizes[&class(row)] as f64 * share).ceil() as usize;
+            let chosen_size = chosen_sizes.entry(class(row)).or_default();
+            if *chosen_size < size {
+                *chosen_size += 1;
+                chosen.push(row);
+            }
+        }
+        chosen.sort_unstable();
+        let train: Vec<Sample> = chosen.iter().map(|&row| self.train[row].clone()).collect();
+        let folds: Vec<usize> = chosen.iter().filter_map(|&row| self.folds.get(row).copied()).collect();
         let mut valid = if folds.is_empty() { self.valid.clone() } else { train.clone() };
         self.forget_untrained_tokens(&train, &mut valid);
         Problem { train, valid, folds, cross_validation: None, ..self.clone() }
@@ -139,7 +166,9 @@ impl Problem {
         known.extend(self.embeddings.iter().flat_map(Embeddings::vectors).map(|(id, _)| id));
         for sample in valid {
             if let Steps::Tokens(ids) = &mut sample.steps {
-                ids.iter_mut().filter(|id| !known.contains(id)).for_each(|id| *id = UNK);
+                for id in ids.iter_mut().filter(|id| !known.contains(id)) {
+                    *id = UNK;
+                }
             }
         }
     }
@@ -159,11 +188,13 @@ fn normalise(train: &mut [Sample], valid: &mut [Sample]) {
         let count = numbers().count().max(1) as f64;
         let mean = numbers().sum::<f64>() / count;
         let variance = numbers().map(|number| (number - mean).powi(2)).sum::<f64>() / count;
+        // A standard deviation this small is a rounding error.
         let std = if variance.sqrt() > f64::from(f32::EPSILON) { variance.sqrt() } else { 1.0 };
         for sample in train.iter_mut().chain(valid.iter_mut()) {
             if let Steps::Values { values, .. } = &mut sample.steps {
-                let numbers = values.iter_mut().skip(channel).step_by(channels);
-                numbers.for_each(|number| *number = ((f64::from(*number) - mean) / std) as f32);
+                for number in values.iter_mut().skip(channel).step_by(channels) {
+                    *number = ((f64::from(*number) - mean) / std) as f32;
+                }
             }
         }
     }
@@ -174,7 +205,9 @@ fn normalise(train: &mut [Sample], valid: &mut [Sample]) {
 /// training rows of the fold.
 fn in_all_rows(mut error: TrainError, train_rows: &[usize]) -> TrainError {
     if let TrainError::Diverged { samples, best, .. } = &mut error {
-        samples.iter_mut().for_each(|sample| *sample = train_rows[*sample]);
+        for sample in samples {
+            *sample = train_rows[*sample];
+        }
         *best = None;
     }
     error

@@ -46,6 +46,7 @@ impl DeviceKind {
             |reason: String| Ok(ChosenDevice { device: Device::Cpu, reason: Some(format!("device cpu: {reason}")) });
         let tokens: usize = problem.train.iter().map(|sample| sample.steps.len()).sum();
         let macs = macs_per_token(&problem.architecture) as f64 * tokens as f64 * recipe.epochs() as f64;
+        // Each shard of a batch is computed by one thread of one process.
         let workers = (recipe.threads() * group.world_size()).min(recipe.training.shards);
         let seconds = macs / MACS_PER_SECOND / workers as f64;
         if seconds < GPU_THRESHOLD_SECONDS {
@@ -64,6 +65,7 @@ impl DeviceKind {
 
     /// Opens a device of this kind. `number`: the GPU's number on the computer, from 0. `Auto` opens the CPU.
     fn open(self, number: usize) -> Result<Device, Unavailable> {
+        // `where_to_build` and `check` are parts of the remedies below.
         let (is_built_in, device, where_to_build, check) = match self {
             DeviceKind::Cpu | DeviceKind::Auto => return Ok(Device::Cpu),
             DeviceKind::Cuda => (
@@ -92,6 +94,7 @@ impl DeviceKind {
         })
     }
 
+    /// Returns the name in recipes. That of a GPU is also the name of the feature.
     fn name(self) -> &'static str {
         match self {
             DeviceKind::Cpu => "cpu",
@@ -116,11 +119,12 @@ fn macs_per_token(architecture: &Architecture) -> usize {
     let Architecture { input, hidden_size: n, recurrent, .. } = *architecture;
     let Recurrent { cell, num_layers, .. } = recurrent;
     let directions = recurrent.directions().len();
-    let inputs = |layer: usize| if layer == 0 { input.width() } else { directions * n };
-    (0..num_layers).map(|layer| directions * cell.gates() * n * (inputs(layer) + n)).sum()
+    let input_width = |layer: usize| if layer == 0 { input.width() } else { directions * n };
+    // The matrices of a gate are `[n][input_width]` and `[n][n]`.
+    (0..num_layers).map(|layer| directions * cell.gates() * n * (input_width(layer) + n)).sum()
 }
 
-/// Returns the first line of an error's message; the other lines are a backtrace.
+/// Returns the first line of an error's message. If there are more, they are a backtrace.
 fn first_line(error: &candle_core::Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }

@@ -15,8 +15,8 @@ const NGRAM_STD: f32 = 0.05;
 ///
 /// The embedding is normally distributed with the standard deviation `embedding_std`, except for the row of PAD, which
 /// is zero and stays so in training. The n-gram table is normally distributed with the standard deviation `NGRAM_STD`.
-/// The two biases of an LSTM's forget gates add up to `FORGET_BIAS`. All other weights, those of the head included, are
-/// uniform in ±1/√hidden_size, as in PyTorch's recurrent layers.
+/// The bias of an LSTM's forget gate, or the sum of its two biases, is `FORGET_BIAS`. All other weights, those of the
+/// head included, are uniform in ±1/√hidden_size, as in PyTorch's recurrent layers.
 pub fn weights(architecture: &Architecture, embedding_std: f32, rng: &mut ChaCha8Rng) -> Weights {
     let hidden_size = architecture.hidden_size;
     let bound = 1.0 / (hidden_size as f32).sqrt();

@@ -10,9 +10,9 @@ use serde::Serialize;
 pub enum StopReason {
     /// All epochs of the recipe or, after a cross-validation, its best number of epochs are done.
     Epochs,
-    /// The last `patience` epochs were not better than the best one.
+    /// No epoch was better than the best one for `patience` epochs.
     Patience,
-    /// The stop flag was set.
+    /// The stop flag of the training was set, in any process.
     Interrupted,
     /// A loss or a gradient is infinite or NaN.
     Diverged,

@@ -45,7 +45,8 @@ impl Prepared {
             let (train, valid) = data::partition(self.train.clone(), &is_held_out);
             Cow::Owned(Prepared { train, valid, folds: Vec::new(), ..self.clone() })
         };
-        (0..=*self.folds.iter().max().unwrap_or(&0)).map(split).collect()
+        let last_fold = self.folds.iter().max().copied().unwrap_or(0);
+        (0..=last_fold).map(split).collect()
     }
 
     /// Reads the validation rows from the source `path`, and counts those whose text is also a training text. Fails if
@@ -82,7 +83,7 @@ impl Prepared {
     }
 }
 
-/// The texts of some examples.
+/// Returns the texts of some examples.
 fn texts(examples: &[Example]) -> impl ExactSizeIterator<Item = &str> + Clone {
     examples.iter().map(|example| example.text.as_str())
 }
@@ -106,6 +107,7 @@ pub fn prepare(recipe: &mut Recipe) -> anyhow::Result<Prepared> {
     }
     let places: Vec<Place> = rows.iter().enumerate().map(|(index, row)| Place { row: index, line: row.line }).collect();
     let train = data::labels_to_indices(rows, &labels, &path)?;
+    // The validation rows or folds and the vocabulary are filled in below.
     let (valid, folds, vocabulary) = (Vec::new(), Vec::new(), Vocabulary::none());
     let mut prepared = Prepared { labels, vocabulary, train, valid, folds, leaked: 0, duplicates: 0, places };
     match &data.valid {

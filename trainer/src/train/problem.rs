@@ -56,7 +56,8 @@ pub struct CrossValidation {
 impl CrossValidation {
     /// Returns the figures of the best epoch; if `history` lacks it, a loss of 0 and no other figure.
     pub fn best(&self) -> Validation {
-        self.best_epoch.checked_sub(1).and_then(|epoch| self.history.get(epoch)).copied().unwrap_or_default()
+        let index = self.best_epoch.checked_sub(1);
+        index.and_then(|index| self.history.get(index)).copied().unwrap_or_default()
     }
 }
 
@@ -76,22 +77,23 @@ impl Problem {
         let labels = data.labels.len();
         let architecture = recipe.model.architecture(data.vocabulary.len(), labels);
         let tokenizer = data.vocabulary.tokenizer();
-        let table = recipe.model.ngram_table();
-        let ngrams = table.map(|table| Ngrams::new(recipe.model.ngrams(tokenizer), table.buckets, tokenizer));
-        let fingerprints = ngrams.as_ref().filter(|_| recipe.model.ngram_fingerprints == Some(true)).map(|ngrams| {
-            let texts: Vec<_> = data.train.iter().map(|example| (example.text.as_str(), example.label)).collect();
-            ngrams.choose_fingerprints(&texts, labels)
-        });
-        let ngrams = ngrams.map(|ngrams| ngrams.with_fingerprints(fingerprints.clone()));
-        let encode = |examples: &[Example]| -> Vec<Sample> {
-            let encode = |example: &Example| Sample {
-                steps: Steps::Tokens(data.vocabulary.encode(&example.text)),
-                ngrams: ngrams.as_ref().map_or(Vec::new(), |ngrams| ngrams.buckets(&example.text)),
-                target: Target::Class(example.label),
-                teacher: Vec::new(),
-            };
-            examples.par_iter().map(encode).collect()
+        // The n-gram branch and its fingerprints, if the recipe has them.
+        let (mut ngrams, mut fingerprints) = (None, None);
+        if let Some(table) = recipe.model.ngram_table() {
+            let all_ngrams = Ngrams::new(recipe.model.ngrams(tokenizer), table.buckets, tokenizer);
+            if recipe.model.ngram_fingerprints == Some(true) {
+                let texts: Vec<_> = data.train.iter().map(|example| (example.text.as_str(), example.label)).collect();
+                fingerprints = Some(all_ngrams.choose_fingerprints(&texts, labels));
+            }
+            ngrams = Some(all_ngrams.with_fingerprints(fingerprints.clone()));
+        }
+        let encode_one = |example: &Example| Sample {
+            steps: Steps::Tokens(data.vocabulary.encode(&example.text)),
+            ngrams: ngrams.as_ref().map_or(Vec::new(), |ngrams| ngrams.buckets(&example.text)),
+            target: Target::Class(example.label),
+            teacher: Vec::new(),
         };
+        let encode = |examples: &[Example]| -> Vec<Sample> { examples.par_iter().map(encode_one).collect() };
         let problem = Problem::of_classes(recipe, architecture, labels, encode(&data.train), encode(&data.valid));
         Problem { folds: data.folds.clone(), fingerprints, ..problem }
     }
@@ -120,18 +122,16 @@ impl Problem {
 
     /// Creates a problem from an architecture, a loss and samples. All other fields are empty, `None` or 0.
     pub fn new(architecture: Architecture, objective: Objective, train: Vec<Sample>, valid: Vec<Sample>) -> Self {
-        let (folds, cross_validation, embeddings) = (Vec::new(), None, None);
-        let units = Units::default();
         Problem {
             architecture,
             objective,
             train,
             valid,
-            folds,
-            cross_validation,
-            embeddings,
+            folds: Vec::new(),
+            cross_validation: None,
+            embeddings: None,
             fingerprints: None,
-            units,
+            units: Units::default(),
             truncated: 0,
         }
     }
@@ -163,8 +163,10 @@ fn truncate(samples: &mut [Sample], recipe: &Recipe) -> usize {
     };
     let mut truncated = 0;
     for sample in samples {
-        let is_longer = sample.steps.keep_first(max_length);
-        truncated += usize::from(sample.steps.keep_last(recipe.training.batch_tokens) || is_longer);
+        // Both return true if they removed steps.
+        let lost_end = sample.steps.keep_first(max_length);
+        let lost_beginning = sample.steps.keep_last(recipe.training.batch_tokens);
+        truncated += usize::from(lost_end || lost_beginning);
     }
     truncated
 }

@@ -1,4 +1,7 @@
 //! The training loop: epochs, batches, validation after each epoch.
+//!
+//! A single process with an NVIDIA GPU trains entirely on it: then [`State`] is a copy, which `read_device` updates. In
+//! all other cases the device computes only the gradients, and the weights are updated on the host.
 
 use super::Sample;
 use super::augment::Augmentation;
@@ -57,8 +60,8 @@ pub fn resume(
     pool.install(|| {
         let _flush = Flush::denormals();
         // The gradients of several processes are added on the host.
-        let is_on_device = device.is_cuda() && group.world_size() == 1;
-        let on_device = if is_on_device { Some(copy_to_gpu(&state, problem, &device)?) } else { None };
+        let is_all_on_gpu = device.is_cuda() && group.world_size() == 1;
+        let on_device = if is_all_on_gpu { Some(copy_to_gpu(&state, problem, &device)?) } else { None };
         Training { recipe, problem, device, group, state, on_device, prepared: None }.run(callback, stop)
     })
 }
@@ -98,7 +101,9 @@ impl Training<'_> {
             }
             // In the first epoch at least one batch is trained before an interrupt takes effect, so that there is an
             // outcome.
-            if (self.is_stopped(stop) && self.state.epochs_done() > 0) || !self.run_batches(callback, stop)? {
+            let is_stopped_before_epoch = self.is_stopped(stop) && self.state.epochs_done() > 0;
+            let is_epoch_done = !is_stopped_before_epoch && self.run_batches(callback, stop)?;
+            if !is_epoch_done {
                 self.read_device()?;
                 callback.on_state(&self.state, StateEvent::Interrupted);
                 break StopReason::Interrupted;
@@ -258,18 +263,23 @@ impl Training<'_> {
         }
         let frozen = self.problem.embeddings.as_ref().filter(|embeddings| embeddings.frozen());
         if let Some(embeddings) = frozen {
-            let parameters = self.problem.architecture.shapes().into_iter().zip(&mut result.gradients);
-            let table = parameters.filter(|((name, _), _)| name == names::EMBEDDING);
-            table.for_each(|(_, gradients)| embeddings.zero_frozen_gradients(gradients));
+            // The gradients are in the order of the parameters.
+            for ((name, _), gradients) in self.problem.architecture.shapes().into_iter().zip(&mut result.gradients) {
+                if name == names::EMBEDDING {
+                    embeddings.zero_frozen_gradients(gradients);
+                }
+            }
         }
         let BatchResult { gradients, ngram_rows, .. } = &result;
         let State { optimizer, weights, average, .. } = &mut self.state;
         let norm = optimizer.step(weights, average, gradients, ngram_rows, learning_rate);
         let figures = StepFigures { loss, correct, targets, norm };
         if norm.is_finite() {
-            for weights in [&mut self.state.weights, &mut self.state.average] {
-                // Weight decay and the average's rounding errors would change the frozen vectors.
-                frozen.into_iter().for_each(|embeddings| embeddings.reset_frozen(weights.get_mut(names::EMBEDDING)));
+            if let Some(embeddings) = frozen {
+                // Weight decay and the average's rounding errors have changed the frozen vectors.
+                for weights in [&mut self.state.weights, &mut self.state.average] {
+                    embeddings.reset_frozen(weights.get_mut(names::EMBEDDING));
+                }
             }
             self.count(&figures, learning_rate);
         }
@@ -338,15 +348,15 @@ impl Training<'_> {
         self.with_samples(batch, number, |samples| graph.gradients(&self.state.weights, samples, number))
     }
 
-    /// Calls `run` with the samples of a batch after the augmentation of the recipe. `number`: as for
-    /// [`prepare`](Self::prepare).
-    fn with_samples<R>(&self, batch: &[usize], number: u64, run: impl FnOnce(&[&Sample]) -> R) -> R {
+    /// Returns the result of `compute` for the samples of a batch, after the augmentation of the recipe. `number`: as
+    /// for [`prepare`](Self::prepare).
+    fn with_samples<R>(&self, batch: &[usize], number: u64, compute: impl FnOnce(&[&Sample]) -> R) -> R {
         let samples: Vec<&Sample> = batch.iter().map(|&sample| &self.problem.train[sample]).collect();
         let Sequences { jitter, scaling, .. } = self.recipe.sequences;
         let augmentation = Augmentation { jitter, scaling };
         match augmentation.apply(&samples, self.recipe.training.seed, number) {
-            Some(augmented) => run(&augmented.iter().collect::<Vec<_>>()),
-            None => run(&samples),
+            Some(augmented) => compute(&augmented.iter().collect::<Vec<_>>()),
+            None => compute(&samples),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The learning rate at each step.
+//! The learning rate at each step, which is a batch: the highest rate of the recipe times the [`Schedule`]'s factor.
 
 use crate::recipe::Schedule;
 use std::f64::consts::PI;
@@ -48,8 +48,12 @@ fn cosine(position: f64) -> f64 {
 fn one_cycle(step: usize, steps: usize) -> f64 {
     // The middle of the step, so that neither the first nor the last rate is 0.
     let position = (step as f64 + 0.5) / steps.max(1) as f64;
-    // `cosine` computes the same in another order, so its last bit may differ.
-    if position < RISE { position / RISE } else { 0.5 * (1.0 + (PI * (position - RISE) / (1.0 - RISE)).cos()) }
+    if position < RISE {
+        position / RISE
+    } else {
+        // `cosine` computes the same in another order, so its last bit may differ.
+        0.5 * (1.0 + (PI * (position - RISE) / (1.0 - RISE)).cos())
+    }
 }
 
 /// Returns the learning rate after epochs with the given validation losses, divided by the highest rate, as

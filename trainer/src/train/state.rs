@@ -16,10 +16,12 @@ use serde::{Deserialize, Serialize};
 /// The state of a training between two batches.
 #[derive(Debug)]
 pub struct State {
+    /// The current weights.
     pub(super) weights: Weights,
     /// The moving average of the weights, which is validated and saved. For the n-gram table it has the form that
     /// [`Optimizer::averaged`] describes.
     pub(super) average: Weights,
+    /// The optimizer with its own state, such as moments.
     pub(super) optimizer: Optimizer,
     /// The random number generator of the initial weights and of the order of the training samples.
     pub(super) rng: ChaCha8Rng,
@@ -87,7 +89,7 @@ impl State {
         if let Some(embeddings) = &problem.embeddings {
             embeddings.initialise(weights.get_mut(names::EMBEDDING), embedding_std);
         }
-        let names: Vec<String> = architecture.shapes().into_iter().map(|(name, _)| name).collect();
+        let parameter_names: Vec<String> = architecture.shapes().into_iter().map(|(name, _)| name).collect();
         let training = &recipe.training;
         let settings = Settings {
             method: match training.optimizer {
@@ -104,7 +106,7 @@ impl State {
             average.get_mut(names::NGRAMS).data.fill(0.0);
         }
         let mut state = State {
-            optimizer: Optimizer::new(&names, &weights, settings),
+            optimizer: Optimizer::new(&parameter_names, &weights, settings),
             average,
             weights,
             rng,
@@ -174,6 +176,8 @@ pub fn round_ngrams(weights: &mut Weights, architecture: &Architecture) -> Optio
     let table = architecture.ngrams?;
     let values = &mut weights.get_mut(names::NGRAMS).data;
     let grid = Grid::fit(values, table.bits);
-    values.iter_mut().for_each(|value| *value = grid.round(*value));
+    for value in values.iter_mut() {
+        *value = grid.round(*value);
+    }
     Some(grid)
 }

@@ -15,31 +15,38 @@ const BISECTIONS: usize = 30;
 /// model that predicts every label correctly would tend to 0.
 pub fn fit_temperature(rows: &[(usize, Vec<f32>)]) -> f64 {
     let smoothing = 1.0 / (rows.len() as f64 + 1.0);
-    // The total loss is convex in the inverse of the temperature; this is its derivative with respect to the inverse.
-    let slope = |inverse: f64| {
-        let row_slope = |(label, logits): &(usize, Vec<f32>)| {
-            let logs = log_softmax(logits.iter().map(|&logit| inverse * f64::from(logit)));
-            let expected: f64 = logs.iter().zip(logits).map(|(log, &logit)| log.exp() * f64::from(logit)).sum();
-            let mean = logits.iter().copied().map(f64::from).sum::<f64>() / logits.len() as f64;
-            expected - (1.0 - smoothing) * f64::from(logits[*label]) - smoothing * mean
-        };
-        rows.iter().map(row_slope).sum::<f64>()
-    };
     if rows.is_empty() {
         return 1.0;
     }
     let [mut low, mut high] = RANGE;
     for _ in 0..BISECTIONS {
         let middle = (low * high).sqrt();
+        let slope: f64 = rows.iter().map(|(label, logits)| row_slope(logits, *label, 1.0 / middle, smoothing)).sum();
         // If the loss falls towards larger inverses, the best temperature is smaller than `middle`.
-        *if slope(1.0 / middle) < 0.0 { &mut high } else { &mut low } = middle;
+        if slope < 0.0 {
+            high = middle;
+        } else {
+            low = middle;
+        }
     }
     (low * high).sqrt()
 }
 
-/// Divides logits by a temperature.
-pub fn divide(logits: &mut [f32], temperature: f64) {
-    logits.iter_mut().for_each(|logit| *logit = (f64::from(*logit) / temperature) as f32);
+/// Returns the derivative of the loss of one row with respect to the inverse of the temperature, at `inverse`. The loss
+/// is convex in the inverse.
+fn row_slope(logits: &[f32], label: usize, inverse: f64, smoothing: f64) -> f64 {
+    let logs = log_softmax(logits.iter().map(|&logit| inverse * f64::from(logit)));
+    // The means of the logits by the predicted probabilities, and by equal ones.
+    let expected: f64 = logs.iter().zip(logits).map(|(log, &logit)| log.exp() * f64::from(logit)).sum();
+    let mean = logits.iter().copied().map(f64::from).sum::<f64>() / logits.len() as f64;
+    expected - (1.0 - smoothing) * f64::from(logits[label]) - smoothing * mean
+}
+
+/// Divides logits, or the weights of the layer that computes them, by a temperature.
+pub fn divide(numbers: &mut [f32], temperature: f64) {
+    for number in numbers {
+        *number = (f64::from(*number) / temperature) as f32;
+    }
 }
 
 #[cfg(test)]

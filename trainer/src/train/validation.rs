@@ -8,7 +8,7 @@ use crate::recipe::Metric;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Number of parts into which a long text is divided. A language model reads them in parallel, each from its initial
+/// Largest number of parts into which a text is divided. A language model reads them in parallel, each from its initial
 /// state.
 const PARTS: usize = 8;
 /// Number of tokens whose logits are computed together. Also the smallest number of tokens of a part, except the last.
@@ -94,8 +94,8 @@ pub(super) fn classes(outputs: &[Vec<f32>], samples: &[Sample], classes: &Classe
     for (sample, outputs) in samples.iter().zip(outputs) {
         let Target::Class(label) = sample.target else { continue };
         let logits = class_logits(outputs);
-        let losses = log_softmax(logits.iter().map(|&logit| f64::from(logit)));
-        evaluation.add(label, argmax(&logits), -losses[label]);
+        let log_probabilities = log_softmax(logits.iter().map(|&logit| f64::from(logit)));
+        evaluation.add(label, argmax(&logits), -log_probabilities[label]);
     }
     Validation::of_classes(&evaluation)
 }
@@ -103,14 +103,15 @@ pub(super) fn classes(outputs: &[Vec<f32>], samples: &[Sample], classes: &Classe
 /// Returns the figures of a forecast from its normalised outputs for each sample, `[samples][outputs]`. Missing targets
 /// do not count. `scale`: the standard deviation of each output in the units of the data, `[outputs]`.
 pub(super) fn values(outputs: &[Vec<f32>], samples: &[Sample], scale: &[f32]) -> Validation {
-    let (mut normalised, mut absolute, mut squared, mut count) = (0.0, 0.0, 0.0, 0usize);
+    // The sums of the squared normalised errors, of the absolute errors and of the squared errors.
+    let (mut normalised_squared, mut absolute, mut squared, mut count) = (0.0, 0.0, 0.0, 0usize);
     for (sample, outputs) in samples.iter().zip(outputs) {
         let Target::Values(targets) = &sample.target else { continue };
         for ((&output, &target), &scale) in outputs.iter().zip(targets).zip(scale) {
             if !target.is_nan() {
-                let difference = f64::from(output) - f64::from(target);
-                let error = difference * f64::from(scale);
-                normalised += difference * difference;
+                let normalised_error = f64::from(output) - f64::from(target);
+                let error = normalised_error * f64::from(scale);
+                normalised_squared += normalised_error * normalised_error;
                 absolute += error.abs();
                 squared += error * error;
                 count += 1;
@@ -119,7 +120,7 @@ pub(super) fn values(outputs: &[Vec<f32>], samples: &[Sample], scale: &[f32]) ->
     }
     let count = count.max(1) as f64;
     Validation {
-        loss: normalised / count,
+        loss: normalised_squared / count,
         mae: Some(absolute / count),
         rmse: Some((squared / count).sqrt()),
         ..Validation::default()
@@ -138,11 +139,13 @@ pub struct Guess {
 }
 
 impl Guess {
-    /// Compares the token `next` at `place` with the `logits` that the model computes from the tokens before it.
-    pub fn new(place: usize, logits: &[f32], next: u32) -> Self {
+    /// Compares the token at `place` in a text with the `logits` that the model computes from the tokens before it.
+    /// `id`: the id of the token.
+    pub fn new(place: usize, logits: &[f32], id: u32) -> Self {
+        // The negative log-softmax. The maximum is subtracted so that the exponentials do not overflow.
         let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let sum: f64 = logits.iter().map(|&logit| f64::from((logit - max).exp())).sum();
-        let logit = logits[next as usize];
+        let logit = logits[id as usize];
         let loss = sum.ln() + f64::from(max) - f64::from(logit);
         Guess { place, loss, above: logits.iter().filter(|other| **other > logit).count() }
     }
@@ -170,7 +173,9 @@ pub fn language_parts(ids: &[u32]) -> Vec<(usize, &[u32])> {
 
 /// Returns the index of the first token of the part that holds the token at `place`, in a text of `tokens` tokens.
 pub fn part_of(place: usize, tokens: usize) -> usize {
-    place / part_len(tokens) * part_len(tokens)
+    let part_len = part_len(tokens);
+    // The division drops the remainder.
+    place / part_len * part_len
 }
 
 /// Returns the number of tokens of each part, except the last, of a text of `tokens` tokens.

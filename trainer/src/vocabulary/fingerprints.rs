@@ -1,4 +1,7 @@
-//! The fingerprints of an n-gram table, by which a bucket belongs to one n-gram, and the choice of that n-gram.
+//! The fingerprints of an n-gram table, and the choice of the n-grams that it counts.
+//!
+//! The hash of an n-gram selects its bucket, a row of the table, so several n-grams share a bucket. A fingerprint of
+//! each bucket makes only one of them count.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,18 +9,18 @@ use rayon::prelude::*;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
 
-/// The fingerprint of each bucket: the upper 8 bits of the hash of its n-gram. An n-gram with another fingerprint than
-/// its bucket is not counted. In `config.json` they are a string in base64.
+/// The fingerprint of each bucket: the upper 8 bits of the hash of the n-gram to which the bucket belongs. An n-gram
+/// whose hash has other upper bits is not counted. In `config.json` the fingerprints are a string in base64.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fingerprints(Arc<[u8]>);
 
 impl Fingerprints {
-    /// The number of buckets.
+    /// Returns the number of buckets.
     pub fn buckets(&self) -> usize {
         self.0.len()
     }
 
-    /// The bytes of the tensor `ngrams.fingerprint`.
+    /// Returns the bytes of the tensor `ngrams.fingerprint`, one for each bucket.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -40,23 +43,24 @@ impl Fingerprints {
         uses.par_sort_unstable();
         let texts: usize = texts_of_label.iter().sum();
         let share = |label: usize| texts_of_label[label] as f64 / texts.max(1) as f64;
-        // The best n-gram of each bucket: true if it occurs in several texts, its G, and its hash.
-        let mut best: Vec<(bool, f64, u32)> = vec![(false, f64::NEG_INFINITY, 0); buckets];
-        for same_hash in uses.chunk_by(|a, b| a.0 == b.0) {
-            let (hash, texts_with_ngram) = (same_hash[0].0, same_hash.len() as f64);
-            let of_label = |same: &[(u32, usize)]| {
-                let observed = same.len() as f64;
-                observed * (observed / (texts_with_ngram * share(same[0].1))).ln()
+        // The best n-gram of each bucket: its rank (true if it occurs in several texts, and its G) and its hash.
+        let mut best: Vec<((bool, f64), u32)> = vec![((false, f64::NEG_INFINITY), 0); buckets];
+        for uses_of_ngram in uses.chunk_by(|a, b| a.0 == b.0) {
+            let (hash, texts_with_ngram) = (uses_of_ngram[0].0, uses_of_ngram.len() as f64);
+            let term_of_label = |uses_with_label: &[(u32, usize)]| {
+                let observed = uses_with_label.len() as f64;
+                let expected = texts_with_ngram * share(uses_with_label[0].1);
+                observed * (observed / expected).ln()
             };
-            let g: f64 = same_hash.chunk_by(|a, b| a.1 == b.1).map(of_label).sum();
-            let bucket = &mut best[hash as usize % buckets];
-            let candidate = (same_hash.len() > 1, g, hash);
+            let g: f64 = uses_of_ngram.chunk_by(|a, b| a.1 == b.1).map(term_of_label).sum();
+            let rank = (uses_of_ngram.len() > 1, g);
+            let (best_rank, best_hash) = &mut best[hash as usize % buckets];
             // Among equals the lowest hash stays, which comes first.
-            if (candidate.0, candidate.1) > (bucket.0, bucket.1) {
-                *bucket = candidate;
+            if rank > *best_rank {
+                (*best_rank, *best_hash) = (rank, hash);
             }
         }
-        Fingerprints(best.into_iter().map(|(_, _, hash)| (hash >> 24) as u8).collect())
+        Fingerprints(best.into_iter().map(|(_, hash)| (hash >> 24) as u8).collect())
     }
 }
 

@@ -1,4 +1,5 @@
-//! The n-grams of a text as buckets: rows of the n-gram table. `tern_runtime::text` hashes them, as on the device.
+//! The n-grams of a text as buckets, rows of the table of a classifier's n-gram branch. `tern_runtime::text` hashes
+//! them, as on the device.
 
 use super::Fingerprints;
 use rayon::prelude::*;
@@ -19,8 +20,8 @@ pub struct Ngrams {
 }
 
 impl Ngrams {
-    /// Creates the n-grams of a branch. `kinds`: their lengths, which must pass [`Kinds::check`] for the tokenizer.
-    /// `buckets` must be a power of 2.
+    /// Creates the n-grams of a branch, without fingerprints. `kinds`: their lengths, which must pass [`Kinds::check`]
+    /// for the tokenizer. `buckets`: the number of buckets, a power of 2.
     pub fn new(kinds: Kinds, buckets: usize, tokenizer: Tokenizer) -> Self {
         debug_assert!(buckets.is_power_of_two());
         Ngrams { kinds, mask: buckets as u32 - 1, tokenizer, fingerprints: None }
@@ -33,8 +34,8 @@ impl Ngrams {
         Ngrams { fingerprints, ..self }
     }
 
-    /// Chooses the n-gram of each bucket by training texts with their labels: `Fingerprints::choose`. `labels`:
-    /// the number of labels.
+    /// Chooses the n-gram of each bucket that counts, by the training texts with their labels: `Fingerprints::choose`.
+    /// `labels`: the number of labels.
     pub fn choose_fingerprints(&self, texts: &[(&str, usize)], labels: usize) -> Fingerprints {
         let hashes_and_label = |&(text, label): &(&str, usize)| {
             let mut hashes = Vec::new();
@@ -45,7 +46,9 @@ impl Ngrams {
         };
         let uses = texts.par_iter().flat_map_iter(hashes_and_label).collect();
         let mut texts_of_label = vec![0; labels];
-        texts.iter().for_each(|&(_, label)| texts_of_label[label] += 1);
+        for &(_, label) in texts {
+            texts_of_label[label] += 1;
+        }
         Fingerprints::choose(self.mask as usize + 1, uses, &texts_of_label)
     }
 
@@ -70,6 +73,7 @@ impl Ngrams {
                 count.set(buckets.len());
             }
         });
+        // The last word has the n-grams that end with the text, too.
         if let Some(end) = ends.last_mut() {
             *end = buckets.len();
         }

@@ -1,5 +1,5 @@
-//! WordPiece: the `tokenizers` library chooses the pieces from the training texts, and the runtime splits words into
-//! them.
+//! WordPiece, a tokenizer that splits a rare word into several pieces: the `tokenizers` library chooses the pieces from
+//! the training texts, and the runtime splits words into them.
 
 use super::tokens::{PAD_TOKEN, RESERVED_IDS, UNK_TOKEN, device_order};
 use std::collections::{BTreeSet, HashMap};
@@ -76,43 +76,45 @@ impl Pieces {
 /// are rarer than `min_count`, and the rarest ones beyond half of `room`, get no piece; neither do words longer than
 /// [`MAX_CHARS`].
 pub fn train(words: &HashMap<String, usize>, min_count: usize, room: usize) -> HashMap<String, usize> {
-    let short: HashMap<&str, usize> = words
+    let short_words: HashMap<&str, usize> = words
         .iter()
         .filter(|(word, _)| word.chars().count() <= MAX_CHARS)
         .map(|(word, &count)| (word.as_str(), count))
         .collect();
-    let alphabet = alphabet(&short, min_count, room / 2);
-    let known: Vec<(&str, usize)> =
-        short.into_iter().filter(|(word, _)| word.chars().all(|c| alphabet.contains(&c))).collect();
+    let alphabet = frequent_letters(&short_words, min_count, room / 2);
+    // The words that can be composed of pieces, with their counts.
+    let composable: Vec<(&str, usize)> =
+        short_words.into_iter().filter(|(word, _)| word.chars().all(|c| alphabet.contains(&c))).collect();
 
     // The library numbers letters within a word in the order of a randomly seeded hash map. Passed as special tokens,
     // whose ids come first, they have fixed ids, so that the result is the same in every run.
     let mut letters = BTreeSet::new();
-    for (word, _) in &known {
+    for (word, _) in &composable {
         for (index, c) in word.chars().enumerate() {
             letters.insert(if index > 0 { format!("{CONTINUES}{c}") } else { c.to_string() });
         }
     }
-    let names = [PAD_TOKEN, UNK_TOKEN].map(str::to_owned).into_iter().chain(letters);
+    let special = [PAD_TOKEN, UNK_TOKEN].map(str::to_owned);
+    let fixed = special.iter().cloned().chain(letters);
     let mut trainer = WordPieceTrainerBuilder::new()
         .vocab_size(room.min(MAX_PIECES) + RESERVED_IDS)
         .min_frequency(min_count as u64)
-        .special_tokens(names.map(|name| AddedToken::from(name, true)).collect())
+        .special_tokens(fixed.map(|token| AddedToken::from(token, true)).collect())
         .show_progress(false)
         .build();
-    let repeated = known.iter().flat_map(|&(word, count)| std::iter::repeat_n(word, count));
+    let repeated = composable.iter().flat_map(|&(word, count)| std::iter::repeat_n(word, count));
     trainer.feed(repeated, |word| Ok(vec![word.to_owned()])).expect("the closure that splits a word does not fail");
     let mut model = WordPiece::default();
     trainer.train(&mut model).expect("counting pairs does not fail");
 
-    let special = [PAD_TOKEN, UNK_TOKEN].map(str::to_owned);
+    // Splits the words into the pieces, to count these.
     let trained = model.get_vocab().into_keys().filter(|piece| !special.contains(piece));
     let tokens: Vec<String> = special.iter().cloned().chain(trained).collect();
     let pieces = Pieces::new(&tokens);
     // The tokenizer has lower-cased the words already, if it is one that does.
     let without_lowercasing = Tokenizer { kind: TokenizerKind::WordPiece, lowercase: false };
     let mut counts = HashMap::new();
-    for (word, count) in known {
+    for (word, count) in composable {
         for id in pieces.encode(without_lowercasing, word).into_iter().filter(|&id| id != UNK) {
             *counts.entry(tokens[id as usize].clone()).or_insert(0) += count;
         }
@@ -122,14 +124,14 @@ pub fn train(words: &HashMap<String, usize>, min_count: usize, room: usize) -> H
 
 /// Returns the letters that get a piece: at most `max_size`, the most frequent of those that occur at least `min_count`
 /// times.
-fn alphabet(words: &HashMap<&str, usize>, min_count: usize, max_size: usize) -> BTreeSet<char> {
+fn frequent_letters(words: &HashMap<&str, usize>, min_count: usize, max_size: usize) -> BTreeSet<char> {
     let mut counts: HashMap<char, usize> = HashMap::new();
     for (word, count) in words {
         for c in word.chars() {
             *counts.entry(c).or_insert(0) += count;
         }
     }
-    let mut counts: Vec<(char, usize)> = counts.into_iter().filter(|(_, count)| *count >= min_count).collect();
-    counts.sort_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then_with(|| a.cmp(b)));
-    counts.into_iter().take(max_size).map(|(c, _)| c).collect()
+    let mut frequent: Vec<(char, usize)> = counts.into_iter().filter(|(_, count)| *count >= min_count).collect();
+    frequent.sort_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then_with(|| a.cmp(b)));
+    frequent.into_iter().take(max_size).map(|(c, _)| c).collect()
 }

@@ -31,7 +31,7 @@ impl Spellings {
     /// Returns the spelling of the next token; empty after the last one. `vocabulary_token`: its entry in the
     /// vocabulary; `None` for UNK.
     pub fn next(&mut self, vocabulary_token: Option<&str>) -> String {
-        // UNK stands for a whole word, so it never comes within one.
+        // A piece that continues the current word. UNK stands for a whole word, so it never comes within one.
         if self.uncovered > 0
             && let Some(piece) = vocabulary_token
         {

@@ -13,7 +13,8 @@ pub const RESERVED_IDS: usize = 2;
 /// each byte is given as the character that represents it in byte-level vocabularies such as GPT-2's.
 pub fn for_each_token(tokenizer: Tokenizer, text: &str, mut sink: impl FnMut(&str)) {
     let mut token = String::new();
-    let mut pieces = |piece| match piece {
+    // A piece is a character (or a byte, for the tokenizer `bytes`) of a token, or the end of a token.
+    let mut take_piece = |piece| match piece {
         Piece::Char(c) if tokenizer.kind == TokenizerKind::Bytes => token.push(byte_name(c as u8)),
         Piece::Char(c) => token.push(c),
         Piece::End => {
@@ -23,8 +24,8 @@ pub fn for_each_token(tokenizer: Tokenizer, text: &str, mut sink: impl FnMut(&st
     };
     let mut buffer = vec![0; tern_runtime::text::buffer_len(tokenizer)];
     let mut splitter = Splitter::new(tokenizer, &mut buffer);
-    splitter.feed(text.as_bytes(), &mut pieces);
-    splitter.finish(&mut pieces);
+    splitter.feed(text.as_bytes(), &mut take_piece);
+    splitter.finish(&mut take_piece);
 }
 
 /// Returns the visible character that represents a byte in byte-level vocabularies such as GPT-2's: the byte's

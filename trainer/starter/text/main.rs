@@ -28,7 +28,7 @@ fn main() -> ! {
     let model = Model::from_bytes(MODEL).unwrap();
     let scratch = singleton!(: [i32; SCRATCH_WORDS] = [0; SCRATCH_WORDS]).unwrap();
     let mut session = model.text_session(scratch).unwrap();
-    // The number of bytes of the current line.
+    // The number of bytes of the current line so far.
     let mut length = 0;
     loop {
         match serial.read() {
@@ -53,7 +53,7 @@ fn main() -> ! {
 fn answer(serial: &mut Serial, model: &Model<'_>, session: &mut TextSession<'_>) {
     let best = session.logits().best();
     let label = model.labels().get(best.class).unwrap_or("?");
-    // Probabilities are in Q16.
+    // Probabilities are in Q16: 65,536 is 1.
     let percent = session.logits().probability(best.class) * 100 / 65_536;
     let _ = writeln!(serial, "{label} {percent} %");
 }

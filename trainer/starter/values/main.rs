@@ -74,13 +74,15 @@ fn feed(
     }
     // `start`: the number of time steps before the first window of the session.
     for (session, start) in sessions.iter_mut().zip([0, WINDOW / 2]) {
-        if step > start {
-            session.feed(&encoded);
+        if step <= start {
+            continue;
         }
-        if step > start && (step - start) % WINDOW == 0 {
+        session.feed(&encoded);
+        let ends_window = (step - start) % WINDOW == 0;
+        if ends_window {
             let best = session.logits().best();
             let label = model.labels().get(best.class).unwrap_or("?");
-            // Probabilities are in Q16.
+            // Probabilities are in Q16: 65,536 is 1.
             let percent = session.logits().probability(best.class) * 100 / 65_536;
             let (seconds, hundredths) = (step / RATE, step % RATE * 100 / RATE);
             let _ = writeln!(serial, "{seconds:3}.{hundredths:02} s  {label} {percent} %");
@@ -96,9 +98,11 @@ struct Line {
     length: usize,
     /// The number of complete values so far.
     count: usize,
+    /// The complete values, then the current one without its sign.
     values: [i32; CHANNELS],
     /// The number of digits of the current value, at most 9.
     digits: u32,
+    /// True if the current value begins with a minus sign.
     is_negative: bool,
     /// True if the line is not a list of such numbers.
     is_broken: bool,
@@ -122,9 +126,12 @@ impl Line {
 
     /// Ends the current value, after a comma or at the end of the line.
     fn end_value(&mut self) {
-        self.is_broken |= self.digits == 0;
-        if let Some(value) = self.values.get_mut(self.count).filter(|_| self.is_negative) {
-            *value = -*value;
+        if self.digits == 0 {
+            self.is_broken = true;
+        }
+        match self.values.get_mut(self.count) {
+            Some(value) if self.is_negative => *value = -*value,
+            _ => (),
         }
         self.count += 1;
         self.digits = 0;

@@ -1,7 +1,7 @@
-//! `cargo xtask bench accuracy`: runs `tern fit` on public data sets, with a flash budget and otherwise default
-//! options, and prints the accuracy of the device files.
+//! `cargo xtask bench accuracy`: runs `tern fit`, the search for the best model that fits a flash budget, on public
+//! data sets and prints the accuracy of the quantised models (device files) that it chooses.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -27,18 +27,18 @@ struct Case {
 
 /// The searches to run.
 const CASES: [Case; 7] = [
-    Case::texts("sms_spam", "16KB"),
-    Case { has_validation: true, ..Case::texts("snips", "32KB") },
-    Case::texts("names18", "32KB"),
-    Case { has_validation: true, out_of_scope: Some("oos"), ..Case::texts("clinc150", "128KB") },
-    Case { reads_values: true, ..Case::texts("indoor_movement", "8KB") },
-    Case::texts("imdb", "64KB"),
-    Case::texts("imdb", "256KB"),
+    Case::new("sms_spam", "16KB"),
+    Case { has_validation: true, ..Case::new("snips", "32KB") },
+    Case::new("names18", "32KB"),
+    Case { has_validation: true, out_of_scope: Some("oos"), ..Case::new("clinc150", "128KB") },
+    Case { reads_values: true, ..Case::new("indoor_movement", "8KB") },
+    Case::new("imdb", "64KB"),
+    Case::new("imdb", "256KB"),
 ];
 
 impl Case {
     /// A data set of texts without validation rows and without rows out of scope.
-    const fn texts(data: &'static str, flash: &'static str) -> Self {
+    const fn new(data: &'static str, flash: &'static str) -> Self {
         Case { data, flash, has_validation: false, out_of_scope: None, reads_values: false }
     }
 }
@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> Result<()> {
     let tern = Tern::build()?;
     let folder = super::folder("accuracy")?;
     let is_wanted = |case: &&Case| options.only.as_ref().is_none_or(|only| only == case.data);
-    let mut found = 0;
+    let mut searches = 0;
     if !options.json {
         println!(
             "| data | budget | seed | accuracy | linear model | file | RAM | instructions per token | minutes | model |"
@@ -86,41 +86,43 @@ pub fn run(options: &Options) -> Result<()> {
             continue;
         }
         for seed in 1..=options.seeds {
-            found += 1;
-            let row = search(&tern, case, options, seed, &folder.join(format!("{}-{}-{seed}", case.data, case.flash)))?;
+            searches += 1;
+            let output = folder.join(format!("{}-{}-{seed}", case.data, case.flash));
+            let row = search(&tern, case, options, seed, &output)?;
             if options.json { println!("{row}") } else { println!("{}", line(&row)) }
         }
     }
-    ensure!(found > 0, "{}: no data set found; see --help for the names of the files", options.data.display());
+    ensure!(searches > 0, "{}: no data set found; see --help for the names of the files", options.data.display());
     Ok(())
 }
 
 /// Runs `tern fit` with one seed and returns a row of the table as JSON. For a data set with rows out of scope, also
-/// evaluates the device file. `target`: the folder that `tern fit` writes.
-fn search(tern: &Tern, case: &Case, options: &Options, seed: u64, target: &std::path::Path) -> Result<Value> {
+/// evaluates the device file. `output`: the folder that `tern fit` writes.
+fn search(tern: &Tern, case: &Case, options: &Options, seed: u64, output: &Path) -> Result<Value> {
     let data = options.data.join(case.data);
-    let path = |path: PathBuf| path.to_string_lossy().into_owned();
-    let mut arguments = vec!["fit".to_owned(), path(data.join("train.csv")), "-o".to_owned(), path(target.to_owned())];
-    let mut add = |option: &str, value: String| arguments.extend([option.to_owned(), value]);
-    add("--flash", case.flash.to_owned());
-    add("--seed", seed.to_string());
-    add("--trials", options.trials.to_string());
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let mut arguments = vec!["fit".to_owned(), text(&data.join("train.csv")), "-o".to_owned(), text(output)];
+    let mut add_option = |option: &str, value: String| arguments.extend([option.to_owned(), value]);
+    add_option("--flash", case.flash.to_owned());
+    add_option("--seed", seed.to_string());
+    add_option("--trials", options.trials.to_string());
     if case.has_validation {
-        add("--valid", path(data.join("valid.csv")));
+        add_option("--valid", text(&data.join("valid.csv")));
     }
     if case.reads_values {
-        add("--input", "values".to_owned());
+        add_option("--input", "values".to_owned());
     }
     if let Some(time) = &options.time {
-        add("--time", time.clone());
+        add_option("--time", time.clone());
     }
+
     let start = Instant::now();
     let figures = tern.json(&arguments)?;
     let minutes = start.elapsed().as_secs_f64() / 60.0;
     let file = figures["device_file"].as_str().context("`tern fit` named no device file")?;
     let mut accuracy = figures["accuracy"].as_f64().context("`tern fit` printed no accuracy")?;
     if let Some(label) = case.out_of_scope {
-        let validation = path(target.join("validation.csv"));
+        let validation = text(&output.join("validation.csv"));
         let evaluation = tern.json(["eval", file, "--data", &validation])?;
         accuracy = in_scope_accuracy(&evaluation, label).context("`tern eval` printed no figures by class")?;
     }
@@ -144,6 +146,7 @@ fn in_scope_accuracy(evaluation: &Value, out_of_scope: &str) -> Option<f64> {
     let classes = evaluation["per_class"].as_object()?.iter().filter(|(label, _)| *label != out_of_scope);
     let (mut correct, mut rows) = (0.0, 0.0);
     for (_, class) in classes {
+        // The number of rows with this label; the recall is the share of them that is predicted correctly.
         let support = class["support"].as_f64()?;
         correct += class["recall"].as_f64()? * support;
         rows += support;

@@ -1,7 +1,8 @@
 //! The committed figures of `bench device`, `trainer/src/bench_device.json`, and the comparison of new figures with
 //! them.
 //!
-//! The figures are exact: the same code gives the same figures on every run.
+//! A row has the figures of one model on one core. They come from QEMU and are exact: the same program gives the same
+//! figures on every run.
 
 use std::path::PathBuf;
 
@@ -38,41 +39,50 @@ pub fn check(rows: &[Value]) -> Result<()> {
     let path = path();
     let committed: Value =
         serde_json::from_str(&repo::read(&path)?).with_context(|| format!("{} is not JSON", path.display()))?;
-    let worse = worse(committed["rows"].as_array().map_or(&[][..], Vec::as_slice), rows);
-    if !worse.is_empty() {
-        let (worse, path) = (worse.join("; "), repo::shown(&path));
-        bail!("{worse}; if this is intended, `cargo xtask bench device --bless` writes {path}");
+    let problems = differences(committed["rows"].as_array().map_or(&[], Vec::as_slice), rows);
+    if !problems.is_empty() {
+        let (problems, path) = (problems.join("; "), repo::shown(&path));
+        bail!("{problems}; if this is intended, `cargo xtask bench device --bless` writes {path}");
     }
     Ok(())
 }
 
-/// Returns the values of [`KEYS`] of a row, separated by spaces.
-fn name(row: &Value) -> String {
-    KEYS.map(|key| row[key].as_str().map_or_else(|| row[key].to_string(), str::to_owned)).join(" ")
-}
-
 /// Returns one line for each figure that is worse by more than [`MARGIN_PERCENT`] or missing, and for each row that is
 /// in only one of the two lists.
-fn worse(committed: &[Value], rows: &[Value]) -> Vec<String> {
-    let mut found = Vec::new();
+fn differences(committed: &[Value], measured: &[Value]) -> Vec<String> {
+    let mut lines = Vec::new();
     for old in committed {
-        let Some(new) = rows.iter().find(|new| name(new) == name(old)) else {
-            found.push(format!("{}: is no longer measured", name(old)));
+        let name = name_of(old);
+        let Some(new) = measured.iter().find(|new| name_of(new) == name) else {
+            lines.push(format!("{name}: is no longer measured"));
             continue;
         };
         for figure in FIGURES {
             let (Some(old_figure), Some(new_figure)) = (old[figure].as_u64(), new[figure].as_u64()) else {
-                found.push(format!("{}: the committed or the measured row has no {figure}", name(old)));
+                lines.push(format!("{name}: the committed or the measured row has no {figure}"));
                 continue;
             };
             if new_figure * 100 > old_figure * (100 + MARGIN_PERCENT) {
-                found.push(format!("{}: {new_figure} {figure}, committed: {old_figure}", name(old)));
+                lines.push(format!("{name}: {new_figure} {figure}, committed: {old_figure}"));
             }
         }
     }
-    let unknown = rows.iter().filter(|new| !committed.iter().any(|old| name(old) == name(new)));
-    found.extend(unknown.map(|new| format!("{}: has no committed row", name(new))));
-    found
+    for new in measured {
+        let name = name_of(new);
+        if !committed.iter().any(|old| name_of(old) == name) {
+            lines.push(format!("{name}: has no committed row"));
+        }
+    }
+    lines
+}
+
+/// Returns the values of [`KEYS`] of a row, separated by spaces.
+fn name_of(row: &Value) -> String {
+    KEYS.map(|key| match &row[key] {
+        Value::String(text) => text.clone(),
+        number => number.to_string(),
+    })
+    .join(" ")
 }
 
 #[cfg(test)]
@@ -87,10 +97,10 @@ mod tests {
     #[test]
     fn a_figure_may_be_two_percent_worse() {
         let committed = [row(16, 100_000, 100), row(64, 100_000, 100)];
-        assert_eq!(worse(&committed, &committed), [""; 0]);
-        assert_eq!(worse(&committed, &[row(16, 102_000, 102), row(64, 50, 0)]), [""; 0]);
+        assert_eq!(differences(&committed, &committed), [""; 0]);
+        assert_eq!(differences(&committed, &[row(16, 102_000, 102), row(64, 50, 0)]), [""; 0]);
         assert_eq!(
-            worse(&committed, &[row(16, 102_001, 103), row(64, 100_000, 100)]),
+            differences(&committed, &[row(16, 102_001, 103), row(64, 100_000, 100)]),
             [
                 "cortex-m4 paired16 lstm 16 16: 102001 instructions, committed: 100000",
                 "cortex-m4 paired16 lstm 16 16: 103 stack_bytes, committed: 100",
@@ -101,12 +111,13 @@ mod tests {
     #[test]
     fn a_row_on_one_side_only_is_an_error() {
         assert_eq!(
-            worse(&[row(16, 1, 1)], &[row(64, 1, 1)]),
+            differences(&[row(16, 1, 1)], &[row(64, 1, 1)]),
             [
                 "cortex-m4 paired16 lstm 16 16: is no longer measured",
                 "cortex-m4 paired16 lstm 16 64: has no committed row"
             ]
         );
-        assert_eq!(worse(&[json!({ "core": "m9" })], &[json!({ "core": "m9" })]).len(), FIGURES.len());
+        // Rows without figures: one line for each figure.
+        assert_eq!(differences(&[json!({ "core": "m9" })], &[json!({ "core": "m9" })]).len(), FIGURES.len());
     }
 }

@@ -1,7 +1,8 @@
 //! `cargo xtask bench device`: counts the instructions of the runtime's steps on emulated cores.
 //!
-//! Each row of the table is one random model on one core. `firmware/bench` runs the steps of the model in QEMU; the
-//! states after every step must be equal to those on the host.
+//! Each row of the table is one model with random weights on one core; a step reads one token. `firmware/bench`, the
+//! measuring firmware, runs the steps of the model in QEMU. The states after every step must be equal to those on this
+//! computer, the host; they are compared by a hash.
 
 use std::time::Instant;
 
@@ -57,45 +58,20 @@ pub struct DeviceOptions {
 pub fn run(options: DeviceOptions) -> Result<()> {
     let DeviceOptions { json, check, bless, core, verbose } = options;
     let cores: Vec<Core> =
-        CORES.into_iter().filter(|each| core.as_deref().is_none_or(|name| name == each.name)).collect();
+        CORES.into_iter().filter(|known| core.as_deref().is_none_or(|name| name == known.name)).collect();
     if cores.is_empty() {
-        let names = CORES.map(|core| core.name).join(", ");
+        let names = CORES.map(|known| known.name).join(", ");
         bail!("no core has the name `{}`; expected one of {names}", core.unwrap_or_default());
     }
     setup::run(Purpose::Bench)?;
-    let folder = super::folder("bench")?;
-    let (compared_only, counted) = (workload::compared(&folder)?, workload::counted(&folder)?);
-    let ngram_workloads: Vec<_> = [false, true]
-        .into_iter()
-        .flat_map(|fingerprints| NGRAM_COLUMNS.map(|columns| workload::ngrams(columns, fingerprints, &folder)))
-        .collect::<Result<_>>()?;
+    let workloads = Workloads::write()?;
     if !json {
         println!("{STEPS} steps; code: bytes that steps and logits add to an image that loads the model");
         println!("{}", table_line(|_, heading| heading.to_owned()));
     }
     let mut rows = Vec::new();
     for core in cores {
-        let start = Instant::now();
-        let loading_only = MeasuringFirmware::build(core, Work::Load, verbose)?;
-        let stepping = MeasuringFirmware::build(core, Work::Step, verbose)?;
-        let reading = MeasuringFirmware::build(core, Work::Read, verbose)?;
-        for workload in &compared_only {
-            check_states(core, workload, &reading.measure(workload)?)?;
-        }
-        let seconds = start.elapsed().as_secs_f64();
-        eprintln!("{}: built, {} models give the host's states ({seconds:.0} s)", core.name, compared_only.len());
-        // The size of the image does not depend on the model, so it is measured with any one.
-        let loading_bytes = loading_only.measure(&counted[0])?.image_bytes;
-        for workload in &counted {
-            let row = row(core, workload, &stepping.measure(workload)?, loading_bytes)?;
-            println!("{}", if json { row.to_string() } else { line(&row) });
-            rows.push(row);
-        }
-        for workloads in &ngram_workloads {
-            let row = ngram_row(core, workloads, |workload| reading.measure(workload))?;
-            println!("{}", if json { row.to_string() } else { ngram_line(&row) });
-            rows.push(row);
-        }
+        rows.extend(measure_core(core, &workloads, json, verbose)?);
     }
     if check {
         committed::check(&rows)
@@ -106,8 +82,60 @@ pub fn run(options: DeviceOptions) -> Result<()> {
     }
 }
 
+/// The workloads that every core runs.
+struct Workloads {
+    /// Those whose states are only compared with the host's.
+    compared: Vec<Workload>,
+    /// Those of the rows of the table.
+    counted: Vec<Workload>,
+    /// Those that measure the n-gram branch.
+    ngrams: Vec<NgramWorkloads>,
+}
+
+impl Workloads {
+    /// Writes the workloads to files for the emulator.
+    fn write() -> Result<Self> {
+        let folder = super::folder("bench")?;
+        let mut ngrams = Vec::new();
+        for fingerprints in [false, true] {
+            for columns in NGRAM_COLUMNS {
+                ngrams.push(workload::ngrams(columns, fingerprints, &folder)?);
+            }
+        }
+        Ok(Workloads { compared: workload::compared(&folder)?, counted: workload::counted(&folder)?, ngrams })
+    }
+}
+
+/// Runs all workloads on one core, prints its rows and returns them. Fails if a state differs from the host's.
+fn measure_core(core: Core, workloads: &Workloads, as_json: bool, verbose: bool) -> Result<Vec<Value>> {
+    let start = Instant::now();
+    let loading_only = MeasuringFirmware::build(core, Work::Load, verbose)?;
+    let stepping = MeasuringFirmware::build(core, Work::Step, verbose)?;
+    let reading = MeasuringFirmware::build(core, Work::Read, verbose)?;
+    for workload in &workloads.compared {
+        check_states(core, workload, &reading.measure(workload)?)?;
+    }
+    let (models, seconds) = (workloads.compared.len(), start.elapsed().as_secs_f64());
+    eprintln!("{}: built, {models} models give the host's states ({seconds:.0} s)", core.name);
+
+    let mut rows = Vec::new();
+    // The size of the image does not depend on the model, so it is measured with any one.
+    let loading_bytes = loading_only.measure(&workloads.counted[0])?.image_bytes;
+    for workload in &workloads.counted {
+        let row = model_row(core, workload, &stepping.measure(workload)?, loading_bytes)?;
+        println!("{}", if as_json { row.to_string() } else { model_line(&row) });
+        rows.push(row);
+    }
+    for ngrams in &workloads.ngrams {
+        let row = ngram_row(core, ngrams, &reading)?;
+        println!("{}", if as_json { row.to_string() } else { ngram_line(&row) });
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
 /// Returns the figures of one model on one core. `loading_bytes` is the size of the image that only loads the model.
-fn row(core: Core, workload: &Workload, measured: &Measured, loading_bytes: u64) -> Result<Value> {
+fn model_row(core: Core, workload: &Workload, measured: &Measured, loading_bytes: u64) -> Result<Value> {
     check_states(core, workload, measured)?;
     let Measured { instructions, stack_bytes, image_bytes, .. } = *measured;
     if stack_bytes > Cost::STACK_BYTES as u64 {
@@ -135,9 +163,9 @@ fn row(core: Core, workload: &Workload, measured: &Measured, loading_bytes: u64)
 
 /// Returns the cost of the n-gram branch on one core: the instructions and the scratch that it adds to the model
 /// without it. `stack_bytes` is that of the model with the branch.
-fn ngram_row(core: Core, ngrams: &NgramWorkloads, measure: impl Fn(&Workload) -> Result<Measured>) -> Result<Value> {
+fn ngram_row(core: Core, ngrams: &NgramWorkloads, firmware: &MeasuringFirmware) -> Result<Value> {
     let NgramWorkloads { columns, fingerprints, with, without, tokens_and_characters } = ngrams;
-    let [measured_with, measured_without] = [measure(with)?, measure(without)?];
+    let (measured_with, measured_without) = (firmware.measure(with)?, firmware.measure(without)?);
     check_states(core, with, &measured_with)?;
     check_states(core, without, &measured_without)?;
     let instructions = measured_with.instructions.saturating_sub(measured_without.instructions);
@@ -160,7 +188,7 @@ fn ngram_row(core: Core, ngrams: &NgramWorkloads, measure: impl Fn(&Workload) ->
     }))
 }
 
-/// Formats the cost of the n-gram branch.
+/// Formats an [`ngram_row`] as a sentence.
 fn ngram_line(row: &Value) -> String {
     format!(
         "{:<14}n-gram branch (words, pairs, 3 to 5 characters; {} columns{}): {} instructions for each token and character",
@@ -185,8 +213,8 @@ fn check_states(core: Core, workload: &Workload, measured: &Measured) -> Result<
     Ok(())
 }
 
-/// Formats one row of the table.
-fn line(row: &Value) -> String {
+/// Formats a [`model_row`] as a line of the table.
+fn model_line(row: &Value) -> String {
     table_line(|key, _| match &row[key] {
         Value::String(text) => text.clone(),
         Value::Number(number) if key == "insn_per_mac" => format!("{:.3}", number.as_f64().unwrap_or(f64::NAN)),
@@ -194,15 +222,13 @@ fn line(row: &Value) -> String {
     })
 }
 
-/// Formats one line of the table from the text for each column's key and heading.
-fn table_line(text: impl Fn(&str, &str) -> String) -> String {
+/// Formats one line of the table. `cell_text`: returns the text of a column from its key and its heading.
+fn table_line(cell_text: impl Fn(&str, &str) -> String) -> String {
     let mut line = String::new();
     for (key, heading, width) in COLUMNS {
-        let text = text(key, heading);
-        line += &match key {
-            "core" | "cell" | "packing" => format!("{text:<width$}"),
-            _ => format!("{text:>width$}"),
-        };
+        let text = cell_text(key, heading);
+        let is_text_column = matches!(key, "core" | "cell" | "packing");
+        line += &if is_text_column { format!("{text:<width$}") } else { format!("{text:>width$}") };
     }
     line
 }
@@ -229,7 +255,7 @@ mod tests {
             model: PathBuf::new(),
             ids: PathBuf::new(),
         };
-        row(core, &workload, &Measured { hash, ..MEASURED }, 6_000)
+        model_row(core, &workload, &Measured { hash, ..MEASURED }, 6_000)
     }
 
     #[test]
@@ -240,7 +266,7 @@ mod tests {
             "insn_per_mac": 3.0, "code_bytes": 3000, "scratch_bytes": 160, "stack_bytes": 96,
         });
         assert_eq!(row, expected);
-        let words: Vec<_> = line(&row).split_whitespace().map(str::to_owned).collect();
+        let words: Vec<_> = model_line(&row).split_whitespace().map(str::to_owned).collect();
         assert_eq!(words, ["cortex-m4", "lstm", "paired16", "16", "16", "1572864", "3.000", "3000", "160", "96"]);
     }
 

@@ -10,9 +10,9 @@ use serde_json::json;
 use tern_runtime::Model;
 use tern_runtime::testing::Aligned;
 
-/// The measured minimum numbers of tokens: reading does not stop before the minimum.
+/// The measured values of [`Rule::min_tokens`].
 const TOKENS: [usize; 4] = [1, 30, 60, 100];
-/// The measured probabilities of the best label at which reading stops.
+/// The measured values of [`Rule::min_probability`].
 const PROBABILITIES: [f64; 5] = [0.9, 0.95, 0.98, 0.99, 0.995];
 
 /// Options of `bench early-exit`.
@@ -29,12 +29,34 @@ pub struct Options {
     pub json: bool,
 }
 
-/// The predictions for a text.
+/// A text and the predictions for its beginnings.
 struct Reading {
     /// The index of the right label.
     label: usize,
-    /// The most probable label and its probability after each token.
-    steps: Vec<(usize, f64)>,
+    /// The prediction after each token.
+    predictions: Vec<Prediction>,
+}
+
+/// The most probable label.
+struct Prediction {
+    /// The index of the label.
+    label: usize,
+    /// Its probability, 0 to 1.
+    probability: f64,
+}
+
+/// A rule that stops reading a text after the first token that meets both conditions.
+#[derive(Clone, Copy, PartialEq)]
+struct Rule {
+    /// At least this number of tokens has been read.
+    min_tokens: usize,
+    /// The best label has at least this probability.
+    min_probability: f64,
+}
+
+impl Rule {
+    /// The rule that never stops early, for comparison.
+    const NEVER: Rule = Rule { min_tokens: usize::MAX, min_probability: 1.0 };
 }
 
 /// Runs `cargo xtask bench early-exit`. Fails if a file cannot be read or the model cannot stop early.
@@ -52,15 +74,16 @@ pub fn run(options: &Options) -> Result<()> {
     if !options.json {
         println!("{:>12}{:>14}{:>12}{:>18}", "tokens, min", "probability", "accuracy", "of the tokens");
     }
-    // A rule that never stops early, for comparison.
-    let never = (usize::MAX, 1.0);
-    for (tokens, probability) in
-        std::iter::once(never).chain(TOKENS.iter().flat_map(|&tokens| PROBABILITIES.map(|p| (tokens, p))))
-    {
-        let (accuracy, share) = stop_early(&readings, tokens, probability);
+    let mut rules = vec![Rule::NEVER];
+    for min_tokens in TOKENS {
+        rules.extend(PROBABILITIES.map(|min_probability| Rule { min_tokens, min_probability }));
+    }
+    for rule in rules {
+        let (accuracy, share) = accuracy_and_share(&readings, rule);
+        let Rule { min_tokens: tokens, min_probability: probability } = rule;
         if options.json {
             println!("{}", json!({"tokens": tokens, "probability": probability, "accuracy": accuracy, "share": share}));
-        } else if (tokens, probability) == never {
+        } else if rule == Rule::NEVER {
             println!("{:>26}{accuracy:>12.4}{share:>18.3}", "whole texts");
         } else {
             println!("{tokens:>12}{probability:>14}{accuracy:>12.4}{share:>18.3}");
@@ -78,43 +101,53 @@ fn readings(model: &Model<'_>, data: &Path) -> Result<Vec<Reading>> {
         let found = columns.iter().position(|name| name == wanted);
         found.with_context(|| format!("{} has no column `{wanted}`", data.display()))
     };
-    let (text, label) = (column("text")?, column("label")?);
+    let (text_column, label_column) = (column("text")?, column("label")?);
     let mut scratch = vec![0; model.scratch_len()];
     let mut session = model.text_session(&mut scratch).context("expected a model that reads texts")?;
     let mut readings = Vec::new();
     for row in table.records() {
         let row = row.with_context(cannot_read)?;
-        let found = &row[label];
-        let label = model.labels().iter().position(|known| known == found);
+        let name = &row[label_column];
+        let label = model.labels().iter().position(|known| known == name);
         let label =
-            label.with_context(|| format!("{}: found the label `{found}`, which the model lacks", data.display()))?;
-        let mut steps = Vec::new();
+            label.with_context(|| format!("{}: found the label `{name}`, which the model lacks", data.display()))?;
+        let mut predictions = Vec::new();
         let mut on_step = |step: tern_runtime::Step<'_>| {
             let best = step.logits.best().class;
             // The runtime's probabilities are in Q16.
-            steps.push((best, f64::from(step.logits.probability(best)) / 65_536.0));
+            let probability = f64::from(step.logits.probability(best)) / 65_536.0;
+            predictions.push(Prediction { label: best, probability });
         };
         session.reset();
-        session.feed_with(row[text].as_bytes(), &mut on_step);
+        session.feed_with(row[text_column].as_bytes(), &mut on_step);
         session.finish_with(&mut on_step);
-        readings.push(Reading { label, steps });
+        readings.push(Reading { label, predictions });
     }
     Ok(readings)
 }
 
-/// Returns the accuracy and the share of all tokens that are read, 0 to 1, if reading a text stops once at least
-/// `tokens` tokens have been read and the best label has at least this `probability`. A text without tokens counts as
-/// wrong.
-fn stop_early(readings: &[Reading], tokens: usize, probability: f64) -> (f64, f64) {
-    let (mut correct, mut read, mut all) = (0, 0, 0);
-    for Reading { label, steps } in readings {
-        let stop = steps.iter().enumerate().position(|(index, step)| index + 1 >= tokens && step.1 >= probability);
-        let taken = stop.map_or(steps.len(), |index| index + 1);
-        correct += usize::from(taken.checked_sub(1).is_some_and(|last| steps[last].0 == *label));
-        read += taken;
-        all += steps.len();
+/// Returns the accuracy with a rule, and the number of tokens read divided by the number of all tokens. A text without
+/// tokens counts as wrong.
+fn accuracy_and_share(readings: &[Reading], rule: Rule) -> (f64, f64) {
+    let (mut correct_texts, mut read_tokens, mut all_tokens) = (0, 0, 0);
+    for Reading { label, predictions } in readings {
+        let mut tokens = 0;
+        let mut predicted = None;
+        for prediction in predictions {
+            tokens += 1;
+            predicted = Some(prediction.label);
+            if tokens >= rule.min_tokens && prediction.probability >= rule.min_probability {
+                break;
+            }
+        }
+        correct_texts += usize::from(predicted == Some(*label));
+        read_tokens += tokens;
+        all_tokens += predictions.len();
     }
-    (correct as f64 / readings.len().max(1) as f64, read as f64 / all.max(1) as f64)
+    // `max`: no texts or no tokens give 0.
+    let accuracy = correct_texts as f64 / readings.len().max(1) as f64;
+    let share = read_tokens as f64 / all_tokens.max(1) as f64;
+    (accuracy, share)
 }
 
 #[cfg(test)]
@@ -123,13 +156,18 @@ mod tests {
 
     #[test]
     fn reading_stops_at_the_first_probable_answer_after_the_least_number_of_tokens() {
+        let reading = |label: usize, predictions: &[(usize, f64)]| {
+            let predictions = predictions.iter().map(|&(label, probability)| Prediction { label, probability });
+            Reading { label, predictions: predictions.collect() }
+        };
         let readings = [
-            Reading { label: 1, steps: vec![(0, 0.95), (1, 0.6), (1, 0.9), (1, 0.99)] },
-            Reading { label: 0, steps: vec![(0, 0.5), (0, 0.7)] },
-            Reading { label: 0, steps: Vec::new() },
+            reading(1, &[(0, 0.95), (1, 0.6), (1, 0.9), (1, 0.99)]),
+            reading(0, &[(0, 0.5), (0, 0.7)]),
+            reading(0, &[]),
         ];
-        assert_eq!(stop_early(&readings, usize::MAX, 1.0), (2.0 / 3.0, 1.0));
-        assert_eq!(stop_early(&readings, 1, 0.9), (1.0 / 3.0, 3.0 / 6.0));
-        assert_eq!(stop_early(&readings, 2, 0.9), (2.0 / 3.0, 5.0 / 6.0));
+        let with_minimum = |min_tokens| accuracy_and_share(&readings, Rule { min_tokens, min_probability: 0.9 });
+        assert_eq!(accuracy_and_share(&readings, Rule::NEVER), (2.0 / 3.0, 1.0));
+        assert_eq!(with_minimum(1), (1.0 / 3.0, 3.0 / 6.0));
+        assert_eq!(with_minimum(2), (2.0 / 3.0, 5.0 / 6.0));
     }
 }

@@ -1,4 +1,5 @@
-//! The measuring firmware, `firmware/bench`: builds it for a core and runs it in QEMU over a workload.
+//! Builds the measuring firmware, `firmware/bench`, for a core and runs it in QEMU over a workload: a model and the
+//! token ids that it reads.
 
 use std::fs;
 use std::path::PathBuf;
@@ -43,15 +44,15 @@ pub struct MeasuringFirmware {
 }
 
 impl MeasuringFirmware {
-    /// Builds the measuring firmware with the profile of the product's firmware. `verbose` prints the commands that
-    /// build and run it.
+    /// Builds the measuring firmware with the release profile of the firmware's workspace, so with the optimisations of
+    /// the firmware for boards. `verbose`: print the commands that build and run it.
     pub fn build(core: Core, work: Work, verbose: bool) -> Result<Self> {
-        let (work, name) = match work {
+        let (work_feature, file_name) = match work {
             Work::Load => ("", "tern-bench-bare"),
             Work::Step => ("steps", "tern-bench-steps"),
             Work::Read => ("bytes", "tern-bench-bytes"),
         };
-        let features = [work, core.feature].join(" ");
+        let features = [work_feature, core.feature].join(" ");
         let target_folder = repo::firmware().join("target");
         let mut command = cargo(&repo::firmware());
         command.args(["build", "--quiet", "--release", "-p", "tern-bench", "--target", core.target]);
@@ -59,7 +60,7 @@ impl MeasuringFirmware {
         run_quietly(&mut command, verbose)?;
         // Cargo writes all variants to the same path, so each is copied to another path.
         let built = target_folder.join(core.target).join("release/tern-bench");
-        let elf = built.with_file_name(name);
+        let elf = built.with_file_name(file_name);
         fs::copy(&built, &elf).with_context(|| format!("cannot copy {}", built.display()))?;
         Ok(MeasuringFirmware { core, elf, verbose })
     }
@@ -69,6 +70,8 @@ impl MeasuringFirmware {
         let Core { emulator, arguments, model_address, ids_address, .. } = self.core;
         let mut command = program(emulator);
         command.args(arguments).args(["-display", "none", "-monitor", "none", "-serial", "none"]);
+        // The firmware prints by semihosting, which QEMU writes to its stdout. It reads the model and the ids from
+        // fixed addresses, where QEMU loads the files.
         command.args(["-chardev", "stdio,id=out", "-semihosting-config", "enable=on,target=native,chardev=out"]);
         for (file, address) in [(&workload.model, model_address), (&workload.ids, ids_address)] {
             let file = file.display();
@@ -86,11 +89,11 @@ impl Measured {
     /// the firmware ran `steps` steps.
     fn read(text: &str, steps: usize) -> Result<Self> {
         let words: Vec<&str> = text.split_whitespace().collect();
-        let word = |name: &str| {
+        let value = |name: &str| {
             let pair = words.chunks_exact(2).find(|pair| pair[0] == name);
             pair.map(|pair| pair[1]).with_context(|| format!("`{name}` is missing"))
         };
-        let number = |name: &str| Ok::<u64, anyhow::Error>(word(name)?.parse()?);
+        let number = |name: &str| -> Result<u64> { Ok(value(name)?.parse()?) };
         let found = number("steps")?;
         if found != steps as u64 {
             bail!("{found} steps, expected {steps}; are the ids at the address that the firmware reads?");
@@ -99,7 +102,7 @@ impl Measured {
             instructions: number("instructions")?,
             stack_bytes: number("stack_bytes")?,
             image_bytes: number("image_bytes")?,
-            hash: u32::from_str_radix(word("hash")?, 16)?,
+            hash: u32::from_str_radix(value("hash")?, 16)?,
         })
     }
 }

@@ -1,5 +1,5 @@
-//! The workloads of the measuring firmware, `firmware/bench`: random models, token ids or bytes, and the hash of the
-//! states that the host computes.
+//! The workloads of the measuring firmware, `firmware/bench`: a model with random weights, the token ids or bytes that
+//! it reads, and the hash of its states, computed on this computer, the host.
 
 use std::path::{Path, PathBuf};
 
@@ -50,7 +50,7 @@ pub fn counted(folder: &Path) -> Result<Vec<Workload>> {
     for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn] {
         for packing in Packing::for_8_bits(cell) {
             for sizes in SIZES {
-                workloads.push(random(cell, packing, sizes, 0, folder)?);
+                workloads.push(random(cell, packing, sizes, folder)?);
             }
         }
     }
@@ -63,36 +63,39 @@ pub fn counted(folder: &Path) -> Result<Vec<Workload>> {
 pub fn compared(folder: &Path) -> Result<Vec<Workload>> {
     let mut workloads = Vec::new();
     for &cell in Cell::ALL {
-        let plain = ODD_PLAIN.map(|(sizes, shift)| (Packing::plain(cell), sizes, shift));
-        let paired = ODD_PAIRED.map(|(sizes, shift)| (Packing::Paired16, sizes, shift));
-        for (packing, sizes, shift) in plain.into_iter().chain(paired) {
-            // Some tokens of the model are folded, the others are not.
-            workloads.push(folded(cell, packing, sizes, shift, folder)?);
+        // Odd sizes. Some tokens of the models are folded, the others are not.
+        for (sizes, shift) in ODD_PLAIN {
+            workloads.push(folded(cell, Packing::plain(cell), sizes, shift, folder)?);
+        }
+        for (sizes, shift) in ODD_PAIRED {
+            workloads.push(folded(cell, Packing::Paired16, sizes, shift, folder)?);
         }
         workloads.push(folded(cell, Packing::Rows, sizes(20, 6), 1, folder)?);
+        // Weights of several widths.
         for bits in [[8, 4, 16, 4], [4, 16, 4, 16]] {
             let name = format!("{}-{}", cell.name(), bits.map(|bits| bits.to_string()).join("-"));
             let file = Spec { cell, bits, ..sizes(20, 12).into() }.file(SEED);
             workloads.push(Workload::of_steps(Packing::Rows, &file, &name, folder)?);
         }
-    }
-    for (cell, packing) in Cell::ALL.iter().flat_map(|&cell| Packing::for_8_bits(cell).map(|packing| (cell, packing))) {
-        let extreme = Spec { cell, ..EXTREME.into() };
-        for sign in [-1, 1] {
-            let file = extreme_file_in(packing, sign, extreme);
-            let ids = ids(Model::from_bytes(&file)?.config().vocab_size);
-            let name = format!("{}-extreme{sign}", cell.name());
-            workloads.push(Workload::over(packing, &file, &ids[..EXTREME_STEPS], &name, folder)?);
+        for packing in Packing::for_8_bits(cell) {
+            // Operands at the ends of their ranges.
+            for sign in [-1, 1] {
+                let file = extreme_file_in(packing, sign, Spec { cell, ..EXTREME.into() });
+                let ids = random_ids(Model::from_bytes(&file)?.config().vocab_size);
+                let name = format!("{}-extreme{sign}", cell.name());
+                workloads.push(Workload::over(packing, &file, &ids[..EXTREME_STEPS], &name, folder)?);
+            }
+            let file = random_file_in(packing, SEED, Spec { cell, ..sizes(12, 20).into() }, "1");
+            workloads.push(Workload::of_texts(packing, &file, &format!("{}-texts", cell.name()), folder)?);
         }
-        let file = random_file_in(packing, SEED, Spec { cell, ..sizes(12, 20).into() }, "1");
-        workloads.push(Workload::of_texts(packing, &file, &format!("{}-texts", cell.name()), folder)?);
     }
+    // N-grams, in texts of 20 bytes.
+    let ids: Vec<u32> = ids_of_bytes(NGRAM_TEXT).chunks(20).flat_map(with_end).collect();
     for seed in 0..12 {
         let file = Spec::random_ngrams(seed).file(seed);
-        let ids: Vec<u32> = NGRAM_TEXT.bytes().map(|byte| u32::from(byte) | BYTE).collect();
-        let ids: Vec<u32> = ids.chunks(20).flat_map(with_end).collect();
         workloads.push(Workload::over(Packing::Rows, &file, &ids, &format!("ngrams-{seed}"), folder)?);
     }
+    // Two layers.
     for cell in [Cell::Gru, Cell::Rnn, Cell::RnnRelu] {
         let file = Spec { cell, layers: 2, ..sizes(12, 20).into() }.file(SEED);
         workloads.push(Workload::of_texts(Packing::plain(cell), &file, &format!("{}-stack", cell.name()), folder)?);
@@ -116,7 +119,6 @@ pub struct NgramWorkloads {
 }
 
 /// Writes the two workloads that measure the n-gram branch, with a table of 4-bit weights, to files in `folder`.
-/// With fingerprints, every n-gram of the text counts too, which is the most expensive case.
 pub fn ngrams(columns: usize, fingerprints: bool, folder: &Path) -> Result<NgramWorkloads> {
     let kinds = Ngrams { words: 2, min_chars: 3, max_chars: 5 };
     let branch = NgramSpec {
@@ -131,7 +133,7 @@ pub fn ngrams(columns: usize, fingerprints: bool, folder: &Path) -> Result<Ngram
     };
     let spec = Spec::from(sizes(4, 4));
     let text = NGRAM_TEXT.repeat(20);
-    let ids: Vec<u32> = text.bytes().map(|byte| u32::from(byte) | BYTE).collect();
+    let ids = ids_of_bytes(&text);
     let write = |spec: Spec, name: &str| Workload::over(Packing::Interleaved4, &spec.file(SEED), &ids, name, folder);
     let with = write(Spec { ngrams: Some(branch), ..spec }, &format!("with-ngrams-{columns}-{fingerprints}"))?;
     let without = write(spec, "without-ngrams")?;
@@ -144,10 +146,12 @@ pub fn ngrams(columns: usize, fingerprints: bool, folder: &Path) -> Result<Ngram
     Ok(NgramWorkloads { columns, fingerprints, with, without, tokens_and_characters: tokens + text.chars().count() })
 }
 
-/// Writes a workload with a random model to files in `folder`.
-fn random(cell: Cell, packing: Packing, sizes: Sizes, shift: u32, folder: &Path) -> Result<Workload> {
-    let file = random_file_in(packing, seed(sizes), Spec { cell, ..sizes.into() }, &shift.to_string());
-    Workload::of_steps(packing, &file, &format!("{}-shift{shift}", name(cell, sizes)), folder)
+/// Writes a workload with a random model, whose recurrent layer has the shift 0, to files in `folder`.
+fn random(cell: Cell, packing: Packing, sizes: Sizes, folder: &Path) -> Result<Workload> {
+    // The seed gives each pair of sizes other weights.
+    let seed = (sizes.embedding_dim * 1_000 + sizes.hidden_size) as u64;
+    let file = random_file_in(packing, seed, Spec { cell, ..sizes.into() }, "0");
+    Workload::of_steps(packing, &file, &name(cell, sizes), folder)
 }
 
 /// Writes a workload with a random model that has some folded tokens to files in `folder`.
@@ -162,13 +166,9 @@ fn name(cell: Cell, Sizes { embedding_dim, hidden_size, .. }: Sizes) -> String {
     format!("{}-{embedding_dim}-{hidden_size}", cell.name())
 }
 
+/// Returns the sizes of a model with two labels.
 const fn sizes(embedding_dim: usize, hidden_size: usize) -> Sizes {
     Sizes { embedding_dim, hidden_size, classes: 2 }
-}
-
-/// Returns the seed for a pair of sizes.
-fn seed(sizes: Sizes) -> u64 {
-    (sizes.embedding_dim * 1_000 + sizes.hidden_size) as u64
 }
 
 /// A model and token ids, written to disk for the emulator.
@@ -199,19 +199,22 @@ pub struct Workload {
 impl Workload {
     /// Writes a model into `folder`, with [`STEPS`] ids of one text.
     fn of_steps(packing: Packing, file: &[u8], name: &str, folder: &Path) -> Result<Self> {
-        let ids = ids(Model::from_bytes(file)?.config().vocab_size);
+        let ids = random_ids(Model::from_bytes(file)?.config().vocab_size);
         Workload::over(packing, file, &ids, name, folder)
     }
 
-    /// Writes a model into `folder`, with [`STEPS`] ids of texts of nine tokens; the first and the last text are
-    /// shorter.
+    /// Writes a model into `folder`, with [`STEPS`] ids of texts of nine tokens. The first text has one token, and the
+    /// last one has no end.
     fn of_texts(packing: Packing, file: &[u8], name: &str, folder: &Path) -> Result<Self> {
-        let mut ids = ids(Model::from_bytes(file)?.config().vocab_size);
-        ids.iter_mut().step_by(9).for_each(|id| *id |= TEXT_ENDS);
+        let mut ids = random_ids(Model::from_bytes(file)?.config().vocab_size);
+        for last in ids.iter_mut().step_by(9) {
+            *last |= TEXT_ENDS;
+        }
         Workload::over(packing, file, &ids, name, folder)
     }
 
-    /// Writes a model and ids into `folder`. `packing`: that of `file`, for the names of the files.
+    /// Writes a model and ids into `folder`. `file`: the device file; `packing`: its packing, for the names of the
+    /// files; `name`: the beginning of these names.
     pub fn over(packing: Packing, file: &[u8], ids: &[u32], name: &str, folder: &Path) -> Result<Self> {
         let model = Model::from_bytes(file)?;
         let path = |extension: &str| folder.join(format!("{name}-{}.{extension}", packing.name()));
@@ -228,15 +231,20 @@ impl Workload {
             ids: path("ids"),
         };
         repo::write(&workload.model, file)?;
-        repo::write(&workload.ids, words(ids))?;
+        repo::write(&workload.ids, contents_of_ids_file(ids))?;
         Ok(workload)
     }
 }
 
-/// Returns [`STEPS`] random ids; none is 0, the id of PAD.
-fn ids(vocab_size: usize) -> Vec<u32> {
+/// Returns [`STEPS`] random ids, the same in every call; none is 0, the id of PAD.
+fn random_ids(vocab_size: usize) -> Vec<u32> {
     let mut random = Random(STEPS as u64);
     (0..STEPS).map(|_| random.between(1, vocab_size as i64 - 1) as u32).collect()
+}
+
+/// Returns an id with the mark [`BYTE`] for each byte of a text.
+fn ids_of_bytes(text: &str) -> Vec<u32> {
+    text.bytes().map(|byte| u32::from(byte) | BYTE).collect()
 }
 
 /// Returns the ids of a text, with the mark [`TEXT_ENDS`] on the last.
@@ -249,31 +257,40 @@ pub fn with_end(ids: &[u32]) -> Vec<u32> {
 }
 
 /// Returns the contents of the file [`Workload::ids`].
-fn words(ids: &[u32]) -> Vec<u8> {
-    std::iter::once(ids.len() as u32).chain(ids.iter().copied()).flat_map(u32::to_le_bytes).collect()
+fn contents_of_ids_file(ids: &[u32]) -> Vec<u8> {
+    let mut contents = (ids.len() as u32).to_le_bytes().to_vec();
+    contents.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
+    contents
 }
 
 /// Computes [`Workload::hash`], as `firmware/bench` does: a hash of the state after every id and of the logits after
-/// every text.
+/// every text. A value is added to the hash by a rotation and an exclusive or.
 fn hash(model: &Model<'_>, ids: &[u32]) -> Result<u32> {
     let mut scratch = vec![0; model.scratch_len()];
     let mut session = model.text_session(&mut scratch)?;
-    Ok(ids.iter().fold(0, |hash: u32, &id| {
-        match id & !TEXT_ENDS {
-            byte if byte & BYTE != 0 => session.feed(&[byte as u8]),
-            id => session.feed_id(id),
+    let mut hash: u32 = 0;
+    for &id in ids {
+        let is_byte = id & BYTE != 0;
+        let ends_text = id & TEXT_ENDS != 0;
+        if is_byte {
+            // The low 8 bits, without the marks.
+            session.feed(&[id as u8]);
+        } else {
+            session.feed_id(id & !TEXT_ENDS);
         }
-        let hash = hash.rotate_left(1) ^ session.state_hash();
-        if id & TEXT_ENDS == 0 {
-            return hash;
+        hash = hash.rotate_left(1) ^ session.state_hash();
+        if !ends_text {
+            continue;
         }
-        if id & BYTE != 0 {
+        if is_byte {
             session.finish();
         }
-        let hash = session.logits().iter().fold(hash, |hash, logit| hash.rotate_left(1) ^ logit as u32);
+        for logit in session.logits().iter() {
+            hash = hash.rotate_left(1) ^ logit as u32;
+        }
         session.reset();
-        hash
-    }))
+    }
+    Ok(hash)
 }
 
 #[cfg(test)]
@@ -284,8 +301,8 @@ mod tests {
     fn ids_and_hash_are_the_same_every_time() {
         let file = random_file_in(Packing::Interleaved4, 1, sizes(4, 4), "0");
         let model = Model::from_bytes(&file).unwrap();
-        let ids = ids(model.config().vocab_size);
+        let ids = random_ids(model.config().vocab_size);
         assert_eq!((ids.len(), hash(&model, &ids).unwrap()), (STEPS, hash(&model, &ids).unwrap()));
-        assert_eq!(words(&[1, 258]), [2, 0, 0, 0, 1, 0, 0, 0, 2, 1, 0, 0]);
+        assert_eq!(contents_of_ids_file(&[1, 258]), [2, 0, 0, 0, 1, 0, 0, 0, 2, 1, 0, 0]);
     }
 }

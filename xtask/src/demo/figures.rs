@@ -16,9 +16,19 @@ enum Unit {
     Share,
 }
 
-/// All figures of the demo: name in the table, key in `figures.json`, unit, value. The value is `None` if `tern` did
-/// not print it.
-pub struct Figures(Vec<(&'static str, &'static str, Unit, Option<f64>)>);
+/// A figure.
+struct Figure {
+    /// The name in the table.
+    name: &'static str,
+    /// The key in `figures.json`.
+    key: &'static str,
+    unit: Unit,
+    /// The value; `None` if `tern` did not print it.
+    value: Option<f64>,
+}
+
+/// All figures of the demo.
+pub struct Figures(Vec<Figure>);
 
 /// The key of the number of answers of the device that differ from those of the host.
 const DISAGREEMENTS: &str = "device_disagreements";
@@ -30,50 +40,58 @@ impl Figures {
     /// `messages` is the number of messages in `train.csv`, of which `tern train` sets some aside for validation.
     pub fn new(messages: usize, export: &Value, held_out: &Value, device: &Value) -> Self {
         use Unit::{Count, Share};
+        let figure = |name, key, unit, value| Figure { name, key, unit, value };
         let export = |key: &str| export[key].as_f64();
         let device = |key: &str| device[key].as_f64();
-        // `tern classify` runs the validation rows on the device.
+        let held_out_accuracy = held_out["accuracy"].as_f64();
+        // `tern classify` runs the validation rows on the device; the other messages are the training rows.
         let validation_rows = device("examples");
+        let training_rows = validation_rows.map(|rows| messages as f64 - rows);
         Figures(vec![
-            ("accuracy on held-out templates, integer", "held_out_accuracy", Share, held_out["accuracy"].as_f64()),
-            ("training examples", "training_examples", Count, validation_rows.map(|rows| messages as f64 - rows)),
-            ("validation examples", "validation_examples", Count, validation_rows),
-            ("validation accuracy, float", "float_accuracy", Share, export("float_accuracy")),
-            ("validation accuracy, integer", "integer_accuracy", Share, export("integer_accuracy")),
-            ("validation accuracy, on the device", "device_accuracy", Share, device("accuracy")),
-            ("device answers that differ from the host", DISAGREEMENTS, Count, device("disagreements")),
-            ("integer labels that differ from float", "float_disagreements", Count, export("disagreements")),
-            ("device file, bytes", "file_bytes", Count, export("file_bytes")),
-            ("RAM for a session (scratch), bytes", "scratch_bytes", Count, export("scratch_bytes")),
-            ("multiplications a token", "macs_per_token", Count, export("macs_per_token")),
-            ("instructions a token, Cortex-M4", "instructions_per_token", Count, device("instructions_per_token")),
+            figure("accuracy on held-out templates, integer", "held_out_accuracy", Share, held_out_accuracy),
+            figure("training examples", "training_examples", Count, training_rows),
+            figure("validation examples", "validation_examples", Count, validation_rows),
+            figure("validation accuracy, float", "float_accuracy", Share, export("float_accuracy")),
+            figure("validation accuracy, integer", "integer_accuracy", Share, export("integer_accuracy")),
+            figure("validation accuracy, on the device", "device_accuracy", Share, device("accuracy")),
+            figure("device answers that differ from the host", DISAGREEMENTS, Count, device("disagreements")),
+            figure("integer labels that differ from float", "float_disagreements", Count, export("disagreements")),
+            figure("device file, bytes", "file_bytes", Count, export("file_bytes")),
+            figure("RAM for a session (scratch), bytes", "scratch_bytes", Count, export("scratch_bytes")),
+            figure("multiplications a token", "macs_per_token", Count, export("macs_per_token")),
+            figure(
+                "instructions a token, Cortex-M4",
+                "instructions_per_token",
+                Count,
+                device("instructions_per_token"),
+            ),
         ])
     }
 
     /// Returns one line for each figure.
     pub fn table(&self) -> String {
         let mut table = String::new();
-        for (name, _, unit, value) in &self.0 {
-            let value = match (value, unit) {
+        for Figure { name, unit, value, .. } in &self.0 {
+            let text = match (value, unit) {
                 (None, _) => "unknown".to_owned(),
                 (Some(share), Unit::Share) => format!("{:.2} %", 100.0 * share),
                 (Some(count), Unit::Count) => grouped(count.round() as u64),
             };
-            table += &format!("{name:<44}{value:>14}\n");
+            table += &format!("{name:<44}{text:>14}\n");
         }
         table
     }
 
     /// Writes the figures as one JSON object.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let object: Map<_, _> = self.0.iter().map(|&(_, key, _, value)| (key.to_owned(), value.into())).collect();
+        let object: Map<_, _> = self.0.iter().map(|figure| (figure.key.to_owned(), figure.value.into())).collect();
         repo::write(path, serde_json::to_string_pretty(&object)? + "\n")
     }
 
     /// Fails unless all answers of the device are those of the host.
     pub fn check(&self) -> Result<()> {
-        let disagreements = self.0.iter().find(|(_, key, ..)| *key == DISAGREEMENTS).and_then(|(.., value)| *value);
-        match disagreements {
+        let disagreements = self.0.iter().find(|figure| figure.key == DISAGREEMENTS);
+        match disagreements.and_then(|figure| figure.value) {
             Some(0.0) => Ok(()),
             Some(count) => {
                 bail!("{count} answers of the device differ from the host, expected 0: integer inference must be exact")

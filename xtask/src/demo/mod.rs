@@ -62,7 +62,7 @@ fn next_steps() -> String {
 fn run_stages(options: &DemoOptions, stages: &mut Stages) -> Result<Figures> {
     let folder = repo::demo();
     let (model, device_file) = (folder.join("model"), folder.join("building.safetensors"));
-    let held_out = folder.join("heldout.csv");
+    let held_out_data = folder.join("heldout.csv");
 
     stages.run("set-up", || setup::run(Purpose::Demo))?;
     let tern = stages.run("build tern (2 to 6 minutes the first time)", Tern::build)?;
@@ -71,7 +71,7 @@ fn run_stages(options: &DemoOptions, stages: &mut Stages) -> Result<Figures> {
     let export =
         stages.run("export", || tern.json(["export".as_ref(), model.as_path(), "-o".as_ref(), &device_file]))?;
     let held_out = stages.run("accuracy on held-out templates", || {
-        tern.json(["eval".as_ref(), device_file.as_path(), "--data".as_ref(), &held_out])
+        tern.json(["eval".as_ref(), device_file.as_path(), "--data".as_ref(), &held_out_data])
     })?;
     let elf = stages.run("build firmware (1 minute the first time)", || firmware::build(tern_boards::DEFAULT))?;
     let device = stages.run("classify on the Cortex-M4", || {
@@ -87,6 +87,7 @@ fn run_stages(options: &DemoOptions, stages: &mut Stages) -> Result<Figures> {
     })
 }
 
+/// Trains the model of `models/building/recipe.toml`. `epochs`: the largest number of epochs, in place of the recipe's.
 fn train(tern: &Tern, model: &Path, epochs: Option<u32>) -> Result<()> {
     let recipe = repo::root().join("models/building/recipe.toml");
     let mut command = tern.command();

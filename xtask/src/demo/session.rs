@@ -1,4 +1,5 @@
-//! A session at the device's console: sends some fixed lines and some held-out messages, and prints the transcript.
+//! A session at the console of the emulated device, its command line: sends some fixed lines and some held-out
+//! messages, and prints the transcript. The templates of held-out messages are not used in the training data.
 
 use std::io::Write;
 use std::path::Path;

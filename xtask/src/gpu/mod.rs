@@ -69,26 +69,30 @@ fn write_bench(folder: &Path) -> Result<()> {
     repo::write(&folder.join("pytorch.py"), PYTORCH)
 }
 
-/// Makes a folder in which the linker finds the libraries of the toolkit by their plain names, and returns the
-/// libraries.
+/// Makes a folder in which the linker finds the libraries of the toolkit by their plain names, such as `libcublas.so`,
+/// and returns the paths of the libraries in the toolkit.
 ///
 /// The driver's library, `libcuda.so`, is not part of a toolkit. The programs are linked with an empty library of this
 /// name.
 fn link_libraries(folder: &Path, toolkit: &Path) -> Result<Vec<PathBuf>> {
     fs::create_dir_all(folder)?;
     let mut libraries = Vec::new();
-    for name in ["lib64", "lib"] {
-        for entry in fs::read_dir(toolkit.join(name)).into_iter().flatten().flatten() {
-            let file = entry.file_name().to_string_lossy().into_owned();
-            if LIBRARIES.iter().any(|library| file.starts_with(library)) && file.contains(".so.") {
-                libraries.push(entry.path());
-                // `libcublas.so.13.1` becomes `libcublas.so`.
-                let plain = folder.join(file.split(".so").next().unwrap_or_default().to_owned() + ".so");
-                if plain.exists() {
-                    fs::remove_file(&plain)?;
-                }
-                fs::copy(entry.path(), plain)?;
+    for subfolder in ["lib64", "lib"] {
+        // A toolkit has one of the two.
+        let Ok(entries) = fs::read_dir(toolkit.join(subfolder)) else { continue };
+        for entry in entries.flatten() {
+            let file_name = entry.file_name().to_string_lossy().into_owned();
+            // Only names with a version, such as `libcublas.so.13.1`, which becomes `libcublas.so`.
+            let Some((name, _version)) = file_name.split_once(".so.") else { continue };
+            if !LIBRARIES.iter().any(|library| file_name.starts_with(library)) {
+                continue;
             }
+            libraries.push(entry.path());
+            let plain = folder.join(format!("{name}.so"));
+            if plain.exists() {
+                fs::remove_file(&plain)?;
+            }
+            fs::copy(entry.path(), plain)?;
         }
     }
     if libraries.is_empty() {
@@ -127,9 +131,16 @@ fn programs(toolkit: &Path, link: &Path) -> Result<Vec<(&'static str, PathBuf)>>
 
 /// Returns the path of the program of a target, from cargo's messages.
 fn executable(messages: &str, name: &str) -> Option<PathBuf> {
-    messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find_map(|message| {
-        (message["target"]["name"] == name).then(|| message["executable"].as_str().map(PathBuf::from))?
-    })
+    for line in messages.lines() {
+        // Lines that are not JSON are skipped, as are messages about libraries, which have no `executable`.
+        let Ok(message) = serde_json::from_str::<Value>(line) else { continue };
+        if message["target"]["name"] == name
+            && let Some(path) = message["executable"].as_str()
+        {
+            return Some(PathBuf::from(path));
+        }
+    }
+    None
 }
 
 #[cfg(test)]

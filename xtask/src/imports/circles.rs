@@ -12,13 +12,12 @@ pub fn find(tree: &ModuleTree) -> Vec<Vec<String>> {
     let count = tree.files.len();
     let reached: Vec<BTreeSet<usize>> = (0..count).map(|start| reachable(tree, start)).collect();
     let mut circles: Vec<Vec<String>> = Vec::new();
-    let mut done = BTreeSet::new();
-    for start in 0..count {
-        let circle: Vec<usize> =
-            (0..count).filter(|&other| reached[start].contains(&other) && reached[other].contains(&start)).collect();
-        if circle.len() > 1 && done.insert(circle.clone()) {
-            let mut names: Vec<String> = circle.iter().map(|&file| tree.files[file].name.clone()).collect();
-            names.sort();
+    for file in 0..count {
+        let group = (0..count).filter(|&other| reached[file].contains(&other) && reached[other].contains(&file));
+        let mut names: Vec<String> = group.map(|member| tree.files[member].name.clone()).collect();
+        names.sort();
+        // Each file of a circle gives the same group.
+        if names.len() > 1 && !circles.contains(&names) {
             circles.push(names);
         }
     }

@@ -41,15 +41,17 @@ pub fn run(root: Option<&Path>, json: bool) -> Result<()> {
     let (lines, files) = (total(|package| package.lines), total(|package| package.files));
     let (lines_with_what, lines_with_of) = (count_doc_lines(&root, "What")?, count_doc_lines(&root, "Of")?);
     if json {
-        let packages: Vec<Value> = packages.iter().map(Package::json).collect();
+        let objects: Vec<Value> = packages.iter().map(Package::json).collect();
         let object = json!({
             "lines": lines, "files": files, "docs_begin_with_what": lines_with_what,
-            "docs_begin_with_of": lines_with_of, "packages": packages,
+            "docs_begin_with_of": lines_with_of, "packages": objects,
         });
         println!("{object:#}");
     } else {
         println!("{:<18}{:>8}{:>7}  circles (files in each)", "package", "lines", "files");
-        packages.iter().for_each(|package| print!("{}", package.text()));
+        for package in &packages {
+            print!("{}", package.text());
+        }
         println!("{:<18}{lines:>8}{files:>7}", "all");
         println!("doc lines to reword: {lines_with_what} begin with \"What\", {lines_with_of} with \"Of\"");
     }
@@ -64,6 +66,7 @@ pub fn run(root: Option<&Path>, json: bool) -> Result<()> {
 }
 
 impl Package {
+    /// Returns a row of the table, and below it a line for each circle and each violation.
     fn text(&self) -> String {
         let Package { folder, files, lines, circles, violations } = self;
         let sizes: Vec<_> = circles.iter().map(|circle| circle.len().to_string()).collect();
@@ -77,6 +80,7 @@ impl Package {
         text
     }
 
+    /// Returns the package as a JSON object.
     fn json(&self) -> Value {
         let Package { folder, files, lines, circles, violations } = self;
         json!({ "package": folder, "lines": lines, "files": files, "circles": circles, "against_order": violations })
@@ -99,31 +103,31 @@ fn measure(root: &Path) -> Result<Vec<Package>> {
     let folders: BTreeSet<String> =
         tracked.iter().filter_map(|path| path.strip_suffix("/Cargo.toml")).map(str::to_owned).collect();
     let orders = Order::read_all(root)?;
+    // Folders of packages can be nested: a file belongs to the innermost one.
     let package_of = |file: &str| {
-        let parents = folders
-            .iter()
-            .filter(|folder| file.strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/')));
+        let parents = folders.iter().filter(|folder| Path::new(file).starts_with(folder));
         parents.max_by_key(|folder| folder.len())
     };
     let mut packages = Vec::new();
     for folder in &folders {
-        let sources = tracked.iter().filter(|path| path.ends_with(".rs") && package_of(path) == Some(folder));
         let (mut files, mut lines) = (0, 0);
-        for source in sources {
-            files += 1;
-            lines += repo::read(&root.join(source))?.lines().count();
+        for path in &tracked {
+            if path.ends_with(".rs") && package_of(path) == Some(folder) {
+                files += 1;
+                lines += repo::read(&root.join(path))?.lines().count();
+            }
         }
         let tree = ModuleTree::read(&root.join(folder).join("src"))?;
-        let violations = orders.iter().find(|order| order.package == *folder).map(|order| order.violations(&tree));
+        let order = orders.iter().find(|order| order.package == *folder);
+        let violations = order.map(|order| order.violations(&tree));
         packages.push(Package { folder: folder.clone(), files, lines, circles: circles::find(&tree), violations });
     }
     Ok(packages)
 }
 
-/// Returns the number of `///` lines that begin with `word`, further lines of a comment included.
+/// Returns the number of `///` lines that begin with `word`, the second and later lines of comments included.
 ///
-/// `run` prints it for "What" and "Of": comments such as "What the slot holds." are hard to read, and the counts show
-/// how many are still to be reworded.
+/// [`run`] prints it for "What" and "Of": comments such as "What the slot holds." are hard to read.
 fn count_doc_lines(root: &Path, word: &str) -> Result<usize> {
     let mut count = 0;
     for path in tracked_sources(root)?.iter().filter(|path| path.ends_with(".rs")) {

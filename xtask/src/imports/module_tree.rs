@@ -1,4 +1,5 @@
-//! Reads the modules of one crate, from its root file along `mod` declarations, and the imports between their files.
+//! Reads the modules of one crate, from its root file along `mod` declarations, and the imports between their files:
+//! the paths in `use` lines and in code that lead to another file.
 //!
 //! Code under `#[cfg(test)]` is left out. A name that a module only re-exports is followed to the file that defines it,
 //! so `use crate::Model` is an import of `model.rs`, not of `lib.rs`.
@@ -12,7 +13,7 @@ use syn::{Attribute, Expr, Item, ItemMod, ItemUse, Macro, Token, UseTree, punctu
 
 use crate::repo;
 
-/// The largest number of re-exports that are followed from one path.
+/// The largest number of re-exports that are followed from one path, in case they lead in a circle.
 const MAX_DEPTH: usize = 8;
 
 /// One source file and the files that it imports.
@@ -88,18 +89,23 @@ impl ModuleTree {
     /// modules are. `file`: the index of its own file. `parent`: the index of the parent module.
     fn read_module(&mut self, src: &Path, folder: &Path, file: usize, parent: usize, items: &[Item]) -> Result<usize> {
         let index = self.modules.len();
-        self.modules.push(Module { file, parent, ..Module::default() });
-        items.iter().for_each(|item| self.modules[index].visit_item(item));
+        let mut module = Module { file, parent, ..Module::default() };
         for item in items {
-            let Item::Mod(child) = item else { continue };
-            if is_test(&child.attrs) {
+            module.visit_item(item);
+        }
+        self.modules.push(module);
+        for item in items {
+            let Item::Mod(declaration) = item else { continue };
+            if is_test(&declaration.attrs) {
                 continue;
             }
-            let name = child.ident.to_string();
-            let child = match &child.content {
+            let name = declaration.ident.to_string();
+            let child = match &declaration.content {
+                // A block `mod name { … }`.
                 Some((_, items)) => self.read_module(src, &folder.join(&name), file, index, items)?,
+                // A line `mod name;`.
                 None => {
-                    let Some(path) = child_file(folder, &name, &child.attrs) else { continue };
+                    let Some(path) = child_file(folder, &name, &declaration.attrs) else { continue };
                     self.read_file(src, &path, index, path.ends_with("mod.rs"))?
                 }
             };
@@ -111,11 +117,12 @@ impl ModuleTree {
     /// Resolves all mentioned paths, and records those that lead to another file as imports.
     fn resolve_imports(&mut self) {
         for index in 0..self.modules.len() {
-            let from = self.modules[index].file;
+            let file = self.modules[index].file;
             for path in std::mem::take(&mut self.modules[index].mentioned) {
-                let Some(to) = self.resolve(index, &path, 0).map(|module| self.modules[module].file) else { continue };
-                if to != from {
-                    self.files[from].imports.entry(to).or_insert_with(|| path.join("::"));
+                let Some(target) = self.resolve(index, &path, 0) else { continue };
+                let target_file = self.modules[target].file;
+                if target_file != file {
+                    self.files[file].imports.entry(target_file).or_insert_with(|| path.join("::"));
                 }
             }
         }
@@ -128,18 +135,21 @@ impl ModuleTree {
         match first.as_str() {
             "crate" => self.descend(0, rest, depth),
             "self" => self.descend(module, rest, depth),
-            "super" => {
-                let supers = path.iter().take_while(|name| *name == "super").count();
-                let ancestor = (0..supers).fold(module, |ancestor, _| self.modules[ancestor].parent);
-                self.descend(ancestor, &path[supers..], depth)
+            // Each of several `super` leads one module up.
+            "super" if rest.first().is_some_and(|name| name == "super") => {
+                self.resolve(self.modules[module].parent, rest, depth)
             }
-            name => self.modules[module].children.get(name).and_then(|child| self.descend(*child, rest, depth)),
+            "super" => self.descend(self.modules[module].parent, rest, depth),
+            name => {
+                let child = self.modules[module].children.get(name)?;
+                self.descend(*child, rest, depth)
+            }
         }
     }
 
     /// Returns the index of the module that defines the last name of `path`, whose first name is looked up in `module`.
-    /// If a name is not found, returns the module in which it was looked up; `None` if it leads to another crate.
-    /// `depth`: the number of re-exports that were followed before.
+    /// If a name is not found, returns the module in which it was looked up; `None` if a re-export leads to another
+    /// crate. `depth`: the number of re-exports that were followed before.
     fn descend(&self, module: usize, path: &[String], depth: usize) -> Option<usize> {
         let Some((name, rest)) = path.split_first() else { return Some(module) };
         let here = &self.modules[module];
@@ -153,28 +163,31 @@ impl ModuleTree {
             let target: Vec<String> = target.iter().chain(rest).cloned().collect();
             return self.resolve(module, &target, depth + 1);
         }
-        let through_globs = here.globs.iter().filter_map(|glob| self.resolve(module, glob, depth + 1));
-        let defines = |module: &usize| {
-            let module = &self.modules[*module];
-            module.items.contains(name) || module.children.contains_key(name) || module.uses.contains_key(name)
-        };
-        match through_globs.into_iter().find(|target| *target != module && defines(target)) {
-            Some(target) => self.descend(target, path, depth + 1),
-            None => Some(module),
+        for glob in &here.globs {
+            let Some(target) = self.resolve(module, glob, depth + 1) else { continue };
+            let Module { items, children, uses, .. } = &self.modules[target];
+            let has_name = items.contains(name) || children.contains_key(name) || uses.contains_key(name);
+            if target != module && has_name {
+                return self.descend(target, path, depth + 1);
+            }
         }
+        Some(module)
     }
 }
 
 /// Returns the file of `mod name;`: that of its `path` attribute, or one of the two usual files in `folder`; `None` if
 /// none exists.
 fn child_file(folder: &Path, name: &str, attributes: &[Attribute]) -> Option<PathBuf> {
-    let named = attributes.iter().find(|attribute| attribute.path().is_ident("path")).and_then(|attribute| {
-        let syn::Meta::NameValue(pair) = &attribute.meta else { return None };
-        let Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(path), .. }) = &pair.value else { return None };
-        Some(folder.join(path.value()))
-    });
-    let usual = [folder.join(format!("{name}.rs")), folder.join(name).join("mod.rs")];
-    named.into_iter().chain(usual).find(|path| path.is_file())
+    let mut candidates = vec![folder.join(format!("{name}.rs")), folder.join(name).join("mod.rs")];
+    for attribute in attributes {
+        if attribute.path().is_ident("path")
+            && let syn::Meta::NameValue(pair) = &attribute.meta
+            && let Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(path), .. }) = &pair.value
+        {
+            candidates.insert(0, folder.join(path.value()));
+        }
+    }
+    candidates.into_iter().find(|path| path.is_file())
 }
 
 /// Returns true if the attributes have `#[cfg(test)]`.
@@ -219,6 +232,7 @@ impl Visit<'_> for Module {
         visit::visit_item(self, item);
     }
 
+    /// Skips a child module, which is read as a module of its own.
     fn visit_item_mod(&mut self, _: &ItemMod) {}
 
     fn visit_item_use(&mut self, item: &ItemUse) {

@@ -53,16 +53,16 @@ impl Order {
     pub fn violations(&self, tree: &ModuleTree) -> Vec<String> {
         let mut violations = Vec::new();
         for file in tree.files.iter().filter(|file| file.has_code) {
-            let Some((from, position)) = self.position(&file.name) else {
-                violations.push(format!("{} is not in the order of {PAGE}", file.name));
+            let name = &file.name;
+            let Some((from, from_position)) = self.position(name) else {
+                violations.push(format!("{name} is not in the order of {PAGE}"));
                 continue;
             };
-            for (import, path) in &file.imports {
-                let imported = &tree.files[*import].name;
+            for (&index, path) in &file.imports {
+                let imported = &tree.files[index].name;
                 let Some((to, to_position)) = self.position(imported) else { continue };
-                if from != to && to_position <= position {
-                    violations
-                        .push(format!("{} imports `{path}` of {imported}: {to} is not right of {from}", file.name));
+                if from != to && to_position <= from_position {
+                    violations.push(format!("{name} imports `{path}` of {imported}: {to} is not right of {from}"));
                 }
             }
         }
@@ -72,11 +72,10 @@ impl Order {
     /// Returns the listed name of a file or of the folder that it is in, with its position; `None` if neither is
     /// listed. The longest listed path is used.
     fn position(&self, file: &str) -> Option<(&str, usize)> {
-        let file = file.trim_end_matches(".rs").trim_end_matches("/mod");
-        let listed = self.positions.iter().filter(|(name, _)| {
-            file.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        });
-        listed.max_by_key(|(name, _)| name.len()).map(|(name, position)| (name.as_str(), *position))
+        let module = Path::new(file.trim_end_matches(".rs").trim_end_matches("/mod"));
+        let listed = self.positions.iter().filter(|(name, _)| module.starts_with(name));
+        let (name, position) = listed.max_by_key(|(name, _)| name.len())?;
+        Some((name.as_str(), *position))
     }
 }
 

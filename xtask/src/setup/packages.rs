@@ -167,14 +167,13 @@ pub const NPM: Package = Package {
 /// Installs the package if none of its programs starts. Fails if the installation fails, or if the program is QEMU
 /// without one of the machines.
 pub fn ensure(package: &Package) -> Result<()> {
-    let version = || package.programs.iter().find_map(|name| Some((*name, probe(program(name).arg("--version"))?)));
-    if version().is_none() {
+    if find(package).is_none() {
         install(package)?;
     }
-    let (name, version) = version().with_context(|| {
+    let (name, output) = find(package).with_context(|| {
         format!("`{} --version` still fails after the installation", package.programs.join(" --version` and `"))
     })?;
-    let version = version.lines().next().unwrap_or_default();
+    let version = output.lines().next().unwrap_or_default();
     if !package.machines.is_empty() {
         let known = probe(program(name).args(["-machine", "help"])).unwrap_or_default();
         let is_known = |machine: &str| known.lines().any(|line| line.split(' ').next() == Some(machine));
@@ -186,46 +185,64 @@ pub fn ensure(package: &Package) -> Result<()> {
     Ok(())
 }
 
+/// Returns the first program of the package that starts, with the output of `PROGRAM --version`; `None` if none starts.
+fn find(package: &Package) -> Option<(&'static str, String)> {
+    for &name in package.programs {
+        if let Some(output) = probe(program(name).arg("--version")) {
+            return Some((name, output));
+        }
+    }
+    None
+}
+
 /// Installs the package with apt-get if that needs no password; otherwise fails with the command to type.
 pub fn install(package: &Package) -> Result<()> {
     let is_root = probe(program("id").arg("-u")).as_deref() == Some("0");
-    let has = |tool: &str| {
+    let has_manager = |manager: &str| {
         ["/usr/bin", "/bin", "/usr/local/bin", "/opt/homebrew/bin"]
             .iter()
-            .any(|folder| Path::new(folder).join(tool).exists())
+            .any(|folder| Path::new(folder).join(manager).exists())
     };
+    // `-n` fails where sudo would ask for a password.
     let has_sudo = || probe(program("sudo").args(["-n", "true"])).is_some();
-    if let Some(apt_get) = apt_get(has("apt-get"), is_root, has_sudo) {
-        return apt(package, apt_get);
+    if let Some(apt_get) = apt_get(has_manager("apt-get"), is_root, has_sudo) {
+        return install_by_apt(package, apt_get);
     }
-    let (name, line) = (package.programs[0], line_to_type(package, has));
+    let (name, line) = (package.programs[0], line_to_type(package, has_manager));
     bail!("{name} is not installed, and installing it needs your password; type `{line}`, then run this again")
 }
 
 /// Returns the beginning of the command that runs `apt-get` without a password; `None` if there is none.
 fn apt_get(has_apt: bool, is_root: bool, has_sudo: impl Fn() -> bool) -> Option<&'static [&'static str]> {
-    match has_apt {
-        true if is_root => Some(&["apt-get"]),
-        true if has_sudo() => Some(&["sudo", "-n", "apt-get"]),
-        _ => None,
+    if has_apt && is_root {
+        Some(&["apt-get"])
+    } else if has_apt && has_sudo() {
+        Some(&["sudo", "-n", "apt-get"])
+    } else {
+        None
     }
 }
 
-/// Returns the command that installs a package with the first manager for which `has` is true.
-fn line_to_type(package: &Package, has: impl Fn(&str) -> bool) -> String {
-    let manager = MANAGERS.iter().zip(package.names).find(|((manager, _), _)| has(manager));
-    manager.map_or(package.elsewhere.to_owned(), |((_, start), name)| format!("{start} {name}"))
+/// Returns the command that installs a package with the first manager for which `has_manager` is true.
+fn line_to_type(package: &Package, has_manager: impl Fn(&str) -> bool) -> String {
+    for ((manager, command), names) in MANAGERS.iter().zip(package.names) {
+        if has_manager(manager) {
+            return format!("{command} {names}");
+        }
+    }
+    package.elsewhere.to_owned()
 }
 
-fn apt(package: &Package, apt_get: &[&str]) -> Result<()> {
+/// Installs the package by apt. `apt_get`: the beginning of the command, from [`apt_get`].
+fn install_by_apt(package: &Package, apt_get: &[&str]) -> Result<()> {
     note("packages", &format!("installing {} by {}", package.names[0], apt_get.join(" ")));
     let command = |arguments: &[&str]| {
         let mut command = program(apt_get[0]);
         command.args(&apt_get[1..]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
         command
     };
-    let names = package.names[0].split(' ');
-    let install = || run(command(&["install", "-y", "-q", "--no-install-recommends"]).args(names.clone()));
+    let names = || package.names[0].split(' ');
+    let install = || run(command(&["install", "-y", "-q", "--no-install-recommends"]).args(names()));
     // The installation fails without package lists, as on a new machine, or with outdated ones: they are fetched only
     // after a failure.
     if install().is_err() {

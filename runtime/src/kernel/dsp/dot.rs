@@ -1,4 +1,4 @@
-//! Dot products of 8-bit rows for cores with the DSP instructions of ARMv7E-M: for GRU and plain cells, the packing
+//! Dot products of 8-bit rows for cores with the DSP instructions of Armv7E-M: for GRU and plain cells, the packing
 //! `rows` and the head.
 //!
 //! Four columns are a block. SXTB16 extracts two 16-bit weights from a word of bytes, and SMLAD adds two products to a
@@ -11,8 +11,8 @@ use core::arch::naked_asm;
 /// The number of columns of a block.
 const BLOCK: usize = 4;
 
-/// Returns true if `v` has `columns` activations, which are whole blocks, at least one, and begin at a word boundary,
-/// which LDRD requires. Weights may be at any address, since LDR reads them from any.
+/// Returns true if `v` has `columns` activations, which form whole blocks, at least one, and begin at a word boundary,
+/// as LDRD requires. Weights may be at any address, because LDR does not require alignment.
 #[inline(always)]
 fn fits(columns: usize, v: &[i16]) -> bool {
     // A word has four bytes, as a block has four columns, so one test is enough for both.
@@ -22,17 +22,17 @@ fn fits(columns: usize, v: &[i16]) -> bool {
 /// Computes `kernel::dot`; returns none if the columns or the address of `v` do not [fit](fits).
 #[inline]
 pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> Option<i32> {
-    let v = fits(weights.len(), v).then_some(v.as_ptr_range())?;
+    let addresses = fits(weights.len(), v).then_some(v.as_ptr_range())?;
     // SAFETY: `fits` has checked that weights and activations have the same number of columns, and the alignment.
-    Some(unsafe { one(weights.as_ptr(), v.start, v.end, acc) })
+    Some(unsafe { one(weights.as_ptr(), addresses.start, addresses.end, acc) })
 }
 
 /// Computes `kernel::dot3`; returns none if the columns or the address of `v` do not [fit](fits).
 #[inline]
 pub(crate) fn dot3(weights: &[[i8; 3]], v: &[i16], mut acc: [i32; 3]) -> Option<[i32; 3]> {
-    let v = fits(weights.len(), v).then_some(v.as_ptr_range())?;
+    let addresses = fits(weights.len(), v).then_some(v.as_ptr_range())?;
     // SAFETY: `fits` has checked that weights and activations have the same number of columns, and the alignment.
-    unsafe { three(weights.as_ptr(), v.start, v.end, &mut acc) };
+    unsafe { three(weights.as_ptr(), addresses.start, addresses.end, &mut acc) };
     Some(acc)
 }
 
@@ -42,9 +42,9 @@ pub(crate) fn dot3(weights: &[[i8; 3]], v: &[i16], mut acc: [i32; 3]) -> Option<
 pub(crate) fn dot_four(weights: &[i8], v: &[i16], acc: &mut [i32; 4]) -> bool {
     let is_computed = weights.len().is_multiple_of(4) && fits(weights.len() / 4, v);
     if is_computed {
-        let v = v.as_ptr_range();
+        let addresses = v.as_ptr_range();
         // SAFETY: there are four rows, and `fits` has checked the columns and the alignment.
-        unsafe { four(weights.as_ptr(), v.start, v.end, acc) };
+        unsafe { four(weights.as_ptr(), addresses.start, addresses.end, acc) };
     }
     is_computed
 }
@@ -81,7 +81,7 @@ unsafe extern "C" fn one(weights: *const i8, v: *const i16, end: *const i16, acc
     )
 }
 
-/// Adds the products of one row in a block to `$acc`. The weights are at `$at`.
+/// Adds the products of one row in a block to `$acc`. `$at`: the address of the weights. r5 and lr are clobbered.
 #[rustfmt::skip]
 macro_rules! row {
     ($at:literal, $acc:literal) => { concat!(

@@ -94,7 +94,8 @@ impl<'v> Vectors<'v> {
     ) -> Self {
         let (x, columns) = x.map_or((h.as_ptr(), input_size), |x| (x.as_ptr(), x.len()));
         let h_at = h.as_ptr();
-        // Both addresses are multiples of a word, which has as many bytes as a block has columns.
+        // True if the lengths equal the sizes and both addresses are at word boundaries. A word has 4 bytes, as a block
+        // has 4 columns.
         let fits = (columns ^ input_size) | (h.len() ^ hidden_size) | ((x.addr() | h_at.addr()) % BLOCK) == 0;
         debug_assert!(fits, "sizes and addresses always match after load");
         let words = if fits { input_size + hidden_size + 10 } else { usize::MAX };
@@ -158,7 +159,7 @@ macro_rules! activate_from {
     };
 }
 
-/// Computes both projections of a record.
+/// Computes both projections of a record with the loops of `turns`, which it enters by a jump.
 ///
 /// # Safety
 /// [`Vectors::halves`] must have checked `record` and `vectors`.

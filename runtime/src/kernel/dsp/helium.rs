@@ -6,6 +6,8 @@
 //! to an even register, and VMLALDAVA only to a pair of an even and an odd register. So the sums are in other registers
 //! than on the other cores: the 64-bit sum of `i f` in r2 and r3, f in r4; the 64-bit sum of `g o` in r6 and r7, o in
 //! r8.
+//!
+//! These macros replace those of the same names in `dsp.rs`, whose documentation applies here, too.
 
 /// The number of columns of a vector.
 pub(super) const VECTOR: usize = 8;
@@ -16,8 +18,8 @@ macro_rules! sums {
         "r2-r4, r6-r8"
     };
 }
-/// Adds a block of columns, then the vectors, whose number is at `$vectors`: a place on the stack, where `push_vectors`
-/// has put it.
+/// Adds a block of columns, unless the loop was entered after it, then the vectors, whose number is at `$vectors`: a
+/// place on the stack, where `push_vectors` has put it.
 macro_rules! columns {
     ($vectors:literal) => {
         concat!(
@@ -36,6 +38,8 @@ macro_rules! columns {
         )
     };
 }
+// The word that `push_vectors` has pushed is at `sp + 84`: the number of vectors of the input, then of the hidden
+// state. While the input projection is summed, six more words are on the stack.
 macro_rules! recurrent_columns {
     () => {
         concat!("3:\n", columns!("[sp, #86]"))

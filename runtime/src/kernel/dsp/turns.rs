@@ -1,4 +1,5 @@
-//! The assembly of a loop over the columns of four rows in `paired16`, as macros for the steps of every cell.
+//! The assembly of a loop over the columns of four rows in the packing `paired16`, as macros for the steps of every
+//! cell: `dsp.rs` describes the sums.
 
 /// The number of columns of a block.
 pub(super) const BLOCK: usize = 4;
@@ -47,7 +48,7 @@ macro_rules! block {
         )
     };
 }
-/// Computes the sums of the first rows: the lower word of the 64-bit sums >> 8.
+/// Computes the sums of the first rows, in r2 and r5: the lower word of each 64-bit sum shifted right by 8.
 macro_rules! first_rows {
     () => {
         "lsrs r2, r2, #8\n orr r2, r2, r3, lsl #24\n lsrs r5, r5, #8\n orr r5, r5, r6, lsl #24\n"

@@ -6,6 +6,7 @@ use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 /// Architectures Software Developer's Manual, volume 1, 14.7.1, "Detection of Intel AVX2".
 #[allow(unused_unsafe)] // `cpuid` is unsafe to call for older compilers.
 pub(super) fn has_avx2() -> bool {
+    // Bits of ECX of leaf 1, of EBX of leaf 7, and of the register XCR0, which XGETBV reads.
     const XSAVE_AND_AVX: u32 = 1 << 27 | 1 << 28;
     const AVX2: u32 = 1 << 5;
     const XMM_AND_YMM: u64 = 0b110;
@@ -13,13 +14,14 @@ pub(super) fn has_avx2() -> bool {
         // Miri executes no `cpuid`.
         return cfg!(target_feature = "avx2");
     }
-    // SAFETY: every x86-64 processor has `cpuid`.
+    // SAFETY: every x86-64 processor has `cpuid`. Beyond the largest leaf it returns numbers without meaning, which are
+    // not used.
     let (largest_leaf, features, extended_features) =
         unsafe { (__cpuid(0).eax, __cpuid(1).ecx, __cpuid_count(7, 0).ebx) };
     if largest_leaf < 7 || features & XSAVE_AND_AVX != XSAVE_AND_AVX {
         return false;
     }
-    // SAFETY: the bit above shows that the operating system has enabled XSAVE.
+    // SAFETY: bit 27 shows that the operating system has enabled XSAVE, and with it XGETBV.
     let enabled = unsafe { _xgetbv(0) };
     enabled & XMM_AND_YMM == XMM_AND_YMM && extended_features & AVX2 != 0
 }

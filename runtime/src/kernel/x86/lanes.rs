@@ -1,7 +1,8 @@
 //! Whole steps of every cell for hosts with AVX2, on copied weights: eight units at once, one in each 32-bit lane.
 //!
-//! Sums are exact in any order, and everything else is the arithmetic of `lstm.rs`, `gru.rs`, `rnn.rs` and `fixed.rs`
-//! in lanes, so the results equal those of the plain steps, as the tests of `unpacked.rs` check.
+//! `unpacked_weights` describes the copy. Sums are exact in any order, and everything else is the arithmetic of
+//! `lstm.rs`, `gru.rs`, `rnn.rs` and `fixed.rs` in lanes, so the results equal those of the plain steps, as the tests
+//! of `unpacked.rs` check.
 
 use core::arch::x86_64::*;
 
@@ -37,7 +38,8 @@ impl Lanes {
     }
 }
 
-/// Both halves of the pre-activations of a block, as [`requantize_rows`] returns them.
+/// Both halves of the pre-activations of a block, as [`requantize_rows`] returns them: a vector for each row, with a
+/// lane for each unit.
 struct Halves<const ROWS: usize> {
     /// The input half of each row.
     x: [__m256i; ROWS],
@@ -107,15 +109,15 @@ fn blocks<const ROWS: usize, const GROUPS: usize>(
     let bias = input.bias.as_chunks::<ROWS>().0.iter().zip(recurrent.bias.as_chunks::<ROWS>().0);
     let multipliers = input.multipliers.as_chunks::<ROWS>().0.iter().zip(recurrent.multipliers.as_chunks::<ROWS>().0);
     let blocks = weights.zip(bias).zip(multipliers).zip(next_h.chunks_mut(GROUPS * LANES)).enumerate();
-    for (block, ((((ih, hh), (bias_ih, bias_hh)), (multiplier_ih, multiplier_hh)), next_h)) in blocks {
+    for (block, ((((weight_ih, weight_hh), (bias_ih, bias_hh)), (multiplier_ih, multiplier_hh)), next_h)) in blocks {
         let mut from_h = load(bias_hh);
         let from_x = match input_sums {
-            None => dot(ih, x, load(bias_ih)),
+            None => dot(weight_ih, x, load(bias_ih)),
             Some(sums) => {
                 let mut from_x = [_mm256_setzero_si256(); ROWS];
-                for (row, from_x) in from_x.iter_mut().enumerate() {
-                    // A row is a gate, or in a plain cell a group of units.
-                    *from_x = if in_pairs {
+                for (row, row_sums) in from_x.iter_mut().enumerate() {
+                    // A row is a gate, or in a plain cell a group of units. An LSTM or GRU has four sums for each unit.
+                    *row_sums = if in_pairs {
                         gate_sums(sums, block, 4, row)
                     } else {
                         gate_sums(sums, GROUPS * block + row, 1, 0)
@@ -130,15 +132,15 @@ fn blocks<const ROWS: usize, const GROUPS: usize>(
         };
         let halves = Halves {
             x: requantize_rows(from_x, load(multiplier_ih), in_pairs),
-            h: requantize_rows(dot(hh, h, from_h), load(multiplier_hh), in_pairs),
+            h: requantize_rows(dot(weight_hh, h, from_h), load(multiplier_hh), in_pairs),
             shift,
         };
         let c = c.get_mut(block * LANES..).unwrap_or_default();
         let (new_c, new_h) = gates(&halves, bytemuck::cast(padded::<i32, LANES>(c)));
         store::<i32, LANES>(bytemuck::cast(new_c), c);
         for (next_h, new_h) in next_h.chunks_mut(LANES).zip(new_h) {
-            let new_h = _mm_packs_epi32(_mm256_castsi256_si128(new_h), _mm256_extracti128_si256::<1>(new_h));
-            store::<i16, LANES>(bytemuck::cast(new_h), next_h);
+            let in_16_bits = _mm_packs_epi32(_mm256_castsi256_si128(new_h), _mm256_extracti128_si256::<1>(new_h));
+            store::<i16, LANES>(bytemuck::cast(in_16_bits), next_h);
         }
     }
 }
@@ -165,7 +167,7 @@ fn dot<const ROWS: usize>(weights: &[[TwoColumns; ROWS]], v: &[i16], mut sums: [
 }
 
 /// Returns the precomputed sum of `gate` for each of eight units, from unit `8 · group` on; 0 beyond the last unit.
-/// `sums`: `[hidden_size][width]`.
+/// `sums`: `[hidden_size][width]`; `gate`: below `width`.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn gate_sums(sums: &[i32], group: usize, width: usize, gate: usize) -> __m256i {
@@ -196,7 +198,7 @@ fn padded<T: Copy + Default, const N: usize>(from: &[T]) -> [T; N] {
     })
 }
 
-/// Copies the first elements of `from` to `to`, whose length may be smaller.
+/// Copies the first elements of `from` to `to`, as many as both have.
 #[inline(always)]
 fn store<T: Copy, const N: usize>(from: [T; N], to: &mut [T]) {
     match to.first_chunk_mut() {
@@ -289,7 +291,7 @@ fn interpolate(table: &[i32; 256], z: __m256i) -> __m256i {
     let index = _mm256_add_epi32(_mm256_min_epi32(index, _mm256_set1_epi32(127)), _mm256_set1_epi32(128));
     // SAFETY: each of the eight indices is 0 … 255.
     let entry = unsafe { _mm256_i32gather_epi32::<4>(table.as_ptr(), index) };
-    // The product of the lower halves: the slope, and the offset of `z` in its interval.
+    // The product of the signed lower halves: the slope, and the distance of `z` from an edge of its interval.
     let slope = _mm256_and_si256(entry, _mm256_set1_epi32(0xffff));
     _mm256_srai_epi32::<16>(_mm256_add_epi32(entry, _mm256_madd_epi16(slope, z)))
 }

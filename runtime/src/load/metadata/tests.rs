@@ -10,7 +10,7 @@ fn no_two_values_of_a_key_have_the_same_hash() {
         let hashes = value_hashes(key);
         assert_eq!(hashes.len(), name_list::count(list), "{list}");
         assert!(all_differ(hashes), "{list}");
-        for (name, hash) in name_list::each(list).zip(hashes) {
+        for (name, hash) in name_list::names(list).zip(hashes) {
             assert_eq!(NameHash::of(name), *hash, "{name}");
         }
     }

@@ -23,16 +23,18 @@ enum State {
 /// end of a row. Fails if a quoted field is never closed, or text follows its closing mark.
 pub fn check(path: &Path, text: &str, delimiter: u8, columns: usize) -> Result<Option<String>, FileError> {
     let mut state = State::FieldStart;
-    // The current line and the field's number in its row, from 1; the line in which the last quoted field opens, and
-    // the position after its opening mark.
-    let (mut line, mut field, mut opened_line, mut content_start) = (1, 1, 1, 0);
-    // The line of the first field that encloses the end of a row, the number of lines that it spans, and the number of
-    // such fields.
-    let mut enclosing: Option<(u64, u64, usize)> = None;
-    let mut close = |opened_line, line, field, content: &str| {
-        if line > opened_line && encloses_row_end(content, char::from(delimiter), field, columns) {
-            let (.., count) = enclosing.get_or_insert((opened_line, line - opened_line + 1, 0));
-            *count += 1;
+    // The current line, and the current field's number in its row, both from 1.
+    let (mut line, mut field) = (1, 1);
+    // The last quoted field: the line in which it opens, and the position after its opening mark.
+    let (mut opened_line, mut content_start) = (1, 0);
+    // The first field that encloses the end of a row: its first line and its number of lines.
+    let mut first_enclosing: Option<(u64, u64)> = None;
+    let mut enclosing_count = 0;
+    // Counts a quoted field, whose marks are in the lines `opened` and `closed`, if it encloses the end of a row.
+    let mut count_if_enclosing = |opened: u64, closed: u64, field: usize, content: &str| {
+        if closed > opened && encloses_row_end(content, char::from(delimiter), field, columns) {
+            enclosing_count += 1;
+            first_enclosing.get_or_insert((opened, closed - opened + 1));
         }
     };
     for (position, byte) in text.bytes().enumerate() {
@@ -45,7 +47,8 @@ pub fn check(path: &Path, text: &str, delimiter: u8, columns: usize) -> Result<O
             (State::Quoted, _) | (State::AfterMark, b'"') => State::Quoted,
             (before, byte) if matches!(byte, b'\r' | b'\n') || byte == delimiter => {
                 if matches!(before, State::AfterMark) {
-                    close(opened_line, line, field, &text[content_start..position - 1]);
+                    // The closing mark is the byte before.
+                    count_if_enclosing(opened_line, line, field, &text[content_start..position - 1]);
                 }
                 field = if byte == delimiter { field + 1 } else { 1 };
                 State::FieldStart
@@ -71,27 +74,27 @@ pub fn check(path: &Path, text: &str, delimiter: u8, columns: usize) -> Result<O
             );
             return Err(FileError::in_line(path, opened_line, problem));
         }
-        State::AfterMark => close(opened_line, line, field, &text[content_start..text.len() - 1]),
+        State::AfterMark => count_if_enclosing(opened_line, line, field, &text[content_start..text.len() - 1]),
         State::FieldStart | State::Plain => {}
     }
-    Ok(enclosing.map(|(line, lines, count)| {
-        let more = if count > 1 { format!(" ({count} such fields)") } else { String::new() };
-        format!(
-            "{}: line {line}: a quoted field spans {lines} lines, each of which would be a row without the quotation \
-             marks{more}; if quotation marks are ordinary characters in this file, use --no-quoting",
-            path.display()
-        )
-    }))
+    let Some((first_line, lines)) = first_enclosing else { return Ok(None) };
+    let more = if enclosing_count > 1 { format!(" ({enclosing_count} such fields)") } else { String::new() };
+    Ok(Some(format!(
+        "{}: line {first_line}: a quoted field spans {lines} lines, each of which would be a row without the quotation \
+         marks{more}; if quotation marks are ordinary characters in this file, use --no-quoting",
+        path.display()
+    )))
 }
 
 /// Returns true if, with marks as ordinary characters, each line of the quoted field would be a row of `columns`
 /// fields: the first line together with the fields before it, the last one together with the fields after it. `field`:
 /// the field's number in its row, from 1.
 fn encloses_row_end(content: &str, delimiter: char, field: usize, columns: usize) -> bool {
-    let mut lines = content.split('\n').map(|line| line.chars().filter(|&c| c == delimiter).count());
-    let (first, last) = (lines.next(), lines.next_back());
+    // The number of separators in each line. A row has `columns - 1` of them, `field - 1` before this field.
+    let mut separators = content.split('\n').map(|line| line.chars().filter(|&c| c == delimiter).count());
+    let (first_line, last_line) = (separators.next(), separators.next_back());
     field <= columns
-        && first == Some(columns - field)
-        && last == Some(field - 1)
-        && lines.all(|count| count == columns - 1)
+        && first_line == Some(columns - field)
+        && last_line == Some(field - 1)
+        && separators.all(|count| count == columns - 1)
 }

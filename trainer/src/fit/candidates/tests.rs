@@ -53,7 +53,7 @@ fn another_seed_draws_other_candidates_after_the_fixed_ones() {
 #[test]
 fn tables_are_the_largest_that_fit() {
     let buckets = |bytes, rank, profile: &Profile| {
-        table(bytes, rank, profile).map(|table| table["model"]["ngram_buckets"].as_integer())
+        ngram_table(bytes, rank, profile).map(|table| table["model"]["ngram_buckets"].as_integer())
     };
     assert_eq!(buckets(4_096, 2, &TEXTS), Some(Some(4_096)));
     assert_eq!(buckets(4_095, 2, &TEXTS), Some(Some(2_048)));

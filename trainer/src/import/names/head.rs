@@ -1,4 +1,4 @@
-//! Recognition of the linear layers of a network's head.
+//! Recognition of the linear layers of a network's head among the tensors of a PyTorch `state_dict`.
 
 use super::super::settings::Settings;
 use super::super::tensors::zeros;
@@ -57,7 +57,8 @@ impl Found<'_> {
         Ok((layers.into_iter().map(|layer| layer.name).collect(), hidden_units))
     }
 
-    /// Returns the one or two matrices of the head, the first layer first.
+    /// Returns the one or two matrices of the head, the first layer first: all matrices that are left. Fails if there
+    /// are none or more than two, or if their shapes do not fit.
     fn head_layers(&self, outputs: usize, head_width: usize, settings: &Settings) -> Result<Vec<Matrix>, FileError> {
         let matrices = self.remaining.iter().filter(|(name, array)| name.ends_with("weight") && array.shape.len() == 2);
         let matrix = |(name, array): (&String, &Array)| Matrix {

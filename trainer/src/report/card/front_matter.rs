@@ -11,8 +11,9 @@ impl ReportInputs {
         let (task, task_name) = self.task.wording().hub_task;
         let mut yaml = format!("---\nlibrary_name: tern\npipeline_tag: {task}\n");
         if let Some(Recipe { card, .. }) = &self.recipe {
-            yaml +=
-                &card.license.as_ref().map_or_else(String::new, |license| format!("license: {}\n", quoted(license)));
+            if let Some(license) = &card.license {
+                yaml += &format!("license: {}\n", quoted(license));
+            }
             yaml += &list("language", card.language.iter().cloned());
             yaml += &list("datasets", card.datasets.iter().cloned());
         }
@@ -25,8 +26,8 @@ impl ReportInputs {
 
     /// Returns the metrics in the form of the Hub's `model-index`; empty without metrics.
     fn model_index(&self, task: &str, task_name: &str) -> String {
-        // The type of the metric on the Hub, its name, and its JSON pointer.
-        let known = [
+        // The type of each metric on the Hub, its name, and its JSON pointer. A model has only those of its task.
+        let known_metrics = [
             ("accuracy", "Accuracy", "/validation/accuracy"),
             ("f1", "Macro F1", "/validation/macro_f1"),
             ("perplexity", "Perplexity", "/validation/perplexity"),
@@ -36,15 +37,17 @@ impl ReportInputs {
             true => ("in a cross-validation", "cross-validation"),
             false => ("on the validation split", "validation split"),
         };
-        let metric = |(kind, name, pointer)| Some((kind, format!("{name} {on_rows}"), self.number(pointer)?));
-        let mut metrics: Vec<(&str, String, f64)> = known.into_iter().filter_map(metric).collect();
+        let measured = |(kind, name, pointer)| Some((kind, format!("{name} {on_rows}"), self.number(pointer)?));
+        let mut metrics: Vec<(&str, String, f64)> = known_metrics.into_iter().filter_map(measured).collect();
         if metrics.is_empty() {
             return String::new();
         }
         let kinds = list("metrics", metrics.iter().map(|(kind, ..)| (*kind).to_owned()));
         let export = self.export.as_ref().filter(|export| export["on_training_rows"] != true);
-        let integers = export.and_then(|export| export["integer_accuracy"].as_f64());
-        metrics.extend(integers.map(|value| ("accuracy", "Accuracy in integers, as on the device".to_owned(), value)));
+        if let Some(accuracy) = export.and_then(|export| export["integer_accuracy"].as_f64()) {
+            metrics.push(("accuracy", "Accuracy in integers, as on the device".to_owned(), accuracy));
+        }
+        // The file of the rows and, if the recipe names one, the data set on the Hub that they come from.
         let (file, dataset) = match &self.recipe {
             Some(Recipe { data, card, .. }) => {
                 (file_name(data.valid.as_ref().unwrap_or(&data.train)), card.datasets.first().cloned())
@@ -71,13 +74,14 @@ fn list(key: &str, items: impl Iterator<Item = String>) -> String {
     if items.is_empty() { items } else { format!("{key}:\n{items}") }
 }
 
-/// Returns a string in YAML: a word of lower-case letters and hyphens as it is, any other text in quotes as in JSON.
+/// Returns a string in YAML: a word of lower-case letters and hyphens as it is, unless YAML would read it as another
+/// type; any other text in quotes as in JSON.
 fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_lowercase() || c == '-';
-    let is_word = text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(plain);
-    // YAML reads these words as other types. One of them, `no`, is the code of a language: Norwegian.
-    let is_taken = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"].contains(&text);
-    if is_word && !is_taken { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+    let is_plain = |c: char| c.is_ascii_lowercase() || c == '-';
+    let is_word = text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(is_plain);
+    // One of these words, `no`, is the code of a language: Norwegian.
+    let is_other_type = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"].contains(&text);
+    if is_word && !is_other_type { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
 
 /// Returns an identifier for a data set, made from a file name: lower-case letters, digits, `_` and `-`.

@@ -28,7 +28,7 @@ impl ReportInputs {
 
     /// Returns the table of the metrics by class.
     fn classes(&self) -> Markup {
-        if self.at("/validation/per_class").is_none() {
+        if self.json_at("/validation/per_class").is_none() {
             return nothing();
         }
         let row = |label: &String| {
@@ -85,12 +85,12 @@ impl ReportInputs {
     /// Returns the confusion matrix in `metrics.json`, the numbers of validation rows as `[label][predicted]`; `None`
     /// if there is none or its size is not the number of labels.
     fn confusion_counts(&self) -> Option<Vec<Vec<usize>>> {
-        let matrix: Vec<Vec<usize>> = serde_json::from_value(self.at("/validation/confusion")?.clone()).ok()?;
+        let matrix: Vec<Vec<usize>> = serde_json::from_value(self.json_at("/validation/confusion")?.clone()).ok()?;
         let labels = self.config.labels.len();
         (matrix.len() == labels && matrix.iter().all(|row| row.len() == labels)).then_some(matrix)
     }
 
-    /// Returns the confusion matrix as a table.
+    /// Returns the confusion matrix as a table. `matrix`: the numbers of validation rows as `[label][predicted]`.
     fn matrix(&self, matrix: &[Vec<usize>]) -> Markup {
         let labels = &self.config.labels;
         html! {
@@ -105,16 +105,16 @@ impl ReportInputs {
                         @for label in labels { th scope="col" { span { (label) } } }
                     } }
                     tbody {
-                        @for (index, (label, row)) in labels.iter().zip(matrix).enumerate() { tr {
+                        @for (true_label, (label, row)) in labels.iter().zip(matrix).enumerate() { tr {
                             th scope="row" { (label) }
                             @let total = row.iter().sum::<usize>().max(1) as f64;
-                            @for (predicted, &texts) in row.iter().enumerate() {
-                                @let tint = if predicted == index { "first" } else { "second" };
+                            @for (predicted, &rows) in row.iter().enumerate() {
+                                @let tint = if predicted == true_label { "first" } else { "second" };
                                 // The square root keeps small shares visible.
-                                @let depth = (texts as f64 / total).sqrt() * 0.5;
+                                @let depth = (rows as f64 / total).sqrt() * 0.5;
                                 @let style = format!("background:rgba(var(--{tint}-tint),{depth:.2})");
-                                td.none[texts == 0] style=[(texts > 0).then_some(style)] {
-                                    (self.value(&format!("/validation/confusion/{index}/{predicted}"), count))
+                                td.none[rows == 0] style=[(rows > 0).then_some(style)] {
+                                    (self.value(&format!("/validation/confusion/{true_label}/{predicted}"), count))
                                 }
                             }
                         } }
@@ -131,13 +131,13 @@ impl ReportInputs {
             return nothing();
         }
         let number = |bin: &Value, key: &str| bin[key].as_f64().unwrap_or(0.0);
-        let drawn = |bin: &Value| ProbabilityBin {
+        let probability_bin = |bin: &Value| ProbabilityBin {
             from: number(bin, "from"),
             to: number(bin, "to"),
             confidence: number(bin, "confidence"),
             accuracy: number(bin, "accuracy"),
         };
-        let drawn: Vec<ProbabilityBin> = bins.iter().map(drawn).collect();
+        let drawn: Vec<ProbabilityBin> = bins.iter().map(probability_bin).collect();
         let row = |(index, bin): (usize, &Value)| {
             let cell = |key, format| self.cell(&format!("/validation/calibration/bins/{index}/{key}"), format);
             let range = format!("{} – {}", percent(number(bin, "from")), percent(number(bin, "to")));
@@ -166,20 +166,24 @@ impl ReportInputs {
     /// Returns the numbers of rows that the model refuses to answer, and the accuracy on the others; empty for a model
     /// that always answers.
     fn refusal(&self) -> Markup {
-        if self.at("/validation/refusal").is_none() {
+        if self.json_at("/validation/refusal").is_none() {
             return nothing();
         }
-        let label = self.at("/validation/refusal/label").and_then(Value::as_str);
+        // The label of rows to refuse, if the recipe names one: these rows are out of scope, the others in scope.
+        let label = self.json_at("/validation/refusal/label").and_then(Value::as_str);
         let cell = |key: &str, format| self.cell(&format!("/validation/refusal/{key}"), format);
         let row = |name: String, scope: &str| {
-            let keys = [scope.to_owned(), format!("{scope}_refused"), format!("{scope}_refused_share")];
-            let [rows, refused, share] =
-                keys.map(|key| cell(&key, if key.ends_with("share") { percent } else { count }));
-            vec![Cell::Text(name), rows, refused, share]
+            let refused = cell(&format!("{scope}_refused"), count);
+            let share = cell(&format!("{scope}_refused_share"), percent);
+            vec![Cell::Text(name), cell(scope, count), refused, share]
         };
         let (texts, _) = self.nouns();
-        let mut rows = vec![row(if label.is_some() { format!("other {texts}") } else { texts.to_owned() }, "in_scope")];
-        rows.extend(label.map(|label| row(format!("{texts} of “{label}”"), "out_of_scope")));
+        let rows = match label {
+            Some(label) => {
+                vec![row(format!("other {texts}"), "in_scope"), row(format!("{texts} of “{label}”"), "out_of_scope")]
+            }
+            None => vec![row(texts.to_owned(), "in_scope")],
+        };
         html! {
             p {
                 "The model refuses to answer if no label reaches the probability "
@@ -243,10 +247,14 @@ impl ReportInputs {
         figure(&title, &chart::shares(&title, tokens, &shares), &[], &numbers)
     }
 
-    /// Returns the histogram and the table of the lengths of the training examples.
+    /// Returns the histogram and the table of the lengths of the training examples. `counts` has the number of examples
+    /// in each of the consecutive ranges of `width` lengths, from length 0 on.
     fn training_lengths(&self) -> Markup {
         let counts = self.list("/train/tokens/counts");
-        let (false, Some(width)) = (counts.is_empty(), self.number("/train/tokens/range")) else { return nothing() };
+        let Some(width) = self.number("/train/tokens/range") else { return nothing() };
+        if counts.is_empty() {
+            return nothing();
+        }
         let bar = |(index, count): (usize, &Value)| {
             let from = index as f64 * width;
             Bar { from, to: (index + 1) as f64 * width, height: count.as_f64().unwrap_or(0.0) }
@@ -257,6 +265,7 @@ impl ReportInputs {
             let name = if width > 1.0 { format!("{from}–{}", from + width as usize - 1) } else { from.to_string() };
             vec![Cell::Text(name), self.cell(&format!("/train/tokens/counts/{index}"), count)]
         };
+        // The table leaves out empty ranges.
         let rows: Vec<Vec<Cell>> = counts.iter().enumerate().filter(|(_, count)| **count != 0).map(row).collect();
         let (texts, tokens) = self.nouns();
         let title = format!("Training {texts} by number of {tokens}");

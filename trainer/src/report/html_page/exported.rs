@@ -23,8 +23,8 @@ impl ReportInputs {
     /// Returns the section; empty before the first export.
     pub(super) fn exported(&self) -> Markup {
         let Some(Value::Object(export)) = &self.export else { return nothing() };
-        let others: Vec<_> = export.iter().filter(|(key, _)| !SHOWN_ABOVE.contains(&key.as_str())).collect();
-        let numbers: Vec<Vec<Cell>> = others
+        let other_entries: Vec<_> = export.iter().filter(|(key, _)| !SHOWN_ABOVE.contains(&key.as_str())).collect();
+        let numbers: Vec<Vec<Cell>> = other_entries
             .iter()
             .filter(|(_, value)| value.is_number())
             .map(|(key, value)| vec![Cell::Text(key.replace('_', " ")), self.entry(&pointer("/export", key), value)])
@@ -36,7 +36,7 @@ impl ReportInputs {
                 h3 { "Cost and calibration" }
                 (table("Cost and calibration", &["figure", "value"], &numbers))
             }
-            @for (key, value) in others { (self.records(key, value)) }
+            @for (key, value) in other_entries { (self.records(key, value)) }
         }
     }
 
@@ -81,19 +81,24 @@ impl ReportInputs {
     /// Returns the list or object `value` of `export.json` as a table with a row for each item; empty for other values.
     /// Items that are objects have a column for every key; plain values have one column.
     fn records(&self, key: &str, value: &Value) -> Markup {
-        let base = pointer("/export", key);
-        // The name of each item of an object, its JSON pointer, and its value.
+        let list_pointer = pointer("/export", key);
+        // The name of each item of an object (`None` in a list), its JSON pointer, and its value.
         let items: Vec<(Option<&String>, String, &Value)> = match value {
             Value::Array(items) => {
-                items.iter().enumerate().map(|(index, item)| (None, format!("{base}/{index}"), item)).collect()
+                items.iter().enumerate().map(|(index, item)| (None, format!("{list_pointer}/{index}"), item)).collect()
             }
-            Value::Object(items) => items.iter().map(|(name, item)| (Some(name), pointer(&base, name), item)).collect(),
+            Value::Object(items) => {
+                items.iter().map(|(name, item)| (Some(name), pointer(&list_pointer, name), item)).collect()
+            }
             _ => return nothing(),
         };
+        // The keys of all items that are objects, each once.
         let mut columns: Vec<&String> = Vec::new();
-        for column in items.iter().flat_map(|(.., item)| item.as_object()).flat_map(|item| item.keys()) {
-            if !columns.contains(&column) {
-                columns.push(column);
+        for (.., item) in &items {
+            for column in item.as_object().into_iter().flat_map(|object| object.keys()) {
+                if !columns.contains(&column) {
+                    columns.push(column);
+                }
             }
         }
         let mut head: Vec<String> = columns.iter().map(|column| column.replace('_', " ")).collect();
@@ -101,33 +106,39 @@ impl ReportInputs {
             head.push("value".to_owned());
         }
         if value.is_object() {
+            // The column of the names.
             head.insert(0, String::new());
         }
-        let row = |(name, base, item): &(Option<&String>, String, &Value)| -> Vec<Cell> {
-            let mut row: Vec<Cell> = name.iter().map(|name| Cell::Text((*name).clone())).collect();
-            if columns.is_empty() {
-                row.push(self.entry(base, item));
+        let row = |(name, item_pointer, item): &(Option<&String>, String, &Value)| -> Vec<Cell> {
+            let mut cells = Vec::new();
+            if let Some(name) = name {
+                cells.push(Cell::Text((*name).clone()));
             }
-            row.extend(columns.iter().map(|column| self.entry(&pointer(base, column), &item[column.as_str()])));
-            row
+            if columns.is_empty() {
+                cells.push(self.entry(item_pointer, item));
+            }
+            for column in &columns {
+                cells.push(self.entry(&pointer(item_pointer, column), &item[column.as_str()]));
+            }
+            cells
         };
         let rows: Vec<Vec<Cell>> = items.iter().map(row).collect();
         let title = capitalised(&key.replace('_', " "));
         html! { @if !rows.is_empty() { h3 { (title) } (table(&title, &head, &rows)) } }
     }
 
-    /// Returns `value`, which is at the JSON pointer `at`, as a cell of a table.
-    fn entry(&self, at: &str, value: &Value) -> Cell {
+    /// Returns `value`, which is at the JSON pointer `pointer`, as a cell of a table; a missing value as a dash.
+    fn entry(&self, pointer: &str, value: &Value) -> Cell {
         let format: Format = if value.is_u64() { count } else { exact };
         match value {
             Value::String(text) => Cell::Text(text.clone()),
-            Value::Number(_) | Value::Null => self.cell(at, format),
+            Value::Number(_) | Value::Null => self.cell(pointer, format),
             other => Cell::Text(other.to_string()),
         }
     }
 }
 
-/// Returns the JSON pointer of a key of the object at the JSON pointer `base`.
-fn pointer(base: &str, key: &str) -> String {
-    format!("{base}/{}", escape_pointer(key))
+/// Returns the JSON pointer of a key of the object at the JSON pointer `object`.
+fn pointer(object: &str, key: &str) -> String {
+    format!("{object}/{}", escape_pointer(key))
 }

@@ -32,7 +32,8 @@ impl ReportInputs {
         }
     }
 
-    /// Returns the chart of a metric by epoch. `has_training`: true if it also shows the metric on the training set.
+    /// Returns the chart of a metric by epoch. `metric`: its key in the history without `valid_` or `train_`.
+    /// `has_training`: true if the history also has the metric of the training set.
     fn learning_curve(&self, metric: &str, has_training: bool) -> Markup {
         let line = |split, colour| Line { points: self.points(&format!("{split}_{metric}")), colour, dots: true };
         let mut lines = vec![line("valid", FIRST)];
@@ -42,7 +43,9 @@ impl ReportInputs {
             legend.push(("second", "training"));
         }
         let best = self.number("/best_epoch");
-        legend.extend(best.map(|_| ("rule", "epoch kept")));
+        if best.is_some() {
+            legend.push(("rule", "epoch kept"));
+        }
         let name = match metric {
             "loss" => self.task.wording().loss.to_owned(),
             "mae" => "Mean absolute error".to_owned(),
@@ -55,28 +58,34 @@ impl ReportInputs {
         figure(&title, &chart::lines(&title, "epoch", &lines, best), &legend, &nothing())
     }
 
-    /// Returns the points `(epoch, value)` of the metric with the key `key` in the history.
+    /// Returns the points (epoch, value) of the metric with the key `key` in the history. Epochs without it have none.
     fn points(&self, key: &str) -> Vec<(f64, f64)> {
-        let epochs = self.list("/history").iter().enumerate();
-        let point = |(index, epoch): (usize, &Value)| {
-            Some((epoch["epoch"].as_f64().unwrap_or(index as f64 + 1.0), epoch[key].as_f64()?))
-        };
-        epochs.filter_map(point).collect()
+        let mut points = Vec::new();
+        for (index, epoch) in self.list("/history").iter().enumerate() {
+            if let Some(value) = epoch[key].as_f64() {
+                points.push((epoch["epoch"].as_f64().unwrap_or(index as f64 + 1.0), value));
+            }
+        }
+        points
     }
 
     /// Returns the table of the metrics of the baselines and of this model on the same rows; empty without baselines.
     pub(super) fn baselines(&self) -> Markup {
         let Value::Object(baselines) = &self.metrics["baselines"] else { return nothing() };
-        let row = |title: String, pointer_of: &dyn Fn(&str) -> String| {
-            let figures = [("accuracy", percent as Format), ("macro_f1", exact), ("parameters", count)];
-            let cells = figures.map(|(key, format)| self.cell(&pointer_of(key), format));
-            std::iter::once(Cell::Text(title)).chain(cells).collect()
+        // `pointer_of` returns the JSON pointer of a figure.
+        let row = |title: String, pointer_of: &dyn Fn(&str) -> String| -> Vec<Cell> {
+            vec![
+                Cell::Text(title),
+                self.cell(&pointer_of("accuracy"), percent),
+                self.cell(&pointer_of("macro_f1"), exact),
+                self.cell(&pointer_of("parameters"), count),
+            ]
         };
-        let of_model = |key: &str| match key {
+        let pointer_of_model = |key: &str| match key {
             "parameters" => "/parameters".to_owned(),
             key => format!("/validation/{key}"),
         };
-        let mut rows: Vec<Vec<Cell>> = vec![row("this model".to_owned(), &of_model)];
+        let mut rows: Vec<Vec<Cell>> = vec![row("this model".to_owned(), &pointer_of_model)];
         rows.extend(baselines.iter().map(|(name, baseline)| {
             let title = baseline["about"].as_str().map_or_else(|| name.replace('_', " "), str::to_owned);
             row(title, &|key| format!("/baselines/{}/{key}", escape_pointer(name)))

@@ -1,5 +1,8 @@
 //! Writes the section about the search of `tern fit`: accuracy against cost, the candidates, and the accuracy by number
 //! of training rows.
+//!
+//! `tern fit` looks for the most accurate model that a device has room for. A candidate is a recipe that it considers,
+//! a trial one training of a candidate. The results are in the object `search` of `metrics.json`.
 
 use crate::report::ReportInputs;
 use crate::report::chart::{self, FIRST, Line};
@@ -14,7 +17,7 @@ impl ReportInputs {
         if trials.is_empty() {
             return nothing();
         }
-        let text = |pointer: &str| self.at(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |pointer: &str| self.json_at(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let row = |index: usize| {
             let pointer = |key: &str| format!("/search/trials/{index}/{key}");
             let number = |key: &str| self.cell(&pointer(key), count);
@@ -30,7 +33,7 @@ impl ReportInputs {
         };
         // Trials measured in integers come first. Among both kinds, higher scores come first, then lower losses.
         let mut order: Vec<usize> = (0..trials.len()).collect();
-        let key = |index: &usize| {
+        let sort_key = |index: &usize| {
             let trial = &trials[*index];
             (
                 trial["in_integers"] == true,
@@ -38,10 +41,10 @@ impl ReportInputs {
                 -trial["loss"].as_f64().unwrap_or(0.0),
             )
         };
-        order.sort_by(|a, b| key(b).partial_cmp(&key(a)).unwrap_or(std::cmp::Ordering::Equal));
+        order.sort_by(|a, b| sort_key(b).partial_cmp(&sort_key(a)).unwrap_or(std::cmp::Ordering::Equal));
         let rows: Vec<Vec<Cell>> = order.into_iter().map(row).collect();
-        let score =
-            if self.at("/search/metric").and_then(Value::as_str) == Some("macro_f1") { "macro F1" } else { "accuracy" };
+        let metric = self.json_at("/search/metric").and_then(Value::as_str);
+        let score = if metric == Some("macro_f1") { "macro F1" } else { "accuracy" };
         let head = ["candidate", "epochs", score, "loss", "file bytes", "RAM bytes", "instructions per token"];
         html! {
             p {
@@ -67,15 +70,15 @@ impl ReportInputs {
     /// the cost of a trial.
     fn pareto(&self, score: &str, axis: &str, cost: &dyn Fn(&Value) -> Option<f64>) -> Markup {
         // The cost and the score of the last trial of each candidate, which trained longest.
-        let mut last: std::collections::BTreeMap<u64, (f64, f64)> = std::collections::BTreeMap::new();
+        let mut last_trials: std::collections::BTreeMap<u64, (f64, f64)> = std::collections::BTreeMap::new();
         for trial in self.list("/search/trials") {
             if let (Some(candidate), Some(cost), Some(score)) =
                 (trial["candidate"].as_u64(), cost(trial), trial["score"].as_f64())
             {
-                last.insert(candidate, (cost, score));
+                last_trials.insert(candidate, (cost, score));
             }
         }
-        let points: Vec<(f64, f64)> = last.into_values().collect();
+        let points: Vec<(f64, f64)> = last_trials.into_values().collect();
         let is_beaten = |&(cost, score): &(f64, f64)| {
             points.iter().any(|&(other_cost, other_score)| {
                 (other_cost <= cost && other_score > score) || (other_cost < cost && other_score >= score)

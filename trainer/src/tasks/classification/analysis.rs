@@ -37,6 +37,7 @@ pub struct PredictedExample {
 }
 
 impl PredictedExample {
+    /// Returns true if the predicted label is the true one.
     fn is_correct(&self) -> bool {
         self.label == self.predicted
     }
@@ -62,7 +63,7 @@ pub struct Temperature {
     pub temperature: f64,
     /// Expected calibration error without the temperature.
     pub uncalibrated_ece: f64,
-    /// Loss without the temperature.
+    /// Mean loss without the temperature.
     pub uncalibrated_loss: f64,
 }
 
@@ -79,7 +80,7 @@ pub struct Calibration {
     pub temperature: Option<Temperature>,
 }
 
-/// The examples whose predicted label has a probability p with `from < p <= to`.
+/// The examples whose predicted label has a probability p with `from < p <= to`; in the first range, p can also be 0.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ConfidenceBin {
     /// Lower end.
@@ -121,44 +122,45 @@ impl Analysis {
         Analysis::of(model.config(), predictions.into_iter())
     }
 
-    /// Analyses the predictions of a model with the configuration `config`. `predictions`: the true label of each
-    /// example, its logits, and its number of tokens or time steps.
-    pub fn of(config: &Config, predictions: impl Iterator<Item = (usize, Logits, usize)>) -> Self {
+    /// Analyses the outputs of a model with the configuration `config`. `outputs`: the true label of each example, its
+    /// logits, and its number of tokens or time steps.
+    pub fn of(config: &Config, outputs: impl Iterator<Item = (usize, Logits, usize)>) -> Self {
         let mut evaluation = Evaluation::new(config.labels.len());
-        // The confidence and the correctness of each prediction without the temperature, and their total loss.
+        let mut predictions = Vec::new();
+        // The probability and the correctness of each prediction without the temperature, and their total loss.
         let (mut uncalibrated, mut uncalibrated_loss) = (Vec::new(), 0.0);
-        let predict = |(label, logits, tokens): (usize, Logits, usize)| {
+        for (label, logits, tokens) in outputs {
             let (logs, predicted) = (logits.log_probabilities(), logits.label());
             evaluation.add(label, predicted, -logs[label]);
             if let Some(temperature) = config.temperature {
-                // The multiplication undoes the division by the temperature.
+                // The logits have been divided by the temperature; the multiplication undoes that.
                 let logs = log_softmax(logits.nats().into_iter().map(|logit| logit * temperature));
                 uncalibrated.push((logs[predicted].exp().min(1.0), label == predicted));
                 uncalibrated_loss -= logs[label];
             }
             // Rounding can make the probability slightly larger than 1.
             let (probability, refused) = (logs[predicted].exp().min(1.0), config.refuses(&logits));
-            PredictedExample { label, predicted, probability, tokens, refused }
-        };
-        let predictions: Vec<PredictedExample> = predictions.map(predict).collect();
-        let temperature = config.temperature.map(|temperature| Temperature {
-            temperature,
-            uncalibrated_ece: calibration(uncalibrated.iter().copied()).0,
-            uncalibrated_loss: uncalibrated_loss / predictions.len().max(1) as f64,
+            predictions.push(PredictedExample { label, predicted, probability, tokens, refused });
+        }
+        let temperature = config.temperature.map(|temperature| {
+            let (uncalibrated_ece, _) = confidence_bins(uncalibrated.iter().copied());
+            let mean_loss = uncalibrated_loss / predictions.len().max(1) as f64;
+            Temperature { temperature, uncalibrated_ece, uncalibrated_loss: mean_loss }
         });
-        let refusal =
-            RefusalFigures::new(config, predictions.iter().map(|row| (row.label, row.predicted, row.refused)));
+        let rows = predictions.iter().map(|example| (example.label, example.predicted, example.refused));
+        let refusal = RefusalFigures::new(config, rows);
         Analysis { evaluation, predictions, temperature, refusal }
     }
 
     /// Analyses the predictions of a cross-validation for its `samples`. `outputs`: the outputs for each sample of the
     /// network that was not trained on it, `[samples][outputs]`.
     pub fn of_outputs(config: &Config, samples: &[Sample], outputs: &[Vec<f32>]) -> Self {
-        let predict = |(sample, outputs): (&Sample, &Vec<f32>)| match sample.target {
+        let labelled = |(sample, outputs): (&Sample, &Vec<f32>)| match sample.target {
             Target::Class(label) => Some((label, Logits::Float(class_logits(outputs)), sample.steps.len())),
+            // The target of a classifier's sample is always a class.
             _ => None,
         };
-        Analysis::of(config, samples.iter().zip(outputs).filter_map(predict))
+        Analysis::of(config, samples.iter().zip(outputs).filter_map(labelled))
     }
 
     /// Returns the wrong predictions with the indices of their examples, the most confident first.
@@ -172,7 +174,7 @@ impl Analysis {
     /// Returns the accuracy by predicted probability.
     pub fn calibration(&self) -> Calibration {
         let predictions = self.predictions.iter().map(|prediction| (prediction.probability, prediction.is_correct()));
-        let (ece, bins) = calibration(predictions);
+        let (ece, bins) = confidence_bins(predictions);
         Calibration { ece, bins, temperature: self.temperature }
     }
 
@@ -183,13 +185,13 @@ impl Analysis {
         let predictions = self.predictions.iter().map(|prediction| (prediction.tokens, prediction.is_correct()));
         let mut predictions: Vec<(usize, bool)> = predictions.collect();
         predictions.sort_unstable();
-        let size = predictions.len().div_ceil(MAX_LENGTH_BINS).max(MIN_EXAMPLES);
+        let target_size = predictions.len().div_ceil(MAX_LENGTH_BINS).max(MIN_EXAMPLES);
         let mut bins = Vec::new();
         let mut remaining = predictions.as_slice();
         while !remaining.is_empty() {
             let count = remaining.len();
             // Examples of the same length stay together, and a remainder that is too small joins the range before it.
-            let mut end = size.min(count);
+            let mut end = target_size.min(count);
             while end < count && (remaining[end].0 == remaining[end - 1].0 || count - end < MIN_EXAMPLES) {
                 end += 1;
             }
@@ -211,13 +213,19 @@ impl Analysis {
 
 /// Returns the expected calibration error and the ranges of probability with at least one example. `predictions`: the
 /// probability of each prediction, and true if it is correct.
-fn calibration(predictions: impl ExactSizeIterator<Item = (f64, bool)>) -> (f64, Vec<ConfidenceBin>) {
+fn confidence_bins(predictions: impl ExactSizeIterator<Item = (f64, bool)>) -> (f64, Vec<ConfidenceBin>) {
     let total = predictions.len().max(1) as f64;
-    let end = |bin: usize| bin as f64 / BINS as f64;
-    let empty = |bin| ConfidenceBin { from: end(bin), to: end(bin + 1), examples: 0, confidence: 0.0, accuracy: 0.0 };
+    let boundary = |bin: usize| bin as f64 / BINS as f64;
+    let empty = |bin| {
+        let (from, to) = (boundary(bin), boundary(bin + 1));
+        ConfidenceBin { from, to, examples: 0, confidence: 0.0, accuracy: 0.0 }
+    };
     let mut bins: Vec<ConfidenceBin> = (0..BINS).map(empty).collect();
     for (probability, is_correct) in predictions {
-        let bin = &mut bins[((probability * BINS as f64).ceil() as usize).clamp(1, BINS) - 1];
+        // A range includes its upper end. A probability of 0 is in the first range.
+        let bin_from_1 = ((probability * BINS as f64).ceil() as usize).clamp(1, BINS);
+        let bin = &mut bins[bin_from_1 - 1];
+        // These are sums until they are divided by the number of examples below.
         bin.examples += 1;
         bin.confidence += probability;
         bin.accuracy += f64::from(u8::from(is_correct));

@@ -39,26 +39,10 @@ impl Settings {
 /// into `config`, and divides the last layer in `weights` by the temperature. Without validation rows the weights do
 /// not change.
 pub fn calibrate(settings: &Settings, problem: &Problem, config: &mut Config, weights: &mut Weights) {
-    let labels = |samples: &[Sample]| -> Vec<usize> {
-        samples
-            .iter()
-            .filter_map(|sample| if let Target::Class(label) = sample.target { Some(label) } else { None })
-            .collect()
-    };
-    // The label and the logits of each row.
-    let rows = |labels: Vec<usize>, outputs: &[Vec<f32>]| -> Vec<(usize, Vec<f32>)> {
-        labels.into_iter().zip(outputs.iter().map(|outputs| class_logits(outputs))).collect()
-    };
-    let validation_rows = |weights: &Weights| match &problem.cross_validation {
-        Some(found) => rows(labels(&problem.train), &found.outputs),
-        // After an interrupted cross-validation, no network has predicted all rows.
-        None if !problem.folds.is_empty() => Vec::new(),
-        None => rows(labels(&problem.valid), &problem.outputs(&Network::new(weights, &problem.architecture))),
-    };
     config.temperature = match &problem.cross_validation {
         Some(found) => found.temperature,
         None if settings.temperature_scaling => {
-            let rows = validation_rows(weights);
+            let rows = validation_logits(problem, weights);
             (!rows.is_empty()).then(|| fit_temperature(&rows))
         }
         None => None,
@@ -70,7 +54,30 @@ pub fn calibrate(settings: &Settings, problem: &Problem, config: &mut Config, we
     }
     if settings.refuse_share > 0.0 {
         // The weights, and the outputs of a cross-validation, are already divided by the temperature.
-        let rows = validation_rows(weights).into_iter().map(|(label, logits)| (label, Logits::Float(logits)));
+        let rows = validation_logits(problem, weights).into_iter();
+        let rows = rows.map(|(label, logits)| (label, Logits::Float(logits)));
         config.refusal = Refusal::fit(settings.refuse_share, settings.refuse_label.as_ref(), &config.labels, rows);
     }
+}
+
+/// Returns the label and the logits of each validation row or, after a cross-validation, of each training row by the
+/// network that was not trained on it. Empty after an interrupted cross-validation, since no network has predicted all
+/// rows.
+fn validation_logits(problem: &Problem, weights: &Weights) -> Vec<(usize, Vec<f32>)> {
+    match &problem.cross_validation {
+        Some(found) => with_labels(&problem.train, &found.outputs),
+        None if !problem.folds.is_empty() => Vec::new(),
+        None => with_labels(&problem.valid, &problem.outputs(&Network::new(weights, &problem.architecture))),
+    }
+}
+
+/// Returns the label and the logits of each sample. `outputs`: the outputs of a network for each sample.
+fn with_labels(samples: &[Sample], outputs: &[Vec<f32>]) -> Vec<(usize, Vec<f32>)> {
+    let mut rows = Vec::new();
+    for (sample, outputs) in samples.iter().zip(outputs) {
+        if let Target::Class(label) = sample.target {
+            rows.push((label, class_logits(outputs)));
+        }
+    }
+    rows
 }

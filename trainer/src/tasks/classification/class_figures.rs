@@ -35,6 +35,7 @@ pub fn figures(labels: &[String], analysis: &Analysis, paint: Paint, extra_line:
     CommandOutput { json, lines }
 }
 
+/// Returns the object for `tern eval --json` without the figures of refusal.
 fn to_json(labels: &[String], evaluation: &Evaluation) -> Value {
     json!({
         "examples": evaluation.examples(),
@@ -51,6 +52,7 @@ pub fn per_class(labels: &[String], evaluation: &Evaluation) -> Map<String, Valu
     labels.iter().cloned().zip(evaluation.per_class().iter().map(|figures| json!(figures))).collect()
 }
 
+/// Returns the figures as lines of text, of which the last ones are the table of the labels.
 fn to_lines(labels: &[String], evaluation: &Evaluation, paint: Paint) -> Vec<String> {
     let labels: Vec<String> = labels.iter().map(|label| shorten(&visible(label), MAX_LABEL_WIDTH)).collect();
     let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).max("label".len());
@@ -85,13 +87,13 @@ fn confusion(labels: &[String], matrix: &[Vec<usize>], paint: Paint) -> Vec<Stri
     let head: Vec<String> =
         labels.iter().map(|label| format!("{:>COLUMN_WIDTH$}", shorten(label, COLUMN_WIDTH))).collect();
     let corner = "predicted →";
-    // At least as wide as the corner.
-    let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).clamp(11, MAX_ROW_LABEL_WIDTH);
+    let longest_label = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
+    let width = longest_label.clamp(corner.chars().count(), MAX_ROW_LABEL_WIDTH);
     let mut lines = vec![String::new(), paint.faint(&format!("{corner:width$} {}", head.join(" ")))];
-    for (index, (label, row)) in labels.iter().zip(matrix).enumerate() {
+    for (true_label, (label, row)) in labels.iter().zip(matrix).enumerate() {
         let cell = |(predicted, &examples): (usize, &usize)| {
             let text = format!("{examples:>COLUMN_WIDTH$}");
-            match (examples, predicted == index) {
+            match (examples, predicted == true_label) {
                 (0, _) => paint.faint(&text),
                 (_, true) => paint.correct(&text),
                 (_, false) => paint.wrong(&text),

@@ -61,6 +61,7 @@ pub fn write<'a>(
             label: labels[label].clone(),
             fold: fold + 1,
             predicted: labels[logits.label()].clone(),
+            // Rounding can make the probability slightly larger than 1.
             probability: logits.log_probabilities()[logits.label()].exp().min(1.0),
             steps: sample.steps.len(),
             logits: values,
@@ -81,25 +82,26 @@ pub fn read(dir: &Path, config: &Config) -> anyhow::Result<Option<FoldPrediction
         return Ok(None);
     }
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let (mut examples, mut predictions, mut folds) = (Vec::new(), Vec::new(), 0);
+    let (mut examples, mut outputs, mut folds) = (Vec::new(), Vec::new(), 0);
     for (number, line) in (1..).zip(text.lines()) {
-        let wrong = |found: String| {
+        let fault = |found: String| {
             anyhow!(
                 "{}: line {number}: {found}; expected the file that `tern train` writes: train again",
                 path.display()
             )
         };
-        let row: FoldPrediction = serde_json::from_str(line).map_err(|error| wrong(error.to_string()))?;
+        let row: FoldPrediction = serde_json::from_str(line).map_err(|error| fault(error.to_string()))?;
         let label = labels.iter().position(|label| *label == row.label);
-        let label = label.ok_or_else(|| wrong(format!("the model has no label {:?}", row.label)))?;
+        let label = label.ok_or_else(|| fault(format!("the model has no label {:?}", row.label)))?;
         if row.logits.len() != labels.len() {
-            return Err(wrong(format!("{} logits for {} labels", row.logits.len(), labels.len())));
+            return Err(fault(format!("{} logits for {} labels", row.logits.len(), labels.len())));
         }
         examples.push(Example { text: row.example.into(), label });
-        predictions.push((label, Logits::Float(row.logits), row.steps));
+        outputs.push((label, Logits::Float(row.logits), row.steps));
+        // The folds are numbered from 1.
         folds = folds.max(row.fold);
     }
-    let analysis = Analysis::of(config, predictions.into_iter());
+    let analysis = Analysis::of(config, outputs.into_iter());
     let mut metrics = validation(&analysis, labels);
     metrics["folds"] = json!(folds);
     Ok(Some(FoldPredictions { examples, analysis, metrics }))

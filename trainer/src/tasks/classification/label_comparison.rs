@@ -62,7 +62,8 @@ struct Differing {
     b: String,
 }
 
-/// Compares two classifiers by their predicted labels for `examples`, one list for each model. `unit`: "texts" or
+/// Compares two classifiers by their predicted labels. `predicted`: for each model, its label for each of `examples`.
+/// `unit`: "texts" or
 /// "sequences". The lines show at most `max_rows` examples with different predictions. Fails if a path is not UTF-8.
 pub fn compare(
     examples: &[Row],
@@ -77,11 +78,11 @@ pub fn compare(
 
 impl Comparison {
     fn new(examples: &[Row], models: [&Path; 2], predicted: [&[String]; 2], unit: &str) -> Self {
-        let [a, b] = predicted;
+        let [predicted_by_a, predicted_by_b] = predicted;
         // The numbers of examples, `[A is correct][B is correct]`.
         let mut counts = [[0usize; 2]; 2];
         let mut differing = Vec::new();
-        for ((row, a), b) in examples.iter().zip(a).zip(b) {
+        for ((row, a), b) in examples.iter().zip(predicted_by_a).zip(predicted_by_b) {
             counts[usize::from(**a == *row.label)][usize::from(**b == *row.label)] += 1;
             if a != b {
                 let (text, label) = (row.text.to_string(), row.label.to_string());
@@ -116,11 +117,11 @@ impl Comparison {
     }
 }
 
-/// Returns the result as a sentence without a full stop.
+/// Returns the result as a sentence without a full stop. `[both_wrong, only_a, only_b]`: the numbers of examples that
+/// no model, only A and only B predict correctly.
 fn verdict([both_wrong, only_a, only_b]: [usize; 3], examples: usize, unit: &str) -> String {
     let (better, worse, more) = if only_a > only_b { ("A", "B", only_a - only_b) } else { ("B", "A", only_b - only_a) };
     let exact_p = |only_a, only_b| McNemar::new(only_a, only_b).exact_p;
-    let p = probability(exact_p(only_a, only_b));
     if only_a + only_b == 0 {
         let correct = examples - both_wrong;
         return format!("A and B are correct on the same {correct} of {examples} {unit}: no difference is shown");
@@ -130,13 +131,15 @@ fn verdict([both_wrong, only_a, only_b]: [usize; 3], examples: usize, unit: &str
             "A and B are correct equally often ({only_a} {unit} each that the other gets wrong): no difference is shown"
         );
     }
+    let p = probability(exact_p(only_a, only_b));
     if exact_p(only_a, only_b) < ALPHA {
         return format!(
             "{better} is better than {worse}: it is correct on {more} more of {examples} {unit} (McNemar's test, p {p})"
         );
     }
-    // With very few examples that one model alone predicts correctly, p is above ALPHA even if all favour one model.
-    let caveat = match exact_p(only_a + only_b, 0) < ALPHA {
+    // The most uneven result has the smallest p: all examples that one model alone predicts correctly favour A.
+    let can_be_significant = exact_p(only_a + only_b, 0) < ALPHA;
+    let caveat = match can_be_significant {
         true => "",
         false => "; too few examples tell them apart for any result to be significant",
     };
@@ -175,8 +178,8 @@ fn to_lines(comparison: &Comparison, unit: &str, max_rows: usize) -> Vec<String>
     ];
     if !comparison.rows.is_empty() && max_rows > 0 {
         let differing = comparison.rows.len();
-        let first = if differing > max_rows { format!(", the first {max_rows} (see --rows)") } else { String::new() };
-        lines.extend([String::new(), format!("{differing} {unit} with different predictions{first}:")]);
+        let limit = if differing > max_rows { format!(", the first {max_rows} (see --rows)") } else { String::new() };
+        lines.extend([String::new(), format!("{differing} {unit} with different predictions{limit}:")]);
         for row in comparison.rows.iter().take(max_rows) {
             let (label, a, b) = (visible(&row.label), visible(&row.a), visible(&row.b));
             let text = shorten(&visible(&row.text), EXCERPT_CHARS);

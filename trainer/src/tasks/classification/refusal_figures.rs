@@ -34,18 +34,23 @@ impl RefusalFigures {
     /// label and the predicted label of each row, and true if the model refuses to answer.
     pub fn new(config: &Config, rows: impl Iterator<Item = (usize, usize, bool)>) -> Option<Self> {
         let refusal = config.refusal.as_ref()?;
-        let class = refusal.class(&config.labels);
-        // The numbers of rows by answer, `[answered, refused]`, and the number of correct answers.
-        let (mut in_scope, mut out_of_scope, mut correct) = ([0; 2], [0; 2], 0);
-        for (label, predicted, refused) in rows {
-            let counts = if Some(label) == class { &mut out_of_scope } else { &mut in_scope };
-            counts[usize::from(refused)] += 1;
-            correct += usize::from(!refused && label == predicted);
+        let class_to_refuse = refusal.class(&config.labels);
+        let (mut in_scope, mut in_scope_refused, mut out_of_scope, mut out_of_scope_refused) = (0, 0, 0, 0);
+        let (mut answered, mut correct) = (0, 0);
+        for (label, predicted, is_refused) in rows {
+            if Some(label) == class_to_refuse {
+                out_of_scope += 1;
+                out_of_scope_refused += usize::from(is_refused);
+            } else {
+                in_scope += 1;
+                in_scope_refused += usize::from(is_refused);
+            }
+            if !is_refused {
+                answered += 1;
+                correct += usize::from(label == predicted);
+            }
         }
         let share = |part: usize, whole: usize| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
-        let answered = in_scope[0] + out_of_scope[0];
-        let ([_, in_scope_refused], [_, out_of_scope_refused]) = (in_scope, out_of_scope);
-        let [in_scope, out_of_scope] = [in_scope, out_of_scope].map(|counts| counts.iter().sum());
         Some(RefusalFigures {
             probability: refusal.probability(),
             label: refusal.label.clone(),
@@ -66,9 +71,9 @@ impl RefusalFigures {
     /// Returns the figures as lines of text. `width`: the width of the column of names.
     pub fn lines(&self, width: usize) -> Vec<String> {
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-        let or_label = self.label.as_ref().map_or(String::new(), |label| format!(", or {label:?} is predicted"));
+        let other_reason = self.label.as_ref().map_or(String::new(), |label| format!(", or {label:?} is predicted"));
         let mut lines = vec![format!(
-            "{:width$}{} of {} rows ({}): no label reaches {}{or_label}",
+            "{:width$}{} of {} rows ({}): no label reaches {}{other_reason}",
             "refused",
             self.in_scope_refused,
             self.in_scope,

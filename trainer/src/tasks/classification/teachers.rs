@@ -11,7 +11,7 @@ use crate::recipe::{Recipe, Training};
 use crate::train::Problem;
 use anyhow::bail;
 use rayon::prelude::*;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tern_format::{Input, Task};
 
 /// The teachers of a recipe.
@@ -21,7 +21,7 @@ pub struct Teachers(Vec<Teacher>);
 struct Teacher {
     model: Box<dyn Model>,
     /// The index of each label of the new model in the teacher's labels.
-    labels: Vec<usize>,
+    label_indices: Vec<usize>,
 }
 
 impl Teachers {
@@ -29,31 +29,7 @@ impl Teachers {
     /// model. `columns`: the columns that it reads; empty for texts. Fails if a teacher cannot be read, has another
     /// task or input, reads other columns, or lacks a label.
     pub fn load(recipe: &Recipe, labels: &[String], columns: &[String]) -> anyhow::Result<Self> {
-        let input = if columns.is_empty() { Input::Tokens } else { Input::Values };
-        let load = |path: &PathBuf| {
-            let model: Box<dyn Model> = match path.is_file() {
-                true => Box::new(DeviceFile::open(path)?),
-                false => Box::new(FloatModel::load(path)?),
-            };
-            let config = model.config();
-            if config.task != Task::Classify || config.input != input {
-                let kind = if input == Input::Tokens { "texts" } else { "sequences" };
-                let problem = format!("is not a classifier of {kind}, as a teacher must be");
-                return Err(FileError::new(path, problem).into());
-            }
-            let found = config.channel_names();
-            if found != columns {
-                let (found, expected) = (found.join(", "), columns.join(", "));
-                return Err(FileError::new(path, format!("reads the columns {found}, expected {expected}")).into());
-            }
-            let index = |label: &String| {
-                let missing = || format!("has no label {label:?}, expected a teacher with the labels of the data");
-                model.labels().iter().position(|teacher_label| teacher_label == label).ok_or_else(missing)
-            };
-            let labels =
-                labels.iter().map(index).collect::<Result<_, _>>().map_err(|problem| FileError::new(path, problem))?;
-            Ok(Teacher { model, labels })
-        };
+        let load = |path: &PathBuf| Teacher::load(path, labels, columns);
         recipe.training.teachers.iter().map(load).collect::<anyhow::Result<_>>().map(Teachers)
     }
 
@@ -76,15 +52,46 @@ impl Teachers {
         let _stage = Stage::new("running the teachers");
         let share = 1.0 / self.0.len() as f64;
         problem.train.par_iter_mut().enumerate().try_for_each(|(index, sample)| {
-            for Teacher { model, labels } in &self.0 {
+            for Teacher { model, label_indices } in &self.0 {
                 let log_probabilities = logits(model.as_ref(), index)?.log_probabilities();
-                sample.teacher.resize(labels.len(), 0.0);
-                for (probability, &label) in sample.teacher.iter_mut().zip(labels) {
-                    *probability += (share * log_probabilities[label].exp()) as f32;
+                sample.teacher.resize(label_indices.len(), 0.0);
+                for (mean, &label) in sample.teacher.iter_mut().zip(label_indices) {
+                    *mean += (share * log_probabilities[label].exp()) as f32;
                 }
             }
             Ok(())
         })
+    }
+}
+
+impl Teacher {
+    /// Loads one teacher as [`Teachers::load`] does.
+    fn load(path: &Path, labels: &[String], columns: &[String]) -> anyhow::Result<Self> {
+        let model: Box<dyn Model> = match path.is_file() {
+            true => Box::new(DeviceFile::open(path)?),
+            false => Box::new(FloatModel::load(path)?),
+        };
+        let config = model.config();
+        let (input, examples) =
+            if columns.is_empty() { (Input::Tokens, "texts") } else { (Input::Values, "sequences") };
+        if config.task != Task::Classify || config.input != input {
+            let problem = format!("is not a classifier of {examples}, as a teacher must be");
+            return Err(FileError::new(path, problem).into());
+        }
+        let found = config.channel_names();
+        if found != columns {
+            let (found, expected) = (found.join(", "), columns.join(", "));
+            return Err(FileError::new(path, format!("reads the columns {found}, expected {expected}")).into());
+        }
+        let mut label_indices = Vec::new();
+        for label in labels {
+            let Some(index) = model.labels().iter().position(|teacher_label| teacher_label == label) else {
+                let problem = format!("has no label {label:?}, expected a teacher with the labels of the data");
+                return Err(FileError::new(path, problem).into());
+            };
+            label_indices.push(index);
+        }
+        Ok(Teacher { model, label_indices })
     }
 }
 
@@ -109,13 +116,24 @@ pub fn describe_teachers(recipe: &Recipe, note: &dyn Fn(String)) {
 /// Returns true if two trainings have the same training and validation rows: the same files and, without validation
 /// data, the same validation split. A cross-validation has no split, because its final training is on all rows.
 fn has_same_split(teacher: &Recipe, student: &Recipe) -> bool {
-    let files = |recipe: &Recipe| {
-        [Some(&recipe.data.train), recipe.data.valid.as_ref()].map(|path| path.map(|path| path.canonicalize().ok()))
+    let has_same_validation_data = match (&teacher.data.valid, &student.data.valid) {
+        (Some(of_teacher), Some(of_student)) => is_same_source(of_teacher, of_student),
+        (None, None) => true,
+        _ => false,
     };
+    if !is_same_source(&teacher.data.train, &student.data.train) || !has_same_validation_data {
+        return false;
+    }
     let split = |recipe: &Recipe| (recipe.data.valid_fraction, recipe.split_seed(), recipe.windows());
-    let has_validation_data = student.data.valid.is_some();
-    files(teacher) == files(student)
-        && (has_validation_data || teacher.data.folds == 1 && split(teacher) == split(student))
+    student.data.valid.is_some() || (teacher.data.folds == 1 && split(teacher) == split(student))
+}
+
+/// Returns true if two paths lead to the same file or folder, or name the same data set on the Hub.
+fn is_same_source(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a == b,
+    }
 }
 
 #[cfg(test)]
@@ -129,7 +147,7 @@ mod tests {
         let [train, valid] = ["train.csv", "valid.csv"].map(|name| folder.path().join(name));
         [&train, &valid].iter().for_each(|path| fs::write(path, "text,label\n").unwrap());
         let mut student = Recipe::default();
-        (student.data.train, student.data.folds) = (train, 1);
+        (student.data.train, student.data.folds) = (train.clone(), 1);
         let with = |change: fn(&mut Recipe)| {
             let mut teacher = student.clone();
             change(&mut teacher);
@@ -146,6 +164,14 @@ mod tests {
         ] {
             assert!(!with(change));
         }
+        // A data set on the Hub is no file.
+        student.data.train = "hf:one/set".into();
+        let mut teacher = student.clone();
+        assert!(has_same_split(&teacher, &student));
+        teacher.data.train = "hf:another/set".into();
+        assert!(!has_same_split(&teacher, &student));
+
+        student.data.train = train;
         student.data.valid = Some(valid);
         let mut teacher = student.clone();
         teacher.training.seed += 1;

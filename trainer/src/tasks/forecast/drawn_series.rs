@@ -35,28 +35,33 @@ pub struct TargetLines {
 }
 
 impl DrawnSeries {
-    /// Draws the last `MAX_ROWS` predicted rows, from windows whose predicted rows do not overlap. `windows`: all
-    /// windows, in the order of their rows.
+    /// Collects the lines for at most the last `MAX_ROWS` predicted rows, from windows whose predicted rows do not
+    /// overlap. `windows`: all windows, in the order of their rows.
     pub fn new(windows: &[WindowForecast], forecast: &Forecast) -> Self {
         let (horizon, names) = (forecast.horizon, &forecast.targets);
         let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return DrawnSeries::default() };
         let first_drawn = (last.start + horizon).saturating_sub(MAX_ROWS).max(first.start);
         let target = |name: &String| TargetLines { name: name.clone(), ..TargetLines::default() };
         let mut targets: Vec<TargetLines> = names.iter().take(MAX_TARGETS).map(target).collect();
-        // The first row that no chosen window predicts.
-        let mut next = first_drawn;
+        // The rows before this one are drawn already, or are not to be drawn.
+        let mut next_row = first_drawn;
         for window in windows {
-            if window.start < next {
+            if window.start < next_row {
                 continue;
             }
-            next = window.start + horizon;
+            next_row = window.start + horizon;
+            // `truth` is `[horizon * targets]`.
             for (index, &truth) in window.truth.iter().enumerate() {
                 // Only the first targets are drawn.
                 let Some(target) = targets.get_mut(index % names.len()) else { continue };
                 let x = (window.start + index / names.len() - first.start + 1) as f64;
-                target.truth.extend((!truth.is_nan()).then_some((x, truth)));
+                if !truth.is_nan() {
+                    target.truth.push((x, truth));
+                }
                 for (line, forecasts) in target.methods.iter_mut().zip(&window.methods) {
-                    line.extend(forecasts.get(index).map(|&value| (x, value)));
+                    if let Some(&value) = forecasts.get(index) {
+                        line.push((x, value));
+                    }
                 }
             }
         }
@@ -80,14 +85,15 @@ impl DrawnSeries {
     }
 }
 
-/// A method of forecasting.
+/// A method of forecasting, as the report shows it.
 struct Method {
     /// The prefix of the method's metrics in `metrics.json`.
     prefix: &'static str,
     /// The name in legends and tables.
     name: &'static str,
-    /// The class in the style sheet.
+    /// The class of `colour` in the style sheet.
     class: &'static str,
+    /// The colour of the method's lines.
     colour: Colour,
 }
 
@@ -189,6 +195,7 @@ impl ReportInputs {
 /// Returns two charts of one column: the model's forecast, and those of the simple methods, both with the actual
 /// values.
 fn target_charts(target: &TargetLines) -> Markup {
+    // `methods`: the range of the methods in `METHODS`.
     let chart = |forecasts: &str, methods: std::ops::Range<usize>| {
         let mut lines = vec![Line { points: target.truth.clone(), colour: INK, dots: false }];
         let mut legend = vec![("ink", "actual values")];

@@ -19,7 +19,7 @@ pub const SEASONAL: usize = 2;
 const METHODS: [(&str, &str); 3] =
     [("", "this model"), ("naive_", "last number repeated"), ("seasonal_naive_", "one season earlier")];
 
-/// The sums of the errors of one method.
+/// The sums of the errors of one method, in the units of the table.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Errors {
     /// The sum of the absolute errors.
@@ -32,9 +32,9 @@ pub struct Errors {
 
 impl Errors {
     /// Adds the error of one predicted number.
-    fn add(&mut self, found: f64, expected: f64) {
-        self.absolute += (found - expected).abs();
-        self.squared += (found - expected).powi(2);
+    fn add(&mut self, forecast: f64, truth: f64) {
+        self.absolute += (forecast - truth).abs();
+        self.squared += (forecast - truth).powi(2);
         self.count += 1;
     }
 
@@ -67,23 +67,26 @@ pub fn forecast_windows(model: &dyn Model, table: &Table, first: usize) -> Optio
     let forecast = model.config().forecast.as_ref()?;
     let windows = Windows::new(table, &model.config().channels, forecast);
     let &Forecast { window, horizon, season, .. } = forecast;
-    // Before `start` a forecast needs `window` rows and, for the seasonal method, `season` rows.
+    // A forecast from the row `start` on needs `window` rows before it and, for the seasonal method, `season` rows.
     let first_start = first.max(window).max(season);
-    let starts: Vec<usize> = windows.starts(first_start..(table.rows.len() + 1).saturating_sub(horizon)).collect();
+    // The last forecast predicts the last `horizon` rows.
+    let end_of_starts = (table.rows.len() + 1).saturating_sub(horizon);
+    let starts: Vec<usize> = windows.starts(first_start..end_of_starts).collect();
     let targets = &windows.targets;
-    let forecast = |&start: &usize| {
+    let forecast_from = |&start: &usize| {
         // The row and the channel of each predicted number.
         let predicted = || (start..start + horizon).flat_map(|row| targets.iter().map(move |&channel| (row, channel)));
-        let seasonal = |(row, channel): (usize, usize)| {
+        let a_season_before = |(row, channel): (usize, usize)| {
+            // The last season before `start` is repeated as often as the horizon needs.
             let seasons_back = (row - start) / season + 1;
             windows.known(row - seasons_back * season, channel)
         };
         let naive = predicted().map(|(_, channel)| windows.known(start - 1, channel)).collect();
-        let seasonal = if season > 0 { predicted().map(seasonal).collect() } else { Vec::new() };
+        let seasonal = if season > 0 { predicted().map(a_season_before).collect() } else { Vec::new() };
         let truth = predicted().map(|(row, channel)| table.rows[row][channel]).collect();
         WindowForecast { start, methods: [windows.predict(model, start), naive, seasonal], truth }
     };
-    Some(starts.par_iter().map(forecast).collect())
+    Some(starts.par_iter().map(forecast_from).collect())
 }
 
 /// The errors of each method on the same numbers, in the units of the table.
@@ -97,8 +100,8 @@ pub struct ForecastFigures {
     by_step: Vec<[Errors; 3]>,
 }
 
-/// Forecasts the windows of `table` that [`forecast_windows`] forecasts, and measures the errors. Returns `None` if the
-/// model has no forecast settings.
+/// Forecasts every window of `table` as [`forecast_windows`] does, and measures the errors. Returns `None` if the model
+/// has no forecast settings.
 pub fn evaluate(model: &dyn Model, table: &Table, first: usize) -> Option<ForecastFigures> {
     let windows = forecast_windows(model, table, first)?;
     Some(ForecastFigures::new(&windows, model.config().forecast.as_ref()?))
@@ -130,16 +133,18 @@ impl ForecastFigures {
         object.insert("numbers".to_owned(), json!(self.all[MODEL].count));
         object.extend(errors_to_json(&self.all));
         for (key, method) in [("rmse_to_naive", NAIVE), ("rmse_to_seasonal_naive", SEASONAL)] {
+            // The seasonal method has no errors if the model has no season.
             if method == NAIVE || self.all[method].count > 0 {
                 object.insert(key.to_owned(), json!(self.all[MODEL].rmse() / self.all[method].rmse()));
             }
         }
-        let step = |(step, errors): (usize, &[Errors; 3])| {
-            let mut object = Map::from_iter([("step".to_owned(), json!(step + 1))]);
-            object.extend(errors_to_json(errors));
-            Value::Object(object)
-        };
-        object.insert("by_step".to_owned(), self.by_step.iter().enumerate().map(step).collect());
+        let mut steps = Vec::new();
+        for (index, errors) in self.by_step.iter().enumerate() {
+            let mut step = Map::from_iter([("step".to_owned(), json!(index + 1))]);
+            step.extend(errors_to_json(errors));
+            steps.push(Value::Object(step));
+        }
+        object.insert("by_step".to_owned(), Value::Array(steps));
         Value::Object(object)
     }
 

@@ -39,7 +39,8 @@ pub struct SeriesData {
 
 impl SeriesData {
     /// Reads the recipe's table. The validation split is the end of the table, or the recipe's second table. Training
-    /// samples predict training rows only; the first validation windows read training rows. Fails if a table cannot be
+    /// samples predict training rows only. Validation samples predict validation rows, but the first ones read training
+    /// rows. Fails if a table cannot be
     /// read or has too few rows, or if no row to predict has a known target.
     pub fn read(recipe: &Recipe) -> Result<Self, FileError> {
         let path = recipe.data.train.as_path();
@@ -60,14 +61,12 @@ impl SeriesData {
         let channels = normalise::fit(&table.names, table.rows[..train_rows].iter());
         let windows = Windows::new(&table, &channels, &forecast);
         let outputs = horizon * forecast.targets.len();
-        let scale =
-            windows.targets.iter().map(|&target| channels[target].std as f32).collect::<Vec<_>>().repeat(*horizon);
+        let target_stds: Vec<f32> = windows.targets.iter().map(|&target| channels[target].std as f32).collect();
         let architecture = recipe.model.architecture_for(InputLayer::Values { channels: channels.len() }, outputs);
-        // The arguments are the ranges of a sample's first predicted row; the last one is `horizon` rows before the
-        // end.
+        // A sample is identified by the first row that it predicts. The last sample predicts the last `horizon` rows.
         let train = windows.samples(*window..train_rows + 1 - horizon);
         let valid = windows.samples(train_rows.max(*window)..rows + 1 - horizon);
-        let units = Units { scale, ..Units::default() };
+        let units = Units { scale: target_stds.repeat(*horizon), ..Units::default() };
         let problem = Problem { units, ..Problem::new(architecture, Objective::Values, train, valid) };
         for (samples, part) in [(&problem.train, "training"), (&problem.valid, "validation")] {
             if samples.is_empty() {
@@ -87,10 +86,10 @@ impl SeriesData {
     fn rows(&self, sample: usize) -> Range<usize> {
         let Forecast { window, horizon, .. } = self.forecast;
         let windows = Windows::new(&self.table, &self.channels, &self.forecast);
-        let mut first_predicted = windows.starts(window..self.train_rows + 1 - horizon);
+        let last_start = self.train_rows - horizon;
         // For an index after the last sample, which does not occur, the last rows are returned.
-        let first_predicted = first_predicted.nth(sample).unwrap_or(self.train_rows - horizon);
-        first_predicted - window..first_predicted + horizon
+        let start = windows.starts(window..last_start + 1).nth(sample).unwrap_or(last_start);
+        start - window..start + horizon
     }
 }
 
@@ -107,7 +106,8 @@ fn read_tables(recipe: &Recipe) -> Result<(Table, usize), FileError> {
     let mut table = number_table::read(&data.train, &selection)?;
     let rows = table.rows.len();
     let Some(valid) = &data.valid else {
-        return Ok((table, rows - (rows as f64 * data.valid_fraction).round() as usize));
+        let valid_rows = (rows as f64 * data.valid_fraction).round() as usize;
+        return Ok((table, rows - valid_rows));
     };
     let validation = number_table::read(valid, &ColumnSelection { numbers: &table.names, ..selection })?;
     table.rows.extend(validation.rows);

@@ -22,7 +22,8 @@ pub struct Windows<'a> {
 }
 
 impl<'a> Windows<'a> {
-    /// Normalises a table. Its columns must be those of `channels`, in the same order, and include the targets.
+    /// Normalises a table. Its columns must be those of `channels`, in the same order, and include the targets of
+    /// `forecast`.
     pub fn new(table: &'a Table, channels: &'a [Channel], forecast: &'a Forecast) -> Self {
         let index = |target: &String| channels.iter().position(|channel| channel.name == *target);
         Windows {
@@ -48,8 +49,8 @@ impl<'a> Windows<'a> {
         }
     }
 
-    /// Returns those of `starts` whose windows have at least one known number to predict. Every window must be in the
-    /// table.
+    /// Returns those of `starts` whose windows have at least one known number to predict. The table must have all rows
+    /// to predict.
     pub(super) fn starts(&self, starts: Range<usize>) -> impl Iterator<Item = usize> {
         starts.filter(|&start| {
             let predicted = &self.table.rows[start..start + self.forecast.horizon];
@@ -61,26 +62,30 @@ impl<'a> Windows<'a> {
     /// and relative to the anchor, `[horizon * targets]`; NaN if missing.
     pub fn samples(&self, starts: Range<usize>) -> Vec<Sample> {
         let sample = |start: usize| {
-            let values = (start..start + self.forecast.horizon).flat_map(|row| {
-                self.targets.iter().map(move |&channel| {
-                    self.channels[channel].normalise(self.table.rows[row][channel]) - self.anchor(start, channel)
-                })
-            });
-            let values: Vec<f32> = values.collect();
+            let mut targets = Vec::new();
+            for row in start..start + self.forecast.horizon {
+                for &channel in &self.targets {
+                    let number = self.channels[channel].normalise(self.table.rows[row][channel]);
+                    targets.push(number - self.anchor(start, channel));
+                }
+            }
             let steps = Steps::Values { values: self.steps(start), channels: self.channels.len() };
-            Sample::new(steps, Target::Values(values))
+            Sample::new(steps, Target::Values(targets))
         };
         self.starts(starts).map(sample).collect()
     }
 
-    /// Predicts the rows from `start` on, in the units of the table: `[horizon * targets]`.
+    /// Predicts the `horizon` rows from `start` on, in the units of the table: `[horizon * targets]`. `start` may be
+    /// the number of rows of the table.
     pub fn predict(&self, model: &dyn Model, start: usize) -> Vec<f64> {
         // For a forecast, `nats` returns the normalised outputs.
         let outputs = model.outputs(Input::Values(&self.steps(start))).nats();
-        let denormalise = |(&output, &channel): (&f64, &usize)| {
-            self.channels[channel].denormalise(output + f64::from(self.anchor(start, channel)))
-        };
-        outputs.iter().zip(self.targets.iter().cycle()).map(denormalise).collect()
+        let mut numbers = Vec::new();
+        for (output, &channel) in outputs.iter().zip(self.targets.iter().cycle()) {
+            let normalised = output + f64::from(self.anchor(start, channel));
+            numbers.push(self.channels[channel].denormalise(normalised));
+        }
+        numbers
     }
 
     /// Returns the number of a row and a channel, in the units of the table. A missing number is replaced by the last

@@ -31,7 +31,8 @@ const EXCERPT_CHARS: usize = 90;
 /// Number of most probable tokens that are shown for an unexpected token.
 const EXPECTED_TOKENS: usize = 3;
 
-/// The content of the report on a language model: generated samples and unexpected tokens.
+/// The content of the report on a language model: generated samples and unexpected tokens. Empty if there is no
+/// validation text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LanguageReport {
     /// Generated texts.
@@ -54,7 +55,7 @@ pub struct Sample {
 /// A token of the validation text to which the model gave a low probability.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Surprise {
-    /// The end of the text before the token.
+    /// The text before the token, of which only the last [`EXCERPT_CHARS`] characters are kept.
     pub before: String,
     /// The token.
     pub token: String,
@@ -73,8 +74,9 @@ impl LanguageReport {
             return None;
         }
         let guesses = train::guesses(model.network(), &ids);
-        let surprises = surprises(&guesses, &ids);
-        let surprises = surprises.par_iter().map(|guess| surprise(model, &ids, guess)).collect();
+        let least_expected = least_expected_guesses(&guesses, &ids);
+        let surprises = least_expected.par_iter().map(|guess| surprise(model, &ids, guess)).collect();
+        // At least one token of the text follows the prompt.
         let prompt = &ids[..PROMPT_TOKENS.min(ids.len() - 1)];
         let samples = TEMPERATURES.map(|temperature| sample(model, prompt, temperature)).to_vec();
         Some((TextFigures::new(&ids, text, &guesses), LanguageReport { samples, surprises }))
@@ -112,9 +114,9 @@ impl LanguageReport {
     }
 }
 
-/// Returns the tokens with the highest loss, more than [`MIN_DISTANCE`] tokens apart. Unknown tokens are left out,
-/// since the model does not predict which word they are.
-fn surprises<'g>(guesses: &'g [Guess], ids: &[u32]) -> Vec<&'g Guess> {
+/// Returns the predictions of the tokens with the highest loss, at most [`MAX_SURPRISES`], which are more than
+/// [`MIN_DISTANCE`] tokens apart. Unknown tokens are left out, since the model does not predict which word they are.
+fn least_expected_guesses<'g>(guesses: &'g [Guess], ids: &[u32]) -> Vec<&'g Guess> {
     let mut known: Vec<&Guess> = guesses.iter().filter(|guess| ids[guess.place] != UNK).collect();
     known.sort_by(|a, b| b.loss.total_cmp(&a.loss).then(a.place.cmp(&b.place)));
     let mut chosen: Vec<&Guess> = Vec::new();
@@ -133,8 +135,9 @@ fn surprises<'g>(guesses: &'g [Guess], ids: &[u32]) -> Vec<&'g Guess> {
 fn surprise(model: &FloatModel, ids: &[u32], guess: &Guess) -> Surprise {
     let (place, tokens) = (guess.place, model.vocabulary().tokens());
     // The loss was computed on parts of the text, so the model had read only the tokens of the same part.
-    let expected = next_tokens(model, &ids[train::part_of(place, ids.len())..place], EXPECTED_TOKENS);
-    // This many tokens have enough characters: a token has one or more, except the bytes of a longer character.
+    let part_start = train::part_of(place, ids.len());
+    let expected = next_tokens(model, &ids[part_start..place], EXPECTED_TOKENS);
+    // `EXCERPT_CHARS` tokens have enough characters: a token has one or more, except the bytes of a longer character.
     let mut before = joined(model, "", &ids[place.saturating_sub(EXCERPT_CHARS)..place]);
     let token = &tokens[ids[place] as usize];
     // A space between the text and the token is shown with the text.
@@ -156,6 +159,7 @@ fn sample(model: &FloatModel, prompt: &[u32], temperature: f64) -> Sample {
     let mut detokenizer = Detokenizer::new(model.config().tokenizer().kind, before.as_bytes());
     let mut text = String::new();
     let mut tokens = 0;
+    // `top_k: 0` samples from all tokens. The generation ends when the function returns false.
     model.generate(prompt, Sampling { temperature, top_k: 0, seed: 1 }, &mut |id| {
         // Writing to a string does not fail.
         let _ = detokenizer.write(id, &model.vocabulary().tokens()[id as usize], &mut text);
@@ -223,7 +227,7 @@ impl TaskReport for LanguageReport {
 
 /// Returns the chart and the table of the share of tokens that are among the k most probable.
 fn top_k(page: &ReportInputs) -> Markup {
-    let Some(Value::Object(shares)) = page.at("/validation/k_best") else { return nothing() };
+    let Some(Value::Object(shares)) = page.json_at("/validation/k_best") else { return nothing() };
     let points = shares.iter().filter_map(|(k, share)| Some((k.parse().ok()?, share.as_f64()?))).collect();
     let row = |k: &String| vec![Cell::Text(k.clone()), page.cell(&format!("/validation/k_best/{k}"), percent)];
     let rows: Vec<Vec<Cell>> = shares.keys().map(row).collect();
@@ -278,7 +282,7 @@ mod tests {
         let mut ids = vec![5; 200];
         ids[100] = UNK;
         let guesses = [guess(10, 1.0), guess(11, 9.0), guess(12, 8.0), guess(100, 99.0), guess(150, 2.0)];
-        let places: Vec<usize> = surprises(&guesses, &ids).iter().map(|guess| guess.place).collect();
+        let places: Vec<usize> = least_expected_guesses(&guesses, &ids).iter().map(|guess| guess.place).collect();
         assert_eq!(places, [11, 150]);
     }
 

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 /// Returns the ids of the `k` most probable tokens after the text `ids` with their probabilities, the most probable
 /// first. PAD and UNK are left out.
 pub fn next_tokens(model: &dyn Model, ids: &[u32], k: usize) -> Vec<(u32, f64)> {
+    // `ranked_tokens` takes 32-bit floats.
     let logits: Vec<f32> = model.outputs(Input::Tokens(ids)).nats().iter().map(|&logit| logit as f32).collect();
     let probabilities = log_softmax(logits.iter().map(|&logit| f64::from(logit)));
     ranked_tokens(&logits).into_iter().take(k).map(|(id, _)| (id, probabilities[id as usize].exp())).collect()
@@ -38,10 +39,11 @@ pub struct TextFigures {
 }
 
 impl TextFigures {
-    /// Computes the figures of a text of two tokens or more. `ids`: the tokens of `text`. `guesses`: the predictions of
-    /// its tokens.
+    /// Computes the figures of a text of two tokens or more. `ids`: the ids of the tokens of `text`. `guesses`: the
+    /// predictions of these tokens, as [`guesses`](crate::train::guesses) returns them.
     pub fn new(ids: &[u32], text: &str, guesses: &[Guess]) -> Self {
         let characters = text.chars().count();
+        // The share of tokens that are among the k most probable: fewer than k others are more probable.
         let share_of_top =
             |k| guesses.iter().filter(|guess| guess.above < k).count() as f64 / guesses.len().max(1) as f64;
         TextFigures {
@@ -76,10 +78,10 @@ impl TextFigures {
     /// Returns the figures as lines of text.
     pub fn lines(&self) -> Vec<String> {
         let figures = &self.figures;
-        let share = 100.0 * self.unknown as f64 / self.tokens as f64;
+        let unknown_percent = 100.0 * self.unknown as f64 / self.tokens as f64;
         let mut lines = vec![
             format!(
-                "{} tokens, {} of them unknown ({share:.1} %); {} characters",
+                "{} tokens, {} of them unknown ({unknown_percent:.1} %); {} characters",
                 self.tokens, self.unknown, self.characters
             ),
             format!("loss                {:.4} (nats per token)", figures.loss),

@@ -101,15 +101,16 @@ impl TextCorpus {
         Ok(TextCorpus { path, vocabulary, problem, tokens, unknown, train, valid, window })
     }
 
-    /// Returns the numbers, from 1, of the lines of a window's first token and of its last target. `window`: the index
+    /// Returns the numbers, from 1, of the lines of a window's first token and of its last target. `index`: the index
     /// of the window in the training set.
-    fn lines(&self, window: usize) -> (usize, usize) {
-        let ends: Vec<usize> = self.train.match_indices('\n').map(|(newline, _)| newline + 1).collect();
+    fn lines(&self, index: usize) -> (usize, usize) {
+        let line_ends: Vec<usize> = self.train.match_indices('\n').map(|(newline, _)| newline + 1).collect();
         // No token spans a line break, so the beginning of a text up to a line break has the same tokens by itself.
-        let line =
-            |token: usize| 1 + ends.partition_point(|&end| self.vocabulary.encode(&self.train[..end]).len() <= token);
-        let first_token = window * self.window;
-        (line(first_token), line((first_token + self.window).min(self.tokens - 1)))
+        let tokens_before = |end: usize| self.vocabulary.encode(&self.train[..end]).len();
+        let line = |token: usize| 1 + line_ends.partition_point(|&end| tokens_before(end) <= token);
+        let first_token = index * self.window;
+        let last_target = (first_token + self.window).min(self.tokens - 1);
+        (line(first_token), line(last_target))
     }
 }
 
@@ -117,28 +118,34 @@ impl TextCorpus {
 /// or, if that is [`FAR_BYTES`] away or more, after the next white space, or at the exact share if there is none.
 /// `fraction`: the share of the validation split.
 fn split_point(text: &str, fraction: f64) -> usize {
-    let exact = (text.len() as f64 * (1.0 - fraction)) as usize;
-    let exact = (0..=exact).rev().find(|&byte| text.is_char_boundary(byte)).unwrap_or(0);
+    let share_end = (text.len() as f64 * (1.0 - fraction)) as usize;
+    // A character that spans the exact share belongs to the validation split.
+    let exact = (0..=share_end).rev().find(|&byte| text.is_char_boundary(byte)).unwrap_or(0);
     // The search starts at the character before `exact`, since a line may begin at `exact` itself.
     let start = text[..exact].char_indices().next_back().map_or(0, |(byte, _)| byte);
-    let after = |is_end: fn(char) -> bool| {
-        let found = text[start..].char_indices().find(|&(_, c)| is_end(c));
-        found.map(|(offset, c)| start + offset + c.len_utf8()).filter(|&cut| cut < text.len())
+    // Returns the byte after the first character for which `is_end` is true; `None` at the end of the text.
+    let byte_after = |is_end: fn(char) -> bool| {
+        let (offset, end) = text[start..].char_indices().find(|&(_, c)| is_end(c))?;
+        let byte = start + offset + end.len_utf8();
+        (byte < text.len()).then_some(byte)
     };
-    let line = after(|c| c == '\n').filter(|&cut| cut - exact < FAR_BYTES);
-    line.or_else(|| after(char::is_whitespace)).unwrap_or(exact)
+    match byte_after(|c| c == '\n') {
+        Some(line) if line - exact < FAR_BYTES => line,
+        _ => byte_after(char::is_whitespace).unwrap_or(exact),
+    }
 }
 
 /// Cuts a text into samples of `window` tokens with targets, the last of which may have fewer. Up to `context` tokens
 /// without targets precede those of each sample. Each token of the text except the first is a target once.
 fn windows(ids: &[u32], window: usize, context: usize) -> Vec<Sample> {
+    // The last token has no next one to be its target, so no window reads it.
     let starts = (0..ids.len() - 1).step_by(window);
     let sample = |start: usize| {
         let end = (start + window).min(ids.len() - 1);
-        let begin = start.saturating_sub(context);
-        let mut next = ids[begin + 1..=end].to_vec();
-        next[..start - begin].fill(NO_TOKEN);
-        Sample::new(Steps::Tokens(ids[begin..end].to_vec()), Target::Tokens(next))
+        let context_start = start.saturating_sub(context);
+        let mut targets = ids[context_start + 1..=end].to_vec();
+        targets[..start - context_start].fill(NO_TOKEN);
+        Sample::new(Steps::Tokens(ids[context_start..end].to_vec()), Target::Tokens(targets))
     };
     starts.map(sample).collect()
 }
@@ -163,8 +170,8 @@ impl TaskData for TextCorpus {
         if valid_tokens < FEW_VALIDATION_TOKENS {
             note(format!("warning: only {valid_tokens} validation tokens: the validation figures are uncertain"));
         }
-        let cells = problem.architecture.recurrent.describe(recipe.model.hidden_size());
-        note(format!("embedding {}, {cells}, threads {}", recipe.model.embedding_dim(), recipe.threads()));
+        let layers = problem.architecture.recurrent.describe(recipe.model.hidden_size());
+        note(format!("embedding {}, {layers}, threads {}", recipe.model.embedding_dim(), recipe.threads()));
         describe_unknown_tokens(problem, note);
         describe_embeddings(recipe, problem, vocabulary, note);
     }
@@ -176,6 +183,7 @@ impl TaskData for TextCorpus {
 
     fn save(&self, dir: &Path) -> anyhow::Result<()> {
         let TextCorpus { train, valid, .. } = self;
+        // The calibration text ends at the last whole character.
         let end = (0..=train.len().min(CALIBRATION_BYTES)).rev().find(|&end| train.is_char_boundary(end));
         let calibration = &train[..end.unwrap_or(0)];
         for (name, text) in [(files::VALIDATION_TEXT, valid.as_str()), (files::CALIBRATION_TEXT, calibration)] {

@@ -30,7 +30,7 @@ impl SequenceMistakes {
         }
     }
 
-    /// Returns a table of the most confident wrong predictions.
+    /// Returns a table of the most confident wrong predictions; empty without validation sequences.
     fn table_of_mistakes(&self, page: &ReportInputs) -> Markup {
         if self.examples == 0 {
             return nothing();
@@ -39,7 +39,7 @@ impl SequenceMistakes {
             return html! { p { "Every validation sequence was predicted correctly." } };
         }
         let number = |text: String| Cell::Number(html! { (text) });
-        let label = |label: usize| Cell::Text(page.config.labels[label].clone());
+        let label = |index: usize| Cell::Text(page.config.labels[index].clone());
         let row = |(name, prediction): &(String, PredictedExample)| {
             vec![
                 Cell::Text(name.clone()),

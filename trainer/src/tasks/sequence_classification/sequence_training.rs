@@ -54,37 +54,25 @@ impl LabelledSequences {
         };
         let path = data.train.as_path();
         let all = read(path, &data.columns)?;
-        let wrong = |problem: String| FileError::new(path, problem);
+        let fault = |problem: String| FileError::new(path, problem);
         let mut labels: Vec<String> = (0..all.spans.len()).map(|sequence| all.label(sequence).to_owned()).collect();
         labels.sort();
         labels.dedup();
         if let [label] = labels.as_slice() {
-            return Err(wrong(format!("every label is {label:?}, expected two labels or more")).into());
+            return Err(fault(format!("every label is {label:?}, expected two labels or more")).into());
         }
         if recipe.model.output == Output::Sigmoid && labels.len() != 2 {
-            return Err(
-                wrong(format!("{} labels, expected 2 where [model] output is \"sigmoid\"", labels.len())).into()
-            );
+            let problem = format!("{} labels, expected 2 where [model] output is \"sigmoid\"", labels.len());
+            return Err(fault(problem).into());
         }
         // With cross-validation, `train` and `valid` both contain all sequences.
         let (mut train, mut valid, mut folds) = (all.clone(), all.clone(), Vec::new());
         match &data.valid {
             Some(path) => valid = read(path, &all.table.names)?,
             None => {
-                // Sequences with the same key are in the same part of the split, or in the same fold. The key of a
-                // sequence that is not a window is the bits of its numbers.
-                let bits = |span: &Range<usize>| {
-                    all.table.rows[span.clone()].iter().flatten().map(|number| number.to_bits()).collect::<Vec<u64>>()
-                };
-                // The windows of a recording may share rows, so their key is the recording's name, as numbers.
-                let recording = |name: &str| Windows::recording(name).bytes().map(u64::from).collect();
-                let keys: Vec<Vec<u64>> = match windows.rows {
-                    // The sequences are not cut into windows.
-                    0 => all.spans.iter().map(bits).collect(),
-                    _ => all.names().map(recording).collect(),
-                };
+                let keys = split_keys(&all, &windows);
                 let (classes, seed) = (all.classes(&labels, path)?, recipe.split_seed());
-                let held_out = data::hold_out(&keys, &classes, &labels, data.valid_fraction, seed).map_err(wrong)?;
+                let held_out = data::hold_out(&keys, &classes, &labels, data.valid_fraction, seed).map_err(fault)?;
                 match recipe.folds(keys.len()) {
                     // No cross-validation.
                     1 => {
@@ -95,6 +83,7 @@ impl LabelledSequences {
                 }
             }
         }
+        // 1 means that there is no cross-validation.
         recipe.data.folds = folds.iter().max().map_or(1, |last| last + 1);
         let channels = normalise::fit(&all.table.names, train.table.rows.iter());
         let samples = |sequences: &SequenceTable, path: &Path| -> Result<Vec<Sample>, FileError> {
@@ -113,8 +102,23 @@ impl LabelledSequences {
             let sample = Sample::new(train.steps(sequence, &model.config().channels), Target::Class(0));
             Ok(model.outputs(Input::from(&sample)))
         })?;
-        let settings = classification::Settings::new(recipe, &labels).map_err(wrong)?;
+        let settings = classification::Settings::new(recipe, &labels).map_err(fault)?;
         Ok(LabelledSequences { path: path.to_owned(), labels, channels, problem, settings, train, valid })
+    }
+}
+
+/// Returns a key for each sequence. Sequences with the same key belong in the same part of a split, or in the same
+/// fold.
+fn split_keys(sequences: &SequenceTable, windows: &Windows) -> Vec<Vec<u64>> {
+    let are_whole_recordings = windows.rows == 0;
+    if are_whole_recordings {
+        // Equal sequences stay together: the key is the bits of the numbers.
+        let rows_of = |span: &Range<usize>| sequences.table.rows[span.clone()].iter().flatten();
+        sequences.spans.iter().map(|span| rows_of(span).map(|number| number.to_bits()).collect()).collect()
+    } else {
+        // The windows of a recording may share rows, so they stay together: the key is the recording's name, as
+        // numbers.
+        sequences.names().map(|name| Windows::recording(name).bytes().map(u64::from).collect()).collect()
     }
 }
 

@@ -20,7 +20,7 @@ use std::path::Path;
 pub struct SequenceTable {
     /// The table. Its first column of texts has the name of each row's sequence; the second, if present, the label.
     pub table: Table,
-    /// The range of rows of each sequence.
+    /// The range of rows of each sequence, in the order of the rows.
     pub spans: Vec<Range<usize>>,
 }
 
@@ -41,19 +41,23 @@ impl SequenceTable {
         let table = number_table::read(path, &selection)?;
         let names = &table.texts[0];
         let mut spans: Vec<Range<usize>> = Vec::new();
-        let mut seen = HashSet::new();
+        let mut seen_names = HashSet::new();
         for (row, name) in names.iter().enumerate() {
             let line = table.lines[row];
-            match spans.last_mut() {
-                Some(span) if names[span.start] == *name => span.end = row + 1,
-                _ if !seen.insert(name) => {
+            let begins_sequence = row == 0 || names[row - 1] != *name;
+            if begins_sequence {
+                let is_new_name = seen_names.insert(name);
+                if !is_new_name {
                     let problem = format!("sequence {name:?} continues after another one, expected its rows together");
                     return Err(FileError::in_line(path, line, problem));
                 }
-                _ => spans.push(row..row + 1),
+                spans.push(row..row);
             }
+            // There is always one, since the first row begins a sequence.
+            let Some(span) = spans.last_mut() else { continue };
+            span.end = row + 1;
             if let Some(labels) = table.texts.get(1) {
-                let first_row = spans.last().map_or(row, |span| span.start);
+                let first_row = span.start;
                 if labels[row] != labels[first_row] {
                     let expected = format!("expected {:?} as in its first row", labels[first_row]);
                     let problem = format!("sequence {name:?} has label {:?}, {expected}", labels[row]);
@@ -64,15 +68,16 @@ impl SequenceTable {
         Ok(SequenceTable { table, spans })
     }
 
-    /// Resamples the sequences and cuts them into windows, which become the sequences of the result.
+    /// Resamples the sequences and cuts them into windows as `windows` says; the windows are the sequences of the
+    /// result.
     pub fn windows(self, windows: &Windows) -> Self {
         if windows.are_whole() {
             return self;
         }
         let table = windows.apply(self.table);
         let names = &table.texts[0];
-        let is_first = |row: &usize| *row == 0 || names[*row] != names[row - 1];
-        let starts: Vec<usize> = (0..names.len()).filter(is_first).collect();
+        let begins_sequence = |row: &usize| *row == 0 || names[row - 1] != names[*row];
+        let starts: Vec<usize> = (0..names.len()).filter(begins_sequence).collect();
         let ends = starts.iter().skip(1).copied().chain([names.len()]);
         SequenceTable { spans: starts.iter().zip(ends).map(|(&start, end)| start..end).collect(), table }
     }
@@ -116,20 +121,21 @@ impl SequenceTable {
             texts: self.table.texts.iter().map(text).collect(),
             lines: rows.iter().map(|&row| self.table.lines[row]).collect(),
         };
-        let mut end = 0;
-        let span = |&sequence: &usize| {
-            let start = end;
-            end += self.spans[sequence].len();
-            start..end
-        };
-        SequenceTable { spans: sequences.iter().map(span).collect(), table }
+        let mut spans = Vec::new();
+        let mut start = 0;
+        for &sequence in sequences {
+            let end = start + self.spans[sequence].len();
+            spans.push(start..end);
+            start = end;
+        }
+        SequenceTable { table, spans }
     }
 
     /// Returns the number of rows of the first sequences, as many as together fit into `max_rows`. The first sequence
     /// is counted even if it is longer; without sequences the number is 0.
     pub fn whole_sequence_rows(&self, max_rows: usize) -> usize {
-        let fitting = self.spans.iter().take_while(|span| span.end <= max_rows).last().or(self.spans.first());
-        fitting.map_or(0, |span| span.end)
+        let last_fitting = self.spans.iter().take_while(|span| span.end <= max_rows).last();
+        last_fitting.or(self.spans.first()).map_or(0, |span| span.end)
     }
 
     /// Returns the names of all sequences.
@@ -141,20 +147,20 @@ impl SequenceTable {
 /// Runs a model on each sequence of a table. Returns the logits of each sequence, one for each label.
 pub fn logits(model: &dyn Model, sequences: &SequenceTable) -> Vec<Logits> {
     let channels = &model.config().channels;
-    let logits = |sequence| match sequences.steps(sequence, channels) {
+    let logits_of = |sequence| match sequences.steps(sequence, channels) {
         Steps::Values { values, .. } => model.outputs(Input::Values(&values)),
         Steps::Tokens(ids) => model.outputs(Input::Tokens(&ids)),
     };
-    (0..sequences.spans.len()).into_par_iter().map(logits).collect()
+    (0..sequences.spans.len()).into_par_iter().map(logits_of).collect()
 }
 
 /// Analyses the predictions of a model for labelled sequences. `path`: the file of the sequences, for errors. Fails if
 /// the model lacks a label.
 pub fn analyse(model: &dyn Model, sequences: &SequenceTable, path: &Path) -> Result<Analysis, FileError> {
     let labels = sequences.classes(model.labels(), path)?;
-    let predictions = labels.into_iter().zip(logits(model, sequences)).zip(&sequences.spans);
-    let predictions = predictions.map(|((label, logits), span)| (label, logits, span.len()));
-    Ok(Analysis::of(model.config(), predictions))
+    let rows = labels.into_iter().zip(logits(model, sequences)).zip(&sequences.spans);
+    let outputs = rows.map(|((label, logits), span)| (label, logits, span.len()));
+    Ok(Analysis::of(model.config(), outputs))
 }
 
 #[cfg(test)]

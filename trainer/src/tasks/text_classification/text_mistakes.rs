@@ -63,7 +63,7 @@ impl TextMistakes {
         }
     }
 
-    /// Returns the section with the words that have the largest weights for each label.
+    /// Returns the section with the words that have the largest weights for each label; empty if there are none.
     pub fn word_section(&self, page: &ReportInputs) -> Markup {
         let list = |words: &[WeightedWord]| {
             let word = |word: &WeightedWord| format!("{} +{:.1}", word.word, word.weight);
@@ -86,7 +86,7 @@ impl TextMistakes {
         }
     }
 
-    /// Returns the section with the most confident wrong predictions.
+    /// Returns the section with the most confident wrong predictions; empty without validation texts.
     pub fn mistake_section(&self, page: &ReportInputs) -> Markup {
         if self.examples == 0 {
             return nothing();
@@ -110,12 +110,12 @@ impl TextMistakes {
 fn mistake_item(page: &ReportInputs, mistake: &Mistake) -> Markup {
     let PredictedExample { label, predicted, probability, .. } = &mistake.prediction;
     let parts = mistake.weighted_parts.iter();
-    let mut words: Vec<&WeightedPart> = parts.filter(|part| part.weight.abs() >= MIN_WEIGHT).collect();
-    words.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
+    let mut influential: Vec<&WeightedPart> = parts.filter(|part| part.weight.abs() >= MIN_WEIGHT).collect();
+    influential.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
     let entry = |part: &&WeightedPart| {
         format!("{} {:+.1}", excerpt(&mistake.text[part.place.clone()], MAX_PART_CHARS), part.weight)
     };
-    let words: Vec<String> = words.iter().take(MAX_WORDS).map(entry).collect();
+    let words: Vec<String> = influential.iter().take(MAX_WORDS).map(entry).collect();
     html! {
         li {
             p {
@@ -128,17 +128,19 @@ fn mistake_item(page: &ReportInputs, mistake: &Mistake) -> Markup {
     }
 }
 
-/// Returns an excerpt of a text in which influential parts are marked; a larger weight gives a darker mark.
+/// Returns the first [`MAX_CHARS`] characters of a text, in which influential parts are marked; a larger weight gives a
+/// darker mark.
 fn marked(text: &str, parts: &[WeightedPart]) -> Markup {
     let end = text.char_indices().nth(MAX_CHARS).map_or(text.len(), |(byte, _)| byte);
     // At least 0.5, so that a text in which all weights are small gets lighter marks than other texts.
     let largest = parts.iter().map(|part| part.weight.abs()).fold(0.5, f64::max);
     let parts: Vec<&WeightedPart> = parts.iter().filter(|part| part.place.end <= end).collect();
-    let starts = std::iter::once(0).chain(parts.iter().map(|part| part.place.end));
+    // For each part, the end of the part before it.
+    let previous_ends = std::iter::once(0).chain(parts.iter().map(|part| part.place.end));
     let last_end = parts.last().map_or(0, |part| part.place.end);
     html! {
-        @for (part, start) in parts.iter().zip(starts) {
-            (text[start..part.place.start])
+        @for (part, previous_end) in parts.iter().zip(previous_ends) {
+            (text[previous_end..part.place.start])
             // From 0 to 1. Parts of less than 0.1 are not marked; `--w` is the opacity of the mark in `style.css`.
             @let depth = part.weight.abs() / largest;
             @let class = if part.weight > 0.0 { "for" } else { "against" };

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// A function that classifies a text.
+/// A function that returns a classifier's logits for a text.
 pub type Classify<'a> = &'a (dyn Fn(&str) -> Logits + Sync);
 
 /// The maximum number of parts of a text, each of which is left out once. For a text of more words, [`parts`] has parts
@@ -70,16 +70,11 @@ pub fn most_influential(classify: Classify<'_>, labels: usize, examples: &[Examp
     // Approximately: a text is classified as a whole, and once without each of up to MAX_PARTS words.
     let bytes_read = |text: &str| text.len() * (1 + words(text).len().min(MAX_PARTS));
     let total: usize = examples.iter().map(|example| bytes_read(&example.text)).sum();
-    let chosen: Vec<&Example> = examples.iter().step_by(total.div_ceil(MAX_BYTES).max(1)).collect();
-    let weigh_text = |example: &&Example| {
-        let (text, words) = (&example.text, words(&example.text));
-        // Of a long text, only every n-th word is left out.
-        let stride = words.len().div_ceil(MAX_PARTS).max(1);
-        let parts = weigh(classify, text, words.into_iter().step_by(stride).collect());
-        let words = parts.into_iter().map(|part| (text[part.place].to_lowercase(), part.weight)).collect();
-        (classify(text).label(), words)
-    };
-    let weighed: Vec<(usize, Vec<(String, f64)>)> = chosen.par_iter().map(weigh_text).collect();
+    let stride = total.div_ceil(MAX_BYTES).max(1);
+    let chosen: Vec<&Example> = examples.iter().step_by(stride).collect();
+    // The predicted label of each chosen text, and the weights of its words.
+    let weighed: Vec<(usize, Vec<(String, f64)>)> =
+        chosen.par_iter().map(|example| weigh_words(classify, &example.text)).collect();
     // For each predicted label and each word: the sum of the word's mean weights in the texts, and the number of texts.
     let mut sums: Vec<BTreeMap<String, (f64, usize)>> = vec![BTreeMap::new(); labels];
     for (label, mut words) in weighed {
@@ -103,14 +98,24 @@ pub fn most_influential(classify: Classify<'_>, labels: usize, examples: &[Examp
     WordWeights { by_label: sums.into_iter().map(largest).collect(), texts: chosen.len() }
 }
 
-/// Returns the weights of the parts of a text at `places`, ranges of bytes.
+/// Returns the predicted label of a text, and its words in lower case with their weights for this label. Of a long
+/// text, only every n-th word is left out and returned.
+fn weigh_words(classify: Classify<'_>, text: &str) -> (usize, Vec<(String, f64)>) {
+    let words = words(text);
+    let stride = words.len().div_ceil(MAX_PARTS).max(1);
+    let parts = weigh(classify, text, words.into_iter().step_by(stride).collect());
+    let weights = parts.into_iter().map(|part| (text[part.place].to_lowercase(), part.weight)).collect();
+    (classify(text).label(), weights)
+}
+
+/// Returns the weights of the parts of a text at `places`, ranges of bytes, for the label that `classify` predicts.
 fn weigh(classify: Classify<'_>, text: &str, places: Vec<Range<usize>>) -> Vec<WeightedPart> {
-    let whole = classify(text).log_probabilities();
-    let label = crate::metrics::argmax(&whole);
+    let with_all_parts = classify(text).log_probabilities();
+    let label = crate::metrics::argmax(&with_all_parts);
     let weigh_part = |place: Range<usize>| {
         let without_part = format!("{}{}", &text[..place.start], &text[place.end..]);
         let odds_without = log_odds(&classify(&without_part).log_probabilities(), label);
-        WeightedPart { place, weight: log_odds(&whole, label) - odds_without }
+        WeightedPart { place, weight: log_odds(&with_all_parts, label) - odds_without }
     };
     places.into_iter().map(weigh_part).collect()
 }
@@ -141,6 +146,7 @@ fn words(text: &str) -> Vec<Range<usize>> {
         }
         previous_kind = Some(kind(c));
     }
+    // White space is in a range of its own.
     places.retain(|place| !text[place.clone()].starts_with(char::is_whitespace));
     places
 }

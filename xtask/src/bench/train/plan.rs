@@ -2,7 +2,7 @@
 
 /// The number of tokens to which the texts of the comparison with other programs are truncated.
 pub const MAX_LENGTH: usize = 400;
-/// The size of the vocabulary.
+/// The size of the vocabulary, with the tokens PAD (padding) and UNK (unknown words).
 pub const VOCABULARY: usize = 20_000;
 /// The lengths of texts at which the time that Tern takes for each token is measured.
 pub const LENGTHS: [usize; 4] = [50, 200, 800, 2_400];
@@ -51,11 +51,12 @@ pub struct Network {
     pub device: &'static str,
     /// Texts in each turn.
     pub texts: usize,
-    /// The targets for the ratio of Tern's speed to that of [`Program::PyTorch`] and of [`Program::PyTorchBucketed`];
-    /// the second is 0 if there is no target for it.
-    pub targets: [f64; 2],
+    /// The target for the ratio of Tern's speed to that of [`Program::PyTorch`].
+    pub target: f64,
+    /// The target for the ratio of Tern's speed to that of [`Program::PyTorchBucketed`], if there is one.
+    pub bucketed_target: Option<f64>,
     /// True if candle-nn, which takes long, is measured too.
-    pub candle: bool,
+    pub with_candle: bool,
 }
 
 /// The small LSTM of Raschka and others, *Machine Learning with PyTorch and Scikit-Learn*, chapter 15.
@@ -68,23 +69,27 @@ pub const SMALL_LSTM: Network = Network {
     threads: 1,
     device: "cpu",
     texts: 512,
-    targets: [4.0, 2.0],
-    candle: false,
+    target: 4.0,
+    bucketed_target: Some(2.0),
+    with_candle: false,
 };
 
 impl Network {
     /// Returns the programs to measure, Tern first.
     pub fn programs(&self) -> Vec<Program> {
-        let candle = self.candle.then_some(Program::CandleNn);
-        [Program::Tern, Program::PyTorch, Program::PyTorchBucketed].into_iter().chain(candle).collect()
+        let mut programs = vec![Program::Tern, Program::PyTorch, Program::PyTorchBucketed];
+        if self.with_candle {
+            programs.push(Program::CandleNn);
+        }
+        programs
     }
 
     /// Returns the target for the ratio of Tern's speed to that of a program, if there is one.
     pub fn target(&self, program: Program) -> Option<f64> {
         match program {
-            Program::PyTorch => Some(self.targets[0]),
-            Program::PyTorchBucketed if self.targets[1] > 0.0 => Some(self.targets[1]),
-            _ => None,
+            Program::PyTorch => Some(self.target),
+            Program::PyTorchBucketed => self.bucketed_target,
+            Program::Tern | Program::CandleNn => None,
         }
     }
 
@@ -109,17 +114,17 @@ impl Network {
 
 /// Returns all networks; the first one only if `quick` is true.
 pub fn networks(quick: bool) -> Vec<Network> {
-    let first = Network { candle: true, ..SMALL_LSTM };
+    let first = Network { with_candle: true, ..SMALL_LSTM };
     if quick {
         return vec![Network { texts: 256, ..first }];
     }
-    let other = Network { targets: [2.0, 0.0], texts: 256, ..SMALL_LSTM };
+    let other = Network { target: 2.0, bucketed_target: None, texts: 256, ..SMALL_LSTM };
     vec![
         first,
         Network { threads: 2, ..SMALL_LSTM },
         Network { batch: 128, ..SMALL_LSTM },
         Network { batch: 128, threads: 2, ..SMALL_LSTM },
-        Network { hidden: 128, targets: [2.5, 0.0], ..other },
+        Network { hidden: 128, target: 2.5, ..other },
         Network { embedding: 100, hidden: 256, texts: 64, ..other },
         Network { cell: "gru", ..other },
         Network { cell: "rnn", ..other },

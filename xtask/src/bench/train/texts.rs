@@ -9,17 +9,21 @@ use tern_messages::rng::Rng;
 use super::plan::{Network, VOCABULARY};
 use crate::repo;
 
-/// Returns `count` lengths, distributed like those of IMDb reviews: lognormal with mean 235 and σ 0.65, at least 8 and
-/// at most `max_length`.
+/// Returns `count` lengths, distributed like those of IMDb reviews: lognormal with mean 235, where the logarithm has
+/// the standard deviation 0.65; then limited to 8 … `max_length`. The same in every call.
 pub fn lengths_like_reviews(count: usize, max_length: usize) -> Vec<usize> {
+    const MEAN: f64 = 235.0;
+    const SIGMA: f64 = 0.65;
     let mut rng = Rng::new(1);
-    let mu = 235f64.ln() - 0.65 * 0.65 / 2.0;
-    let lengths = (0..count).map(|_| (mu + 0.65 * normal(&mut rng)).exp().round() as usize);
+    // The mean of a lognormal distribution is exp(μ + σ²/2).
+    let mu = MEAN.ln() - SIGMA * SIGMA / 2.0;
+    let lengths = (0..count).map(|_| (mu + SIGMA * normal(&mut rng)).exp().round() as usize);
     lengths.map(|length| length.clamp(8, max_length)).collect()
 }
 
 /// Returns a uniform number in [0, 1).
 fn uniform(rng: &mut Rng) -> f64 {
+    // 53 bits, the precision of an f64.
     (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }
 
@@ -41,17 +45,17 @@ pub fn write_texts_and_recipe(folder: &Path, network: &Network, lengths: &[usize
     Ok(path)
 }
 
-/// Writes the table of texts, with word frequencies by Zipf's law and alternating labels, and a table of two validation
-/// rows.
+/// Writes the table of texts, which have `lengths` words, with word frequencies by Zipf's law and alternating labels 0
+/// and 1; and a table of two validation rows.
 pub fn write_tables(folder: &Path, lengths: &[usize]) -> Result<()> {
     let mut rng = Rng::new(2);
     let mut table = "text,label\n".to_owned();
     for (index, &length) in lengths.iter().enumerate() {
         let words = (0..length).map(|_| {
-            // A number k from 1 to `VOCABULARY` with a probability of about 1/k. PAD and UNK are two of the tokens, so
-            // the words have the numbers up to `VOCABULARY` − 2.
-            let id = (uniform(&mut rng) * (VOCABULARY as f64).ln()).exp() as usize;
-            format!("w{}", id.min(VOCABULARY - 2))
+            // A number k from 1 to `VOCABULARY` with a probability proportional to about 1/k. PAD and UNK are two of
+            // the tokens, so the words have the numbers up to `VOCABULARY` − 2.
+            let k = (uniform(&mut rng) * (VOCABULARY as f64).ln()).exp() as usize;
+            format!("w{}", k.min(VOCABULARY - 2))
         });
         writeln!(table, "{},{}", words.collect::<Vec<_>>().join(" "), index % 2)?;
     }

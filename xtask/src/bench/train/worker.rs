@@ -8,11 +8,13 @@ use serde_json::Value;
 
 use crate::process::{Command, line};
 
-/// A process that prints `ready` and then answers each line with `{"seconds": …, "tokens": …}`.
+/// A process that prints `ready` and then answers each line with `{"seconds": …, "tokens": …}`. Dropping it ends the
+/// process.
 pub struct Worker {
     child: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
+    /// The command line, for errors.
     name: String,
 }
 
@@ -28,26 +30,27 @@ impl Worker {
         let stdin = child.stdin.take().context("a piped child has no stdin")?;
         let stdout = BufReader::new(child.stdout.take().context("a piped child has no stdout")?);
         let mut worker = Worker { child, stdin, stdout, name };
-        match worker.read()?.as_str() {
-            "ready" => Ok(worker),
-            other => bail!("`{}` printed `{other}`, expected `ready`", worker.name),
+        let first_line = worker.read_line()?;
+        if first_line != "ready" {
+            bail!("`{}` printed `{first_line}`, expected `ready`", worker.name);
         }
+        Ok(worker)
     }
 
     /// Trains one pass over the texts and returns the seconds for each token.
     pub fn turn(&mut self) -> Result<f64> {
         writeln!(self.stdin, "go").with_context(|| format!("`{}` has ended", self.name))?;
-        let answer = self.read()?;
+        let answer = self.read_line()?;
         seconds_per_token(&answer).with_context(|| format!("`{}` printed `{answer}`", self.name))
     }
 
-    /// Reads a line of the output, without its end.
-    fn read(&mut self) -> Result<String> {
-        let mut text = String::new();
-        if self.stdout.read_line(&mut text)? == 0 {
+    /// Reads a line of the output and trims it.
+    fn read_line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        if self.stdout.read_line(&mut line)? == 0 {
             bail!("`{}` ended early; its output above gives the reason", self.name);
         }
-        Ok(text.trim().to_owned())
+        Ok(line.trim().to_owned())
     }
 }
 
