@@ -300,7 +300,7 @@ fn default_ngrams_depend_on_the_tokenizer() {
 fn default_ngram_branch_and_directions_depend_on_the_data() {
     let table = |keys: &str, text: &str, labels: usize| {
         let mut recipe = with_data(&format!("[model]\n{keys}")).unwrap();
-        recipe.resolve_text_settings(vec![text; 300].into_iter(), labels);
+        recipe.resolve_text_settings(vec![text; 1_000].into_iter(), labels);
         recipe.check().unwrap();
         let table = recipe.model.ngram_table().map(|table| (table.buckets, table.rank));
         (table, recipe.model.ngram_max_chars)
@@ -308,8 +308,8 @@ fn default_ngram_branch_and_directions_depend_on_the_data() {
     let long = "a word ".repeat(100);
     assert_eq!(table("", "several words here", 7), (Some((4_096, 8)), Some(5)));
     assert_eq!(table("", "several words here", 150), (Some((4_096, 32)), Some(5)));
-    assert_eq!(table("", &long, 2), (Some((8_192, 2)), Some(0)));
-    assert_eq!(table("num_layers = 0", &long, 2), (Some((8_192, 2)), Some(0)));
+    assert_eq!(table("", &long, 2), (Some((32_768, 2)), Some(0)));
+    assert_eq!(table("num_layers = 0", &long, 2), (Some((32_768, 2)), Some(0)));
     assert_eq!(table("ngram_buckets = 64", &long, 2), (Some((64, 2)), Some(0)));
     assert_eq!(table("ngram_buckets = 64\nngram_min_chars = 3", &long, 2), (Some((64, 2)), Some(5)));
     let mut recipe = with_data("").unwrap();
@@ -319,7 +319,7 @@ fn default_ngram_branch_and_directions_depend_on_the_data() {
     assert_eq!(table("ngram_buckets = 0", "several words here", 2), (None, None));
     let directions = |keys: &str, text: &str| {
         let mut recipe = with_data(keys).unwrap();
-        recipe.resolve_text_settings(vec![text; 300].into_iter(), 2);
+        recipe.resolve_text_settings(vec![text; 1_000].into_iter(), 2);
         (recipe.model.bidirectional, recipe.training.branch_loss)
     };
     assert_eq!(directions("", "name"), (Some(true), Some(0.5)));
@@ -327,10 +327,20 @@ fn default_ngram_branch_and_directions_depend_on_the_data() {
     assert_eq!(directions("[model]\nnum_layers = 0", "name"), (Some(false), Some(0.0)));
     assert_eq!(directions("[tokenizer]\nkind = 'chars'", "several words in a text"), (Some(false), Some(0.5)));
     assert_eq!(directions("", "several words in a text"), (Some(false), Some(0.0)));
-    assert_eq!(table("num_layers = 0\nngram_words = 0", &long, 2), (Some((8_192, 2)), Some(5)));
+    assert_eq!(table("num_layers = 0\nngram_words = 0", &long, 2), (Some((32_768, 2)), Some(5)));
     assert_eq!(directions("", &long), (Some(false), Some(0.0)));
     assert_eq!(directions("folds = 5", &long), (Some(false), Some(0.5)));
     assert_eq!(directions("[model]\nngram_buckets = 0", &long), (Some(false), Some(0.0)));
+    // Few words: n-grams of characters too, and small layers with and without fingerprints.
+    for (folds, buckets, bits) in [(1, 8_192, Some(8)), (5, 65_536, None)] {
+        let mut recipe = with_data(&format!("folds = {folds}")).unwrap();
+        recipe.resolve_text_settings(vec![long.as_str(); 300].into_iter(), 2);
+        recipe.check().unwrap();
+        let model = &recipe.model;
+        assert_eq!((model.ngram_buckets, model.ngram_max_chars, model.ngram_bits), (Some(buckets), Some(5), bits));
+        assert_eq!((model.ngram_dropout, model.hidden_size), (Some(0.2), Some(32)));
+        assert_eq!((recipe.vocabulary.max_size, recipe.training.branch_loss), (Some(4_000), Some(0.0)));
+    }
     // More than two million words.
     let with_fingerprints =
         [(2, 131_072), (20, 16_384), (150, 8_192)].map(|(labels, buckets)| (1, labels, buckets, 0.5));
@@ -360,7 +370,7 @@ fn default_ngram_branch_and_directions_depend_on_the_data() {
 fn long_texts_with_fingerprints_have_small_layers_and_much_dropout() {
     let settings = |keys: &str, text: &str| {
         let mut recipe = with_data(keys).unwrap();
-        recipe.resolve_text_settings(vec![text; 300].into_iter(), 2);
+        recipe.resolve_text_settings(vec![text; 1_000].into_iter(), 2);
         recipe.resolve();
         let Model { embedding_dim, hidden_size, dropout, word_dropout, ngram_bits, .. } = recipe.model;
         let sizes = [recipe.vocabulary.max_size, embedding_dim, hidden_size].map(Option::unwrap);

@@ -12,8 +12,12 @@ use tern_format::{Ngrams, Pooling, Task};
 use tern_runtime::text;
 
 /// The mean number of words of a text above which texts count as long: n-grams of characters then add little to those
-/// of words.
+/// of words, unless there are few texts.
 pub const LONG_TEXT: f64 = 60.0;
+
+/// The number of words of all long texts up to which n-grams of characters are counted too: most words and pairs of
+/// another text are then not among them, but parts of the words are.
+const FEW_WORDS: f64 = 150_000.0;
 
 /// The number of texts above which n-grams of characters are left out by default: during a training, they take about a
 /// kilobyte of memory for a text of 20 words.
@@ -32,10 +36,13 @@ const LONG_TEXT_TABLE_BYTES: usize = 1 << 17;
 /// The same with fingerprints.
 const LONG_TEXT_FINGERPRINT_TABLE_BYTES: usize = 3 << 17;
 
-/// The default maximum size of the vocabulary for long texts with fingerprints.
+/// The default maximum size of the vocabulary for long texts with fingerprints, and for few long texts.
 const LONG_TEXT_TOKENS: usize = 4_000;
 
-/// The default n-gram dropout for long texts, whose many rare pairs of words a table would otherwise memorise.
+/// The number of words of all long texts above which the n-gram dropout is higher than that of other texts: the table
+/// would otherwise memorise their many rare pairs of words.
+const DROPOUT_WORDS: f64 = 500_000.0;
+/// The default n-gram dropout above [`DROPOUT_WORDS`].
 const LONG_TEXT_NGRAM_DROPOUT: f64 = 0.7;
 /// The same with fingerprints, which leave out most of the pairs.
 const LONG_TEXT_FINGERPRINT_NGRAM_DROPOUT: f64 = 0.5;
@@ -56,6 +63,8 @@ fn long_text_buckets(words: f64, row_weight_bits: usize, has_fingerprints: bool)
     let (words_per_bucket, max_bytes, row_bits) = if has_fingerprints {
         // A fingerprint has 8 bits.
         (8.0, LONG_TEXT_FINGERPRINT_TABLE_BYTES, row_weight_bits + 8)
+    } else if words <= FEW_WORDS {
+        (1.0, LONG_TEXT_TABLE_BYTES, row_weight_bits)
     } else {
         (32.0, LONG_TEXT_TABLE_BYTES, row_weight_bits)
     };
@@ -92,17 +101,21 @@ impl Lengths {
     fn are_long(&self, tokenizer: text::Tokenizer) -> bool {
         !tokenizer.is_one_word() && self.mean_words > LONG_TEXT
     }
+
+    /// Returns true if the texts are long and few: see [`FEW_WORDS`].
+    fn are_few_and_long(&self, tokenizer: text::Tokenizer) -> bool {
+        self.are_long(tokenizer) && self.words() <= FEW_WORDS
+    }
 }
 
 impl Model {
-    /// Fills in the sizes and the regularisation of a classifier of long texts whose n-gram table has fingerprints,
-    /// where the recipe leaves them open. Larger recurrent layers memorise the texts.
-    fn resolve_beside_fingerprints(&mut self) {
+    /// Fills in the sizes and the regularisation of a classifier of long texts whose n-gram table has fingerprints or
+    /// whose texts are few, where the recipe leaves them open. Larger recurrent layers memorise the texts.
+    fn resolve_small_layers(&mut self) {
         self.embedding_dim.get_or_insert(16);
         self.hidden_size.get_or_insert(32);
         self.dropout.get_or_insert(0.5);
         self.word_dropout.get_or_insert(0.3);
-        self.ngram_bits.get_or_insert(8);
     }
 
     /// Fills in the directions, the pooling and the n-gram branch of a text classifier and, for long texts with
@@ -112,12 +125,16 @@ impl Model {
         let is_one_word = tokenizer.is_one_word();
         let is_long = lengths.are_long(tokenizer);
         let are_single_words = is_one_word && lengths.mean_chars <= SINGLE_WORD;
-        let fingerprints_by_default = is_long && !has_folds && self.ngram_buckets != Some(0);
+        let has_branch = self.ngram_buckets != Some(0);
+        let fingerprints_by_default = is_long && !has_folds && has_branch;
         let has_fingerprints = *self.ngram_fingerprints.get_or_insert(fingerprints_by_default);
         self.bidirectional.get_or_insert(are_single_words && self.num_layers > 0);
         self.pooling.get_or_insert(if is_long && self.num_layers > 0 { Pooling::MeanMax } else { Pooling::Last });
         if is_long && has_fingerprints {
-            self.resolve_beside_fingerprints();
+            self.ngram_bits.get_or_insert(8);
+        }
+        if is_long && (has_fingerprints || (has_branch && lengths.are_few_and_long(tokenizer))) {
+            self.resolve_small_layers();
         }
         self.resolve_ngrams(tokenizer, lengths, labels, has_fingerprints);
     }
@@ -126,7 +143,8 @@ impl Model {
     /// buckets in the recipe mean that there is no n-gram branch.
     fn resolve_ngrams(&mut self, tokenizer: text::Tokenizer, lengths: &Lengths, labels: usize, has_fingerprints: bool) {
         let is_long = lengths.are_long(tokenizer);
-        let words_only = is_long || (!tokenizer.is_one_word() && lengths.texts > MANY_TEXTS);
+        let is_few_and_long = lengths.are_few_and_long(tokenizer);
+        let words_only = (is_long && !is_few_and_long) || (!tokenizer.is_one_word() && lengths.texts > MANY_TEXTS);
         let rank = self.ngram_rank.unwrap_or_else(|| ngram_rank(labels));
         let default_buckets = if is_long {
             long_text_buckets(lengths.words(), rank * self.ngram_bits() as usize, has_fingerprints)
@@ -141,7 +159,7 @@ impl Model {
             return;
         }
         self.ngram_rank = Some(rank);
-        let default_dropout = match (is_long, has_fingerprints) {
+        let default_dropout = match (is_long && lengths.words() > DROPOUT_WORDS, has_fingerprints) {
             (false, _) => self.ngram_dropout(),
             (true, true) => LONG_TEXT_FINGERPRINT_NGRAM_DROPOUT,
             (true, false) => LONG_TEXT_NGRAM_DROPOUT,
@@ -178,7 +196,8 @@ impl Recipe {
         self.model.resolve(tokenizer, &lengths, labels, self.data.folds > 1);
         let is_long = lengths.are_long(tokenizer);
         let has_fingerprints = self.model.ngram_fingerprints == Some(true);
-        if is_long && has_fingerprints {
+        let is_few_and_long = lengths.are_few_and_long(tokenizer);
+        if is_long && (has_fingerprints || (is_few_and_long && self.model.ngram_table().is_some())) {
             self.vocabulary.max_size.get_or_insert(LONG_TEXT_TOKENS);
         }
         self.training.epochs.get_or_insert(text_epochs(lengths.words()));
@@ -191,8 +210,8 @@ impl Recipe {
         }
         let model = &self.model;
         let has_both_branches = model.num_layers > 0 && model.head_hidden == 0 && model.ngram_table().is_some();
-        // With fingerprints the table does not memorise long texts, and a common loss is better.
-        let is_useful = tokenizer.is_one_word() || (is_long && !has_fingerprints);
+        // A table with fingerprints or n-grams of characters does not memorise long texts, and a common loss is better.
+        let is_useful = tokenizer.is_one_word() || (is_long && !has_fingerprints && !is_few_and_long);
         let branch_loss = if has_both_branches && is_useful { 0.5 } else { 0.0 };
         self.training.branch_loss.get_or_insert(branch_loss);
     }
