@@ -134,11 +134,12 @@ impl<P: Partition, S: Store> Slots<P, S> {
             }
         }
         let serving = chosen.and_then(|index| Some((index, slots.slots[index as usize].take()?.freeze())));
-        let last_refusal = events.iter().rev().find_map(|event| match event {
+        let last_error = events.iter().rev().find_map(|event| match event {
             BootEvent::Trial(_) => None,
-            BootEvent::FellBack(_, error) | BootEvent::Damaged(_, error) => Some(error.refusal()),
+            BootEvent::FellBack(_, error) | BootEvent::Damaged(_, error) => Some(error),
         });
-        (slots, Boot { serving: serving.ok_or(last_refusal.unwrap_or(Refusal::Empty)), events })
+        let refusal = last_error.map_or(Refusal::Empty, SlotError::refusal);
+        (slots, Boot { serving: serving.ok_or(refusal), events })
     }
 
     /// The record about the slots.
