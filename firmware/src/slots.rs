@@ -149,7 +149,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
 
     /// The slot whose model runs, if one does.
     pub fn serving(&self) -> Option<SlotIndex> {
-        SlotIndex::ALL.into_iter().find(|&index| self.slots[index as usize].is_none())
+        SlotIndex::ALL.iter().copied().find(|&index| self.slots[index as usize].is_none())
     }
 
     /// The slot that a new model is received into: the one that does not run, or slot A if no model runs.
@@ -260,8 +260,11 @@ impl<P: Partition, S: Store> Slots<P, S> {
         self.clear()?;
         let standby = self.standby();
         if let Some(flash) = &mut self.slots[standby as usize] {
-            for from in (0..flash.capacity() as u32).step_by(P::ERASE_SIZE) {
-                flash.erase(from, from + P::ERASE_SIZE as u32).map_err(|error| SlotError::Flash(error.kind()))?;
+            let mut from = 0;
+            while from < flash.capacity() as u32 {
+                let to = from + P::ERASE_SIZE as u32;
+                flash.erase(from, to).map_err(|error| SlotError::Flash(error.kind()))?;
+                from = to;
                 // Only feeds the watchdog: an erase must be completed, so its time limit is ignored.
                 keep_alive();
             }
