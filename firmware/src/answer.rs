@@ -38,7 +38,7 @@ pub fn labels(engine: &Engine<'_>, form: Form, out: &mut dyn Write) -> fmt::Resu
 /// Writes the result of the self-test.
 pub fn self_test(result: &SelfTest, form: Form, out: &mut dyn Write) -> fmt::Result {
     let SelfTest { exact, total, ticks, first_failure } = *result;
-    let verdict = if exact == total { "ok" } else { "FAILED" };
+    let (verdict, ticks) = (if exact == total { "ok" } else { "FAILED" }, Long(ticks));
     form.write(
         out,
         format_args!("selftest {verdict}: {exact} of {total} golden examples exact, {ticks} ticks"),

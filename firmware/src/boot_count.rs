@@ -17,11 +17,11 @@ impl Resets {
 
     /// The reasons with their counts.
     pub fn iter(&self) -> impl Iterator<Item = (ResetReason, u32)> {
-        Resets::REASONS.into_iter().zip(self.0)
+        Resets::REASONS.iter().copied().zip(self.0.iter().copied())
     }
 
     fn count(&mut self, reason: ResetReason) {
-        for (known, count) in Resets::REASONS.into_iter().zip(&mut self.0) {
+        for (&known, count) in Resets::REASONS.iter().zip(&mut self.0) {
             *count = count.saturating_add(u32::from(known == reason));
         }
     }
@@ -99,7 +99,7 @@ impl BootCount {
 /// Reads a stored state; `None` if the memory holds none, as after power-on or a brownout.
 fn read(raw: &[u32; WORDS]) -> Option<BootCount> {
     let &[magic, pin, brownout, watchdog, command, panic, failed_boots, log_level, check] = raw;
-    let log_level = Level::ALL.into_iter().find(|&known| known as u32 == log_level)?;
+    let log_level = Level::ALL.iter().copied().find(|&known| known as u32 == log_level)?;
     let resets = Resets([pin, brownout, watchdog, command, panic]);
     let boots = BootCount { resets, failed_boots, log_level, ..BootCount::FIRST };
     (magic == MAGIC && check == checksum(raw)).then_some(boots)

@@ -24,35 +24,42 @@ pub fn completion(line: &[u8], loaded: Option<Task>) -> Completion<'_> {
     }
 }
 
-impl<'l> Completion<'l> {
-    /// The commands or arguments that begin with what was typed.
-    pub fn words(self) -> impl Iterator<Item = &'static str> + use<'l> {
-        let commands = COMMANDS.iter().filter(move |info| info.is_for(self.loaded));
-        let words = commands.flat_map(move |info| match self.command {
-            None => core::slice::from_ref(&info.word),
-            Some(command) if info.word.as_bytes() == command => info.choices,
-            Some(_) => &[],
-        });
-        words.copied().filter(move |word| word.as_bytes().starts_with(self.prefix))
+impl Completion<'_> {
+    /// Calls `take` with each command or argument that begins with what was typed, and returns their number.
+    // Not an iterator, because chained iterators take more code than these loops.
+    pub fn words(self, take: &mut dyn FnMut(&'static str)) -> usize {
+        let mut count = 0;
+        for info in COMMANDS.iter().filter(|info| info.is_for(self.loaded)) {
+            let words = match self.command {
+                None => core::slice::from_ref(&info.word),
+                Some(command) if info.word.as_bytes() == command => info.choices,
+                Some(_) => &[],
+            };
+            for word in words.iter().filter(|word| word.as_bytes().starts_with(self.prefix)) {
+                take(word);
+                count += 1;
+            }
+        }
+        count
     }
 
-    /// The longest text by which all [`words`](Completion::words) continue what was typed. Empty if there is no word,
-    /// or if the words differ in their next byte.
-    pub fn common(self) -> &'static str {
-        let mut words = self.words();
-        let Some(first) = words.next() else { return "" };
-        let common_len = |word: &str| first.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
-        let length = words.map(common_len).min().unwrap_or(first.len());
-        first.get(self.prefix.len()..length).unwrap_or("")
+    /// The longest text by which all [`words`](Completion::words) continue what was typed, and the number of these
+    /// words. The text is empty if there is no word, or if the words differ in their next byte.
+    pub fn common(self) -> (&'static str, usize) {
+        let mut common = None;
+        let count = self.words(&mut |word| {
+            let before = common.unwrap_or(word);
+            let length = before.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
+            common = before.get(..length);
+        });
+        (common.and_then(|common| common.get(self.prefix.len()..)).unwrap_or(""), count)
     }
 
     /// Returns true if there is one word only, a command that takes arguments.
     pub fn takes_arguments(self) -> bool {
-        let mut words = self.words();
-        match (words.next(), words.next()) {
-            (Some(only), None) => COMMANDS.iter().any(|info| info.word == only && info.takes_arguments()),
-            _ => false,
-        }
+        let mut last = "";
+        let count = self.words(&mut |word| last = word);
+        count == 1 && COMMANDS.iter().any(|info| info.word == last && info.takes_arguments())
     }
 }
 
@@ -66,7 +73,10 @@ mod tests {
     }
 
     fn words(line: &str) -> Vec<&'static str> {
-        complete(line).words().collect()
+        let mut words = Vec::new();
+        let count = complete(line).words(&mut |word| words.push(word));
+        assert_eq!(count, words.len());
+        words
     }
 
     #[test]
@@ -81,7 +91,7 @@ mod tests {
             assert!(words(text).is_empty(), "{text}");
         }
         for (line, common) in [("la", "bels"), ("st", ""), ("se", "lftest"), ("s", ""), ("echo ", "o")] {
-            assert_eq!(complete(line).common(), common, "{line}");
+            assert_eq!(complete(line).common(), (common, words(line).len()), "{line}");
         }
         for (line, takes_arguments) in [("la", false), ("top", true), ("echo of", false)] {
             assert_eq!(complete(line).takes_arguments(), takes_arguments, "{line}");

@@ -333,16 +333,21 @@ impl<'m> Engine<'m> {
 
     /// The classes in the order of decreasing logits; among equal logits, the lowest class comes first.
     pub(crate) fn ranking(&self) -> impl Iterator<Item = usize> {
-        let next_class = |previous: Option<usize>| {
-            // A class comes later if its logit is lower, or equal with a higher class number.
-            let comes_later = |&class: &usize| match previous {
-                Some(previous) => (self.logits[class], previous) < (self.logits[previous], class),
-                None => true,
-            };
-            let key = |&class: &usize| (self.logits[class], core::cmp::Reverse(class));
-            (0..self.logits.len()).filter(comes_later).max_by_key(key)
+        let next = |previous: Option<Ranked>| {
+            // A class precedes another if its logit is larger, or equal with a lower class number.
+            let precedes = |a: Ranked, b: Ranked| a.logit > b.logit || (a.logit == b.logit && a.class < b.class);
+            let mut next = None;
+            for (class, &logit) in self.logits.iter().enumerate() {
+                let ranked = Ranked { class, logit };
+                if previous.is_none_or(|previous| precedes(previous, ranked))
+                    && next.is_none_or(|next| precedes(ranked, next))
+                {
+                    next = Some(ranked);
+                }
+            }
+            next
         };
-        core::iter::successors(next_class(None), move |&class| next_class(Some(class)))
+        core::iter::successors(next(None), move |&ranked| next(Some(ranked))).map(|ranked| ranked.class)
     }
 
     /// The softmax of one class for the last complete text, Q16.

@@ -143,7 +143,7 @@ pub enum Note {
 impl Note {
     /// Returns the note with the value `word`; `None` for any other value, as memory has after power-on.
     pub fn read(word: u32) -> Option<Note> {
-        [Note::Running, Note::Command, Note::Panic, Note::Watchdog].into_iter().find(|&note| note as u32 == word)
+        [Note::Running, Note::Command, Note::Panic, Note::Watchdog].iter().copied().find(|&note| note as u32 == word)
     }
 }
 

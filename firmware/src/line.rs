@@ -165,10 +165,17 @@ impl Editor {
     /// Inserts a byte of text at the cursor. If the line is full, the byte is only counted, and nothing is to be shown.
     pub fn insert(&mut self, byte: u8) -> Edit {
         let at_end = self.cursor == self.line.len();
-        if self.excess > 0 || self.line.insert(self.cursor, byte).is_err() {
+        if self.excess > 0 || self.line.is_full() {
             self.excess = self.excess.saturating_add(1);
             return Edit::None;
         }
+        // Moves the bytes from the cursor on back by one. (`Vec::insert` can panic.)
+        let mut moved = byte;
+        for place in self.line.get_mut(self.cursor..).unwrap_or_default() {
+            core::mem::swap(place, &mut moved);
+        }
+        let pushed = self.line.push(moved);
+        debug_assert!(pushed.is_ok(), "the line is not full");
         self.cursor += 1;
         match byte {
             byte if at_end => Edit::Typed(byte),

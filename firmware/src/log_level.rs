@@ -22,7 +22,7 @@ impl Level {
 
     /// The level with this word; `None` if there is none.
     pub fn from_word(word: &[u8]) -> Option<Level> {
-        Level::ALL.into_iter().find(|level| level.word().as_bytes() == word)
+        Level::ALL.iter().copied().find(|level| level.word().as_bytes() == word)
     }
 
     /// The word of this level.

@@ -6,6 +6,8 @@ use core::num::NonZeroU32;
 use tern_runtime::Channel;
 use thiserror::Error;
 
+use crate::display::Long;
+
 /// The largest number of digits that are kept of a number, so that it fits `i32`.
 const DIGITS: u32 = 9;
 
@@ -111,8 +113,11 @@ impl fmt::Display for Value<'_> {
             _ => magnitude << shift,
         };
         let sign = if value < 0 && scaled > 0 { "-" } else { "" };
-        write!(f, "{sign}{}", scaled / one)?;
-        if places > 0 { write!(f, ".{:01$}", scaled % one, places as usize) } else { Ok(()) }
+        // `one` is not 0; the operators `/` and `%` would add a panic.
+        let whole = scaled.checked_div(one).unwrap_or(0);
+        write!(f, "{sign}{}", Long(whole))?;
+        // The remainder is below 10^9.
+        if places > 0 { write!(f, ".{:01$}", (scaled - whole * one) as u32, places as usize) } else { Ok(()) }
     }
 }
 

@@ -134,11 +134,12 @@ impl<P: Partition, S: Store> Slots<P, S> {
             }
         }
         let serving = chosen.and_then(|index| Some((index, slots.slots[index as usize].take()?.freeze())));
-        let last_refusal = events.iter().rev().find_map(|event| match event {
+        let last_error = events.iter().rev().find_map(|event| match event {
             BootEvent::Trial(_) => None,
-            BootEvent::FellBack(_, error) | BootEvent::Damaged(_, error) => Some(error.refusal()),
+            BootEvent::FellBack(_, error) | BootEvent::Damaged(_, error) => Some(error),
         });
-        (slots, Boot { serving: serving.ok_or(last_refusal.unwrap_or(Refusal::Empty)), events })
+        let refusal = last_error.map_or(Refusal::Empty, SlotError::refusal);
+        (slots, Boot { serving: serving.ok_or(refusal), events })
     }
 
     /// The record about the slots.
@@ -148,7 +149,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
 
     /// The slot whose model runs, if one does.
     pub fn serving(&self) -> Option<SlotIndex> {
-        SlotIndex::ALL.into_iter().find(|&index| self.slots[index as usize].is_none())
+        SlotIndex::ALL.iter().copied().find(|&index| self.slots[index as usize].is_none())
     }
 
     /// The slot that a new model is received into: the one that does not run, or slot A if no model runs.
@@ -259,8 +260,11 @@ impl<P: Partition, S: Store> Slots<P, S> {
         self.clear()?;
         let standby = self.standby();
         if let Some(flash) = &mut self.slots[standby as usize] {
-            for from in (0..flash.capacity() as u32).step_by(P::ERASE_SIZE) {
-                flash.erase(from, from + P::ERASE_SIZE as u32).map_err(|error| SlotError::Flash(error.kind()))?;
+            let mut from = 0;
+            while from < flash.capacity() as u32 {
+                let to = from + P::ERASE_SIZE as u32;
+                flash.erase(from, to).map_err(|error| SlotError::Flash(error.kind()))?;
+                from = to;
                 // Only feeds the watchdog: an erase must be completed, so its time limit is ignored.
                 keep_alive();
             }

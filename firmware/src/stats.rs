@@ -3,7 +3,7 @@
 use core::fmt::{self, Write};
 
 use crate::boot_count::BootCount;
-use crate::display::{Counted, Form};
+use crate::display::{Counted, Form, Long};
 use crate::engine::Answer;
 use crate::golden::Bench;
 use crate::port::Stack;
@@ -43,9 +43,11 @@ pub fn stats(
     out: &mut dyn Write,
 ) -> fmt::Result {
     let Stats { lines, rejected, texts, tokens, unknown, dropped } = *stats;
-    let permille = (unknown * 1000).checked_div(tokens).unwrap_or(0);
+    // At most 1000.
+    let permille = (unknown * 1000).checked_div(tokens).unwrap_or(0) as u32;
     if form == Form::Machine {
         // The key `refused` of the protocol is about rejected lines and texts.
+        let (tokens, unknown, dropped) = (Long(tokens), Long(unknown), Long(dropped));
         write!(out, r#"{{"lines":{lines},"refused":{rejected},"texts":{texts},"tokens":{tokens},"#)?;
         write!(out, r#""unknown":{unknown},"dropped":{dropped},"stack_used":"#)?;
         match stack {
@@ -65,7 +67,7 @@ pub fn stats(
     }
     write!(out, "lines       {lines}, {rejected} rejected\r\n")?;
     write!(out, "texts       {texts}\r\n")?;
-    write!(out, "tokens      {tokens}, {}.{} % unknown\r\n", permille / 10, permille % 10)?;
+    write!(out, "tokens      {}, {}.{} % unknown\r\n", Long(tokens), permille / 10, permille % 10)?;
     write!(out, "dropped     {}\r\n", Counted(dropped, "byte"))?;
     match stack {
         Some(Stack { used, size }) => write!(out, "stack       at most {used} of {size} bytes\r\n")?,
@@ -89,28 +91,30 @@ pub fn bench(
     out: &mut dyn Write,
 ) -> fmt::Result {
     let Bench { texts, tokens, ticks, worst, answers } = *bench;
-    let mean = |sum: u64| sum.checked_div(tokens).unwrap_or(0);
+    let mean = |sum: u64| Long(sum.checked_div(tokens).unwrap_or(0));
+    let (ticks_per_token, instructions_per_token) = (mean(ticks), instructions.map(mean));
     // A bidirectional model computes everything at the end. Its `worst` is 0, and its `ticks` include the answers, so
     // neither a slowest token nor an answer is shown.
-    let worst = Some(worst).filter(|&worst| worst > 0).map(u64::from);
-    let worst_instructions = worst.and(worst_instructions);
-    let answer = answers.checked_div(texts.into()).filter(|_| worst.is_some());
+    let worst = Some(worst).filter(|&worst| worst > 0).map(|worst| Long(worst.into()));
+    let worst_instructions = worst_instructions.filter(|_| worst.is_some()).map(Long);
+    let answer = answers.checked_div(texts.into()).filter(|_| worst.is_some()).map(Long);
     if form == Form::Machine {
-        write!(out, r#"{{"texts":{texts},"tokens":{tokens},"ticks":{ticks},"ticks_per_token":{},"#, mean(ticks))?;
+        let (tokens, ticks) = (Long(tokens), Long(ticks));
+        write!(out, r#"{{"texts":{texts},"tokens":{tokens},"ticks":{ticks},"ticks_per_token":{ticks_per_token},"#)?;
         write!(out, r#""worst_ticks":{},"answer_ticks":{},"#, OrNull(worst), OrNull(answer))?;
-        write!(out, r#""instructions_per_token":{},"#, OrNull(instructions.map(mean)))?;
+        write!(out, r#""instructions_per_token":{},"#, OrNull(instructions_per_token))?;
         return write!(out, r#""worst_instructions":{}}}"#, OrNull(worst_instructions));
     }
     write!(out, "{}, {}\r\n", Counted(texts.into(), "golden example"), Counted(tokens, "token"))?;
-    write!(out, "ticks         {} a token", mean(ticks))?;
+    write!(out, "ticks         {ticks_per_token} a token")?;
     if let Some(worst) = worst {
         write!(out, ", {worst} at worst")?;
     }
     if let Some(answer) = answer {
         write!(out, ", {answer} an answer")?;
     }
-    if let Some(sum) = instructions {
-        write!(out, "\r\ninstructions  {} a token", mean(sum))?;
+    if let Some(mean) = instructions_per_token {
+        write!(out, "\r\ninstructions  {mean} a token")?;
         if let Some(worst) = worst_instructions {
             write!(out, ", {worst} at worst")?;
         }
@@ -119,12 +123,12 @@ pub fn bench(
 }
 
 /// Displays a number, or `null` for `None`.
-struct OrNull(Option<u64>);
+struct OrNull(Option<Long>);
 
 impl fmt::Display for OrNull {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(number) => write!(f, "{number}"),
+        match &self.0 {
+            Some(number) => number.fmt(f),
             None => f.write_str("null"),
         }
     }

@@ -16,7 +16,7 @@ use crate::layers::linear::Linear;
 #[cfg(feature = "ngrams")]
 use crate::layers::ngrams::NgramTable;
 use crate::layers::scaling::{Channel, ValueParts};
-use crate::rows::rows;
+use crate::rows::row;
 use crate::text::texts::Texts;
 use crate::text::vocabulary::Vocabulary;
 use tern_format::Packing;
@@ -164,14 +164,21 @@ impl<'a> Model<'a> {
     /// The golden examples, at least one.
     pub fn golden(&self) -> impl Iterator<Item = Golden<'a>> + use<'a> {
         let model = *self;
-        let classes = NonZeroUsize::new(self.config.classes).guaranteed_or(NonZeroUsize::MIN);
-        // A range in place of `enumerate`, whose counter is compiled into the calling crate: overflow checks there
-        // would add a panic.
-        let all = (0..self.golden_logits.len() / classes).zip(rows(self.golden_logits, classes));
-        all.map(move |(index, logits)| {
-            let text = model.golden.get(index).unwrap_or("");
-            Golden { text, values: model.value_parts().golden(index).unwrap_or(&[]), logits }
-        })
+        (0..self.golden_logits.len() / self.classes()).map(move |index| model.golden_example(index))
+    }
+
+    /// A golden example; empty beyond the last.
+    fn golden_example(&self, index: usize) -> Golden<'a> {
+        Golden {
+            text: self.golden.get(index).unwrap_or(""),
+            values: self.value_parts().golden(index).unwrap_or(&[]),
+            logits: row(self.golden_logits, self.classes(), index).unwrap_or(&[]),
+        }
+    }
+
+    /// The number of classes, at least 1.
+    fn classes(&self) -> NonZeroUsize {
+        NonZeroUsize::new(self.config.classes).guaranteed_or(NonZeroUsize::MIN)
     }
 
     /// The parts of a model that reads values; empty if the model reads text.

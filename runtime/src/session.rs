@@ -3,6 +3,8 @@
 //!
 //! [`Model::text_session`] and [`Model::value_session`] are for programs that run one kind of model; [`Model::session`]
 //! is for programs that run both. [`SessionBase`] has what both kinds share; `forward` computes the steps.
+//!
+//! The functions that begin a session are marked `inline` for the reason that the module `load` gives.
 
 mod base;
 pub(crate) mod forward;
@@ -45,6 +47,7 @@ impl<'a> Model<'a> {
     ///
     /// # Errors
     /// [`ScratchError`] if `scratch` is shorter than [`scratch_len_for`](Model::scratch_len_for) one token.
+    #[cfg_attr(feature = "errors", inline)]
     pub fn session<'s>(&'s self, scratch: &'s mut [i32]) -> Result<Session<'s>, ScratchError> {
         let base = SessionBase::new(self, scratch)?;
         Ok(if self.config.reads_values() {

@@ -200,7 +200,7 @@ pub fn generated(
     let vocabulary = model.vocabulary();
     ids.iter().try_for_each(|&id| detokenizer.write(id, vocabulary.token(id).unwrap_or(""), &mut Escaped(out)))?;
     detokenizer.finish(&mut Escaped(out))?;
-    write!(out, r#"","tokens":{},"ticks":{}}}"#, cost.tokens, cost.ticks)
+    write!(out, r#"","tokens":{},"ticks":{}}}"#, cost.tokens, Long(cost.ticks))
 }
 
 /// Writes the cost of generated text for a person.
@@ -212,7 +212,7 @@ pub fn generation_cost(cost: GenerationCost, out: &mut dyn Write) -> fmt::Result
 pub fn sampling(sampling: Sampling, form: Form, out: &mut dyn Write) -> fmt::Result {
     let Sampling { seed, temperature, top_k } = sampling;
     // Q16 as a decimal with two places, rounded.
-    let hundredths = (u64::from(temperature) * 100 + (1 << 15)) >> 16;
+    let hundredths = ((u64::from(temperature) * 100 + (1 << 15)) >> 16) as u32;
     let (whole, decimals) = (hundredths / 100, hundredths % 100);
     form.write(
         out,

@@ -101,8 +101,8 @@ impl<P: Port> Console<'_, P> {
         }
         let task = self.task();
         let possible = completion(self.editor.line(), task);
-        let common = possible.common();
-        match (possible.words().count(), common) {
+        let (common, count) = possible.common();
+        match (count, common) {
             (0, _) => match self.editor.insert(b'\t') {
                 Edit::Typed(byte) => self.typed(byte),
                 _ => Ok(()),
@@ -110,11 +110,12 @@ impl<P: Port> Console<'_, P> {
             (2.., "") if self.prompted && self.echo => {
                 let Console { port, editor, .. } = self;
                 print(port, |out| {
-                    out.write_str("\r\n")?;
-                    completion(editor.line(), task).words().enumerate().try_for_each(|(i, word)| {
-                        out.write_str(if i > 0 { "  " } else { "" })?;
-                        out.write_str(word)
-                    })?;
+                    let (mut result, mut separator) = (Ok(()), "\r\n");
+                    completion(editor.line(), task).words(&mut |word| {
+                        result = result.and_then(|()| write!(out, "{separator}{word}"));
+                        separator = "  ";
+                    });
+                    result?;
                     out.write_str("\r\n")
                 })?;
                 self.redraw()

@@ -162,14 +162,14 @@ impl Record {
         }
         let slot = |at: usize, may_be_flashed: bool| {
             let (code, proven) = (bytes.get(at)?, *bytes.get(at + 1)? != 0);
-            let state = State::ALL.into_iter().find(|&state| state as u8 == *code)?;
+            let state = State::ALL.iter().copied().find(|&state| state as u8 == *code)?;
             let slot = Slot { state, proven, version: word(at + 4)?, bytes: word(at + 8)?, crc32: word(at + 12)? };
             let is_valid = slot.bytes != 0 || (may_be_flashed && proven);
             Some(if is_valid { slot } else { Slot::EMPTY })
         };
         let active = match bytes[5] {
             NONE => None,
-            code => Some(SlotIndex::ALL.into_iter().find(|&index| index as u8 == code)?),
+            code => Some(SlotIndex::ALL.iter().copied().find(|&index| index as u8 == code)?),
         };
         Some((word(8)?, Record { slots: [slot(16, true)?, slot(32, false)?], active, min_version: word(12)? }))
     }

@@ -124,13 +124,33 @@ impl<'s> Logits<'s> {
     /// comes first. Returns the number of elements written: the length of `ranks`, or the number of classes if that is
     /// less.
     pub fn top(&self, ranks: &mut [Ranked]) -> usize {
-        top_of(self.iter().enumerate(), ranks)
+        self.top_from(0, ranks)
     }
 
     /// Writes the most probable next tokens of a language model, without PAD and UNK, to `ranks`, as
     /// [`top`](Logits::top) does. Returns the number of elements written.
     pub fn next_tokens(&self, ranks: &mut [Ranked]) -> usize {
-        top_of(self.iter().enumerate().skip(UNK as usize + 1), ranks)
+        self.top_from(UNK as usize + 1, ranks)
+    }
+
+    /// Does the same as [`top`](Logits::top) without the classes before `first`.
+    fn top_from(&self, first: usize, ranks: &mut [Ranked]) -> usize {
+        let mut filled = 0;
+        for class in first..self.len() {
+            let mut rank = Ranked { class, logit: self.get(class).unwrap_or(i32::MIN) };
+            // Inserts the class at its place and moves the smaller ones back; the last of them is then in `rank`.
+            for other in ranks.iter_mut().take(filled) {
+                if rank.logit > other.logit {
+                    core::mem::swap(other, &mut rank);
+                }
+            }
+            // If `ranks` is full, the smallest one is dropped.
+            if let Some(next) = ranks.get_mut(filled) {
+                *next = rank;
+                filled += 1;
+            }
+        }
+        filled
     }
 
     /// The softmax probability of one class, Q16: 0 to 65,536; 0 beyond the last class. The error is at most 1e-4.
@@ -152,25 +172,4 @@ impl<'s> Logits<'s> {
             _ => Answer::Class(class),
         }
     }
-}
-
-/// Writes those of the `(class, logit)` pairs that have the largest logits to `ranks`, in descending order; among equal
-/// logits the earlier pair comes first. Returns the number of pairs written.
-fn top_of(all: impl Iterator<Item = (usize, i32)>, ranks: &mut [Ranked]) -> usize {
-    let mut filled = 0;
-    for (class, logit) in all {
-        let mut rank = Ranked { class, logit };
-        // Inserts the class at its place and moves the smaller ones back; the last of them is then in `rank`.
-        for other in ranks.iter_mut().take(filled) {
-            if rank.logit > other.logit {
-                core::mem::swap(other, &mut rank);
-            }
-        }
-        // If `ranks` is full, the last one is dropped.
-        if let Some(next) = ranks.get_mut(filled) {
-            *next = rank;
-            filled += 1;
-        }
-    }
-    filled
 }

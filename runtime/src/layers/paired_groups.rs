@@ -17,7 +17,7 @@ use crate::kernel::columns;
 use crate::kernel::dsp::{FourRows, Halves, Turns, Vectors};
 #[cfg(not(dsp))]
 use crate::layers::paired::{FourRows, Halves, Vectors};
-use crate::rows::rows;
+use crate::rows::{row, rows};
 use tern_format::Cell as CellKind;
 
 /// The initial sums of four rows without biases.
@@ -117,21 +117,23 @@ impl<'a> PairedGroups<'a> {
         [record, group].map(|words| NonZeroUsize::new(words).guaranteed_or(NonZeroUsize::MIN))
     }
 
-    /// All records in order, each with the initial sums of its rows' recurrent projections.
-    pub(crate) fn records(&self) -> impl Iterator<Item = (Record<'a>, InitialSums)> + use<'a> {
-        let ([words, words_of_gru], hidden_size) = (self.words(), self.hidden_size);
-        let is_gru = self.is_gru();
-        rows(self.groups, if is_gru { words_of_gru } else { words }).flat_map(move |group| {
-            let (n_biases, records) =
-                if is_gru { group.split_first_chunk().guaranteed_or((&NO_BIASES, &[])) } else { (&NO_BIASES, group) };
-            rows(records, words).enumerate().filter_map(move |(index, record)| {
-                Some((Record::new(record, hidden_size)?, if index == 0 { *n_biases } else { NO_BIASES }))
-            })
-        })
+    /// Returns a record of the layer, by its index, and the initial sums of its rows' recurrent projections; none beyond
+    /// the last record.
+    // The loader calls this function; the module `load` gives the reason for the attributes `inline`.
+    #[cfg_attr(feature = "errors", inline)]
+    pub(crate) fn record(&self, index: usize) -> Option<(Record<'a>, InitialSums)> {
+        let ([words, words_of_gru], is_gru) = (self.words(), self.is_gru());
+        let (words_of_group, group, in_group) =
+            if is_gru { (words_of_gru, index / 3, index % 3) } else { (words, index, 0) };
+        let group = row(self.groups, words_of_group, group)?;
+        let (n_biases, records) = if is_gru { group.split_first_chunk()? } else { (&NO_BIASES, group) };
+        let record = Record::new(row(records, words, in_group)?, self.hidden_size)?;
+        Some((record, if in_group == 0 { *n_biases } else { NO_BIASES }))
     }
 
     /// Returns the row of a unit for one of its gates; none beyond the last unit. `gate`: r 0, z 1, n 2; 0 for a plain
     /// cell.
+    #[cfg_attr(feature = "errors", inline)]
     pub(crate) fn row(&self, unit: usize, gate: usize) -> Option<RecordRow<'a>> {
         let unit_in_group = unit % 4;
         // The index of the record in the group, and of the row in the record.
@@ -140,7 +142,7 @@ impl<'a> PairedGroups<'a> {
             _ => (0, unit_in_group),
         };
         // A group has as many records as a unit has gates.
-        let (record, recurrent_biases) = self.records().nth(unit / 4 * self.kind.gates() + record_in_group)?;
+        let (record, recurrent_biases) = self.record(unit / 4 * self.kind.gates() + record_in_group)?;
         Some(RecordRow { record, index, recurrent_bias: *biases(recurrent_biases).guaranteed().get(index)? })
     }
 

@@ -47,6 +47,7 @@ pub(super) fn fits(x: (Bound, i16), h: (Bound, i16), shift: u32) -> bool {
 
 /// Returns the bound of one row, given by its unit and its gate, of a projection in a plain packing with `columns`
 /// columns.
+#[cfg_attr(feature = "errors", inline)]
 pub(super) fn plain_bound(weights: &[i8], gates: usize, columns: usize, [unit, gate]: [usize; 2], bias: i32) -> Bound {
     // The weights of the gates of a unit are side by side, column by column.
     let first = unit.wrapping_mul(columns).wrapping_mul(gates).wrapping_add(gate);
@@ -97,6 +98,7 @@ impl Units<'_> {
     /// Checks conditions 1 to 3. `bounds_of`: for each projection, input before recurrent, a function that returns the
     /// bound of a row from `[unit, gate]` and the row's bias. `in_pairs`: true for projections whose rows form the
     /// pairs of the cell.
+    #[cfg_attr(feature = "errors", inline)]
     #[cfg_attr(not(feature = "errors"), inline(always))]
     fn check(&self, bounds_of: [&dyn Fn([usize; 2], i32) -> Bound; 2], in_pairs: [bool; 2]) -> Result<(), Overflow> {
         let (gates, biases_of_unit) = (self.kind.gates(), if self.kind.gates() > 1 { 4 } else { 1 });

@@ -86,6 +86,7 @@ fn unused_entry(file: &File<'_>, readable: &File<'_>) -> LoadError {
     }
 }
 
+#[cfg_attr(feature = "errors", inline)]
 fn unsupported(key: Name, found: &[u8], expected: &'static str) -> LoadError {
     LoadError::Unsupported { key, found: Name::of_bytes(found), expected }
 }

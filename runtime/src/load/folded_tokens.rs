@@ -47,9 +47,13 @@ pub(super) fn read<'a>(
         folded.width = NonZeroUsize::new(hidden_size * sums_of_unit).unwrap_or(NonZeroUsize::MIN);
         for sum_index in 0..hidden_size * sums_of_unit {
             let allowed = limits(cell, sum_index, sums_of_unit);
-            let mut sums_of_tokens = sums.iter().enumerate().skip(sum_index).step_by(folded.width.get());
-            if let Some((index, _)) = sums_of_tokens.find(|&(_, &sum)| !allowed.contains(&sum.into())) {
-                file.refuse(Fault::Range { tensor, index });
+            // The sums of one row, of all tokens.
+            let mut index = sum_index;
+            while let Some(&sum) = sums.get(index) {
+                if !allowed.contains(&sum.into()) {
+                    file.refuse(Fault::Range { tensor, index });
+                }
+                index = index.saturating_add(folded.width.get());
             }
         }
     }

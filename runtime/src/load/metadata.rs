@@ -318,6 +318,7 @@ mod name_list {
     }
 
     /// The names of a list.
+    #[cfg_attr(feature = "errors", inline)]
     pub(super) fn names(list: &'static str) -> impl Iterator<Item = &'static str> {
         // Bytes are split, because `str::split` would add code that can panic, which the firmware excludes.
         let bytes_of_names = list.as_bytes().split(|&byte| byte == b',');
@@ -325,6 +326,7 @@ mod name_list {
     }
 
     /// The name at an index of a list; empty beyond the last.
+    #[cfg_attr(feature = "errors", inline)]
     pub(super) fn nth(list: &'static str, index: usize) -> &'static str {
         names(list).nth(index).unwrap_or("")
     }
@@ -342,22 +344,26 @@ pub(super) mod explained {
     }
 
     /// The name of a key of the list above.
+    #[cfg_attr(feature = "errors", inline)]
     pub(crate) fn key(key: Key) -> Name {
         Name::new(KEYS.get(usize::from(key)).copied().unwrap_or(""))
     }
 
     /// All values of a key, separated by `, `. A key that is not in the list above has the values of a shift.
+    #[cfg_attr(feature = "errors", inline)]
     pub(crate) fn values_of(key: &[u8]) -> &'static str {
         let number = KEYS.iter().position(|name| name.as_bytes() == key);
         number.map_or(SHIFTS, list_of)
     }
 
     /// The names of the values of a key of the list above, separated by `, `.
+    #[cfg_attr(feature = "errors", inline)]
     fn list_of(key: usize) -> &'static str {
         VALUE_NAMES.get(key).copied().unwrap_or("")
     }
 
     /// The value of a key in a file; empty if the key is missing or its value is unknown.
+    #[cfg_attr(feature = "errors", inline)]
     pub(crate) fn value(file: &File<'_>, key: Key) -> &'static str {
         let Scanner { entry, .. } = file.find(key_hash(key));
         let index = if entry.name == key_hash(key) { entry.value.position(value_hashes(key)) } else { None };
@@ -365,6 +371,7 @@ pub(super) mod explained {
     }
 
     /// The key and the value of the metadata entry `"key":"value"` at the offset `at` of the file.
+    #[cfg_attr(feature = "errors", inline)]
     pub(crate) fn key_and_value<'a>(file: &File<'a>, at: usize) -> [&'a [u8]; 2] {
         let key = string_at(file, at);
         // The quotes around the key and the colon come before the value.

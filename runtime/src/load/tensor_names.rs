@@ -73,11 +73,9 @@ impl Tensor {
             return Name::new(name);
         }
         for module in CellKind::ALL.iter().map(|cell| cell.module()) {
-            for (parameter, direction) in parameter::DEVICE
-                .into_iter()
-                .flat_map(|name| LayerDirection::all().map(move |direction| (name, direction)))
-            {
-                if self == Tensor::of_layer(module, parameter, direction) {
+            for parameter in parameter::DEVICE {
+                let is_tensor = |direction: &LayerDirection| self == Tensor::of_layer(module, parameter, *direction);
+                if let Some(direction) = LayerDirection::all().find(is_tensor) {
                     let [layer, reverse] = direction.suffix();
                     return Name::joined(&[module, parameter, layer, reverse]);
                 }
@@ -130,10 +128,16 @@ pub(super) mod shift {
                 return Name::joined(&[key::SHIFT, module, layer, reverse]);
             }
         }
-        let shifts = [key::SHIFT_HIDDEN, key::SHIFT_NGRAMS, key::SHIFT_POOLED];
-        let lengths = [key::NGRAM_WORDS, key::NGRAM_MIN_CHARS, key::NGRAM_MAX_CHARS];
+        const OTHERS: [&str; 6] = [
+            key::SHIFT_HIDDEN,
+            key::SHIFT_NGRAMS,
+            key::SHIFT_POOLED,
+            key::NGRAM_WORDS,
+            key::NGRAM_MIN_CHARS,
+            key::NGRAM_MAX_CHARS,
+        ];
         // The only other key is the shift of the last layer.
-        Name::new(shifts.into_iter().chain(lengths).find(|name| NameHash::of(name) == key).unwrap_or(key::SHIFT_FC))
+        Name::new(OTHERS.iter().find(|name| NameHash::of(name) == key).unwrap_or(&key::SHIFT_FC))
     }
 }
 

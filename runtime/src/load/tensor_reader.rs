@@ -156,7 +156,7 @@ impl<'a> File<'a> {
     #[cfg(feature = "ngrams")]
     pub(super) fn table(&self, tensor: Tensor, shape: [u32; 3], in_4_bits: bool) -> &'a [u8] {
         if !in_4_bits {
-            return bytemuck::cast_slice(self.weights(tensor, shape));
+            return bytemuck::try_cast_slice(self.weights(tensor, shape)).unwrap_or(&[]);
         }
         let pairs = self.bytes(tensor, Dtype::U8, shape);
         // The weight −8 is not allowed. Its bits are 1000, which is 8 without a sign.

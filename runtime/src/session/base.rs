@@ -22,6 +22,7 @@ pub struct SessionBase<'s> {
 
 impl<'s> SessionBase<'s> {
     /// A session that is ready for its first text or sequence. Fails if the scratch is too short.
+    #[cfg_attr(feature = "errors", inline)]
     pub(super) fn new(model: &'s Model<'s>, scratch: &'s mut [i32]) -> Result<Self, ScratchError> {
         // The session is reset inside the `Result`, because wrapping it in `Ok` afterwards would copy 88 bytes.
         let mut session = SessionBase::before_reset(model, scratch);
@@ -36,6 +37,7 @@ impl<'s> SessionBase<'s> {
     }
 
     /// A session whose state is undefined until it is reset.
+    #[cfg_attr(feature = "errors", inline)]
     fn before_reset(model: &'s Model<'s>, scratch: &'s mut [i32]) -> Result<Self, ScratchError> {
         // A bidirectional model must be able to keep at least one step.
         let (found, min_steps) = (scratch.len(), usize::from(model.config().reads_both_ways()));

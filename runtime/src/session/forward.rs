@@ -68,6 +68,7 @@ impl TokenSink for Forward<'_> {
 
 impl<'s> Forward<'s> {
     /// A forward pass. The caller must [`reset`](Forward::reset) it before the first step.
+    #[cfg_attr(feature = "errors", inline)]
     pub(crate) fn new(model: &'s Model<'s>, scratch: Scratch<'s>) -> Self {
         let pools = scratch.pool.is_some() && !model.config.pools_last();
         let has_more_above = states_of(&model.config) > 1 || pools;
@@ -282,7 +283,8 @@ impl<'s> Forward<'s> {
         let reverse_column = if config.merge == Merge::Concat { hidden_size.get() } else { 0 };
         for (layer, cells) in self.model.cells().chunks(2).enumerate() {
             let is_last = layer + 1 == config.layers;
-            for (cell, is_reverse) in cells.iter().zip([false, true]) {
+            for (direction, cell) in cells.iter().enumerate() {
+                let is_reverse = direction == 1;
                 state.reset();
                 for step in 0..steps {
                     // The index of the kept step, which is the place of the token or the values in the sequence.

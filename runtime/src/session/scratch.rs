@@ -168,6 +168,7 @@ struct Remaining<'s, T>(&'s mut [T]);
 
 impl<'s, T> Remaining<'s, T> {
     /// Takes the next `length` elements; none if fewer are left.
+    #[cfg_attr(feature = "errors", inline)]
     fn take(&mut self, length: usize) -> Option<&'s mut [T]> {
         let (piece, rest) = core::mem::take(&mut self.0).split_at_mut_checked(length)?;
         self.0 = rest;
@@ -178,6 +179,7 @@ impl<'s, T> Remaining<'s, T> {
 impl<'s> Scratch<'s> {
     /// Divides `scratch`; none if it is too short. In a bidirectional model it must have room for at least one kept
     /// step.
+    #[cfg_attr(feature = "errors", inline)]
     pub(crate) fn new(model: &'s Model<'s>, scratch: &'s mut [i32]) -> Option<Self> {
         let config = model.config();
         let both_ways = config.reads_both_ways();

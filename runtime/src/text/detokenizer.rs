@@ -2,6 +2,7 @@
 
 use core::fmt::{self, Write};
 
+use super::characters::is_space;
 use super::{TokenizerKind, Utf8};
 
 /// The id of the byte 0 in a vocabulary of bytes, where PAD and UNK come first.
@@ -46,7 +47,7 @@ impl Detokenizer {
         let last = core::str::from_utf8(before.get(start..).unwrap_or(&[]))
             .map_or(Some(char::REPLACEMENT_CHARACTER), |text| text.chars().next_back());
         let omits_space_after = |c| kind != TokenizerKind::Whitespace && is_opening(c);
-        let needs_space = last.is_some_and(|c| !c.is_whitespace() && !omits_space_after(c));
+        let needs_space = last.is_some_and(|c| !is_space(c) && !omits_space_after(c));
         Detokenizer { kind, needs_space, utf8: Utf8::new() }
     }
 
