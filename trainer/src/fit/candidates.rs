@@ -212,7 +212,7 @@ fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Table> {
             single_word_model(profile, budget, 4, 8, 16),
         ]);
     }
-    // For long texts the defaults of the recipe suit: n-grams of words alone, much dropout, losses of both branches.
+    // For long texts the other defaults of the recipe suit, which depend on the number of words.
     if profile.has_long_texts() {
         candidates.extend([
             model(1.0, None),

@@ -117,7 +117,8 @@ section! {
 section! {
     /// The choice of the tokens of the vocabulary.
     Vocabulary, "vocabulary" {
-        /// Maximum size of the vocabulary, PAD and UNK included [default: 10000; 4000 for long texts with fingerprints]
+        /// Maximum size of the vocabulary, PAD and UNK included [default: 10000; 4000 for long texts with
+        /// fingerprints, and for few long texts]
         max_size: Option<usize> = None, whole(3, 1 << 24), option("max-vocab");
         /// Occurrences that a token needs in the training texts to get an id [default: 2; 1 below 300 rows]
         min_count: Option<usize> = None, whole(1, 1 << 30);
@@ -140,14 +141,14 @@ section! {
         /// Recurrent cell
         cell: Cell = Cell::Lstm, Kind::one_of::<Cell>();
         /// Width of the embedding. Wider pretrained vectors (`embeddings`) are reduced to it; 0 or left out: they keep
-        /// their width [default: 32; 16 for long texts with fingerprints; language-model: 64]
+        /// their width [default: 32; 16 for long texts with fingerprints and for few long texts; language-model: 64]
         embedding_dim: Option<usize> = None, whole(0, MAX_WIDTH), alias("embedding");
         /// Pretrained word vectors: GloVe or word2vec text, or FILE.npy with its words in FILE.txt
         embeddings: Option<PathBuf> = None, Kind::Path;
         /// Keep the pretrained vectors unchanged; tokens without one are still trained
         freeze_embeddings: bool = false, Kind::Boolean;
-        /// Width of the hidden state, in each direction [default: 64; 32 for long texts with fingerprints;
-        /// language-model: 128; forecast: 32]
+        /// Width of the hidden state, in each direction [default: 64; 32 for long texts with fingerprints and
+        /// for few long texts; language-model: 128; forecast: 32]
         hidden_size: Option<usize> = None, whole(1, MAX_WIDTH), alias("hidden");
         /// Number of recurrent layers; 0: only an n-gram branch
         num_layers: usize = 1, whole(0, MAX_LAYERS as i64), alias("layers");
@@ -165,15 +166,15 @@ section! {
         head_hidden: usize = 0, whole(0, MAX_WIDTH);
         /// Output layer: a softmax over the labels, or one sigmoid for two labels
         output: Output = Output::Softmax, Kind::one_of::<Output>(), option("model-output");
-        /// Dropout before the linear layer [default: 0.3; 0.5 for long texts with fingerprints; language-model: 0;
-        /// forecast: 0]
+        /// Dropout before the linear layer [default: 0.3; 0.5 for long texts with fingerprints and for few long
+        /// texts; language-model: 0; forecast: 0]
         dropout: Option<f64> = None, DROPOUT;
         /// Dropout between recurrent layers
         layer_dropout: f64 = 0.3, DROPOUT;
         /// Dropout of the embedding
         embedding_dropout: f64 = 0.3, DROPOUT;
         /// Probability that a training token is replaced by UNK, which trains the vector of unknown words [default:
-        /// 0.1; 0.3 for long texts with fingerprints; language-model: 0]
+        /// 0.1; 0.3 for long texts with fingerprints and for few long texts; language-model: 0]
         word_dropout: Option<f64> = None, DROPOUT;
         /// Rows of the table of a text classifier's n-gram branch, a power of 2 from 16; 0: no n-gram branch [default:
         /// 4096; 8192 with the tokenizers chars and bytes; 16384 above 200,000 texts; for long texts by the number of
@@ -188,7 +189,7 @@ section! {
         /// Shortest n-grams of characters; 0: none [default: 3; 1 with the tokenizers chars and bytes]
         ngram_min_chars: Option<u8> = None, whole(0, 6);
         /// Longest n-grams of characters; 0: none [default: 5; 4 with the tokenizers chars and bytes; 0 for long texts
-        /// and above 200,000 texts]
+        /// of more than 150,000 words in all, and above 200,000 texts]
         ngram_max_chars: Option<u8> = None, whole(0, 6);
         /// Bits of the n-gram table's weights: 4 or 8. From the middle of the epochs on, they are trained as rounded
         /// [default: 4; 8 for long texts with fingerprints]
@@ -196,7 +197,8 @@ section! {
         /// Count only one n-gram for each row of the n-gram table: that which distinguishes the labels best [default:
         /// true for long texts with a validation split]
         ngram_fingerprints: Option<bool> = None, Kind::Boolean;
-        /// Dropout of each n-gram of a training text [default: 0.2; for long texts 0.7, or 0.5 with fingerprints]
+        /// Dropout of each n-gram of a training text [default: 0.2; for long texts of more than 500,000
+        /// words in all 0.7, or 0.5 with fingerprints]
         ngram_dropout: Option<f64> = None, DROPOUT;
     }
 }
@@ -249,7 +251,7 @@ section! {
         teacher_weight: f64 = 0.5, Kind::Number { least: 0.0, most: 1.0 };
         /// Weight s of the losses that the recurrent layers and the n-gram branch have alone, each by its part of the
         /// head: (1 - s) * loss of both + s * (loss of one + loss of the other) [default: 0; 0.5 with the tokenizers
-        /// chars and bytes, and for long texts without fingerprints]
+        /// chars and bytes, and for long texts without fingerprints of more than 150,000 words in all]
         branch_loss: Option<f64> = None, Kind::Number { least: 0.0, most: 1.0 };
         /// Weight of each class in the loss
         class_weights: ClassWeights = ClassWeights::None, Kind::one_of::<ClassWeights>();

@@ -302,7 +302,7 @@ mod tests {
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         for expected in [
             "--hidden-size <N> Width of the hidden state, in each direction [default: 64; 32 for long texts with \
-             fingerprints; language-model: 128; forecast: 32]",
+             fingerprints and for few long texts; language-model: 128; forecast: 32]",
             "--layer-dropout <X> Dropout between recurrent layers [default: 0.3; forecast: 0]",
             "[default: lstm]",
             "[default: 0.05]",
