@@ -1,5 +1,5 @@
-//! Writes the answers to commands, each as text for a person or as JSON for a program, without the end of the last
-//! line, which the console adds.
+//! Writes the answers to commands, each in one of two forms: text for a person or JSON for a program ([`Form`]). The
+//! console adds the end of the last line.
 
 mod predictions;
 mod slots;
@@ -35,7 +35,8 @@ pub fn labels(engine: &Engine<'_>, form: Form, out: &mut dyn Write) -> fmt::Resu
     }
 }
 
-/// Writes the result of the self-test.
+/// Writes the result of the self-test, which computes the model's golden examples and compares the logits with those
+/// that the export stored.
 pub fn self_test(result: &SelfTest, form: Form, out: &mut dyn Write) -> fmt::Result {
     let SelfTest { exact, total, ticks, first_failure } = *result;
     let (verdict, ticks) = (if exact == total { "ok" } else { "FAILED" }, Long(ticks));
@@ -56,6 +57,7 @@ pub fn self_test(result: &SelfTest, form: Form, out: &mut dyn Write) -> fmt::Res
             ),
         )?;
     }
+    // The JSON object above is still open.
     out.write_str(if form == Form::Machine { "}" } else { "" })
 }
 
@@ -84,7 +86,7 @@ pub fn echo(is_on: bool, form: Form, out: &mut dyn Write) -> fmt::Result {
     form.write(out, format_args!("echo {word}"), format_args!(r#"{{"echo":{is_on}}}"#))
 }
 
-/// Confirms the new mode, `mode`, in the form `form`.
+/// Confirms that `mode` is now the form of the answers. `form` is the form of this answer.
 pub fn mode(mode: Form, form: Form, out: &mut dyn Write) -> fmt::Result {
     match (form, mode) {
         (Form::Human, _) => write!(out, "mode {}", mode.word()),
@@ -93,7 +95,7 @@ pub fn mode(mode: Form, form: Form, out: &mut dyn Write) -> fmt::Result {
     }
 }
 
-/// Confirms the colour setting; `None` is `auto`.
+/// Confirms the colour setting. `None` stands for `auto`: the console asks the terminal.
 pub fn color(setting: Option<bool>, form: Form, out: &mut dyn Write) -> fmt::Result {
     let word = match setting {
         Some(true) => "on",
@@ -109,12 +111,12 @@ pub fn log(level: Level, form: Form, out: &mut dyn Write) -> fmt::Result {
     form.write(out, format_args!("log {word}"), format_args!(r#"{{"log":"{word}"}}"#))
 }
 
-/// Answers the line `quit` on a board, which cannot close the terminal.
+/// Answers the line `quit` on a board. The board cannot close the terminal program, so the answer tells how to.
 pub fn quit(out: &mut dyn Write) -> fmt::Result {
     out.write_str("Ctrl-] leaves `tern console`")
 }
 
-/// Confirms that the streaming mode has begun.
+/// Confirms that the streaming mode has begun, and gives a program the sizes that limit how much it may send ahead.
 pub fn stream_entered(form: Form, out: &mut dyn Write) -> fmt::Result {
     form.write(
         out,
@@ -123,7 +125,7 @@ pub fn stream_entered(form: Form, out: &mut dyn Write) -> fmt::Result {
     )
 }
 
-/// Confirms that a streamed text of `bytes` bytes was dropped.
+/// Confirms that a streamed text, of which `bytes` bytes had arrived, was dropped.
 pub fn text_abandoned(bytes: u64, form: Form, out: &mut dyn Write) -> fmt::Result {
     let human = Counted(bytes, "byte");
     form.write(out, format_args!("dropped {human}"), format_args!(r#"{{"abandoned":{}}}"#, Long(bytes)))

@@ -1,4 +1,7 @@
-//! Counts the boots since power-on, in memory that a reset does not clear.
+//! Counts the resets since power-on and the boots that failed, in memory that a reset does not clear.
+//!
+//! Each boot reads the words that the boot before it stored, makes its own [`BootCount`] of them, and stores that for
+//! the next boot. A boot is *ready* when the console has printed its first prompt, and has *failed* if it never does.
 
 use core::fmt;
 
@@ -6,7 +9,7 @@ use crate::crc32::crc32;
 use crate::hardware::ResetReason;
 use crate::log_level::Level;
 
-/// The number of resets since power-on for each reason.
+/// The number of resets since power-on for each reason, in the order of [`REASONS`](Resets::REASONS).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Resets([u32; Resets::REASONS.len()]);
 
@@ -20,9 +23,12 @@ impl Resets {
         Resets::REASONS.iter().copied().zip(self.0.iter().copied())
     }
 
+    /// Counts a reset for this reason; does nothing for power-on.
     fn count(&mut self, reason: ResetReason) {
-        for (&known, count) in Resets::REASONS.iter().zip(&mut self.0) {
-            *count = count.saturating_add(u32::from(known == reason));
+        for (&counted, count) in Resets::REASONS.iter().zip(&mut self.0) {
+            if counted == reason {
+                *count = count.saturating_add(1);
+            }
         }
     }
 }
@@ -32,21 +38,21 @@ impl fmt::Display for Resets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sum = self.0.iter().fold(0u32, |sum, &count| sum.saturating_add(count));
         write!(f, "{sum}")?;
-        let mut mark = ":";
+        let mut separator = ":";
         for (reason, count) in self.iter().filter(|&(_, count)| count > 0) {
-            write!(f, "{mark} {count} {reason}")?;
-            mark = ",";
+            write!(f, "{separator} {count} {reason}")?;
+            separator = ",";
         }
         Ok(())
     }
 }
 
-/// The reason of this boot of the device, the counts of earlier boots, and the log level.
+/// The reason of this boot, the counts of resets and failed boots, and the log level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BootCount {
-    /// The reason of the last reset.
+    /// The reason of the reset (or power-on) that began this boot.
     pub reason: ResetReason,
-    /// The resets since power-on, including the last one.
+    /// The resets since power-on, including the one that began this boot.
     pub resets: Resets,
     /// The number of boots directly before this one that did not reach the prompt.
     pub failed_boots: u32,
@@ -60,7 +66,8 @@ pub struct BootCount {
 /// one another model can be loaded.
 pub const MAX_FAILED_BOOTS: u32 = 3;
 
-/// Length of the stored state in 32-bit words.
+/// Length of the stored state in 32-bit words: a magic number, five counts of resets, the failed boots, the log level
+/// and a checksum.
 pub const WORDS: usize = 9;
 /// The first word of a valid state: an arbitrary value that memory is unlikely to hold after power-on.
 const MAGIC: u32 = 0x7465_7374;
@@ -76,10 +83,10 @@ impl BootCount {
     };
 
     /// Returns the count for a boot after a reset for this reason. `stored` is the state that the boot before it
-    /// stored; it is ignored after power-on.
+    /// stored. Counting begins anew after power-on, and if the state is not valid.
     pub fn next(stored: &[u32; WORDS], reason: ResetReason) -> BootCount {
-        let known = read(stored).filter(|_| reason != ResetReason::PowerOn);
-        let mut boots = known.unwrap_or(BootCount::FIRST);
+        let restored = if reason == ResetReason::PowerOn { None } else { read(stored) };
+        let mut boots = restored.unwrap_or(BootCount::FIRST);
         boots.reason = reason;
         boots.resets.count(reason);
         boots
@@ -88,7 +95,7 @@ impl BootCount {
     /// Returns the state to store for the next boot, with a checksum in its last word.
     pub fn to_words(&self) -> [u32; WORDS] {
         let Resets([pin, brownout, watchdog, command, panic]) = self.resets;
-        // This boot counts as failed until it has reached the prompt.
+        // This boot counts as failed until it has reached the prompt, which ends the row of failed boots.
         let failed_boots = if self.is_ready { 0 } else { self.failed_boots.saturating_add(1) };
         let mut words = [MAGIC, pin, brownout, watchdog, command, panic, failed_boots, self.log_level as u32, 0];
         words[WORDS - 1] = checksum(&words);
@@ -96,13 +103,16 @@ impl BootCount {
     }
 }
 
-/// Reads a stored state; `None` if the memory holds none, as after power-on or a brownout.
-fn read(raw: &[u32; WORDS]) -> Option<BootCount> {
-    let &[magic, pin, brownout, watchdog, command, panic, failed_boots, log_level, check] = raw;
-    let log_level = Level::ALL.iter().copied().find(|&known| known as u32 == log_level)?;
+/// Reads a stored state; `None` if the memory holds none, as after power-on or some brownouts. The caller sets the
+/// reason.
+fn read(stored: &[u32; WORDS]) -> Option<BootCount> {
+    let &[magic, pin, brownout, watchdog, command, panic, failed_boots, level_word, stored_checksum] = stored;
+    if magic != MAGIC || stored_checksum != checksum(stored) {
+        return None;
+    }
     let resets = Resets([pin, brownout, watchdog, command, panic]);
-    let boots = BootCount { resets, failed_boots, log_level, ..BootCount::FIRST };
-    (magic == MAGIC && check == checksum(raw)).then_some(boots)
+    let log_level = Level::ALL.iter().copied().find(|&level| level as u32 == level_word)?;
+    Some(BootCount { resets, failed_boots, log_level, ..BootCount::FIRST })
 }
 
 /// The CRC-32 of all words but the last, in which the checksum is stored.

@@ -14,7 +14,7 @@ pub struct Uart {
 }
 
 impl Uart {
-    // Bits of `state`. `interrupt` has the bit of `RX_FULL` for the receive interrupt.
+    // Bits of `state`. Writing `RX_FULL` to the register `interrupt` clears the receive interrupt.
     const TX_FULL: u32 = 1 << 0;
     const RX_FULL: u32 = 1 << 1;
     const RX_OVERRUN: u32 = 1 << 3;
@@ -28,7 +28,7 @@ impl Uart {
     /// # Safety
     /// `base` must be the address of such a UART, which must always be mapped.
     pub const unsafe fn at(base: usize) -> Self {
-        // SAFETY: the registers of a UART write no memory; see above for the rest.
+        // SAFETY: the registers of a UART write no memory; the caller promises that they are always mapped.
         unsafe {
             Uart {
                 data: Register::at(base),
@@ -40,13 +40,14 @@ impl Uart {
         }
     }
 
-    /// Starts the UART as a console. `divider`: clock cycles per bit.
+    /// Starts the UART as a console, which also receives, with an interrupt for each byte. `divider`: clock cycles per
+    /// bit.
     pub fn start_console(&self, divider: u32) {
         self.divider.write(divider);
         self.control.write(Self::TX_ENABLE | Self::RX_ENABLE | Self::RX_INTERRUPT);
     }
 
-    /// Starts the UART to send only, at its highest rate: 16 is the smallest divider.
+    /// Starts the UART for a log, which only sends, at the highest rate: 16 is the smallest divider.
     pub fn start_log(&self) {
         self.divider.write(16);
         self.control.write(Self::TX_ENABLE);
@@ -68,7 +69,7 @@ impl Uart {
         self.interrupt.write(Self::RX_FULL);
     }
 
-    /// The byte that was received, if there is one.
+    /// Takes the byte that was received, if there is one, and clears the overrun that it reports.
     pub fn receive(&self) -> Option<Received> {
         let state = self.state.read();
         if state & Self::RX_FULL == 0 {
@@ -83,7 +84,7 @@ impl Uart {
     }
 }
 
-/// The watchdog. It counts down twice: first to its interrupt, which is the NMI, then to the reset.
+/// The watchdog. Unless it is fed, it counts down twice: first to its interrupt, which is the NMI, then to the reset.
 pub struct Watchdog {
     load: Register<u32>,
     control: Register<u32>,
@@ -91,6 +92,7 @@ pub struct Watchdog {
 }
 
 impl Watchdog {
+    /// The bits of `control` that enable the interrupt and the reset.
     const INTERRUPT_AND_RESET: u32 = 0b11;
 
     /// The watchdog whose registers begin at `base`.
@@ -98,7 +100,7 @@ impl Watchdog {
     /// # Safety
     /// `base` must be the address of such a watchdog, which must always be mapped.
     pub const unsafe fn at(base: usize) -> Self {
-        // SAFETY: the registers of a watchdog write no memory; see above for the rest.
+        // SAFETY: the registers of a watchdog write no memory; the caller promises that they are always mapped.
         unsafe {
             Watchdog { load: Register::at(base), control: Register::at(base + 0x8), clear: Register::at(base + 0xc) }
         }
@@ -110,7 +112,7 @@ impl Watchdog {
         self.control.write(Self::INTERRUPT_AND_RESET);
     }
 
-    /// Feeds the watchdog.
+    /// Feeds the watchdog: it counts down from the beginning again. Any value written to `clear` does this.
     pub fn feed(&self) {
         self.clear.write(1);
     }

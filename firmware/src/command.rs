@@ -1,4 +1,8 @@
-//! The commands of the console, and how a line is interpreted as a command or a text.
+//! The commands of the console, and how a line is interpreted as a command or a text (docs/console.md).
+//!
+//! At the prompt, a person types a command or a text for the model. A program writes `@` before a command, and gets the
+//! answer as JSON: [`Form::Machine`]. In machine mode, which `mode machine` begins, every line must be a command, with
+//! or without `@`, and every answer is JSON.
 
 use tern_runtime::{Sampler, Task};
 
@@ -10,7 +14,7 @@ use crate::numbers::NumberParser;
 #[cfg(feature = "updates")]
 use crate::request::Request;
 
-/// A command with its arguments. A `count` is from 1 to 9999; `None` is the default count.
+/// A command with its arguments. A `count` is from 1 to 9999; with `None` the console uses its default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "diagnostics"), allow(dead_code))]
 pub enum Command<'l> {
@@ -22,7 +26,7 @@ pub enum Command<'l> {
         count: usize,
         text: Option<&'l [u8]>,
     },
-    /// Classify a text.
+    /// Classify a text. A line at the prompt that is not a command is also passed on as this, for a model of any task.
     Classify(&'l [u8]),
     /// List the `count` most probable tokens after `text`.
     Next {
@@ -46,7 +50,7 @@ pub enum Command<'l> {
     Stats,
     /// Enter the streaming mode.
     Stream,
-    /// Enter machine mode, or return to the prompt.
+    /// Enter machine mode with [`Form::Machine`], or return to the prompt with [`Form::Human`].
     Mode(Form),
     /// Switch the echo of typed characters on or off.
     Echo(bool),
@@ -78,12 +82,13 @@ pub enum Setting {
 pub enum Line<'l> {
     /// An empty line at the prompt.
     Empty,
-    /// A text for the model, whose answer has [`Form::Human`].
+    /// A text for the model. Its answer has [`Form::Human`].
     Text(&'l [u8]),
+    /// A command, with the form of its answer.
     Command(Form, Command<'l>),
-    /// In [`Form::Machine`]: a command with wrong arguments.
+    /// A command with wrong arguments, in machine mode or after `@`.
     WrongArguments(&'static CommandInfo),
-    /// In [`Form::Machine`]: a command for models of another task; and the task of the loaded model.
+    /// A command for models of another task, in machine mode or after `@`; and the task of the loaded model.
     #[cfg(feature = "tasks")]
     WrongTask(&'static CommandInfo, Task),
     /// In machine mode: not a command.
@@ -183,7 +188,8 @@ impl CommandInfo {
         self.bare.is_none()
     }
 
-    /// Returns the command with these arguments; `None` if they are wrong.
+    /// Returns the command with these arguments; `None` if they are wrong. A guard such as `if TASKS` lets the compiler
+    /// remove the code of a command that the build does not have.
     fn parse<'l>(&self, arguments: &'l [u8]) -> Option<Command<'l>> {
         if let Some(command) = self.bare {
             return is_blank(arguments).then_some(command);
@@ -191,8 +197,9 @@ impl CommandInfo {
         let trimmed = arguments.trim_ascii_end();
         Some(match self.word {
             "top" => {
-                let (number, text) = split_at_space(arguments);
-                Command::Top { count: parse_count(number)?, text: Some(text).filter(|text| !is_blank(text)) }
+                let (number, given) = split_at_space(arguments);
+                let text = if is_blank(given) { None } else { Some(given) };
+                Command::Top { count: parse_count(number)?, text }
             }
             "classify" => Command::Classify(arguments),
             "forecast" if TASKS => Command::Forecast(arguments),
@@ -225,8 +232,8 @@ impl CommandInfo {
     }
 }
 
-/// The form of the answer to a line that begins with these bytes.
-pub fn form(line: &[u8]) -> Form {
+/// The form of the answer to a line at the prompt that begins with these bytes.
+pub fn form_of(line: &[u8]) -> Form {
     if line.starts_with(b"@") { Form::Machine } else { Form::Human }
 }
 
@@ -238,12 +245,13 @@ pub fn parse(line: &[u8], loaded: Option<Task>) -> Line<'_> {
     if matches!(line.trim_ascii_end(), b"quit" | b"exit") {
         return Line::Command(Form::Human, Command::Quit);
     }
-    match (form(line), request(line, loaded)) {
+    match (form_of(line), request(line, loaded)) {
+        // An unknown word makes the line a text even after `@`; a known one, only if a person typed it.
         (_, Line::Unknown) | (Form::Human, Line::WrongArguments(_)) => Line::Text(line),
         #[cfg(feature = "tasks")]
         (Form::Human, Line::WrongTask(..)) => Line::Text(line),
         (form, Line::Command(_, command)) => match command {
-            // A program may send an empty text; a person who types only the word means the word itself.
+            // A program may send an empty text. A person who types only the word means the word as a text.
             Command::Classify(text) | Command::Next { text, .. } | Command::Forecast(text)
                 if form == Form::Human && is_blank(text) =>
             {
@@ -251,27 +259,35 @@ pub fn parse(line: &[u8], loaded: Option<Task>) -> Line<'_> {
             }
             command => Line::Command(form, command),
         },
-        (_, line) => line,
+        // Wrong arguments or a wrong task after `@`.
+        (_, error) => error,
     }
 }
 
-/// Interprets a line in machine mode: a command, with `@` or without. `loaded` is the task of the loaded model.
+/// Interprets a line in machine mode: a command, with `@` or without. `loaded` is the task of the loaded model. The
+/// result is never [`Line::Empty`] or [`Line::Text`], and a command has [`Form::Machine`].
 #[cfg_attr(not(feature = "tasks"), allow(unused_variables))]
 pub fn request(line: &[u8], loaded: Option<Task>) -> Line<'_> {
     let (word, arguments) = split_at_space(line.strip_prefix(b"@").unwrap_or(line));
     let Some(info) = COMMANDS.iter().find(|info| info.word.as_bytes() == word) else { return Line::Unknown };
     #[cfg(feature = "tasks")]
-    if let Some(task) = loaded.filter(|_| !info.is_for(loaded)) {
+    if let Some(task) = loaded
+        && !info.is_for(loaded)
+    {
         return Line::WrongTask(info, task);
     }
-    info.parse(arguments).map_or(Line::WrongArguments(info), |command| Line::Command(Form::Machine, command))
+    match info.parse(arguments) {
+        Some(command) => Line::Command(Form::Machine, command),
+        None => Line::WrongArguments(info),
+    }
 }
 
+/// Returns true if there are only spaces, or nothing.
 fn is_blank(bytes: &[u8]) -> bool {
     bytes.iter().all(|&byte| byte == b' ')
 }
 
-/// Splits at the first space, which belongs to neither side.
+/// Splits at the first space, which belongs to neither side. Without a space, the second side is empty.
 pub fn split_at_space(line: &[u8]) -> (&[u8], &[u8]) {
     match line.iter().position(|&byte| byte == b' ') {
         Some(space) => (&line[..space], &line[space + 1..]),
@@ -282,8 +298,10 @@ pub fn split_at_space(line: &[u8]) -> (&[u8], &[u8]) {
 /// Splits the arguments into an optional count and a text.
 fn split_count(arguments: &[u8]) -> (Option<usize>, &[u8]) {
     let (first, text) = split_at_space(arguments);
-    let count = parse_count(first);
-    (count, if count.is_some() { text } else { arguments })
+    match parse_count(first) {
+        Some(count) => (Some(count), text),
+        None => (None, arguments),
+    }
 }
 
 fn on_or_off(word: &[u8]) -> Option<bool> {
@@ -296,24 +314,26 @@ fn on_or_off(word: &[u8]) -> Option<bool> {
 
 /// Parses a decimal number from 0 to 4,294,967,295.
 fn parse_number(digits: &[u8]) -> Option<u32> {
-    let add = |number: u32, &digit: &u8| {
+    let mut number = 0u32;
+    for &digit in digits {
         let value = char::from(digit).to_digit(10)?;
-        number.checked_mul(10)?.checked_add(value)
-    };
-    if digits.is_empty() { None } else { digits.iter().try_fold(0, add) }
+        number = number.checked_mul(10)?.checked_add(value)?;
+    }
+    if digits.is_empty() { None } else { Some(number) }
 }
 
 /// Parses a decimal number from 1 to 9999, of at most four digits.
 fn parse_count(digits: &[u8]) -> Option<usize> {
-    parse_number(digits).map(|number| number as usize).filter(|&count| count > 0 && digits.len() <= 4)
+    let count = parse_number(digits)? as usize;
+    if count > 0 && digits.len() <= 4 { Some(count) } else { None }
 }
 
-/// Parses a decimal from 0 to 100. Returns it in Q16.
+/// Parses a decimal from 0 to 100, such as `0.7`. Returns it in Q16.
 fn parse_temperature(decimal: &[u8]) -> Option<u32> {
     let mut numbers = NumberParser::default();
     for &byte in decimal {
         // A byte that ends a number, such as a space or a comma, is wrong here.
-        numbers.push(byte).ok().filter(Option::is_none)?;
+        let Ok(None) = numbers.push(byte) else { return None };
     }
     let (numerator, denominator) = numbers.end(b' ').ok()??;
     let q16 = i64::from(numerator) * i64::from(Sampler::ONE) / i64::from(denominator.get());

@@ -1,4 +1,4 @@
-//! Completion of the command or argument at the end of a line.
+//! Completion of the command or argument at the end of a line, when a person types TAB.
 
 use tern_runtime::Task;
 
@@ -7,15 +7,16 @@ use crate::command::{COMMANDS, split_at_space};
 /// The possible continuations of a line.
 #[derive(Clone, Copy, Debug)]
 pub struct Completion<'l> {
-    /// The beginning of the word, as typed.
+    /// The typed beginning of the word that is completed: after a command, everything behind the first space.
     prefix: &'l [u8],
-    /// The command before the word; `None` if the word is the command itself.
+    /// The command before that word; `None` if the word is the command itself.
     command: Option<&'l [u8]>,
     /// The task of the loaded model.
     loaded: Option<Task>,
 }
 
-/// Returns the possible continuations of the last word of `line`. `loaded` is the task of the loaded model.
+/// Returns the possible continuations of `line`, whose last word is a command or its first argument. `loaded` is the
+/// task of the loaded model.
 pub fn completion(line: &[u8], loaded: Option<Task>) -> Completion<'_> {
     let line = line.strip_prefix(b"@").unwrap_or(line);
     match (line.contains(&b' '), split_at_space(line)) {
@@ -25,9 +26,9 @@ pub fn completion(line: &[u8], loaded: Option<Task>) -> Completion<'_> {
 }
 
 impl Completion<'_> {
-    /// Calls `take` with each command or argument that begins with what was typed, and returns their number.
+    /// Calls `visit` with each command or argument that begins with what was typed, and returns their number.
     // Not an iterator, because chained iterators take more code than these loops.
-    pub fn words(self, take: &mut dyn FnMut(&'static str)) -> usize {
+    pub fn words(self, visit: &mut dyn FnMut(&'static str)) -> usize {
         let mut count = 0;
         for info in COMMANDS.iter().filter(|info| info.is_for(self.loaded)) {
             let words = match self.command {
@@ -36,7 +37,7 @@ impl Completion<'_> {
                 Some(_) => &[],
             };
             for word in words.iter().filter(|word| word.as_bytes().starts_with(self.prefix)) {
-                take(word);
+                visit(word);
                 count += 1;
             }
         }
@@ -46,20 +47,22 @@ impl Completion<'_> {
     /// The longest text by which all [`words`](Completion::words) continue what was typed, and the number of these
     /// words. The text is empty if there is no word, or if the words differ in their next byte.
     pub fn common(self) -> (&'static str, usize) {
-        let mut common = None;
+        // The common beginning of the words so far.
+        let mut beginning = None;
         let count = self.words(&mut |word| {
-            let before = common.unwrap_or(word);
-            let length = before.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
-            common = before.get(..length);
+            let previous = beginning.unwrap_or(word);
+            let length = previous.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
+            beginning = previous.get(..length);
         });
-        (common.and_then(|common| common.get(self.prefix.len()..)).unwrap_or(""), count)
+        let continuation = beginning.and_then(|beginning| beginning.get(self.prefix.len()..));
+        (continuation.unwrap_or(""), count)
     }
 
     /// Returns true if there is one word only, a command that takes arguments.
     pub fn takes_arguments(self) -> bool {
-        let mut last = "";
-        let count = self.words(&mut |word| last = word);
-        count == 1 && COMMANDS.iter().any(|info| info.word == last && info.takes_arguments())
+        let mut last_word = "";
+        let count = self.words(&mut |word| last_word = word);
+        count == 1 && COMMANDS.iter().any(|info| info.word == last_word && info.takes_arguments())
     }
 }
 
@@ -81,6 +84,7 @@ mod tests {
 
     #[test]
     fn words_are_completed_up_to_where_they_differ() {
+        // `next`, `say`, `set` and `forecast`.
         assert_eq!(words("").len(), COMMANDS.len() - 4, "commands of other tasks are left out");
         assert_eq!(words("la"), ["labels"]);
         assert_eq!(words("@la"), ["labels"]);

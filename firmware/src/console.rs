@@ -6,6 +6,8 @@
 //!   once.
 //! * **Stream**: [`Stream`] separates text from control bytes, and the text goes straight to the runtime.
 //!
+//! In *machine mode* a program sends requests, and each answer is a line of JSON in a *frame*: a number and checksums.
+//!
 //! If the port has lost bytes, the line or text that they belonged to is *damaged*: the rest of it is discarded, and an
 //! error replaces its answer.
 
@@ -60,12 +62,12 @@ pub struct Console<'m, P> {
     /// The parameters for drawing a language model's next token.
     sampling: Sampling,
     stats: Stats,
-    /// True if a prompt is on the current line; false if the line is empty, as after an answer in
+    /// True if a prompt is on the terminal's current line; false if that line is empty, as after an answer in
     /// [`Form::Machine`].
     prompted: bool,
     /// The form of the last answer.
     last_form: Form,
-    /// The loss of bytes in the line or text that is being received, if there was one.
+    /// The loss of bytes in the line or text that is being received; `None` if none was lost.
     damage: Option<DamagedInput>,
     /// A request about the model slots, which the caller of [`run`](Console::run) fulfils.
     request: Option<PendingRequest>,
@@ -81,7 +83,7 @@ enum Mode {
 /// A loss of bytes in the line or text that is being received.
 #[derive(Clone, Copy, Debug)]
 struct DamagedInput {
-    /// The number of lost bytes.
+    /// The number of lost bytes so far.
     lost: u32,
     /// The form of the error that replaces the answer.
     form: Form,
@@ -174,12 +176,12 @@ impl<'m, P: Port> Console<'m, P> {
     pub fn poll(&mut self) -> Result<(), P::Error> {
         loop {
             let mut chunk = [0; CHUNK];
-            // Bytes of lines are read one by one. Bytes that are read early would make room in the queue, and more
-            // bytes could wait than the queue size that the protocol states.
+            // Bytes of lines are read one by one: the protocol states how many bytes can wait while a line is answered,
+            // and bytes that were read before the answer would make room for more.
             let max_bytes = if matches!(self.mode, Mode::Stream(_)) { CHUNK } else { 1 };
             if self.port.read_ready()? {
                 let length = self.port.read(&mut chunk[..max_bytes]);
-                self.take(&chunk[..length])?;
+                self.handle(&chunk[..length])?;
                 if self.request.is_some() {
                     return Ok(());
                 }
@@ -192,7 +194,7 @@ impl<'m, P: Port> Console<'m, P> {
     }
 
     /// Handles received bytes in the current mode.
-    fn take(&mut self, bytes: &[u8]) -> Result<(), P::Error> {
+    fn handle(&mut self, bytes: &[u8]) -> Result<(), P::Error> {
         for &byte in bytes {
             match self.mode {
                 Mode::Lines => self.take_line_byte(byte)?,

@@ -17,6 +17,7 @@ use crate::{line, queue};
 /// The reason why a line or a text is answered by an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ConsoleError {
+    /// The line has more than [`line::LIMIT`] bytes: this many.
     #[error("line too long: {bytes} bytes, at most {} fit; send a long text with `stream`", line::LIMIT)]
     LineTooLong { bytes: usize },
     /// Bytes arrived faster than the device answered, and the queue was full.
@@ -26,8 +27,10 @@ pub enum ConsoleError {
         queue::CAPACITY
     )]
     Overflow { lost: u32 },
+    /// The command needs a model, and none runs for this reason.
     #[error("no model: {0}")]
     NoModel(Refusal),
+    /// The model cannot read the text.
     #[error("{0}")]
     Input(InputError),
     /// The command is for models of another task than that of the loaded model, `found`.
@@ -82,7 +85,7 @@ impl ConsoleError {
             ConsoleError::LineTooLong { .. } => "line_too_long",
             ConsoleError::Overflow { .. } => "overflow",
             ConsoleError::NoModel(_) => "no_model",
-            // Without these features there is no such error.
+            // A build with neither feature has no `InputError`, and this `match` no arms.
             ConsoleError::Input(error) => match *error {
                 #[cfg(feature = "models")]
                 InputError::TooLong(_) => "text_too_long",

@@ -22,14 +22,14 @@ impl Form {
         }
     }
 
-    /// Writes the text for this form.
+    /// Writes `human` or `machine`, whichever is for this form.
     pub fn write(self, out: &mut dyn Write, human: fmt::Arguments<'_>, machine: fmt::Arguments<'_>) -> fmt::Result {
         out.write_fmt(if self == Form::Human { human } else { machine })
     }
 }
 
-/// Writes an error in the given form. In JSON, the caller may add fields and writes the closing `}`. `code`: the
-/// machine-readable name of the error.
+/// Writes an error in the given form. In JSON, the object is left open: the caller may add fields, and writes the
+/// closing `}`. `code`: the machine-readable name of the error, for JSON.
 pub fn error(code: &str, error: &dyn Display, form: Form, terminal: Terminal, out: &mut dyn Write) -> fmt::Result {
     if form == Form::Human {
         return write!(out, "{} {error}", Painted(Paint::Red.on(terminal), "error:"));
@@ -40,7 +40,7 @@ pub fn error(code: &str, error: &dyn Display, form: Form, terminal: Terminal, ou
     out.write_char('"')
 }
 
-/// A JSON string.
+/// Displays a string as a JSON string, with quotation marks and escapes.
 pub struct Json<'t>(pub &'t str);
 
 impl Display for Json<'_> {
@@ -114,27 +114,27 @@ pub fn list<T: Display>(out: &mut dyn Write, elements: impl Iterator<Item = T>) 
     Ok(())
 }
 
-/// A fraction in Q16, 0 to 1, as a decimal with four places.
+/// Displays a fraction (Q16, 0 to 1) as a decimal with four places.
 pub struct Decimal(pub u32);
 
 impl Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = scaled(self.0, 10_000);
-        write!(f, "{}.{:04}", parts / 10_000, parts % 10_000)
+        let ten_thousandths = scaled(self.0, 10_000);
+        write!(f, "{}.{:04}", ten_thousandths / 10_000, ten_thousandths % 10_000)
     }
 }
 
-/// A fraction in Q16, 0 to 1, as a percentage with one decimal place.
+/// Displays a fraction (Q16, 0 to 1) as a percentage with one decimal place, aligned at the point.
 pub struct Percent(pub u32);
 
 impl Display for Percent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = scaled(self.0, 1000);
-        write!(f, "{:3}.{} %", parts / 10, parts % 10)
+        let tenths_of_percent = scaled(self.0, 1000);
+        write!(f, "{:3}.{} %", tenths_of_percent / 10, tenths_of_percent % 10)
     }
 }
 
-/// A fraction in Q16, 0 to 1, as a bar of up to [`WIDTH`](Bar::WIDTH) columns.
+/// Displays a fraction (Q16, 0 to 1) as a bar of up to [`WIDTH`](Bar::WIDTH) columns.
 pub struct Bar(pub u32);
 
 impl Bar {
@@ -144,10 +144,11 @@ impl Bar {
 
 impl Display for Bar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+        // The last column of the bar, filled by 0 to 7 eighths.
+        const LAST_COLUMN: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
         let eighths = scaled(self.0, 8 * Bar::WIDTH);
         (0..eighths / 8).try_for_each(|_| f.write_char('█'))?;
-        f.write_str(EIGHTHS[(eighths % 8) as usize])
+        f.write_str(LAST_COLUMN[(eighths % 8) as usize])
     }
 }
 
@@ -201,9 +202,10 @@ impl<T: Display> Display for Painted<T> {
     }
 }
 
-/// Returns `fraction` (Q16, 0 to 1) times `whole`, rounded. `whole` is at most 60,000, so that the product fits 32
-/// bits.
+/// Returns `fraction` (Q16, 0 to 1) times `whole`, rounded to the nearest integer. `whole` is at most 60,000, so that
+/// the product fits 32 bits.
 fn scaled(fraction: u32, whole: u32) -> u32 {
+    // Adding a half before the shift, which rounds down, rounds to the nearest.
     (fraction * whole + (1 << 15)) >> 16
 }
 
@@ -213,18 +215,20 @@ pub struct Long(pub u64);
 
 impl Display for Long {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Long division by 10, in parts of 16 bits.
+        // Long division in base 2^16: each turn divides the number by 10, and the remainder is the next digit from the
+        // right. `u64::MAX` has 20 digits, and 0 has one.
         let mut parts = [48, 32, 16, 0].map(|shift| (self.0 >> shift) as u32 & 0xffff);
         let mut digits = [0; 20];
         let mut first = digits.len();
         while first == digits.len() || parts != [0; 4] {
-            let rest = parts.iter_mut().fold(0, |rest, part| {
-                let number = rest << 16 | *part;
-                *part = number / 10;
-                number % 10
-            });
+            let mut remainder = 0;
+            for part in &mut parts {
+                let dividend = (remainder << 16) | *part;
+                *part = dividend / 10;
+                remainder = dividend % 10;
+            }
             first -= 1;
-            digits[first] = b'0' + rest as u8;
+            digits[first] = b'0' + remainder as u8;
         }
         digits[first..].iter().try_for_each(|&digit| f.write_char(digit.into()))
     }
@@ -232,14 +236,14 @@ impl Display for Long {
 
 /// Returns the number of characters in which [`Visible`] displays a name.
 pub fn width(name: &str) -> usize {
-    let width = |c: char| match c {
+    let char_width = |c: char| match c {
         '\t' | '\r' | '\n' => 2,
         // `\u{1b}` has six characters, `\u{7}` has five. The last control character is U+009F.
         '\u{10}'.. if c.is_control() => 6,
         c if c.is_control() => 5,
         _ => 1,
     };
-    name.chars().map(width).sum()
+    name.chars().map(char_width).sum()
 }
 
 /// Displays a number and its noun, with an `s` unless the number is 1.

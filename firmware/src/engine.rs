@@ -1,4 +1,7 @@
 //! Runs the loaded model for the console: reads texts or numbers, predicts, and counts the clock ticks that this takes.
+//!
+//! A model reads either the tokens of a text or series of decimal numbers, one for each channel and time step. Below,
+//! "text" stands for both. `begin`, `feed` and `finish` of [`Engine`] read one text.
 
 #[cfg(feature = "models")]
 use tern_runtime::TooLong;
@@ -11,14 +14,14 @@ use crate::numbers::{NumberError, NumberParser};
 use crate::pieces::{piece_bytes, read_golden};
 use crate::port::{Port, ticks_since};
 
-/// The result of a complete text. The logits stay in the [`Engine`].
+/// The result of a complete text, without its logits, which stay in the [`Engine`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Tokens of the text; time steps for a model that reads numbers.
     pub tokens: u32,
     /// Tokens of the text that are not in the vocabulary; 0 for a model that reads numbers.
     pub unknown: u32,
-    /// Ticks spent in the runtime.
+    /// Clock ticks spent in the runtime.
     pub ticks: u64,
     /// The reason why the text has no prediction, if it has none.
     pub error: Option<InputError>,
@@ -103,7 +106,7 @@ pub struct Engine<'m> {
     /// The logits of the last complete text: `[classes]`, Q16. Empty for a language model, whose logits (one for each
     /// token of the vocabulary) stay in the session.
     logits: &'m mut [i32],
-    /// The time step being filled, for models that read numbers: `[channels]`.
+    /// The time step being filled: `[channels]`. Empty for models that read tokens.
     row: &'m mut [i32],
     /// The number of channels of `row` that have been filled.
     filled: usize,
@@ -136,8 +139,8 @@ impl<'m> Engine<'m> {
         let needed_words = model.scratch_len_for(1).saturating_add(logit_count).saturating_add(channels);
         let needed = needed_words.saturating_mul(size_of::<i32>());
         let refusal = Refusal::Scratch { needed, available: size_of_val(scratch) };
-        let (logits, scratch) = scratch.split_at_mut_checked(logit_count).ok_or(refusal)?;
-        let (row, state) = scratch.split_at_mut_checked(channels).ok_or(refusal)?;
+        let (logits, after_logits) = scratch.split_at_mut_checked(logit_count).ok_or(refusal)?;
+        let (row, state) = after_logits.split_at_mut_checked(channels).ok_or(refusal)?;
         let session = model.session(state).map_err(|_| refusal)?;
         Ok(Engine {
             model,
@@ -299,10 +302,11 @@ impl<'m> Engine<'m> {
             Session::Values(_) => (),
         }
         self.session.logits_while(|| stay_alive(port));
-        for (to, logit) in self.logits.iter_mut().zip(self.session.logits().iter()) {
-            *to = logit;
+        for (stored, logit) in self.logits.iter_mut().zip(self.session.logits().iter()) {
+            *stored = logit;
         }
         self.ticks += ticks_since(start, port);
+        // Each feature brings one kind of error; an error in the numbers comes first.
         let error = None;
         #[cfg(feature = "models")]
         let error = self.session.check_length().err().map(InputError::TooLong).or(error);
@@ -333,30 +337,29 @@ impl<'m> Engine<'m> {
 
     /// The classes in the order of decreasing logits; among equal logits, the lowest class comes first.
     pub(crate) fn ranking(&self) -> impl Iterator<Item = usize> {
-        let next = |previous: Option<Ranked>| {
-            // A class precedes another if its logit is larger, or equal with a lower class number.
+        // Finds the first of the classes that come after `previous`, or of all with `None`. The ranking is not stored.
+        let successor = |previous: Option<Ranked>| {
             let precedes = |a: Ranked, b: Ranked| a.logit > b.logit || (a.logit == b.logit && a.class < b.class);
-            let mut next = None;
+            let mut first = None;
             for (class, &logit) in self.logits.iter().enumerate() {
                 let ranked = Ranked { class, logit };
-                if previous.is_none_or(|previous| precedes(previous, ranked))
-                    && next.is_none_or(|next| precedes(ranked, next))
-                {
-                    next = Some(ranked);
+                let is_after = previous.is_none_or(|previous| precedes(previous, ranked));
+                if is_after && first.is_none_or(|first| precedes(ranked, first)) {
+                    first = Some(ranked);
                 }
             }
-            next
+            first
         };
-        core::iter::successors(next(None), move |&ranked| next(Some(ranked))).map(|ranked| ranked.class)
+        core::iter::successors(successor(None), move |&ranked| successor(Some(ranked))).map(|ranked| ranked.class)
     }
 
-    /// The softmax of one class for the last complete text, Q16.
+    /// The probability of one class for the last complete text, Q16: the softmax of the stored logits.
     pub(crate) fn probability(&self, class: usize) -> u32 {
         softmax(self.logits, class)
     }
 
-    /// Returns true if the model refuses to answer the last complete text, whose most probable class is `class`; `None`
-    /// for a model that always answers.
+    /// Returns true if the model's [rule](tern_runtime::Refusal) lets it refuse to answer the last complete text, whose
+    /// most probable class is `class`; `None` for a model that always answers.
     pub(crate) fn refuses(&self, class: usize) -> Option<bool> {
         Some(self.model.refusal()?.applies(class, self.probability(class)))
     }
@@ -382,6 +385,7 @@ impl<'m> Engine<'m> {
         let mut cost = GenerationCost::default();
         for _ in 0..count {
             let start = port.ticks();
+            // Generation ends if the model reads no tokens, or if its vocabulary has no token that can be drawn.
             let Some(session) = self.session.text() else { break };
             let Some(id) = sampler.sample(&session.logits(), candidates) else { break };
             session.feed_id(id);

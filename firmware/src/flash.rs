@@ -14,18 +14,19 @@ use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash, check_erase, check_read, check_write,
 };
 
-/// The largest write unit that a board's flash may have, in bytes.
+/// The largest write unit, in bytes, that a board's flash may have. A write unit is the least that can be written at
+/// once.
 pub const MAX_WRITE_UNIT: usize = 32;
 
-/// A part of the flash, with offsets from its own beginning. Nothing else writes to it.
+/// A part of the flash that only its owner writes. Offsets count from its own beginning.
 pub trait Partition: NorFlash {
-    /// The contents of a frozen partition: `&'static [u8]` on a board.
+    /// The contents after [`freeze`](Partition::freeze): `&'static [u8]` on a board.
     type Frozen: Deref<Target = [u8]>;
 
-    /// The contents, at an address that is a multiple of 8.
+    /// The contents. Those of a slot begin at an address that is a multiple of 8, as a model needs.
     fn bytes(&mut self) -> &[u8];
 
-    /// Ends writing and erasing, and returns the contents, which no longer change.
+    /// Gives up the partition, and with it writing and erasing. Returns the contents, which no longer change.
     fn freeze(self) -> Self::Frozen;
 }
 
@@ -38,16 +39,16 @@ pub struct Partitions<P> {
     pub slots: [P; 2],
 }
 
-/// RAM that follows the rules of flash, with erase blocks of `ERASE` bytes and write units of `WRITE` bytes. Models
-/// outlast a reset that does not clear the RAM.
+/// RAM that follows the rules of flash, with erase blocks of `ERASE` bytes and write units of `WRITE` bytes. Its
+/// contents outlast a reset that does not clear the RAM.
 #[derive(Debug)]
 pub struct RamFlash<'m, const WRITE: usize, const ERASE: usize> {
     memory: &'m mut [u8],
 }
 
 impl<'m, const WRITE: usize, const ERASE: usize> RamFlash<'m, WRITE, ERASE> {
-    /// Makes flash of `memory`, whose contents are kept. An incomplete erase block at the end is not used. For a slot,
-    /// the address of `memory` must be a multiple of 8.
+    /// Makes flash of `memory` and keeps what it contains. An incomplete erase block at the end is not used. For a
+    /// slot, the address of `memory` must be a multiple of 8.
     pub fn new(memory: &'m mut [u8]) -> Self {
         let usable = memory.len() / ERASE * ERASE;
         RamFlash { memory: &mut memory[..usable] }
@@ -85,8 +86,9 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for RamFlash<'_, WRITE, ER
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
         check_write(self, offset, bytes.len())?;
         let memory = &mut self.memory[offset as usize..][..bytes.len()];
-        if memory.iter().zip(bytes).any(|(old, new)| old & new != *new) {
-            // Only an erase can set a bit from 0 to 1.
+        // A write can clear bits. Only an erase can set a bit from 0 to 1.
+        let needs_erase = memory.iter().zip(bytes).any(|(old, new)| old & new != *new);
+        if needs_erase {
             return Err(NorFlashErrorKind::Other);
         }
         memory.copy_from_slice(bytes);

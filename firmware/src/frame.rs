@@ -1,4 +1,6 @@
-//! The frames of machine mode: each answer has its number before it and two checksums after it.
+//! The frames of machine mode, in which a program uses the console. An answer is the line
+//! `NUMBER ANSWER REQUEST_CRC ANSWER_CRC`: its number, its JSON object, and two CRC-32 in hexadecimal, the first of the
+//! request, the second of the line from NUMBER to REQUEST_CRC.
 
 use core::fmt::{self, Write};
 
@@ -15,9 +17,8 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Returns the frame of the first answer in machine mode. `request` is the line that this answer is for: the
-    /// command `mode machine`.
-    pub fn of(request: &[u8]) -> Self {
+    /// Returns the frame of the first answer in machine mode, the answer to `request`: the command `mode machine`.
+    pub fn first(request: &[u8]) -> Self {
         let mut frame = Frame::default();
         frame.add_request(request);
         frame
@@ -28,14 +29,14 @@ impl Frame {
         self.request_crc = crc32::extend(self.request_crc, bytes);
     }
 
-    /// Resets the checksum, because the request was abandoned or damaged.
+    /// Resets the checksum of the request, because the request was abandoned or damaged.
     pub fn clear_request(&mut self) {
         self.request_crc = 0;
     }
 }
 
-/// Writes an answer without its line end. In machine mode, adds its frame and advances `frame` to the next answer;
-/// outside it, `frame` is `None`.
+/// Writes an answer with `write`, without a line end. In machine mode, adds the frame, and makes `frame` that of the
+/// next answer. Outside machine mode, `frame` is `None`, and only the answer is written.
 pub fn write_answer<P: Port>(
     port: &mut P,
     frame: &mut Option<Frame>,
@@ -55,7 +56,7 @@ fn write_framed(
     summed.end(frame)
 }
 
-/// Passes text on, and computes its CRC-32 in machine mode.
+/// Passes text on to `out`. In machine mode, also computes its CRC-32.
 struct Summed<'w> {
     out: &'w mut dyn Write,
     /// CRC-32 of the text written so far; `None` outside machine mode.
@@ -65,15 +66,20 @@ struct Summed<'w> {
 impl Summed<'_> {
     /// In machine mode, writes the number of the answer.
     fn begin(&mut self, frame: &Option<Frame>) -> fmt::Result {
-        frame.map_or(Ok(()), |frame| write!(self, "{} ", frame.number))
+        match frame {
+            Some(frame) => write!(self, "{} ", frame.number),
+            None => Ok(()),
+        }
     }
 
     /// In machine mode, writes both checksums, and makes `frame` that of the next answer.
     fn end(&mut self, frame: &mut Option<Frame>) -> fmt::Result {
         let Some(frame) = frame else { return Ok(()) };
         write!(self, " {:08x}", frame.request_crc)?;
-        (frame.number, frame.request_crc) = (frame.number.wrapping_add(1), 0);
-        // Written past `self`, because the answer's checksum does not cover itself. It is never `None` here.
+        frame.number = frame.number.wrapping_add(1);
+        frame.clear_request();
+        // Written to `out`, not to `self`, because the answer's checksum does not cover itself. In machine mode,
+        // `answer_crc` is not `None`.
         write!(self.out, " {:08x}", self.answer_crc.unwrap_or(0))
     }
 }
@@ -94,7 +100,7 @@ mod tests {
 
     #[test]
     fn answers_are_numbered_and_have_checksums() {
-        let mut frame = Some(Frame::of(b"mode machine"));
+        let mut frame = Some(Frame::first(b"mode machine"));
         let mut framed = |request: &[u8]| {
             let mut out = String::new();
             frame.as_mut().unwrap().add_request(request);

@@ -1,11 +1,13 @@
-//! Runs the golden examples that the device file stores: `selftest` compares their logits, `bench` measures their time.
+//! Runs the golden examples: short texts or sequences that the device file stores with their exact logits. The command
+//! `selftest` compares the logits that this device computes, and `bench` measures the time. Times are in ticks of the
+//! board's counter.
 
 use tern_runtime::{Golden, Session};
 
 use crate::engine::Engine;
 use crate::port::{Port, ticks_since};
 
-/// A logit that differs from the one in the device file. Logits are in Q16.
+/// A logit that differs from the one in the device file. Both are in Q16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mismatch {
     /// Index of the golden example.
@@ -26,6 +28,7 @@ pub struct SelfTest {
     pub total: u32,
     /// Ticks spent in the runtime.
     pub ticks: u64,
+    /// The first logit that differs; `None` if all are exact.
     pub first_failure: Option<Mismatch>,
 }
 
@@ -34,13 +37,15 @@ pub struct SelfTest {
 pub struct Bench {
     /// Number of golden examples.
     pub texts: u32,
-    /// Tokens of all examples.
+    /// Tokens of all examples; time steps for a model that reads numbers. This holds for `worst`, too.
     pub tokens: u64,
-    /// Ticks of the tokens. For a bidirectional model, which runs its tokens at the end, this includes the answers.
+    /// Ticks in which the tokens are read. For a bidirectional model this includes the computation of the logits, in
+    /// which it runs its tokens.
     pub ticks: u64,
-    /// The most ticks of one token; 0 for a bidirectional model.
+    /// The most ticks of one token; 0 for a bidirectional model, whose single tokens cannot be measured.
     pub worst: u32,
-    /// Ticks of the answers, in which the logits of each example are computed; 0 for a bidirectional model.
+    /// Ticks in which the logits and the best class of each example are computed after its tokens; 0 for a
+    /// bidirectional model, for which `ticks` includes them.
     pub answers: u64,
 }
 
@@ -51,10 +56,12 @@ pub fn self_test(engine: &mut Engine<'_>, port: &mut impl Port) -> SelfTest {
         let start = port.ticks();
         engine.read_golden(&golden, port);
         let logits = engine.current_logits(port);
-        let failure = (0..)
-            .zip(logits.iter().zip(golden.logits))
-            .find(|&(_, (logit, &expected))| logit != expected)
-            .map(|(class, (logit, &expected))| Mismatch { example: result.total, class, logit, expected });
+        let mut logit_pairs = (0..).zip(logits.iter().zip(golden.logits));
+        let first_difference = logit_pairs.find(|&(_, (logit, &expected))| logit != expected);
+        let failure = first_difference.map(|(class, (logit, &expected))| {
+            // So far, `total` counts the examples before this one.
+            Mismatch { example: result.total, class, logit, expected }
+        });
         result.ticks += ticks_since(start, port);
         result.exact += u32::from(failure.is_none());
         result.total += 1;
@@ -68,7 +75,6 @@ pub fn bench(engine: &mut Engine<'_>, port: &mut impl Port) -> Bench {
     let mut result = Bench::default();
     let is_bidirectional = engine.model().config().bidirectional;
     for golden in engine.model().golden() {
-        // A bidirectional model runs all its tokens at the end, so single tokens cannot be measured.
         if !is_bidirectional {
             result.worst = result.worst.max(worst_step(engine, &golden, port));
         }
@@ -77,24 +83,25 @@ pub fn bench(engine: &mut Engine<'_>, port: &mut impl Port) -> Bench {
         result.ticks += ticks_since(start, port);
         result.texts += 1;
         result.tokens += u64::from(engine.session().tokens());
-        let start = port.ticks();
+        let answer_start = port.ticks();
         engine.current_logits(port).best();
-        let answer = ticks_since(start, port);
-        if is_bidirectional { result.ticks += answer } else { result.answers += answer }
+        let answer_ticks = ticks_since(answer_start, port);
+        if is_bidirectional { result.ticks += answer_ticks } else { result.answers += answer_ticks }
     }
     result
 }
 
-/// Returns the most ticks that one step of a golden example takes.
+/// Reads a golden example, and returns the most ticks that one of its steps takes.
 fn worst_step(engine: &mut Engine<'_>, golden: &Golden<'_>, port: &mut impl Port) -> u32 {
     engine.begin();
     // For a model that reads values, `embedding_dim` is the number of channels.
     let channels = engine.model().config().embedding_dim;
-    let (mut worst, mut start) = (0, port.ticks());
+    let (mut worst, mut step_start) = (0, port.ticks());
+    // Called after each step: the next one begins where it ended.
     let mut end_step = || {
         let now = port.ticks();
-        worst = worst.max(now.wrapping_sub(start));
-        start = now;
+        worst = worst.max(now.wrapping_sub(step_start));
+        step_start = now;
     };
     match engine.session() {
         Session::Text(session) => {

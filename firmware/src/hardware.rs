@@ -9,7 +9,7 @@ use crate::flash::Partition;
 /// There is no method to receive bytes: the board's receive interrupt passes them to a
 /// [`SharedWriter`](crate::queue::SharedWriter).
 pub trait Hardware: Sized {
-    /// Name of the board, as in `info` and `tern flash --board`.
+    /// Name of the board, as `info` prints it and `tern flash --board` takes it.
     const NAME: &'static str;
     /// RAM reserved for a model's state, in bytes; a multiple of 4.
     const SCRATCH_BYTES: usize;
@@ -29,7 +29,8 @@ pub trait Hardware: Sized {
     /// console subtracts two readings modulo 2^32.
     fn ticks(&mut self) -> u32;
 
-    /// Returns the number of instructions that take `ticks`; `None` if that varies, as on every real processor.
+    /// Returns the number of instructions that the processor executes in `ticks`; `None` if that varies, as on every
+    /// real processor.
     fn instructions(&self, _ticks: u64) -> Option<u64> {
         None
     }
@@ -53,8 +54,8 @@ pub trait Hardware: Sized {
 
     /// Feeds the watchdog. A board without a watchdog keeps this default.
     ///
-    /// It is called many times a second. The longest times between two calls are those of a checksum and of the
-    /// loader's checks, which read a whole slot once.
+    /// Called about once a second or more often, except during a checksum and the loader's checks, each of which reads
+    /// a whole slot once.
     fn feed_watchdog(&mut self) {}
 
     /// Reads the reason of the last reset from the board's registers; `None` if there is no such register or no flag is
@@ -95,13 +96,13 @@ impl ResetReason {
         }
     }
 
-    /// Returns the first reason whose flag is set; `None` if no flag is set. `flags`: the flags of the board's
-    /// registers.
+    /// Returns the first reason whose flag is set; `None` if no flag is set. `flags`: each flag of the board's
+    /// registers with the reason that it stands for. If several are set, the first counts.
     pub fn first_set(flags: &[(bool, ResetReason)]) -> Option<ResetReason> {
         flags.iter().find(|(is_set, _)| *is_set).map(|&(_, reason)| reason)
     }
 
-    /// Determines the reason from the board's registers and the [`Note`] in memory.
+    /// Determines the reason from `cause`, which the board's registers give, and the `note` in memory.
     ///
     /// After a loss of power the note is not valid. Otherwise it is more precise than a register, which cannot
     /// distinguish a command from a panic.
@@ -125,12 +126,13 @@ impl fmt::Display for ResetReason {
     }
 }
 
-/// A note that the firmware leaves in a word of memory that a reset does not clear. The values are four ASCII
-/// characters each, which memory is unlikely to hold after power-on.
+/// A note that the firmware leaves in a word of memory that a reset does not clear, for the next start. Each value is
+/// four ASCII characters, which memory is unlikely to hold after power-on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Note {
-    /// The firmware is running. If found after a reset, none of the other notes was the cause.
+    /// The firmware is running. If this note is found after a reset, neither a command nor a panic nor the watchdog's
+    /// warning came before the reset.
     Running = 0x7465_726e,
     /// The firmware resets because of a command.
     Command = 0x6173_6b64,

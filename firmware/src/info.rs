@@ -10,7 +10,7 @@ use crate::features::TASKS;
 use crate::loaded_model::Refusal;
 use crate::{line, queue};
 
-/// Version of the protocol that `docs/console.md` specifies.
+/// Version of the console's protocol, which `docs/console.md` specifies.
 pub const PROTOCOL: u32 = 2;
 
 /// Version of this firmware.
@@ -30,8 +30,8 @@ pub struct BoardInfo {
 /// The loaded model, or the reason why none runs.
 pub type Loaded<'a, 'm> = Result<&'a Engine<'m>, Refusal>;
 
-/// Writes the banner, three lines: firmware and board, model, and a hint. A line end precedes them, since the cursor
-/// may be anywhere.
+/// Writes the banner, three lines: firmware and board, model, and a hint. A line end comes first, since the terminal's
+/// cursor may be anywhere in a line.
 pub fn banner(board: &BoardInfo, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt::Result {
     write!(out, "\r\ntern {FIRMWARE} on {}\r\n", board.name)?;
     match loaded {
@@ -53,13 +53,13 @@ pub fn banner(board: &BoardInfo, loaded: Loaded<'_, '_>, out: &mut dyn Write) ->
     write!(out, "type {hint}; `help` lists the commands\r\n")
 }
 
-/// Displays what a model predicts and what it reads.
+/// Displays the kind of a model: what it predicts and what it reads, such as `2 classes, 600 tokens`.
 struct Kind<'c>(&'c Config);
 
 impl fmt::Display for Kind<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // `classes` is the number of outputs for every task; `embedding_dim` is the number of channels if the model
-        // reads values.
+        // `classes` is the number of outputs for every task. If the model reads values, `embedding_dim` is the number
+        // of channels.
         let Config { task, input, classes, vocab_size, embedding_dim, .. } = *self.0;
         match task {
             Task::LanguageModel if TASKS => f.write_str("language model, ")?,
@@ -73,10 +73,10 @@ impl fmt::Display for Kind<'_> {
     }
 }
 
-/// Writes the answer to `info`, without the end of its last line, which the console adds.
+/// Writes the answer to `info`, without the end of its last line: the caller adds it.
 pub fn info(board: &BoardInfo, loaded: Loaded<'_, '_>, form: Form, out: &mut dyn Write) -> fmt::Result {
     if form == Form::Machine {
-        return machine(board, loaded, out);
+        return info_json(board, loaded, out);
     }
     match loaded {
         Ok(engine) => {
@@ -95,13 +95,13 @@ pub fn info(board: &BoardInfo, loaded: Loaded<'_, '_>, form: Form, out: &mut dyn
     }
     write!(out, "firmware    {FIRMWARE}, protocol {PROTOCOL}\r\n")?;
     write!(out, "board       {}, {} ticks a second\r\n", board.name, board.clock_hz)?;
-    let used = loaded.map_or(0, Engine::scratch_bytes);
-    write!(out, "RAM         {used} of {} bytes for the model's state\r\n", board.scratch_bytes)?;
+    let used_bytes = loaded.map_or(0, Engine::scratch_bytes);
+    write!(out, "RAM         {used_bytes} of {} bytes for the model's state\r\n", board.scratch_bytes)?;
     write!(out, "queue       {} bytes, line {} bytes", queue::CAPACITY, line::LIMIT)
 }
 
 /// Writes the answer to `info` as JSON.
-fn machine(board: &BoardInfo, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt::Result {
+fn info_json(board: &BoardInfo, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt::Result {
     let BoardInfo { name, clock_hz, scratch_bytes } = *board;
     write!(out, r#"{{"protocol":{PROTOCOL},"firmware":"{FIRMWARE}","board":{},"clock_hz":{clock_hz},"#, Json(name))?;
     write!(out, r#""queue_bytes":{},"line_bytes":{},"#, queue::CAPACITY, line::LIMIT)?;

@@ -1,4 +1,5 @@
-//! The line editor: collects typed bytes into a line, and edits it at the cursor.
+//! The line editor of the console: collects received bytes into a line, and edits the line at its cursor. It shows
+//! nothing itself: for each byte it returns an [`Edit`], which tells the console how to update the terminal.
 
 mod history;
 mod keys;
@@ -12,10 +13,10 @@ pub use history::LIMIT;
 pub use keys::ASK_TERMINAL;
 use keys::{Key, Keys};
 
-/// The effect of a byte on the line, which tells the console what to show.
+/// The effect of a byte on the line, from which the console derives what to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edit {
-    /// Nothing is to be shown.
+    /// Nothing to show: the line is unchanged, or the rest of a character is still to come.
     None,
     /// The byte was added at the end of the line.
     Typed(u8),
@@ -25,11 +26,11 @@ pub enum Edit {
     Back,
     /// The cursor moved right over this character, one column wide.
     Over(u8),
-    /// The line must be drawn again.
+    /// The line changed in another way, or Ctrl-L was typed: the whole line must be drawn again.
     Redraw,
     /// TAB was typed at the end of the line: the console completes the last word or [inserts](Editor::insert) the TAB.
     Tab,
-    /// The line was abandoned, and the editor is empty.
+    /// The line was abandoned with Ctrl-C, and is now empty.
     Abandoned,
     /// The line is complete and can be [taken](Editor::take).
     Complete,
@@ -37,18 +38,18 @@ pub enum Edit {
     Terminal,
 }
 
-/// The error for a line of this many bytes, more than [`LIMIT`].
+/// The error for a line that is longer than [`LIMIT`]. Contains its length in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLong(pub usize);
 
-/// A line being edited, with the keys and the history of earlier lines.
+/// A line being edited, with the decoder of keys and the history of earlier lines.
 #[derive(Debug)]
 pub struct Editor {
     line: Vec<u8, LIMIT>,
     /// The position at which the next byte is inserted, from 0 to the length of the line. Keys move it by whole UTF-8
     /// characters.
     cursor: usize,
-    /// The number of bytes typed after the line was full; they are not stored.
+    /// The number of bytes received after the line was full, which are not stored.
     excess: usize,
     keys: Keys,
     history: History,
@@ -62,10 +63,10 @@ impl Editor {
 
     /// Takes the line, and leaves an empty one. Fails if the line was longer than [`LIMIT`].
     pub fn take(&mut self) -> Result<Vec<u8, LIMIT>, TooLong> {
-        let bytes = self.line.len().saturating_add(self.excess);
+        let received = self.line.len().saturating_add(self.excess);
         let line = self.line.clone();
         self.clear();
-        if bytes <= LIMIT { Ok(line) } else { Err(TooLong(bytes)) }
+        if received <= LIMIT { Ok(line) } else { Err(TooLong(received)) }
     }
 
     /// Adds a line to the history.
@@ -73,17 +74,18 @@ impl Editor {
         self.history.keep(line);
     }
 
-    /// The line so far, up to [`LIMIT`] bytes.
+    /// The stored bytes of the line so far, at most [`LIMIT`].
     pub fn line(&self) -> &[u8] {
         &self.line
     }
 
-    /// The line so far, before and after the cursor.
+    /// The parts of the line so far before and after the cursor.
     pub fn halves(&self) -> (&[u8], &[u8]) {
+        // The cursor is never beyond the line; `split_at` would add a panic to the code.
         self.line.split_at_checked(self.cursor).unwrap_or((&self.line, &[]))
     }
 
-    /// Empties the line. An LF after a CR is still ignored.
+    /// Empties the line, and drops an incomplete escape sequence. An LF is still ignored if the last byte was CR.
     pub fn clear(&mut self) {
         self.line.clear();
         self.cursor = 0;
@@ -92,7 +94,7 @@ impl Editor {
         self.history.rewind();
     }
 
-    /// Empties the line, and forgets an incomplete escape sequence or a CR before it. The history stays.
+    /// Empties the line, as [`clear`](Editor::clear) does, and forgets a CR before it. The history stays.
     pub fn restart(&mut self) {
         self.clear();
         self.keys = Keys::new();
@@ -103,16 +105,16 @@ impl Editor {
         self.keys.ended_with_cr()
     }
 
-    /// Returns true if `byte` is one that ends or abandons a line in [`push`](Editor::push).
-    pub fn ends(byte: u8) -> bool {
+    /// Returns true if `byte` is CR, LF or Ctrl-C, which end or abandon a line in [`push`](Editor::push).
+    pub fn ends_line(byte: u8) -> bool {
         matches!(byte, b'\r' | b'\n' | 0x03)
     }
 
     /// Handles a received byte.
     pub fn push(&mut self, byte: u8) -> Edit {
         let key = self.keys.push(byte);
-        // A line with bytes that are not stored cannot be edited: further bytes are counted, Enter ends it, and Ctrl-C
-        // and Ctrl-U empty it.
+        // A line that is too long cannot be edited: further bytes of text are only counted, Enter ends the line, and
+        // Ctrl-C and Ctrl-U empty it. Other keys have no effect.
         if self.excess > 0 && !matches!(key, Key::Byte(_) | Key::Tab | Key::Enter | Key::Abandon | Key::Kill) {
             return Edit::None;
         }
@@ -145,7 +147,7 @@ impl Editor {
         }
     }
 
-    /// Handles a received byte without line editing: all bytes but CR, LF and Ctrl-C are text.
+    /// Handles a received byte without line editing, for machine mode: all bytes but CR, LF and Ctrl-C are text.
     pub fn push_raw(&mut self, byte: u8) -> Edit {
         match self.keys.push_raw(byte) {
             Key::Enter => Edit::Complete,
@@ -154,7 +156,7 @@ impl Editor {
                 Edit::Abandoned
             }
             Key::Byte(byte) => {
-                // A byte beyond the limit is counted.
+                // `Typed` even if `insert` only counts the byte: the checksum of machine mode covers all bytes.
                 self.insert(byte);
                 Edit::Typed(byte)
             }
@@ -162,45 +164,46 @@ impl Editor {
         }
     }
 
-    /// Inserts a byte of text at the cursor. If the line is full, the byte is only counted, and nothing is to be shown.
+    /// Inserts a byte of text at the cursor. If the line is full, only counts the byte.
     pub fn insert(&mut self, byte: u8) -> Edit {
         let at_end = self.cursor == self.line.len();
         if self.excess > 0 || self.line.is_full() {
             self.excess = self.excess.saturating_add(1);
             return Edit::None;
         }
-        // Moves the bytes from the cursor on back by one. (`Vec::insert` can panic.)
-        let mut moved = byte;
+        // Moves each byte from the cursor on to the next place, without `Vec::insert`, which can panic. `carried` is
+        // the byte for the place that the loop has reached, and after the loop the last byte of the line.
+        let mut carried = byte;
         for place in self.line.get_mut(self.cursor..).unwrap_or_default() {
-            core::mem::swap(place, &mut moved);
+            core::mem::swap(place, &mut carried);
         }
-        let pushed = self.line.push(moved);
+        let pushed = self.line.push(carried);
         debug_assert!(pushed.is_ok(), "the line is not full");
         self.cursor += 1;
         match byte {
             byte if at_end => Edit::Typed(byte),
-            // The first byte of a character of several bytes; the bytes after it redraw the line.
+            // The first byte of a character of several bytes: the line is redrawn after each of the bytes that follow.
             0xc0.. => Edit::None,
             _ => Edit::Redraw,
         }
     }
 
-    /// Moves the cursor to this position.
-    fn move_to(&mut self, cursor: usize) -> Edit {
-        let before = core::mem::replace(&mut self.cursor, cursor);
-        let passed = self.line.get(before.min(cursor)..before.max(cursor)).unwrap_or(&[]);
+    /// Moves the cursor to the position `to`.
+    fn move_to(&mut self, to: usize) -> Edit {
+        let from = core::mem::replace(&mut self.cursor, to);
+        let passed = self.line.get(from.min(to)..from.max(to)).unwrap_or(&[]);
         match *passed {
             [] => Edit::None,
-            [byte] if byte.is_ascii() && cursor < before => Edit::Back,
+            [byte] if byte.is_ascii() && to < from => Edit::Back,
             [byte] if byte.is_ascii() => Edit::Over(byte),
             _ => Edit::Redraw,
         }
     }
 
-    /// Removes the bytes `from..to` of the line, which begin or end at the cursor.
+    /// Removes the bytes `from..to` of the line. The cursor must be at `from` or at `to`.
     fn remove(&mut self, from: usize, to: usize) -> Edit {
-        let piece = self.line.get(from..to).unwrap_or(&[]);
-        let edit = match *piece {
+        let removed = self.line.get(from..to).unwrap_or(&[]);
+        let edit = match *removed {
             [] => return Edit::None,
             [byte] if byte.is_ascii() && to == self.line.len() && self.cursor == to => Edit::Erased,
             _ => Edit::Redraw,
@@ -211,10 +214,11 @@ impl Editor {
         edit
     }
 
-    /// Replaces the line with the next older or next newer line of the history.
+    /// Replaces the line with the next older or, if not `is_older`, the next newer line of the history.
     fn recall(&mut self, is_older: bool) -> Edit {
         let Editor { line, history, cursor, .. } = self;
-        let Some(recalled) = (if is_older { history.older(line) } else { history.newer() }) else { return Edit::None };
+        let recalled = if is_older { history.older(line) } else { history.newer() };
+        let Some(recalled) = recalled else { return Edit::None };
         line.clear();
         let copied = line.extend_from_slice(recalled);
         debug_assert!(copied.is_ok(), "no line in the history is longer than the limit");
@@ -222,20 +226,20 @@ impl Editor {
         Edit::Redraw
     }
 
-    /// The position at which the character before the cursor begins. Continuation bytes without a first byte count as
-    /// one character.
+    /// The position at which the character before the cursor begins. The line need not be valid UTF-8: up to three
+    /// continuation bytes without a first byte count as one character.
     fn previous(&self) -> usize {
         let before = self.halves().0;
         let continuations = before.iter().rev().take(3).take_while(|byte| is_continuation(**byte)).count();
         let start = before.len().saturating_sub(continuations + 1);
         match before.get(start) {
-            // An ASCII byte is complete without the continuations after it.
-            Some(&lead) if continuations > 0 && lead < 0xc0 => before.len() - continuations,
+            // The byte before the continuations is not their first byte: it is ASCII, or a fourth continuation.
+            Some(&first) if continuations > 0 && first < 0xc0 => before.len() - continuations,
             _ => start,
         }
     }
 
-    /// The position at which the character at the cursor ends.
+    /// The position at which the character at the cursor ends; the cursor itself at the end of the line.
     fn next(&self) -> usize {
         match self.halves().1 {
             [] => self.cursor,
@@ -245,13 +249,14 @@ impl Editor {
         }
     }
 
-    /// The position at which the word before the cursor begins; spaces after the word belong to it.
+    /// The position at which the word before the cursor begins. Spaces between the word and the cursor are skipped.
     fn word_start(&self) -> usize {
         let before = self.halves().0.trim_ascii_end();
         before.iter().rposition(|byte| byte.is_ascii_whitespace()).map_or(0, |space| space + 1)
     }
 }
 
+/// Returns true if `byte` is 0b10xx_xxxx, as all bytes of a UTF-8 character after its first are.
 fn is_continuation(byte: u8) -> bool {
     byte & 0xc0 == 0x80
 }

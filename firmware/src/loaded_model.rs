@@ -1,4 +1,5 @@
-//! A model in a slot: finds and loads the device file, or gives the reason why no model runs.
+//! Finds and loads the model in a slot, or gives the reason why no model runs. A slot is one of two places in flash for
+//! a model, which is stored as a device file: the file that `tern export` writes.
 
 use tern_runtime::{LoadError, Model, Task, file_len};
 use thiserror::Error;
@@ -11,7 +12,7 @@ use crate::features::UPDATES;
 #[derive(Clone, Copy, Debug)]
 pub struct LoadedModel<'f> {
     pub model: Model<'f>,
-    /// The device file, without the bytes after it in the slot.
+    /// The device file, without the bytes that follow it in the slot.
     pub file: &'f [u8],
     /// CRC-32 of the device file.
     pub crc32: u32,
@@ -19,11 +20,14 @@ pub struct LoadedModel<'f> {
 
 impl<'f> LoadedModel<'f> {
     /// Loads the device file at the beginning of a slot. Bytes after it, such as a signature trailer, are ignored.
+    ///
+    /// # Errors
     /// Fails with [`Refusal::Empty`] if the slot is blank, and with [`Refusal::File`] if the file is refused.
     pub fn from_slot(slot: &'f [u8]) -> Result<Self, Refusal> {
         if is_blank(slot) {
             return Err(Refusal::Empty);
         }
+        // If the file is longer than the slot, `from_bytes` refuses what there is of it.
         let file = slot.get(..file_len(slot)?).unwrap_or(slot);
         Ok(LoadedModel { model: Model::from_bytes(file)?, file, crc32: crc32(file) })
     }
@@ -49,7 +53,7 @@ const LOAD_ANOTHER: &str =
 /// The reason why no model runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Refusal {
-    /// The slot is empty.
+    /// The slot is blank: it contains no model.
     #[error("the model slot is empty; {LOAD_INTO_SLOT}")]
     Empty,
     /// A model failed its checks. The lines before the banner give the details.
@@ -62,7 +66,7 @@ pub enum Refusal {
          try again with `reset`"
     )]
     RepeatedFailures,
-    /// The file in the slot is refused.
+    /// The runtime refuses the file in the slot.
     #[error("the file in the model slot is refused: {0}")]
     File(#[from] LoadError),
     /// The model has this task, and the firmware was built without the feature `tasks`.

@@ -11,7 +11,7 @@ use tern_firmware::{Engine, Event, Hardware, Refusal};
 
 use crate::board::Board;
 
-/// Starts the log. Called once, after the board has started.
+/// Starts the log. Must be called once, after the board has started.
 pub fn start() {
     #[cfg(feature = "log-by-port")]
     port::start();
@@ -25,8 +25,8 @@ pub fn boot(boots: &BootCount) {
     }
 }
 
-/// Logs the model that the boot found, or the reason why none runs, if `level`, the level of the log, includes this
-/// event.
+/// Logs the model that the boot found, or the reason why none runs, if the log takes such an event. `level`: the level
+/// of the log.
 pub fn model(model: &Result<Engine<'_>, Refusal>, level: Level) {
     let event_level = match model {
         Ok(_) => Level::Info,
@@ -57,7 +57,7 @@ pub fn model(model: &Result<Engine<'_>, Refusal>, level: Level) {
     }
 }
 
-/// Logs an event of the console, which has compared its level with that of the log.
+/// Logs an event of the console. The console calls this only for an event that the level of the log includes.
 pub fn event(event: Event) {
     match event {
         Event::Overflow { lost } => defmt::warn!("overflow: {=u32} bytes lost, a line or text rejected", lost),

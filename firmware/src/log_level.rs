@@ -1,9 +1,10 @@
-//! The level of the log.
+//! The level of the log: how important an event must be to be logged.
 
-/// The level of the log or of an event. The log takes events of its own level and of the levels before it.
+/// The level of the log or of an event. A log takes events of its own level and of more important levels, which come
+/// earlier here. Panics and faults are logged at every level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Only panics and faults are logged, as at every level.
+    /// No other events are logged.
     Off,
     /// Failed self-tests and refused models.
     Error,
@@ -14,7 +15,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// All levels, from the least to the most.
+    /// All levels, from the one that logs the least to the one that logs the most.
     pub const ALL: [Level; 4] = [Level::Off, Level::Error, Level::Warn, Level::Info];
 
     /// The words of [`ALL`](Level::ALL), in the same order.

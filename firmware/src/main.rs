@@ -44,24 +44,29 @@ use tern_firmware::hardware::{Hardware, Note};
 use tern_firmware::queue::{self, Dropped, Ring, SharedWriter};
 use tern_firmware::{TrustedKey, device};
 
-/// The name of the board, which is also the name of its feature; set by build.rs.
-#[allow(dead_code, reason = "a board with a file of its own writes its name there")]
+/// The name of the board, which is also the name of its cargo feature; set by build.rs. For files in `board` that serve
+/// several boards.
+#[allow(dead_code, reason = "a file for one board contains the name itself")]
 const BOARD: &str = env!("TERN_BOARD");
 
-/// The key that models must be signed with. build.rs reads it from `TERN_PUBLIC_KEY`. `None` accepts unsigned models.
+/// The public key of the signature that each model must have; `None` accepts unsigned models. build.rs reads it from
+/// `TERN_PUBLIC_KEY`, and passes it on as hexadecimal digits.
 const TRUSTED: Option<TrustedKey> = TrustedKey::from_hex(option_env!("TERN_PUBLIC_KEY_HEX"));
 
-/// The interrupt's side of the receive queue: the board's receive interrupt writes the bytes that it reads to it.
+/// The writing end of the receive queue, for the board's receive interrupt.
 static RECEIVE_WRITER: SharedWriter = SharedWriter::new();
 
 /// Starts the board, and runs the console with the model in its slots.
 #[processor::entry]
 fn main() -> ! {
+    // The memory for a model's state, in words of 4 bytes.
     static SCRATCH: ConstStaticCell<[i32; Board::SCRATCH_BYTES / 4]> =
         ConstStaticCell::new([0; Board::SCRATCH_BYTES / 4]);
+    // The receive queue, and the counters of the bytes that it dropped.
     static RING: ConstStaticCell<Ring> = ConstStaticCell::new(Ring::new());
     static DROPPED: Dropped = Dropped::new();
 
+    // Before anything uses much of the stack, whose use is measured later.
     stack::fill();
     let (writer, received) = queue::split(RING.take(), &DROPPED);
     RECEIVE_WRITER.open(writer);
@@ -75,23 +80,23 @@ fn main() -> ! {
     let info = tern_firmware::BoardInfo { name: Board::NAME, clock_hz, scratch_bytes: Board::SCRATCH_BYTES };
     let port = serial::Serial::new(board, received, boots);
     match device::serve(port, info, partitions, TRUSTED, SCRATCH.take(), |model| log::model(model, boots.log_level)) {
-        // `serve` never returns: the device runs forever, and the errors of this port are `Infallible`.
+        // `serve` never returns: neither type has a value, because the console runs forever and the port has no errors.
         Ok(never) => match never {},
         Err(never) => match never {},
     }
 }
 
-/// Reports a panic, which is a bug, on the console and in the log, and resets the device.
+/// Reports a panic, which is a bug in the firmware, and resets the device.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     stop(format_args!("{info}"))
 }
 
-/// Prints the reason on the console and in the log, and resets the device.
+/// Prints `why` on the console and in the log, and resets the device. For panics and faults.
 fn stop(why: fmt::Arguments<'_>) -> ! {
     static STOPPING: AtomicBool = AtomicBool::new(false);
 
-    // Sends to the console's port directly, since the console owns the `Serial`.
+    // Sends to the serial port directly, since the console owns the `Serial`.
     struct ConsolePort;
     impl fmt::Write for ConsolePort {
         fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -100,7 +105,8 @@ fn stop(why: fmt::Arguments<'_>) -> ! {
         }
     }
     processor::mask_interrupts();
-    // A panic or fault while printing must not print again. Loads and stores suffice, since interrupts are off.
+    // A panic or fault while printing must not print again. Since interrupts are off, a load and a store do not need to
+    // be one atomic operation.
     if !STOPPING.load(Ordering::Relaxed) {
         STOPPING.store(true, Ordering::Relaxed);
         let _ = write!(ConsolePort, "\r\nfirmware stopped: {why}\r\nplease report this bug; the device restarts\r\n");

@@ -1,4 +1,5 @@
-//! The flash partitions for models, from the linker symbols of the board's memory map.
+//! Makes the three partitions that store models, the record and two slots, from the linker symbols of the board's
+//! memory map. A board keeps them in its chip's flash, as [`ChipFlash`] with the chip's [`FlashDriver`], or in RAM.
 
 #![allow(dead_code, reason = "a board keeps models either in a chip's flash or in RAM")]
 
@@ -10,7 +11,7 @@ use embedded_storage::nor_flash::{
 };
 use tern_firmware::flash::{Partition, Partitions};
 
-// Symbols of the linker script that build.rs writes.
+// Symbols of the linker script that build.rs writes. Only their addresses have a meaning.
 unsafe extern "C" {
     static __record_start: u8;
     static __record_end: u8;
@@ -20,7 +21,7 @@ unsafe extern "C" {
     static __slot_b_end: u8;
 }
 
-/// A region of the memory map: the addresses of its first byte and of the byte after its last.
+/// The region of a partition, in flash or RAM: the addresses of its first byte and of the byte after its last.
 #[derive(Clone, Copy)]
 pub struct FlashRegion {
     start: *const u8,
@@ -28,16 +29,18 @@ pub struct FlashRegion {
 }
 
 impl FlashRegion {
-    fn bytes(self) -> usize {
+    /// The length in bytes.
+    fn len(self) -> usize {
         self.end.addr() - self.start.addr()
     }
 
     /// The contents.
     fn read(self) -> &'static [u8] {
+        // A pointer with the symbol's own provenance may only access the one byte that the symbol is declared as.
         let start = ptr::with_exposed_provenance(self.start.expose_provenance());
         // SAFETY: build.rs sets the symbols to the ends of a region of the memory map: it is mapped, and nothing is
         // linked into it. Only the partition writes it, and the partition stays borrowed as long as the result is used.
-        unsafe { core::slice::from_raw_parts(start, self.bytes()) }
+        unsafe { core::slice::from_raw_parts(start, self.len()) }
     }
 
     /// The contents of a region in RAM, for writing.
@@ -47,17 +50,17 @@ impl FlashRegion {
     pub unsafe fn memory(self) -> &'static mut [u8] {
         let start = ptr::with_exposed_provenance_mut(self.start.expose_provenance());
         // SAFETY: as for `read`; the caller promises that it is RAM and that there is no other reference to it.
-        unsafe { core::slice::from_raw_parts_mut(start, self.bytes()) }
+        unsafe { core::slice::from_raw_parts_mut(start, self.len()) }
     }
 }
 
-/// A partition whose place the board's memory map gives.
+/// A partition that can be made from its region in the memory map.
 pub trait FromRegion: Partition {
-    /// Makes the partition in this region. Called once for each region.
+    /// Makes the partition in this region. Must be called only once for each region.
     fn from_region(region: FlashRegion) -> Self;
 }
 
-/// The partitions of the memory map. Called once.
+/// Makes the partitions of the memory map. Must be called only once.
 pub fn partitions<P: FromRegion>() -> Partitions<P> {
     let partition = |start, end| P::from_region(FlashRegion { start, end });
     Partitions {
@@ -69,7 +72,8 @@ pub fn partitions<P: FromRegion>() -> Partitions<P> {
     }
 }
 
-/// Erases and writes a chip's flash, at the addresses at which it is read. The errors are those that the chip reports.
+/// Erases and writes a chip's flash. Addresses are those at which the processor reads the flash as memory. The errors
+/// are those that the chip reports.
 pub trait FlashDriver {
     /// Length of an erase block in bytes.
     const ERASE_BYTES: usize;
@@ -79,11 +83,11 @@ pub trait FlashDriver {
     /// Erases the block that begins at `address`.
     fn erase(address: usize) -> Result<(), NorFlashErrorKind>;
 
-    /// Writes `bytes` to `address`. Both the length and the address are multiples of `WRITE_BYTES`.
+    /// Writes `bytes` to `address`. Both their length and the address are multiples of `WRITE_BYTES`.
     fn write(address: usize, bytes: &[u8]) -> Result<(), NorFlashErrorKind>;
 }
 
-/// A partition of a chip's flash.
+/// A partition of a chip's flash, which the driver `C` erases and writes.
 pub struct ChipFlash<C> {
     region: FlashRegion,
     chip: PhantomData<C>,
@@ -109,7 +113,7 @@ impl<C: FlashDriver> ReadNorFlash for ChipFlash<C> {
     }
 
     fn capacity(&self) -> usize {
-        self.region.bytes()
+        self.region.len()
     }
 }
 
@@ -120,7 +124,8 @@ impl<C: FlashDriver> NorFlash for ChipFlash<C> {
     fn erase(&mut self, from: u32, to: u32) -> Result<(), NorFlashErrorKind> {
         check_erase(self, from, to)?;
         let start = self.region.start.addr();
-        (from as usize..to as usize).step_by(C::ERASE_BYTES).try_for_each(|offset| C::erase(start + offset))
+        let mut block_offsets = (from as usize..to as usize).step_by(C::ERASE_BYTES);
+        block_offsets.try_for_each(|offset| C::erase(start + offset))
     }
 
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {

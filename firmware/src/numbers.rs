@@ -1,4 +1,5 @@
-//! Parses decimal numbers, typed or streamed, and formats the integers of a channel as decimals.
+//! Parses the decimal numbers that a model for sensor values reads, and formats the integers of a channel as decimals.
+//! A channel is one column of numbers, whose values the model stores as integers in a format Qn.
 
 use core::fmt;
 use core::num::NonZeroU32;
@@ -8,13 +9,14 @@ use thiserror::Error;
 
 use crate::display::Long;
 
-/// The largest number of digits that are kept of a number, so that it fits `i32`.
+/// The largest number of digits, after leading zeros, that are kept of a number, so that it fits `i32`; also the
+/// largest number of decimal places.
 const DIGITS: u32 = 9;
 
 /// The reason why the input is not a sequence of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NumberError {
-    /// A byte that cannot be part of a number, or one that ends a sign or a point without digits.
+    /// This byte cannot be part of a number at its place, or it ends a sign or a point without digits.
     #[error(
         "found `{}`, expected decimal numbers such as 21.5 or -3, with spaces between them",
         Visible(*.0)
@@ -22,7 +24,7 @@ pub enum NumberError {
     Byte(u8),
     #[error("a number has more than {DIGITS} digits before its point")]
     TooLarge,
-    /// The last time step is not complete.
+    /// The last time step is not complete: `found` is less than `expected`, the number of channels.
     #[error("the last step has {found} numbers, expected {expected}, one for each channel")]
     Incomplete { found: usize, expected: usize },
 }
@@ -39,15 +41,15 @@ impl fmt::Display for Visible {
     }
 }
 
-/// Parses numbers byte by byte.
+/// Parses numbers byte by byte. The fields describe the number that is being parsed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NumberParser {
     is_negative: bool,
-    /// The number of digits so far, including decimal places that are dropped.
+    /// The number of digits so far, including leading zeros and decimal places that are dropped.
     digits: u32,
     /// The integer that the kept digits make, without the point and the sign.
     value: i32,
-    /// The number of kept digits after the point; `None` before the point.
+    /// The number of digits kept after the point; `None` before the point.
     decimals: Option<u32>,
 }
 
@@ -57,6 +59,7 @@ impl NumberParser {
     pub fn push(&mut self, byte: u8) -> Result<Option<(i32, NonZeroU32)>, NumberError> {
         match byte {
             b'0'..=b'9' => {
+                // A value of at most DIGITS - 1 digits has room for another digit.
                 let has_room = self.value < 10i32.pow(DIGITS - 1);
                 self.digits += 1;
                 match &mut self.decimals {
@@ -89,35 +92,43 @@ impl NumberParser {
         if digits == 0 {
             return if is_negative || decimals.is_some() { Err(NumberError::Byte(byte)) } else { Ok(None) };
         }
+        // A power of ten is not 0, so `MIN` is never used.
         let denominator = NonZeroU32::new(10u32.pow(decimals.unwrap_or(0))).unwrap_or(NonZeroU32::MIN);
         Ok(Some((if is_negative { -value } else { value }, denominator)))
     }
 }
 
-/// Displays an integer of a channel as a decimal, with as many places as distinguish neighbouring integers, at most
-/// nine.
+/// Displays an integer of a channel as a decimal, with as many decimal places as distinguish neighbouring integers, but
+/// at most nine.
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'a>(pub Channel<'a>, pub i32);
 
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Value(Channel { point, .. }, value) = *self;
-        // The value is in Qn with n = `point`: neighbouring integers differ by 2^-n = 10^-(n · 0.301).
+        // The value is in Qn with n = `point`: neighbouring integers differ by 2^-n = 10^-(n · 0.301). 31/100 is a
+        // little more than 0.301, and the quotient is rounded up.
         let places = (point.max(0) as u32 * 31).div_ceil(100).min(DIGITS);
+        // The number 1 in units of the last decimal place.
         let one = 10u64.pow(places);
         let magnitude = u64::from(value.unsigned_abs());
         let shift = point.unsigned_abs();
-        // Cannot overflow: 2^32 · 10^9 is below 2^62, and a negative point is at least −16.
+        // The magnitude in units of the last decimal place, rounded. It cannot overflow: 2^32 · 10^9 is below 2^62, and
+        // a negative point, for which there are no places, is at least −16.
         let scaled = match point {
             1.. => (magnitude * one + (1 << (shift - 1))) >> shift,
             _ => magnitude << shift,
         };
         let sign = if value < 0 && scaled > 0 { "-" } else { "" };
-        // `one` is not 0; the operators `/` and `%` would add a panic.
+        // `one` is not 0, but the operators `/` and `%` would add a panic to the code.
         let whole = scaled.checked_div(one).unwrap_or(0);
         write!(f, "{sign}{}", Long(whole))?;
-        // The remainder is below 10^9.
-        if places > 0 { write!(f, ".{:01$}", (scaled - whole * one) as u32, places as usize) } else { Ok(()) }
+        if places == 0 {
+            return Ok(());
+        }
+        // Below 10^9, so it fits `u32`.
+        let fraction = (scaled - whole * one) as u32;
+        write!(f, ".{fraction:0width$}", width = places as usize)
     }
 }
 
@@ -128,12 +139,12 @@ mod tests {
     use std::vec::Vec;
 
     fn numbers(text: &str) -> Result<Vec<(i32, u32)>, NumberError> {
-        let mut numbers = NumberParser::default();
+        let mut parser = NumberParser::default();
         let mut found = Vec::new();
         for byte in text.bytes() {
-            found.extend(numbers.push(byte)?);
+            found.extend(parser.push(byte)?);
         }
-        found.extend(numbers.end(b'\n')?);
+        found.extend(parser.end(b'\n')?);
         Ok(found.into_iter().map(|(numerator, denominator)| (numerator, denominator.get())).collect())
     }
 

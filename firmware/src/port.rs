@@ -11,7 +11,7 @@ use crate::log_level::Level;
 pub struct LostBytes {
     /// The number of bytes, from 1 to `u32::MAX`.
     pub count: u32,
-    /// The last byte. A line end means that the damaged line has ended.
+    /// The last lost byte. If it is a line end, the damaged line has ended.
     pub last: u8,
 }
 
@@ -77,8 +77,9 @@ pub trait Port {
     /// Waits until everything has been sent.
     fn flush(&mut self) -> Result<(), Self::Error>;
 
-    /// Reports the bytes that were dropped since the last report; from then on bytes are queued again. `None` if none
-    /// were dropped, or if the queue is not empty.
+    /// Reports the bytes that were dropped since the last report; from then on bytes are queued again. Returns `None`
+    /// if none were dropped, or if the queue still contains bytes, which came before the lost ones and must be read
+    /// first.
     fn take_lost_bytes(&mut self) -> Option<LostBytes>;
 
     /// A free-running counter of 32 bits, at the rate [`BoardInfo::clock_hz`](crate::BoardInfo::clock_hz): after
@@ -98,7 +99,7 @@ pub trait Port {
         None
     }
 
-    /// Called once, after the first prompt: this boot has not failed.
+    /// Called once, after the first prompt, which shows that this boot has not failed.
     fn mark_ready(&mut self) {}
 
     /// Called when the log level changes.
@@ -114,11 +115,11 @@ pub trait Port {
         None
     }
 
-    /// Resets the device. Returns if that is not possible. On a computer it returns too, and the next write fails with
-    /// the error that ends the console.
+    /// Resets the device. A board does not return from it. By default it does nothing. On a computer it returns, and
+    /// the next write fails with the error that ends the console.
     fn reset(&mut self) {}
 
-    /// Lets the next write fail with the error that ends the console, on a computer. Does nothing on a board.
+    /// On a computer, makes the next write fail with the error that ends the console. Does nothing on a board.
     fn quit(&mut self) {}
 
     /// Called with each event whose level the log level includes.
@@ -133,9 +134,10 @@ pub fn ticks_since(start: u32, port: &mut impl Port) -> u64 {
 
 /// Writes bytes of a line. Shows a TAB as one space, so that erasing it removes one column.
 pub fn write_visible<P: Port>(port: &mut P, bytes: &[u8]) -> Result<(), P::Error> {
+    // Each part but perhaps the last ends with a TAB.
     bytes.split_inclusive(|&byte| byte == b'\t').try_for_each(|part| match part.split_last() {
-        Some((b'\t', before)) => {
-            port.write_all(before)?;
+        Some((b'\t', before_tab)) => {
+            port.write_all(before_tab)?;
             port.write_all(b" ")
         }
         _ => port.write_all(part),
@@ -144,11 +146,12 @@ pub fn write_visible<P: Port>(port: &mut P, bytes: &[u8]) -> Result<(), P::Error
 
 /// Writes formatted text to a port, and returns the port's error, which [`fmt::Write`] cannot carry.
 pub fn print<P: Port>(port: &mut P, write: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Result<(), P::Error> {
-    struct Out<'p, P: Port> {
+    /// Sends text to the port, and keeps the port's error.
+    struct PortWriter<'p, P: Port> {
         port: &'p mut P,
         error: Option<P::Error>,
     }
-    impl<P: Port> Write for Out<'_, P> {
+    impl<P: Port> Write for PortWriter<'_, P> {
         fn write_str(&mut self, text: &str) -> fmt::Result {
             self.port.write_all(text.as_bytes()).map_err(|error| {
                 self.error = Some(error);
@@ -156,8 +159,11 @@ pub fn print<P: Port>(port: &mut P, write: impl FnOnce(&mut dyn Write) -> fmt::R
             })
         }
     }
-    let mut out = Out { port, error: None };
-    // Formatting itself does not fail, so an error is the port's and is stored in `out`.
+    let mut out = PortWriter { port, error: None };
+    // Formatting itself does not fail, so an error of `write` is the port's, and `out` has kept it.
     let _ = write(&mut out);
-    out.error.map_or(Ok(()), Err)
+    match out.error {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
 }

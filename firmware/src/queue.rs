@@ -1,7 +1,8 @@
 //! The receive queue between a port's interrupt and the console.
 //!
-//! When the queue is full, the interrupt drops every byte until the console has emptied the queue and taken note of the
-//! loss. So the lost bytes form one contiguous piece of the input, directly after the bytes in the queue.
+//! When the queue is full, the interrupt drops every byte until the console has read all bytes in the queue and then
+//! called [`QueueReader::take_lost_bytes`], which reports the *loss*. So the lost bytes form one contiguous piece of
+//! the input, directly after the bytes in the queue.
 //!
 //! Neither side blocks, and each atomic is written by one side only, so that the queue works on cores without
 //! compare-and-swap.
@@ -17,7 +18,8 @@ use crate::port::LostBytes;
 /// The number of bytes that fit the queue.
 pub const CAPACITY: usize = 1024;
 
-/// The storage of the queue. One byte more than [`CAPACITY`] distinguishes a full ring from an empty one.
+/// The storage of the queue. It has one place more than [`CAPACITY`], which stays free, so that a full ring differs
+/// from an empty one.
 pub type Ring = spsc::Queue<u8, { CAPACITY + 1 }>;
 
 /// The counters of dropped bytes, shared by both sides.
@@ -27,14 +29,15 @@ pub struct Dropped {
     count: AtomicU32,
     /// The last byte dropped. Written by the interrupt, before `count`.
     last: AtomicU8,
-    /// The `count` that the console has seen. Written by the console. While the two differ, the interrupt drops bytes.
-    taken: AtomicU32,
+    /// The `count` up to which losses have been reported. Written by the console. While it differs from `count`, the
+    /// interrupt drops bytes.
+    reported: AtomicU32,
 }
 
 impl Dropped {
     /// The state before any byte is dropped.
     pub const fn new() -> Self {
-        Dropped { count: AtomicU32::new(0), last: AtomicU8::new(0), taken: AtomicU32::new(0) }
+        Dropped { count: AtomicU32::new(0), last: AtomicU8::new(0), reported: AtomicU32::new(0) }
     }
 }
 
@@ -62,22 +65,22 @@ impl QueueWriter<'_> {
         !self.is_dropping() && self.ring.ready()
     }
 
-    /// Returns true while the console has not taken note of the last loss.
+    /// Returns true while a loss has not been reported to the console.
     fn is_dropping(&self) -> bool {
-        self.dropped.count.load(Ordering::Relaxed) != self.dropped.taken.load(Ordering::Acquire)
+        self.dropped.count.load(Ordering::Relaxed) != self.dropped.reported.load(Ordering::Acquire)
     }
 
-    /// Queues a byte, or drops it if the queue is full or a loss has not been taken note of.
+    /// Queues a byte, or drops it if the queue is full or a loss has not been reported.
     pub fn push(&mut self, byte: u8) {
         if self.is_dropping() || self.ring.enqueue(byte).is_err() {
             self.drop_byte(byte);
         }
     }
 
-    /// Counts a byte that the hardware lost before `next`, and drops `next` too, so that the lost bytes stay
-    /// contiguous.
+    /// Counts one byte that the hardware lost before `next`, even if it lost more, and drops `next` too, so that the
+    /// lost bytes stay contiguous.
     fn overrun(&mut self, next: u8) {
-        // The first call stands for the byte that the hardware lost: only the value of the last lost byte is kept.
+        // This call counts the byte that the hardware lost. Its value does not matter: only that of `next` is kept.
         self.drop_byte(next);
         self.drop_byte(next);
     }
@@ -99,7 +102,7 @@ pub struct Received {
     pub is_overrun: bool,
 }
 
-/// The interrupt's side of the queue in a static, where an interrupt handler can reach it.
+/// A [`QueueWriter`] in a static, where an interrupt handler can reach it.
 pub struct SharedWriter(Mutex<RefCell<Option<QueueWriter<'static>>>>);
 
 impl Default for SharedWriter {
@@ -129,8 +132,8 @@ impl SharedWriter {
     /// interrupt. Does nothing before [`open`](SharedWriter::open).
     pub fn receive(&self, mut next: impl FnMut() -> Option<Received>) {
         critical_section::with(|cs| {
-            let mut writer = self.0.borrow_ref_mut(cs);
-            let Some(writer) = writer.as_mut() else { return };
+            let mut shared = self.0.borrow_ref_mut(cs);
+            let Some(writer) = shared.as_mut() else { return };
             while let Some(Received { byte, is_overrun }) = next() {
                 if is_overrun { writer.overrun(byte) } else { writer.push(byte) }
             }
@@ -146,8 +149,13 @@ impl QueueReader<'_> {
 
     /// Moves the oldest bytes to the beginning of `to`. Returns their number.
     pub fn read(&mut self, to: &mut [u8]) -> usize {
-        let bytes = core::iter::from_fn(|| self.pop());
-        to.iter_mut().zip(bytes).map(|(to, byte)| *to = byte).count()
+        let mut length = 0;
+        for place in to {
+            let Some(byte) = self.pop() else { break };
+            *place = byte;
+            length += 1;
+        }
+        length
     }
 
     /// Returns true if a byte is in the queue.
@@ -155,32 +163,34 @@ impl QueueReader<'_> {
         self.ring.ready()
     }
 
-    /// Returns true if bytes are in the queue or were dropped.
+    /// Returns true if bytes are in the queue or a loss has not been reported.
     pub fn is_pending(&self) -> bool {
-        self.is_ready() || self.dropped.count.load(Ordering::Acquire) != self.dropped.taken.load(Ordering::Relaxed)
+        self.is_ready() || self.dropped.count.load(Ordering::Acquire) != self.dropped.reported.load(Ordering::Relaxed)
     }
 
     /// Reports the bytes that were dropped since the last report: see
     /// [`Port::take_lost_bytes`](crate::Port::take_lost_bytes).
     pub fn take_lost_bytes(&mut self) -> Option<LostBytes> {
-        let taken = self.dropped.taken.load(Ordering::Relaxed);
+        let reported = self.dropped.reported.load(Ordering::Relaxed);
         let mut count = self.dropped.count.load(Ordering::Acquire);
-        // The order matters: nothing is queued while the counts differ, so an empty queue now means that all bytes
-        // before the loss have been read.
-        if count == taken || self.is_ready() {
+        // The queue is checked after the counts are loaded: nothing is queued while they differ, so an empty queue now
+        // means that all bytes before the loss have been read.
+        if count == reported || self.is_ready() {
             return None;
         }
-        // If a byte is dropped between the two loads, both are repeated, so that `last` belongs to `count`.
+        // If the interrupt drops a byte between the loads of `count` and `last`, both are loaded again, so that `last`
+        // belongs to `count`.
         let last = loop {
             let last = self.dropped.last.load(Ordering::Acquire);
-            let count_before = core::mem::replace(&mut count, self.dropped.count.load(Ordering::Acquire));
-            if count == count_before {
+            let count_after = self.dropped.count.load(Ordering::Acquire);
+            if count_after == count {
                 break last;
             }
+            count = count_after;
         };
         // A byte that is dropped from here on belongs to the next loss.
-        self.dropped.taken.store(count, Ordering::Release);
-        Some(LostBytes { count: count.wrapping_sub(taken), last })
+        self.dropped.reported.store(count, Ordering::Release);
+        Some(LostBytes { count: count.wrapping_sub(reported), last })
     }
 }
 
@@ -199,7 +209,7 @@ mod tests {
         assert!(!writer.has_room());
         writer.push(b'x');
         assert_eq!(reader.pop(), Some(0));
-        assert!(!writer.has_room(), "the loss has not been taken");
+        assert!(!writer.has_room(), "the loss has not been reported");
         // There is room again, but bytes after a dropped one are dropped too.
         writer.push(b'y');
         assert_eq!(reader.take_lost_bytes(), None, "bytes are waiting");
@@ -235,11 +245,11 @@ mod tests {
         let (mut writer, mut reader) = split(&mut ring, &dropped);
         const BYTES: u32 = 200_000;
         let seen = std::thread::scope(|scope| {
-            let pushed = scope.spawn(move || (0..BYTES).for_each(|i| writer.push(i as u8)));
+            let pushing = scope.spawn(move || (0..BYTES).for_each(|i| writer.push(i as u8)));
             let mut seen = 0;
             let mut expected = 0u8;
             loop {
-                let done = pushed.is_finished();
+                let all_pushed = pushing.is_finished();
                 while let Some(byte) = reader.pop() {
                     assert_eq!(byte, expected);
                     (seen, expected) = (seen + 1, expected.wrapping_add(1));
@@ -247,7 +257,7 @@ mod tests {
                 if let Some(loss) = reader.take_lost_bytes() {
                     (seen, expected) = (seen + loss.count, expected.wrapping_add(loss.count as u8));
                 }
-                if done && !reader.is_pending() {
+                if all_pushed && !reader.is_pending() {
                     break seen;
                 }
             }

@@ -24,14 +24,15 @@ const VALID_LINES: [&[u8]; 16] = [
     b"@stream",
 ];
 
-/// An endless iterator of random and mutated lines, determined by a seed. Some lines have no line end.
+/// An endless iterator of random and mutated lines, determined by a seed. A line ends with CR, with LF or without a
+/// line end.
 pub struct RandomLines {
     random: Random,
     max_length: usize,
 }
 
 impl RandomLines {
-    /// Makes lines of at most `max_length` bytes with their ends.
+    /// Makes lines of at most `max_length` bytes, line ends included. `max_length` must be at least 1.
     pub fn new(seed: u64, max_length: usize) -> Self {
         RandomLines { random: Random(seed), max_length }
     }
@@ -49,12 +50,13 @@ impl RandomLines {
     fn mutated(&mut self) -> Vec<u8> {
         let mut line = VALID_LINES[self.between(0, VALID_LINES.len() - 1)].to_vec();
         for _ in 0..self.between(0, 4) {
-            let (at, byte) = (self.between(0, line.len()), self.byte());
+            let (position, byte) = (self.between(0, line.len()), self.byte());
             match self.between(0, 2) {
-                0 => line.insert(at, byte),
-                1 if at < line.len() => line[at] = byte,
-                _ if at < line.len() => drop(line.remove(at)),
-                _ => (),
+                0 => line.insert(position, byte),
+                // There is no byte at the end of the line to change or to remove.
+                _ if position == line.len() => (),
+                1 => line[position] = byte,
+                _ => drop(line.remove(position)),
             }
         }
         line

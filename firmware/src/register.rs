@@ -4,33 +4,36 @@ use core::marker::PhantomData;
 use core::ptr;
 
 /// A peripheral register of type `T`, at an address.
-pub struct Register<T>(usize, PhantomData<T>);
+pub struct Register<T> {
+    address: usize,
+    value_type: PhantomData<T>,
+}
 
 impl<T: Copy> Register<T> {
     /// The register at `address`.
     ///
     /// # Safety
-    /// `address` must be that of a peripheral register of the size of `T`, which must always be mapped. No access to it
-    /// may make the peripheral write memory that Rust code uses.
+    /// `address` must be that of a peripheral register of the size of `T`, which can be accessed at any time. No access
+    /// to it may make the peripheral write memory that Rust code uses.
     pub const unsafe fn at(address: usize) -> Self {
-        Register(address, PhantomData)
+        Register { address, value_type: PhantomData }
     }
 
     /// Reads the register.
     pub fn read(&self) -> T {
-        // SAFETY: see `at`.
-        unsafe { ptr::with_exposed_provenance::<T>(self.0).read_volatile() }
+        // SAFETY: the caller of `at` has ensured that the register may be read.
+        unsafe { ptr::with_exposed_provenance::<T>(self.address).read_volatile() }
     }
 
     /// Writes the register.
     pub fn write(&self, value: T) {
-        // SAFETY: see `at`.
-        unsafe { ptr::with_exposed_provenance_mut::<T>(self.0).write_volatile(value) }
+        // SAFETY: the caller of `at` has ensured that the register may be written.
+        unsafe { ptr::with_exposed_provenance_mut::<T>(self.address).write_volatile(value) }
     }
 }
 
 impl<T: Copy + core::ops::BitOr<Output = T>> Register<T> {
-    /// Sets the bits of `mask`, and leaves the others.
+    /// Sets the bits of `mask`, and leaves the others, by reading the register and writing it back.
     #[allow(dead_code, reason = "not every board has such a register")]
     pub fn set(&self, mask: T) {
         self.write(self.read() | mask);

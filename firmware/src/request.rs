@@ -9,7 +9,7 @@ use crate::ymodem::Failure;
 
 /// A request about the model slots. The *standby* slot is the one whose model does not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "updates"), allow(dead_code))]
+#[cfg_attr(not(feature = "updates"), allow(dead_code, reason = "the console then has no commands for the slots"))]
 pub enum Request {
     /// List the slots.
     Models,
@@ -23,9 +23,9 @@ pub enum Request {
     Erase,
 }
 
-/// A request that waits for the main loop, with the form of its answer.
+/// A request that waits for the main loop, with the form of its answer: for a person or for a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "updates"), allow(dead_code))]
+#[cfg_attr(not(feature = "updates"), allow(dead_code, reason = "the console then has no commands for the slots"))]
 pub struct PendingRequest {
     pub request: Request,
     pub form: Form,

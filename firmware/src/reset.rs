@@ -8,8 +8,7 @@ use tern_firmware::hardware::{Hardware, Note, ResetReason};
 
 use crate::board::Board;
 
-/// The note in which a run leaves for the next boot why it ends: a [`Note`] as a word. The start-up code does not clear
-/// it.
+/// The [`Note`], as a word, by which the next boot finds out why this run ended. The start-up code does not clear it.
 #[unsafe(link_section = ".uninit.NOTE")]
 static NOTE: MaybeUninit<AtomicU32> = MaybeUninit::uninit();
 
@@ -30,6 +29,7 @@ fn boot_count_words() -> &'static [AtomicU32; WORDS] {
 /// Counts this boot, stores the count for the next boot, and returns it. Called once.
 pub fn count_boot(board: &mut Board) -> BootCount {
     let last_note = Note::read(note_word().load(Ordering::Relaxed));
+    // This note stays until a command, a panic or the watchdog's warning replaces it.
     leave(Note::Running);
     let reason = ResetReason::determine(board.reset_cause(), last_note);
     let boots = BootCount::next(&boot_count_words().each_ref().map(|word| word.load(Ordering::Relaxed)), reason);
@@ -37,11 +37,11 @@ pub fn count_boot(board: &mut Board) -> BootCount {
     boots
 }
 
-/// Stores the boot count for the next boot. [`count_boot`] has stored it already; each later change needs another call:
-/// when the boot reaches the prompt, and when the log level is set.
+/// Stores the boot count for the next boot. After [`count_boot`], which does so too, it is called for each change: when
+/// the boot reaches the prompt, and when the log level is set.
 pub fn store(boots: &BootCount) {
-    for (to, word) in boot_count_words().iter().zip(boots.to_words()) {
-        to.store(word, Ordering::Relaxed);
+    for (stored, word) in boot_count_words().iter().zip(boots.to_words()) {
+        stored.store(word, Ordering::Relaxed);
     }
 }
 
@@ -50,8 +50,8 @@ pub fn leave(note: Note) {
     note_word().store(note as u32, Ordering::Relaxed);
 }
 
-/// Leaves a note of the reason, which the next boot reads, sends the bytes that wait for the serial port, and resets
-/// the device.
+/// Leaves a note of the reason for the next boot, waits until the serial port has sent everything, and resets the
+/// device.
 pub fn reset(note: Note) -> ! {
     leave(note);
     Board::flush();

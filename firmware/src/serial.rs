@@ -11,7 +11,7 @@ use tern_firmware::{Event, Hardware, LostBytes, Port, Stack};
 use crate::board::Board;
 use crate::{log, reset, stack};
 
-/// The console's port on a board. It has no errors. Reading, writing, waiting and `ticks` feed the watchdog.
+/// The console's port on a board. Its operations never fail. Reading, writing, waiting and `ticks` feed the watchdog.
 pub struct Serial {
     board: Board,
     received: QueueReader<'static>,
@@ -39,7 +39,9 @@ impl Port for Serial {
 
     fn write_all(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
         self.board.feed_watchdog();
-        bytes.iter().for_each(|&byte| Board::send_byte(byte));
+        for &byte in bytes {
+            Board::send_byte(byte);
+        }
         Ok(())
     }
 
@@ -63,8 +65,8 @@ impl Port for Serial {
 
     fn wait(&mut self) {
         self.board.feed_watchdog();
-        // No interrupt may be handled between the check and the sleep. An interrupt that becomes pending in between
-        // ends the sleep at once.
+        // A byte that arrived between the check and the sleep would not be noticed if its interrupt were handled there.
+        // In a critical section the interrupt stays pending, and ends the sleep at once.
         critical_section::with(|_| {
             if !self.received.is_pending() {
                 self.board.sleep();

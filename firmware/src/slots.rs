@@ -59,23 +59,24 @@ pub struct Boot<F> {
 pub struct Slots<P: Partition, S = Journal<P>> {
     store: S,
     record: Record,
-    /// `None` for the slot whose model runs: it is frozen.
-    slots: [Option<P>; 2],
+    /// The flash of slots A and B; `None` for the slot whose model runs, which is frozen.
+    partitions: [Option<P>; 2],
     /// The key that models must be signed with; with `None`, they need no signature.
     trusted: Option<TrustedKey>,
-    /// Length of a slot in bytes.
+    /// Length in bytes of the smaller slot.
     capacity: u32,
-    /// The transfer in progress.
+    /// The transfer in progress, if there is one.
     receiving: Option<Receiving>,
 }
 
 impl<P: Partition, S: Store> Slots<P, S> {
     /// Opens the slots with the record from the store.
-    fn open(mut store: S, slots: [P; 2], trusted: Option<TrustedKey>) -> Self {
-        // If the store cannot be read, there may still be a model in slot A, as with an empty store.
+    fn open(mut store: S, partitions: [P; 2], trusted: Option<TrustedKey>) -> Self {
+        // A store that cannot be read is treated as an empty one: slot A may still hold a model.
         let record = store.read().ok().flatten().unwrap_or(Record::FACTORY);
-        let [a, b] = slots.each_ref().map(|slot| slot.capacity() as u32);
-        let mut slots = Slots { store, record, slots: slots.map(Some), trusted, capacity: a.min(b), receiving: None };
+        let [a, b] = partitions.each_ref().map(|partition| partition.capacity() as u32);
+        let partitions = partitions.map(Some);
+        let mut slots = Slots { store, record, partitions, trusted, capacity: a.min(b), receiving: None };
         // `FACTORY` assumes a model in slot A; erased flash shows that none was written.
         if slots.record == Record::FACTORY && is_blank(slots.contents(SlotIndex::A)) {
             (slots.record.slots, slots.record.active) = ([Slot::EMPTY; 2], None);
@@ -83,9 +84,10 @@ impl<P: Partition, S: Store> Slots<P, S> {
         slots
     }
 
-    /// Boots without running a model, after boots that failed repeatedly. A trial that was interrupted has failed.
-    pub fn boot_without_model(store: S, slots: [P; 2], trusted: Option<TrustedKey>) -> (Self, Boot<P::Frozen>) {
-        let mut slots = Slots::open(store, slots, trusted);
+    /// Boots without running a model, after several boots in a row that did not reach the prompt. A trial that was
+    /// interrupted is recorded as failed.
+    pub fn boot_without_model(store: S, partitions: [P; 2], trusted: Option<TrustedKey>) -> (Self, Boot<P::Frozen>) {
+        let mut slots = Slots::open(store, partitions, trusted);
         let mut events = BootEvents::new();
         for index in SlotIndex::ALL {
             if slots.record.slot(index).state == State::Trial {
@@ -95,18 +97,20 @@ impl<P: Partition, S: Store> Slots<P, S> {
         (slots, Boot { serving: Err(Refusal::RepeatedFailures), events })
     }
 
-    /// Finds the model to run, and freezes its slot. With a `trusted` key, only models signed by it run. `scratch` is
-    /// the memory that the model will have; its contents are lost.
+    /// Finds the model to run, and freezes its slot: the activated model, or else the active one, or else the other
+    /// confirmed one. With a `trusted` key, signatures are verified, except that of an active model that was received,
+    /// which is verified in its trial. `scratch` is the memory that the model will have; its contents are lost.
     pub fn boot(
         store: S,
-        slots: [P; 2],
+        partitions: [P; 2],
         trusted: Option<TrustedKey>,
         scratch: &mut [i32],
         keep_alive: KeepAlive<'_>,
     ) -> (Self, Boot<P::Frozen>) {
-        let mut slots = Slots::open(store, slots, trusted);
+        let mut slots = Slots::open(store, partitions, trusted);
         let mut events = BootEvents::new();
         let mut chosen = None;
+        // Starts the trial of a model, or ends one that was interrupted.
         for index in SlotIndex::ALL {
             match slots.record.slot(index).state {
                 State::Activated => match slots.start_trial(index, scratch, keep_alive) {
@@ -117,23 +121,30 @@ impl<P: Partition, S: Store> Slots<P, S> {
                     Err(error) => slots.fall_back(index, error, &mut events),
                 },
                 State::Trial => slots.fall_back(index, SlotError::Unfinished, &mut events),
-                _ => (),
+                State::Empty | State::Received | State::Confirmed | State::Failed => (),
             }
         }
         if let (None, Some(active)) = (chosen, slots.record.active) {
             // The other slot serves if the active one is damaged.
             for index in [active, active.other()] {
-                if chosen.is_some() || slots.record.slot(index).state != State::Confirmed {
+                if slots.record.slot(index).state != State::Confirmed {
                     continue;
                 }
                 keep_alive();
                 match slots.check_confirmed(index, index == active, scratch, keep_alive) {
-                    Ok(()) => chosen = Some(index),
+                    Ok(()) => {
+                        chosen = Some(index);
+                        break;
+                    }
                     Err(error) => add_event(&mut events, BootEvent::Damaged(index, error)),
                 }
             }
         }
-        let serving = chosen.and_then(|index| Some((index, slots.slots[index as usize].take()?.freeze())));
+        let serving = chosen.and_then(|index| {
+            let partition = slots.partitions[index as usize].take()?;
+            Some((index, partition.freeze()))
+        });
+        // The reason if no model runs.
         let last_error = events.iter().rev().find_map(|event| match event {
             BootEvent::Trial(_) => None,
             BootEvent::FellBack(_, error) | BootEvent::Damaged(_, error) => Some(error),
@@ -149,7 +160,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
 
     /// The slot whose model runs, if one does.
     pub fn serving(&self) -> Option<SlotIndex> {
-        SlotIndex::ALL.iter().copied().find(|&index| self.slots[index as usize].is_none())
+        SlotIndex::ALL.iter().copied().find(|&index| self.partitions[index as usize].is_none())
     }
 
     /// The slot that a new model is received into: the one that does not run, or slot A if no model runs.
@@ -162,7 +173,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
         self.trusted.is_some()
     }
 
-    /// Length of a slot in bytes.
+    /// Length in bytes of the smaller slot, and so of the longest package.
     pub fn capacity(&self) -> u32 {
         self.capacity
     }
@@ -185,15 +196,15 @@ impl<P: Partition, S: Store> Slots<P, S> {
     /// Writes the next piece of the package, as [`Receiving::write`] specifies.
     pub fn write(&mut self, piece: &[u8]) -> Result<()> {
         let standby = self.standby();
-        let (Some(receiving), Some(flash)) = (&mut self.receiving, &mut self.slots[standby as usize]) else {
+        let (Some(receiving), Some(flash)) = (&mut self.receiving, &mut self.partitions[standby as usize]) else {
             debug_assert!(false, "a transfer has begun, and the standby slot is not frozen");
             return Ok(());
         };
         receiving.write(flash, piece)
     }
 
-    /// Ends a complete transfer: checks the package, records it, and returns its slot. If the package is refused, the
-    /// slot is empty.
+    /// Ends a transfer: checks that the package is complete and valid, records it, and returns the record about its
+    /// slot. If the package is refused, the slot stays recorded as empty.
     pub fn finish(&mut self, keep_alive: KeepAlive<'_>) -> Result<Slot> {
         let standby = self.standby();
         let Some(receiving) = self.receiving.take() else {
@@ -205,7 +216,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
         Ok(slot)
     }
 
-    /// Ends an incomplete transfer. The slot stays empty.
+    /// Ends an incomplete transfer, if there is one. The slot stays recorded as empty.
     pub fn abandon(&mut self) {
         self.receiving = None;
     }
@@ -214,9 +225,11 @@ impl<P: Partition, S: Store> Slots<P, S> {
     /// receive older versions from now on. Returns `None` and changes nothing if no model is on trial. After an error
     /// the next boot returns to the previous model.
     pub fn confirm(&mut self) -> Result<Option<SlotIndex>> {
-        let on_trial = |index: &SlotIndex| self.record.slot(*index).state == State::Trial;
-        let Some(index) = self.serving().filter(on_trial) else { return Ok(None) };
-        let version = self.record.slot(index).version;
+        let Some(index) = self.serving() else { return Ok(None) };
+        let Slot { state, version, .. } = *self.record.slot(index);
+        if state != State::Trial {
+            return Ok(None);
+        }
         self.change(|record| {
             let slot = record.slot_mut(index);
             (slot.state, slot.proven) = (State::Confirmed, true);
@@ -255,11 +268,11 @@ impl<P: Partition, S: Store> Slots<P, S> {
         }
     }
 
-    /// Erases the standby slot and returns its index.
+    /// Erases the standby slot, and returns it.
     pub fn erase(&mut self, keep_alive: KeepAlive<'_>) -> Result<SlotIndex> {
         self.clear()?;
         let standby = self.standby();
-        if let Some(flash) = &mut self.slots[standby as usize] {
+        if let Some(flash) = &mut self.partitions[standby as usize] {
             let mut from = 0;
             while from < flash.capacity() as u32 {
                 let to = from + P::ERASE_SIZE as u32;
@@ -272,10 +285,11 @@ impl<P: Partition, S: Store> Slots<P, S> {
         Ok(standby)
     }
 
-    /// Changes the record in flash, and then in memory.
-    fn change(&mut self, change: impl FnOnce(&mut Record)) -> Result<()> {
+    /// Applies `edit` to the record, first in flash and then in memory. After an error the record in memory is
+    /// unchanged.
+    fn change(&mut self, edit: impl FnOnce(&mut Record)) -> Result<()> {
         let mut record = self.record;
-        change(&mut record);
+        edit(&mut record);
         self.store.commit(&record).map_err(|error| SlotError::Flash(error.kind()))?;
         self.record = record;
         Ok(())
@@ -291,6 +305,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
         let (standby, serving) = (self.standby(), self.serving());
         self.change(|record| {
             *record.slot_mut(standby) = Slot::EMPTY;
+            // If no model runs, the one that was active may be in the standby slot.
             record.active = serving;
         })
     }
@@ -359,11 +374,11 @@ impl<P: Partition, S: Store> Slots<P, S> {
 
     /// Returns the package in a slot. Fails if its checksum differs from that in `slot`, the record about it.
     fn package(&mut self, index: SlotIndex, slot: &Slot) -> Result<Package<'_>> {
-        let bytes = self.contents(index);
+        let contents = self.contents(index);
         if slot.is_flashed() {
-            return Package::find(bytes);
+            return Package::find(contents);
         }
-        let bytes = bytes.get(..slot.bytes as usize).unwrap_or(bytes);
+        let bytes = contents.get(..slot.bytes as usize).unwrap_or(contents);
         let found = crc32(bytes);
         if found != slot.crc32 {
             return Err(SlotError::Changed { found, expected: slot.crc32 });
@@ -373,7 +388,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
 
     /// The contents of a slot; empty if the slot is frozen.
     fn contents(&mut self, index: SlotIndex) -> &[u8] {
-        self.slots[index as usize].as_mut().map_or(&[], Partition::bytes)
+        self.partitions[index as usize].as_mut().map_or(&[], Partition::bytes)
     }
 }
 

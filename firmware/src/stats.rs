@@ -1,4 +1,5 @@
-//! The counters since the start, and the answers to `stats` and `bench`.
+//! The counters since the start, and the answers to the commands `stats` and `bench`: as text for a person, or as a
+//! JSON object for a program.
 
 use core::fmt::{self, Write};
 
@@ -43,10 +44,10 @@ pub fn stats(
     out: &mut dyn Write,
 ) -> fmt::Result {
     let Stats { lines, rejected, texts, tokens, unknown, dropped } = *stats;
-    // At most 1000.
+    // Unknown tokens per 1000 tokens, to print a percentage with one decimal.
     let permille = (unknown * 1000).checked_div(tokens).unwrap_or(0) as u32;
     if form == Form::Machine {
-        // The key `refused` of the protocol is about rejected lines and texts.
+        // In the protocol, the key of the rejected lines and texts is `refused`.
         let (tokens, unknown, dropped) = (Long(tokens), Long(unknown), Long(dropped));
         write!(out, r#"{{"lines":{lines},"refused":{rejected},"texts":{texts},"tokens":{tokens},"#)?;
         write!(out, r#""unknown":{unknown},"dropped":{dropped},"stack_used":"#)?;
@@ -58,10 +59,10 @@ pub fn stats(
             return write!(out, r#","last_reset":null,"resets":null}}"#);
         };
         write!(out, r#","last_reset":"{reason}","resets":{{"#)?;
-        let mut comma = "";
+        let mut separator = "";
         for (reason, count) in resets.iter() {
-            write!(out, r#"{comma}"{reason}":{count}"#)?;
-            comma = ",";
+            write!(out, r#"{separator}"{reason}":{count}"#)?;
+            separator = ",";
         }
         return out.write_str("}}");
     }
@@ -81,8 +82,8 @@ pub fn stats(
     }
 }
 
-/// Writes the answer to `bench`. `instructions` and `worst_instructions`: the instructions of all tokens and of the
-/// slowest token, if known.
+/// Writes the answer to `bench`. `instructions` is the number of instructions of all tokens, and `worst_instructions`
+/// that of the slowest token; both are `None` if the board cannot tell them.
 pub fn bench(
     bench: &Bench,
     instructions: Option<u64>,
@@ -91,26 +92,27 @@ pub fn bench(
     out: &mut dyn Write,
 ) -> fmt::Result {
     let Bench { texts, tokens, ticks, worst, answers } = *bench;
-    let mean = |sum: u64| Long(sum.checked_div(tokens).unwrap_or(0));
-    let (ticks_per_token, instructions_per_token) = (mean(ticks), instructions.map(mean));
-    // A bidirectional model computes everything at the end. Its `worst` is 0, and its `ticks` include the answers, so
-    // neither a slowest token nor an answer is shown.
-    let worst = Some(worst).filter(|&worst| worst > 0).map(|worst| Long(worst.into()));
-    let worst_instructions = worst_instructions.filter(|_| worst.is_some()).map(Long);
-    let answer = answers.checked_div(texts.into()).filter(|_| worst.is_some()).map(Long);
+    let per_token = |sum: u64| Long(sum.checked_div(tokens).unwrap_or(0));
+    let (ticks_per_token, instructions_per_token) = (per_token(ticks), instructions.map(per_token));
+    // A bidirectional model computes everything at the end of a text. Its `worst` is 0, and its `ticks` include the
+    // answers, so neither a slowest token nor an answer is shown.
+    let tokens_are_timed = worst > 0;
+    let worst_ticks = tokens_are_timed.then(|| Long(worst.into()));
+    let worst_instructions = worst_instructions.filter(|_| tokens_are_timed).map(Long);
+    let answer_ticks = answers.checked_div(texts.into()).filter(|_| tokens_are_timed).map(Long);
     if form == Form::Machine {
         let (tokens, ticks) = (Long(tokens), Long(ticks));
         write!(out, r#"{{"texts":{texts},"tokens":{tokens},"ticks":{ticks},"ticks_per_token":{ticks_per_token},"#)?;
-        write!(out, r#""worst_ticks":{},"answer_ticks":{},"#, OrNull(worst), OrNull(answer))?;
+        write!(out, r#""worst_ticks":{},"answer_ticks":{},"#, OrNull(worst_ticks), OrNull(answer_ticks))?;
         write!(out, r#""instructions_per_token":{},"#, OrNull(instructions_per_token))?;
         return write!(out, r#""worst_instructions":{}}}"#, OrNull(worst_instructions));
     }
     write!(out, "{}, {}\r\n", Counted(texts.into(), "golden example"), Counted(tokens, "token"))?;
     write!(out, "ticks         {ticks_per_token} a token")?;
-    if let Some(worst) = worst {
+    if let Some(worst) = worst_ticks {
         write!(out, ", {worst} at worst")?;
     }
-    if let Some(answer) = answer {
+    if let Some(answer) = answer_ticks {
         write!(out, ", {answer} an answer")?;
     }
     if let Some(mean) = instructions_per_token {
@@ -181,8 +183,8 @@ mod tests {
         let lines = "1 golden example, 4 tokens\r\nticks         2 a token, 5 at worst, 3 an answer";
         assert_eq!(human, std::format!("{lines}\r\ninstructions  1 a token, 3 at worst"));
         assert_eq!(shown(&seen, false, Form::Human), lines);
-        let both_ways = Bench { worst: 0, ..seen };
+        let bidirectional = Bench { worst: 0, ..seen };
         let machine = r#"{"texts":1,"tokens":4,"ticks":10,"ticks_per_token":2,"worst_ticks":null,"answer_ticks":null,"instructions_per_token":null,"worst_instructions":null}"#;
-        assert_eq!(shown(&both_ways, false, Form::Machine), machine);
+        assert_eq!(shown(&bidirectional, false, Form::Machine), machine);
     }
 }

@@ -1,4 +1,5 @@
-//! Decodes the bytes of the streaming mode: separates text from control bytes, and counts the bytes for flow control.
+//! Decodes the bytes of the console's streaming mode, in which texts of any length are sent: separates text from
+//! control bytes, and counts the bytes for flow control. `docs/console.md` describes the protocol.
 
 use crate::display::Form;
 
@@ -12,15 +13,19 @@ pub const ACK: u8 = 0x06;
 // A full window leaves `CREDIT` bytes of room in the queue, so that a host can always send a control byte.
 const _: () = assert!(WINDOW as usize + CREDIT as usize <= crate::queue::CAPACITY);
 
+/// Ends the streaming mode (Ctrl-C).
 const ETX: u8 = 0x03;
+/// Ends a text (Ctrl-D).
 const EOT: u8 = 0x04;
+/// Escapes the next byte, so that a text can contain control bytes.
 const DLE: u8 = 0x10;
+/// Drops a text (Ctrl-X).
 const CAN: u8 = 0x18;
 
 /// The meaning of a byte in the streaming mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Symbol {
-    /// A byte without effect: the DLE before an escaped byte, or a byte of a damaged text.
+    /// A byte without effect: the DLE before an escaped byte, or a byte of a text of which bytes were lost.
     Nothing,
     /// A byte of the text.
     Byte(u8),
@@ -39,7 +44,7 @@ pub struct Stream {
     pub form: Form,
     /// Bytes of the text so far; `None` if no text has begun.
     pub text_bytes: Option<u64>,
-    /// The class of the prediction that was shown last for this text.
+    /// The class of the prediction that was shown last for this text; `None` if none was shown.
     pub shown_class: Option<usize>,
     /// Number of texts answered.
     pub texts: u64,
@@ -47,7 +52,8 @@ pub struct Stream {
     pub consumed: u64,
     /// True if the last byte was DLE.
     escaped: bool,
-    /// True until the first byte if the line that entered the mode ended with CR, so that an LF belongs to that line.
+    /// True until the first byte if the line that entered the mode ended with CR: if that byte is LF, it belongs to the
+    /// line end.
     after_cr: bool,
 }
 
@@ -59,9 +65,9 @@ impl Stream {
 
     /// Counts `bytes` as consumed, and returns the number of ACKs to send: 0 in [`Form::Human`].
     pub fn count_consumed(&mut self, bytes: u32) -> u64 {
-        let before = self.consumed / u64::from(CREDIT);
+        let acks_before = self.consumed / u64::from(CREDIT);
         self.consumed = self.consumed.saturating_add(u64::from(bytes));
-        if self.form == Form::Machine { self.consumed / u64::from(CREDIT) - before } else { 0 }
+        if self.form == Form::Machine { self.consumed / u64::from(CREDIT) - acks_before } else { 0 }
     }
 
     /// Returns true if `byte` is the LF of the line that entered the mode. Such an LF does not count as consumed.
@@ -72,7 +78,7 @@ impl Stream {
     /// Interprets a byte.
     pub fn decode(&mut self, byte: u8) -> Symbol {
         if core::mem::take(&mut self.escaped) {
-            // A host sends a control byte of the text as DLE and the byte with this bit inverted, a letter.
+            // A host sends a control byte of the text as DLE and the byte with this bit inverted, which is printable.
             return Symbol::Byte(byte ^ 0x40);
         }
         match byte {
@@ -84,15 +90,15 @@ impl Stream {
         }
     }
 
-    /// Interprets a byte of a damaged text. Hosts escape control bytes inside a text, so a control byte that is not
-    /// escaped always has its effect, whatever was lost before it.
+    /// Interprets a byte of a damaged text, of which bytes were lost. An escaped byte is no control byte, so a control
+    /// byte always has its effect, even if a DLE precedes it or was lost.
     pub fn decode_damaged(&mut self, byte: u8) -> Symbol {
         self.escaped = false;
         control(byte).unwrap_or(Symbol::Nothing)
     }
 }
 
-/// The meaning of a control byte that is not escaped; `None` for other bytes.
+/// The meaning of a control byte other than DLE; `None` for other bytes.
 fn control(byte: u8) -> Option<Symbol> {
     match byte {
         EOT => Some(Symbol::End),

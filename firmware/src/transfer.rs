@@ -10,8 +10,8 @@ use crate::request::RequestError;
 use crate::slots::{Slot, Slots, Store};
 use crate::ymodem::{Action, Receiver};
 
-/// Receives a model into the standby slot, and returns the record about it. The outer result is an error of the port,
-/// the inner one if the transfer failed or the model was refused.
+/// Receives a model into the standby slot, and returns the record about that slot. The outer result fails with an error
+/// of the port, the inner one if the transfer failed or the model was refused.
 pub fn load<C: Port, P: Partition, S: Store>(
     port: &mut C,
     clock_hz: u32,
@@ -22,16 +22,20 @@ pub fn load<C: Port, P: Partition, S: Store>(
         print(port, |out| answer::invitation(slots.standby(), out))?;
     }
     let received = receive(port, slots, clock_hz)?;
-    // Discards the sender's last bytes, which must not be taken for a command.
-    let begin = port.ticks();
-    while let Some(_) = next_byte(port, ticks(clock_hz, times::END_SILENCE))?
-        && ticks_since(begin, port) < ticks(clock_hz, times::MAX_END_SILENCE).into()
-    {}
+    // Discards the sender's last bytes, which must not be taken for a command, until the line is silent.
+    let start = port.ticks();
+    loop {
+        let is_silent = next_byte(port, to_ticks(clock_hz, times::END_SILENCE))?.is_none();
+        if is_silent || ticks_since(start, port) >= to_ticks(clock_hz, times::MAX_END_SILENCE).into() {
+            break;
+        }
+    }
     if received.is_err() {
         slots.abandon();
     }
     let keep_alive = &mut || {
         port.keep_alive();
+        // There is no time limit.
         true
     };
     Ok(received.and_then(|()| Ok(slots.finish(keep_alive)?)))
@@ -44,13 +48,14 @@ fn receive<C: Port, P: Partition, S: Store>(
     clock_hz: u32,
 ) -> Result<Result<(), RequestError>, C::Error> {
     let mut receiver = Receiver::default();
-    // The first silence makes the receiver send an invitation.
-    let mut next = None;
+    // The byte received last, or `None` for a silence. The first silence makes the receiver send an invitation.
+    let mut received = None;
     loop {
-        let action = match next {
+        let action = match received {
             Some(byte) => receiver.take(byte),
             None => receiver.silence(),
         };
+        // The result of the slots, if the action concerns them.
         let stored = match action {
             Action::Wait => None,
             Action::Reply(reply) => {
@@ -81,27 +86,29 @@ fn receive<C: Port, P: Partition, S: Store>(
             (true, false) => times::BLOCK_SILENCE,
             (false, _) => times::BYTE_SILENCE,
         };
-        next = next_byte(port, ticks(clock_hz, silence))?;
+        received = next_byte(port, to_ticks(clock_hz, silence))?;
     }
 }
 
-/// Converts milliseconds to ticks, at most 2^32 − 1.
-fn ticks(clock_hz: u32, milliseconds: u32) -> u32 {
+/// Converts milliseconds to ticks of the port's clock, at most 2^32 − 1.
+fn to_ticks(clock_hz: u32, milliseconds: u32) -> u32 {
     (clock_hz / 1000).saturating_mul(milliseconds)
 }
 
-/// Returns the next byte; `None` if none arrives within `ticks`. Bytes that the queue lost are ignored here, because
-/// the checksum of their block is wrong.
-fn next_byte<C: Port>(port: &mut C, ticks: u32) -> Result<Option<u8>, C::Error> {
-    let begin = port.ticks();
+/// Returns the next byte; `None` if none arrives within `time_out` ticks. Bytes that the queue lost are not reported,
+/// because the checksum of their block is then wrong.
+fn next_byte<C: Port>(port: &mut C, time_out: u32) -> Result<Option<u8>, C::Error> {
+    let start = port.ticks();
     loop {
         if port.read_ready()? {
             let mut byte = [0];
-            return Ok((port.read(&mut byte) == 1).then_some(byte[0]));
+            let length = port.read(&mut byte);
+            return Ok((length == 1).then_some(byte[0]));
         }
+        // After a loss the port receives bytes again only when the loss has been taken.
         let _ = port.take_lost_bytes();
         // Polls instead of sleeping: on some boards only a received byte ends a sleep.
-        if port.ticks().wrapping_sub(begin) >= ticks {
+        if port.ticks().wrapping_sub(start) >= time_out {
             return Ok(None);
         }
     }

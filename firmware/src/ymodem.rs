@@ -12,9 +12,11 @@ mod tests;
 use block::{Block, CAN, EOT, SOH, STX};
 use thiserror::Error;
 
+/// Acknowledges a block or the end of the file.
 const ACK: u8 = 0x06;
+/// Asks the sender to repeat what it sent last.
 const NAK: u8 = 0x15;
-/// Requests a file with CRC-16.
+/// Invites a sender, or requests the first block of data: with CRC-16 as the checksum of blocks.
 const WANT_CRC: u8 = b'C';
 const CTRL_C: u8 = 0x03;
 
@@ -25,7 +27,7 @@ pub const INVITATIONS: u8 = 30;
 /// The number of damaged blocks and silences in a row after which a further silence ends the transfer.
 pub const SILENCES: u8 = 5;
 
-/// Bytes to send to the sender, at most eight.
+/// Bytes to send to the sender, at most eight. May be empty.
 pub type Reply = &'static [u8];
 
 /// Cancels the transfer. The backspaces erase the CAN bytes from a shell's line.
@@ -34,7 +36,7 @@ const CANCEL: Reply = &[CAN, CAN, CAN, CAN, CAN, 0x08, 0x08, 0x08];
 /// An instruction to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action<'b> {
-    /// Nothing.
+    /// Wait for the next byte or silence.
     Wait,
     /// Send these bytes.
     Reply(Reply),
@@ -75,16 +77,16 @@ pub enum Failure {
     SecondFile,
 }
 
-/// The phase of a transfer.
+/// The phase of a transfer, in the order of the phases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Invites a sender.
+    /// No sender has begun; the receiver invites one.
     Inviting,
-    /// Receives a file.
+    /// Block 0 has come; the blocks of data follow.
     Receiving,
-    /// The first of two EOT bytes has come.
+    /// The first of two EOT bytes, which end a file, has come.
     Ending,
-    /// The file is complete; an empty block 0 follows.
+    /// The file is complete; a block 0 without a name follows and ends the transfer.
     Closing,
 }
 
@@ -94,12 +96,12 @@ pub struct Receiver {
     phase: Phase,
     block: Block,
     /// Number of the next block. It wraps: 0 follows 255.
-    next: u8,
+    next_block: u8,
     /// The announced length of the file, in bytes.
     length: u32,
     /// The bytes of the file that were received.
     received: u32,
-    /// Damaged blocks and silences since the last good block. Before the first block, the number of invitations.
+    /// Damaged blocks and silences since the last good block. Before the first block, the number of invitations sent.
     failures: u8,
     /// True after a CAN: a second one cancels the transfer.
     cancelling: bool,
@@ -114,7 +116,7 @@ impl Default for Receiver {
         Receiver {
             phase: Phase::Inviting,
             block: Block::new(),
-            next: 0,
+            next_block: 0,
             length: 0,
             received: 0,
             failures: 0,
@@ -152,7 +154,8 @@ impl Receiver {
                 }
             };
         }
-        let was_cancelling = core::mem::replace(&mut self.cancelling, byte == CAN);
+        let was_cancelling = self.cancelling;
+        self.cancelling = byte == CAN;
         match byte {
             SOH | STX => {
                 self.block.begin(byte);
@@ -160,10 +163,10 @@ impl Receiver {
             }
             CAN if was_cancelling => self.fail(Failure::Cancelled),
             CTRL_C if self.phase == Phase::Inviting => self.fail(Failure::Cancelled),
-            EOT => self.end(),
+            EOT => self.handle_eot(),
             CAN => Action::Wait,
             _ => {
-                // Before a sender has begun, a person may type something and then Ctrl-C.
+                // Before a sender has begun, a person may type something and then Ctrl-C, which must not be ignored.
                 self.purging = self.phase != Phase::Inviting;
                 Action::Wait
             }
@@ -173,12 +176,12 @@ impl Receiver {
     /// Handles a silence of the line. The caller measures it: 2 s between blocks, 1 s inside a block. The first call,
     /// before any byte, returns the first invitation.
     pub fn silence(&mut self) -> Action<'_> {
-        let was_inside = !self.is_between_blocks();
+        let was_inside_block = !self.is_between_blocks();
         self.block.clear();
         self.purging = false;
         let limit = match self.phase {
             Phase::Inviting => INVITATIONS,
-            _ if was_inside => RETRIES,
+            _ if was_inside_block => RETRIES,
             _ => SILENCES,
         };
         if self.failures >= limit {
@@ -186,21 +189,22 @@ impl Receiver {
                 Phase::Inviting => self.fail(Failure::NoSender),
                 // The file is complete, whether or not the sender ends the transfer properly.
                 Phase::Closing => Action::Done(&[]),
-                _ => self.fail(if was_inside { Failure::Noise } else { Failure::Silent }),
+                _ => self.fail(if was_inside_block { Failure::Noise } else { Failure::Silent }),
             };
         }
         self.failures += 1;
         Action::Reply(match self.phase {
             Phase::Inviting | Phase::Closing => &[WANT_CRC],
-            // The sender may have missed the request for the file's first block.
-            Phase::Receiving if self.next == 1 && self.received == 0 && !was_inside => &[WANT_CRC],
+            // The sender may have missed the request for the first block of data.
+            Phase::Receiving if self.next_block == 1 && self.received == 0 && !was_inside_block => &[WANT_CRC],
             _ => &[NAK],
         })
     }
 
     /// Returns the bytes that let the sender continue after [`Action::Begin`], [`Action::Data`] or a repeated block.
+    /// After block 0 they request the data.
     pub fn ready(&mut self) -> Reply {
-        // Block numbers wrap, so a later block of data can have the number 0 too.
+        // Block numbers wrap, so a later block of data, after which `received` is not 0, can have the number 0 too.
         let is_block_0 = self.block.number() == Some(0) && self.received == 0;
         self.block.clear();
         if is_block_0 { &[ACK, WANT_CRC] } else { &[ACK] }
@@ -220,7 +224,7 @@ impl Receiver {
     }
 
     /// Handles an EOT, by which the sender ends the file.
-    fn end(&mut self) -> Action<'_> {
+    fn handle_eot(&mut self) -> Action<'_> {
         match self.phase {
             // A single EOT may be noise, so the sender must repeat it.
             Phase::Receiving => {
@@ -265,15 +269,19 @@ impl Receiver {
             self.block.clear();
             return Action::Failed(&[ACK], Failure::NoFile);
         }
-        let length = data.iter().position(|&byte| byte == 0).and_then(|end| leading_number(data.get(end + 1..)?));
+        let name_end = data.iter().position(|&byte| byte == 0);
+        let length = name_end.and_then(|end| leading_number(data.get(end + 1..)?));
         let Some(length) = length else { return self.fail(Failure::NoLength) };
-        (self.phase, self.length, self.next, self.failures) = (Phase::Receiving, length, 1, 0);
+        self.phase = Phase::Receiving;
+        self.length = length;
+        self.next_block = 1;
+        self.failures = 0;
         Action::Begin(length)
     }
 
     /// Handles a block of data.
     fn handle_data(&mut self, number: u8) -> Action<'_> {
-        let expected = self.next;
+        let expected = self.next_block;
         if number == expected.wrapping_sub(1) {
             // The sender repeats a block because the answer was lost; it is stored already.
             return Action::Reply(self.ready());
@@ -281,15 +289,18 @@ impl Receiver {
         if number != expected {
             return self.fail(Failure::Order { found: number, expected });
         }
-        let left = self.length - self.received;
-        if left == 0 {
+        let bytes_left = self.length - self.received;
+        if bytes_left == 0 {
             let expected = self.length;
             return self.fail(Failure::Long { expected });
         }
         // An EOT before this block was noise.
-        (self.phase, self.next, self.failures) = (Phase::Receiving, expected.wrapping_add(1), 0);
-        let data = self.block.data();
-        let data = data.get(..left as usize).unwrap_or(data);
+        self.phase = Phase::Receiving;
+        self.next_block = expected.wrapping_add(1);
+        self.failures = 0;
+        // The last block is padded.
+        let padded = self.block.data();
+        let data = padded.get(..bytes_left as usize).unwrap_or(padded);
         self.received += data.len() as u32;
         Action::Data(data)
     }
@@ -298,9 +309,9 @@ impl Receiver {
 /// Parses leading decimal digits; `None` if there are none or the number is too large.
 fn leading_number(text: &[u8]) -> Option<u32> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
-    let mut found = None;
+    let mut number = None;
     for digit in digits {
-        found = Some(found.unwrap_or(0u32).checked_mul(10)?.checked_add(u32::from(digit - b'0'))?);
+        number = Some(number.unwrap_or(0u32).checked_mul(10)?.checked_add(u32::from(digit - b'0'))?);
     }
-    found
+    number
 }

@@ -1,11 +1,11 @@
-//! Measures the steps of a model that the emulator has loaded into memory, and prints on standard output
+//! Measures the steps of a model in an emulated microcontroller. `cargo xtask bench` builds this program, lets the
+//! emulator load it with a model and a list of ids, and reads the line that it prints:
 //!
 //!     steps 256 instructions 1234567 stack_bytes 96 image_bytes 12345 hash 0123abcd
 //!
-//! `instructions` is the number of instructions from before the first step to after the last; `hash` is over the state
-//! after every step of a second run, and over the logits at the end of each text. `cargo xtask bench` builds this
-//! program, runs it and reads its output. If the ids contain ends of texts, the instructions and the stack are not
-//! measured, and their numbers are 0.
+//! An id is a token or a byte of a text, with flags ([`TEXT_ENDS`], [`BYTE`]). `steps` is the number of ids;
+//! `instructions` and `stack_bytes` are the cost of one run over all ids, and 0 if an id has the flag [`TEXT_ENDS`].
+//! `hash`, from a second run, is over the state after every step and over the logits at the end of each text.
 
 #![no_std]
 #![no_main]
@@ -26,19 +26,19 @@ use core::panic::PanicInfo;
 use semihosting::{Output, exit};
 use tern_runtime::{Model, TextSession, file_len};
 
-/// A bit of an id: the text ends after this token.
+/// A flag of an id: the text ends after this token or byte.
 const TEXT_ENDS: u32 = 1 << 31;
-/// A bit of an id: the id is a byte of a text, not a token.
+/// A flag of an id: the lowest 8 bits are a byte of a text, not a token.
 const BYTE: u32 = 1 << 30;
 
-/// The cost of one run over all ids.
+/// The cost of one run over all ids: the instructions, and the most stack that was used at once.
 #[derive(Default)]
 struct Cost {
     instructions: u32,
     stack_bytes: usize,
 }
 
-/// The program; called by the machine's start code.
+/// Measures the loaded model, prints the line and ends the emulator. Called by the start code of [`machine`].
 fn main() -> ! {
     let slot = memory::model_slot();
     let length = file_len(slot).unwrap_or_else(|error| panic!("no model: {error}"));
@@ -49,8 +49,8 @@ fn main() -> ! {
     let ids = memory::ids();
 
     // Ids with ends of texts are run for the hash alone, because their instructions would overflow the counter.
-    let measured = ids.iter().all(|id| id & TEXT_ENDS == 0);
-    let cost = if measured { measure(&mut session, ids) } else { Cost::default() };
+    let is_one_text = ids.iter().all(|id| id & TEXT_ENDS == 0);
+    let cost = if is_one_text { measure(&mut session, ids) } else { Cost::default() };
     let hash = hash(&mut session, ids);
     let (Cost { instructions, stack_bytes }, steps) = (cost, ids.len());
     let image_bytes = memory::image_bytes();
@@ -65,13 +65,14 @@ fn main() -> ! {
 #[inline(never)]
 fn measure(session: &mut TextSession<'_>, ids: &[u32]) -> Cost {
     session.reset();
-    let paint = stack::paint();
-    let before = machine::instructions();
+    let painted_stack = stack::paint();
+    let before = machine::read_counter();
     step_all(session, ids);
     let instructions = machine::instructions_since(before);
-    Cost { instructions, stack_bytes: paint.used() }
+    Cost { instructions, stack_bytes: painted_stack.used_bytes() }
 }
 
+/// Runs all ids. A function of its own, so that its frame is below that of [`measure`], where the stack is measured.
 #[inline(never)]
 fn step_all(session: &mut TextSession<'_>, ids: &[u32]) {
     for &id in ids {
@@ -79,7 +80,8 @@ fn step_all(session: &mut TextSession<'_>, ids: &[u32]) {
     }
 }
 
-/// Runs one id. Does nothing in a build without the feature `steps`.
+/// Runs one id, which has no flag but [`BYTE`]. Does nothing in a build without the feature `steps`: the difference of
+/// the two builds' sizes is the size of the code that runs the steps.
 fn step(session: &mut TextSession<'_>, id: u32) {
     if !cfg!(feature = "steps") {
         return;
@@ -95,21 +97,30 @@ fn step(session: &mut TextSession<'_>, id: u32) {
 #[inline(never)]
 fn hash(session: &mut TextSession<'_>, ids: &[u32]) -> u32 {
     session.reset();
-    ids.iter().fold(0, |hash: u32, &id| {
-        step(session, id & !TEXT_ENDS);
-        let hash = hash.rotate_left(1) ^ session.state_hash();
-        // A build without the feature `steps` has no head either, because the head runs the steps of a bidirectional
-        // model.
-        if !cfg!(feature = "steps") || id & TEXT_ENDS == 0 {
-            return hash;
-        }
-        if cfg!(feature = "bytes") && id & BYTE != 0 {
-            session.finish();
-        }
-        let hash = session.logits().iter().fold(hash, |hash, logit| hash.rotate_left(1) ^ logit as u32);
-        session.reset();
-        hash
-    })
+    ids.iter().fold(0, |hash, &id| hash_after(id, hash, session))
+}
+
+/// Runs one id, and adds the new state to the hash. At the end of a text, adds the logits too and begins a new text.
+#[inline(always)]
+fn hash_after(id: u32, hash: u32, session: &mut TextSession<'_>) -> u32 {
+    step(session, id & !TEXT_ENDS);
+    let state_hash = add_word(hash, session.state_hash());
+    // A build without the feature `steps` computes no logits either, because for a bidirectional model that runs steps.
+    if !cfg!(feature = "steps") || id & TEXT_ENDS == 0 {
+        return state_hash;
+    }
+    if cfg!(feature = "bytes") && id & BYTE != 0 {
+        session.finish();
+    }
+    let text_hash = session.logits().iter().fold(state_hash, |hash, logit| add_word(hash, logit as u32));
+    session.reset();
+    text_hash
+}
+
+/// Returns the hash with one more word.
+#[inline(always)]
+fn add_word(hash: u32, word: u32) -> u32 {
+    hash.rotate_left(1) ^ word
 }
 
 #[panic_handler]

@@ -1,9 +1,10 @@
-//! The memory into which the emulator loads model and token ids, and the sections of the linker script.
+//! The memory into which the emulator loads the model and the ids, the model's scratch, and the size of the image.
 
-/// The number of words of scratch, enough for a hidden size of 1,024.
+/// Length of the scratch in 32-bit words, enough for a hidden size of 1,024.
 const SCRATCH_LEN: usize = 4_096;
 
-// Symbols of the linker script. The address of `__slot_bytes` is a number, the length of the slot.
+// Symbols of the linker script. The address of `__slot_bytes` is no address but a number: the length in bytes of the
+// memory for the model.
 unsafe extern "C" {
     static __model: u64;
     static __ids: u32;
@@ -12,21 +13,22 @@ unsafe extern "C" {
     static __image_end: u8;
 }
 
-/// Returns the memory that begins with the device file; other bytes follow the file.
+/// Returns the memory that begins with the model's device file. What follows the file has no meaning.
 pub fn model_slot() -> &'static [u8] {
     let length = (&raw const __slot_bytes).addr();
-    // SAFETY: the linker script sets the symbols to a mapped region that the program never writes.
+    // SAFETY: the linker script sets the symbols to a mapped region, which the program never writes.
     unsafe { core::slice::from_raw_parts((&raw const __model).cast(), length) }
 }
 
-/// Returns the token ids. In memory, their number precedes them.
+/// Returns the ids: tokens or bytes, with the flags that `main.rs` defines.
 pub fn ids() -> &'static [u32] {
     let start = &raw const __ids;
-    // SAFETY: the emulator has loaded a count and that number of words there; the program never writes to them.
+    // SAFETY: the emulator has loaded a word with the number of ids, and then the ids; the program never writes them.
     unsafe { core::slice::from_raw_parts(start.add(1), start.read_volatile() as usize) }
 }
 
-/// Returns the scratch of the model. Must be called only once, because a second call would return the same memory.
+/// Returns the memory for the model's state. It must be called only once, because a second call would return the same
+/// memory.
 pub fn scratch() -> &'static mut [i32] {
     static mut SCRATCH: [i32; SCRATCH_LEN] = [0; SCRATCH_LEN];
     let scratch = &raw mut SCRATCH;

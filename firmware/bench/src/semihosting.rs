@@ -1,21 +1,24 @@
-//! Standard output and exit status of the emulator, by Arm's semihosting calls.
+//! Standard output and exit status of the emulator, by semihosting: a special instruction makes the emulator act for
+//! the program. Arm's specification defines the calls; QEMU has the same ones for RISC-V.
 
 use core::arch::asm;
 use core::fmt;
 
-// The operations, and the reasons of `EXIT`, of the semihosting specification.
+// Two operations of the specification, and two reasons for `EXIT`.
 const WRITE_BYTE: usize = 0x03;
 const EXIT: usize = 0x18;
 const SUCCESS: usize = 0x2_0026;
 const FAILURE: usize = 0x2_0023;
 
-/// Calls the emulator. `argument`: the address of a byte for `WRITE_BYTE`, a reason for `EXIT`.
+/// Calls the emulator. `argument` is the address of a byte for [`WRITE_BYTE`], and [`SUCCESS`] or [`FAILURE`] for
+/// [`EXIT`].
 fn call(operation: usize, argument: usize) {
-    // SAFETY: the two operations used read at most one byte at the address given, and change nothing but the register.
+    // SAFETY: these two operations read at most one byte, at `argument`, and change only the register of the operation.
     unsafe {
         #[cfg(target_arch = "arm")]
         asm!("bkpt #0xab", inlateout("r0") operation => _, in("r1") argument);
-        // The emulator knows the call by these three uncompressed instructions, which must be in one page.
+        // The emulator knows the call by these three uncompressed instructions, which must be in one page of memory:
+        // hence the alignment to 2^4 bytes.
         #[cfg(target_arch = "riscv32")]
         asm!(
             ".option push",
@@ -30,7 +33,7 @@ fn call(operation: usize, argument: usize) {
     }
 }
 
-/// Standard output.
+/// The emulator's standard output.
 pub struct Output;
 
 impl fmt::Write for Output {

@@ -1,4 +1,5 @@
-//! The console's port on a computer.
+//! The console's serial port on a computer: a queue that a thread fills, as a board's receive interrupt does, and a
+//! writer. The console has no other way to end than an error of its port; [`Ended`] is that error.
 
 use std::io::{ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,17 +10,17 @@ use tern_firmware::boot_count::BootCount;
 use tern_firmware::queue::QueueReader;
 use tern_firmware::{LostBytes, Port};
 
-/// Ticks per second.
+/// Ticks of [`HostPort`]'s clock per second: a tick is 100 ns.
 pub const CLOCK_HZ: u32 = 10_000_000;
-/// The time between two checks of a full queue.
+/// The time after which the reading thread checks a full queue again.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The reason why the console stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// The command `reset`.
+    /// The command `reset`: the caller starts the console again.
     Reset,
-    /// The input ended, or the command `quit`.
+    /// The input has ended, or the command `quit` was given.
     Closed,
     /// The system reported an error.
     Failed(ErrorKind),
@@ -29,17 +30,18 @@ pub enum Ended {
 pub struct Connection {
     /// The queue that the reading thread fills.
     pub received: QueueReader<'static>,
+    /// The destination of the answers.
     pub writer: Box<dyn Write + Send>,
-    /// True when the input has ended.
+    /// Set by the reading thread when the input has ended and all of it is in the queue.
     pub has_ended: &'static AtomicBool,
 }
 
-/// The console's port between two resets.
+/// The console's port from one reset to the next.
 pub struct HostPort<'c> {
     connection: &'c mut Connection,
-    /// The time at which the ticks are 0.
+    /// The time at which the clock shows 0 ticks.
     start: Instant,
-    /// The reason that the next write returns as an error; set by `reset` and `quit`.
+    /// The error that every further write returns, which ends the console; set by `reset` and `quit`.
     stop: Option<Ended>,
     boots: &'c mut BootCount,
 }
@@ -55,7 +57,7 @@ impl Port for HostPort<'_> {
     type Error = Ended;
 
     fn read_ready(&mut self) -> Result<bool, Ended> {
-        // The order matters: bytes that came before the end are still read.
+        // `has_ended` is read first: if it is true, `is_ready` already counts every byte of the input.
         let has_ended = self.connection.has_ended.load(Ordering::SeqCst);
         let is_ready = self.connection.received.is_ready();
         if has_ended && !is_ready { Err(Ended::Closed) } else { Ok(is_ready) }
@@ -81,14 +83,15 @@ impl Port for HostPort<'_> {
     }
 
     fn ticks(&mut self) -> u32 {
-        // A tick is 100 ns. The conversion to 32 bits makes a counter that wraps.
-        (self.start.elapsed().as_nanos() / 100) as u32
+        const NS_PER_TICK: u128 = 1_000_000_000 / CLOCK_HZ as u128;
+        // The conversion to 32 bits makes a counter that wraps.
+        (self.start.elapsed().as_nanos() / NS_PER_TICK) as u32
     }
 
     fn wait(&mut self) {
         // An answer must not stay in a buffer while the console waits.
         let _ = self.connection.writer.flush();
-        // The reading thread ends the wait when it has queued a byte.
+        // The reading thread ends the wait when it has queued a byte; no wait is longer than 100 ms.
         thread::park_timeout(100 * POLL_INTERVAL);
     }
 

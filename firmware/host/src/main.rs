@@ -1,5 +1,6 @@
 //! The board `host`: the console of `tern-firmware` on a computer, behind a pseudo-terminal or on stdin and stdout. It
-//! lets you try the console without an emulator, with any terminal program.
+//! lets you try the console without an emulator, with any terminal program. RAM takes the place of flash, and a thread
+//! that of the receive interrupt.
 
 mod host_port;
 mod pseudo_terminal;
@@ -18,9 +19,9 @@ use tern_firmware::{BoardInfo, Partitions, RamFlash, ResetReason, device};
 const SCRATCH_BYTES: usize = 64 * 1024;
 /// Length of an erase block in bytes.
 const ERASE_BYTES: usize = 4096;
-/// Length of the record's partition in bytes.
+/// Length in bytes of the partition for the record, which stores the states of the slots.
 const RECORD_BYTES: usize = 2 * ERASE_BYTES;
-/// Length of a slot in bytes.
+/// Length in bytes of a slot, a partition for one model.
 const SLOT_BYTES: usize = 2 * 1024 * 1024;
 
 const USAGE: &str = "\
@@ -62,13 +63,13 @@ fn main() -> ExitCode {
 
 /// Serves the console with the model in `file` until the connection ends.
 fn serve(file: &str, on_stdio: bool) -> io::Result<()> {
-    let memory =
-        flash_memory(&fs::read(file).map_err(|error| io::Error::new(error.kind(), format!("{file}: {error}")))?)?;
-    // The terminal is in raw mode until `raw` is dropped.
-    let raw = if on_stdio { pseudo_terminal::RawTerminal::of_stdin()? } else { None };
-    let (reader, writer): (Box<dyn Read + Send>, Box<dyn Write + Send>) = if let Some(raw) = &raw {
+    let model = fs::read(file).map_err(|error| io::Error::new(error.kind(), format!("{file}: {error}")))?;
+    let flash = flash_memory(&model)?;
+    // The terminal is in raw mode until `raw_terminal` is dropped at the end of this function.
+    let raw_terminal = if on_stdio { pseudo_terminal::RawTerminal::of_stdin()? } else { None };
+    let (reader, writer): (Box<dyn Read + Send>, Box<dyn Write + Send>) = if let Some(raw_terminal) = &raw_terminal {
         eprintln!("Ctrl-] or `quit` leaves");
-        (Box::new(raw.keys()), Box::new(io::stdout()))
+        (Box::new(raw_terminal.keys()), Box::new(io::stdout()))
     } else if on_stdio {
         (Box::new(io::stdin()), Box::new(io::stdout()))
     } else {
@@ -76,19 +77,20 @@ fn serve(file: &str, on_stdio: bool) -> io::Result<()> {
         println!("the console is at {}", terminal.path);
         (Box::new(terminal.reader), Box::new(terminal.writer))
     };
-    // The queue is leaked, because the reading thread uses it until the process ends.
+    // The queue and the flag are leaked, because the reading thread uses them until the process ends.
     let (ring, dropped) = (Box::leak(Box::new(Ring::new())), Box::leak(Box::new(Dropped::new())));
     let (queue_writer, received) = split(ring, dropped);
     let has_ended: &AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
-    let console = thread::current();
-    thread::spawn(move || receive(reader, queue_writer, has_ended, &console));
+    let console_thread = thread::current();
+    thread::spawn(move || receive(reader, queue_writer, has_ended, &console_thread));
 
     let (mut connection, mut boots) = (Connection { received, writer, has_ended }, BootCount::FIRST);
     let mut scratch = vec![0; SCRATCH_BYTES / 4];
     let board = BoardInfo { name: "host", clock_hz: host_port::CLOCK_HZ, scratch_bytes: SCRATCH_BYTES };
+    // Each turn is one boot. The flash keeps its contents from one to the next.
     loop {
         let port = HostPort::new(&mut connection, &mut boots);
-        match device::serve(port, board, partitions(memory), None, &mut scratch, |_| ()) {
+        match device::serve(port, board, partitions(flash), None, &mut scratch, |_| ()) {
             Ok(never) => match never {},
             Err(Ended::Reset) => boots = BootCount::next(&boots.to_words(), ResetReason::Command),
             Err(Ended::Closed) => return Ok(()),
@@ -97,41 +99,44 @@ fn serve(file: &str, on_stdio: bool) -> io::Result<()> {
     }
 }
 
-/// Divides memory into flash partitions: the record and two slots.
-fn partitions(memory: &mut [u8]) -> Partitions<RamFlash<'_, 4, ERASE_BYTES>> {
-    let (record, slots) = memory.split_at_mut(RECORD_BYTES);
-    let (first, second) = slots.split_at_mut(SLOT_BYTES);
-    Partitions { record: RamFlash::new(record), slots: [RamFlash::new(first), RamFlash::new(second)] }
+/// Divides the memory from [`flash_memory`] into partitions: the record and two slots. A write unit has 4 bytes.
+fn partitions(flash: &mut [u8]) -> Partitions<RamFlash<'_, 4, ERASE_BYTES>> {
+    let (record, slots) = flash.split_at_mut(RECORD_BYTES);
+    let (slot_a, slot_b) = slots.split_at_mut(SLOT_BYTES);
+    Partitions { record: RamFlash::new(record), slots: [RamFlash::new(slot_a), RamFlash::new(slot_b)] }
 }
 
-/// Reads bytes into the queue, as the receive interrupt of a board does. Waits while the queue is full, so that the
-/// sender must wait too.
-fn receive(mut reader: impl Read, mut writer: QueueWriter<'_>, has_ended: &AtomicBool, console: &thread::Thread) {
+/// Reads bytes into the queue and wakes the console for each, until the input ends or cannot be read. Unlike a board's
+/// interrupt it waits while the queue is full, so that the sender must wait too.
+fn receive(mut reader: impl Read, mut queue: QueueWriter<'_>, has_ended: &AtomicBool, console_thread: &thread::Thread) {
     let mut buffer = [0; 256];
     while let Ok(count @ 1..) = reader.read(&mut buffer) {
         for &byte in &buffer[..count] {
-            while !writer.has_room() {
+            while !queue.has_room() {
                 thread::park_timeout(host_port::POLL_INTERVAL);
             }
-            writer.push(byte);
-            console.unpark();
+            queue.push(byte);
+            console_thread.unpark();
         }
     }
     has_ended.store(true, Ordering::SeqCst);
-    console.unpark();
+    console_thread.unpark();
 }
 
-/// Returns erased flash at an address that is a multiple of 8, with the file in the first slot, as after `tern flash`.
-/// Fails if the file is longer than a slot.
-fn flash_memory(file: &[u8]) -> io::Result<&'static mut [u8]> {
-    let memory: &'static mut [u8] = Box::leak(vec![0xff; RECORD_BYTES + 2 * SLOT_BYTES + 8].into_boxed_slice());
-    let start = memory.as_ptr().align_offset(8);
-    let memory = &mut memory[start..][..RECORD_BYTES + 2 * SLOT_BYTES];
-    let (found, expected) = (file.len(), SLOT_BYTES);
-    if found > expected {
-        let message = format!("the file has {found} bytes, a slot has {expected}; export a smaller model");
+/// Returns memory for the record and the slots, aligned to 8 bytes and erased but for the model in the first slot, as
+/// after `tern flash`. Fails if the model is longer than a slot.
+fn flash_memory(model: &[u8]) -> io::Result<&'static mut [u8]> {
+    const FLASH_BYTES: usize = RECORD_BYTES + 2 * SLOT_BYTES;
+    const ALIGNMENT: usize = 8;
+    let model_bytes = model.len();
+    if model_bytes > SLOT_BYTES {
+        let message = format!("the file has {model_bytes} bytes, a slot has {SLOT_BYTES}; export a smaller model");
         return Err(io::Error::other(message));
     }
-    memory[RECORD_BYTES..][..found].copy_from_slice(file);
-    Ok(memory)
+    // All bits of erased flash are 1.
+    let allocation: &'static mut [u8] = Box::leak(vec![0xff; FLASH_BYTES + ALIGNMENT].into_boxed_slice());
+    let start = allocation.as_ptr().align_offset(ALIGNMENT);
+    let flash = &mut allocation[start..][..FLASH_BYTES];
+    flash[RECORD_BYTES..][..model_bytes].copy_from_slice(model);
+    Ok(flash)
 }

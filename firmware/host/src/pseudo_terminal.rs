@@ -1,5 +1,5 @@
-//! The console's connection: a pseudo-terminal that terminal programs open, or the terminal that the program was
-//! started in.
+//! Two connections of the console: a pseudo-terminal, which a terminal program such as picocom opens as it opens a
+//! serial port, and the terminal that this program was started in.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
@@ -31,7 +31,7 @@ pub fn open() -> io::Result<PseudoTerminal> {
     let mut settings = tcgetattr(&terminal_side)?;
     settings.make_raw();
     tcsetattr(&terminal_side, OptionalActions::Now, &settings)?;
-    // This descriptor stays open, because otherwise the connection would end when a terminal program closes its own.
+    // This descriptor is never closed: otherwise reading would fail as soon as no terminal program has the path open.
     std::mem::forget(terminal_side);
     let reader = File::from(device_side);
     let writer = reader.try_clone()?;
@@ -40,11 +40,12 @@ pub fn open() -> io::Result<PseudoTerminal> {
 
 /// The program's own terminal, in raw mode until this is dropped: each key is read as it is typed.
 pub struct RawTerminal {
-    before: Termios,
+    /// The settings to return to.
+    settings_before: Termios,
 }
 
 impl RawTerminal {
-    /// The terminal at stdin; `None` if stdin is not a terminal.
+    /// Sets the terminal at stdin to raw mode; returns `None` if stdin is not a terminal.
     ///
     /// # Errors
     /// If the terminal's mode cannot be changed.
@@ -52,11 +53,11 @@ impl RawTerminal {
         if !io::stdin().is_terminal() {
             return Ok(None);
         }
-        let before = tcgetattr(io::stdin())?;
-        let mut settings = before.clone();
+        let settings_before = tcgetattr(io::stdin())?;
+        let mut settings = settings_before.clone();
         settings.make_raw();
         tcsetattr(io::stdin(), OptionalActions::Now, &settings)?;
-        Ok(Some(RawTerminal { before }))
+        Ok(Some(RawTerminal { settings_before }))
     }
 
     /// Returns a reader of the keys typed, which ends at Ctrl-].
@@ -68,26 +69,26 @@ impl RawTerminal {
 impl Drop for RawTerminal {
     fn drop(&mut self) {
         // This fails only if the terminal is closed.
-        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.settings_before);
     }
 }
 
-/// Reads stdin up to Ctrl-].
+/// Reads stdin up to the first Ctrl-].
 struct Keys {
     stdin: io::Stdin,
+    /// True after Ctrl-], from where on nothing more is read.
     has_left: bool,
 }
 
 impl Read for Keys {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        /// Ctrl-].
-        const LEAVE: u8 = 0x1d;
+        const CTRL_BRACKET: u8 = 0x1d;
         if self.has_left {
             return Ok(0);
         }
         let count = self.stdin.read(to)?;
-        let leave = to[..count].iter().position(|&byte| byte == LEAVE);
-        self.has_left = leave.is_some();
-        Ok(leave.unwrap_or(count))
+        let end = to[..count].iter().position(|&byte| byte == CTRL_BRACKET);
+        self.has_left = end.is_some();
+        Ok(end.unwrap_or(count))
     }
 }

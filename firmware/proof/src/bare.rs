@@ -1,10 +1,11 @@
-//! The panic handler, and the memory that the entry points get.
+//! The panic handler of the images in this folder, and the memory that their entry points get. The images are linked
+//! and measured, but never run.
 
 use core::panic::PanicInfo;
 
 unsafe extern "C" {
-    /// A function that is defined nowhere: the linker rejects an image that can panic, and its error names this
-    /// function and the caller.
+    /// A function that is defined nowhere: the linker rejects an image in which a panic remains after optimisation. Its
+    /// error names this function and the caller.
     fn a_panic_path_remains() -> !;
 }
 
@@ -22,9 +23,9 @@ pub struct Given<T> {
 }
 
 impl<T> Given<T> {
-    /// The memory.
+    /// The memory as a slice.
     pub fn slice(&mut self) -> &mut [T] {
-        // SAFETY: these images are never run; they are only linked and measured.
+        // SAFETY: this is never executed, because the images are never run.
         unsafe { core::slice::from_raw_parts_mut(self.start, self.length) }
     }
 }

@@ -1,5 +1,5 @@
-//! A small product: it loads a classifier, reads text by words and returns the label. `cargo xtask size` measures this
-//! image.
+//! The least that a product needs: it loads a classifier, reads a text and returns the index of its label.
+//! `cargo xtask size` builds this image for a microcontroller and measures its code.
 
 #![no_std]
 #![no_main]
@@ -19,11 +19,13 @@ pub struct Inputs {
     text: Given<u8>,
 }
 
-/// The entry point. Returns the index of the label, or −1.
+/// The entry point. Returns the index of the most probable label, or −1 if the file cannot be loaded or the scratch is
+/// too small.
 #[unsafe(no_mangle)]
 pub extern "C" fn _start(inputs: &mut Inputs) -> i32 {
     let Inputs { file, scratch, text } = inputs;
-    // Borrowed, because a model takes half a kilobyte and moving it costs code.
+    // The values below are borrowed, not moved out of their `Result` or `Option`: a model takes half a kilobyte, and
+    // moving it costs code.
     let model = Model::from_bytes(file.slice());
     let Ok(model) = &model else { return -1 };
     let mut session = model.text_session(scratch.slice()).ok();

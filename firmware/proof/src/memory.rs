@@ -4,8 +4,10 @@
 
 use core::arch::global_asm;
 
-// One byte for each turn of a loop: copying and clearing begin with the last byte, comparing with the first. The
-// functions clobber only registers that a call may change.
+// Each turn of a loop handles one byte: copying and clearing begin with the last byte, comparing with the first. The
+// arguments are in r0, r1 and r2. `memcpy` returns its destination, which stays in r0; `memcmp` returns the difference
+// of the first two bytes that differ, or 0. Except for r4, which `memcmp` saves, the functions write only registers
+// that a call may change.
 global_asm!(
     ".syntax unified",
     ".macro function name",

@@ -17,8 +17,9 @@ const DEFAULT_SHOWN: usize = 5;
 /// The most tokens that `next` lists.
 const MAX_NEXT_TOKENS: usize = 20;
 
-/// Writes the prediction for a text: the most probable labels for a person; label and logits for a program. A program
-/// gets no label if no token is known or if the model refuses to answer.
+/// Writes the prediction for a text: the [`DEFAULT_SHOWN`] most probable labels for a person; the most probable label
+/// and all logits for a program. A program gets `null` as the label if no token is known or if the model refuses to
+/// answer.
 pub fn classification(
     engine: &Engine<'_>,
     answer: Answer,
@@ -30,6 +31,7 @@ pub fn classification(
         return ranking(engine, answer, DEFAULT_SHOWN, terminal, out);
     }
     let best = engine.ranking().next().filter(|_| answer.is_known());
+    // `None` also for a model that never refuses.
     let refused = best.and_then(|class| engine.refuses(class));
     match best {
         Some(class) => {
@@ -42,6 +44,7 @@ pub fn classification(
         }
         None => write!(out, r#"{{"label":null,"class":null,"probability":null"#)?,
     }
+    // Only a model that can refuse has this key.
     if engine.model().refusal().is_some() {
         write!(out, r#","refused":{}"#, refused == Some(true))?;
     }
@@ -50,7 +53,7 @@ pub fn classification(
     json_costs(answer, out)
 }
 
-/// Writes the `count` most probable labels of a text; no label if no token is known.
+/// Writes the `count` most probable labels of a text, the answer to the command `top`; no label if no token is known.
 pub fn top(
     engine: &Engine<'_>,
     answer: Answer,
@@ -73,8 +76,8 @@ pub fn top(
     json_costs(answer, out)
 }
 
-/// Writes a line with a bar for each of the `count` most probable labels, and a line with the costs. If the model
-/// refuses to answer, a line with this result precedes them. If no token is known, there are no labels.
+/// Writes a line with a bar for each of the `count` most probable labels, and the costs in a last line. If the model
+/// refuses to answer, the first line says so. If no token is known, the last line says so, and it is the only one.
 fn ranking(engine: &Engine<'_>, answer: Answer, count: usize, terminal: Terminal, out: &mut dyn Write) -> fmt::Result {
     if !answer.is_known() {
         write!(out, "unknown input   ")?;
@@ -88,14 +91,15 @@ fn ranking(engine: &Engine<'_>, answer: Answer, count: usize, terminal: Terminal
         row(rank, engine.label(class), columns, engine.probability(class), terminal, out)?;
     }
     let classes = engine.logits().len();
-    // A person who has asked for another number of labels does not need the hint.
+    // A person who has asked for another number of labels knows the command `top`.
     if count == DEFAULT_SHOWN && classes > count {
         write!(out, "{} more, `top {classes}` lists all   ", classes - count)?;
     }
     costs(answer, out)
 }
 
-/// Writes a line with a name, padded to `columns`, its probability (Q16) and a bar. The name of the first rank is bold.
+/// Writes a line with a name, padded with spaces to `columns` columns, its probability (Q16) and, with the feature
+/// `colors`, a bar. The name of rank 0, the most probable, is bold.
 fn row(
     rank: usize,
     name: &str,
@@ -104,7 +108,8 @@ fn row(
     terminal: Terminal,
     out: &mut dyn Write,
 ) -> fmt::Result {
-    /// Below this probability (Q16), half an eighth of a column and rounded up, the bar is empty.
+    /// The least probability (Q16) whose bar is not empty. A bar is rounded to eighths of a column, so this is half an
+    /// eighth, rounded up.
     const MIN_BAR: u32 = (1 << 16) / (2 * 8 * Bar::WIDTH) + 1;
     let name_paint = if rank == 0 { Paint::Bold } else { Paint::Plain };
     let padding = columns.saturating_sub(width(name));
@@ -115,35 +120,37 @@ fn row(
     out.write_str("\r\n")
 }
 
-/// Writes the prediction after one token of a streamed text.
+/// Writes a line with one token of a text, and the most probable label after it with its probability.
 pub fn step(step: &StepAnswer<'_>, label: &str, terminal: Terminal, out: &mut dyn Write) -> fmt::Result {
     const TOKEN_COLUMNS: usize = 16;
     let padding = TOKEN_COLUMNS.saturating_sub(width(step.token));
     write!(out, "{}{:padding$} ", Visible(step.token), "")?;
+    // The label is the most probable one, and is not padded.
     let (rank, label_columns) = (0, 0);
     row(rank, label, label_columns, step.probability, terminal, out)
 }
 
-/// Writes the costs of an answer: tokens, unknown tokens and ticks.
+/// Writes the costs of an answer for a person: tokens, unknown tokens and ticks.
 fn costs(answer: Answer, out: &mut dyn Write) -> fmt::Result {
     let Answer { tokens, unknown, ticks, .. } = answer;
     write!(out, "{}, {unknown} unknown, {}", Counted(tokens.into(), "token"), Counted(ticks, "tick"))
 }
 
-/// Ends the list and the object of a JSON answer with the costs.
+/// Ends a JSON answer: closes its list, adds the costs and closes its object.
 fn json_costs(answer: Answer, out: &mut dyn Write) -> fmt::Result {
     let (Answer { tokens, unknown, .. }, ticks) = (answer, Long(answer.ticks));
     write!(out, r#"],"tokens":{tokens},"unknown":{unknown},"ticks":{ticks}}}"#)
 }
 
-/// Returns the name of a token. A model of bytes has no names in its vocabulary: a byte from `!` to `~` is its own
-/// name, and another byte has a name such as `\x0a`; both are written into `buffer`.
+/// Returns the name of a token: its text in the vocabulary, or `?` if there is no such token. The vocabulary of a model
+/// of bytes has no texts: a byte from `!` to `~` is its own name, and another byte has a name such as `\x0a`; both are
+/// written into `buffer`.
 fn token_name<'m>(model: &Model<'m>, id: usize, buffer: &'m mut [u8; 4]) -> &'m str {
     if model.config().tokenizer.kind != TokenizerKind::Bytes {
         return model.vocabulary().token(id as u32).unwrap_or("?");
     }
     const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
-    // The ids of PAD and UNK precede those of the bytes.
+    // The ids 0 and 1 are those of PAD and UNK; that of byte n is n + 2.
     let byte = id.saturating_sub(2);
     match u8::try_from(byte) {
         Ok(printable @ b'!'..=b'~') => char::from(printable).encode_utf8(buffer),
@@ -154,7 +161,8 @@ fn token_name<'m>(model: &Model<'m>, id: usize, buffer: &'m mut [u8; 4]) -> &'m 
     }
 }
 
-/// Writes the `count` most probable next tokens, at most [`MAX_NEXT_TOKENS`]; [`DEFAULT_SHOWN`] of them for `None`.
+/// Writes the most probable next tokens of a language model: `count` of them, but at most [`MAX_NEXT_TOKENS`];
+/// [`DEFAULT_SHOWN`] if `count` is `None`.
 pub fn next(
     engine: &mut Engine<'_>,
     answer: Answer,
@@ -187,7 +195,8 @@ pub fn next(
     costs(answer, out)
 }
 
-/// Writes the text of the generated tokens `ids` for a program. `text` is the text before them, which is not written.
+/// Writes the text of the generated tokens `ids` for a program. `text` is the text that they continue: it decides how
+/// the first of them is joined, and is not written.
 pub fn generated(
     model: &Model<'_>,
     text: &[u8],
@@ -203,15 +212,15 @@ pub fn generated(
     write!(out, r#"","tokens":{},"ticks":{}}}"#, cost.tokens, Long(cost.ticks))
 }
 
-/// Writes the cost of generated text for a person.
+/// Writes the cost of generated text for a person, who has already seen the text itself.
 pub fn generation_cost(cost: GenerationCost, out: &mut dyn Write) -> fmt::Result {
     write!(out, "\r\n{}, {}", Counted(cost.tokens.into(), "token"), Counted(cost.ticks, "tick"))
 }
 
-/// Confirms the parameters of `say`.
+/// Confirms the parameters of the command `say`, which generates text.
 pub fn sampling(sampling: Sampling, form: Form, out: &mut dyn Write) -> fmt::Result {
     let Sampling { seed, temperature, top_k } = sampling;
-    // Q16 as a decimal with two places, rounded.
+    // The temperature is in Q16; it is shown with two decimals, rounded.
     let hundredths = ((u64::from(temperature) * 100 + (1 << 15)) >> 16) as u32;
     let (whole, decimals) = (hundredths / 100, hundredths % 100);
     form.write(
@@ -221,9 +230,10 @@ pub fn sampling(sampling: Sampling, form: Form, out: &mut dyn Write) -> fmt::Res
     )
 }
 
-/// Writes the forecast, in the scale of the training data.
+/// Writes the predicted value of each channel, in the scale of the training data.
 pub fn forecast(engine: &mut Engine<'_>, answer: Answer, form: Form, out: &mut dyn Write) -> fmt::Result {
     let model = engine.model();
+    // The forecast ends at the first index without a value.
     let mut values = (0..).map_while(|index| {
         let value = engine.session().values()?.predicted(index)?;
         Some(Value(model.forecast_channel(index)?, value))

@@ -1,4 +1,5 @@
-//! Writes the answers about the model slots, each as text for a person or as JSON for a program.
+//! Writes the answers about the model slots, each as text for a person or as JSON for a program. A board has two slots,
+//! A and B: one model runs while the other slot receives an update. A record in flash has the state of both.
 
 use core::fmt::{self, Write};
 
@@ -7,6 +8,7 @@ use crate::flash::Partition;
 use crate::request::RequestError;
 use crate::slots::{BootEvent, Slot, SlotIndex, Slots, State, Store};
 
+/// The note for a person that any model is accepted.
 const UNSIGNED: &str = "this firmware has no key: models need no signature";
 
 /// Writes the lines before the banner: a note if models need no signature, and the events of the boot.
@@ -24,10 +26,10 @@ pub fn boot_events(events: &[BootEvent], wants_signature: bool, out: &mut dyn Wr
     })
 }
 
-/// Lists the slots.
+/// Lists the slots, with their states and models, and the condition that a new model must fulfil.
 pub fn models<P: Partition, S: Store>(slots: &Slots<P, S>, form: Form, out: &mut dyn Write) -> fmt::Result {
     let (record, wants_signature) = (slots.record(), slots.wants_signature());
-    // The protocol calls this version the floor.
+    // The lowest version of a model that is accepted; the protocol calls it the floor.
     let floor = record.min_version;
     if form == Form::Machine {
         write!(out, r#"{{"slots":["#)?;
@@ -48,6 +50,7 @@ pub fn models<P: Partition, S: Store>(slots: &Slots<P, S>, form: Form, out: &mut
         write!(out, "{index}  {:9}  {:7}", state.name(), if serves { "serving" } else { "" })?;
         match state {
             State::Empty => (),
+            // Such a slot has no version, length or checksum in the record.
             _ if slot.is_flashed() => out.write_str("  written by a flasher")?,
             _ => write!(out, "  version {version}  {bytes} bytes  crc32 {crc32:08x}")?,
         }
@@ -92,8 +95,8 @@ pub fn activated(index: SlotIndex, form: Form, out: &mut dyn Write) -> fmt::Resu
     )
 }
 
-/// Confirms that the next boot tries the previous model, or that an activation was cancelled. `state`: the new state of
-/// the slot.
+/// Confirms that the next boot tries the previous model, whose slot is then [`State::Activated`], or else that an
+/// activation was cancelled. `state` is the new state of the slot `index`.
 pub fn rolled_back(index: SlotIndex, state: State, form: Form, out: &mut dyn Write) -> fmt::Result {
     match (form, state) {
         (Form::Human, State::Activated) => write!(out, "`reset` returns to the previous model, in slot {index}"),
@@ -107,8 +110,9 @@ pub fn erased(index: SlotIndex, form: Form, out: &mut dyn Write) -> fmt::Result 
     form.write(out, format_args!("slot {index} is empty"), format_args!(r#"{{"erased":"{index}"}}"#))
 }
 
-/// Answers a request that failed.
+/// Writes the error of a request about the slots.
 pub fn request_failed(failure: &RequestError, form: Form, out: &mut dyn Write) -> fmt::Result {
     error(failure.code(), failure, form, Terminal::default(), out)?;
+    // `error` leaves the JSON object open.
     out.write_str(if form == Form::Machine { "}" } else { "" })
 }

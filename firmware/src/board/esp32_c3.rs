@@ -21,9 +21,9 @@
 //! __sheap = _stack_end + 64;
 //! ```
 //!
-//! * The flash chip has the bootloader at 0, the partition table at 0x8000, and the program at 0x10000, where espflash
-//!   puts it by default, with up to 128 KB of padding and of data for the RAM. The slots and the record begin at
-//!   0x110000, in the rest of the program's partition.
+//! * In the flash chip, the bootloader is at 0, the partition table at 0x8000, and the program at 0x10000, where
+//!   espflash puts it by default, with up to 128 KB of padding and of data for the RAM. The slots and the record begin
+//!   at 0x110000, in the rest of the program's partition.
 //! * The processor reads flash through a cache, in pages of 64 KB that a table maps to addresses. The bootloader maps
 //!   the pages of the program. [`Hardware::start`] maps those of the slots and of the record, so that offset n of the
 //!   flash chip is at address 0x3c000000 + n. The addresses of the program do not follow this rule.
@@ -68,34 +68,36 @@ esp_bootloader_esp_idf::esp_app_desc!(
     esp_bootloader_esp_idf::SECURE_VERSION
 );
 
-const WATCHDOG: Duration = Duration::from_secs(8);
+const WATCHDOG_TIMEOUT: Duration = Duration::from_secs(8);
 
 // ---- cycle counter ----
 
-/// Starts the cycle counter, which wraps.
+/// Starts the processor's cycle counter, which wraps after 2^32 − 1.
 fn start_cycle_counter() {
-    // SAFETY: these registers of the processor select the event to count and start the counter; nothing else uses it.
+    // Bit 0 of the register `mpcer` (0x7e0) selects cycles as the event to count, bit 0 of `mpcmr` (0x7e1) starts the
+    // counter.
+    // SAFETY: these registers change only the counter, which nothing else uses.
     unsafe { asm!("csrw 0x7e0, {cycles}", "csrw 0x7e1, {on}", cycles = in(reg) 1, on = in(reg) 1) }
 }
 
-/// The processor's cycles.
+/// The count of the processor's cycles.
 fn cycles() -> u32 {
     let cycles;
-    // SAFETY: this reads the counter and changes nothing.
+    // SAFETY: this reads the counter, the register `mpccr`, and changes nothing.
     unsafe { asm!("csrr {cycles}, 0x7e2", cycles = out(reg) cycles, options(nomem, nostack)) }
     cycles
 }
 
 // ---- console ----
 
-/// The time after which a host that takes nothing from USB counts as gone: 50 ms.
-const PATIENCE: u32 = Board::CLOCK_HZ / 20;
+/// The time, in cycles, after which a host that takes nothing from USB counts as gone: 50 ms.
+const USB_TIMEOUT: u32 = Board::CLOCK_HZ / 20;
 /// Capacity of the UART's send buffer in bytes.
 const UART_BUFFER: u16 = 128;
 
-/// True if what is sent goes to USB.
+/// True if output goes to USB, false if it goes to the UART.
 static IS_USB: AtomicBool = AtomicBool::new(true);
-/// True if the USB buffer has bytes that are not yet released to the host.
+/// True if the USB buffer may have bytes that the host cannot take yet, because [`release_usb`] has not released them.
 static HAS_UNRELEASED: AtomicBool = AtomicBool::new(false);
 
 #[handler]
@@ -124,7 +126,7 @@ fn usb_receive() {
     take_from_usb();
 }
 
-/// Queues what came from USB, while there is room. The rest stays in the hardware, and the host waits.
+/// Queues the bytes that came from USB, while the queue has room. The others stay in the hardware, and the host waits.
 fn take_from_usb() {
     let usb = USB_DEVICE::regs();
     // The interrupt handler and `feed_watchdog` call this function; neither may interrupt the other.
@@ -137,12 +139,12 @@ fn take_from_usb() {
     });
 }
 
-/// Waits until the USB buffer has room, which is when the host has taken the last packet. If it does not, what is sent
-/// goes to the UART from here on, and the result is false.
+/// Waits until the USB buffer has room, which is when the host has taken the last packet, and returns true. After
+/// [`USB_TIMEOUT`], sends output to the UART from here on and returns false.
 fn wait_for_usb() -> bool {
     let start = cycles();
     while USB_DEVICE::regs().ep1_conf().read().serial_in_ep_data_free().bit_is_clear() {
-        if cycles().wrapping_sub(start) > PATIENCE {
+        if cycles().wrapping_sub(start) > USB_TIMEOUT {
             IS_USB.store(false, Ordering::Relaxed);
             return false;
         }
@@ -150,7 +152,7 @@ fn wait_for_usb() -> bool {
     true
 }
 
-/// Releases what is in the USB buffer to the host. A full buffer is released by the hardware.
+/// Releases the bytes in the USB buffer to the host. The hardware releases a full buffer by itself.
 fn release_usb() {
     if HAS_UNRELEASED.load(Ordering::Relaxed) {
         HAS_UNRELEASED.store(false, Ordering::Relaxed);
@@ -171,20 +173,22 @@ unsafe extern "C" {
     fn Cache_Dbus_MMU_Set(memory: u32, address: u32, offset: u32, page_kb: u32, pages: u32, is_same_page: u32) -> i32;
 }
 
-/// The address of offset 0 of the flash chip for the slots and the record.
+/// The address to which [`map_slots`] would map offset 0 of the flash chip.
 const FLASH_BASE: usize = 0x3c00_0000;
+/// Length of a page of the cache's table in KB.
 const PAGE_KB: u32 = 64;
+/// Length of a line of the cache in bytes.
 const CACHE_LINE: usize = 32;
 
-/// Maps `pages` pages of flash from `offset` on to `address`. Returns the error of the boot ROM's function, 0 if there
-/// is none.
+/// Maps `pages` pages of flash, from `offset` in the chip on, to `address`. Returns the error of the boot ROM's
+/// function, 0 if there is none.
 ///
-/// It runs from RAM, since the cache is off meanwhile.
+/// This function is in RAM, since flash cannot be read while the cache is off.
 ///
 /// # Safety
 /// Interrupts are masked, and nothing else is mapped to these addresses.
 #[ram]
-unsafe fn map(address: u32, offset: u32, pages: u32) -> i32 {
+unsafe fn map_pages(address: u32, offset: u32, pages: u32) -> i32 {
     const FLASH: u32 = 0;
     // SAFETY: the boot ROM's functions are always there, and until the cache is on again neither code nor data is read
     // from flash: interrupts are masked, and this function and the stack are in RAM.
@@ -200,17 +204,17 @@ unsafe fn map(address: u32, offset: u32, pages: u32) -> i32 {
 fn map_slots() {
     let (start, end) = ((&raw const __slot_a_start).addr(), (&raw const __record_end).addr());
     let pages = ((end - start) as u32).div_ceil(PAGE_KB * 1024);
-    // SAFETY: interrupts are masked, and the program ends before the slots.
-    let error = critical_section::with(|_| unsafe { map(start as u32, offset(start), pages) });
+    // SAFETY: interrupts are masked, and the pages of the program end before those of the slots.
+    let error = critical_section::with(|_| unsafe { map_pages(start as u32, chip_offset(start), pages) });
     assert_eq!(error, 0, "the flash is not mapped");
     forget_cached(start, end - start);
 }
 
-/// Removes a piece of flash from the cache, after which the processor reads the chip.
+/// Removes the lines with a piece of flash from the cache, so that the processor reads the chip again.
 fn forget_cached(address: usize, bytes: usize) {
     let start = address / CACHE_LINE * CACHE_LINE;
     let end = (address + bytes).next_multiple_of(CACHE_LINE);
-    // SAFETY: the boot ROM's function changes only the cache, of which the contents are those of the flash.
+    // SAFETY: the boot ROM's function changes only the cache, whose contents are copies of the flash.
     unsafe { Cache_Invalidate_Addr(start as u32, (end - start) as u32) };
 }
 
@@ -218,13 +222,14 @@ fn forget_cached(address: usize, bytes: usize) {
 /// interrupts masked.
 pub struct Sectors;
 
+/// The driver of the flash chip.
 fn flash() -> FlashStorage<'static> {
     // SAFETY: nothing else uses the flash: there is one thread, and it accesses the flash only here.
     FlashStorage::new(unsafe { FLASH::steal() })
 }
 
-/// The offset of an address from the beginning of the chip.
-fn offset(address: usize) -> u32 {
+/// Returns the offset in the chip of an address of the slots or the record.
+fn chip_offset(address: usize) -> u32 {
     (address - FLASH_BASE) as u32
 }
 
@@ -233,14 +238,14 @@ impl FlashDriver for Sectors {
     const WRITE_BYTES: usize = FlashStorage::WRITE_SIZE;
 
     fn erase(address: usize) -> Result<(), NorFlashErrorKind> {
-        let from = offset(address);
-        let result = flash().erase(from, from + Self::ERASE_BYTES as u32);
+        let start = chip_offset(address);
+        let result = flash().erase(start, start + Self::ERASE_BYTES as u32);
         forget_cached(address, Self::ERASE_BYTES);
         result.map_err(|error| error.kind())
     }
 
     fn write(address: usize, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
-        let result = flash().write(offset(address), bytes);
+        let result = flash().write(chip_offset(address), bytes);
         forget_cached(address, bytes.len());
         result.map_err(|error| error.kind())
     }
@@ -275,14 +280,15 @@ impl Hardware for Board {
         uart.set_interrupt_handler(uart_receive);
         uart.listen(UartInterrupt::RxFifoFull | UartInterrupt::RxTimeout);
         core::mem::forget(uart);
-        // SAFETY: the handlers are ready, and no critical section has begun. The start-up code does not do this.
+        // The start-up code leaves interrupts disabled.
+        // SAFETY: the handlers are ready, and no critical section has begun.
         unsafe { riscv::interrupt::enable() };
 
         map_slots();
 
         let mut rtc = Rtc::new(chip.LPWR);
         rtc.rwdt.enable();
-        rtc.rwdt.set_timeout(RwdtStage::Stage0, WATCHDOG);
+        rtc.rwdt.set_timeout(RwdtStage::Stage0, WATCHDOG_TIMEOUT);
         Board { rtc }
     }
 
@@ -301,9 +307,9 @@ impl Hardware for Board {
         let uart = UART0::regs();
         // One byte of the buffer stays free as a margin.
         while uart.status().read().txfifo_cnt().bits() >= UART_BUFFER - 1 {}
-        // The field is named for reading; a byte that is written to it is sent.
+        // A byte that is written to this register is sent, although its field is named for reading.
         uart.fifo().write(|bits| {
-            // SAFETY: as above.
+            // SAFETY: every value of the eight bits is allowed.
             unsafe { bits.rxfifo_rd_byte().bits(byte) }
         });
     }
@@ -313,6 +319,7 @@ impl Hardware for Board {
         if IS_USB.load(Ordering::Relaxed) {
             wait_for_usb();
         }
+        // The UART may still send bytes from before the change to USB.
         let uart = UART0::regs();
         while uart.status().read().txfifo_cnt().bits() != 0 || uart.fsm_status().read().st_utx_out().bits() != 0 {}
     }
@@ -326,7 +333,8 @@ impl Hardware for Board {
 
     fn feed_watchdog(&mut self) {
         self.rtc.rwdt.feed();
-        // The console calls this many times a second, also while it waits without sleep.
+        // The console calls this many times a second, also while it waits without sleep, so that no byte
+        // stays long in a buffer.
         release_usb();
         take_from_usb();
     }
@@ -334,9 +342,10 @@ impl Hardware for Board {
     fn reset_cause(&mut self) -> Option<ResetReason> {
         use SocResetReason as Cause;
         Some(match system::reset_reason()? {
-            // The reset button has this cause, too.
+            // A press of the reset button has the same cause as power-on.
             Cause::ChipPowerOn => ResetReason::PowerOn,
             Cause::SysBrownOut => ResetReason::Brownout,
+            // A program of the host has reset the chip over USB.
             Cause::CoreUsbUart | Cause::CoreUsbJtag => ResetReason::Pin,
             Cause::CoreSw | Cause::Cpu0Sw => ResetReason::Command,
             Cause::CoreRtcWdt | Cause::Cpu0RtcWdt | Cause::SysRtcWdt | Cause::SysSuperWdt => ResetReason::Watchdog,

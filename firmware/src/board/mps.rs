@@ -2,8 +2,10 @@
 //! (Cortex-M7) and AN505 (Cortex-M33, in the secure state), and MPS3 with AN547 (Cortex-M55 with Helium, in the secure
 //! state).
 //!
-//! With AN385, AN386 and AN500: 25 MHz, 4 MB of code memory and 4 MB of RAM. The code memory takes the place of flash:
-//! models are written there separately from the program.
+//! An image is the contents of the board's FPGA, with the processor and its peripherals. The firmware calls the
+//! boards `mps2-an385` to `mps2-an505` and `mps3-an547`. Memory that the program can write takes the place of flash.
+//!
+//! AN385, AN386 and AN500: 25 MHz, 4 MB of code memory, which has the program and the models, and 4 MB of RAM.
 //!
 //! ```memory.x
 //! MEMORY
@@ -16,8 +18,8 @@
 //! }
 //! ```
 //!
-//! `mps2-an385-64k` has no more memory than a small chip, 64 KB of flash and 20 KB of RAM as an STM32F103C8, for the
-//! firmware without updates:
+//! `mps2-an385-64k` is AN385 with only the memory of a small chip, an STM32F103C8: 64 KB of flash and 20 KB of RAM. The
+//! firmware then has no updates, and no second slot:
 //!
 //! ```memory.x mps2-an385-64k
 //! MEMORY
@@ -30,7 +32,7 @@
 //! }
 //! ```
 //!
-//! AN505: 20 MHz, with memories of the same sizes as AN385, AN386 and AN500, at other addresses.
+//! AN505: 20 MHz, with memories of the same sizes as AN385, at other addresses:
 //!
 //! ```memory.x mps2-an505
 //! MEMORY
@@ -43,8 +45,7 @@
 //! }
 //! ```
 //!
-//! AN547: 32 MHz, 512 KB of tightly coupled memory for code, 512 KB for data, and 4 MB of SRAM, which takes the place
-//! of flash for models.
+//! AN547: 32 MHz, 512 KB of tightly coupled memory for code, 512 KB for data, and 4 MB of SRAM for the models:
 //!
 //! ```memory.x mps3-an547
 //! MEMORY
@@ -72,13 +73,16 @@ use crate::processor::Handler;
 use crate::register::Register;
 use crate::{RECEIVE_WRITER, processor, reset};
 
+/// Bits per second of the console.
 const BAUD: u32 = 115_200;
+/// The time after which the watchdog raises the NMI.
 const WATCHDOG_SECONDS: u32 = 8;
 
 // ---- what differs between the boards ----
 
 /// The clock, the addresses of the peripherals, and the interrupt of a board.
 struct Parts {
+    /// The frequency of the processor, of the UARTs and of the counter.
     clock_hz: u32,
     /// Address of UART0.
     console: usize,
@@ -86,8 +90,9 @@ struct Parts {
     log: usize,
     /// Address of the watchdog.
     watchdog: usize,
+    /// The frequency at which the watchdog counts.
     watchdog_hz: u32,
-    /// Address of the counter.
+    /// Address of the counter, which is the clock of the firmware.
     counter: usize,
     /// True if the counter is the system counter, which counts up; false if it is TIMER0, which counts down.
     counts_up: bool,
@@ -95,6 +100,7 @@ struct Parts {
     receive_interrupt: u16,
 }
 
+/// The parts of the board that a Cargo feature selects.
 const PARTS: Parts = if cfg!(feature = "mps2-an505") {
     Parts {
         clock_hz: 20_000_000,
@@ -139,6 +145,7 @@ const LOG: Uart = unsafe { Uart::at(PARTS.log) };
 // SAFETY: as above.
 const WATCHDOG: Watchdog = unsafe { Watchdog::at(PARTS.watchdog) };
 
+/// The register of the counter at `offset`.
 const fn counter(offset: usize) -> Register<u32> {
     // SAFETY: every offset below is that of a register of the counter, which is always mapped and writes no memory.
     unsafe { Register::at(PARTS.counter + offset) }
@@ -174,7 +181,7 @@ unsafe fn NonMaskableInt() -> ! {
 
 // ---- the board ----
 
-/// RAM with erase blocks of 4 KB and write units of 4 bytes, as many chips have.
+/// RAM that behaves as flash with erase blocks of 4 KB and write units of 4 bytes, as many chips have.
 type Flash = RamFlash<'static, 4, 4096>;
 
 impl FromRegion for Flash {
@@ -202,8 +209,8 @@ impl Hardware for Board {
         const ENABLE: u32 = 1;
         COUNTER_CONTROL.write(ENABLE);
 
-        // The log has the highest rate: interrupts are off while a log frame is sent, and the console must not lose a
-        // byte meanwhile.
+        // The log is sent at the highest rate, because interrupts are masked while a frame of the log is sent, and the
+        // console must not lose a byte in this time.
         LOG.start_log();
         CONSOLE.start_console(Self::CLOCK_HZ / BAUD);
         processor::unmask(UART0_RECEIVE);
@@ -213,16 +220,17 @@ impl Hardware for Board {
     }
 
     fn ticks(&mut self) -> u32 {
-        // TIMER0 counts down from 2^32 − 1.
+        // TIMER0 counts down from 2^32 − 1; the complement counts up from 0.
         let value = COUNTER_VALUE.read();
         if PARTS.counts_up { value } else { !value }
     }
 
-    /// In QEMU with `-icount shift=6` an instruction takes 64 ns.
+    /// Converts ticks to instructions. QEMU runs with `-icount shift=6`, so an instruction takes 2^6 ns.
     fn instructions(&self, ticks: u64) -> Option<u64> {
-        // The length of a tick in units of 0.25 ns: at 32 MHz a tick takes 31.25 ns.
-        const QUARTERS_OF_NS: u64 = 4_000_000_000 / PARTS.clock_hz as u64;
-        Some(ticks * QUARTERS_OF_NS / (4 * 64))
+        // Both times are in quarters of a nanosecond, because a tick of 32 MHz takes 31.25 ns.
+        const TICK_TIME: u64 = 4_000_000_000 / PARTS.clock_hz as u64;
+        const INSTRUCTION_TIME: u64 = 4 * 64;
+        Some(ticks * TICK_TIME / INSTRUCTION_TIME)
     }
 
     fn send_byte(byte: u8) {
@@ -245,7 +253,7 @@ impl Hardware for Board {
         WATCHDOG.feed();
     }
 
-    /// The board has no register for the reason; the note in memory is used instead.
+    /// The boards have no register for the reason; the [`Note`] in memory is used instead.
     fn reset_cause(&mut self) -> Option<ResetReason> {
         None
     }

@@ -1,4 +1,5 @@
-//! Netduino Plus 2: an STM32F405, a Cortex-M4F at 168 MHz with 1 MB of flash and 128 KB of RAM. QEMU's `netduinoplus2`.
+//! Netduino Plus 2: an STM32F405, a Cortex-M4F at 168 MHz with 1 MB of flash and 128 KB of RAM.
+//! The firmware also runs on QEMU's machine of this name.
 //!
 //! ```memory.x
 //! MEMORY
@@ -28,6 +29,7 @@ use crate::memory_map::{ChipFlash, FlashDriver};
 use crate::register::Register;
 use crate::{RECEIVE_WRITER, processor};
 
+/// Bits per second of both serial ports.
 const BAUD: u32 = 115_200;
 /// The clock of APB2, which USART1 is on.
 const APB2_HZ: u32 = 84_000_000;
@@ -36,8 +38,9 @@ const APB1_HZ: u32 = 42_000_000;
 /// The rate of the timers in the emulator.
 const EMULATED_TIMER_HZ: u32 = 1_000_000_000;
 
-// ---- registers; names and bits are those of ST's reference manual RM0090 ----
+// ---- registers; names, bits and abbreviations are those of ST's reference manual RM0090 ----
 
+/// The register at `address`.
 const fn register(address: usize) -> Register<u32> {
     // SAFETY: every address below is that of a 32-bit peripheral register of this chip, or a word of flash that is
     // being written; none of these peripherals writes memory. The watchdog's registers, which the emulator lacks, are
@@ -67,6 +70,7 @@ const IWDG_KR: Register<u32> = register(0x4000_3000);
 const IWDG_PR: Register<u32> = register(0x4000_3004);
 const IWDG_RLR: Register<u32> = register(0x4000_3008);
 
+/// The registers of a serial port.
 struct Usart {
     sr: Register<u32>,
     dr: Register<u32>,
@@ -75,65 +79,78 @@ struct Usart {
 }
 
 impl Usart {
+    // Bits of `sr`, the state: overrun, a byte is received, the last byte is sent, the send buffer is empty.
     const ORE: u32 = 1 << 3;
     const RXNE: u32 = 1 << 5;
     const TC: u32 = 1 << 6;
     const TXE: u32 = 1 << 7;
+    // Bits of `cr1`: receive, send, interrupt for a received byte, switch the port on.
     const RE: u32 = 1 << 2;
     const TE: u32 = 1 << 3;
     const RXNEIE: u32 = 1 << 5;
     const UE: u32 = 1 << 13;
 
+    /// The port whose registers begin at `base`.
     const fn at(base: usize) -> Self {
         Usart { sr: register(base), dr: register(base + 4), brr: register(base + 8), cr1: register(base + 0xc) }
     }
 
+    /// Waits until the send buffer is empty, and sends a byte.
     fn send(&self, byte: u8) {
         while self.sr.read() & Self::TXE == 0 {}
         self.dr.write(byte.into());
     }
 
+    /// Takes the received byte, if there is one or an overrun is reported.
     fn receive(&self) -> Option<Received> {
         let state = self.sr.read();
-        // Reading the state and then the byte clears an overrun.
+        // Reading `sr` and then `dr` clears an overrun.
         let is_received = state & (Self::RXNE | Self::ORE) != 0;
         is_received.then(|| Received { byte: self.dr.read() as u8, is_overrun: state & Self::ORE != 0 })
     }
 }
 
+/// USART1.
 const CONSOLE: Usart = Usart::at(0x4001_1000);
+/// USART2.
 const LOG: Usart = Usart::at(0x4000_4400);
+
+// Bits of FLASH_ACR, the access to the flash.
 
 /// Five wait states, with prefetch.
 const WAIT_STATES: u32 = 0x105;
-/// The instruction cache and the data cache.
+/// Switches the instruction cache and the data cache on.
 const CACHES: u32 = 0b11 << 9;
+/// Clears both caches while they are off.
 const CLEAR_CACHES: u32 = 0b11 << 11;
 
-/// Runs the processor at 168 MHz from the internal 16 MHz through the PLL, with the wait states that the flash needs.
+/// Runs the processor at 168 MHz: the PLL makes this clock from the internal oscillator of 16 MHz. The flash then needs
+/// wait states.
 fn start_clocks() {
     const PLLON: u32 = 1 << 24;
     const PLLRDY: u32 = 1 << 25;
     FLASH_ACR.write(WAIT_STATES | CACHES);
-    // 16 MHz / 16 · 336 / 2, and / 7 for USB.
+    // 16 MHz / 16 · 336 / 2. The division by 2 is the value 0 of its field; the 7 is for USB, which is not used.
     RCC_PLLCFGR.write(16 | 336 << 6 | 7 << 24);
     RCC_CR.set(PLLON);
     while RCC_CR.read() & PLLRDY == 0 {}
-    // APB1 runs at a quarter, APB2 at half of the PLL's clock, which is selected for the processor.
+    // APB1 runs at a quarter and APB2 at half of the PLL's clock. The lowest bits select this clock for the processor.
     RCC_CFGR.write(0b101 << 10 | 0b100 << 13 | 0b10);
+    // Wait until the selection has taken effect.
     while RCC_CFGR.read() & 0b1100 != 0b1000 {}
 }
 
 /// Connects the pins of the two serial ports.
 fn start_pins() {
-    // Alternate function 7 of PA2 is USART2, of PB6 and PB7 USART1.
+    // Alternate function 7 of PA2 is USART2, and of PB6 and PB7 USART1. AFRL has four bits for each pin; MODER has two,
+    // with 0b10 for the alternate function.
     GPIOA_AFRL.set(7 << 8);
     GPIOA_MODER.set(0b10 << 4);
     GPIOB_AFRL.set(7 << 24 | 7 << 28);
     GPIOB_MODER.set(0b10 << 12 | 0b10 << 14);
 }
 
-/// Starts the watchdog with 8 s, at 32 kHz from its own clock.
+/// Starts the watchdog, which runs from its own clock of about 32 kHz, with a timeout of 8 s.
 fn start_watchdog() {
     const START: u32 = 0xcccc;
     const UNLOCK: u32 = 0x5555;
@@ -146,7 +163,7 @@ fn start_watchdog() {
 
 // ---- flash ----
 
-/// The flash sectors of 128 KB, which have the numbers 5 to 11. The partitions are in the sectors from 6 on.
+/// The flash sectors of 128 KB, which have the numbers 5 to 11. The slots and the record begin with sector 6.
 pub struct Sectors;
 
 impl Sectors {
@@ -154,21 +171,23 @@ impl Sectors {
     const FIRST: usize = 5;
     /// The address of the first of these sectors.
     const START: usize = 0x0802_0000;
+    // Bits of FLASH_CR: write, erase a sector, access by 32-bit words, start an erasure, lock the flash.
     const PG: u32 = 1 << 0;
     const SER: u32 = 1 << 1;
     const WORDS: u32 = 0b10 << 8;
     const STRT: u32 = 1 << 16;
     const LOCK: u32 = 1 << 31;
+    // Bits of FLASH_SR: an operation runs, and all errors. Writing ones clears the errors.
     const BSY: u32 = 1 << 16;
     const ERRORS: u32 = 0b1111_0010;
 
-    /// Unlocks the flash with the two keys of the reference manual, calls `work` to start an operation, waits for its
+    /// Unlocks the flash with the two keys of the reference manual, calls `start` to start an operation, waits for its
     /// end, and locks the flash. Fails if the flash reports an error.
-    fn with(work: impl FnOnce()) -> Result<(), NorFlashErrorKind> {
+    fn operate(start: impl FnOnce()) -> Result<(), NorFlashErrorKind> {
         FLASH_KEYR.write(0x4567_0123);
         FLASH_KEYR.write(0xcdef_89ab);
         FLASH_SR.write(Self::ERRORS);
-        work();
+        start();
         while FLASH_SR.read() & Self::BSY != 0 {}
         let errors = FLASH_SR.read() & Self::ERRORS;
         FLASH_CR.write(Self::LOCK);
@@ -182,22 +201,23 @@ impl FlashDriver for Sectors {
 
     fn erase(address: usize) -> Result<(), NorFlashErrorKind> {
         let sector = Self::FIRST + (address - Self::START) / Self::ERASE_BYTES;
-        Self::with(|| {
+        Self::operate(|| {
+            // The number of the sector to erase begins at bit 3.
             FLASH_CR.write(Self::SER | Self::WORDS | (sector as u32) << 3);
             FLASH_CR.set(Self::STRT);
         })?;
-        // The caches must be switched off to be cleared.
-        for caches in [WAIT_STATES, WAIT_STATES | CLEAR_CACHES, WAIT_STATES | CACHES] {
-            FLASH_ACR.write(caches);
+        // The caches may have copies of the old contents. They must be switched off to be cleared.
+        for access in [WAIT_STATES, WAIT_STATES | CLEAR_CACHES, WAIT_STATES | CACHES] {
+            FLASH_ACR.write(access);
         }
         Ok(())
     }
 
     fn write(address: usize, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
-        Self::with(|| {
+        Self::operate(|| {
             FLASH_CR.write(Self::PG | Self::WORDS);
-            for (at, word) in (address..).step_by(4).zip(bytes.as_chunks().0) {
-                register(at).write(u32::from_le_bytes(*word));
+            for (word_address, word) in (address..).step_by(4).zip(bytes.as_chunks().0) {
+                register(word_address).write(u32::from_le_bytes(*word));
                 while FLASH_SR.read() & Self::BSY != 0 {}
             }
         })
@@ -206,7 +226,7 @@ impl FlashDriver for Sectors {
 
 // ---- interrupts ----
 
-/// The number of USART1's interrupt.
+/// The number of USART1's interrupt in the vector table.
 const USART1: usize = 37;
 
 /// The vectors of the peripherals' interrupts, up to that of USART1, the only one that is ever unmasked.
@@ -224,18 +244,20 @@ extern "C" fn usart1() {
 
 /// The board after [`Hardware::start`].
 pub struct Board {
+    /// True if the firmware runs in QEMU.
     is_emulated: bool,
 }
 
 impl Hardware for Board {
     const NAME: &'static str = "netduinoplus2";
     const SCRATCH_BYTES: usize = 64 * 1024;
+    /// The rate of TIM2 on the chip.
     const CLOCK_HZ: u32 = 2 * APB1_HZ;
 
     type Flash = ChipFlash<Sectors>;
 
     fn start() -> Self {
-        // On the chip, the bit of the internal oscillator is set.
+        // On the chip, the bit of the internal oscillator is always set here.
         let is_emulated = RCC_CR.read() == 0;
         if !is_emulated {
             start_clocks();
@@ -285,8 +307,9 @@ impl Hardware for Board {
     }
 
     fn feed_watchdog(&mut self) {
+        const FEED: u32 = 0xaaaa;
         if !self.is_emulated {
-            IWDG_KR.write(0xaaaa);
+            IWDG_KR.write(FEED);
         }
     }
 
@@ -295,7 +318,8 @@ impl Hardware for Board {
         // Clear the flags for the next reset.
         RCC_CSR.set(1 << 24);
         let is_set = |bit: u32| flags & 1 << bit != 0;
-        // Every reset also sets the flag of the reset pin, and power-on also that of the brownout.
+        // The order matters: every reset also sets the flag of the reset pin (bit 26), and power-on (bit 27) also that
+        // of the brownout (bit 25). Two watchdogs have the bits 29 and 30.
         ResetReason::first_set(&[
             (is_set(27), ResetReason::PowerOn),
             (is_set(25), ResetReason::Brownout),

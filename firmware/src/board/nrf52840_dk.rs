@@ -11,9 +11,9 @@
 //! }
 //! ```
 //!
-//! * UART0 is the console, with TX on P0.06 and RX on P0.08: the debugger's serial port over USB. The firmware uses the
-//!   UART without DMA, which has a buffer of six bytes and an interrupt for each byte. The UART with DMA has an
-//!   interrupt only when a buffer is full.
+//! * UART0 is the console, with TX on P0.06 and RX on P0.08, which the board's debugger connects to a serial port over
+//!   USB. The firmware uses the UART without DMA, which buffers six received bytes and has an interrupt for each byte.
+//!   With DMA the chip would interrupt only when a whole buffer is full.
 //! * The processor's cycle counter is the clock.
 //! * The watchdog resets after 8 s. It does not count during sleep.
 //! * The log goes to the debugger (RTT).
@@ -34,14 +34,16 @@ use tern_firmware::queue::Received;
 use crate::memory_map::{ChipFlash, FlashDriver};
 use crate::{RECEIVE_WRITER, processor};
 
+/// The watchdog's timeout, 8 s, at 32,768 Hz.
 const WATCHDOG_TICKS: u32 = 8 * 32_768;
 const CONSOLE: pac::uart::Uart = pac::UART0;
 const TX_PIN: u8 = 6;
 const RX_PIN: u8 = 8;
 
+/// The interrupt of the console's UART, for a received byte or an error. The UARTs with and without DMA share it.
 #[interrupt]
 fn UARTE0() {
-    // The position of the overrun among the received bytes is not known; it is reported before the first of them.
+    // The position of the overrun among the received bytes is not known; it is reported with the first of them.
     let mut is_overrun = CONSOLE.errorsrc().read().overrun();
     if CONSOLE.events_error().read() != 0 {
         CONSOLE.events_error().write_value(0);
@@ -96,6 +98,7 @@ impl FlashDriver for Pages {
 
 /// The board after [`Hardware::start`].
 pub struct Board {
+    /// `None` if a bootloader has started the watchdog with other settings.
     watchdog: Option<WatchdogHandle>,
 }
 
@@ -108,22 +111,21 @@ impl Hardware for Board {
 
     fn start() -> Self {
         let mut config = Config::default();
-        // A serial port needs the accuracy of the crystal.
+        // The clock from the external crystal, because a serial port needs its accuracy.
         config.hfclk_source = HfclkSource::ExternalXtal;
         let chip = embassy_nrf::init(config);
         processor::start_cycle_counter();
 
-        // Dropping a pin would disconnect it.
+        // The pins of the UART. Dropping one would disconnect it.
         core::mem::forget(Output::new(chip.P0_06, Level::High, OutputDrive::Standard));
         core::mem::forget(Input::new(chip.P0_08, Pull::Up));
         start_uart();
 
-        let mut config = wdt::Config::default();
-        config.timeout_ticks = WATCHDOG_TICKS;
-        config.action_during_sleep = wdt::SleepConfig::Pause;
-        config.action_during_debug_halt = wdt::HaltConfig::Pause;
-        // This fails if a bootloader has started the watchdog with other settings.
-        let watchdog = Watchdog::try_new::<_, 1>(chip.WDT, config).ok().map(|(_, [handle])| handle);
+        let mut watchdog_config = wdt::Config::default();
+        watchdog_config.timeout_ticks = WATCHDOG_TICKS;
+        watchdog_config.action_during_sleep = wdt::SleepConfig::Pause;
+        watchdog_config.action_during_debug_halt = wdt::HaltConfig::Pause;
+        let watchdog = Watchdog::try_new::<_, 1>(chip.WDT, watchdog_config).ok().map(|(_, [handle])| handle);
         Board { watchdog }
     }
 
@@ -137,7 +139,7 @@ impl Hardware for Board {
         while CONSOLE.events_txdrdy().read() == 0 {}
     }
 
-    /// `send_byte` has already waited until each byte was sent.
+    /// Does nothing, because `send_byte` waits until each byte is sent.
     fn flush() {}
 
     fn sleep(&mut self) {

@@ -12,7 +12,8 @@
 //! }
 //! ```
 //!
-//! * USART2 is the console, with TX on PA2 and RX on PA3: the ST-LINK's serial port over USB.
+//! * USART2 is the console, with TX on PA2 and RX on PA3, which the board's debugger (ST-LINK) connects to a serial
+//!   port over USB.
 //! * TIM2 is the clock: 32 bits, wrapping after 89 s. A Cortex-M0 has no cycle counter.
 //! * The independent watchdog resets after 8 s.
 
@@ -33,8 +34,10 @@ use crate::{RECEIVE_WRITER, processor};
 
 const WATCHDOG_MICROSECONDS: u32 = 8_000_000;
 const CONSOLE: pac::usart::Usart = pac::USART2;
+/// The timer that counts ticks.
 const CLOCK: pac::timer::TimGp32 = pac::TIM2;
 
+/// The console's receive interrupt.
 #[interrupt]
 fn USART2() {
     RECEIVE_WRITER.receive(|| {
@@ -72,9 +75,9 @@ impl Hardware for Board {
         CLOCK.arr().write_value(u32::MAX);
         CLOCK.cr1().modify(|control| control.set_cen(true));
 
-        // 115,200 baud, 8 data bits, no parity, one stop bit.
-        let config = embassy_stm32::usart::Config::default();
-        let Ok(uart) = Uart::new_blocking(chip.USART2, chip.PA3, chip.PA2, config) else {
+        // The default is 115,200 baud, 8 data bits, no parity and one stop bit.
+        let uart_config = embassy_stm32::usart::Config::default();
+        let Ok(uart) = Uart::new_blocking(chip.USART2, chip.PA3, chip.PA2, uart_config) else {
             panic!("USART2 refuses 115,200 baud")
         };
         // Dropping the driver would switch the port off.
@@ -111,7 +114,7 @@ impl Hardware for Board {
     fn reset_cause(&mut self) -> Option<ResetReason> {
         let flags = pac::RCC.csr().read();
         pac::RCC.csr().modify(|csr| csr.set_rmvf(true));
-        // Every reset also sets the flag of the reset pin.
+        // The order matters: every reset also sets the flag of the reset pin.
         ResetReason::first_set(&[
             (flags.porrstf(), ResetReason::PowerOn),
             (flags.iwdgrstf() || flags.wwdgrstf(), ResetReason::Watchdog),

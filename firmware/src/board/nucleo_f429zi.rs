@@ -11,8 +11,9 @@
 //! }
 //! ```
 //!
-//! The update record and the model slots (docs/update.md) are in sectors of 128 KB. The sectors at the beginning of
-//! each of the two banks of the flash are smaller.
+//! build.rs writes this block to the linker script. `RECORD` is the update record, and `SLOT_A` and `SLOT_B` are the
+//! model slots (docs/update.md). All three are in sectors of 128 KB. The flash has two banks, at 0x08000000 and
+//! 0x08100000, and the first 128 KB of each bank are smaller sectors, so no model slot covers them.
 //!
 //! * USART3 is the console, with TX on PD8 and RX on PD9: the ST-LINK's serial port over USB.
 //! * The processor's cycle counter is the clock.
@@ -42,7 +43,8 @@ use crate::{RECEIVE_WRITER, processor};
 const WATCHDOG_MICROSECONDS: u32 = 8_000_000;
 const CONSOLE: pac::usart::Usart = pac::USART3;
 
-/// Returns the configuration of the clocks: 168 MHz, from the 8 MHz of the ST-LINK, / 4 · 168 / 2.
+/// Returns the configuration of the clocks. The ST-LINK supplies 8 MHz, and the PLL makes 8 MHz / 4 · 168 / 2 = 168 MHz
+/// of it.
 fn clocks() -> embassy_stm32::Config {
     let mut config = embassy_stm32::Config::default();
     config.rcc.hse = Some(Hse { freq: Hertz(8_000_000), mode: HseMode::Bypass });
@@ -51,6 +53,7 @@ fn clocks() -> embassy_stm32::Config {
         prediv: PllPreDiv::DIV4,
         mul: PllMul::MUL168,
         divp: Some(PllPDiv::DIV2),
+        // 48 MHz for USB, which this firmware does not use.
         divq: Some(PllQDiv::DIV7),
         divr: None,
     });
@@ -65,9 +68,11 @@ fn clocks() -> embassy_stm32::Config {
 fn USART3() {
     RECEIVE_WRITER.receive(|| {
         let state = CONSOLE.sr().read();
-        // Reading the state and then the byte clears an overrun.
-        let is_received = state.rxne() || state.ore();
-        is_received.then(|| Received { byte: CONSOLE.dr().read().dr() as u8, is_overrun: state.ore() })
+        if !state.rxne() && !state.ore() {
+            return None;
+        }
+        // Reading the state and then the byte clears both flags, that of the received byte and that of the overrun.
+        Some(Received { byte: CONSOLE.dr().read().dr() as u8, is_overrun: state.ore() })
     });
 }
 
@@ -127,7 +132,7 @@ impl Hardware for Board {
     fn reset_cause(&mut self) -> Option<ResetReason> {
         let flags = pac::RCC.csr().read();
         pac::RCC.csr().modify(|csr| csr.set_rmvf(true));
-        // Every reset also sets the flag of the reset pin, and power-on also that of the brownout.
+        // Any reset also sets the flag of the reset pin, and power-on also that of the brownout, so the order matters.
         ResetReason::first_set(&[
             (flags.porrstf(), ResetReason::PowerOn),
             (flags.borrstf(), ResetReason::Brownout),

@@ -17,10 +17,11 @@
 //! REGION_ALIAS("REGION_STACK", RAM);
 //! ```
 //!
-//! * The 16550 UART is the console; its receive interrupt has number 10 at the PLIC. There is no second port, so the
-//!   log is dropped.
+//! * The 16550 UART is the console; its interrupt has number 10 at the interrupt controller (PLIC). There is no second
+//!   port, so the log is dropped.
 //! * The machine timer is the clock, at 10 MHz.
-//! * The program is in RAM. Models are in the second bank of flash, which the emulator can keep in a file (`-drive
+//! * The program is in RAM, although its region is named `FLASH` as on other boards. The model slots and the update
+//!   record (docs/update.md) are in the second bank of flash, which the emulator can keep in a file (`-drive
 //!   if=pflash,unit=1,…`). The first bank is not used: the machine would boot from it.
 //! * There is no watchdog, and no register with the reason of a reset.
 
@@ -36,18 +37,20 @@ use crate::{RECEIVE_WRITER, processor};
 
 // ---- registers ----
 
+/// The 8-bit register at `address`.
 const fn byte(address: usize) -> Register<u8> {
     // SAFETY: every address below is that of a register of the UART, which is always mapped and writes no memory.
     unsafe { Register::at(address) }
 }
 
+/// The 32-bit register or word of flash at `address`.
 const fn word(address: usize) -> Register<u32> {
     // SAFETY: every address below is that of a 32-bit register of this machine, always mapped, or a word of flash that
     // is being written; none of them writes memory.
     unsafe { Register::at(address) }
 }
 
-// The UART's registers, and the bits of `LINE_STATUS`. `INTERRUPT_ENABLE` has the bit of `RX_READY` for the receive
+// The UART's registers, and the bits of `LINE_STATUS`. In `INTERRUPT_ENABLE`, the bit `RX_READY` enables the receive
 // interrupt.
 const DATA: Register<u8> = byte(0x1000_0000);
 const INTERRUPT_ENABLE: Register<u8> = byte(0x1000_0001);
@@ -75,11 +78,15 @@ const TEST_DEVICE_RESET: u32 = 0x7777;
 /// Reads a byte from the UART; `None` if there is none.
 fn receive() -> Option<Received> {
     let status = LINE_STATUS.read();
-    (status & RX_READY != 0).then(|| Received { byte: DATA.read(), is_overrun: status & RX_OVERRUN != 0 })
+    if status & RX_READY == 0 {
+        return None;
+    }
+    Some(Received { byte: DATA.read(), is_overrun: status & RX_OVERRUN != 0 })
 }
 
 #[core_interrupt(riscv::interrupt::Interrupt::MachineExternal)]
 fn external() {
+    // Reading `CLAIM` takes the pending interrupt, and writing its number back ends it.
     let source = CLAIM.read();
     if source == UART_SOURCE {
         RECEIVE_WRITER.receive(receive);
@@ -89,26 +96,30 @@ fn external() {
 
 // ---- flash ----
 
-/// The second bank of flash: two 16-bit chips side by side, with Intel's command set.
+/// The second bank of flash: two 16-bit chips side by side, with Intel's command set. Each 32-bit word has 16 bits of
+/// one chip in its lower half and 16 bits of the other in its upper half, so each command is sent to both at once.
 pub struct Bank;
 
 impl Bank {
+    // Commands.
     const PROGRAM: u32 = 0xe8;
     const ERASE: u32 = 0x20;
     const CONFIRM: u32 = 0xd0;
     const CLEAR: u32 = 0x50;
     const READ: u32 = 0xff;
+    // Bits of a chip's status.
     const READY: u32 = 0x80;
     const ERRORS: u32 = 0x7f;
-    /// The most bytes programmed at once in both chips together: half of each chip's buffer.
+    /// The most bytes that one command programs, in both chips together. They fill half of each chip's buffer.
     const BUFFER: usize = 64;
 
-    /// Sends a command or a count to both chips.
+    /// Sends a command or a count to both chips. `address` is in the block that the command is for.
     fn command(address: usize, value: u32) {
         word(address).write(value << 16 | value);
     }
 
-    /// Waits until both chips are ready. Fails if one of them reports an error.
+    /// Waits until both chips are ready. Fails if one of them reports an error. The chips must be in a state in which
+    /// reads return their status, as after an erase or program command.
     fn wait(address: usize) -> Result<(), NorFlashErrorKind> {
         let both = |bits: u32| bits << 16 | bits;
         loop {
@@ -119,10 +130,13 @@ impl Bank {
         }
     }
 
-    /// Clears the chips' errors, calls `work`, and then returns the chips to reading.
-    fn with(address: usize, work: impl FnOnce() -> Result<(), NorFlashErrorKind>) -> Result<(), NorFlashErrorKind> {
+    /// Clears the chips' error bits, calls `send_commands`, and then lets reads return the contents of the flash again.
+    fn run(
+        address: usize,
+        send_commands: impl FnOnce() -> Result<(), NorFlashErrorKind>,
+    ) -> Result<(), NorFlashErrorKind> {
         Self::command(address, Self::CLEAR);
-        let result = work();
+        let result = send_commands();
         Self::command(address, Self::READ);
         result
     }
@@ -133,7 +147,7 @@ impl FlashDriver for Bank {
     const WRITE_BYTES: usize = 4;
 
     fn erase(address: usize) -> Result<(), NorFlashErrorKind> {
-        Self::with(address, || {
+        Self::run(address, || {
             Self::command(address, Self::ERASE);
             Self::command(address, Self::CONFIRM);
             Self::wait(address)
@@ -141,20 +155,21 @@ impl FlashDriver for Bank {
     }
 
     fn write(mut address: usize, mut bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
-        Self::with(address, || {
+        Self::run(address, || {
             while !bytes.is_empty() {
-                // One write may not cross the boundary of a buffer.
-                let (now, later) = bytes.split_at(bytes.len().min(Self::BUFFER - address % Self::BUFFER));
+                // One program command may not cross an address that is a multiple of the buffer's length.
+                let max_bytes = Self::BUFFER - address % Self::BUFFER;
+                let (piece, later) = bytes.split_at(bytes.len().min(max_bytes));
                 Self::command(address, Self::PROGRAM);
                 Self::wait(address)?;
                 // The number of 16-bit units for each chip, minus one.
-                Self::command(address, now.len() as u32 / 4 - 1);
-                for (at, bytes) in (address..).step_by(4).zip(now.as_chunks().0) {
-                    word(at).write(u32::from_le_bytes(*bytes));
+                Self::command(address, piece.len() as u32 / 4 - 1);
+                for (word_address, word_bytes) in (address..).step_by(4).zip(piece.as_chunks().0) {
+                    word(word_address).write(u32::from_le_bytes(*word_bytes));
                 }
                 Self::command(address, Self::CONFIRM);
                 Self::wait(address)?;
-                (address, bytes) = (address + now.len(), later);
+                (address, bytes) = (address + piece.len(), later);
             }
             Ok(())
         })
@@ -180,6 +195,7 @@ impl Hardware for Board {
         const ENABLE_BUFFERS: u8 = 1;
         FIFO_CONTROL.write(ENABLE_BUFFERS);
         INTERRUPT_ENABLE.write(RX_READY);
+        // The interrupt controller passes on interrupts with a priority above the threshold.
         PRIORITY.write(1);
         ENABLE.write(1 << UART_SOURCE);
         THRESHOLD.write(0);

@@ -1,4 +1,7 @@
-//! Raspberry Pi Pico, with an RP2040, and Pico 2, with an RP2350.
+//! Raspberry Pi Pico, with an RP2040, and Pico 2, with an RP2350. The features `pico` and `pico2` select the board.
+//!
+//! build.rs writes the board's `memory.x` block to the linker script. `RECORD` is the update record, and `SLOT_A` and
+//! `SLOT_B` are the model slots (docs/update.md).
 //!
 //! `pico`: one of the Cortex-M0+ runs at 125 MHz, with 2 MB of flash and 264 KB of RAM.
 //!
@@ -62,10 +65,10 @@ use tern_firmware::queue::Received;
 use crate::memory_map::{ChipFlash, FlashDriver};
 use crate::{RECEIVE_WRITER, processor};
 
-const WATCHDOG: Duration = Duration::from_secs(8);
-const CONSOLE: pac::uart::Uart = pac::UART0;
-const FLASH_BYTES: usize = if IS_PICO2 { 4 } else { 2 } * 1024 * 1024;
 const IS_PICO2: bool = cfg!(feature = "pico2");
+const WATCHDOG_TIME: Duration = Duration::from_secs(8);
+const CONSOLE: pac::uart::Uart = pac::UART0;
+const FLASH_BYTES: usize = if IS_PICO2 { 4 * 1024 * 1024 } else { 2 * 1024 * 1024 };
 
 #[interrupt]
 fn UART0_IRQ() {
@@ -78,8 +81,8 @@ fn UART0_IRQ() {
     });
 }
 
-/// The flash chip. It cannot be read while it is erased or written, so the code for this runs from RAM with interrupts
-/// masked.
+/// The flash chip. It cannot be read while it is erased or written, so embassy's code for this runs from RAM with
+/// interrupts masked.
 pub struct Sectors;
 
 fn flash() -> Flash<'static, FLASH, Blocking, FLASH_BYTES> {
@@ -115,7 +118,7 @@ pub struct Board {
 
 impl Hardware for Board {
     const NAME: &'static str = crate::BOARD;
-    const SCRATCH_BYTES: usize = if IS_PICO2 { 256 } else { 128 } * 1024;
+    const SCRATCH_BYTES: usize = if IS_PICO2 { 256 * 1024 } else { 128 * 1024 };
     const CLOCK_HZ: u32 = if IS_PICO2 { 150_000_000 } else { 1_000_000 };
 
     type Flash = ChipFlash<Sectors>;
@@ -128,6 +131,7 @@ impl Hardware for Board {
 
         // The default is 115,200 baud, 8 data bits, no parity and one stop bit. Dropping the UART would switch it off.
         core::mem::forget(Uart::new_blocking(chip.UART0, chip.PIN_0, chip.PIN_1, embassy_rp::uart::Config::default()));
+        // The first interrupt comes when the receive buffer is filled to its level, the second when fewer bytes wait.
         CONSOLE.uartimsc().modify(|interrupts| {
             interrupts.set_rxim(true);
             interrupts.set_rtim(true);
@@ -137,7 +141,7 @@ impl Hardware for Board {
         rp_usb::start(chip.USB);
 
         let mut watchdog = Watchdog::new(chip.WATCHDOG);
-        watchdog.start(WATCHDOG);
+        watchdog.start(WATCHDOG_TIME);
         Board { watchdog }
     }
 
@@ -166,7 +170,7 @@ impl Hardware for Board {
     }
 
     fn feed_watchdog(&mut self) {
-        self.watchdog.feed(WATCHDOG);
+        self.watchdog.feed(WATCHDOG_TIME);
     }
 
     fn reset_cause(&mut self) -> Option<ResetReason> {
@@ -176,8 +180,9 @@ impl Hardware for Board {
                 embassy_rp::watchdog::ResetReason::TimedOut => ResetReason::Watchdog,
             });
         }
-        // Of the chip's own resets only that of the pin is read. Its flag stays set until the chip's next reset, but
-        // the note that the firmware leaves before a reset counts more. Power-on is known from the missing note.
+        // Of the chip's own resets only that of the pin is read: after power-on, the note in RAM (see `Note`) is
+        // invalid, and `ResetReason::determine` needs no flag. The pin's flag stays set until the chip's next reset,
+        // so it may be old; a note of a reset by the firmware takes precedence over it.
         #[cfg(feature = "pico2")]
         let is_pin = pac::POWMAN.chip_reset().read().had_run_low();
         #[cfg(feature = "pico")]

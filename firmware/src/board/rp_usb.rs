@@ -20,15 +20,16 @@ use tern_firmware::queue::Received;
 
 use crate::{RECEIVE_WRITER, processor};
 
-/// The vendor id and product id of the serial port of Raspberry Pi's own software, which hosts recognise.
-const VENDOR: u16 = 0x2e8a;
-const PRODUCT: u16 = if cfg!(feature = "pico2") { 0x0009 } else { 0x000a };
-/// The largest packet of a full-speed device.
-const PACKET: usize = 64;
+/// The vendor id of Raspberry Pi. With [`PRODUCT_ID`] it names the serial port of Raspberry Pi's own software, which
+/// hosts recognise.
+const VENDOR_ID: u16 = 0x2e8a;
+const PRODUCT_ID: u16 = if cfg!(feature = "pico2") { 0x0009 } else { 0x000a };
+/// Length of the largest packet of a full-speed device, in bytes.
+const PACKET_BYTES: usize = 64;
 /// The time after which a host that reads nothing counts as gone.
-const PATIENCE: Duration = Duration::from_millis(500);
+const HOST_TIMEOUT: Duration = Duration::from_millis(500);
 /// The time allowed for the last packet to reach the host.
-const LAST_PACKET: Duration = Duration::from_millis(5);
+const LAST_PACKET_TIME: Duration = Duration::from_millis(5);
 
 type Usb<'d> = Driver<'d, USB>;
 
@@ -66,7 +67,7 @@ pub fn send_byte(byte: u8) -> bool {
     }
     let start = Instant::now();
     while TO_HOST.try_write(&[byte]).is_err() {
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > HOST_TIMEOUT {
             close();
             return false;
         }
@@ -74,12 +75,13 @@ pub fn send_byte(byte: u8) -> bool {
     true
 }
 
-/// Waits until the bytes in [`TO_HOST`] have been sent, at most [`PATIENCE`] and [`LAST_PACKET`].
+/// Waits until the bytes in [`TO_HOST`] have been sent: at most [`HOST_TIMEOUT`] until the pipe is empty, and then
+/// [`LAST_PACKET_TIME`]. Does not wait while the port is closed.
 pub fn flush() {
     let start = Instant::now();
-    while IS_OPEN.load(Ordering::Relaxed) && !TO_HOST.is_empty() && start.elapsed() < PATIENCE {}
+    while IS_OPEN.load(Ordering::Relaxed) && !TO_HOST.is_empty() && start.elapsed() < HOST_TIMEOUT {}
     if IS_OPEN.load(Ordering::Relaxed) {
-        block_for(LAST_PACKET);
+        block_for(LAST_PACKET_TIME);
     }
 }
 
@@ -92,14 +94,16 @@ fn close() {
 /// Runs the USB device.
 #[embassy_executor::task]
 async fn run(usb: Peri<'static, USB>) {
-    let (mut descriptors, mut capabilities, mut control_bytes) = ([0; 128], [0; 16], [0; PACKET]);
+    // Memory for the descriptors of the configuration and of the capabilities (BOS), with room to spare, and for
+    // control transfers.
+    let (mut descriptors, mut capabilities, mut control_bytes) = ([0; 128], [0; 16], [0; PACKET_BYTES]);
     let mut state = State::new();
-    let mut config = Config::new(VENDOR, PRODUCT);
+    let mut config = Config::new(VENDOR_ID, PRODUCT_ID);
     config.manufacturer = Some("Tern");
     config.product = Some(crate::BOARD);
     let driver = Driver::new(usb, Interrupts);
     let mut builder = Builder::new(driver, config, &mut descriptors, &mut capabilities, &mut [], &mut control_bytes);
-    let class = CdcAcmClass::new(&mut builder, &mut state, PACKET as u16);
+    let class = CdcAcmClass::new(&mut builder, &mut state, PACKET_BYTES as u16);
     let (sender, receiver, control) = class.split_with_control();
     let mut device = builder.build();
     join4(device.run(), send(sender), receive(receiver), watch(control)).await;
@@ -109,16 +113,18 @@ async fn run(usb: Peri<'static, USB>) {
 async fn send<'d>(mut sender: Sender<'d, Usb<'d>>) {
     loop {
         sender.wait_connection().await;
-        let mut packet = [0; PACKET];
+        let mut packet = [0; PACKET_BYTES];
         loop {
             let length = TO_HOST.read(&mut packet).await;
             let mut sent = sender.write_packet(&packet[..length]).await;
             // After a full packet the host waits for more; an empty packet tells it that no more follows.
-            if length == PACKET && TO_HOST.is_empty() {
+            if length == PACKET_BYTES && TO_HOST.is_empty() {
                 sent = sent.and(sender.write_packet(&[]).await);
             }
+            // The host has disconnected.
             if sent.is_err() {
-                break close();
+                close();
+                break;
             }
         }
     }
@@ -129,7 +135,7 @@ async fn send<'d>(mut sender: Sender<'d, Usb<'d>>) {
 async fn receive<'d>(mut receiver: Receiver<'d, Usb<'d>>) {
     loop {
         receiver.wait_connection().await;
-        let mut packet = [0; PACKET];
+        let mut packet = [0; PACKET_BYTES];
         while let Ok(length) = receiver.read_packet(&mut packet).await {
             // A program that sends also reads, even if it does not set the line Data Terminal Ready.
             IS_OPEN.store(true, Ordering::Relaxed);
@@ -137,8 +143,9 @@ async fn receive<'d>(mut receiver: Receiver<'d, Usb<'d>>) {
                 while !RECEIVE_WRITER.has_room() {
                     Timer::after_millis(1).await;
                 }
-                let mut byte = Some(Received { byte, is_overrun: false });
-                RECEIVE_WRITER.receive(|| byte.take());
+                // `receive` calls the closure until it returns `None`: here, after one byte.
+                let mut next = Some(Received { byte, is_overrun: false });
+                RECEIVE_WRITER.receive(|| next.take());
             }
         }
     }

@@ -1,4 +1,5 @@
-//! Carries out and answers the command in a complete line.
+//! Carries out and answers the command in a complete line. In machine mode each answer is in a [`Frame`], which
+//! [`frame::write_answer`] adds.
 
 use heapless::Vec;
 use tern_runtime::Task;
@@ -28,15 +29,18 @@ const MAX_GENERATED: usize = 256;
 impl<P: Port> Console<'_, P> {
     /// Interprets a complete line, carries out its command, and answers it.
     pub(super) fn answer_line(&mut self, line: &[u8]) -> Result<(), P::Error> {
-        self.stats.lines = self.stats.lines.wrapping_add(u32::from(!line.is_empty()));
+        if !line.is_empty() {
+            self.stats.lines = self.stats.lines.wrapping_add(1);
+        }
         let task = self.task();
         let parsed = if self.frame.is_some() { command::request(line, task) } else { command::parse(line, task) };
         // Machine mode begins with the answer to this line, which carries the line's checksum.
         if let Line::Command(_, Command::Mode(Form::Machine)) = parsed {
-            self.frame = Some(Frame::of(line));
+            self.frame = Some(Frame::first(line));
         }
         match parsed {
             Line::Empty => self.ask_terminal_and_prompt(),
+            // `Classify` predicts with a model of any task.
             Line::Text(text) => self.dispatch(Command::Classify(text), Form::Human),
             #[cfg(feature = "tasks")]
             Line::WrongTask(info, found) => self.fail(ConsoleError::OtherTask { info, found }, Form::Machine),
@@ -50,8 +54,9 @@ impl<P: Port> Console<'_, P> {
     /// [`dispatch_to_model`](Console::dispatch_to_model).
     fn dispatch(&mut self, command: Command<'_>, form: Form) -> Result<(), P::Error> {
         match command {
+            // These only have an answer, which is written below.
             Command::Help | Command::Info | Command::Stats => (),
-            Command::Mode(mode) => return self.change_mode(mode, form),
+            Command::Mode(new_form) => return self.change_mode(new_form, form),
             Command::Echo(is_on) => self.echo = is_on,
             Command::Color(setting) if COLORS => self.colors = setting,
             Command::Log(level) if LOG => {
@@ -92,16 +97,20 @@ impl<P: Port> Console<'_, P> {
         self.end_answer(form)
     }
 
-    /// Enters or leaves machine mode. [`answer_line`](Console::answer_line) has already begun its first frame.
-    fn change_mode(&mut self, mode: Form, form: Form) -> Result<(), P::Error> {
+    /// Enters machine mode (`new_form` is [`Form::Machine`]) or leaves it. `form` is the form of the command's answer
+    /// outside machine mode. When the mode begins, [`answer_line`](Console::answer_line) has already made its first
+    /// frame.
+    fn change_mode(&mut self, new_form: Form, form: Form) -> Result<(), P::Error> {
         let Console { port, frame, .. } = self;
         // Always true for `mode machine`; for `mode human`, only if machine mode ends.
         let is_framed = frame.is_some();
         let answer_form = if is_framed { Form::Machine } else { form };
-        frame::write_answer(port, frame, |out| answer::mode(mode, answer_form, out))?;
-        *frame = frame.take().filter(|_| mode == Form::Machine);
-        // The prompt comes back only when machine mode ends.
-        self.end_answer(if is_framed { mode } else { form })
+        frame::write_answer(port, frame, |out| answer::mode(new_form, answer_form, out))?;
+        if new_form == Form::Human {
+            *frame = None;
+        }
+        // The end of machine mode brings the prompt back, although the answer is for a program.
+        self.end_answer(if is_framed { new_form } else { form })
     }
 
     /// Carries out and answers a command that needs a model.
@@ -129,12 +138,14 @@ impl<P: Port> Console<'_, P> {
                     Setting::Temperature(temperature) => sampling.temperature = temperature,
                     Setting::TopK(top_k) => sampling.top_k = top_k,
                 }
-                let sampling = *sampling;
-                frame::write_answer(port, frame, |out| answer::sampling(sampling, form, out))?;
+                let new_sampling = *sampling;
+                frame::write_answer(port, frame, |out| answer::sampling(new_sampling, form, out))?;
             }
             Command::Top { count, text } => {
                 let answer = text.map(|text| engine.predict(text, port));
-                answer.iter().for_each(|answer| stats.add(answer));
+                if let Some(answer) = &answer {
+                    stats.add(answer);
+                }
                 match answer.or(engine.last_answer()) {
                     Some(Answer { error: Some(error), .. }) => return self.fail(ConsoleError::Input(error), form),
                     Some(answer) => {
@@ -148,9 +159,11 @@ impl<P: Port> Console<'_, P> {
             Command::Bench if DIAGNOSTICS => {
                 let result = golden::bench(engine, port);
                 // The instructions are computed before the answer is written, which borrows the port.
-                let [instructions, of_worst] =
+                let [instructions, worst_instructions] =
                     [result.ticks, result.worst.into()].map(|ticks| port.instructions(ticks));
-                frame::write_answer(port, frame, |out| stats::bench(&result, instructions, of_worst, form, out))?;
+                frame::write_answer(port, frame, |out| {
+                    stats::bench(&result, instructions, worst_instructions, form, out)
+                })?;
             }
             Command::Selftest if DIAGNOSTICS => {
                 let result = golden::self_test(engine, port);
@@ -198,6 +211,7 @@ impl<P: Port> Console<'_, P> {
         if form == Form::Human {
             write_visible(port, text)?;
             let vocabulary = model.vocabulary();
+            // Joins the tokens to a text, with spaces between words.
             let mut detokenizer = Detokenizer::new(model.config().tokenizer.kind, text);
             let cost = engine.generate(count, *sampling, port, |port, id| {
                 print(port, |out| detokenizer.write(id, vocabulary.token(id).unwrap_or(""), &mut VisibleLines(out)))

@@ -1,5 +1,5 @@
 //! Handles lines: passes received bytes to the editor, shows the change of the line, and begins each answer on a new
-//! line.
+//! line. In machine mode (`frame` is not `None`) lines are not edited and nothing is shown.
 
 use core::mem;
 
@@ -79,7 +79,7 @@ impl<P: Port> Console<'_, P> {
 
     /// The form of the answer to the line being typed.
     pub(super) fn line_form(&self) -> Form {
-        if self.frame.is_some() { Form::Machine } else { command::form(self.editor.line()) }
+        if self.frame.is_some() { Form::Machine } else { command::form_of(self.editor.line()) }
     }
 
     /// Shows a byte that was added to the end of the line; the first byte of a person's line brings the prompt back.
@@ -94,22 +94,17 @@ impl<P: Port> Console<'_, P> {
     /// agree, or else lists them. Inserts the TAB if there are none.
     fn complete(&mut self) -> Result<(), P::Error> {
         if !EDITING {
-            return match self.editor.insert(b'\t') {
-                Edit::Typed(byte) => self.typed(byte),
-                _ => Ok(()),
-            };
+            return self.insert(b'\t');
         }
         let task = self.task();
         let possible = completion(self.editor.line(), task);
         let (common, count) = possible.common();
         match (count, common) {
-            (0, _) => match self.editor.insert(b'\t') {
-                Edit::Typed(byte) => self.typed(byte),
-                _ => Ok(()),
-            },
+            (0, _) => self.insert(b'\t'),
             (2.., "") if self.prompted && self.echo => {
                 let Console { port, editor, .. } = self;
                 print(port, |out| {
+                    // Nothing is written after an error.
                     let (mut result, mut separator) = (Ok(()), "\r\n");
                     completion(editor.line(), task).words(&mut |word| {
                         result = result.and_then(|()| write!(out, "{separator}{word}"));
@@ -120,13 +115,19 @@ impl<P: Port> Console<'_, P> {
                 })?;
                 self.redraw()
             }
+            // There is one word, or the words have a common continuation, or a list would not be seen.
             _ => {
                 let space = if possible.takes_arguments() { " " } else { "" };
-                common.bytes().chain(space.bytes()).try_for_each(|byte| match self.editor.insert(byte) {
-                    Edit::Typed(byte) => self.typed(byte),
-                    _ => Ok(()),
-                })
+                common.bytes().chain(space.bytes()).try_for_each(|byte| self.insert(byte))
             }
+        }
+    }
+
+    /// Inserts a byte at the end of the line and shows it, unless the line is full.
+    fn insert(&mut self, byte: u8) -> Result<(), P::Error> {
+        match self.editor.insert(byte) {
+            Edit::Typed(byte) => self.typed(byte),
+            _ => Ok(()),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Handles lost bytes: rejects the line or text that they belonged to.
+//! Handles bytes that the port has lost, as when its queue was full: discards the rest of the line or text that they
+//! belonged to, and answers it with an error.
 
 use super::{Console, DamagedInput, Mode};
 use crate::console_error::ConsoleError;
@@ -11,7 +12,8 @@ impl<P: Port> Console<'_, P> {
     pub(super) fn report_lost_bytes(&mut self, lost: LostBytes) -> Result<(), P::Error> {
         let form = match &self.mode {
             Mode::Stream(stream) => stream.form,
-            // Nothing of the damaged line is left, so its form is not known.
+            // Nothing of the line is stored, so its form is not known. After an earlier loss in the same line, the form
+            // of that loss stays.
             Mode::Lines if self.editor.line().is_empty() => self.last_form,
             Mode::Lines => self.line_form(),
         };
@@ -24,6 +26,7 @@ impl<P: Port> Console<'_, P> {
         self.editor.clear();
         self.pending.clear();
         if let Mode::Stream(stream) = &mut self.mode {
+            // The next text begins anew in the engine.
             stream.text_bytes = None;
             let acks = stream.count_consumed(lost.count);
             self.acknowledge(acks)?;
@@ -37,8 +40,8 @@ impl<P: Port> Console<'_, P> {
         let symbol = match &mut self.mode {
             Mode::Stream(stream) => stream.decode_damaged(byte),
             // `Symbol::End` stands for the end of a line, too.
-            Mode::Lines if Editor::ends(byte) => {
-                // The editor must see a CR, so that it ignores the LF after it.
+            Mode::Lines if Editor::ends_line(byte) => {
+                // The editor must see a CR, so that it ignores an LF that follows.
                 self.editor.push(byte);
                 Symbol::End
             }

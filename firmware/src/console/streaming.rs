@@ -1,4 +1,7 @@
-//! Handles the streaming mode, in which the bytes of a text go to the runtime as they arrive.
+//! Handles the streaming mode, in which the bytes of a text go to the runtime as they arrive. [`Stream`] decodes them;
+//! its ACKs tell a program how far the device has read.
+//!
+//! [`Stream`]: crate::stream::Stream
 
 use core::mem;
 
@@ -30,11 +33,11 @@ impl<P: Port> Console<'_, P> {
         let Mode::Stream(stream) = &mut self.mode else { return Ok(()) };
         match stream.decode(byte) {
             Symbol::Nothing => Ok(()),
-            Symbol::Byte(byte) => {
+            Symbol::Byte(text_byte) => {
                 if self.pending.is_full() {
                     self.feed_pending()?;
                 }
-                let pushed = self.pending.push(byte);
+                let pushed = self.pending.push(text_byte);
                 debug_assert!(pushed.is_ok(), "a full buffer was fed before");
                 Ok(())
             }
@@ -121,7 +124,7 @@ impl<P: Port> Console<'_, P> {
         self.end_answer(stream.form)
     }
 
-    /// Sends this many ACKs.
+    /// Sends this many ACKs, each for [`CREDIT`](crate::stream::CREDIT) bytes that were consumed.
     pub(super) fn acknowledge(&mut self, acks: u64) -> Result<(), P::Error> {
         (0..acks).try_for_each(|_| self.port.write_all(&[ACK]))
     }

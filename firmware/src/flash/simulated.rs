@@ -1,8 +1,8 @@
-//! Simulates NOR flash that loses its power: writes clear single bits, erases set the bits of a block, and an operation
-//! that is interrupted is left half done.
+//! Simulates NOR flash that loses its power, for the tests of updates: writes clear single bits, an erase sets the bits
+//! of a block, and an operation in which the power fails is left half done.
 //!
-//! A bit that was interrupted while it changed is *unstable*: each read may give another value. Writing a 0 or erasing
-//! makes it stable.
+//! A bit that was changing when the power failed may be *unstable*: each read may give another value. Writing a 0 or
+//! erasing makes it stable.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,20 +16,24 @@ use tern_runtime::testing::{Aligned, Random};
 
 use super::Partition;
 
-/// The number of ways in which an operation can be interrupted; the `way` of [`Power::cut`] is taken modulo this. A
-/// write is cut in five manners at each of four places, or after its last unit; an erase has seven ways.
+/// The number of ways in which an operation can be interrupted; the way in [`Power::cut`] is taken modulo this. A write
+/// is cut in five manners at each of four units, or after its last unit: 5 · 4 + 1. An erase has seven ways, each of
+/// which three of the numbers select.
 pub(crate) const CUT_WAYS: u32 = 21;
 
-/// The power supply of a device: counts the operations of the flash, and fails in the one that `cut` names.
+/// The power supply of a device, shared by its partitions: counts the operations of the flash, and fails in the one
+/// that `cut` names.
 #[derive(Debug)]
 pub(crate) struct Power {
-    /// Writes and erases since power-on.
+    /// Writes and erases of single blocks since power-on.
     pub(crate) operations: u32,
-    /// The operation in which the power fails, counted from 1, and the way in which that operation is interrupted.
+    /// The operation in which the power fails, counted from 1, and the way in which that operation is interrupted;
+    /// `None` if the power does not fail.
     pub(crate) cut: Option<(u32, u32)>,
     /// True after the failure, until the power is switched on.
     pub(crate) is_gone: bool,
-    /// Write units that were written twice without an erase, which flash with error correction does not allow.
+    /// The number of writes to a unit that was not erased since it was last written. Flash with error correction does
+    /// not allow them.
     pub(crate) overwritten: u32,
     random: Random,
 }
@@ -42,19 +46,20 @@ impl Power {
         Rc::new(RefCell::new(power))
     }
 
-    /// Switches the power on. It fails again in the operation that `cut` names.
+    /// Switches the power on. It fails in the operation that `cut` names, counted from now.
     pub(crate) fn switch_on(&mut self, cut: Option<(u32, u32)>) {
         (self.operations, self.cut, self.is_gone) = (0, cut, false);
     }
 
-    /// Counts an operation. Returns the way in which it is interrupted; `None` if it is not.
-    fn operate(&mut self) -> Result<Option<u32>, NorFlashErrorKind> {
+    /// Counts an operation. Returns the way in which it is interrupted, from 0 to `CUT_WAYS` − 1; `None` if it is not.
+    /// Fails if the power is already gone.
+    fn begin_operation(&mut self) -> Result<Option<u32>, NorFlashErrorKind> {
         if self.is_gone {
             return Err(NO_POWER);
         }
         self.operations += 1;
         match self.cut {
-            Some((at, way)) if at == self.operations => {
+            Some((operation, way)) if operation == self.operations => {
                 self.is_gone = true;
                 Ok(Some(way % CUT_WAYS))
             }
@@ -70,9 +75,9 @@ pub(crate) const NO_POWER: NorFlashErrorKind = NorFlashErrorKind::Other;
 #[derive(Clone, Debug)]
 pub(crate) struct Cells {
     bits: Vec<u8>,
-    /// Bits that are set here are unstable.
+    /// For each byte of `bits`: a mask of its unstable bits.
     unstable: Vec<u8>,
-    /// For each write unit: true if it was written since its erase.
+    /// For each write unit: true if it was written since its last complete erase.
     written: Vec<bool>,
 }
 
@@ -81,7 +86,7 @@ pub(crate) struct Cells {
 pub(crate) struct Simulated<const WRITE: usize, const ERASE: usize> {
     cells: Shared<Cells>,
     power: Shared<Power>,
-    /// The contents that [`Partition::bytes`] has read last.
+    /// The contents as the last call of [`Partition::bytes`] read them.
     view: Aligned,
 }
 
@@ -100,26 +105,26 @@ impl<const WRITE: usize, const ERASE: usize> Simulated<WRITE, ERASE> {
         Simulated { cells: Rc::clone(cells), power: Rc::clone(power), view: Aligned::new(&[]) }
     }
 
-    /// Reads bytes; unstable bits read at random.
-    fn look(&mut self, from: usize, length: usize) -> Vec<u8> {
+    /// Reads `length` bytes at the offset `from`; unstable bits read at random.
+    fn read_cells(&mut self, from: usize, length: usize) -> Vec<u8> {
         let (cells, mut power) = (self.cells.borrow(), self.power.borrow_mut());
         let range = from..from + length;
         if cells.unstable[range.clone()].iter().all(|&unstable| unstable == 0) {
             return cells.bits[range].to_vec();
         }
-        // Sometimes all unstable bits of a read have the same value.
+        // In half of the reads, all unstable bits have the same value.
         let pattern = power.random.number() % 4;
-        let pairs = cells.bits[range.clone()].iter().zip(&cells.unstable[range]);
-        let values = pairs.map(|(&bits, &unstable)| {
-            let noise = match pattern {
+        let mut values = Vec::with_capacity(length);
+        for (&bits, &unstable) in cells.bits[range.clone()].iter().zip(&cells.unstable[range]) {
+            let unstable_value = match pattern {
                 0 => 0,
                 1 => 0xff,
                 _ if unstable != 0 => power.random.number() as u8,
                 _ => 0,
             };
-            (bits & !unstable) | (noise & unstable)
-        });
-        values.collect()
+            values.push((bits & !unstable) | (unstable_value & unstable));
+        }
+        values
     }
 }
 
@@ -135,8 +140,7 @@ impl<const WRITE: usize, const ERASE: usize> ReadNorFlash for Simulated<WRITE, E
         if self.power.borrow().is_gone {
             return Err(NO_POWER);
         }
-        let seen = self.look(offset as usize, bytes.len());
-        bytes.copy_from_slice(&seen);
+        bytes.copy_from_slice(&self.read_cells(offset as usize, bytes.len()));
         Ok(())
     }
 
@@ -152,20 +156,25 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for Simulated<WRITE, ERASE
     fn erase(&mut self, from: u32, to: u32) -> Result<(), NorFlashErrorKind> {
         check_erase(self, from, to)?;
         for block in (from as usize..to as usize).step_by(ERASE) {
-            let way = self.power.borrow_mut().operate()?;
+            let way = self.power.borrow_mut().begin_operation()?;
             let (mut cells, mut power) = (self.cells.borrow_mut(), self.power.borrow_mut());
-            for at in block..block + ERASE {
+            for offset in block..block + ERASE {
                 let noise = power.random.number();
-                let (set, unstable) = way.map_or((0xff, 0), |way| torn_erase(way, at - block, ERASE, noise));
+                let effect = match way {
+                    Some(way) => torn_erase(way, offset - block, ERASE, noise),
+                    None => Effect::COMPLETE,
+                };
                 // A stable 1 stays a stable 1.
-                let unstable = unstable & (!cells.bits[at] | cells.unstable[at]);
-                cells.bits[at] |= set;
-                cells.unstable[at] = (cells.unstable[at] & !set) | unstable;
-                // A unit that is not completely erased may not be written again.
-                if unstable != 0 || cells.bits[at] != 0xff {
-                    cells.written[at / WRITE] = true;
-                } else if at % WRITE == 0 {
-                    cells.written[at / WRITE] = false;
+                let may_be_clear = !cells.bits[offset] | cells.unstable[offset];
+                let new_unstable = effect.unstable & may_be_clear;
+                cells.bits[offset] |= effect.changed;
+                cells.unstable[offset] = (cells.unstable[offset] & !effect.changed) | new_unstable;
+                // A unit counts as erased only if all its bytes are: the first byte clears the mark, and any byte that
+                // is not completely erased sets it.
+                if new_unstable != 0 || cells.bits[offset] != 0xff {
+                    cells.written[offset / WRITE] = true;
+                } else if offset % WRITE == 0 {
+                    cells.written[offset / WRITE] = false;
                 }
             }
             if way.is_some() {
@@ -177,57 +186,81 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for Simulated<WRITE, ERASE
 
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
         check_write(self, offset, bytes.len())?;
-        let way = self.power.borrow_mut().operate()?;
+        let way = self.power.borrow_mut().begin_operation()?;
         let (mut cells, mut power) = (self.cells.borrow_mut(), self.power.borrow_mut());
         let units = bytes.len() / WRITE;
-        // The units before this one are complete: none, a quarter, a half, three quarters or all of them.
-        let torn_unit = way.map_or(units, |way| units * (way as usize / 5) / 4);
-        // Without an interruption there is no torn unit, and the manner has no effect.
-        let manner = way.unwrap_or(0) % 5;
-        for unit in 0..units {
+        // The unit in whose write the power fails, and the manner. The units before it are complete: none, a quarter, a
+        // half, three quarters or all of them. In the last case, and without an interruption, no unit is torn.
+        let (torn_unit, manner) = match way {
+            Some(way) => (units * (way as usize / 5) / 4, way % 5),
+            None => (units, 0),
+        };
+        for (unit, new_bytes) in bytes.chunks(WRITE).enumerate() {
             let is_torn = unit == torn_unit;
             if unit > torn_unit || (is_torn && manner == 0) {
                 break;
             }
-            let first = offset as usize + unit * WRITE;
-            power.overwritten += u32::from(core::mem::replace(&mut cells.written[first / WRITE], true));
-            for at in first..first + WRITE {
-                let (to_clear, noise) = (!bytes[at - offset as usize], power.random.number());
-                let (done, unstable) = if is_torn { torn_write(manner, at - first, WRITE, noise) } else { (0xff, 0) };
-                let may_be_set = cells.bits[at] | cells.unstable[at];
-                cells.bits[at] &= !(to_clear & done);
-                cells.unstable[at] = (cells.unstable[at] & !(to_clear & done)) | (to_clear & unstable & may_be_set);
+            let unit_start = offset as usize + unit * WRITE;
+            let was_written = core::mem::replace(&mut cells.written[unit_start / WRITE], true);
+            power.overwritten += u32::from(was_written);
+            for (index, new_byte) in new_bytes.iter().enumerate() {
+                let (to_clear, noise) = (!new_byte, power.random.number());
+                let effect = if is_torn { torn_write(manner, index, WRITE, noise) } else { Effect::COMPLETE };
+                let cleared = to_clear & effect.changed;
+                let cell = unit_start + index;
+                // A stable 0 stays a stable 0.
+                let may_be_set = cells.bits[cell] | cells.unstable[cell];
+                cells.bits[cell] &= !cleared;
+                cells.unstable[cell] = (cells.unstable[cell] & !cleared) | (to_clear & effect.unstable & may_be_set);
             }
         }
         if way.is_some() { Err(NO_POWER) } else { Ok(()) }
     }
 }
 
-/// For byte `at` of a block of `length` bytes whose erase is interrupted: the bits that are set, and the bits that
-/// become unstable. `noise`: random bits.
-fn torn_erase(way: u32, at: usize, length: usize, noise: u64) -> (u8, u8) {
-    let some = noise as u8;
-    let is_first_half = at < length / 2;
-    match way % 7 {
-        0 => (0, 0),
-        1 => (0xff, 0),
-        2 => (if is_first_half { 0xff } else { 0 }, 0),
-        3 => (if is_first_half { 0 } else { 0xff }, 0),
-        4 => (some, 0),
-        5 => (some, !some & (noise >> 8) as u8),
-        _ => (0, 0xff),
+/// The effect of an operation on the bits of a byte that it should change.
+struct Effect {
+    /// A mask of the bits that are changed and stable.
+    changed: u8,
+    /// A mask of the bits that become unstable, unless they already have the new value.
+    unstable: u8,
+}
+
+impl Effect {
+    const NONE: Effect = Effect { changed: 0, unstable: 0 };
+    /// The effect of an operation that is not interrupted.
+    const COMPLETE: Effect = Effect { changed: 0xff, unstable: 0 };
+
+    fn complete_if(is_complete: bool) -> Effect {
+        if is_complete { Effect::COMPLETE } else { Effect::NONE }
     }
 }
 
-/// For byte `at` of a write unit of `length` bytes whose write is interrupted: the bits that are cleared if they should
-/// be, and the bits that become unstable. `manner`: 1 to 4; in manner 0 the write of the unit does not begin.
-fn torn_write(manner: u32, at: usize, length: usize, noise: u64) -> (u8, u8) {
-    let some = noise as u8;
+/// The effect on the byte `index` of a block of `length` bytes whose erase is interrupted in one of seven ways.
+/// `noise`: random bits.
+fn torn_erase(way: u32, index: usize, length: usize, noise: u64) -> Effect {
+    let random_bits = noise as u8;
+    let is_first_half = index < length / 2;
+    match way % 7 {
+        0 => Effect::NONE,
+        1 => Effect::COMPLETE,
+        2 => Effect::complete_if(is_first_half),
+        3 => Effect::complete_if(!is_first_half),
+        4 => Effect { changed: random_bits, unstable: 0 },
+        5 => Effect { changed: random_bits, unstable: !random_bits & (noise >> 8) as u8 },
+        _ => Effect { changed: 0, unstable: 0xff },
+    }
+}
+
+/// The effect on the byte `index` of a write unit of `length` bytes whose write is interrupted. `manner`: 1 to 4; in
+/// manner 0 the write of the unit does not begin. `noise`: random bits.
+fn torn_write(manner: u32, index: usize, length: usize, noise: u64) -> Effect {
+    let random_bits = noise as u8;
     match manner {
-        1 => (if at < length.div_ceil(2) { 0xff } else { 0 }, 0),
-        2 => (some, 0),
-        3 => (some, !some),
-        _ => (0, 0xff),
+        1 => Effect::complete_if(index < length.div_ceil(2)),
+        2 => Effect { changed: random_bits, unstable: 0 },
+        3 => Effect { changed: random_bits, unstable: !random_bits },
+        _ => Effect { changed: 0, unstable: 0xff },
     }
 }
 
@@ -236,7 +269,7 @@ impl<const WRITE: usize, const ERASE: usize> Partition for Simulated<WRITE, ERAS
 
     fn bytes(&mut self) -> &[u8] {
         let length = self.capacity();
-        self.view = Aligned::new(&self.look(0, length));
+        self.view = Aligned::new(&self.read_cells(0, length));
         &self.view
     }
 
@@ -267,7 +300,7 @@ mod tests {
 
     #[test]
     fn an_interrupted_operation_is_half_done_and_leaves_unstable_bits() {
-        let (mut outcomes, mut unstable) = (std::collections::BTreeSet::new(), 0);
+        let (mut outcomes, mut unstable_ways) = (std::collections::BTreeSet::new(), 0);
         for way in 0..CUT_WAYS {
             let (cells, power) = (Flash::cells(1, &[]), Power::new(7));
             power.borrow_mut().switch_on(Some((1, way)));
@@ -275,14 +308,14 @@ mod tests {
             assert_eq!(flash.write(0, &[0x11; 32]), Err(NO_POWER));
             assert_eq!(flash.write(32, &[0x11; 4]), Err(NO_POWER));
             power.borrow_mut().switch_on(None);
-            let looks: Vec<Vec<u8>> = (0..8).map(|_| flash.bytes()[..32].to_vec()).collect();
-            unstable += u32::from(looks.iter().any(|look| *look != looks[0]));
-            outcomes.insert(looks[0].clone());
-            // An erase makes it usable again.
+            let reads: Vec<Vec<u8>> = (0..8).map(|_| flash.bytes()[..32].to_vec()).collect();
+            unstable_ways += u32::from(reads.iter().any(|read| *read != reads[0]));
+            outcomes.insert(reads[0].clone());
+            // An erase makes the block usable again.
             flash.erase(0, 64).unwrap();
             flash.write(0, &[0x11; 32]).unwrap();
             assert_eq!((flash.bytes()[..32].to_vec(), power.borrow().overwritten), (vec![0x11; 32], 0), "{way}");
         }
-        assert!(outcomes.len() > 12 && unstable >= 8, "{} outcomes, {unstable} with unstable bits", outcomes.len());
+        assert!(outcomes.len() > 12 && unstable_ways >= 8, "{} outcomes, {unstable_ways} unstable", outcomes.len());
     }
 }

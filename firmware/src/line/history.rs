@@ -6,23 +6,24 @@ use crate::features::EDITING;
 
 /// The longest line, in bytes.
 pub const LIMIT: usize = 256;
-/// Bytes of storage for the lines and one end byte for each. Without the feature `editing` nothing is stored.
-const CAPACITY: usize = if EDITING { STORED } else { 0 };
-const STORED: usize = 512;
+/// Bytes of storage for all lines together, each with an LF at its end, if the feature `editing` is on.
+const EDITING_CAPACITY: usize = 512;
+/// Bytes of storage for the lines in this build. Without the feature `editing` nothing is stored.
+const CAPACITY: usize = if EDITING { EDITING_CAPACITY } else { 0 };
 /// Bytes of storage for the line being typed.
-const DRAFT: usize = if EDITING { LIMIT } else { 0 };
+const DRAFT_CAPACITY: usize = if EDITING { LIMIT } else { 0 };
 
-const _: () = assert!(STORED > LIMIT, "the longest line fits");
+const _: () = assert!(EDITING_CAPACITY > LIMIT, "the longest line fits");
 
-/// The lines, oldest first. The oldest are dropped to make room for a new one.
+/// The earlier lines, and the position in them that the arrow keys have reached.
 #[derive(Debug)]
 pub struct History {
-    /// The lines, each ending with LF.
+    /// The lines, oldest first, each ending with LF. The oldest are dropped to make room for a new one.
     lines: Vec<u8, CAPACITY>,
-    /// The index of the line being shown, 0 for the newest; `None` for the line being typed.
+    /// The index of the line being shown, 0 for the newest; `None` if the line being typed is shown.
     shown: Option<usize>,
-    /// The line being typed, while another one is shown.
-    draft: Vec<u8, DRAFT>,
+    /// A copy of the line being typed, while an earlier line is shown in its place.
+    draft: Vec<u8, DRAFT_CAPACITY>,
 }
 
 impl History {
@@ -31,43 +32,44 @@ impl History {
         History { lines: Vec::new(), shown: None, draft: Vec::new() }
     }
 
-    /// Adds a line, unless it is empty, equal to the newest, or contains LF, which ends a line in the storage.
+    /// Adds a line, unless it is empty, equal to the newest, or contains LF, which ends a line in the storage. Returns
+    /// to the line being typed.
     pub fn keep(&mut self, line: &[u8]) {
         self.shown = None;
         if !EDITING || line.is_empty() || line.contains(&b'\n') || self.line(0) == Some(line) {
             return;
         }
+        // Drops the oldest lines until the new line and its LF fit.
         while self.lines.capacity() - self.lines.len() <= line.len() {
             let oldest_len = self.lines.iter().position(|&byte| byte == b'\n').map_or(self.lines.len(), |end| end + 1);
             if oldest_len == 0 {
-                // No line is left to drop: the new line is longer than the storage.
+                // No line is left to drop: the new line is longer than the storage, and so longer than `LIMIT`.
                 return;
             }
-            let left = self.lines.len() - oldest_len;
+            let remaining_len = self.lines.len() - oldest_len;
             self.lines.copy_within(oldest_len.., 0);
-            self.lines.truncate(left);
+            self.lines.truncate(remaining_len);
         }
-        // The loop above has made room for the line and its end byte.
         let stored = self.lines.extend_from_slice(line);
         debug_assert!(stored.is_ok());
         let _ = self.lines.push(b'\n');
     }
 
-    /// Returns the line before the one being shown; `None` if there is none. `current` is the line in the editor; it is
-    /// kept as the draft only if no older line is being shown.
+    /// Moves to the next older line than the one being shown, and returns it; `None` if there is none. `current` is the
+    /// line in the editor: it is kept as the draft unless an earlier line is being shown.
     pub fn older(&mut self, current: &[u8]) -> Option<&[u8]> {
-        let next = self.shown.map_or(0, |shown| shown + 1);
-        self.line(next)?;
+        let older = self.shown.map_or(0, |shown| shown + 1);
+        self.line(older)?;
         if self.shown.is_none() {
             self.draft.clear();
             let _ = self.draft.extend_from_slice(current);
         }
-        self.shown = Some(next);
-        self.line(next)
+        self.shown = Some(older);
+        self.line(older)
     }
 
-    /// Returns the line after the one being shown, or the draft after the newest line; `None` if the draft is being
-    /// shown.
+    /// Moves to the next newer line than the one being shown, or from the newest to the draft, and returns it; `None`
+    /// if the line being typed is already shown.
     pub fn newer(&mut self) -> Option<&[u8]> {
         let shown = self.shown?;
         self.shown = shown.checked_sub(1);
@@ -77,13 +79,14 @@ impl History {
         }
     }
 
-    /// Returns to the line being typed.
+    /// Moves to the line being typed.
     pub fn rewind(&mut self) {
         self.shown = None;
     }
 
     /// The line with this index, 0 for the newest; `None` if there is no such line.
     fn line(&self, index: usize) -> Option<&[u8]> {
+        // Without the LF of the newest line, `rsplit` gives exactly the lines.
         self.lines.strip_suffix(b"\n")?.rsplit(|&byte| byte == b'\n').nth(index)
     }
 }

@@ -1,16 +1,18 @@
-//! Decodes the bytes that a terminal sends into keys.
+//! Decodes the bytes that a terminal sends into keys. A terminal sends a control byte for Enter or Ctrl-A, and an
+//! escape sequence of several bytes for keys such as the arrows: `ESC [ A` or `ESC O A` for Up, `ESC [ 3 ~` for Delete.
 
-/// A key, or the terminal's answer. Ctrl-B, F, A, E, P and N stand for Left, Right, Home, End, Up and Down.
+/// A key, or the terminal's answer to a query. Ctrl-B, F, A, E, P and N are the same as Left, Right, Home, End, Up and
+/// Down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
-    /// An incomplete sequence, or a key without a meaning.
+    /// No key yet, because a sequence is incomplete, or a key without a meaning here.
     None,
     /// A byte of text other than TAB.
     Byte(u8),
     Tab,
-    /// CR, LF or CR LF.
+    /// CR, LF or CR LF. CR LF is one key, decoded at the CR.
     Enter,
-    /// Ctrl-C.
+    /// Ctrl-C: abandons the line.
     Abandon,
     /// BS or DEL: removes the character before the cursor.
     Backspace,
@@ -28,7 +30,7 @@ pub enum Key {
     End,
     Up,
     Down,
-    /// Ctrl-L.
+    /// Ctrl-L: draws the line again.
     Redraw,
     /// The terminal's answer to [`ASK_TERMINAL`].
     Terminal,
@@ -39,9 +41,10 @@ pub const ASK_TERMINAL: &[u8] = b"\x1b[c";
 
 const ESC: u8 = 0x1b;
 
-/// The state of the decoder in an escape sequence.
+/// The position of the decoder in an escape sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    /// In no sequence.
     Outside,
     /// After ESC.
     Begun,
@@ -49,11 +52,11 @@ enum State {
     Single,
     /// After ESC [: the sequence ends with a byte from 0x40 to 0x7e.
     Sequence {
-        /// The first number in the sequence.
+        /// The first number in the sequence so far, at most 255; 0 if there is none.
         number: u8,
-        /// True until the first `;`: digits belong to the first number.
+        /// True until the first `;`: a digit belongs to the first number.
         is_first: bool,
-        /// True if the sequence has a `?`.
+        /// True after a `?`, as in the terminal's answer.
         is_private: bool,
     },
 }
@@ -90,7 +93,7 @@ impl Keys {
             self.state = if byte == ESC { State::Begun } else { State::Outside };
         }
         match self.state {
-            State::Outside => control(byte, after_cr),
+            State::Outside => single_byte_key(byte, after_cr),
             State::Begun if byte == ESC => Key::None,
             State::Begun => {
                 self.state = match byte {
@@ -104,7 +107,9 @@ impl Keys {
                 self.state = State::Outside;
                 cursor_key(byte)
             }
-            State::Sequence { number, is_first, is_private } => self.sequence(byte, number, is_first, is_private),
+            State::Sequence { number, is_first, is_private } => {
+                self.push_in_sequence(byte, number, is_first, is_private)
+            }
         }
     }
 
@@ -120,8 +125,8 @@ impl Keys {
         }
     }
 
-    /// Decodes a byte of a sequence that began with ESC [.
-    fn sequence(&mut self, byte: u8, number: u8, is_first: bool, is_private: bool) -> Key {
+    /// Decodes a byte of a sequence that began with ESC [. The other parameters are the fields of [`State::Sequence`].
+    fn push_in_sequence(&mut self, byte: u8, number: u8, is_first: bool, is_private: bool) -> Key {
         self.state = match byte {
             0x40..=0x7e => State::Outside,
             b'0'..=b'9' if is_first => {
@@ -140,13 +145,14 @@ impl Keys {
                 3 => Key::Delete,
                 _ => Key::None,
             },
+            // A byte that does not end the sequence is not among the cursor keys.
             byte => cursor_key(byte),
         }
     }
 }
 
 /// The key of a byte outside a sequence. `after_cr`: true if the byte before was CR.
-fn control(byte: u8, after_cr: bool) -> Key {
+fn single_byte_key(byte: u8, after_cr: bool) -> Key {
     match byte {
         b'\n' if after_cr => Key::None,
         b'\r' | b'\n' => Key::Enter,
@@ -169,7 +175,7 @@ fn control(byte: u8, after_cr: bool) -> Key {
     }
 }
 
-/// The key of `ESC [ … X` and `ESC O X`, by its last byte.
+/// The key of a sequence `ESC [ … X` or `ESC O X`, by its last byte `X`.
 fn cursor_key(byte: u8) -> Key {
     match byte {
         b'A' => Key::Up,

@@ -1,4 +1,5 @@
-//! Sends the `defmt` log to the board's log port. `defmt-print -e ELF` decodes it.
+//! Sends the `defmt` log to the board's log port. On a computer, `defmt-print -e ELF` decodes it, with the firmware's
+//! ELF file.
 
 use core::convert::Infallible;
 

@@ -1,4 +1,5 @@
-//! Cortex-M: entry point, sleep, cycle counter, reset and faults.
+//! The functions of the processor on Cortex-M: entry point, sleep, cycle counter, reset, interrupts and faults. The
+//! module `riscv.rs` takes the place of this one on RISC-V.
 
 #[path = "memory.rs"]
 mod memory;
@@ -13,16 +14,17 @@ use cortex_m::peripheral::{NVIC, SCB};
 pub use cortex_m_rt::entry;
 use cortex_m_rt::{ExceptionFrame, exception};
 
-/// The largest value that SysTick counts down from, in cycles: the timer has 24 bits.
+/// The largest value that the timer SysTick can count down from, in cycles: it has 24 bits.
 const MAX_SYSTICK: u32 = (1 << 24) - 1;
 
-/// Returns true after [`mask_interrupts`], and in a critical section.
+/// Returns true if interrupts are masked: after [`mask_interrupts`], and in a critical section.
 #[allow(dead_code, reason = "only boards that send in an interrupt use it")]
 pub fn are_interrupts_masked() -> bool {
+    // PRIMASK = 1, which masks interrupts, is named `Inactive`, after the interrupts.
     cortex_m::register::primask::read().is_inactive()
 }
 
-/// Sleeps as [`sleep`] does, but for at most 2^24 cycles, in time for a watchdog that runs during sleep.
+/// Sleeps as [`sleep`] does, but for at most 2^24 cycles, so that a watchdog that runs during sleep is fed in time.
 ///
 /// The timer runs only during the sleep: at other times its interrupt would count as part of a model's time.
 #[allow(dead_code, reason = "only boards with such a watchdog use it")]
@@ -49,7 +51,7 @@ pub fn start_cycle_counter() {
     core.DWT.enable_cycle_counter();
 }
 
-/// The count of the processor's cycles, without those during sleep. It wraps.
+/// The count of the processor's cycles, without those during sleep. After 2^32 − 1 comes 0.
 #[cfg(not(armv6m))]
 #[allow(dead_code, reason = "QEMU has no such counter")]
 pub fn cycles() -> u32 {
@@ -72,22 +74,22 @@ pub struct Interrupt(pub u16);
 
 #[allow(dead_code, reason = "a library has its own table")]
 impl Interrupt {
-    /// The number of vectors of a table that ends with this interrupt.
+    /// The length of a vector table that ends with this interrupt.
     pub const fn vectors(self) -> usize {
         self.0 as usize + 1
     }
 
-    /// Returns the vectors of the peripherals' interrupts for a board that unmasks only this one. `N`:
-    /// [`vectors`](Self::vectors).
+    /// Returns the vector table of the peripherals' interrupts for a board that unmasks only this one, which `handler`
+    /// handles. `N` must be at least [`vectors`](Self::vectors).
     pub const fn handled_by<const N: usize>(self, handler: Handler) -> [Handler; N] {
-        let mut vectors = [masked as Handler; N];
+        let mut vectors = [unhandled as Handler; N];
         vectors[self.0 as usize] = handler;
         vectors
     }
 }
 
-/// The handler of the interrupts that are never unmasked.
-extern "C" fn masked() {
+/// The handler of the interrupts that are never unmasked. It is never called.
+extern "C" fn unhandled() {
     panic!("an interrupt without a handler")
 }
 
@@ -98,18 +100,18 @@ unsafe impl InterruptNumber for Interrupt {
     }
 }
 
-/// Unmasks a peripheral's interrupt, whose handler is in the vector table.
+/// Unmasks a peripheral's interrupt. Its handler must be in the vector table.
 pub fn unmask(interrupt: impl InterruptNumber) {
     // SAFETY: no critical section relies on a single masked interrupt; critical sections mask all interrupts.
     unsafe { NVIC::unmask(interrupt) }
 }
 
-/// The interrupt only ends the sleep of [`sleep_for_a_while`].
+/// Handles the timer's interrupt, which only has to end the sleep of [`sleep_for_a_while`].
 #[exception]
 fn SysTick() {}
 
-// SAFETY: of all that the faulting code may have left inconsistent, the handler uses only the serial ports. It never
-// returns.
+// SAFETY: the handler never returns, and of the state that the faulting code may have left inconsistent it uses only
+// the serial ports.
 #[exception]
 unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
     crate::stop(format_args!("hard fault at {:#010x}", frame.pc()))

@@ -21,13 +21,15 @@ core::arch::global_asm!(
     ".thumb_func",
     "\\name:",
     ".endr",
+    // r0 is `to`, r1 `from` and r2 `length`. `ip` keeps `to`, the result.
     "mov ip, r0",
-    // If `to` is inside the piece to copy, the piece is copied backwards, so that no byte is overwritten before it is
-    // copied.
+    // If `to` is inside the piece to copy, which is so if to − from < length without signs, the piece is copied
+    // backwards (at 5), so that no byte is overwritten before it is copied.
     "subs r3, r0, r1",
     "cmp r3, r2",
     "blo 5f",
-    // Whole words, if both addresses are multiples of 4.
+    // Whole words (at 2), if the two lowest bits of both addresses are 0. The loop ends with 4 bytes subtracted too
+    // often from the length.
     "movs r3, r0",
     "orrs r3, r1",
     "lsls r3, r3, #30",
@@ -39,7 +41,7 @@ core::arch::global_asm!(
     "bhs 1b",
     "adds r2, #4",
     "b 3f",
-    // Then single bytes.
+    // Single bytes (at 3): all of them, or those after the last whole word.
     "4: ldrb r3, [r1]",
     "strb r3, [r0]",
     "adds r1, #1",
@@ -48,12 +50,13 @@ core::arch::global_asm!(
     "bhs 4b",
     "6: mov r0, ip",
     "bx lr",
+    // Single bytes backwards (at 5). r2 is the offset of the next byte.
     "7: ldrb r3, [r1, r2]",
     "strb r3, [r0, r2]",
     "5: subs r2, #1",
     "bhs 7b",
     "b 6b",
-    // memset(to, value, length) returns `to`.
+    // memset(to, value, length) returns `to`. It exchanges `value` and `length` for __aeabi_memset.
     ".global memset",
     ".type memset, %function",
     ".thumb_func",
@@ -64,8 +67,7 @@ core::arch::global_asm!(
     "mov r2, r3",
     "bl __aeabi_memset",
     "pop {{r0, pc}}",
-    // Unlike memset, __aeabi_memset(to, length, value) has the length before the value. __aeabi_memclr(to, length) sets
-    // zeros.
+    // __aeabi_memset(to, length, value) has the length before the value. __aeabi_memclr(to, length) sets zeros.
     ".irp name, __aeabi_memclr, __aeabi_memclr4, __aeabi_memclr8",
     ".global \\name",
     ".type \\name, %function",
@@ -79,11 +81,13 @@ core::arch::global_asm!(
     ".thumb_func",
     "\\name:",
     ".endr",
+    // Fills a word with four copies of the byte.
     "uxtb r2, r2",
     "lsls r3, r2, #8",
     "orrs r2, r3",
     "lsls r3, r2, #16",
     "orrs r2, r3",
+    // Whole words (at 2) if the address is a multiple of 4, then single bytes (at 3), as above.
     "lsls r3, r0, #30",
     "bne 3f",
     "b 2f",

@@ -62,7 +62,8 @@ pub trait Store {
 #[derive(Debug)]
 pub struct Journal<F> {
     flash: F,
-    /// `None` if this boot has not committed anything yet, or if its last commit failed.
+    /// `None` if this boot has not committed anything yet, or if its last commit failed; the next commit then erases a
+    /// page.
     next: Option<NextFrame>,
 }
 
@@ -87,22 +88,22 @@ impl<F: NorFlash> Journal<F> {
     /// Returns two records: the one with the highest sequence number of all, and the one with the highest sequence
     /// number of those with a seal.
     fn scan(&mut self) -> Result<(Option<StoredRecord>, Option<StoredRecord>), F::Error> {
-        let (mut highest, mut sealed) = (None, None);
+        let (mut highest, mut highest_sealed) = (None, None);
         for page in 0..PAGES {
             let start = page * F::ERASE_SIZE as u32;
             for offset in (0..=F::ERASE_SIZE - FRAME_BYTES).step_by(FRAME_BYTES) {
-                let (mut body, mut stored_seal) = ([0; RECORD_BYTES], [0; SEAL_BYTES]);
-                self.flash.read(start + offset as u32, &mut body)?;
-                let Some((sequence, record)) = Record::decode(&body) else { continue };
+                let (mut encoded, mut stored_seal) = ([0; RECORD_BYTES], [0; SEAL_BYTES]);
+                self.flash.read(start + offset as u32, &mut encoded)?;
+                let Some((sequence, record)) = Record::decode(&encoded) else { continue };
                 self.flash.read(start + (offset + RECORD_BYTES) as u32, &mut stored_seal)?;
-                let seen = StoredRecord { sequence, page, record };
-                keep_higher(&mut highest, seen);
-                if stored_seal == seal(&body) {
-                    keep_higher(&mut sealed, seen);
+                let stored = StoredRecord { sequence, page, record };
+                keep_higher(&mut highest, stored);
+                if stored_seal == seal(&encoded) {
+                    keep_higher(&mut highest_sealed, stored);
                 }
             }
         }
-        Ok((highest, sealed))
+        Ok((highest, highest_sealed))
     }
 }
 
@@ -110,48 +111,52 @@ impl<F: NorFlash> Store for Journal<F> {
     type Error = F::Error;
 
     fn read(&mut self) -> Result<Option<Record>, F::Error> {
-        let (highest, sealed) = self.scan()?;
-        if let Some(seen) = highest
-            && sealed.is_none_or(|sealed| sealed.sequence != seen.sequence)
+        let (highest, highest_sealed) = self.scan()?;
+        if let Some(stored) = highest
+            && highest_sealed.is_none_or(|sealed| sealed.sequence != stored.sequence)
         {
-            // If this fails, the next boot may read the previous record.
-            let _ = self.commit(&seen.record);
+            // The highest record has no seal, so it is written again. If this fails, the next boot may read the
+            // previous record.
+            let _ = self.commit(&stored.record);
         }
-        Ok(highest.map(|seen| seen.record))
+        Ok(highest.map(|stored| stored.record))
     }
 
     fn commit(&mut self, record: &Record) -> Result<(), F::Error> {
         let other_page = |page| (page + 1) % PAGES;
+        // `self.next` stays `None` if an erase or a write fails.
         let next = match self.next.take() {
             Some(next) if next.offset as usize + FRAME_BYTES <= F::ERASE_SIZE => next,
+            // The page is full.
             Some(NextFrame { page, sequence, .. }) => self.erase_page(other_page(page), sequence)?,
             None => {
-                let (highest, sealed) = self.scan()?;
-                let page = sealed.or(highest).map_or(0, |seen| other_page(seen.page));
-                self.erase_page(page, highest.map_or(1, |seen| seen.sequence.saturating_add(2)))?
+                // The rules for the first commit after a boot select the page and the sequence number.
+                let (highest, highest_sealed) = self.scan()?;
+                let page = highest_sealed.or(highest).map_or(0, |stored| other_page(stored.page));
+                self.erase_page(page, highest.map_or(1, |stored| stored.sequence.saturating_add(2)))?
             }
         };
         let address = next.page * F::ERASE_SIZE as u32 + next.offset;
-        let body = record.encode(next.sequence);
-        self.flash.write(address, &body)?;
-        self.flash.write(address + RECORD_BYTES as u32, &seal(&body))?;
+        let encoded = record.encode(next.sequence);
+        self.flash.write(address, &encoded)?;
+        self.flash.write(address + RECORD_BYTES as u32, &seal(&encoded))?;
         let (offset, sequence) = (next.offset + FRAME_BYTES as u32, next.sequence.saturating_add(1));
         self.next = Some(NextFrame { offset, sequence, ..next });
         Ok(())
     }
 }
 
-/// Replaces `highest` by `seen` if `seen` has the higher sequence number.
-fn keep_higher(highest: &mut Option<StoredRecord>, seen: StoredRecord) {
-    if highest.is_none_or(|highest| seen.sequence > highest.sequence) {
-        *highest = Some(seen);
+/// Replaces `highest` by `stored` if it is `None` or has a lower sequence number.
+fn keep_higher(highest: &mut Option<StoredRecord>, stored: StoredRecord) {
+    if highest.is_none_or(|highest| stored.sequence > highest.sequence) {
+        *highest = Some(stored);
     }
 }
 
-/// The seal of a record: `SEAL`, the record's checksum, which its last 4 bytes are, and zeros.
-fn seal(body: &[u8; RECORD_BYTES]) -> [u8; SEAL_BYTES] {
+/// The seal of an encoded record: `SEAL`, a copy of the record's last 4 bytes, which are its checksum, and zeros.
+fn seal(encoded: &[u8; RECORD_BYTES]) -> [u8; SEAL_BYTES] {
     let mut seal = [0; SEAL_BYTES];
     seal[..4].copy_from_slice(b"SEAL");
-    seal[4..8].copy_from_slice(&body[RECORD_BYTES - 4..]);
+    seal[4..8].copy_from_slice(&encoded[RECORD_BYTES - 4..]);
     seal
 }

@@ -11,10 +11,10 @@ use crate::pieces::read_golden;
 /// The time limit of all checks of a model together, in seconds.
 pub const MAX_CHECK_SECONDS: u32 = tern_format::times::CHECKS / 1000;
 
-/// Refuses a signed model that is older than `min_version`. The version of an unsigned model is ignored.
-pub fn check_version(package: &Package<'_>, min_version: u32, is_signed: bool) -> Result<(), SlotError> {
+/// Refuses a model that is older than `min_version`, if models must be signed. Otherwise every version is accepted.
+pub fn check_version(package: &Package<'_>, min_version: u32, must_be_signed: bool) -> Result<(), SlotError> {
     let found = package.version();
-    if is_signed && found < min_version { Err(SlotError::Downgrade { found, min_version }) } else { Ok(()) }
+    if must_be_signed && found < min_version { Err(SlotError::Downgrade { found, min_version }) } else { Ok(()) }
 }
 
 /// Refuses the model of a package if the engine cannot run it in `scratch`.
@@ -24,17 +24,18 @@ pub fn check_fit(package: &Package<'_>, model: &Model<'_>, scratch: &mut [i32]) 
     Engine::new(&loaded, scratch).map(drop).map_err(SlotError::Unfit)
 }
 
-/// Refuses a model whose golden examples do not give exactly their stored logits within the time limit.
+/// Refuses a model whose golden examples do not give exactly their stored logits, or not within the time limit, after
+/// which `keep_alive` returns false.
 pub fn check_golden(model: &Model<'_>, scratch: &mut [i32], keep_alive: KeepAlive<'_>) -> Result<(), SlotError> {
     // Cannot fail: `check_fit` has checked the length of the scratch.
     let mut session = model.session(scratch).map_err(|_| SlotError::Golden { exact: 0, total: 0 })?;
-    let slow = SlotError::Slow { seconds: MAX_CHECK_SECONDS };
+    let too_slow = SlotError::Slow { seconds: MAX_CHECK_SECONDS };
     let (mut exact, mut total) = (0, 0);
     for golden in model.golden() {
         if !read_golden(model, &mut session, &golden, keep_alive) {
-            return Err(slow);
+            return Err(too_slow);
         }
-        let logits = session.logits_while(&mut *keep_alive).ok_or(slow)?;
+        let logits = session.logits_while(&mut *keep_alive).ok_or(too_slow)?;
         exact += usize::from(logits.iter().eq(golden.logits.iter().copied()));
         total += 1;
     }

@@ -19,7 +19,7 @@ use super::slot_error::SlotError;
 use crate::crc32::crc32;
 
 /// A function that long work calls again and again: it feeds the watchdog, and returns false when the time limit has
-/// passed. Only the golden examples, which are the last check of a model, stop then.
+/// passed. Only the golden examples, which are the last check of a model, stop then; other work ignores the result.
 pub type KeepAlive<'a> = &'a mut dyn FnMut() -> bool;
 
 /// Length of a trailer in bytes.
@@ -27,7 +27,7 @@ pub const TRAILER_BYTES: usize = 96;
 
 /// The first bytes of a trailer.
 const MAGIC: &[u8; 8] = b"TERNSIG1";
-/// Offset in the trailer of the checksum, which covers the device file and all bytes of the trailer before this one.
+/// Offset in the trailer of the checksum, which covers the device file and the bytes of the trailer before it.
 const CHECKSUM_AT: usize = 16;
 /// The bytes that are hashed before the watchdog is fed again: about 330,000 instructions.
 const HASHED_AT_ONCE: usize = 4096;
@@ -46,7 +46,7 @@ pub struct TrustedKey {
 impl TrustedKey {
     /// Makes a trusted key from the bytes of an Ed25519 public key.
     pub const fn new(key: [u8; PUBLIC_KEY_LENGTH]) -> Self {
-        TrustedKey { key, verify }
+        TrustedKey { key, verify: verify_signature }
     }
 
     /// Parses 64 hexadecimal digits. `None` gives no key, and firmware without a key accepts unsigned models.
@@ -63,12 +63,12 @@ impl TrustedKey {
             }
         }
         let Some(hex) = hex else { return None };
-        let hex = hex.as_bytes();
-        assert!(hex.len() == 2 * PUBLIC_KEY_LENGTH, "a public key is 64 hexadecimal digits");
+        let digits = hex.as_bytes();
+        assert!(digits.len() == 2 * PUBLIC_KEY_LENGTH, "a public key is 64 hexadecimal digits");
         let mut key = [0; PUBLIC_KEY_LENGTH];
         let mut i = 0;
         while i < PUBLIC_KEY_LENGTH {
-            key[i] = digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]);
+            key[i] = digit(digits[2 * i]) << 4 | digit(digits[2 * i + 1]);
             i += 1;
         }
         Some(TrustedKey::new(key))
@@ -77,7 +77,11 @@ impl TrustedKey {
 
 /// Verifies the signature of a trailer. Hashing the signed bytes takes nearly all of the time, so they are hashed in
 /// pieces, and `keep_alive` is called after each.
-fn verify(key: &[u8; PUBLIC_KEY_LENGTH], trailer: &Trailer<'_>, keep_alive: KeepAlive<'_>) -> Result<(), SlotError> {
+fn verify_signature(
+    key: &[u8; PUBLIC_KEY_LENGTH],
+    trailer: &Trailer<'_>,
+    keep_alive: KeepAlive<'_>,
+) -> Result<(), SlotError> {
     let verifier = VerifyingKey::from_bytes(key).map_err(|_| SlotError::BadKey)?;
     // With a key of small order, anybody can make a valid signature.
     if verifier.is_weak() {
@@ -112,7 +116,7 @@ struct Trailer<'p> {
     signature: &'p [u8; SIGNATURE_LENGTH],
 }
 
-/// Takes the next field of `N` bytes from the beginning of `bytes`.
+/// Takes the next field of `N` bytes from the beginning of `bytes`, which is then shorter by `N`.
 fn take<'p, const N: usize>(bytes: &mut &'p [u8]) -> Result<&'p [u8; N], SlotError> {
     let (field, rest) = bytes.split_first_chunk().ok_or(SlotError::Trailer)?;
     *bytes = rest;
@@ -123,7 +127,7 @@ impl<'p> Package<'p> {
     /// Splits the bytes of a package into its parts. Fails if a length or a checksum is wrong, or if the bytes after
     /// the device file are not a trailer.
     pub fn parse(bytes: &'p [u8]) -> Result<Self, SlotError> {
-        // Fails if `bytes` ends before the device file does.
+        // Length of the device file. `file_len` fails if `bytes` ends before the file does.
         let length = file_len(bytes)?;
         let wrong_length = SlotError::Length { found: bytes.len(), expected: [length, length + TRAILER_BYTES] };
         let (file, mut trailer) = bytes.split_at_checked(length).ok_or(wrong_length)?;
@@ -134,11 +138,11 @@ impl<'p> Package<'p> {
             return Err(wrong_length);
         }
         let fields = &mut trailer;
-        let is_trailer = take(fields)? == MAGIC;
+        let has_magic = take(fields)? == MAGIC;
         let stated_length = u32::from_le_bytes(*take(fields)?);
         let version = u32::from_le_bytes(*take(fields)?);
         // Version 0 stands for a package without a trailer.
-        if !is_trailer || stated_length as usize != length || version == 0 {
+        if !has_magic || stated_length as usize != length || version == 0 {
             return Err(SlotError::Trailer);
         }
         let expected = u32::from_le_bytes(*take(fields)?);
@@ -163,10 +167,11 @@ impl<'p> Package<'p> {
     pub fn find(slot: &'p [u8]) -> Result<Self, SlotError> {
         let length = file_len(slot)?;
         let is_signed = slot.get(length..).is_some_and(|rest| rest.starts_with(MAGIC));
-        Package::parse(slot.get(..if is_signed { length + TRAILER_BYTES } else { length }).unwrap_or(slot))
+        let package_length = if is_signed { length + TRAILER_BYTES } else { length };
+        Package::parse(slot.get(..package_length).unwrap_or(slot))
     }
 
-    /// Verifies the signature with the trusted key, and calls `keep_alive` meanwhile. Without a trusted key every
+    /// Verifies the signature with the trusted key, and calls `keep_alive` meanwhile. If `trusted` is `None`, every
     /// package is accepted.
     pub fn verify(&self, trusted: Option<&TrustedKey>, keep_alive: KeepAlive<'_>) -> Result<(), SlotError> {
         let Some(TrustedKey { key, verify }) = trusted else { return Ok(()) };

@@ -11,7 +11,7 @@ use crate::flash::{MAX_WRITE_UNIT, Partition};
 #[derive(Clone, Copy, Debug)]
 pub struct Receiving {
     /// The announced length of the package.
-    bytes: u32,
+    announced: u32,
     /// The bytes erased so far, from the beginning of the slot.
     erased: u32,
     /// The bytes of the package written so far.
@@ -21,17 +21,17 @@ pub struct Receiving {
 }
 
 impl Receiving {
-    /// Begins the transfer of a package of `bytes` bytes.
-    pub fn new(bytes: u32) -> Self {
-        Receiving { bytes, erased: 0, written: 0, crc: 0 }
+    /// Begins the transfer of a package of `announced` bytes.
+    pub fn new(announced: u32) -> Self {
+        Receiving { announced, erased: 0, written: 0, crc: 0 }
     }
 
     /// Writes the next piece, after erasing the blocks that it needs. All pieces but the last have a multiple of
     /// [`MAX_WRITE_UNIT`] bytes. Bytes beyond the announced length are ignored.
     pub fn write<P: Partition>(&mut self, flash: &mut P, piece: &[u8]) -> Result<(), SlotError> {
         let flash_error = |error: P::Error| SlotError::Flash(error.kind());
-        let left = (self.bytes - self.written) as usize;
-        let piece = piece.get(..left).unwrap_or(piece);
+        let bytes_left = (self.announced - self.written) as usize;
+        let piece = piece.get(..bytes_left).unwrap_or(piece);
         let end = self.written + piece.len().next_multiple_of(P::WRITE_SIZE) as u32;
         while self.erased < end {
             let next = self.erased + P::ERASE_SIZE as u32;
@@ -41,6 +41,7 @@ impl Receiving {
         let (whole_units, partial_unit) = piece.split_at(piece.len() / P::WRITE_SIZE * P::WRITE_SIZE);
         flash.write(self.written, whole_units).map_err(flash_error)?;
         if !partial_unit.is_empty() {
+            // The rest of the unit stays as in erased flash.
             let mut last_unit = [0xff; MAX_WRITE_UNIT];
             last_unit[..partial_unit.len()].copy_from_slice(partial_unit);
             let offset = self.written + whole_units.len() as u32;
@@ -51,13 +52,13 @@ impl Receiving {
         Ok(())
     }
 
-    /// Returns the record of the received slot, still without its version. Fails if bytes are missing.
+    /// Returns the record of the received slot, still with 0 as its version. Fails if bytes are missing.
     pub fn finish(self) -> Result<Slot, SlotError> {
-        let Receiving { bytes, written, crc, .. } = self;
-        if written != bytes {
+        let Receiving { announced, written, crc, .. } = self;
+        if written != announced {
             // The announced length is that of the whole package, with or without a signature.
-            return Err(SlotError::Length { found: written as usize, expected: [bytes as usize; 2] });
+            return Err(SlotError::Length { found: written as usize, expected: [announced as usize; 2] });
         }
-        Ok(Slot { state: State::Received, proven: false, version: 0, bytes, crc32: crc })
+        Ok(Slot { state: State::Received, proven: false, version: 0, bytes: written, crc32: crc })
     }
 }

@@ -1,4 +1,4 @@
-//! The record about the contents of the two model slots in flash. `docs/update.md` specifies its bytes.
+//! The record about the contents of the two model slots, and its encoding in flash, which `docs/update.md` specifies.
 
 use core::fmt;
 
@@ -11,7 +11,11 @@ const MAGIC: [u8; 4] = *b"TREC";
 /// The version of the layout.
 const VERSION: u8 = 1;
 /// The byte for [`Record::active`] if no slot is active.
-const NONE: u8 = 0xff;
+const NO_SLOT: u8 = 0xff;
+/// Offsets in a record of the 16 bytes of slot A and slot B.
+const SLOTS_AT: [usize; 2] = [16, 32];
+/// Offset in a record of the CRC-32 of all bytes before it.
+const CHECKSUM_AT: usize = RECORD_BYTES - 4;
 
 /// One of the two model slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,19 +138,20 @@ impl Record {
         let mut bytes = [0; RECORD_BYTES];
         bytes[..4].copy_from_slice(&MAGIC);
         bytes[4] = VERSION;
-        bytes[5] = self.active.map_or(NONE, |index| index as u8);
+        bytes[5] = self.active.map_or(NO_SLOT, |index| index as u8);
         let mut put = |at: usize, word: u32| bytes[at..at + 4].copy_from_slice(&word.to_le_bytes());
         // Bytes 6 and 7, 48 to 59, and two bytes of each slot stay 0.
         put(8, sequence);
         put(12, self.min_version);
-        for (slot, at) in self.slots.iter().zip([16, 32]) {
+        for (slot, at) in self.slots.iter().zip(SLOTS_AT) {
+            // The first byte is the state, the second one is 1 if the model is proven.
             put(at, u32::from(slot.state as u8) | u32::from(slot.proven) << 8);
             put(at + 4, slot.version);
             put(at + 8, slot.bytes);
             put(at + 12, slot.crc32);
         }
-        let crc = crc32(&bytes[..60]);
-        bytes[60..].copy_from_slice(&crc.to_le_bytes());
+        let crc = crc32(&bytes[..CHECKSUM_AT]);
+        bytes[CHECKSUM_AT..].copy_from_slice(&crc.to_le_bytes());
         bytes
     }
 
@@ -157,21 +162,22 @@ impl Record {
     /// read as empty.
     pub fn decode(bytes: &[u8; RECORD_BYTES]) -> Option<(u32, Record)> {
         let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
-        if bytes[..4] != MAGIC || bytes[4] != VERSION || word(60)? != crc32(&bytes[..60]) {
+        if bytes[..4] != MAGIC || bytes[4] != VERSION || word(CHECKSUM_AT)? != crc32(&bytes[..CHECKSUM_AT]) {
             return None;
         }
         let slot = |at: usize, may_be_flashed: bool| {
-            let (code, proven) = (bytes.get(at)?, *bytes.get(at + 1)? != 0);
-            let state = State::ALL.iter().copied().find(|&state| state as u8 == *code)?;
+            let (code, proven) = (*bytes.get(at)?, *bytes.get(at + 1)? != 0);
+            let state = State::ALL.iter().copied().find(|&state| state as u8 == code)?;
             let slot = Slot { state, proven, version: word(at + 4)?, bytes: word(at + 8)?, crc32: word(at + 12)? };
             let is_valid = slot.bytes != 0 || (may_be_flashed && proven);
             Some(if is_valid { slot } else { Slot::EMPTY })
         };
         let active = match bytes[5] {
-            NONE => None,
+            NO_SLOT => None,
             code => Some(SlotIndex::ALL.iter().copied().find(|&index| index as u8 == code)?),
         };
-        Some((word(8)?, Record { slots: [slot(16, true)?, slot(32, false)?], active, min_version: word(12)? }))
+        let [a_at, b_at] = SLOTS_AT;
+        Some((word(8)?, Record { slots: [slot(a_at, true)?, slot(b_at, false)?], active, min_version: word(12)? }))
     }
 }
 

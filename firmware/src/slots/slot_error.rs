@@ -74,7 +74,7 @@ pub enum SlotError {
 }
 
 impl SlotError {
-    /// The refusal that a console without a model prints because of this error.
+    /// The refusal that the console prints if, because of this error, no model runs.
     pub fn refusal(&self) -> Refusal {
         match *self {
             SlotError::File(error) => Refusal::File(error),
@@ -82,17 +82,18 @@ impl SlotError {
             SlotError::Empty => Refusal::Empty,
             #[cfg(feature = "updates")]
             _ => Refusal::NotRun,
+            // Never reached: without updates the firmware reads slot A directly.
             #[cfg(not(feature = "updates"))]
             _ => Refusal::Empty,
         }
     }
 
-    /// The error code for programs.
+    /// The error code for programs, which `docs/update.md` lists.
     pub fn code(&self) -> &'static str {
         match self {
             SlotError::Empty => "empty",
             SlotError::NothingBefore => "nothing_before",
-            // Another format version is an unsupported value of this key.
+            // A file of another format version: the value of this key is not supported.
             SlotError::File(LoadError::Unsupported { key, .. }) if *key == "tern.version" => "wrong_version",
             SlotError::File(_) => "file",
             SlotError::NoBytes | SlotError::TooLong { .. } | SlotError::Length { .. } => "length",

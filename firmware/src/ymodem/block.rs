@@ -1,10 +1,15 @@
-//! A YMODEM block: its kind (SOH or STX), its number and the complement, 128 or 1,024 bytes of data, and a checksum.
+//! A YMODEM block: SOH or STX, the block's number and the complement of the number, 128 (SOH) or 1,024 (STX) bytes of
+//! data, and a checksum; and the control bytes that can come in place of a block.
 
 use crc::{CRC_16_XMODEM, Crc, NoTable};
 
+/// Begins a block with [`SHORT`] bytes of data.
 pub(super) const SOH: u8 = 0x01;
+/// Begins a block with [`LONG`] bytes of data.
 pub(super) const STX: u8 = 0x02;
+/// Ends the file.
 pub(super) const EOT: u8 = 0x04;
+/// Cancels the transfer if it comes twice in a row.
 pub(super) const CAN: u8 = 0x18;
 
 const SHORT: usize = 128;
@@ -17,9 +22,9 @@ const OVERHEAD: usize = DATA_AT + 2;
 /// A block being received.
 #[derive(Debug)]
 pub(super) struct Block {
-    /// Number, complement, data, checksum.
+    /// Number, complement, data, checksum; without SOH or STX.
     bytes: [u8; LONG + OVERHEAD],
-    /// The number of bytes received.
+    /// The number of bytes received, of those in `bytes`.
     filled: usize,
     /// Length of the data in bytes; 0 if no block has begun.
     length: usize,
@@ -54,12 +59,12 @@ impl Block {
         self.filled >= self.length + OVERHEAD
     }
 
-    /// The number of a complete block; `None` if the block is damaged.
+    /// The number of a complete block; `None` if the block is damaged or none has begun.
     pub(super) fn number(&self) -> Option<u8> {
         let [number, complement, ..] = self.bytes;
         let end = DATA_AT + self.length;
-        let sum = self.bytes.get(end..end + 2)?;
-        let is_intact = number == !complement && sum == CRC16.checksum(self.data()).to_be_bytes();
+        let checksum = self.bytes.get(end..end + 2)?;
+        let is_intact = number == !complement && checksum == CRC16.checksum(self.data()).to_be_bytes();
         (is_intact && !self.is_empty()).then_some(number)
     }
 

@@ -1,9 +1,10 @@
-//! QEMU's RISC-V `virt`: the start, and the processor's own counter of instructions.
+//! QEMU's RISC-V board `virt`: the start, and the processor's own counter of instructions, `minstret`.
 //!
-//! The emulator runs with `-icount shift=0`, which makes the counter exact.
+//! The emulator runs with `-icount shift=0`, which makes this counter exact.
 
 use core::arch::{asm, global_asm};
 
+// The entry point `reset`: sets the stack pointer and the trap handler, and calls `start`.
 global_asm!(
     ".section .start, \"ax\"",
     ".globl reset",
@@ -12,8 +13,8 @@ global_asm!(
     "la t0, trap",
     "csrw mtvec, t0",
     "j {start}",
-    // The address of a trap handler must be a multiple of 4; that of a function with compressed instructions need not
-    // be.
+    // The address of a trap handler must be a multiple of 4. That of a Rust function may be only a multiple of 2,
+    // because it has compressed instructions.
     ".p2align 2",
     "trap:",
     "j {fault}",
@@ -30,19 +31,19 @@ extern "C" fn fault() -> ! {
     panic!("the processor trapped")
 }
 
-/// A reading of the counter, for [`instructions_since`].
-pub struct Moment(u32);
+/// The lower 32 bits of the counter, for [`instructions_since`].
+pub struct CounterReading(u32);
 
 /// Reads the counter.
-pub fn instructions() -> Moment {
+pub fn read_counter() -> CounterReading {
     let counter;
-    // SAFETY: only reads a counter. The compiler moves no memory access over it, because `nomem` is not stated.
+    // SAFETY: this only reads a counter. Without the option `nomem`, the compiler moves no memory access across it.
     unsafe { asm!("csrr {0}, minstret", out(reg) counter, options(nostack, preserves_flags)) }
-    Moment(counter)
+    CounterReading(counter)
 }
 
 /// Returns the number of instructions since a reading, modulo 2^32.
-pub fn instructions_since(Moment(before): Moment) -> u32 {
-    let Moment(now) = instructions();
+pub fn instructions_since(CounterReading(before): CounterReading) -> u32 {
+    let CounterReading(now) = read_counter();
     now.wrapping_sub(before)
 }
