@@ -7,9 +7,12 @@
 mod mutant;
 mod texts;
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
 use arbitrary::Unstructured;
 use tern_runtime::testing::Aligned;
-use tern_runtime::{Flash, Model, Sampler, Session, Unpacked, file_len};
+use tern_runtime::{Flash, Model, Sampler, Session, Unpacked, file_len, softmax};
 
 pub use texts::tokenizers;
 
@@ -38,13 +41,24 @@ pub fn loader(data: &[u8]) {
     run(&model, file.len(), b"Free prize, call caller now!! \xff <b>:-)</b>");
 }
 
+/// The files that [`session`] has made, and how many of them were models.
+static FILES: AtomicU64 = AtomicU64::new(0);
+static MODELS: AtomicU64 = AtomicU64::new(0);
+
 /// Loads the file of a random model with some changes to its metadata and tensors, and reads any text: the result is an
 /// error, or a model that runs within its [`Cost`](tern_runtime::Cost).
 pub fn session(data: &[u8]) {
     let mut bytes = Unstructured::new(data);
     let Ok(file) = mutant::file(&mut bytes) else { return };
-    let Ok(model) = Model::from_bytes(&file) else { return };
-    run(&model, file.len(), bytes.take_rest());
+    let loaded = Model::from_bytes(&file);
+    let models = MODELS.fetch_add(u64::from(loaded.is_ok()), Relaxed) + u64::from(loaded.is_ok());
+    let files = FILES.fetch_add(1, Relaxed) + 1;
+    if files.is_multiple_of(500_000) {
+        println!("{models} of {files} files loaded and ran");
+    }
+    if let Ok(model) = loaded {
+        run(&model, file.len(), bytes.take_rest());
+    }
 }
 
 /// Saves the state of a session, restores it, and then restores a changed copy of it: the result is an error and a new
@@ -110,19 +124,20 @@ fn run(model: &Model<'_>, length: usize, text: &[u8]) {
     let answer = |session: &mut Session<'_>| {
         let logits: Vec<i32> = session.logits().iter().collect();
         assert_eq!(logits.len(), model.config().classes);
-        let best = session.logits().best();
-        assert_eq!(logits.get(best.class), Some(&best.logit));
-        assert!(logits.iter().all(|&logit| logit <= best.logit));
-        // Rounding adds at most 1 to each probability. Of a large vocabulary, 300 are enough: each reads all logits.
-        let probabilities: u64 = (0..logits.len().min(300)).map(|k| u64::from(session.logits().probability(k))).sum();
-        assert!(probabilities <= 65_536 + logits.len() as u64);
-        let mut predicted = |k| session.values().and_then(|session| session.predicted(k));
-        (0..=logits.len()).for_each(|k| assert_eq!(predicted(k).is_some(), model.forecast_channel(k).is_some()));
         (logits, session.state_hash(), session.tokens(), session.unknown())
     };
     feed(&mut session, text);
     let whole = answer(&mut session);
-    let (_, _, tokens_read, _) = whole;
+    let (ref logits, _, tokens_read, _) = whole;
+    let best = session.logits().best();
+    assert_eq!(logits.get(best.class), Some(&best.logit));
+    assert!(logits.iter().all(|&logit| logit <= best.logit));
+    assert_eq!(session.logits().probability(best.class), softmax(logits, best.class));
+    // Rounding adds at most 1 to each probability. Of a large vocabulary, 300 are enough: each reads all logits.
+    let probabilities: u64 = (0..logits.len().min(300)).map(|class| u64::from(softmax(logits, class))).sum();
+    assert!(probabilities <= 65_536 + logits.len() as u64);
+    let mut predicted = |k| session.values().and_then(|session| session.predicted(k));
+    (0..=logits.len()).for_each(|k| assert_eq!(predicted(k).is_some(), model.forecast_channel(k).is_some()));
     assert!(tokens_read as usize <= tokens, "{tokens_read} tokens of {} bytes", text.len());
     session.reset();
     if let Some(reader) = session.text() {

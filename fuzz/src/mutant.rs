@@ -1,10 +1,13 @@
 //! Small models and saved states with changes that the fuzzer chooses.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use arbitrary::{Result, Unstructured};
-use tern_runtime::testing::{Aligned, Spec};
+use tern_runtime::testing::{Aligned, Sizes, Spec};
 use tern_runtime::text::{Tokenizer, TokenizerKind};
-use tern_runtime::write::{Dtype, Metadata, Tensor, packed, to_bytes};
-use tern_runtime::{Input, Packing};
+use tern_runtime::write::{Dtype, Metadata, Tensor, folded, packed, to_bytes};
+use tern_runtime::{Input, Model, Packing};
 
 /// The metadata of a device file: keys and values.
 type Entries = Vec<(String, String)>;
@@ -12,21 +15,64 @@ type Entries = Vec<(String, String)>;
 /// The ends of the ranges of 8-bit, 16-bit and 32-bit integers, and the numbers next to 0.
 const EDGES: [i32; 8] = [i32::MIN, -32_768, -128, -1, 0, 127, 32_767, i32::MAX];
 
-/// Returns the metadata and tensors of a random model, in a plain packing or `paired16`, with a random tokenizer. Every
-/// fourth seed gives an n-gram branch.
-fn parts(bytes: &mut Unstructured<'_>) -> Result<(Entries, Vec<Tensor>)> {
-    let seed = u64::from(bytes.arbitrary::<u16>()?);
-    let mut spec = if seed.is_multiple_of(4) { Spec::random_ngrams(seed) } else { Spec::random(seed) };
-    let mut packing = Packing::plain(spec.cell);
-    if bytes.arbitrary()? {
+/// What determines a random model: the seed, whether its packing is `paired16` if it can be, and the index of its
+/// tokenizer among [`Tokenizer::ALL`], which it uses if it can.
+type Choice = (u16, bool, usize);
+
+/// A random model: its metadata and tensors.
+type Base = Rc<(Entries, Vec<Tensor>)>;
+
+/// The number of seeds.
+const SEEDS: u16 = 4_096;
+
+/// The number of models that are kept, of about 10 KB each.
+const KEPT: usize = 16_384;
+
+thread_local! {
+    /// Models that were made before, each at the place that its choice determines. Most inputs of a fuzzer choose the
+    /// model of another input.
+    static MODELS: RefCell<Vec<Option<(Choice, Base)>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Returns the random model that the bytes choose.
+fn base(bytes: &mut Unstructured<'_>) -> Result<Base> {
+    let choice: Choice =
+        (bytes.arbitrary::<u16>()? % SEEDS, bytes.arbitrary()?, bytes.choose_index(Tokenizer::ALL.len())?);
+    MODELS.with_borrow_mut(|models| {
+        models.resize(KEPT, None);
+        let place = (usize::from(choice.0) + 5_957 * choice.2 + 2_111 * usize::from(choice.1)) % KEPT;
+        match &models[place] {
+            Some((kept, model)) if *kept == choice => Ok(model.clone()),
+            _ => {
+                let model = Rc::new(made(choice));
+                models[place] = Some((choice, model.clone()));
+                Ok(model)
+            }
+        }
+    })
+}
+
+/// Makes a random model. Of every four seeds, one gives an n-gram branch and one weights of 4, 8 and 16 bits; every
+/// third one folds tokens if the model can.
+fn made((seed, paired, tokenizer): Choice) -> (Entries, Vec<Tensor>) {
+    let seed = u64::from(seed);
+    let mut spec = match seed % 4 {
+        0 => Spec::random_ngrams(seed),
+        1 => Spec::random_widths(seed),
+        _ => Spec::random(seed),
+    };
+    let mut packing = spec.fields().packing;
+    let Sizes { embedding_dim, hidden_size, .. } = &mut spec.sizes;
+    if spec.bits != [8; 4] {
+        // More than a group of 4-bit weights, and more than two blocks of units of AVX2; no more than that, for speed.
+        (*embedding_dim, *hidden_size) = ((*embedding_dim).min(20), (*hidden_size).min(18));
+    } else if paired {
         packing = Packing::Paired16;
-        spec.sizes.embedding_dim *= packing.size_multiple();
-        spec.sizes.hidden_size *= packing.size_multiple();
+        // 4 or 8, and 4, 8 or 12, if they are not 0.
+        *embedding_dim = embedding_dim.next_multiple_of(4);
+        *hidden_size = if *hidden_size > 6 { 12 } else { hidden_size.next_multiple_of(4) };
     }
-    let mut tokenizer = Tokenizer::WORDS;
-    if spec.input == Input::Tokens {
-        tokenizer = *bytes.choose(Tokenizer::ALL)?;
-    }
+    let mut tokenizer = if spec.input == Input::Tokens { Tokenizer::ALL[tokenizer] } else { Tokenizer::WORDS };
     // With the tokenizer `bytes`, a recurrent branch has a vocabulary of 258 ids, which the random models do not have.
     if tokenizer.kind == TokenizerKind::Bytes && spec.layers > 0 {
         tokenizer = Tokenizer::WORDS;
@@ -37,20 +83,31 @@ fn parts(bytes: &mut Unstructured<'_>) -> Result<(Entries, Vec<Tensor>)> {
         branch.ngrams.min_chars = branch.ngrams.min_chars.max(1);
         branch.ngrams.max_chars = branch.ngrams.max_chars.max(3);
     }
-    let metadata = Metadata { tokenizer, ..spec.fields() }.entries();
-    Ok(packed(packing, &metadata, spec.tensors(seed)))
+    let metadata = Metadata { tokenizer, packing, ..spec.fields() }.entries();
+    let mut tensors = spec.tensors(seed);
+    // The tensors of weights of other widths are in their packing already.
+    if spec.bits == [8; 4] {
+        (_, tensors) = packed(packing, &[], tensors);
+    }
+    if seed % 3 == 1 && spec.input == Input::Tokens && spec.layers > 0 {
+        let file = Aligned::new(&to_bytes(&metadata, tensors.clone()));
+        let model = Model::from_bytes(&file).expect("a random model loads");
+        tensors.extend(folded(&model, &[1, 3, 4, 9]));
+    }
+    (metadata, tensors)
 }
 
 /// Returns the file of a random model without changes.
 pub fn unchanged(bytes: &mut Unstructured<'_>) -> Result<Aligned> {
-    let (metadata, tensors) = parts(bytes)?;
-    Ok(Aligned::new(&to_bytes(&metadata, tensors)))
+    let model = base(bytes)?;
+    let (metadata, tensors) = &*model;
+    Ok(Aligned::new(&to_bytes(metadata, tensors.clone())))
 }
 
 /// Returns the file of a random model with up to seven changes to its metadata or tensors, and up to three to its
 /// bytes.
 pub fn file(bytes: &mut Unstructured<'_>) -> Result<Aligned> {
-    let (mut metadata, mut tensors) = parts(bytes)?;
+    let (mut metadata, mut tensors) = (*base(bytes)?).clone();
     for _ in 0..bytes.int_in_range(0..=7)? {
         change(bytes, &mut metadata, &mut tensors)?;
     }
@@ -124,4 +181,22 @@ pub fn state(bytes: &mut Unstructured<'_>, mut saved: Vec<u8>) -> Result<Vec<u8>
         *sum = state.iter().fold(0x811c_9dc5, fnv1a).to_le_bytes();
     }
     Ok(saved)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each base model loads with each tokenizer, in both packings.
+    #[test]
+    fn the_models_load() {
+        let load = |choice| {
+            let (metadata, tensors) = made(choice);
+            let file = Aligned::new(&to_bytes(&metadata, tensors));
+            assert_eq!(Model::from_bytes(&file).map(|_| ()), Ok(()), "{choice:?}");
+        };
+        for seed in 0..SEEDS {
+            load((seed, seed % 5 < 2, usize::from(seed) % Tokenizer::ALL.len()));
+        }
+    }
 }

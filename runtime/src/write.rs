@@ -141,7 +141,7 @@ pub fn to_bytes(metadata: &[(impl AsRef<str>, impl AsRef<str>)], mut tensors: Ve
     header.extend(core::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
     bytes.extend_from_slice(header.as_bytes());
-    bytes.extend(tensors.into_iter().flat_map(|tensor| tensor.data));
+    tensors.iter().for_each(|tensor| bytes.extend_from_slice(&tensor.data));
     bytes
 }
 

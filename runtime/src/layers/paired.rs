@@ -52,8 +52,8 @@ pub(crate) fn biases(initial_sums: InitialSums) -> Option<[i32; 4]> {
 /// each other.
 #[inline(always)]
 pub(crate) fn pair_biases([low, high, second]: [i32; 3]) -> Option<[i32; 2]> {
-    let difference = (i64::from(high) << 32 | i64::from(low as u32)) - i64::from(second);
-    // For valid sums, this is 256 times the first bias.
+    // The difference of consistent sums is 256 times the first bias. One that wraps is far from any such number.
+    let difference = (i64::from(high) << 32 | i64::from(low as u32)).wrapping_sub(i64::from(second));
     let first = (difference >> 8) as i32;
     if i64::from(first) << 8 == difference { Some([first, second]) } else { None }
 }

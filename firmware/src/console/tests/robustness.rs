@@ -15,6 +15,7 @@ fn random_input_never_stops_the_console_or_damages_a_valid_line() {
     let (mut bytes, mut overflows) = (0u64, 0u64);
     let mut console = console_with_model();
     let lines = RandomLines::new(7, 3 * CAPACITY);
+    let expected = tail("free prize");
     for (number, line) in lines.take(count).enumerate() {
         bytes += line.len() as u64;
         // Some arrive faster than they are handled.
@@ -32,7 +33,7 @@ fn random_input_never_stops_the_console_or_damages_a_valid_line() {
         let last = answer(&sent);
         let (number_of_answer, json, sum) = framed(&last);
         assert_eq!((number_of_answer, sum), (1, crc32(b"classify free prize")), "after line {number}, {line:?}");
-        assert!(json.ends_with(&tail("free prize")), "after line {number}, {line:?}: {json}");
+        assert!(json.ends_with(&expected), "after line {number}, {line:?}: {json}");
         console.ask(b"mode human\n");
         overflows +=
             console.port.events.drain(..).filter(|event| matches!(event, Event::Overflow { .. })).count() as u64;

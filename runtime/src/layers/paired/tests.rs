@@ -1,5 +1,6 @@
 //! Tests of the steps of every cell in both packings, and of the checks of records.
 
+use super::pair_biases;
 use crate::error::LoadError;
 use crate::testing::{
     Aligned, Random, Sizes, Spec, extreme_file_in, extreme_tensors, metadata, random_file_in, tensors,
@@ -24,6 +25,21 @@ fn states(file: &Aligned) -> Vec<u32> {
         session.state_hash()
     };
     (0..100).map(step).collect()
+}
+
+/// The first word is the lower one of the sum of both, the second the upper one, the third the second bias.
+#[test]
+fn initial_sums_give_their_biases_or_contradict_each_other() {
+    let extremes = [i32::MIN, i32::MIN + 1, -1, 0, 1, i32::MAX];
+    for (first, second) in extremes.iter().flat_map(|&first| extremes.map(|second| (first, second))) {
+        let sum = 256 * i64::from(first) + i64::from(second);
+        let [low, high] = [sum as i32, (sum >> 32) as i32];
+        assert_eq!(pair_biases([low, high, second]), Some([first, second]));
+        assert_eq!(pair_biases([low ^ 1, high, second]), None);
+        // Far beyond all sums of two biases, so that the difference from the second bias can need more than 64 bits.
+        assert_eq!(pair_biases([0, i32::MIN, second]), None);
+        assert_eq!(pair_biases([-1, i32::MAX, second]), None);
+    }
 }
 
 #[test]
