@@ -17,7 +17,8 @@ static NOTE: MaybeUninit<AtomicU32> = MaybeUninit::uninit();
 static BOOT_COUNT: MaybeUninit<[AtomicU32; WORDS]> = MaybeUninit::uninit();
 
 fn note_word() -> &'static AtomicU32 {
-    // SAFETY: any bits are a valid `u32`, so the value that the memory happens to have is valid too.
+    // SAFETY: the section is memory that keeps what the last run stored, or has any bits after power-up. Any bits are a
+    // valid `u32`, and the compiler assumes no value of an atomic.
     unsafe { NOTE.assume_init_ref() }
 }
 
@@ -37,8 +38,8 @@ pub fn count_boot(board: &mut Board) -> BootCount {
     boots
 }
 
-/// Stores the boot count for the next boot. After [`count_boot`], which does so too, it is called for each change: when
-/// the boot reaches the prompt, and when the log level is set.
+/// Stores the boot count for the next boot. It is called by [`count_boot`], and then for each change: when the boot
+/// reaches the prompt, and when the log level is set.
 pub fn store(boots: &BootCount) {
     for (stored, word) in boot_count_words().iter().zip(boots.to_words()) {
         stored.store(word, Ordering::Relaxed);
@@ -50,8 +51,8 @@ pub fn leave(note: Note) {
     note_word().store(note as u32, Ordering::Relaxed);
 }
 
-/// Leaves a note of the reason for the next boot, waits until the serial port has sent everything, and resets the
-/// device.
+/// Leaves `note`, from which the next boot learns the reason for this reset, waits until the serial port has sent
+/// everything, and resets the device.
 pub fn reset(note: Note) -> ! {
     leave(note);
     Board::flush();

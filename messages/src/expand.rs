@@ -37,6 +37,7 @@ fn expand_into(template: &str, slots: &Slots, rng: &mut Rng, depth: usize, text:
     while let Some(index) = remaining.find(['[', '{', ']', '}']) {
         let (plain, from_bracket) = remaining.split_at(index);
         text.push_str(plain);
+        // Fails if the bracket is a closing one.
         let (inner, after) = bracketed(from_bracket)?;
         if from_bracket.starts_with('[') {
             let choices = split_choices(inner);
@@ -95,11 +96,11 @@ pub fn split_choices(text: &str) -> Vec<&str> {
 /// decimal, and so has the number.
 fn push_number(low: &str, high: &str, rng: &mut Rng, text: &mut String) -> Result<()> {
     let has_decimal = low.contains('.');
+    // With a decimal, the bounds and the number count tenths.
     let parse = |bound: &str| -> Result<i64> {
         let digits = if has_decimal { bound.replacen('.', "", 1) } else { bound.to_owned() };
         digits.parse().with_context(|| format!("`{low}..{high}` is not a range of numbers"))
     };
-    // With a decimal, the numbers count tenths.
     let (smallest, largest) = (parse(low)?, parse(high)?);
     if largest < smallest {
         bail!("the range `{low}..{high}` is empty");

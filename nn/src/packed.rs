@@ -20,9 +20,9 @@ pub enum Direction {
 pub struct TimeStep {
     /// The rows of this step.
     pub rows: Range<usize>,
-    /// The rows of the step read before this one, of the sequences that have a token in both steps: the k-th row of
-    /// `rows` continues the k-th row of `previous`. The further rows of `rows` are the first that are read of their
-    /// sequences. Empty for the step that is read first.
+    /// The rows of the step read before this one that this step continues: the k-th row of `rows` continues the k-th
+    /// row of `previous`. If `rows` is longer, its other rows begin their sequences. Empty for the step that is read
+    /// first.
     pub previous: Range<usize>,
 }
 
@@ -98,7 +98,7 @@ impl PackedLayout {
                 // `cells::previous_and_current` expects an empty range after the rows of the step.
                 rows.end..rows.end
             } else if direction == Direction::Forward {
-                // Sequences that end at the step before are the last ones of its rows.
+                // The sequences that end at the step before have the last rows of that step.
                 self.offsets[step - 1]..self.offsets[step - 1] + rows.len()
             } else {
                 self.step(step + 1)

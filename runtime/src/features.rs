@@ -70,13 +70,13 @@ features! {
     Rnn = "rnn"
     /// GRU or plain cells.
     OtherCells = "gru" | "rnn"
-    /// Parts of models that read values.
+    /// Parts of models that read the input `values`, numbers of channels such as sensors, instead of text.
     Values = "values"
     /// Folded tokens.
     Folding = "folding"
     /// The hidden layer of the head.
     Hidden = "hidden"
-    /// The kept steps of a bidirectional model.
+    /// The inputs and states of all steps of a text, which a bidirectional model keeps until logits are read.
     Bidirectional = "bidirectional"
     /// The n-gram branch.
     Ngrams = "ngrams"
@@ -86,11 +86,12 @@ features! {
     HeadFeatures = "pooling" | "bidirectional" | "ngrams"
 }
 
-/// True if the plain packing of some cell (`interleaved4`, `interleaved3` or `interleaved1`) is built in.
-pub(crate) const PLAIN: bool = Interleaved4::<()>::IS_BUILT || Gru::<()>::IS_BUILT || Rnn::<()>::IS_BUILT;
-/// True if `paired16` is the only packing, so that the embedding dimension and the hidden size are multiples of 4.
+/// True if an interleaved packing (`interleaved4`, `interleaved3` or `interleaved1`) is built in.
+pub(crate) const INTERLEAVED: bool = Interleaved4::<()>::IS_BUILT || Gru::<()>::IS_BUILT || Rnn::<()>::IS_BUILT;
+/// True if no packing but `paired16` is built in, so that the embedding dimension and the hidden size are multiples of
+/// 4. The feature `widths` brings the packing `rows`.
 #[cfg(dsp)]
-pub(crate) const ONLY_PAIRED: bool = !PLAIN && !WIDTHS;
+pub(crate) const ONLY_PAIRED: bool = !INTERLEAVED && !WIDTHS;
 /// True if models may have more than one layer.
 pub(crate) const STACKED: bool = cfg!(feature = "stacked");
 /// True if layers may also read the sequence in reverse.
@@ -116,6 +117,8 @@ pub(crate) const ERRORS: bool = cfg!(feature = "errors");
 /// True if weights of 4 and 16 bits are built in.
 pub(crate) const WIDTHS: bool = cfg!(feature = "widths");
 
+// A model needs a recurrent branch, and so a packing of some cell, or an n-gram branch. Each of these features brings
+// one of them.
 #[cfg(not(any(
     feature = "interleaved4",
     feature = "paired16",

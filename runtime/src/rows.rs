@@ -14,7 +14,7 @@ pub(crate) fn rows<T>(elements: &[T], columns: NonZeroUsize) -> Rows<'_, T> {
 #[inline]
 pub(crate) fn row<T>(elements: &[T], columns: NonZeroUsize, index: usize) -> Option<&[T]> {
     // A file fits the address space, so the product wraps only for a row beyond the last. Such a row is asked for only
-    // while the loader checks a file that it has refused already.
+    // in a file that is refused: after a fault the loader goes on, and then sizes may not match.
     let begin = index.wrapping_mul(columns.get());
     elements.get(begin..)?.get(..columns.get())
 }
@@ -37,8 +37,8 @@ impl<'a, T> Iterator for Rows<'a, T> {
     }
 }
 
-/// [`rows`], followed by empty rows without end. A step with a precomputed input projection has no input weights, so
-/// all its rows are empty.
+/// [`rows`], followed by empty rows without end, so that each unit has a row. A step with a precomputed input
+/// projection has no input weights, so all its rows are empty.
 #[inline]
 pub(crate) fn rows_or_empty<T>(elements: &[T], columns: NonZeroUsize) -> impl Iterator<Item = &[T]> {
     let mut rest = elements;

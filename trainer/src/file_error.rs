@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 pub struct FileError {
     /// The file or folder.
     pub path: PathBuf,
-    /// The fault, the expected content and a remedy, or the error of the system.
+    /// Either the error of the system, or the fault with the expected content and a remedy.
     pub problem: String,
 }
 

@@ -65,7 +65,7 @@ fn manifest() -> Result<String> {
     repo::read(&repo::root().join("Cargo.toml"))
 }
 
-/// Returns the value of the first line `KEY = "…"` of a manifest. In that of the workspace, the line is in
+/// Returns the value of the first line `KEY = "…"` of a manifest. The manifest of the workspace has it in
 /// `[workspace.package]`.
 fn value<'a>(manifest: &'a str, key: &str) -> Result<&'a str> {
     let start = format!("{key} = \"");
@@ -101,9 +101,10 @@ fn unpack(version: &str) -> Result<PathBuf> {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
     }
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let verbose = false;
     for name in PACKAGES {
         let archive = target().join("package").join(format!("{name}-{version}.crate"));
-        run_quietly(program("tar").arg("-xzf").arg(archive).arg("-C").arg(&folder), false)?;
+        run_quietly(program("tar").arg("-xzf").arg(archive).arg("-C").arg(&folder), verbose)?;
     }
     Ok(folder)
 }

@@ -28,10 +28,10 @@ pub fn classification(
     out: &mut dyn Write,
 ) -> fmt::Result {
     if form == Form::Human {
-        return ranking(engine, answer, DEFAULT_SHOWN, terminal, out);
+        return ranked_rows(engine, answer, DEFAULT_SHOWN, terminal, out);
     }
     let best = engine.ranking().next().filter(|_| answer.is_known());
-    // `None` also for a model that never refuses.
+    // `None` if no token is known or if the model never refuses.
     let refused = best.and_then(|class| engine.refuses(class));
     match best {
         Some(class) => {
@@ -50,7 +50,7 @@ pub fn classification(
     }
     write!(out, r#","logits":["#)?;
     list(out, engine.logits().iter())?;
-    json_costs(answer, out)
+    end_list_and_json(answer, out)
 }
 
 /// Writes the `count` most probable labels of a text, the answer to the command `top`; no label if no token is known.
@@ -63,7 +63,7 @@ pub fn top(
     out: &mut dyn Write,
 ) -> fmt::Result {
     if form == Form::Human {
-        return ranking(engine, answer, count, terminal, out);
+        return ranked_rows(engine, answer, count, terminal, out);
     }
     write!(out, r#"{{"top":["#)?;
     let mut comma = "";
@@ -73,13 +73,14 @@ pub fn top(
         write!(out, r#"{comma}{{"label":{label},"class":{class},"probability":{probability},"logit":{logit}}}"#)?;
         comma = ",";
     }
-    json_costs(answer, out)
+    end_list_and_json(answer, out)
 }
 
 /// Writes a line with a bar for each of the `count` most probable labels, and the costs in a last line. If the model
-/// refuses to answer, the first line says so. If no token is known, the last line says so, and it is the only one.
-fn ranking(engine: &Engine<'_>, answer: Answer, count: usize, terminal: Terminal, out: &mut dyn Write) -> fmt::Result {
+/// refuses to answer, a line before them says so. If no token is known, only the last line is written, and it says so.
+fn ranked_rows(engine: &Engine<'_>, answer: Answer, count: usize, terminal: Terminal, out: &mut dyn Write) -> fmt::Result {
     if !answer.is_known() {
+        // The costs follow in the same line.
         write!(out, "unknown input   ")?;
         return costs(answer, out);
     }
@@ -91,7 +92,7 @@ fn ranking(engine: &Engine<'_>, answer: Answer, count: usize, terminal: Terminal
         row(rank, engine.label(class), columns, engine.probability(class), terminal, out)?;
     }
     let classes = engine.logits().len();
-    // A person who has asked for another number of labels knows the command `top`.
+    // A person who has asked for another number of labels knows the command `top`. The costs follow in the same line.
     if count == DEFAULT_SHOWN && classes > count {
         write!(out, "{} more, `top {classes}` lists all   ", classes - count)?;
     }
@@ -108,8 +109,8 @@ fn row(
     terminal: Terminal,
     out: &mut dyn Write,
 ) -> fmt::Result {
-    /// The least probability (Q16) whose bar is not empty. A bar is rounded to eighths of a column, so this is half an
-    /// eighth, rounded up.
+    /// The least probability (Q16) whose bar is not empty. The length of a bar is rounded to eighths of a column, so
+    /// this is the probability (Q16, rounded up) whose bar is half an eighth of a column long.
     const MIN_BAR: u32 = (1 << 16) / (2 * 8 * Bar::WIDTH) + 1;
     let name_paint = if rank == 0 { Paint::Bold } else { Paint::Plain };
     let padding = columns.saturating_sub(width(name));
@@ -137,7 +138,7 @@ fn costs(answer: Answer, out: &mut dyn Write) -> fmt::Result {
 }
 
 /// Ends a JSON answer: closes its list, adds the costs and closes its object.
-fn json_costs(answer: Answer, out: &mut dyn Write) -> fmt::Result {
+fn end_list_and_json(answer: Answer, out: &mut dyn Write) -> fmt::Result {
     let (Answer { tokens, unknown, .. }, ticks) = (answer, Long(answer.ticks));
     write!(out, r#"],"tokens":{tokens},"unknown":{unknown},"ticks":{ticks}}}"#)
 }
@@ -173,23 +174,23 @@ pub fn next(
 ) -> fmt::Result {
     let model = engine.model();
     let logits = engine.session().logits();
-    let mut ranks = [Ranked::default(); MAX_NEXT_TOKENS];
+    let mut storage = [Ranked::default(); MAX_NEXT_TOKENS];
     let count = count.unwrap_or(DEFAULT_SHOWN).min(MAX_NEXT_TOKENS);
-    let found = ranks.get_mut(..count).map_or(0, |ranks| logits.next_tokens(ranks));
-    let ranks = ranks.get(..found).unwrap_or(&[]);
+    let found = storage.get_mut(..count).map_or(0, |wanted| logits.next_tokens(wanted));
+    let ranked = storage.get(..found).unwrap_or(&[]);
     if form == Form::Machine {
         write!(out, r#"{{"next":["#)?;
         let mut comma = "";
-        for &Ranked { class: id, logit } in ranks {
+        for &Ranked { class: id, logit } in ranked {
             let mut buffer = [0; 4];
             let (token, probability) = (Json(token_name(model, id, &mut buffer)), Decimal(logits.probability(id)));
             write!(out, r#"{comma}{{"token":{token},"id":{id},"probability":{probability},"logit":{logit}}}"#)?;
             comma = ",";
         }
-        return json_costs(answer, out);
+        return end_list_and_json(answer, out);
     }
-    let columns = ranks.iter().map(|rank| width(token_name(model, rank.class, &mut [0; 4]))).max().unwrap_or(0);
-    for (rank, &Ranked { class: id, .. }) in ranks.iter().enumerate() {
+    let columns = ranked.iter().map(|token| width(token_name(model, token.class, &mut [0; 4]))).max().unwrap_or(0);
+    for (rank, &Ranked { class: id, .. }) in ranked.iter().enumerate() {
         row(rank, token_name(model, id, &mut [0; 4]), columns, logits.probability(id), terminal, out)?;
     }
     costs(answer, out)
@@ -241,10 +242,11 @@ pub fn forecast(engine: &mut Engine<'_>, answer: Answer, form: Form, out: &mut d
     if form == Form::Machine {
         write!(out, r#"{{"forecast":["#)?;
         list(out, values.by_ref())?;
-        return json_costs(answer, out);
+        return end_list_and_json(answer, out);
     }
     for value in values {
-        write!(out, "{}  {value}\r\n", Visible(value.0.name))?;
+        let Value(channel, _) = value;
+        write!(out, "{}  {value}\r\n", Visible(channel.name))?;
     }
     write!(out, "{}, {}", Counted(answer.tokens.into(), "step"), Counted(answer.ticks, "tick"))
 }

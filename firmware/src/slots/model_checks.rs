@@ -24,14 +24,15 @@ pub fn check_fit(package: &Package<'_>, model: &Model<'_>, scratch: &mut [i32]) 
     Engine::new(&loaded, scratch).map(drop).map_err(SlotError::Unfit)
 }
 
-/// Refuses a model whose golden examples do not give exactly their stored logits, or not within the time limit, after
-/// which `keep_alive` returns false.
+/// Accepts a model only if all its golden examples give exactly their stored logits within the time limit, after which
+/// `keep_alive` returns false.
 pub fn check_golden(model: &Model<'_>, scratch: &mut [i32], keep_alive: KeepAlive<'_>) -> Result<(), SlotError> {
     // Cannot fail: `check_fit` has checked the length of the scratch.
     let mut session = model.session(scratch).map_err(|_| SlotError::Golden { exact: 0, total: 0 })?;
     let too_slow = SlotError::Slow { seconds: MAX_CHECK_SECONDS };
     let (mut exact, mut total) = (0, 0);
     for golden in model.golden() {
+        // False once `keep_alive` returns false.
         if !read_golden(model, &mut session, &golden, keep_alive) {
             return Err(too_slow);
         }

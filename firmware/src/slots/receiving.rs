@@ -27,7 +27,8 @@ impl Receiving {
     }
 
     /// Writes the next piece, after erasing the blocks that it needs. All pieces but the last have a multiple of
-    /// [`MAX_WRITE_UNIT`] bytes. Bytes beyond the announced length are ignored.
+    /// [`MAX_WRITE_UNIT`] bytes, which are whole write units (`P::WRITE_SIZE` bytes) on every board. Bytes beyond the
+    /// announced length are ignored.
     pub fn write<P: Partition>(&mut self, flash: &mut P, piece: &[u8]) -> Result<(), SlotError> {
         let flash_error = |error: P::Error| SlotError::Flash(error.kind());
         let bytes_left = (self.announced - self.written) as usize;
@@ -52,11 +53,12 @@ impl Receiving {
         Ok(())
     }
 
-    /// Returns the record of the received slot, still with 0 as its version. Fails if bytes are missing.
+    /// Returns the record of the received slot. Its version is 0; the caller sets it once it has checked the package.
+    /// Fails if bytes are missing.
     pub fn finish(self) -> Result<Slot, SlotError> {
         let Receiving { announced, written, crc, .. } = self;
         if written != announced {
-            // The announced length is that of the whole package, with or without a signature.
+            // The two expected lengths are those without and with a signature; the announced length may be either.
             return Err(SlotError::Length { found: written as usize, expected: [announced as usize; 2] });
         }
         Ok(Slot { state: State::Received, proven: false, version: 0, bytes: written, crc32: crc })

@@ -1,5 +1,8 @@
 //! The rules by which the optimizers change one parameter: Adam with decoupled weight decay (Loshchilov and Hutter,
 //! 2019), and stochastic gradient descent, plain and with momentum (Sutskever et al., 2013).
+//!
+//! Each rule is a [`NullaryFnOnce`], the kind of function that pulp compiles once for each set of vector instructions
+//! and runs in the best version for the processor.
 
 use pulp::NullaryFnOnce;
 
@@ -45,11 +48,11 @@ pub struct AdamFactors {
 }
 
 impl AdamFactors {
-    /// The factors of step number `step`, counted from 1. `rate`: the learning rate.
-    pub fn new(step: i32, rate: f64) -> Self {
+    /// The factors of step number `step`, counted from 1.
+    pub fn new(step: i32, learning_rate: f64) -> Self {
         let correction_1 = 1.0 - f64::from(BETA_1).powi(step);
         let correction_2 = 1.0 - f64::from(BETA_2).powi(step);
-        AdamFactors { rate: (rate / correction_1) as f32, scale: (1.0 / correction_2.sqrt()) as f32 }
+        AdamFactors { rate: (learning_rate / correction_1) as f32, scale: (1.0 / correction_2.sqrt()) as f32 }
     }
 }
 

@@ -1,13 +1,16 @@
 //! An LSTM step over `paired16` records, for cores with the DSP instructions of Armv7E-M: Cortex-M4, M7, and M33
 //! with the DSP extension.
 //!
-//! A word of weights holds two columns of a pair of rows, each as 256·a + b. Three instructions do four
-//! multiply-accumulates: SMLALD adds both columns of 256·a + b to a 64-bit sum, SXTB16 extracts b, and SMLAD adds b to
-//! a 32-bit sum. Sixteen columns make a turn, which is an iteration of the unrolled loop. If the columns are not a
-//! multiple of 16, the first turn is entered in the middle. All registers are in use, so the values that a unit needs
-//! before and after its sums are on the stack. One LDM loads them together with the address at which to continue. The
-//! turns of the recurrent projection are counted in the upper half of the upper word of a sum, which a sum below 2^40
-//! does not use.
+//! A word of weights holds two columns of a pair of rows, each as 256·a + b: a is the weight of the first row, b that
+//! of the second. Three instructions do four multiply-accumulates: SMLALD adds both columns of 256·a + b to a 64-bit
+//! sum, SXTB16 extracts b, and SMLAD adds b to a 32-bit sum B. The 64-bit sum shifted right by 8 is Σ a·v + (B >> 8),
+//! which is by definition the sum of the first row (`docs/arithmetic.md`, "LSTM step").
+//!
+//! Four columns make a block, and four blocks a turn, which is an iteration of the unrolled loop. If the columns are
+//! not a multiple of 16, the first turn is entered in the middle. All registers are in use, so the values that a unit
+//! needs before and after its sums are on the stack. One LDM loads them together with the address at which to continue.
+//! The turns of the recurrent projection are counted in the upper half of the upper word of a 64-bit sum, whose
+//! magnitude is below 2^40; [`Plan::turns_hh`] explains why a negative sum does not disturb the count.
 //!
 //! `PairedLstm::plain_step` defines the result.
 #![allow(unsafe_code)]
@@ -29,19 +32,22 @@ use super::arguments::{PairedLstm, Plan, State};
 use crate::activation::{SIGMOID, TANH};
 use turns::{BLOCK, BLOCK_BYTES, TURN};
 
-/// The distance from the loop of the input projection to the code for a precomputed input projection, the 24 bytes
-/// before it; plus 1 for Thumb.
-const FOLDED: usize = 1usize.wrapping_sub(24);
-/// The distance from the gates to the code that shifts the pre-activations, the 20 bytes before them; plus 1 for Thumb.
-const SHIFTED: usize = 1usize.wrapping_sub(20);
+/// The `enter_ih` of a plan for a precomputed input projection. Its code, `precomputed_sums`, is 24 bytes long and ends
+/// where the loop of the input projection begins. The 1 is the bit that marks the address of Thumb code.
+const FOLDED_ENTRY: usize = 1usize.wrapping_sub(24);
+/// The `gates` of a plan with a shift. The code that shifts the pre-activations, from the label 5 on, is 20 bytes long
+/// and ends where the gates begin. The 1 is the Thumb bit again.
+const SHIFT_ENTRY: usize = 1usize.wrapping_sub(20);
 
-/// Returns the initial count of turns: see [`Plan::turns_hh`]. Helium counts vectors instead.
+/// Returns the initial count of turns: −2^16 for each turn, plus 2^15 so that no sum changes the sign of the word (see
+/// [`Plan::turns_hh`]). Helium counts vectors instead.
 fn turns_hh(hidden_size: usize) -> usize {
     if cfg!(helium) { 0 } else { 0x8000usize.wrapping_sub((hidden_size / BLOCK).div_ceil(TURN) << 16) }
 }
 
-/// Returns the distance from the beginning of a loop to its entry point: after the blocks that the first turn does not
-/// need, or for Helium after the single block if there are only whole vectors.
+/// Returns the distance from the beginning of a loop to its entry point, plus 1, the Thumb bit. The entry point is
+/// after the blocks that the first turn does not need. With Helium one block precedes the loop over vectors of two
+/// blocks; the entry point is after it if the number of blocks is even.
 fn enter(columns: usize) -> usize {
     let blocks = columns / BLOCK;
     let skipped = if cfg!(helium) { usize::from(blocks.is_multiple_of(2)) } else { blocks.wrapping_neg() % TURN };
@@ -57,7 +63,8 @@ pub(crate) fn plan(input_size: usize, hidden_size: usize, shift: u32) -> Plan {
         enter_ih: enter(input_size),
         shift,
         enter_hh: enter(hidden_size),
-        gates: if shift == 0 { 1 } else { SHIFTED },
+        // 1: the gates themselves, with the Thumb bit.
+        gates: if shift == 0 { 1 } else { SHIFT_ENTRY },
         #[cfg(helium)]
         vectors: [input_size, hidden_size].map(|columns| (columns / helium::VECTOR) as u16),
     }
@@ -75,10 +82,10 @@ pub(crate) fn step(layer: &PairedLstm<'_>, x: &[i16], state: &mut State<'_>) {
 /// Computes one step with a precomputed input projection: see `PairedLstm::step_folded`.
 pub(crate) fn step_folded(layer: &PairedLstm<'_>, input_sums: &[i32], state: &mut State<'_>) {
     if cfg!(feature = "folding") && input_sums.len() == 4 * layer.hidden_size.get() {
-        // The kernel adds the address of `x` to `x_bytes`. Here the result is the number of bytes of a unit's input
-        // weights, which the kernel skips.
+        // The kernel adds the address of `x`, which is `input_sums` here, to `x_bytes`. So the address is subtracted
+        // now: the result is the number of bytes of a unit's input weights, which `precomputed_sums` skips.
         let x_bytes = (4 * layer.input_size.get()).wrapping_sub(input_sums.as_ptr().addr());
-        step_by(&Plan { x_bytes, enter_ih: FOLDED, ..layer.plan }, layer, input_sums.as_ptr().cast(), state);
+        step_by(&Plan { x_bytes, enter_ih: FOLDED_ENTRY, ..layer.plan }, layer, input_sums.as_ptr().cast(), state);
     }
 }
 
@@ -88,13 +95,14 @@ fn step_by(plan: &Plan, layer: &PairedLstm<'_>, x: *const i16, state: &mut State
     let units = layer.hidden_size.get();
     // 0 only if all lengths equal the number of units.
     let differences = (state.h.len() ^ units) | (state.next_h.len() ^ units) | (state.c.len() ^ units);
-    // The scratch of a session is always aligned; `run` relies on it, because it loads whole words.
+    // The scratch of a session is always aligned. This is checked because `run` loads whole words.
     let addresses = x.addr() | state.h.as_ptr().addr();
     if !addresses.is_multiple_of(4) || differences != 0 {
-        debug_assert!(false, "the sizes of a layer and its state always match after load");
+        debug_assert!(false, "after load the sizes match and the scratch is aligned");
         return;
     }
-    // The swap comes before the step, so that no register must be saved for it.
+    // The swap comes before the step, so that no register must be saved for it. From here on `state.next_h` is the old
+    // hidden state, which the step reads, and `state.h` is written.
     core::mem::swap(&mut state.h, &mut state.next_h);
     let (h, c, next_h) = (state.next_h.as_ptr(), state.c.as_mut_ptr(), state.h.as_mut_ptr());
     // SAFETY: by `PairedLstm::new`, `record_words` holds one whole record for each unit, and both sizes are multiples
@@ -119,7 +127,9 @@ pub(crate) fn embed(weights: &[i8], multiplier: i16, x: &mut [i16]) -> bool {
     // multiple of 4 that is not zero, and `x` is at a word boundary.
     unsafe {
         asm!(
+            // The directive that lets the assembler accept DSP instructions: `turns.rs`.
             cpu!(),
+            // At the end of an iteration `low` holds the first and the second value, `even` the third and the fourth.
             "2:",
             "ldr {even}, [{weights}], #4",
             "sxtb16 {odd}, {even}, ror #8",
@@ -147,6 +157,8 @@ pub(crate) fn embed(weights: &[i8], multiplier: i16, x: &mut [i16]) -> bool {
     true
 }
 
+// Each of the macros up to `pop_vectors` has a counterpart of the same name for Helium, in `dsp/helium.rs`.
+
 /// The registers of the sums, as a list.
 #[cfg(not(helium))]
 macro_rules! sums {
@@ -168,7 +180,7 @@ macro_rules! input_columns {
         concat!("4:\n", turn!(), "ldr r8, [sp, #96]\n cmp r1, r8\n bne 4b\n")
     };
 }
-/// Computes the sums of the first rows from the 64-bit sums.
+/// Computes the sum of the first row of each pair from the pair's 64-bit sum.
 #[cfg(not(helium))]
 macro_rules! lstm_first_rows {
     () => {
@@ -189,7 +201,9 @@ macro_rules! pop_vectors {
         ""
     };
 }
-/// Loads a precomputed input projection: 24 bytes of code, as `FOLDED` requires, and skips the input weights.
+/// Loads the precomputed input projection of a unit and skips its input weights: 24 bytes of code, as [`FOLDED_ENTRY`]
+/// requires. STR stores the address of the next unit's sums in the place of `x` on the stack. `add … asr #8` adds
+/// B >> 8 to the sum of the first row of each pair, as `docs/arithmetic.md`, "Folding", specifies.
 #[cfg(feature = "folding")]
 macro_rules! precomputed_sums {
     () => {
@@ -205,7 +219,9 @@ macro_rules! precomputed_sums {
         ""
     };
 }
-/// Replaces a pre-activation by its activation, in the upper half. lr is clobbered.
+/// Replaces a pre-activation by its activation, in the upper half. lr is clobbered: it is the index of the table's
+/// cell, −128 to 127, then the cell, whose upper half is a value and lower half a slope. SMLABB adds to the whole cell
+/// the slope times the lower half of the pre-activation (`docs/arithmetic.md`, "Activations").
 #[rustfmt::skip]
 macro_rules! activate {
     ($z:literal, $table:literal) => { concat!(
@@ -214,17 +230,18 @@ macro_rules! activate {
     ) };
 }
 
-/// Computes all units of a step. These values are on the stack, in the order in which they are loaded:
+/// Computes all units of a step. These values are on the stack, in the order in which they are loaded. The offsets from
+/// `sp` are 24 larger during the input projection, because the recurrent half has pushed six words:
 ///
 /// - from 0, for the gates, in r1, r3, r6, r8-r12 and pc: the constant that rounds `h`, `sp + 36`, the remaining units
 ///   (negative), sigmoid, tanh, ends of `c` and `next_h`, the constant that rounds `t`, where to continue;
-/// - from 36, for the recurrent half, in r1-r7 and pc: `h`, sums of zero, of which the second counts turns, the entry
-///   point of the loop;
+/// - from 36, for the recurrent half, in r1, the registers of `sums` and pc: `h`, six initial sums (zeros, but the
+///   second, in r3, counts turns), the entry point of the loop;
 /// - from 68, for the input half: `x`, its end, the entry point of the loop, the shift.
 ///
 /// # Safety
 /// `plan` and `records` belong to one layer, `x` is its input, and `h`, `c` and `next_h` have one value for each unit.
-/// If the plan enters at [`FOLDED`], `x` holds four sums for each unit instead.
+/// If the plan enters at [`FOLDED_ENTRY`], `x` holds four sums for each unit instead.
 #[unsafe(naked)]
 unsafe extern "C" fn run(
     plan: *const Plan,
@@ -238,6 +255,8 @@ unsafe extern "C" fn run(
         cpu!(),
         "push {{r4-r11, lr}}",
         push_vectors!(),
+        // The fields of `Plan`: r4 turns_hh, r5 negative_units, r6 x_bytes, r7 enter_ih, r8 shift, r11 enter_hh, r12
+        // gates. r0 becomes the address of the records.
         "ldm r0, {{r4-r8, r11, r12}}",
         "mov r0, r3",
         // The distances of the plan become addresses: the end of the input, the entry points of both loops, and the
@@ -286,7 +305,8 @@ unsafe extern "C" fn run(
         "smlawb r5, r5, lr, r8",
         "smlawt r7, r7, lr, r9",
         "ldm sp, {{r1, r3, r6, r8-r12, pc}}",
-        // The gates; if the layer has a shift, the pre-activations are shifted first.
+        // The gates, with the pre-activations of i, f, g and o in r2, r4, r5 and r7. If the layer has a shift, `pc` was
+        // loaded with the address of this code, which shifts them first; no instruction jumps to the label 5.
         ".p2align 2",
         "5:",
         "ldr lr, [sp, #80]",
@@ -297,12 +317,15 @@ unsafe extern "C" fn run(
         activate!("r4", "r8"),
         activate!("r5", "r9"),
         activate!("r7", "r8"),
+        // The activations are Q15, in the upper halves. t = (i·g + 2^10) >> 11, Q19, and then
+        // c = 2·(((c·f) >> 16) + t), Q20: QADD doubles and saturates.
         "ldr lr, [r10, r6, lsl #2]",
         "smlatt r2, r2, r5, r12",
         "asrs r2, r2, #11",
         "smlawt r2, lr, r4, r2",
         "qadd r2, r2, r2",
         "str r2, [r10, r6, lsl #2]",
+        // h = (o·tanh(c) + 2^14) >> 15, Q15.
         activate!("r2", "r9"),
         "smlatt r7, r7, r2, r1",
         "asrs r7, r7, #15",
@@ -314,7 +337,8 @@ unsafe extern "C" fn run(
         pop_vectors!(),
         "pop {{r4-r11, pc}}",
         // The addresses of the loops and of the gates, the initial sums of the recurrent projection, and the constants
-        // of the gates.
+        // of the gates. An index into the tables of 4-byte cells is −128 to 127, so their addresses are those of cell
+        // 128.
         ".p2align 2",
         "9:",
         ".word 4b, 3b, 6b",

@@ -17,7 +17,8 @@ pub(crate) enum Weights<'a> {
     /// 4-bit weights, −7 to 7. The multiplier of a group of 16 columns turns a 4-bit weight into an 8-bit weight.
     #[cfg(feature = "widths")]
     Bits4 {
-        /// The weights of two columns in each byte, the even column in the lower half: `[rows * columns / 2]`.
+        /// The weights of two columns in each byte, the even column in the lower half: `[rows * columns / 2]`. The
+        /// number of columns is even.
         pairs: &'a [u8],
         /// The multiplier of each group, 1 to 18: `[rows * ⌈columns / 16⌉]`.
         group_multipliers: &'a [u8],
@@ -39,7 +40,8 @@ impl<'a> Matrix<'a> {
     /// A matrix without rows.
     pub(crate) const EMPTY: Matrix<'static> = Matrix { columns: NonZeroUsize::MIN, weights: Weights::Bits8(&[]) };
 
-    /// Returns `bias` plus the dot product of one row with `v`, `[columns]`, Q15; none beyond the last row.
+    /// Returns `bias` plus the dot product of one row with `v`; none beyond the last row. `v`: `[columns]`, Q15. The
+    /// result and `bias` are in the units of accumulators: 8-bit weight times Q15.
     #[cfg_attr(feature = "widths", inline(never))]
     pub(crate) fn dot(&self, index: usize, v: &[i16], bias: i32) -> Option<i32> {
         match self.weights {
@@ -50,7 +52,10 @@ impl<'a> Matrix<'a> {
                 Some(dot_groups(pairs, group_multipliers, v, bias))
             }
             #[cfg(feature = "widths")]
-            Weights::Bits16(weights) => Some(dot_wide(row(weights, self.columns, index)?, v) + bias),
+            Weights::Bits16(weights) => {
+                // `dot_wide` divides its sum by 256; the bias is already in that unit.
+                Some(dot_wide(row(weights, self.columns, index)?, v) + bias)
+            }
         }
     }
 
@@ -64,8 +69,8 @@ impl<'a> Matrix<'a> {
         Some((row(pairs, bytes, index)?, row(group_multipliers, groups, index)?))
     }
 
-    /// Returns true for 16-bit weights. Rows of such weights form no pairs, unlike rows of narrower weights in LSTM and
-    /// GRU layers.
+    /// Returns true for 16-bit weights. In LSTM and GRU layers, two rows of narrower weights form a pair, whose second
+    /// row counts 1/256 in the first (`docs/arithmetic.md`, "LSTM step"); rows of 16-bit weights do not.
     pub(crate) fn is_16_bit(&self) -> bool {
         match self.weights {
             Weights::Bits8(_) => false,
@@ -92,7 +97,7 @@ impl<'a> Matrix<'a> {
                 let (pairs, group_multipliers) = self.row_of_groups(index).unwrap_or_default();
                 let absolutes = pieces::<{ GROUP / 2 }, _>(pairs).zip(group_multipliers).map(|(pairs, &multiplier)| {
                     let weights = pairs.iter().flat_map(|&byte| pair(byte));
-                    // This does not overflow even in a file that is refused: at most 16 · 8 · 255.
+                    // At most 16 · 8 · 255: invalid values, for which the loader refuses the file, cannot overflow it.
                     weights.map(|w| u32::from(w.unsigned_abs())).sum::<u32>() * u32::from(multiplier)
                 });
                 sum(absolutes)

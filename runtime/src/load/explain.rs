@@ -52,7 +52,7 @@ fn full_error(file: &File<'_>) -> LoadError {
         Fault::MissingTensor(tensor) => LoadError::MissingTensor(tensor.name()),
         Fault::UnusedEntry => unused_entry(file, &readable),
         // The file may be valid: such a tensor may have 4 or 16 bits, which only the feature can read.
-        Fault::Type { tensor, expected: Dtype::I8 } if !WIDTHS && tensor.can_be_wide() => {
+        Fault::Type { tensor, expected: Dtype::I8 } if !WIDTHS && tensor.may_have_other_widths() => {
             LoadError::MissingFeature { name: tensor.name(), feature: "widths" }
         }
         Fault::Type { tensor, expected } => LoadError::Type { tensor: tensor.name(), expected: expected.name() },

@@ -70,7 +70,11 @@ fn layer<'a>(
     if features::Paired16::<()>::IS_BUILT && packing == Packing::Paired16 {
         return paired(file, config, direction, input_size, hidden_size);
     }
-    if features::PLAIN || WIDTHS { unpaired(file, config, packing, direction, [input_size, hidden_size]) } else { None }
+    if features::INTERLEAVED || WIDTHS {
+        unpaired(file, config, packing, direction, [input_size, hidden_size])
+    } else {
+        None
+    }
 }
 
 /// Reads one direction of a layer in the packing `paired16` and checks its sums.

@@ -1,7 +1,8 @@
 //! The tensors of the format, identified by the hashes of their names.
 //!
 //! The loader compares hashes of names; the letters are only needed for errors. The hashes of fixed names are computed
-//! at compile time, those of a layer's tensors (`gru.weight_ih_l1_reverse`) from their parts.
+//! at compile time, those of a layer's tensors (`gru.weight_ih_l1_reverse`) from their parts. The `inline` attributes
+//! were chosen for the smallest code: with the feature `errors`, the names are also searched for.
 
 use crate::config::LayerDirection;
 use crate::error::Name;
@@ -18,7 +19,7 @@ impl LayerDirection {
     /// The hash of a name that consists of the hashed `name` and this direction's suffix.
     #[cfg_attr(feature = "errors", inline(never))]
     pub(super) fn name_hash(self, name: NameHash) -> NameHash {
-        // Such a build has only the first layer, forward.
+        // A build with room for one direction of one layer has only the first layer, forward.
         if LayerDirection::COUNT == 1 {
             return name.and("_l0");
         }
@@ -53,12 +54,12 @@ fixed_tensors! {
 }
 
 impl Tensor {
-    /// A tensor of one direction of a layer. `module`: the module name of its cells, `parameter`: a name from
+    /// A tensor of one direction of a layer. `module`: the module name of its cells, `parameter_name`: a constant of
     /// [`parameter`].
     #[cfg_attr(feature = "errors", inline(never))]
     #[cfg_attr(not(feature = "errors"), inline(always))]
-    pub(super) fn of_layer(module: &str, parameter: &str, direction: LayerDirection) -> Self {
-        Tensor(direction.name_hash(NameHash::of(module).and(parameter)))
+    pub(super) fn of_layer(module: &str, parameter_name: &str, direction: LayerDirection) -> Self {
+        Tensor(direction.name_hash(NameHash::of(module).and(parameter_name)))
     }
 
     /// The hash of the name.
@@ -73,25 +74,28 @@ impl Tensor {
             return Name::new(name);
         }
         for module in CellKind::ALL.iter().map(|cell| cell.module()) {
-            for parameter in parameter::DEVICE {
-                let is_tensor = |direction: &LayerDirection| self == Tensor::of_layer(module, parameter, *direction);
+            for parameter_name in parameter::DEVICE {
+                let is_tensor =
+                    |direction: &LayerDirection| self == Tensor::of_layer(module, parameter_name, *direction);
                 if let Some(direction) = LayerDirection::all().find(is_tensor) {
                     let [layer, reverse] = direction.suffix();
-                    return Name::joined(&[module, parameter, layer, reverse]);
+                    return Name::joined(&[module, parameter_name, layer, reverse]);
                 }
             }
         }
         Name::new("")
     }
 
-    /// The name of the text table whose offsets this tensor stores; for any other tensor its own name.
+    /// The name of the text table whose offsets this tensor stores; for any other fixed tensor its own name, and for a
+    /// tensor of a layer, which stores no table, an empty text.
     pub(super) fn table(self) -> &'static str {
         let name = self.fixed_name().unwrap_or("");
         name.strip_suffix(".offsets").unwrap_or(name)
     }
 
-    /// Returns true if the tensor's weights may have 4 or 16 bits in every packing.
-    pub(super) fn can_be_wide(self) -> bool {
+    /// Returns true if the tensor's weights may have 4 or 16 bits whatever the packing of the layers is. The weights of
+    /// layers may only in the packing `rows`.
+    pub(super) fn may_have_other_widths(self) -> bool {
         [Tensor::EMBEDDING_WEIGHT, Tensor::HIDDEN_WEIGHT, Tensor::FC_WEIGHT].contains(&self)
     }
 
@@ -101,7 +105,7 @@ impl Tensor {
     }
 }
 
-/// The hashes of the metadata keys of shifts.
+/// The hashes of the metadata keys `tern.shift.…`, whose values are the bits by which sums or states are shifted.
 pub(super) mod shift {
     use super::{LayerDirection, Name, NameHash, key};
     use tern_format::Cell as CellKind;
@@ -113,17 +117,17 @@ pub(super) mod shift {
     #[cfg(feature = "ngrams")]
     pub(crate) const POOLED: NameHash = NameHash::of(key::SHIFT_POOLED);
 
-    /// The key of one direction of a layer. `module`: the module name of its cells.
+    /// The hash of the key of one direction of a layer. `module`: the module name of its cells.
     #[cfg_attr(feature = "errors", inline(never))]
     pub(crate) fn of_layer(module: &str, direction: LayerDirection) -> NameHash {
         direction.name_hash(NameHash::of(key::SHIFT).and(module))
     }
 
-    /// The name of the key with this hash: the key of a shift, or of a length of n-grams.
+    /// The name of the key with this hash: a key `tern.shift.…`, or one of the lengths of n-grams.
     #[cfg_attr(feature = "errors", inline)]
-    pub(crate) fn name(key: NameHash) -> Name {
+    pub(crate) fn name(hash: NameHash) -> Name {
         for module in CellKind::ALL.iter().map(|cell| cell.module()) {
-            if let Some(direction) = LayerDirection::all().find(|&direction| of_layer(module, direction) == key) {
+            if let Some(direction) = LayerDirection::all().find(|&direction| of_layer(module, direction) == hash) {
                 let [layer, reverse] = direction.suffix();
                 return Name::joined(&[key::SHIFT, module, layer, reverse]);
             }
@@ -137,7 +141,7 @@ pub(super) mod shift {
             key::NGRAM_MAX_CHARS,
         ];
         // The only other key is the shift of the last layer.
-        Name::new(OTHERS.iter().find(|name| NameHash::of(name) == key).unwrap_or(&key::SHIFT_FC))
+        Name::new(OTHERS.iter().find(|name| NameHash::of(name) == hash).unwrap_or(&key::SHIFT_FC))
     }
 }
 
@@ -160,6 +164,7 @@ mod tests {
         let keys = [key::SHIFT_FC, key::SHIFT_HIDDEN, key::SHIFT_NGRAMS, key::SHIFT_POOLED];
         let lengths = [key::NGRAM_WORDS, key::NGRAM_MIN_CHARS, key::NGRAM_MAX_CHARS];
         names.extend(keys.into_iter().chain(lengths).map(String::from));
+        // The hashes have no order of their own, so a set holds their debug texts.
         let hashes: BTreeSet<String> = names.iter().map(|name| format!("{:?}", NameHash::of(name))).collect();
         assert_eq!(hashes.len(), names.len());
         // A name is found from its hash.

@@ -1,5 +1,5 @@
-//! Converts layers from the plain packing of their cell to another packing: `docs/format.md`, "Packings". A packing is
-//! the order in which the weights of the recurrent layers are stored.
+//! Converts layers from the plain packing of their cell (`interleaved4`, `interleaved3` or `interleaved1`) to another:
+//! `docs/format.md`, "Packings". A packing is the order in which the weights of the recurrent layers are stored.
 
 use alloc::{format, string::String, vec, vec::Vec};
 
@@ -22,8 +22,10 @@ pub fn packed(
     let tensors = match packing {
         Packing::Interleaved4 | Packing::Interleaved3 | Packing::Interleaved1 => return (metadata.to_vec(), tensors),
         Packing::Paired16 => paired(tensors),
+        // The function is in the module for the other widths of weights, which need this packing.
         #[cfg(feature = "widths")]
         Packing::Rows => tensors.into_iter().map(super::round::by_rows).collect(),
+        // The loader of such a build refuses this packing.
         #[cfg(not(feature = "widths"))]
         Packing::Rows => tensors,
     };
@@ -43,8 +45,9 @@ fn paired(tensors: Vec<Tensor>) -> Vec<Tensor> {
             .any(|cell| tensor.name.strip_prefix(cell.module()).is_some_and(|rest| rest.starts_with('.')))
     };
     let (of_layers, mut packed): (Vec<Tensor>, Vec<Tensor>) = tensors.into_iter().partition(is_of_layer);
-    for weight_ih in &of_layers {
-        let Some((module, suffix)) = weight_ih.name.split_once(".weight_ih_") else { continue };
+    // Each direction of a layer has one tensor `weight_ih`; the others are found by its module and suffix.
+    for tensor in &of_layers {
+        let Some((module, suffix)) = tensor.name.split_once(".weight_ih_") else { continue };
         let layer = Layer::new(module, suffix, &of_layers);
         let groups = layer.groups();
         let [count, words] = [groups.len(), groups.first().map_or(0, Vec::len)];
@@ -113,12 +116,12 @@ impl<'a> Layer<'a> {
             // GRU.
             3 => groups_of_four
                 .map(|units| {
-                    // A record of the gates r and z of two units. The record of the gates n of all four units comes
-                    // before both.
+                    // A record of the gates r and z of two units.
                     let r_z_of_two = |a, b| self.record([(a, 0), (a, 1), (b, 0), (b, 1)]);
                     let [a, b, c, d] = units;
                     // The fourth bias of a unit is that of the recurrent half of n.
                     let recurrent_biases = units.map(|unit| self.bias[unit * self.biases + 3]);
+                    // The record of the gates n of all four units comes before those of r and z.
                     [
                         initial_sums(recurrent_biases),
                         self.record(units.map(|unit| (unit, 2))),
@@ -150,8 +153,8 @@ impl<'a> Layer<'a> {
         .concat()
     }
 
-    /// The weights of four rows, two pairs, in one projection: for each two columns a word of the first pair, then one
-    /// of the second.
+    /// The weights of one projection in four rows a, b, c, d. For each two columns there are two words: the first holds
+    /// `256 · w_a + w_b` of both columns, the second `256 · w_c + w_d`.
     fn weights(&self, projection: usize, rows: [Row; 4]) -> Vec<i32> {
         let columns = self.weights[projection].len() / (self.hidden_size * self.gates);
         let weight = |(unit, gate): Row, column: usize| {
@@ -169,8 +172,8 @@ fn word(first: i32, second: i32) -> i32 {
     (first & 0xffff) | (second << 16)
 }
 
-/// The initial sums of four rows, as a record stores them: for each pair of rows the lower and the upper word of 256
-/// times the first bias plus the second, then the second bias.
+/// The initial sums of four rows, as a record stores them. For each pair of rows a, b these are three words: the lower
+/// and the upper word of the 64-bit number `256 · bias_a + bias_b`, then `bias_b`.
 fn initial_sums(biases: [i32; 4]) -> Vec<i32> {
     let of_pair = |[a, b]: &[i32; 2]| {
         let sum = 256 * i64::from(*a) + i64::from(*b);

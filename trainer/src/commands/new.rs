@@ -22,7 +22,7 @@ pub struct Args {
     #[arg(value_name = "NAME")]
     pub folder: PathBuf,
     /// Input of the model: texts, or sequences of numbers
-    #[arg(long, value_name = "NAME", value_enum, default_value_t)]
+    #[arg(long, value_name = "KIND", value_enum, default_value_t)]
     pub input: InputKind,
 }
 
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn no_placeholder_is_in_a_file_that_is_no_template() {
+    fn all_files_with_placeholders_are_templates() {
         for input in [InputKind::Text, InputKind::Values] {
             for (path, text) in files(input) {
                 let has_placeholder = text.contains("NAME") || text.contains("VERSION");

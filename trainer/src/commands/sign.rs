@@ -48,9 +48,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         )));
     }
     let bytes = fs::read(&args.file).with_context(|| path.to_string())?;
+    // An unsigned device file is a package without a signature.
     if let Some(signed) = Package::read(&bytes).with_context(|| path.to_string())?.signed {
         bail!("{path} is already signed ({signed}), expected the unsigned device file that `tern export` wrote");
     }
+    // Only checks the file: its bytes are signed as they are.
     DeviceFile::from_bytes(&bytes).with_context(|| path.to_string())?;
     let package = package::sign(&bytes, args.model_version, &key::read(&args.key)?);
     write_file(&args.output, &package).with_context(|| output.to_string())?;

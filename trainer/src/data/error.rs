@@ -16,7 +16,7 @@ pub fn nul_in_row(path: &Path, place: &str, part: &str) -> FileError {
     FileError::new(path, format!("{place}: a NUL character (\\u0000) in the {part}, expected text; delete it"))
 }
 
-/// A column that is not among the columns `found` in `place`, such as "line 1".
+/// A column that a file lacks, and the parts of the error about it.
 pub struct MissingColumn<'a> {
     /// The name of the missing column.
     pub wanted: &'a str,
@@ -34,14 +34,15 @@ impl MissingColumn<'_> {
     /// Returns the error for a column that is missing in the file `path`. If a column has a similar name, the error
     /// suggests it.
     pub fn error(self, path: &Path) -> FileError {
+        // For example: no column "lable"; line 1 has the columns COLUMNS: did you mean "label"? Choose one with OPTION
         let MissingColumn { wanted, place, found, option, hint } = self;
-        let meant = match nearest(wanted, found) {
+        let sentence_end = match nearest(wanted, found) {
             Some(name) => format!(": did you mean {name:?}?"),
             None => ".".to_owned(),
         };
         let columns = quoted(found);
         let advice = format!("Choose one with {option}{hint}");
-        FileError::new(path, format!("no column {wanted:?}; {place} has the columns {columns}{meant} {advice}"))
+        FileError::new(path, format!("no column {wanted:?}; {place} has the columns {columns}{sentence_end} {advice}"))
     }
 }
 

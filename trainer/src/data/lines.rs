@@ -40,6 +40,7 @@ pub fn read_fast_text(path: &Path) -> Result<Vec<Row>, FileError> {
         if label.is_empty() {
             return Err(wrong("a label without a name"));
         }
+        // The texts share the memory of the file. `read` has checked that the file holds no NUL.
         Ok(Row { text: part.text(text.trim()), label: part.text(label), line })
     })
 }
@@ -110,8 +111,9 @@ fn json_row(path: &Path, line: u64, json: &str, part: &Part<'_>, columns: &Colum
         Value::Null => String::new(),
         other => return Err(wrong(&format!("{:?} is {}", columns.label, kind(&other)))),
     };
+    // An escape such as \u0000 may stand for a NUL.
     let row = Row::new(part.text(&text), part.text(label.trim()), line)
-        .map_err(|part| error::nul_in_row(path, &format!("line {line}"), part))?;
+        .map_err(|field| error::nul_in_row(path, &format!("line {line}"), field))?;
     if row.label.is_empty() {
         return Err(error::empty_label(path, line, &columns.label));
     }

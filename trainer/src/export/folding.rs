@@ -3,7 +3,8 @@
 //! The input projection of the first layer, W_ih·x + b, depends on the token alone, not on the state. A step with a
 //! folded token reads it from the file, and only computes the recurrent half.
 //!
-//! A device file sorts its tokens, so a token has a *device id* there and a *float id* in the float model's vocabulary.
+//! A device file sorts its tokens by their bytes, so a token has a *device id* there and a *float id* in the float
+//! model's vocabulary.
 
 use crate::device_file::DeviceFile;
 use crate::float_model::FloatModel;
@@ -35,12 +36,13 @@ pub struct Folding {
 pub fn choose(model: &FloatModel, device: &Model<'_>, statistics: &Statistics, bytes: usize) -> Vec<u32> {
     // The float id of each device id.
     let float_ids = model.vocabulary().device_order();
-    let mut by_count: Vec<(u32, u32)> = (0..).zip(float_ids).filter(|(_, float_id)| *float_id != PAD).collect();
+    // No text contains PAD.
+    let mut candidates: Vec<(u32, u32)> = (0..).zip(float_ids).filter(|(_, float_id)| *float_id != PAD).collect();
     // Counts are whole numbers in a float, so the cast is exact. Among tokens with equal counts, the one with the lower
     // float id, which is more frequent in training, comes first.
     let count = |float_id: u32| statistics.token_counts[float_id as usize] as u64;
-    by_count.sort_by_key(|&(_, float_id)| (std::cmp::Reverse(count(float_id)), float_id));
-    by_count.into_iter().map(|(device_id, _)| device_id).take(bytes / folded_bytes(device)).collect()
+    candidates.sort_by_key(|&(_, float_id)| (std::cmp::Reverse(count(float_id)), float_id));
+    candidates.into_iter().map(|(device_id, _)| device_id).take(bytes / folded_bytes(device)).collect()
 }
 
 /// Returns the bytes of `device` with the tokens `device_ids` folded.

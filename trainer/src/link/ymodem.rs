@@ -72,8 +72,10 @@ impl<L: Link> Client<L> {
     /// acknowledged. A transfer that fails is cancelled, unless the device has restarted, so that the device reads
     /// commands again if it still answers.
     pub fn load(&mut self, name: &str, file: &[u8], mut on_sent: impl FnMut(usize)) -> Result<Value, ClientError> {
+        // Registers the request; `take` below checks that the answer belongs to it.
         self.frames.sent(b"load");
         self.send(b"load\n")?;
+        // `transfer` never returns `Ok`.
         let line = match self.transfer(name, file, &mut on_sent) {
             Err(Ended::Answered(line)) => line,
             Err(Ended::Failed(error)) => {
@@ -143,8 +145,8 @@ impl<L: Link> Client<L> {
         Err(Ended::Failed(ClientError::Unexpected { found, expected: EXPECTED.to_owned() }))
     }
 
-    /// Waits for the receiver's next control byte and returns it. Callers ignore a CAN: after two of them the receiver
-    /// answers `load`, and a single one is noise.
+    /// Waits for the receiver's next control byte and returns it. Callers ignore a CAN: a receiver that cancels the
+    /// transfer sends several and then answers `load`, and a single one is noise.
     fn control(&mut self, waiting_for: &str) -> Result<u8, Ended> {
         let patience = self.timeout().max(milliseconds(times::BLOCK_WAIT));
         match self.reply(waiting_for, patience)? {
@@ -196,8 +198,8 @@ impl<L: Link> Client<L> {
             if !matches!(byte, NAK | WANT_CRC) {
                 continue;
             }
-            // The receiver requests a block, so it has not read the CAN: it ignores them while it skips the rest of a
-            // damaged block.
+            // The receiver requests a block, so it has missed the two CANs of `CANCEL`: it ignores CANs while it skips the
+            // rest of a damaged block.
             requests += 1;
             if requests > ATTEMPTS || self.send(CANCEL).is_err() {
                 return;

@@ -22,12 +22,14 @@ impl Model for FloatModel {
 
     fn outputs(&self, input: Input<'_>) -> Logits {
         let outputs = self.network().outputs(input);
+        // A classifier with a single output (sigmoid) still has a logit for each of its two labels.
         Logits::Float(if self.config().task == Task::Classify { class_logits(&outputs) } else { outputs })
     }
 
     fn trace(&self, text: &str) -> Vec<TraceStep> {
         let ids = self.vocabulary().encode(text);
         let mut spellings = Spellings::new(self.vocabulary().tokenizer(), text);
+        // The buckets of all n-grams, and for each word the number of n-grams up to its end.
         let ngrams = self.config().ngrams().map(|ngrams| ngrams.buckets_by_word(text));
         // Without an n-gram branch, one run of the network gives the outputs after each token; with one, the network
         // runs below for each prefix of the text.
@@ -39,7 +41,8 @@ impl Model for FloatModel {
                 None => outputs_after_each[index].clone(),
                 // A prefix has the n-grams up to the end of its last token's word.
                 Some((buckets, ngrams_up_to_word)) => {
-                    let end = ngrams_up_to_word[spellings.words_begun() - 1];
+                    let word = spellings.words_begun() - 1;
+                    let end = ngrams_up_to_word[word];
                     self.network().outputs(Input::Text { ids: &ids[..=index], ngrams: &buckets[..end] })
                 }
             };
@@ -57,6 +60,7 @@ impl Model for FloatModel {
     fn generate(&self, prompt: &[u32], sampling: Sampling, sink: &mut dyn FnMut(u32) -> bool) {
         let mut reader = FloatReader::new(self);
         let mut rng = ChaCha8Rng::seed_from_u64(sampling.seed);
+        // The network is trained to predict only after a token, so an empty prompt is read as one UNK.
         let prompt = if prompt.is_empty() { &[UNK] } else { prompt };
         prompt.iter().for_each(|&id| reader.read(id));
         loop {
@@ -85,7 +89,8 @@ impl<'m> FloatReader<'m> {
     /// Creates a reader at the beginning of a text.
     fn new(model: &'m FloatModel) -> Self {
         let hidden = vec![0.0; model.config().hidden_size];
-        FloatReader { model, state: model.network().initial_state(1), hidden }
+        let text_count = 1;
+        FloatReader { model, state: model.network().initial_state(text_count), hidden }
     }
 }
 

@@ -34,13 +34,13 @@ pub fn cross_validate(
 ) -> Result<Option<CrossValidation>, TrainError> {
     let Objective::Classes(classes) = &problem.objective else { return Ok(None) };
     let folds = problem.fold_count();
-    let rows = problem.train.len();
+    let row_count = problem.train.len();
     // All folds train for the same number of epochs, so that their figures can be pooled epoch by epoch.
     let patience = recipe.training.patience;
     let mut recipe = recipe.clone();
     recipe.training.patience = usize::MAX;
     // The outputs for each row by the network of the other folds: `[epochs][rows][outputs]`.
-    let mut outputs = vec![vec![Vec::new(); rows]; recipe.epochs()];
+    let mut outputs = vec![vec![Vec::new(); row_count]; recipe.epochs()];
     for fold in 0..folds {
         let (train_rows, valid_rows) = problem.fold_rows(fold);
         let fold_problem = problem.fold(fold);
@@ -62,15 +62,15 @@ pub fn cross_validate(
     let mut best_outputs = outputs.swap_remove(best);
     let mut temperature = None;
     if recipe.training.temperature_scaling {
-        let mut rows = Vec::new();
-        for (sample, outputs) in problem.train.iter().zip(&best_outputs) {
+        let mut labelled_logits = Vec::new();
+        for (sample, row_outputs) in problem.train.iter().zip(&best_outputs) {
             if let Target::Class(label) = sample.target {
-                rows.push((label, class_logits(outputs)));
+                labelled_logits.push((label, class_logits(row_outputs)));
             }
         }
-        let fitted = fit_temperature(&rows);
-        for outputs in &mut best_outputs {
-            divide(outputs, fitted);
+        let fitted = fit_temperature(&labelled_logits);
+        for row_outputs in &mut best_outputs {
+            divide(row_outputs, fitted);
         }
         temperature = Some(fitted);
     }
@@ -91,7 +91,7 @@ fn search_best_epoch(
     let mut best = 0;
     for (epoch, epoch_outputs) in outputs.iter().enumerate() {
         history.push(validation::classes(epoch_outputs, &problem.train, classes));
-        if epoch > 0 && history[epoch].is_better_than(&history[best], recipe.metric()) {
+        if history[epoch].is_better_than(&history[best], recipe.metric()) {
             best = epoch;
         }
         if epoch - best >= patience {
@@ -104,6 +104,7 @@ fn search_best_epoch(
 impl Problem {
     /// Returns the number of folds; 0 without cross-validation.
     pub fn fold_count(&self) -> usize {
+        // `folds` has the fold of each row, from 0.
         self.folds.iter().max().map_or(0, |last| last + 1)
     }
 
@@ -125,8 +126,8 @@ impl Problem {
 
     /// Returns the problem with the given share, 0 to 1, of the training samples of each class, rounded up and drawn at
     /// random by `seed`. With the same seed, the samples of a smaller share are a subset of those of a larger one. With
-    /// cross-validation, the validation samples become the chosen training samples; otherwise they stay the same,
-    /// except that tokens without a training sample become unknown as in [`fold`](Self::fold).
+    /// cross-validation, the chosen training samples are the validation samples too. Otherwise the validation samples
+    /// stay the same, except that tokens without a training sample become unknown as in [`fold`](Self::fold).
     pub fn with_share(&self, share: f64, seed: u64) -> Problem {
         let mut order: Vec<usize> = (0..self.train.len()).collect();
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
@@ -200,9 +201,9 @@ fn normalise(train: &mut [Sample], valid: &mut [Sample]) {
     }
 }
 
-/// Converts the samples that an error names from indices into the training rows of a fold to indices into all rows, and
-/// removes the outcome with the best epoch of the fold, since a fold's network is not the model. `train_rows`: the
-/// training rows of the fold.
+/// Returns the error of a fold as one of the whole problem. The samples in `error` are indices into `train_rows`, the
+/// training rows of the fold; they are replaced by the indices among all rows. The outcome with the best epoch of the
+/// fold is removed, since a fold's network is not the model.
 fn in_all_rows(mut error: TrainError, train_rows: &[usize]) -> TrainError {
     if let TrainError::Diverged { samples, best, .. } = &mut error {
         for sample in samples {
@@ -213,7 +214,8 @@ fn in_all_rows(mut error: TrainError, train_rows: &[usize]) -> TrainError {
     error
 }
 
-/// The callback that records the outputs of the averaged weights for the validation rows after each epoch.
+/// The callback that records the network's outputs for the validation rows after each epoch. The network has the
+/// averaged weights, as the finished model does.
 struct Recorder<'a> {
     problem: &'a Problem,
     /// `[epochs][rows][outputs]`

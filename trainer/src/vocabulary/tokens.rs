@@ -29,7 +29,7 @@ pub fn for_each_token(tokenizer: Tokenizer, text: &str, mut sink: impl FnMut(&st
 }
 
 /// Returns the visible character that represents a byte in byte-level vocabularies such as GPT-2's: the byte's
-/// character in Latin-1 if that is visible, else the next character from U+0100 on that no smaller byte has.
+/// character in Latin-1 if that is visible. The other bytes, in ascending order, have the characters from U+0100 on.
 pub(super) fn byte_name(byte: u8) -> char {
     let is_visible = |byte: u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
     if is_visible(byte) {
@@ -39,8 +39,8 @@ pub(super) fn byte_name(byte: u8) -> char {
     char::from_u32(0x100 + invisible_before).expect("every number from 0x100 to 0x1ff is a character")
 }
 
-/// Returns the float id of each device id, given the tokens by float id: PAD, UNK, then the other tokens sorted by
-/// their bytes.
+/// Returns the float id (the id in the float model) of each device id (the id in the device file). The ids of a device
+/// file are those of PAD and UNK, then those of the other tokens sorted by their bytes. `tokens`: by float id.
 pub(super) fn device_order(tokens: &[String]) -> Vec<u32> {
     let mut ids: Vec<u32> = (0..tokens.len() as u32).collect();
     ids[RESERVED_IDS..].sort_by_key(|&id| tokens[id as usize].as_bytes());

@@ -1,10 +1,11 @@
-//! QEMU's RISC-V board `virt`: the start, and the processor's own counter of instructions, `minstret`.
+//! QEMU's RISC-V board `virt`: the start-up code, and the processor's own counter of instructions, `minstret`.
 //!
 //! The emulator runs with `-icount shift=0`, which makes this counter exact.
 
 use core::arch::{asm, global_asm};
 
-// The entry point `reset`: sets the stack pointer and the trap handler, and calls `start`.
+// The entry point `reset`: sets the stack pointer and the trap handler, and jumps to `start`. The program has no
+// `.data`, and the emulator's loader clears `.bss` (`sections.x`).
 global_asm!(
     ".section .start, \"ax\"",
     ".globl reset",
@@ -37,7 +38,7 @@ pub struct CounterReading(u32);
 /// Reads the counter.
 pub fn read_counter() -> CounterReading {
     let counter;
-    // SAFETY: this only reads a counter. Without the option `nomem`, the compiler moves no memory access across it.
+    // SAFETY: this only reads a counter. The option `nomem` is left out, so memory accesses stay before or after it.
     unsafe { asm!("csrr {0}, minstret", out(reg) counter, options(nostack, preserves_flags)) }
     CounterReading(counter)
 }

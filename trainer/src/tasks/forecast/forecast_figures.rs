@@ -71,7 +71,7 @@ pub fn forecast_windows(model: &dyn Model, table: &Table, first: usize) -> Optio
     let first_start = first.max(window).max(season);
     // The last forecast predicts the last `horizon` rows.
     let end_of_starts = (table.rows.len() + 1).saturating_sub(horizon);
-    let starts: Vec<usize> = windows.starts(first_start..end_of_starts).collect();
+    let starts: Vec<usize> = windows.starts_with_targets(first_start..end_of_starts).collect();
     let targets = &windows.targets;
     let forecast_from = |&start: &usize| {
         // The row and the channel of each predicted number.
@@ -79,9 +79,9 @@ pub fn forecast_windows(model: &dyn Model, table: &Table, first: usize) -> Optio
         let a_season_before = |(row, channel): (usize, usize)| {
             // The last season before `start` is repeated as often as the horizon needs.
             let seasons_back = (row - start) / season + 1;
-            windows.known(row - seasons_back * season, channel)
+            windows.filled(row - seasons_back * season, channel)
         };
-        let naive = predicted().map(|(_, channel)| windows.known(start - 1, channel)).collect();
+        let naive = predicted().map(|(_, channel)| windows.filled(start - 1, channel)).collect();
         let seasonal = if season > 0 { predicted().map(a_season_before).collect() } else { Vec::new() };
         let truth = predicted().map(|(row, channel)| table.rows[row][channel]).collect();
         WindowForecast { start, methods: [windows.predict(model, start), naive, seasonal], truth }

@@ -88,7 +88,7 @@ impl SeriesData {
         let windows = Windows::new(&self.table, &self.channels, &self.forecast);
         let last_start = self.train_rows - horizon;
         // For an index after the last sample, which does not occur, the last rows are returned.
-        let start = windows.starts(window..last_start + 1).nth(sample).unwrap_or(last_start);
+        let start = windows.starts_with_targets(window..last_start + 1).nth(sample).unwrap_or(last_start);
         start - window..start + horizon
     }
 }

@@ -1,4 +1,4 @@
-//! Windows of a time series: the rows that a network reads and predicts, and the numbers that simple forecasts repeat.
+//! Windows of a time series: the rows that a network reads and those that it predicts.
 
 use crate::data::normalise;
 use crate::data::number_table::Table;
@@ -51,7 +51,7 @@ impl<'a> Windows<'a> {
 
     /// Returns those of `starts` whose windows have at least one known number to predict. The table must have all rows
     /// to predict.
-    pub(super) fn starts(&self, starts: Range<usize>) -> impl Iterator<Item = usize> {
+    pub(super) fn starts_with_targets(&self, starts: Range<usize>) -> impl Iterator<Item = usize> {
         starts.filter(|&start| {
             let predicted = &self.table.rows[start..start + self.forecast.horizon];
             predicted.iter().any(|row| self.targets.iter().any(|&target| !row[target].is_nan()))
@@ -65,6 +65,7 @@ impl<'a> Windows<'a> {
             let mut targets = Vec::new();
             for row in start..start + self.forecast.horizon {
                 for &channel in &self.targets {
+                    // From the table, where a missing number is NaN; in `self.normalised` it is replaced.
                     let number = self.channels[channel].normalise(self.table.rows[row][channel]);
                     targets.push(number - self.anchor(start, channel));
                 }
@@ -72,13 +73,13 @@ impl<'a> Windows<'a> {
             let steps = Steps::Values { values: self.steps(start), channels: self.channels.len() };
             Sample::new(steps, Target::Values(targets))
         };
-        self.starts(starts).map(sample).collect()
+        self.starts_with_targets(starts).map(sample).collect()
     }
 
     /// Predicts the `horizon` rows from `start` on, in the units of the table: `[horizon * targets]`. `start` may be
     /// the number of rows of the table.
     pub fn predict(&self, model: &dyn Model, start: usize) -> Vec<f64> {
-        // For a forecast, `nats` returns the normalised outputs.
+        // The method is named after the unit of logits; for a forecast it returns the normalised outputs.
         let outputs = model.outputs(Input::Values(&self.steps(start))).nats();
         let mut numbers = Vec::new();
         for (output, &channel) in outputs.iter().zip(self.targets.iter().cycle()) {
@@ -90,7 +91,7 @@ impl<'a> Windows<'a> {
 
     /// Returns the number of a row and a channel, in the units of the table. A missing number is replaced by the last
     /// known number before it, or by the mean if there is none.
-    pub(super) fn known(&self, row: usize, channel: usize) -> f64 {
+    pub(super) fn filled(&self, row: usize, channel: usize) -> f64 {
         self.channels[channel].denormalise(f64::from(self.normalised[row][channel]))
     }
 }
