@@ -15,8 +15,8 @@ type Entries = Vec<(String, String)>;
 /// The ends of the ranges of 8-bit, 16-bit and 32-bit integers, and the numbers next to 0.
 const EDGES: [i32; 8] = [i32::MIN, -32_768, -128, -1, 0, 127, 32_767, i32::MAX];
 
-/// What determines a random model: the seed, whether its packing is `paired16` if it can be, and the index of its
-/// tokenizer among [`Tokenizer::ALL`], which it uses if it can.
+/// The choices that determine a random model: the seed, whether its packing is `paired16` if it can be, and the index
+/// of its tokenizer among [`Tokenizer::ALL`], which it uses if it can.
 type Choice = (u16, bool, usize);
 
 /// A random model: its metadata and tensors.

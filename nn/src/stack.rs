@@ -1,6 +1,6 @@
 //! The recurrent layers of a network as a candle graph, in which each layer reads the states of the layer below.
 //!
-//! A layer is one candle operation. It runs on the processor ([`Stack::new`], [`ops`](crate::ops)) or with kernels on a
+//! A layer is one candle operation. It runs on the processor ([`Stack::new`], [`ops`]) or with kernels on a
 //! GPU ([`Stack::on_device`], [`gpu`](mod@crate::gpu)). Batches are packed by time step, see
 //! [`packed`](crate::packed).
 

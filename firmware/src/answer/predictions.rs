@@ -28,7 +28,7 @@ pub fn classification(
     out: &mut dyn Write,
 ) -> fmt::Result {
     if form == Form::Human {
-        return ranked_rows(engine, answer, DEFAULT_SHOWN, terminal, out);
+        return write_ranking(engine, answer, DEFAULT_SHOWN, terminal, out);
     }
     let best = engine.ranking().next().filter(|_| answer.is_known());
     // `None` if no token is known or if the model never refuses.
@@ -63,7 +63,7 @@ pub fn top(
     out: &mut dyn Write,
 ) -> fmt::Result {
     if form == Form::Human {
-        return ranked_rows(engine, answer, count, terminal, out);
+        return write_ranking(engine, answer, count, terminal, out);
     }
     write!(out, r#"{{"top":["#)?;
     let mut comma = "";
@@ -78,7 +78,13 @@ pub fn top(
 
 /// Writes a line with a bar for each of the `count` most probable labels, and the costs in a last line. If the model
 /// refuses to answer, a line before them says so. If no token is known, only the last line is written, and it says so.
-fn ranked_rows(engine: &Engine<'_>, answer: Answer, count: usize, terminal: Terminal, out: &mut dyn Write) -> fmt::Result {
+fn write_ranking(
+    engine: &Engine<'_>,
+    answer: Answer,
+    count: usize,
+    terminal: Terminal,
+    out: &mut dyn Write,
+) -> fmt::Result {
     if !answer.is_known() {
         // The costs follow in the same line.
         write!(out, "unknown input   ")?;

@@ -117,8 +117,8 @@ impl<'a> PairedGroups<'a> {
         [record, group].map(|words| NonZeroUsize::new(words).guaranteed_or(NonZeroUsize::MIN))
     }
 
-    /// Returns a record of the layer, by its index, and the initial sums of its rows' recurrent projections; none beyond
-    /// the last record.
+    /// Returns a record of the layer, by its index, and the initial sums of its rows' recurrent projections; none
+    /// beyond the last record.
     // The loader calls this function; the module `load` gives the reason for the attributes `inline`.
     #[cfg_attr(feature = "errors", inline)]
     pub(crate) fn record(&self, index: usize) -> Option<(Record<'a>, InitialSums)> {

@@ -32,7 +32,7 @@ pub struct GateFigures {
     pub snr_db: Option<f64>,
 }
 
-/// Measures all gates of all layers. The signal-to-noise ratio is measured on the first [`STEPS`] steps of `samples`;
+/// Measures all gates of all layers. The signal-to-noise ratio is measured on the first 2,000 steps of `samples`;
 /// the other figures are those of `statistics`. Empty for a model that has only an n-gram branch.
 pub fn gates(model: &FloatModel, statistics: &Statistics, parts: &Parts<'_>, samples: &[Sample]) -> Vec<GateFigures> {
     let config = model.config();

@@ -198,7 +198,7 @@ impl<L: Link> Client<L> {
             if !matches!(byte, NAK | WANT_CRC) {
                 continue;
             }
-            // The receiver requests a block, so it has missed the two CANs of `CANCEL`: it ignores CANs while it skips the
+            // The receiver requests a block, so it has missed the CANs of `CANCEL`: it ignores CANs while it skips the
             // rest of a damaged block.
             requests += 1;
             if requests > ATTEMPTS || self.send(CANCEL).is_err() {
