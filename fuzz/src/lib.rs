@@ -51,10 +51,10 @@ pub fn session(data: &[u8]) {
     let mut bytes = Unstructured::new(data);
     let Ok(file) = mutant::file(&mut bytes) else { return };
     let loaded = Model::from_bytes(&file);
-    let models = MODELS.fetch_add(u64::from(loaded.is_ok()), Relaxed) + u64::from(loaded.is_ok());
+    MODELS.fetch_add(u64::from(loaded.is_ok()), Relaxed);
     let files = FILES.fetch_add(1, Relaxed) + 1;
     if files.is_multiple_of(500_000) {
-        println!("{models} of {files} files loaded and ran");
+        println!("{} of {files} files loaded and ran", MODELS.load(Relaxed));
     }
     if let Ok(model) = loaded {
         run(&model, file.len(), bytes.take_rest());

@@ -1,5 +1,6 @@
-//! Writing a file completely or not at all.
+//! Writing a file completely or not at all, and by one process at a time.
 
+use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -19,6 +20,19 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path)?;
     #[cfg(unix)]
-    std::fs::File::open(folder)?.sync_all()?;
+    File::open(folder)?.sync_all()?;
     Ok(())
+}
+
+/// Locks `file`, which belongs to the output of a command, until it is dropped. Fails if another process has locked it.
+/// `command`, `path`: the name of the command, and the path for the message.
+pub fn lock_output(file: &File, command: &str, path: &Path) -> anyhow::Result<()> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            anyhow::bail!("{}: another `{command}` is using it; wait for it, or choose another -o", path.display())
+        }
+        // Some file systems have no locks.
+        Err(TryLockError::Error(_)) => Ok(()),
+    }
 }

@@ -5,6 +5,8 @@
 //! for errors only, in [`explained`]. A build without the feature `errors` that supports only the first values of a
 //! list stores only those, and refuses a file with another value.
 
+mod name_list;
+
 #[cfg(feature = "ngrams")]
 use super::ngrams;
 use super::tensor_names::shift;
@@ -289,47 +291,6 @@ pub(super) fn required_shift(file: &File<'_>, key: NameHash) -> u32 {
 fn value_at<T: Copy>(all: &'static [T], index: u8, is_built: bool) -> T {
     let built_index = if is_built { index.into() } else { 0 };
     all.get(built_index).copied().unwrap_or(all[0])
-}
-
-/// Lists of names that are separated by `, `.
-mod name_list {
-    /// The number of names in a list.
-    pub(super) const fn count(list: &str) -> usize {
-        let (mut letters, mut count) = (list.as_bytes(), 1);
-        while let Some((&letter, rest)) = letters.split_first() {
-            count += (letter == b',') as usize;
-            letters = rest;
-        }
-        count
-    }
-
-    /// The first `count` names of a list, at least one; the whole list if it has no more.
-    pub(super) const fn first(list: &'static str, count: usize) -> &'static str {
-        let bytes = list.as_bytes();
-        let (mut commas, mut index) = (0, 0);
-        while index < bytes.len() {
-            commas += (bytes[index] == b',') as usize;
-            if commas == count {
-                return list.split_at(index).0;
-            }
-            index += 1;
-        }
-        list
-    }
-
-    /// The names of a list.
-    #[cfg_attr(feature = "errors", inline)]
-    pub(super) fn names(list: &'static str) -> impl Iterator<Item = &'static str> {
-        // Bytes are split, because `str::split` would add code that can panic, which the firmware excludes.
-        let bytes_of_names = list.as_bytes().split(|&byte| byte == b',');
-        bytes_of_names.map(|name| core::str::from_utf8(name.strip_prefix(b" ").unwrap_or(name)).unwrap_or(""))
-    }
-
-    /// The name at an index of a list; empty beyond the last.
-    #[cfg_attr(feature = "errors", inline)]
-    pub(super) fn nth(list: &'static str, index: usize) -> &'static str {
-        names(list).nth(index).unwrap_or("")
-    }
 }
 
 /// Looks up the names of keys and values for a [`LoadError`](crate::LoadError).

@@ -229,16 +229,17 @@ impl<'a> Fitting<'a> {
 /// Opens the log of the trials. Prints the number of trials that are resumed, that there are none, or a warning if
 /// those of an interrupted search are deleted.
 fn open_log(path: &Path, header: &Value, resume: bool) -> anyhow::Result<TrialLog> {
-    let has_trials = TrialLog::empty(path).has_trials();
     let log = TrialLog::open(path, header, resume)?;
     let path = path.display();
-    match (resume, has_trials) {
-        (true, true) => note(format_args!("resumed after {} trials", log.resumed_trials())),
-        (true, false) => note(format_args!("nothing to resume: {path} has no finished trial; starting")),
-        (false, true) => note(format_args!(
+    match log.resumed_trials() {
+        0 if resume => note(format_args!("nothing to resume: {path} has no finished trial; starting")),
+        0 => {}
+        trials => note(format_args!("resumed after {trials} trials")),
+    }
+    if log.has_deleted_trials() {
+        note(format_args!(
             "warning: {path}: deleted an interrupted search and started anew (--resume would have continued it)"
-        )),
-        (false, false) => {}
+        ));
     }
     Ok(log)
 }

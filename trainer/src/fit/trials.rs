@@ -1,13 +1,16 @@
 //! The trials of a search, and the file that keeps them for `--resume`.
 
 use super::measured::Measured;
-use crate::write_file::write_file;
+use crate::write_file::{lock_output, write_file};
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use toml::Table;
+
+/// The command that writes logs.
+const COMMAND: &str = "tern fit";
 
 /// The result of one training of a candidate in one round.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -65,6 +68,8 @@ pub struct TrialLog {
     file: Option<File>,
     /// The trials of the interrupted search that is resumed. Trials that are added later are only in the file.
     earlier: Vec<Trial>,
+    /// True if the file had trials of an interrupted search that this one did not resume.
+    has_deleted_trials: bool,
 }
 
 impl TrialLog {
@@ -79,7 +84,7 @@ impl TrialLog {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             file => {
                 let mut file = file.with_context(|| shown.to_string())?;
-                lock(&file, path)?;
+                lock_output(&file, COMMAND, path)?;
                 file.read_to_string(&mut text).with_context(|| shown.to_string())?;
             }
         }
@@ -95,14 +100,15 @@ impl TrialLog {
             // The last line may be incomplete after a power cut.
             earlier = lines.map_while(|line| serde_json::from_str(line).ok()).collect();
         }
-        let mut log = Self::empty(path);
+        let has_deleted_trials = !resume && holds_trials(&text);
+        let mut log = TrialLog { has_deleted_trials, ..Self::empty(path) };
         log.begin(header, earlier)?;
         Ok(log)
     }
 
     /// Returns a log without trials of an earlier search. Does not create the file.
     pub fn empty(path: &Path) -> Self {
-        TrialLog { path: path.to_owned(), file: None, earlier: Vec::new() }
+        TrialLog { path: path.to_owned(), file: None, earlier: Vec::new(), has_deleted_trials: false }
     }
 
     /// Writes the file anew with the header and the trials of an earlier search, and keeps these.
@@ -118,7 +124,7 @@ impl TrialLog {
             OpenOptions::new().append(true).open(&self.path)
         };
         let file = write().with_context(|| self.path.display().to_string())?;
-        lock(&file, &self.path)?;
+        lock_output(&file, COMMAND, &self.path)?;
         self.file = Some(file);
         Ok(())
     }
@@ -126,6 +132,11 @@ impl TrialLog {
     /// Returns the number of trials of the interrupted search that is resumed.
     pub fn resumed_trials(&self) -> usize {
         self.earlier.len()
+    }
+
+    /// Returns true if [`open`](TrialLog::open) has deleted trials of an interrupted search.
+    pub fn has_deleted_trials(&self) -> bool {
+        self.has_deleted_trials
     }
 
     /// Returns the trial of a candidate in a round, both numbered from 1, if the interrupted search has done it.
@@ -143,9 +154,9 @@ impl TrialLog {
         append().with_context(|| self.path.display().to_string())
     }
 
-    /// Returns true if the file holds a trial, from which a search can be resumed. Its first line is the header.
+    /// Returns true if the file holds a trial, from which a search can be resumed.
     pub fn has_trials(&self) -> bool {
-        std::fs::read_to_string(&self.path).is_ok_and(|text| text.lines().count() > 1)
+        std::fs::read_to_string(&self.path).is_ok_and(|text| holds_trials(&text))
     }
 
     /// Deletes the file.
@@ -154,13 +165,9 @@ impl TrialLog {
     }
 }
 
-/// Locks the file of a log until it is dropped. Fails if another process has locked it.
-fn lock(file: &File, path: &Path) -> anyhow::Result<()> {
-    if let Err(TryLockError::WouldBlock) = file.try_lock() {
-        bail!("{}: another `tern fit` is using it; wait for it, or choose another -o", path.display());
-    }
-    // Some file systems have no locks.
-    Ok(())
+/// Returns true if the text of a log has a trial after its first line, the header.
+fn holds_trials(text: &str) -> bool {
+    text.lines().count() > 1
 }
 
 #[cfg(test)]

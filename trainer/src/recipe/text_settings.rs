@@ -109,8 +109,15 @@ impl Lengths {
 }
 
 impl Model {
-    /// Fills in the sizes and the regularisation of a classifier of long texts whose n-gram table has fingerprints or
-    /// whose texts are few, where the recipe leaves them open. Larger recurrent layers memorise the texts.
+    /// Returns true for a classifier of long texts whose n-gram table has fingerprints, or that has a table and few
+    /// texts: larger recurrent layers memorise these texts.
+    fn suits_small_layers(&self, tokenizer: text::Tokenizer, lengths: &Lengths) -> bool {
+        let has_table = self.ngram_buckets != Some(0);
+        let has_fingerprints = self.ngram_fingerprints == Some(true);
+        lengths.are_long(tokenizer) && (has_fingerprints || (has_table && lengths.are_few_and_long(tokenizer)))
+    }
+
+    /// Fills in small sizes and much regularisation, where the recipe leaves them open.
     fn resolve_small_layers(&mut self) {
         self.embedding_dim.get_or_insert(16);
         self.hidden_size.get_or_insert(32);
@@ -125,15 +132,14 @@ impl Model {
         let is_one_word = tokenizer.is_one_word();
         let is_long = lengths.are_long(tokenizer);
         let are_single_words = is_one_word && lengths.mean_chars <= SINGLE_WORD;
-        let has_branch = self.ngram_buckets != Some(0);
-        let fingerprints_by_default = is_long && !has_folds && has_branch;
+        let fingerprints_by_default = is_long && !has_folds && self.ngram_buckets != Some(0);
         let has_fingerprints = *self.ngram_fingerprints.get_or_insert(fingerprints_by_default);
         self.bidirectional.get_or_insert(are_single_words && self.num_layers > 0);
         self.pooling.get_or_insert(if is_long && self.num_layers > 0 { Pooling::MeanMax } else { Pooling::Last });
         if is_long && has_fingerprints {
             self.ngram_bits.get_or_insert(8);
         }
-        if is_long && (has_fingerprints || (has_branch && lengths.are_few_and_long(tokenizer))) {
+        if self.suits_small_layers(tokenizer, lengths) {
             self.resolve_small_layers();
         }
         self.resolve_ngrams(tokenizer, lengths, labels, has_fingerprints);
@@ -196,8 +202,7 @@ impl Recipe {
         self.model.resolve(tokenizer, &lengths, labels, self.data.folds > 1);
         let is_long = lengths.are_long(tokenizer);
         let has_fingerprints = self.model.ngram_fingerprints == Some(true);
-        let is_few_and_long = lengths.are_few_and_long(tokenizer);
-        if is_long && (has_fingerprints || (is_few_and_long && self.model.ngram_table().is_some())) {
+        if self.model.suits_small_layers(tokenizer, &lengths) {
             self.vocabulary.max_size.get_or_insert(LONG_TEXT_TOKENS);
         }
         self.training.epochs.get_or_insert(text_epochs(lengths.words()));
@@ -211,7 +216,8 @@ impl Recipe {
         let model = &self.model;
         let has_both_branches = model.num_layers > 0 && model.head_hidden == 0 && model.ngram_table().is_some();
         // A table with fingerprints or n-grams of characters does not memorise long texts, and a common loss is better.
-        let is_useful = tokenizer.is_one_word() || (is_long && !has_fingerprints && !is_few_and_long);
+        let is_useful =
+            tokenizer.is_one_word() || (is_long && !has_fingerprints && !lengths.are_few_and_long(tokenizer));
         let branch_loss = if has_both_branches && is_useful { 0.5 } else { 0.0 };
         self.training.branch_loss.get_or_insert(branch_loss);
     }

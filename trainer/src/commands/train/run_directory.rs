@@ -18,10 +18,11 @@ use crate::float_model::Staged;
 use crate::recipe::schema::Field;
 use crate::recipe::{Recipe, fields};
 use crate::train::{Problem, State};
+use crate::write_file::lock_output;
 use anyhow::{Context, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -163,14 +164,7 @@ impl RunDirectory {
         fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         let path = folder.join(LOCK);
         let lock = File::create(&path).with_context(|| path.display().to_string())?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                bail!("{}: another `tern train` is using it; wait for it, or choose another -o", folder.display());
-            }
-            // Some file systems have no locks.
-            Err(TryLockError::Error(_)) => {}
-        }
+        lock_output(&lock, "tern train", &folder)?;
         Ok(RunDirectory { folder, target: target.to_owned(), _lock: lock })
     }
 
