@@ -1,57 +1,60 @@
-//! The n-gram branch: a table with a vector for each bucket, and for each text the scaled sum of the vectors of its
-//! n-grams.
+//! The n-gram branch of a classifier of texts, forward and backward, and the rounding of its weights.
 //!
-//! The result for a text of n n-grams is (1/√n) · Σ table\[bucket\], or zeros for n = 0. It equals PyTorch's
+//! The hash of an n-gram selects a bucket, a row of the n-gram table. The table is `[buckets, rank]`. The branch gives
+//! for a text of n n-grams the vector (1/√n) · Σ table\[bucket\], or zeros for n = 0. That equals PyTorch's
 //! `EmbeddingBag(buckets, rank, mode="sum")`, divided by √n. The time of all functions but [`Grid::fit`] depends on the
 //! number of n-grams, not on the number of buckets.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// The values that a rounded table may have: integer multiples of a step. A table that is rounded to its grid during
-/// the training is exported without any further loss.
+/// The values that a rounded weight may have: the multiples of a step by integers of few bits, as the device file
+/// stores them. A table that is rounded to its grid during the training is exported without any further loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Grid {
-    /// The value of the integer 1.
+    /// The distance between neighbouring values.
     pub step: f32,
-    /// The largest integer; the smallest is its negative.
+    /// The largest integer, a whole number; the smallest is its negative.
     pub largest: f32,
 }
 
 impl Grid {
-    /// The grid of integers with this number of bits, times `step`. The integers are −7 … 7 for 4 bits and −127 … 127
+    /// The grid of the multiples of `step` by signed integers of `bits` bits, at least 2: −7 … 7 for 4 bits, −127 … 127
     /// for 8.
     pub fn new(step: f32, bits: u32) -> Self {
         Grid { step, largest: ((1u32 << (bits - 1)) - 1) as f32 }
     }
 
     /// The largest number of values that [`fit`](Self::fit) reads.
-    const FITTED_VALUES: usize = 1 << 18;
-    /// Number of step sizes that [`fit`](Self::fit) tries.
-    const STEPS: usize = 64;
+    const MAX_FITTED_VALUES: usize = 1 << 18;
+    /// Number of steps that [`fit`](Self::fit) tries.
+    const TRIED_STEPS: usize = 64;
 
-    /// Returns the grid whose step gives the smallest squared rounding error, the smallest of equally good steps. The
-    /// tried steps are k/64, for k from 1 to
-    /// 64, of the step that represents the largest absolute value. The step is 1 if all values are 0. Of more than 2^18
-    /// values, only every n-th is read.
+    /// Returns the grid whose step gives the smallest squared rounding error for `values`; of equally good steps, the
+    /// smallest. The tried steps are k/64 of the step that just represents the largest absolute value, for k from 1 to
+    /// 64. The step is 1 if all values are 0. Of more than 2^18 values, evenly spaced ones are read, at most 2^18.
     pub fn fit(values: &[f32], bits: u32) -> Self {
-        let stride = values.len().div_ceil(Self::FITTED_VALUES).max(1);
-        // Zeros are exact with every step; they are the rows that no training text uses.
-        let values: Vec<f32> = values.iter().step_by(stride).copied().filter(|value| *value != 0.0).collect();
-        let max = values.iter().fold(0.0f32, |max, value| max.max(value.abs()));
+        let stride = values.len().div_ceil(Self::MAX_FITTED_VALUES).max(1);
+        // Zeros are exact with every step. A table has many: the rows that no training text uses.
+        let nonzero: Vec<f32> = values.iter().step_by(stride).copied().filter(|value| *value != 0.0).collect();
+        let max = nonzero.iter().fold(0.0f32, |max, value| max.max(value.abs()));
         let unit_grid = Grid::new(1.0, bits);
         if max == 0.0 {
             return unit_grid;
         }
         // The grid whose largest value is `max`.
         let widest = Grid::new(max / unit_grid.largest, bits);
-        let squared_error = |grid: Grid| -> f64 {
-            values.iter().map(|&value| f64::from(value - grid.round(value)).powi(2)).sum::<f64>()
-        };
-        let step = |k: usize| widest.step * k as f32 / Self::STEPS as f32;
-        let grids = (1..=Self::STEPS).map(|k| Grid { step: step(k), ..widest });
-        let errors_and_grids = grids.map(|grid| (squared_error(grid), grid));
-        errors_and_grids.min_by(|(a, _), (b, _)| a.total_cmp(b)).map_or(widest, |(_, grid)| grid)
+        let squared_error =
+            |grid: Grid| -> f64 { nonzero.iter().map(|&value| f64::from(value - grid.round(value)).powi(2)).sum() };
+        let (mut best, mut smallest_error) = (widest, f64::INFINITY);
+        for k in 1..=Self::TRIED_STEPS {
+            let grid = Grid { step: widest.step * k as f32 / Self::TRIED_STEPS as f32, ..widest };
+            let error = squared_error(grid);
+            if error < smallest_error {
+                (best, smallest_error) = (grid, error);
+            }
+        }
+        best
     }
 
     /// Rounds a value to the nearest multiple of the step, at most `largest` steps from zero.
@@ -61,53 +64,57 @@ impl Grid {
     }
 }
 
-/// A view of a table's weights.
+/// A view of an n-gram table.
 #[derive(Clone, Copy, Debug)]
 pub struct Table<'a> {
     /// `[buckets, rank]`
     pub weight: &'a [f32],
-    /// Columns of the table.
+    /// Number of columns.
     pub rank: usize,
-    /// The grid that values are rounded to before they are added; `None` if they are added as they are.
+    /// The grid that weights are rounded to before they are added; `None` if they are added as they are.
     pub grid: Option<Grid>,
 }
 
 impl Table<'_> {
-    /// Adds up the rows of a text's n-grams, in the order of `ngrams`, and multiplies the sum by `scale`: `[rank]`.
+    /// Adds up the rows of a text's n-grams, in the order of `ngrams`, which holds their buckets. Returns the sum times
+    /// `scale`, `[rank]`; zeros without n-grams.
     pub fn sum(&self, ngrams: &[u32], scale: f32) -> Vec<f32> {
         let mut sum = vec![0.0; self.rank];
         for &bucket in ngrams {
             let row = &self.weight[bucket as usize * self.rank..][..self.rank];
             match self.grid {
-                Some(grid) => sum.iter_mut().zip(row).for_each(|(sum, &value)| *sum += grid.round(value)),
-                None => sum.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value),
+                Some(grid) => sum.iter_mut().zip(row).for_each(|(column, &weight)| *column += grid.round(weight)),
+                None => sum.iter_mut().zip(row).for_each(|(column, &weight)| *column += weight),
             }
         }
-        sum.iter_mut().for_each(|sum| *sum *= scale);
+        sum.iter_mut().for_each(|column| *column *= scale);
         sum
     }
 }
 
-/// The factor of the sum of `count` n-grams: 1/√count; 1 if `count` is 0.
+/// The factor by which the sum of `count` rows is multiplied: 1/√count; 1 if `count` is 0.
 pub fn scale(count: usize) -> f32 {
     1.0 / (count.max(1) as f32).sqrt()
 }
 
-/// The n-grams of a training text that dropout has kept.
+/// The n-grams of a training text that dropout keeps in one training step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeptNgrams {
     /// The buckets of the n-grams, in the order of the text.
     pub buckets: Vec<u32>,
-    /// The factor of the sum: [`scale`] of the number of the text's n-grams, divided by 1 − probability of dropout.
+    /// The factor of the sum of their rows: [`scale`] of the number of all n-grams of the text, divided by 1 −
+    /// probability of dropout.
     pub scale: f32,
 }
 
 impl KeptNgrams {
-    /// Leaves out each n-gram with the given probability. With probability 0, no random number is drawn.
+    /// Leaves out each n-gram of a text with the given probability, 0 to below 1. `ngrams`: the buckets of all n-grams.
+    /// With probability 0, no random number is drawn.
     pub fn draw(ngrams: &[u32], probability: f64, rng: &mut ChaCha8Rng) -> Self {
         let mut buckets = ngrams.to_vec();
         let mut scale = scale(ngrams.len());
         if probability > 0.0 {
+            // A random u32 is below this number with the given probability.
             let threshold = (probability * f64::from(u32::MAX)) as u32;
             buckets.retain(|_| rng.random::<u32>() >= threshold);
             scale /= (1.0 - probability) as f32;
@@ -116,21 +123,22 @@ impl KeptNgrams {
     }
 }
 
-/// Returns each use of a bucket as (bucket, index of the text), in ascending order.
+/// Returns a pair (bucket, index of the text) for each n-gram of the texts, in ascending order. A bucket that occurs
+/// twice in a text has two pairs.
 pub fn uses(texts: &[KeptNgrams]) -> Vec<(u32, u32)> {
     let mut uses = Vec::new();
     for (text, index) in texts.iter().zip(0u32..) {
         uses.extend(text.buckets.iter().map(|&bucket| (bucket, index)));
     }
-    // The order makes the gradient of each row a sum in the order of the texts.
+    // In this order the gradient of each row is a sum in the order of the texts.
     uses.sort_unstable();
     uses
 }
 
-/// Computes the gradient of a table from the gradients of the sums of some texts, `d_sums`: `[texts, rank]`.
+/// Computes the gradient of a table. `d_sums`: the gradients of the results of [`Table::sum`], `[texts, rank]`.
 ///
-/// Returns the buckets that the texts use, in ascending order, and the gradients of their rows, `[rows, rank]`. The
-/// gradients of all other rows are zero. Rounding to a grid passes gradients on unchanged.
+/// Returns the buckets that the texts use, in ascending order, each once, and the gradients of their rows, `[buckets
+/// used, rank]`. The gradients of all other rows are zero. Rounding to a grid passes gradients on unchanged.
 pub fn backward(texts: &[KeptNgrams], d_sums: &[f32], rank: usize) -> (Vec<u32>, Vec<f32>) {
     let (mut rows, mut gradients): (Vec<u32>, Vec<f32>) = (Vec::new(), Vec::new());
     for (bucket, text) in uses(texts) {

@@ -1,4 +1,7 @@
 //! The training objectives: losses and their gradients with respect to the outputs of a network.
+//!
+//! The outputs are a matrix. An objective with a target for every step, [`Objective::NextToken`], has a row for each
+//! token of the batch, packed by time step (see [`packed`](crate::packed)); the others have a row for each sequence.
 
 use crate::packed::PackedLayout;
 use crate::sample::{NO_TOKEN, Sample, Target};
@@ -49,7 +52,7 @@ impl Classes {
 pub enum Targets {
     /// Labels or tokens.
     Classes {
-        /// The index of a label or token for each row; [`NO_TOKEN`] for a row without a target.
+        /// The index of the label or the id of the token for each row; [`NO_TOKEN`] for a row without a target.
         labels: Vec<usize>,
         /// The probabilities that teacher models predict, `[rows, labels]`; empty without teachers.
         teacher: Vec<f32>,
@@ -63,7 +66,7 @@ pub enum Targets {
     },
 }
 
-/// The mark of a row without a target in [`Targets::Classes`].
+/// The value in [`Targets::Classes`] for a row without a target.
 const NO_CLASS: usize = NO_TOKEN as usize;
 
 /// The loss of a batch and its gradient.
@@ -73,7 +76,8 @@ pub struct Loss {
     pub total: f64,
     /// Number of rows whose most probable class is the target; 0 for [`Objective::Values`].
     pub correct: usize,
-    /// Gradient of `total` · `share` with respect to the outputs: `[rows, outputs]`.
+    /// Gradient of `total` · `share` with respect to the outputs, for the `share` of [`Objective::loss`]: `[rows,
+    /// outputs]`.
     pub gradient: Vec<f32>,
 }
 
@@ -88,18 +92,18 @@ impl Objective {
         !matches!(self, Objective::Values)
     }
 
-    /// Arranges the targets of `samples` in the order of the rows of the outputs. `samples`: one for each sequence of
-    /// `layout`, in the caller's order.
+    /// Returns the targets of `samples` in the order of the rows of the outputs. `samples`: one for each sequence of
+    /// `layout`, in the order that the caller gave to [`PackedLayout::new`].
     ///
     /// # Panics
     /// Panics if a sample has a target of another task.
     pub fn targets(&self, samples: &[&Sample], layout: &PackedLayout) -> Targets {
-        // For an objective with one target for each sequence, the rows of the outputs are the sequences.
-        let in_order = layout.order().iter().map(|&sequence| samples[sequence]);
+        // The samples in the order of the rows, if there is a row for each sequence.
+        let samples_of_rows = layout.order().iter().map(|&sequence| samples[sequence]);
         match self {
             Objective::Classes(_) => {
                 let (mut labels, mut teacher) = (Vec::new(), Vec::new());
-                for sample in in_order {
+                for sample in samples_of_rows {
                     match sample.target {
                         Target::Class(label) => labels.push(label),
                         ref other => unreachable!("a classifier has labels as targets, not {other:?}"),
@@ -120,7 +124,7 @@ impl Objective {
                 Targets::Classes { labels, teacher: Vec::new() }
             }
             Objective::Values => {
-                let rows: Vec<&[f32]> = in_order
+                let rows: Vec<&[f32]> = samples_of_rows
                     .map(|sample| match &sample.target {
                         Target::Values(values) => values.as_slice(),
                         other => unreachable!("a forecast has numbers as targets, not {other:?}"),
@@ -138,12 +142,10 @@ impl Objective {
     /// Panics if `targets` are numbers and the objective needs labels or tokens, or the reverse.
     pub fn loss(&self, outputs: &[f32], targets: &Targets, share: f64) -> Loss {
         match (self, targets) {
-            // One output for each row.
-            (Objective::Classes(classes), Targets::Classes { labels, teacher }) if outputs.len() == labels.len() => {
-                binary(outputs, labels, teacher, classes, share)
-            }
             (Objective::Classes(classes), Targets::Classes { labels, teacher }) => {
-                cross_entropy(outputs, labels, teacher, classes, share)
+                let has_single_output = outputs.len() == labels.len();
+                let loss = if has_single_output { binary } else { cross_entropy };
+                loss(outputs, labels, teacher, classes, share)
             }
             (Objective::NextToken, Targets::Classes { labels, .. }) => {
                 cross_entropy(outputs, labels, &[], &Classes::plain(0, 0.0), share)
@@ -154,14 +156,18 @@ impl Objective {
     }
 }
 
-/// Computes the loss −w·Σ tₖ·ln softmax(z)ₖ of each row, whose gradient is w·(softmax(z) − t), for outputs z and the
-/// weight w of the row's label. The target t is (1 − a)·s + a·p with the smoothed label s, the probabilities p of
-/// `teacher` and the weight a of the teachers; t is s if `teacher` is empty.
+/// Computes the loss −w·Σ tₖ·ln softmax(z)ₖ of each row, whose gradient is w·(softmax(z) − t), for the outputs z of the
+/// row and the weight w of its label.
+///
+/// The target t is (1 − a)·s + a·p with the smoothed label s, the probabilities p of `teacher` and the weight a of the
+/// teachers; t is s if `teacher` is empty. s is ε/n for each of the n labels, plus 1 − ε for the label of the row, with
+/// the smoothing ε.
 fn cross_entropy(outputs: &[f32], labels: &[usize], teacher: &[f32], classes: &Classes, share: f64) -> Loss {
-    // For an empty batch 1, because a slice cannot be divided into chunks of 0 values.
-    let width = outputs.len().checked_div(labels.len()).unwrap_or(0).max(1);
+    // The number of outputs of a row. 1 for an empty batch, because a slice cannot be divided into chunks of 0 values.
+    let width = if labels.is_empty() { 1 } else { (outputs.len() / labels.len()).max(1) };
     let teacher_weight = if teacher.is_empty() { 0.0 } else { classes.teacher_weight };
-    // Besides the teachers' part, the target is `spread` for every label, plus `label_share` for the label of the row.
+    // The target t is the sum of three parts: `spread` for every label, `label_share` for the label of the row, and the
+    // teachers' part.
     let label_share = (1.0 - teacher_weight) * (1.0 - classes.smoothing);
     let spread = (1.0 - teacher_weight) * classes.smoothing / width as f64;
     let mut loss = Loss { total: 0.0, correct: 0, gradient: vec![0.0; outputs.len()] };
@@ -170,7 +176,7 @@ fn cross_entropy(outputs: &[f32], labels: &[usize], teacher: &[f32], classes: &C
         if label == NO_CLASS {
             continue;
         }
-        // `f32::max` ignores NaN here, but the sum below keeps it, and training stops at a loss of NaN.
+        // `f32::max` ignores NaN, but `sum` keeps it, so the loss is NaN, at which the training stops.
         let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         // The gradient holds e^(z − max) until `sum` is known.
         let mut sum = 0.0f64;
@@ -185,7 +191,7 @@ fn cross_entropy(outputs: &[f32], labels: &[usize], teacher: &[f32], classes: &C
         if spread > 0.0 {
             row_loss -= spread * row.iter().map(|&z| f64::from(z)).sum::<f64>();
         }
-        // softmax(z) = e^(z − max) / sum, less the parts of the target.
+        // The gradient is softmax(z) = e^(z − max) / sum minus the three parts of the target, times share · weight.
         let softmax_scale = (share * weight / sum) as f32;
         let spread_part = (share * weight * spread) as f32;
         for d_z in gradient.iter_mut() {
@@ -206,27 +212,29 @@ fn cross_entropy(outputs: &[f32], labels: &[usize], teacher: &[f32], classes: &C
     loss
 }
 
-/// Computes the loss w·(ln(1 + e^z) − t·z) of each row, whose gradient is w·(σ(z) − t), for the output z. The target
-/// probability t of label 1 is mixed as in [`cross_entropy`]. `teacher`: `[rows, 2]`, or empty.
+/// Computes the loss w·(ln(1 + e^z) − t·z) of each row, whose gradient is w·(σ(z) − t), for the single output z of the
+/// row. The labels are 0 and 1; t is the target probability of label 1, which is mixed as in [`cross_entropy`].
+/// `teacher`: `[rows, 2]`, or empty.
 fn binary(outputs: &[f32], labels: &[usize], teacher: &[f32], classes: &Classes, share: f64) -> Loss {
     let mut loss = Loss { total: 0.0, correct: 0, gradient: vec![0.0; outputs.len()] };
     for (index, ((&output, gradient), &label)) in outputs.iter().zip(&mut loss.gradient).zip(labels).enumerate() {
         let (z, weight) = (f64::from(output), classes.weights[label]);
         let mut target = (1.0 - classes.smoothing) * label as f64 + classes.smoothing / 2.0;
-        // The probability of label 1 in the row; none without teachers.
+        // The teachers' probability of label 1 for this row; there is none without teachers.
         if let Some(&probability) = teacher.get(2 * index + 1) {
             target += classes.teacher_weight * (f64::from(probability) - target);
         }
         // ln(1 + e^z) = max(z, 0) + ln(1 + e^−|z|), which does not overflow.
         loss.total += weight * (z.max(0.0) + (-z.abs()).exp().ln_1p() - target * z);
-        loss.correct += usize::from(usize::from(z > 0.0) == label);
+        let predicted = usize::from(z > 0.0);
+        loss.correct += usize::from(predicted == label);
         *gradient = (share * weight * (1.0 / (1.0 + (-z).exp()) - target)) as f32;
     }
     loss
 }
 
-/// Computes the loss Σ (y − t)² / width of each row, for outputs y and targets t, `[rows, width]`; a missing target
-/// contributes 0.
+/// Computes the loss Σ (y − t)² / width of each row, for outputs y and targets t, `[rows, width]`; a missing target,
+/// which is NaN, contributes 0.
 fn squared(outputs: &[f32], targets: &[f32], width: usize, share: f64) -> Loss {
     let mut loss = Loss { total: 0.0, correct: 0, gradient: vec![0.0; outputs.len()] };
     for ((&y, &t), gradient) in outputs.iter().zip(targets).zip(&mut loss.gradient) {
@@ -255,19 +263,19 @@ mod tests {
     use super::*;
 
     /// Compares the gradients with finite differences of the loss, and returns the loss.
-    fn check(objective: &Objective, outputs: &[f32], targets: &Targets) -> Loss {
+    fn check_gradients(objective: &Objective, outputs: &[f32], targets: &Targets) -> Loss {
         let share = 0.25;
         let loss = objective.loss(outputs, targets, share);
         for index in 0..outputs.len() {
-            let at = |step: f32| {
+            let loss_after = |step: f32| {
                 let mut moved = outputs.to_vec();
                 moved[index] += step;
                 objective.loss(&moved, targets, share).total
             };
             let step = 1.0 / 512.0;
-            let difference = share * (at(step) - at(-step)) / (2.0 * f64::from(step));
-            let gradient = f64::from(loss.gradient[index]);
-            assert!((gradient - difference).abs() < 1e-5, "{objective:?}[{index}]: {gradient}, expected {difference}");
+            let slope = (loss_after(step) - loss_after(-step)) / (2.0 * f64::from(step));
+            let (gradient, expected) = (f64::from(loss.gradient[index]), share * slope);
+            assert!((gradient - expected).abs() < 1e-5, "{objective:?}[{index}]: {gradient}, expected {expected}");
         }
         loss
     }
@@ -275,7 +283,6 @@ mod tests {
     #[test]
     fn gradients_agree_with_finite_differences() {
         let outputs = [0.3, -1.2, 0.7, 2.0, 0.1, -0.4];
-        let labels = |labels: &[usize]| Targets::Classes { labels: labels.to_vec(), teacher: Vec::new() };
         for (smoothing, teacher_weight) in [(0.0, 0.0), (0.2, 0.0), (0.2, 0.7), (0.0, 1.0)] {
             let targets = |labels: &[usize], teacher: &[f32]| Targets::Classes {
                 labels: labels.to_vec(),
@@ -283,16 +290,17 @@ mod tests {
             };
             let classes = Classes { smoothing, weights: vec![0.5, 2.0, 1.5], teacher_weight };
             let two_rows = targets(&[2, 1], &[0.1, 0.2, 0.7, 0.5, 0.25, 0.25]);
-            check(&Objective::Classes(classes), &outputs, &two_rows);
+            check_gradients(&Objective::Classes(classes), &outputs, &two_rows);
             let classes = Classes { smoothing, weights: vec![0.5, 1.5], teacher_weight };
             let one_output = targets(&[0, 1, 1, 1, 0, 0], &[0.75, 0.25].repeat(6));
-            check(&Objective::Classes(classes), &outputs, &one_output);
+            check_gradients(&Objective::Classes(classes), &outputs, &one_output);
         }
-        check(&Objective::NextToken, &outputs, &labels(&[0, 2]));
-        let loss = check(&Objective::NextToken, &outputs, &labels(&[NO_CLASS, 2]));
+        let tokens = |ids: &[usize]| Targets::Classes { labels: ids.to_vec(), teacher: Vec::new() };
+        check_gradients(&Objective::NextToken, &outputs, &tokens(&[0, 2]));
+        let loss = check_gradients(&Objective::NextToken, &outputs, &tokens(&[NO_CLASS, 2]));
         assert_eq!(loss.gradient[..3], [0.0; 3]);
         let values = vec![0.0, 1.0, f32::NAN, 2.0, -1.0, 0.5];
-        let loss = check(&Objective::Values, &outputs, &Targets::Values { values, width: 3 });
+        let loss = check_gradients(&Objective::Values, &outputs, &Targets::Values { values, width: 3 });
         assert_eq!(loss.gradient[2], 0.0);
     }
 

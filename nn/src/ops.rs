@@ -1,5 +1,7 @@
 //! The layers as operations that candle can differentiate.
 //!
+//! Batches are packed by time step, see [`packed`](crate::packed): the rows of a batch are its tokens, without padding.
+//!
 //! On the CPU the operations call the loops of [`mod@linear`] and [`recurrent`](mod@crate::recurrent), because the
 //! order of the sums in candle's own matrix product depends on the size of the batch, and the backward pass of candle's
 //! LSTM takes time quadratic in the length of a text. On other devices the operations call [`candle_ops`].
@@ -26,8 +28,8 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
 /// Runs a recurrent layer and returns its [`LayerOutput`].
 ///
 /// `x`: `[rows, input_size]`, one row for each token, or with `run.tokens` one row for each distinct token.
-/// `parameters`: the layer's W_ih, W_hh and [`Biases`](crate::recurrent::Biases), concatenated; they must equal the
-/// weights in `run.layer`. The result can be differentiated once.
+/// `parameters`: the layer's W_ih, W_hh and [`Biases`](crate::recurrent::Biases), flattened and concatenated; they must
+/// equal the weights in `run.layer`. On the CPU the result can be differentiated once.
 ///
 /// # Errors
 /// Fails if the tensors are not contiguous F32 or have the wrong shapes.
@@ -39,8 +41,8 @@ pub fn recurrent(x: &Tensor, parameters: &Tensor, run: LayerRun) -> Result<Tenso
     }
 }
 
-/// Reduces the tokens of each sequence to one vector: x `[rows, width]` → `[sequences, width]`, in the order of the
-/// layout.
+/// Reduces the rows of each sequence's tokens to one row: x `[rows, width]` → `[sequences, width]`, in the order of
+/// [`PackedLayout::order`].
 ///
 /// # Errors
 /// Fails if the tensor is not contiguous F32 or its number of rows differs from that of `layout`.
@@ -86,7 +88,9 @@ impl CustomOp3 for LinearOp {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let (rows, out_features) = d_y.dims2()?;
         let gradients = with_slices([x, weight, d_y], |[x, weight, d_y]| {
-            Ok(linear::backward(d_y, out_features, x, weight, rows, out_features))
+            // The rows of d_y have no gaps, so their distance is their width.
+            let stride = out_features;
+            Ok(linear::backward(d_y, stride, x, weight, rows, out_features))
         })?;
         Ok((
             Some(Tensor::from_vec(gradients.x, x.shape(), x.device())?),
@@ -99,7 +103,8 @@ impl CustomOp3 for LinearOp {
 /// The operation [`recurrent`] on the CPU.
 struct RecurrentOp {
     run: LayerRun,
-    /// The cells and the hidden states, stored by the forward pass and consumed by the backward pass.
+    /// The cells and the hidden states, stored by the forward pass and taken by the backward pass. In a mutex, because
+    /// candle shares the operation.
     activations: Mutex<Option<(Box<dyn CellBatch>, Buffer)>>,
 }
 
@@ -117,7 +122,7 @@ impl CustomOp2 for RecurrentOp {
     ) -> Result<(CpuStorage, Shape)> {
         let LayerRun { layer, layout, tokens, output } = &self.run;
         let (rows, columns) = x_layout.shape().dims2()?;
-        // With `tokens`, x has a row for each distinct token, and their number is not fixed.
+        // With `tokens`, x has a row for each distinct token, whose number the layout does not determine.
         let expected_rows = if tokens.is_some() { rows } else { layout.rows() };
         let input_size = layer.input_size();
         if (rows, columns) != (expected_rows, input_size) {
@@ -178,7 +183,7 @@ impl CustomOp2 for RecurrentOp {
             match output {
                 LayerOutput::States => d_hidden.copy_from_slice(d_result),
                 LayerOutput::Reduced(reductions) => {
-                    // The gradient of a reduction is the same columns of each row of `d_result`.
+                    // A row of `d_result` has the gradients of all reductions side by side, n values each.
                     for (index, reduction) in reductions.iter().enumerate() {
                         let rows = d_result.chunks_exact(reductions.len() * n);
                         let d_reduced: Vec<f32> = rows.flat_map(|row| &row[index * n..][..n]).copied().collect();
@@ -228,7 +233,7 @@ impl CustomOp1 for ReduceOp {
     }
 }
 
-/// Returns the values of a contiguous F32 tensor.
+/// Returns the values of a contiguous F32 tensor, row-major; an error for other tensors.
 fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
     let (start, end) = layout.contiguous_offsets().ok_or(Error::RequiresContiguous { op: "tern" })?;
     match storage {
@@ -241,7 +246,7 @@ fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
     }
 }
 
-/// Calls `f` with the values of contiguous F32 tensors on the CPU.
+/// Calls `f` with the values of F32 tensors on the CPU, row-major. A tensor that is not contiguous is copied.
 fn with_slices<const N: usize, T>(tensors: [&Tensor; N], f: impl FnOnce([&[f32]; N]) -> Result<T>) -> Result<T> {
     let contiguous = tensors.into_iter().map(Tensor::contiguous).collect::<Result<Vec<_>>>()?;
     let storages: Vec<_> = contiguous.iter().map(Tensor::storage_and_layout).collect();

@@ -48,13 +48,13 @@ pub struct Settings {
     pub weight_decay: f32,
     /// The value to which the norm of all gradients together is clipped; 0 disables clipping.
     pub clip_norm: f64,
-    /// Decay of the running average of the weights in each step, 0 to 1; smaller in the first steps, see
+    /// Decay of the running average of the weights in each step, 0 to below 1; smaller in the first steps, see
     /// [`decay_of_average`]. 0 disables averaging, so that the average equals the weights.
     pub averaging: f64,
 }
 
-/// The smallest [`Optimizer::lag_factor`]. If a step makes the factor smaller, all differences are multiplied by the
-/// factor and the factor is set to 1, which preserves the precision of the differences.
+/// The smallest [`Optimizer::lag_factor`]. If a step makes the factor smaller, all stored differences are multiplied by
+/// the factor and the factor is set to 1, so that the stored values do not grow without limit.
 pub const LEAST_LAG_FACTOR: f32 = 1e-4;
 
 /// Returns the decay of the running average in step number `step`, counted from 1. `averaging`: see [`Settings`].
@@ -65,8 +65,8 @@ pub fn decay_of_average(averaging: f64, step: i32) -> f32 {
     averaging.min((step - 1.0) / (step + 9.0)) as f32
 }
 
-/// Returns the factors of Adam for step number `step`, counted from 1: the learning rate divided by the bias correction
-/// of the mean, and the factor that corrects the bias of the root mean square. `rate`: the learning rate.
+/// Returns two factors of Adam for step number `step`, counted from 1: the learning rate `rate` divided by the bias
+/// correction of the mean, and the factor that corrects the bias of the root mean square.
 pub fn adam_factors(step: i32, rate: f64) -> (f32, f32) {
     let AdamFactors { rate, scale } = AdamFactors::new(step, rate);
     (rate, scale)
@@ -96,28 +96,27 @@ struct Parameter {
 }
 
 impl Optimizer {
-    /// Creates an optimizer with a state of zeros for the parameters `names` of `weights`.
-    pub fn new<S: AsRef<str>>(names: &[S], weights: &Weights, settings: Settings) -> Self {
-        let parameters = names
-            .iter()
-            .map(|name| {
-                let name = name.as_ref();
-                let zeros = vec![0.0; weights[name].data.len()];
-                let decays = weights[name].shape.len() > 1;
-                let states = settings.method.state_names().iter().map(|_| zeros.clone()).collect();
-                let row_width = (name == names::NGRAMS).then(|| weights[name].shape[1]);
-                Parameter { name: name.to_owned(), decays, row_width, states }
-            })
-            .collect();
+    /// Creates an optimizer with a state of zeros for the parameters of `weights` that have these names.
+    pub fn new<S: AsRef<str>>(parameter_names: &[S], weights: &Weights, settings: Settings) -> Self {
+        let mut parameters = Vec::new();
+        for name in parameter_names {
+            let name = name.as_ref();
+            let weight = &weights[name];
+            parameters.push(Parameter {
+                name: name.to_owned(),
+                decays: weight.shape.len() > 1,
+                row_width: (name == names::NGRAMS).then(|| weight.shape[1]),
+                states: vec![vec![0.0; weight.data.len()]; settings.method.state_names().len()],
+            });
+        }
         Optimizer { settings, parameters, steps: 0, lag_factor: 1.0 }
     }
 
-    /// Updates `weights` by one step with the learning rate `rate`, and `average` with the new weights. `gradients`:
-    /// the flattened gradient of each parameter, in the order of the names of [`new`](Self::new). The gradient of the
-    /// n-gram table has the rows `ngram_rows` only.
+    /// Updates `weights` by one step with the learning rate `rate`, and `average` with the new weights.
     ///
-    /// Before the first step, `average` must be a copy of the weights, except for the n-gram table, whose `average`
-    /// must be zeros: see [`averaged`](Self::averaged).
+    /// `gradients`: the flattened gradient of each parameter, in the order of the names of [`new`](Self::new); for the
+    /// n-gram table the gradients of the rows `ngram_rows` only. `average`: the arrays of the running average, a copy
+    /// of the weights before the first step, but zeros for the n-gram table: see [`averaged`](Self::averaged).
     ///
     /// Returns the norm of the gradients before clipping. If the norm is infinite or NaN, nothing is changed.
     pub fn step(
@@ -133,7 +132,8 @@ impl Optimizer {
         if !norm.is_finite() {
             return norm;
         }
-        let clip = if clip_norm > 0.0 && norm > clip_norm { clip_norm / norm } else { 1.0 } as f32;
+        let exceeds_limit = clip_norm > 0.0 && norm > clip_norm;
+        let clip = if exceeds_limit { (clip_norm / norm) as f32 } else { 1.0 };
         self.steps += 1;
         let average_decay = decay_of_average(averaging, self.steps);
         let adam = AdamFactors::new(self.steps, rate);
@@ -142,23 +142,20 @@ impl Optimizer {
             let rule = Rule { method, adam, rate: rate as f32, decay };
             let weights = &mut weights.get_mut(&parameter.name).data;
             let average = &mut average.get_mut(&parameter.name).data;
-            let mut states: Vec<&mut [f32]> = parameter.states.iter_mut().map(Vec::as_mut_slice).collect();
             let Some(width) = parameter.row_width else {
+                let states = parameter.states.iter_mut().map(Vec::as_mut_slice).collect();
                 rule.apply(Update { weights, average, gradient, clip, average_decay }, states);
                 continue;
             };
-            // The n-gram table, whose `average` has differences in place of averages: see `averaged`.
-            let mut new_weights = vec![0.0; width];
+            // The n-gram table. Its array in `average` holds lags: see `averaged`.
+            let lags = average;
             for (&row, gradient) in ngram_rows.iter().zip(gradient.chunks_exact(width)) {
                 let range = row as usize * width..(row as usize + 1) * width;
-                let old_weights = weights[range.clone()].to_vec();
-                // With a decay of 0, the running average equals the weights: `new_weights` receives a copy of them.
-                let weights = &mut weights[range.clone()];
-                let update = Update { weights, average: &mut new_weights, gradient, clip, average_decay: 0.0 };
-                rule.apply(update, states.iter_mut().map(|state| &mut state[range.clone()]).collect());
+                let states = parameter.states.iter_mut().map(|state| &mut state[range.clone()]).collect();
+                let decreases = rule.apply_to_row(&mut weights[range.clone()], gradient, clip, states);
                 if average_decay > 0.0 {
-                    for ((lag, old), new) in average[range].iter_mut().zip(&old_weights).zip(&new_weights) {
-                        *lag += (old - new) / self.lag_factor;
+                    for (lag, decrease) in lags[range].iter_mut().zip(decreases) {
+                        *lag += decrease / self.lag_factor;
                     }
                 }
             }
@@ -166,7 +163,7 @@ impl Optimizer {
                 self.lag_factor *= average_decay;
             }
             if self.lag_factor < LEAST_LAG_FACTOR {
-                average.iter_mut().for_each(|lag| *lag *= self.lag_factor);
+                lags.iter_mut().for_each(|lag| *lag *= self.lag_factor);
                 self.lag_factor = 1.0;
             }
         }
@@ -175,22 +172,26 @@ impl Optimizer {
 
     /// Returns the running averages of all weights. `average`: the arrays that [`step`](Self::step) has updated.
     ///
-    /// For the n-gram table, `average` has the differences between the running average and the weights, divided by
-    /// [`lag_factor`](Self::lag_factor). Each step multiplies all differences by the decay of the average, d, by
-    /// changing only the factor; the difference of a row that the step changes from w to w' becomes d · (average − w +
-    /// w − w'). So the average of each row is exact, and a step takes time only for the rows that it changes.
+    /// For the n-gram table, they hold lags: the lag of a weight is (running average − weight) /
+    /// [`lag_factor`](Self::lag_factor). A step that changes a weight from w to w' with the decay d changes the
+    /// difference average − w to d · (average − w + w − w'). It adds (w − w') / `lag_factor` to the lags of the rows
+    /// that it changes, and then multiplies `lag_factor`, which all rows share, by d. So the average of each row is
+    /// exact, and a step takes time only for the rows that it changes.
     pub fn averaged(&self, weights: &Weights, average: &Weights) -> Weights {
         let mut averaged = average.clone();
-        for Parameter { name, .. } in self.parameters.iter().filter(|parameter| parameter.row_width.is_some()) {
-            for (value, weight) in averaged.get_mut(name).data.iter_mut().zip(&weights[name].data) {
-                *value = weight + self.lag_factor * *value;
+        for Parameter { name, row_width, .. } in &self.parameters {
+            let has_lags = row_width.is_some();
+            if has_lags {
+                for (value, weight) in averaged.get_mut(name).data.iter_mut().zip(&weights[name].data) {
+                    let lag = *value;
+                    *value = weight + self.lag_factor * lag;
+                }
             }
         }
         averaged
     }
 
-    /// The factor of the differences that `average` has for the n-gram table: see [`averaged`](Self::averaged). A
-    /// checkpoint stores it.
+    /// The factor that all lags of the n-gram table share: see [`averaged`](Self::averaged). A checkpoint stores it.
     pub fn lag_factor(&self) -> f32 {
         self.lag_factor
     }
@@ -215,7 +216,7 @@ impl Optimizer {
         (self.steps, self.lag_factor) = (steps, lag_factor);
     }
 
-    /// Iterates over the optimizer state: the parameter's name, the state's name, its values.
+    /// Iterates over the optimizer state as tuples of the parameter's name, the state's name, and its values.
     pub fn states(&self) -> impl Iterator<Item = (&str, &'static str, &[f32])> {
         self.parameters.iter().flat_map(|parameter| {
             let names = self.settings.method.state_names().iter();
@@ -223,19 +224,16 @@ impl Optimizer {
         })
     }
 
-    /// Restores one state for all parameters. `state`: one of [`Method::state_names`]; `values`: the state of each
-    /// parameter, by the name of the parameter.
+    /// Restores one state for all parameters. `state`: one of [`Method::state_names`], any other name has no effect;
+    /// `values`: the state of each parameter, by the name of the parameter.
     ///
     /// # Panics
     /// Panics if the state of a parameter is missing or has the wrong length.
     pub fn restore(&mut self, state: &str, values: &Weights) {
-        let names = self.settings.method.state_names();
+        let state_names = self.settings.method.state_names();
+        let Some(index) = state_names.iter().position(|name| *name == state) else { return };
         for parameter in &mut self.parameters {
-            for (name, state_values) in names.iter().zip(&mut parameter.states) {
-                if *name == state {
-                    state_values.copy_from_slice(&values[&parameter.name].data);
-                }
-            }
+            parameter.states[index].copy_from_slice(&values[&parameter.name].data);
         }
     }
 }
@@ -252,8 +250,8 @@ struct Rule {
 }
 
 impl Rule {
-    /// Updates a parameter or one of its rows. `states`: the optimizer state of the same values, in the order of
-    /// [`Method::state_names`].
+    /// Updates a parameter, or one of its rows, and its running average. `states`: the optimizer state of the same
+    /// values, in the order of [`Method::state_names`].
     fn apply(self, update: Update<'_>, mut states: Vec<&mut [f32]>) {
         let Rule { method, adam, rate, decay } = self;
         match (method, states.as_mut_slice()) {
@@ -267,6 +265,19 @@ impl Rule {
             _ => unreachable!("the states are created for the method"),
         }
     }
+
+    /// Updates a row of the n-gram table. Returns by how much each weight became smaller. `states`: as in
+    /// [`apply`](Self::apply).
+    fn apply_to_row(self, weights: &mut [f32], gradient: &[f32], clip: f32, states: Vec<&mut [f32]>) -> Vec<f32> {
+        let mut decreases = weights.to_vec();
+        // With a decay of 0, the running average equals the weights: it receives a copy of the new ones.
+        let mut new_weights = vec![0.0; weights.len()];
+        self.apply(Update { weights, average: &mut new_weights, gradient, clip, average_decay: 0.0 }, states);
+        for (decrease, new_weight) in decreases.iter_mut().zip(new_weights) {
+            *decrease -= new_weight;
+        }
+        decreases
+    }
 }
 
 /// Runs `update` with the vector instructions of this processor.
@@ -274,16 +285,16 @@ fn dispatch(update: impl NullaryFnOnce) {
     Arch::new().dispatch(update);
 }
 
-/// Returns the sum of the squares, in eight independent sums that the processor computes in parallel.
+/// Returns the sum of the squares. It is computed as eight independent sums, which the processor adds up in parallel.
 fn square_norm(values: &[f32]) -> f64 {
     let mut sums = [0.0f64; 8];
-    let (chunks, rest) = values.as_chunks::<8>();
+    let (chunks, remainder) = values.as_chunks::<8>();
     for chunk in chunks {
         for (sum, value) in sums.iter_mut().zip(chunk) {
             *sum += f64::from(*value) * f64::from(*value);
         }
     }
-    sums.iter().sum::<f64>() + rest.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>()
+    sums.iter().sum::<f64>() + remainder.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>()
 }
 
 #[cfg(test)]

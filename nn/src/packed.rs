@@ -20,9 +20,8 @@ pub enum Direction {
 pub struct TimeStep {
     /// The rows of this step.
     pub rows: Range<usize>,
-    /// The rows of the step read before this one that this step continues: the k-th row of `rows` continues the k-th
-    /// row of `previous`. If `rows` is longer, its other rows begin their sequences. Empty for the step that is read
-    /// first.
+    /// Rows of the step that is read before this one: the k-th row of `rows` continues the sequence of the k-th row of
+    /// `previous`. If `rows` is longer, its other rows begin their sequences. Empty for the step that is read first.
     pub previous: Range<usize>,
 }
 
@@ -33,7 +32,8 @@ impl TimeStep {
     }
 }
 
-/// The row of each token in a packed batch. The fields are described at the methods of the same names.
+/// The rows that the tokens of some sequences have in a packed batch. The fields are described at the methods of the
+/// same names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackedLayout {
     order: Vec<usize>,
@@ -95,12 +95,14 @@ impl PackedLayout {
             let step = if direction == Direction::Forward { steps_read } else { step_count - 1 - steps_read };
             let rows = self.step(step);
             let previous = if steps_read == 0 {
-                // `cells::previous_and_current` expects an empty range after the rows of the step.
+                // An empty range may be anywhere for most callers, but `cells::previous_and_current` splits a buffer
+                // here and needs it behind the rows of the step.
                 rows.end..rows.end
             } else if direction == Direction::Forward {
-                // The sequences that end at the step before have the last rows of that step.
+                // Sequences that ended with the step before have its last rows, which no row continues.
                 self.offsets[step - 1]..self.offsets[step - 1] + rows.len()
             } else {
+                // A sequence that has a token at `step + 1` has one at `step`, so every row there is continued.
                 self.step(step + 1)
             };
             TimeStep { rows, previous }
@@ -121,13 +123,14 @@ impl PackedLayout {
     /// its first token in reverse. Empty sequences, which come last in that order, have none.
     pub fn last_rows(&self, direction: Direction) -> impl Iterator<Item = usize> + '_ {
         let non_empty_lengths = self.lengths.iter().take_while(|length| **length > 0);
-        non_empty_lengths.enumerate().map(move |(row_of_step, length)| {
+        non_empty_lengths.enumerate().map(move |(k, length)| {
             let final_step = if direction == Direction::Forward { length - 1 } else { 0 };
-            self.offsets[final_step] + row_of_step
+            // The k-th longest sequence has the k-th row of every step.
+            self.offsets[final_step] + k
         })
     }
 
-    /// The first row of each step, and the total number of rows at the end.
+    /// The first row of each step, followed by the total number of rows.
     pub fn offsets(&self) -> &[usize] {
         &self.offsets
     }

@@ -1,4 +1,5 @@
-//! Merging of directions and pooling over time: from the hidden states of all tokens to the input of the head.
+//! The way from the hidden states of all tokens to the input of the head: merging combines the states of the two
+//! directions of the last layer, pooling reduces the states of each sequence to one vector.
 //!
 //! The states are rows of a batch packed by time step, see [`packed`](crate::packed): the k-th row of every step
 //! belongs to the k-th longest sequence.
@@ -18,8 +19,8 @@ pub enum Reduction {
 }
 
 impl Reduction {
-    /// The reductions that `pooling` applies to the merged states; their results are concatenated. Empty for
-    /// [`Pooling::Last`], which selects the final state of each direction before they are merged.
+    /// The reductions that `pooling` applies to the merged states; their results are concatenated in this order. Empty
+    /// for [`Pooling::Last`], which selects the final state of each direction before the states are merged.
     pub fn after_merging(pooling: Pooling) -> &'static [Reduction] {
         match pooling {
             Pooling::Last => &[],
@@ -49,13 +50,13 @@ impl Reduction {
                     }
                 }
                 for (sums, &length) in reduced.chunks_exact_mut(width).zip(layout.lengths()) {
-                    // An empty sequence has sums of 0, which any factor keeps.
+                    // The sums of an empty sequence are 0 and stay 0.
                     let share = 1.0 / length.max(1) as f32;
                     sums.iter_mut().for_each(|sum| *sum *= share);
                 }
             }
             Reduction::Max => {
-                // `zip` leaves the zeros of empty sequences, which come last.
+                // `zip` ends with the last sequence that has a token. The empty ones after it keep their zeros.
                 for (max, &index) in reduced.iter_mut().zip(&argmax_over_time(values, layout, width)) {
                     *max = values[index];
                 }
@@ -64,8 +65,8 @@ impl Reduction {
         reduced
     }
 
-    /// Adds the gradient of `values` to `d_values`, `[rows, width]`. `d_reduced`: the gradient of the result of
-    /// [`forward`](Self::forward), `[sequences, width]`.
+    /// Adds the gradient with respect to the `values` of [`forward`](Self::forward) to `d_values`, `[rows, width]`.
+    /// `d_reduced`: the gradient with respect to the result of `forward`, `[sequences, width]`.
     pub fn backward(
         self,
         values: &[f32],
@@ -74,6 +75,7 @@ impl Reduction {
         width: usize,
         d_values: &mut [f32],
     ) {
+        // Adds `share` times the summands.
         let add_share = |sums: &mut [f32], share: f32, summands: &[f32]| {
             for (sum, summand) in sums.iter_mut().zip(summands) {
                 *sum += share * summand;
@@ -126,13 +128,12 @@ pub fn argmax_over_time(values: &[f32], layout: &PackedLayout, width: usize) -> 
 /// `states`: the hidden states of each direction of the last layer, `[directions][rows, hidden_size]`.
 pub fn head_input(states: &[&[f32]], recurrent: &Recurrent, layout: &PackedLayout, hidden_size: usize) -> Vec<f32> {
     if recurrent.pooling == Pooling::Last {
-        let last_states: Vec<Vec<f32>> = states
-            .iter()
-            .zip(recurrent.directions())
-            .map(|(states, &direction)| Reduction::Last(direction).forward(states, layout, hidden_size))
-            .collect();
-        let last_states: Vec<&[f32]> = last_states.iter().map(Vec::as_slice).collect();
-        return merge(&last_states, recurrent.merge, hidden_size);
+        let mut final_states: Vec<Vec<f32>> = Vec::new();
+        for (states_of_direction, &direction) in states.iter().zip(recurrent.directions()) {
+            final_states.push(Reduction::Last(direction).forward(states_of_direction, layout, hidden_size));
+        }
+        let final_states: Vec<&[f32]> = final_states.iter().map(Vec::as_slice).collect();
+        return merge(&final_states, recurrent.merge, hidden_size);
     }
     let merged = merge(states, recurrent.merge, hidden_size);
     let width = recurrent.merged_width(hidden_size);
@@ -158,7 +159,8 @@ pub fn merge(states: &[&[f32]], how: Merge, hidden_size: usize) -> Vec<f32> {
     }
 }
 
-/// Concatenates the rows of two `[rows, width]` arrays.
+/// Concatenates each row of `a` with the row of `b`, both `[rows, width]`: `[rows, 2 * width]`.
 fn concat(a: &[f32], b: &[f32], width: usize) -> Vec<f32> {
-    a.chunks_exact(width).zip(b.chunks_exact(width)).flat_map(|(a, b)| a.iter().chain(b)).copied().collect()
+    let rows = a.chunks_exact(width).zip(b.chunks_exact(width));
+    rows.flat_map(|(row_a, row_b)| row_a.iter().chain(row_b)).copied().collect()
 }

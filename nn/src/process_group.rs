@@ -1,4 +1,5 @@
-//! The communication of the processes of one training, on one computer or several, as in `torch.distributed`.
+//! The communication of the processes that share one training, on one computer or several, as in `torch.distributed`:
+//! the trait, and its implementation for a single process. `tern-trainer` implements it for MPI.
 
 use std::fmt::Debug;
 
@@ -13,7 +14,7 @@ pub trait ProcessGroup: Debug + Sync {
     /// The number of processes, at least 1.
     fn world_size(&self) -> usize;
 
-    /// The number of this process among those on the same computer, from 0.
+    /// The number of this process among those on the same computer, from 0, by which it chooses its GPU.
     fn local_rank(&self) -> usize {
         0
     }
@@ -21,10 +22,10 @@ pub trait ProcessGroup: Debug + Sync {
     /// Collective: sends `bytes` to all processes and returns the bytes of all processes, in the order of their ranks.
     fn all_gather(&self, bytes: Vec<u8>) -> Vec<Vec<u8>>;
 
-    /// Collective: adds lists of arrays over all processes and returns the list of the sums, which is the same in every
-    /// process. `parts`: the lists of this process, any number of them; `sizes`: the lengths of the arrays of a list,
-    /// the same for every list. Each sum starts at 0; the parts of rank 0 are added first, in their order, then those
-    /// of rank 1, and so on.
+    /// Collective: adds lists of arrays over all processes, array by array, and returns the list of the sums, which is
+    /// the same in every process. `parts`: the lists of this process, any number of them; `sizes`: the lengths of the
+    /// arrays of a list, the same for every list of every process. Each sum starts at 0; the parts of rank 0 are added
+    /// first, in their order, then those of rank 1, and so on.
     fn sum_in_order(&self, parts: Vec<Vec<Vec<f32>>>, sizes: &[usize]) -> Vec<Vec<f32>>;
 
     /// Collective: returns true if `value` is true in any process.
@@ -32,7 +33,8 @@ pub trait ProcessGroup: Debug + Sync {
         if self.world_size() == 1 {
             return value;
         }
-        self.all_gather(vec![value.into()]).iter().any(|bytes| bytes == &[1])
+        let values = self.all_gather(vec![u8::from(value)]);
+        values.iter().any(|bytes| bytes == &[u8::from(true)])
     }
 
     /// Collective: returns the bytes of the process with rank 0. Those of the other processes are ignored.

@@ -2,17 +2,18 @@
 //!
 //! The forward pass, the backward pass and the weight gradients use the same kernel. The left matrix, `[rows, depth]`,
 //! is read through strides, so its transpose needs no copy; the right matrix, `[depth, columns]`, is packed beforehand
-//! into [`Panels`]. Every element of the result is one chain of multiply-adds in the order of the inner dimension, so
-//! its bits do not depend on the number of rows.
+//! into [`Panels`]. The result is computed in tiles: a few rows by a few vectors of columns, whose sums stay in
+//! registers. Every element of the result is one chain of multiply-adds in the order of the inner dimension, so its
+//! bits do not depend on the number of rows.
 
 use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 
-/// Columns of a panel: four vectors of 16 values, those of AVX-512.
+/// Columns of a panel: four of the widest vectors, those of AVX-512 with 16 values.
 const WIDTH: usize = 64;
-/// The largest number of rows of a tile, the part of the result that stays in registers.
+/// The largest number of rows of a tile.
 const TILE_ROWS: usize = 6;
 /// The largest number of steps of the inner dimension that are computed for one panel before the next panel. This part
-/// of a panel has 32 KiB, the size of a first-level cache.
+/// of a panel, 128 · 64 values of 4 bytes, has 32 KiB, the size of a first-level cache.
 const CHUNK: usize = 128;
 
 /// The right matrix of a product, `[depth, columns]`, packed in panels of 64 columns. The last panel is padded to 64;
@@ -29,7 +30,7 @@ impl Panels {
     /// Packs `matrix`: `[depth, columns]`, row-major.
     pub fn from_rows(matrix: &[f32], depth: usize, columns: usize) -> Self {
         let mut panels = Panels::zeros(depth, columns);
-        // `max`: a chunk must not be empty, even if the matrix is.
+        // `max`: `chunks_exact` panics for a size of 0, which an empty matrix may have.
         for (k, row) in matrix.chunks_exact(columns.max(1)).take(depth).enumerate() {
             panels.set_row(k, row);
         }
@@ -107,7 +108,8 @@ pub fn add_product(out: &mut [f32], left: LeftMatrix<'_>, right: &Panels) {
     }
 }
 
-/// Computes `out += left * right` like [`add_product`], for `rows` rows of `out` that are `stride` values apart.
+/// Computes `out += left * right` like [`add_product`], for the first `rows` rows of `out`, whose starts are `stride`
+/// values apart.
 ///
 /// # Panics
 /// Panics if `out` has fewer than `rows` rows, or `left` has too few values for `rows` rows and the depth of `right`.
@@ -118,7 +120,7 @@ pub fn add_product_strided(out: &mut [f32], stride: usize, rows: usize, left: Le
 }
 
 /// Computes `to[target(r)] += from[r]` for every row r of `from`. `to`: `[rows, width]`; `from`: rows of `width` values
-/// that are `stride` values apart. `target`: returns the row of `to` for a row of `from`.
+/// whose starts are `stride` values apart. `target`: returns the index of the row of `to` for that of a row of `from`.
 ///
 /// # Panics
 /// Panics if `target` returns a row that `to` does not have.
@@ -169,6 +171,8 @@ impl WithSimd for AddProduct<'_> {
 }
 
 impl AddProduct<'_> {
+    /// Adds the product: chunk by chunk of the inner dimension, in each chunk panel by panel, in each panel tile by
+    /// tile of rows. `TRANSPOSED` is true if the left matrix is transposed.
     #[inline(always)]
     fn add<S: Simd, const TRANSPOSED: bool>(self, simd: S) {
         let AddProduct { out, stride, rows, left, right } = self;
@@ -179,24 +183,25 @@ impl AddProduct<'_> {
         while first_step < depth {
             let steps = (depth - first_step).min(CHUNK);
             for (panel, panel_data) in data.chunks_exact(depth * WIDTH).enumerate() {
-                let matrix = &panel_data[first_step * WIDTH..(first_step + steps) * WIDTH];
+                let panel_part = &panel_data[first_step * WIDTH..(first_step + steps) * WIDTH];
                 let column = panel * WIDTH;
                 let shape = Shape { stride, width: (columns - column).min(WIDTH), left_stride: left.stride, steps };
                 let mut row = 0;
                 for tile in 0..tiles {
                     let left_start =
                         if TRANSPOSED { first_step * left.stride + row } else { row * left.stride + first_step };
-                    let left = &left.data[left_start..];
-                    let out = &mut out[row * stride + column..];
-                    // Tiles of nearly equal height: one of few rows has too few independent sums to hide their latency.
+                    let left_part = &left.data[left_start..];
+                    let out_part = &mut out[row * stride + column..];
+                    // The heights differ by at most one row. A tile of few rows would have too few independent sums to
+                    // hide the latency of a multiply-add.
                     let tile_rows = rows / tiles + usize::from(tile < rows % tiles);
                     match tile_rows {
-                        1 => panel_rows::<S, 1, TRANSPOSED>(simd, out, left, matrix, shape),
-                        2 => panel_rows::<S, 2, TRANSPOSED>(simd, out, left, matrix, shape),
-                        3 => panel_rows::<S, 3, TRANSPOSED>(simd, out, left, matrix, shape),
-                        4 => panel_rows::<S, 4, TRANSPOSED>(simd, out, left, matrix, shape),
-                        5 => panel_rows::<S, 5, TRANSPOSED>(simd, out, left, matrix, shape),
-                        _ => panel_rows::<S, TILE_ROWS, TRANSPOSED>(simd, out, left, matrix, shape),
+                        1 => add_panel::<S, 1, TRANSPOSED>(simd, out_part, left_part, panel_part, shape),
+                        2 => add_panel::<S, 2, TRANSPOSED>(simd, out_part, left_part, panel_part, shape),
+                        3 => add_panel::<S, 3, TRANSPOSED>(simd, out_part, left_part, panel_part, shape),
+                        4 => add_panel::<S, 4, TRANSPOSED>(simd, out_part, left_part, panel_part, shape),
+                        5 => add_panel::<S, 5, TRANSPOSED>(simd, out_part, left_part, panel_part, shape),
+                        _ => add_panel::<S, TILE_ROWS, TRANSPOSED>(simd, out_part, left_part, panel_part, shape),
                     }
                     row += tile_rows;
                 }
@@ -206,7 +211,7 @@ impl AddProduct<'_> {
     }
 }
 
-/// The sizes of a part of a product.
+/// The sizes of the part of a product that one panel contributes in one chunk of the inner dimension.
 #[derive(Clone, Copy)]
 struct Shape {
     /// Distance between rows of the result.
@@ -221,62 +226,66 @@ struct Shape {
 
 /// Adds to `ROWS` rows of the result the product with `shape.steps` rows of one panel.
 ///
-/// `out`, `left`: the result and the left matrix, from the first element of these rows on; `matrix`: the rows of the
+/// `out`, `left`: the result and the left matrix, from the first element of this part on; `panel`: the rows of the
 /// panel, `[steps, WIDTH]`. `TRANSPOSED` is true if the left matrix is transposed.
 #[inline(always)]
-fn panel_rows<S: Simd, const ROWS: usize, const TRANSPOSED: bool>(
+fn add_panel<S: Simd, const ROWS: usize, const TRANSPOSED: bool>(
     simd: S,
     out: &mut [f32],
     left: &[f32],
-    matrix: &[f32],
+    panel: &[f32],
     shape: Shape,
 ) {
     let vectors = shape.width.div_ceil(S::F32_LANES);
     let mut vector = 0;
-    // 32 registers hold four vectors of each row, 16 registers hold two.
+    // 32 registers hold the sums of four vectors of each row, 16 registers those of two. For the last one or two
+    // vectors a tile of two suffices.
     if S::REGISTER_COUNT >= 32 {
         while vector + 2 < vectors {
-            tile::<S, ROWS, 4, TRANSPOSED>(simd, out, left, matrix, shape, vector);
+            add_tile::<S, ROWS, 4, TRANSPOSED>(simd, out, left, panel, shape, vector);
             vector += 4;
         }
     }
     while vector < vectors {
-        tile::<S, ROWS, 2, TRANSPOSED>(simd, out, left, matrix, shape, vector);
+        add_tile::<S, ROWS, 2, TRANSPOSED>(simd, out, left, panel, shape, vector);
         vector += 2;
     }
 }
 
-/// Does the work of [`panel_rows`] for the columns of `VECTORS` vectors of the panel, from vector `first` on. The last
-/// vectors may lie partly or wholly in the panel's padding.
+/// Does the work of [`add_panel`] for one tile: the columns of `VECTORS` vectors of the panel, from vector
+/// `first_vector` on. The last vectors may lie partly or wholly in the panel's padding.
 ///
-/// In the loops, k is the step of the inner dimension, x a value of `left` and w a vector of `matrix`.
+/// In the loops, k is the step of the inner dimension, x the values of `left` in this step, one for each row, and w the
+/// vectors of `panel`.
 #[inline(always)]
-fn tile<S: Simd, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool>(
+fn add_tile<S: Simd, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool>(
     simd: S,
     out: &mut [f32],
     left: &[f32],
-    matrix: &[f32],
+    panel: &[f32],
     shape: Shape,
-    first: usize,
+    first_vector: usize,
 ) {
-    let (matrix, _) = S::as_simd_f32s(matrix);
-    let start = first * S::F32_LANES;
+    let (panel_vectors, _) = S::as_simd_f32s(panel);
+    let start = first_vector * S::F32_LANES;
     let width = (shape.width - start).min(VECTORS * S::F32_LANES);
     let has_padding = width < VECTORS * S::F32_LANES;
 
+    // The tile of the result is loaded into the sums.
     let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
     for (row, row_sums) in sums.iter_mut().enumerate() {
         let values = &out[row * shape.stride + start..][..width];
         if has_padding {
             let mut padded = [0.0; WIDTH];
             padded[..width].copy_from_slice(values);
-            copy(row_sums, S::as_simd_f32s(&padded).0);
+            copy_first(row_sums, S::as_simd_f32s(&padded).0);
         } else {
-            copy(row_sums, S::as_simd_f32s(values).0);
+            copy_first(row_sums, S::as_simd_f32s(values).0);
         }
     }
 
     let steps = shape.steps;
+    // The `steps` values of each row, which are contiguous unless the left matrix is transposed.
     let mut left_rows = [left; ROWS];
     if !TRANSPOSED {
         for (row, values) in left_rows.iter_mut().enumerate() {
@@ -288,20 +297,21 @@ fn tile<S: Simd, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool
         if TRANSPOSED {
             x.copy_from_slice(&left[k * shape.left_stride..][..ROWS]);
         } else {
-            for (x, values) in x.iter_mut().zip(left_rows) {
-                *x = values[k];
+            for (value, values) in x.iter_mut().zip(left_rows) {
+                *value = values[k];
             }
         }
         let mut w = [simd.splat_f32s(0.0); VECTORS];
-        copy(&mut w, &matrix[k * (WIDTH / S::F32_LANES) + first..]);
-        for (row_sums, x) in sums.iter_mut().zip(x) {
-            let x = simd.splat_f32s(x);
-            for (sum, w) in row_sums.iter_mut().zip(w) {
-                *sum = simd.mul_add_e_f32s(x, w, *sum);
+        copy_first(&mut w, &panel_vectors[k * (WIDTH / S::F32_LANES) + first_vector..]);
+        for (row_sums, value) in sums.iter_mut().zip(x) {
+            let repeated = simd.splat_f32s(value);
+            for (sum, vector) in row_sums.iter_mut().zip(w) {
+                *sum = simd.mul_add_e_f32s(repeated, vector, *sum);
             }
         }
     }
 
+    // The sums are stored into the tile of the result, without padding.
     for (row, row_sums) in sums.iter().enumerate() {
         let values = &mut out[row * shape.stride + start..][..width];
         if has_padding {
@@ -314,9 +324,9 @@ fn tile<S: Simd, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool
     }
 }
 
-/// Copies the first `N` values of `from`, which may be longer than `to`.
+/// Copies the first `N` values of `from`, which may have more.
 #[inline(always)]
-fn copy<T: Copy, const N: usize>(to: &mut [T; N], from: &[T]) {
+fn copy_first<T: Copy, const N: usize>(to: &mut [T; N], from: &[T]) {
     to.copy_from_slice(&from[..N]);
 }
 
@@ -337,12 +347,10 @@ mod tests {
 
     /// Computes `out += left * right` with sums in f64.
     fn add_naive_product(out: &mut [f32], left: &[f32], right: &[f32], depth: usize, columns: usize) {
-        for (row, out) in out.chunks_exact_mut(columns).enumerate() {
-            for (column, out) in out.iter_mut().enumerate() {
-                let sum: f64 =
-                    (0..depth).map(|k| left[row * depth + k] as f64 * right[k * columns + column] as f64).sum();
-                *out = (*out as f64 + sum) as f32;
-            }
+        for (index, element) in out.iter_mut().enumerate() {
+            let (row, column) = (index / columns, index % columns);
+            let sum: f64 = (0..depth).map(|k| left[row * depth + k] as f64 * right[k * columns + column] as f64).sum();
+            *element = (*element as f64 + sum) as f32;
         }
     }
 
@@ -363,7 +371,7 @@ mod tests {
             let from_rows = Panels::from_rows(&right, depth, columns);
             let from_transposed = Panels::from_transposed(&transpose(&right, depth, columns), columns, depth);
             let left_transposed = transpose(&left, rows, depth);
-            let mut first: Option<Vec<f32>> = None;
+            let mut first_result: Option<Vec<f32>> = None;
             for left in [LeftMatrix::rows(&left, depth), LeftMatrix::transposed(&left_transposed, rows)] {
                 for right in [&from_rows, &from_transposed] {
                     let mut out = start.clone();
@@ -371,7 +379,7 @@ mod tests {
                     for (a, b) in out.iter().zip(&expected) {
                         prop_assert!((a - b).abs() < 1e-4, "{a} {b}");
                     }
-                    prop_assert_eq!(first.get_or_insert_with(|| out.clone()), &out);
+                    prop_assert_eq!(first_result.get_or_insert_with(|| out.clone()), &out);
                 }
             }
         }

@@ -2,8 +2,8 @@
 //!
 //! A batch is packed by time step, see [`packed`](crate::packed): "rows" are those of its tokens. The input projection
 //! x·W_ihᵀ + b is one matrix product; if x has one row for each distinct token of the batch, each is projected once.
-//! The recurrent half of the gates is computed step by step. The forward pass keeps the activations for the backward
-//! pass, so time and memory are linear in the number of tokens.
+//! The recurrent half of the gates, W_hh·h, is computed step by step. The forward pass keeps the activations, which the
+//! backward pass needs.
 //!
 //! This module has the loops over time and the gradients of the weights, which are the same for all cells. The
 //! element-wise arithmetic of each cell is in [`lstm`](crate::lstm), [`gru`](crate::gru) and [`rnn`](crate::rnn).
@@ -21,8 +21,8 @@ use crate::rnn::{Nonlinearity, Rnn};
 use crate::weights::Weights;
 use std::sync::Arc;
 
-/// The backward pass updates the gradient of W_hh once at least this many rows are pending, while their values are
-/// still in the cache.
+/// The backward pass adds to the gradient of W_hh whenever it has passed at least this many rows, while their values
+/// are still in the cache.
 const CHUNK: usize = 96;
 
 /// The biases of a layer in the form that the arithmetic uses.
@@ -37,13 +37,15 @@ pub struct Biases {
 impl Biases {
     /// Combines PyTorch's `bias_ih` and `bias_hh`, each `[gates * hidden_size]`. A `bias_hh` of `None` counts as 0.
     pub fn new(cell: Cell, bias_ih: &[f32], bias_hh: Option<&[f32]>) -> Self {
-        // The last third of a GRU's rows, its gate n, has separate biases.
+        // The number of rows whose two biases are added: all but the last third of a GRU's, its gate n.
         let shared = if cell == Cell::Gru { bias_ih.len() / 3 * 2 } else { bias_ih.len() };
         let Some(bias_hh) = bias_hh else {
             return Biases { input: bias_ih.to_vec(), b_hn: vec![0.0; bias_ih.len() - shared] };
         };
         let mut input = bias_ih.to_vec();
-        input.iter_mut().zip(&bias_hh[..shared]).for_each(|(sum, bias)| *sum += bias);
+        for (sum, bias) in input.iter_mut().zip(&bias_hh[..shared]) {
+            *sum += bias;
+        }
         Biases { input, b_hn: bias_hh[shared..].to_vec() }
     }
 
@@ -103,8 +105,8 @@ impl Layer {
         }
     }
 
-    /// Computes both halves of the pre-activations of one step: the input projection and W_hh·h, to which a GRU adds
-    /// b_hn, each `[rows, gates * hidden_size]`.
+    /// Computes both halves of the pre-activations of one step, each `[rows, gates * hidden_size]`: the input
+    /// projection and W_hh·h. A GRU adds b_hn to the second half of its gate n.
     ///
     /// `x`: `[rows, input_size]`; `hidden`: `[rows, hidden_size]`.
     pub fn halves_of_step(&self, x: &[f32], hidden: &[f32]) -> (Vec<f32>, Vec<f32>) {
@@ -113,6 +115,7 @@ impl Layer {
         let mut recurrent = vec![0.0; input.len()];
         if self.cell == Cell::Gru {
             for row in recurrent.chunks_exact_mut(3 * n) {
+                // The gates are r, z and n.
                 let gate_n = &mut row[2 * n..];
                 gate_n.copy_from_slice(&self.b_hn);
             }
@@ -159,9 +162,10 @@ impl Layer {
 
     /// Runs the layer from zero states.
     ///
-    /// `x`: one row for each token, or with `tokens` one for each distinct token, `[…, input_size]`; `tokens`: for each
-    /// token of the batch the index of its row of x, `[rows]`, or `None` if x has one row for each token. Returns the
-    /// hidden states, `[rows, hidden_size]`, and the activations for [`backward`](Self::backward).
+    /// `x`: `[rows of x, input_size]`, one row for each token, or with `tokens` one for each distinct token; `tokens`:
+    /// for each token of the batch the index of its row of x, `[rows]`, or `None` if x has one row for each token.
+    /// Returns the hidden states, `[rows, hidden_size]`, and the cells with their activations for
+    /// [`backward`](Self::backward).
     pub fn forward(&self, x: &[f32], tokens: Option<&[u32]>, layout: &PackedLayout) -> (Buffer, Box<dyn CellBatch>) {
         let (n, rows) = (self.hidden_size, layout.rows());
         let mut cells: Box<dyn CellBatch> = match self.cell {
@@ -290,23 +294,25 @@ impl Layer {
     }
 }
 
-/// Gradients that are sums over all tokens. The backward pass updates them after each chunk of at least [`CHUNK`] rows.
+/// Gradients that are sums over all tokens. The backward pass adds to them after each chunk of at least [`CHUNK`] rows.
 struct WeightGradients {
     /// The steps of the current chunk, which are not yet in the sums. Their rows together are contiguous.
     pending: Vec<TimeStep>,
     /// The hidden state before each token of the chunk, `[rows of the chunk, hidden_size]`; zeros for the token of each
-    /// sequence that the layer reads first. Kept only so that each chunk uses the same memory.
+    /// sequence that the layer reads first. It is a field only so that all chunks use the same memory.
     previous: Panels,
-    /// The hidden state before the first step: a row of zeros, `[hidden_size]`.
+    /// The hidden state before the first token of a sequence: a row of zeros, `[hidden_size]`.
     zero: Vec<f32>,
-    /// Σ d_sumsᵀ · h₋₁: `[gates * hidden_size, hidden_size]`.
+    /// The gradient of W_hh, Σ d_sumsᵀ · h₋₁ with the gradients of the recurrent sums, d_sums, and the hidden states
+    /// before each token, h₋₁: `[gates * hidden_size, hidden_size]`.
     d_w_hh: Vec<f32>,
-    /// The gradient of the input projection of each distinct token; `None` if every token has its own row.
+    /// The gradient of the input projection of each distinct token, `[rows of x, gates * hidden_size]`; `None` if x has
+    /// a row for each token.
     d_table: Option<Buffer>,
 }
 
 impl WeightGradients {
-    /// Adds the pending steps to the sums and clears them. `hidden`, `tokens`: those of [`Forward`].
+    /// Adds the pending steps to the sums and clears `pending`. `hidden`, `tokens`: those of [`Forward`].
     fn add_pending(&mut self, cells: &mut dyn CellBatch, hidden: &[f32], tokens: Option<&[u32]>) {
         let n = self.zero.len();
         let start = self.pending.iter().map(|step| step.rows.start).min().unwrap_or(0);
@@ -316,22 +322,22 @@ impl WeightGradients {
             for (row, previous_row) in step.continuing().zip(step.previous.clone()) {
                 self.previous.set_row(row - start, &hidden[previous_row * n..][..n]);
             }
-            for first_row in step.continuing().end..step.rows.end {
-                self.previous.set_row(first_row - start, &self.zero);
+            let rows_that_begin = step.continuing().end..step.rows.end;
+            for row in rows_that_begin {
+                self.previous.set_row(row - start, &self.zero);
             }
         }
 
-        // These sums hold their gradients since `CellBatch::backward`.
-        let StridedRows { values, stride, width } = cells.recurrent_sums();
-        let width = *width;
-        let d_sums = &values[start * *stride..end * *stride];
+        // `CellBatch::backward` has replaced the recurrent sums by their gradients.
+        let StridedRows { values, stride, .. } = &*cells.recurrent_sums();
+        let d_sums = &values[start * stride..end * stride];
         add_product(&mut self.d_w_hh, LeftMatrix::transposed(d_sums, *stride), &self.previous);
 
         if let (Some(d_table), Some(tokens)) = (&mut self.d_table, tokens) {
-            let StridedRows { values, stride, .. } = cells.d_input();
+            let StridedRows { values, stride, width } = cells.d_input();
             let d_input = &values[start * stride..end * stride];
-            let tokens = &tokens[start..end];
-            add_rows(d_table, d_input, *stride, width, |row| tokens[row] as usize);
+            let tokens_of_chunk = &tokens[start..end];
+            add_rows(d_table, d_input, *stride, *width, |row| tokens_of_chunk[row] as usize);
         }
     }
 }

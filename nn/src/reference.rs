@@ -1,11 +1,13 @@
 //! Reference implementations for tests: recurrent layers and a whole network as plain f64 loops over one sequence.
+//!
+//! In the shapes, `n` is the hidden size. A `parameter` is looked up by its name in PyTorch's `state_dict`, row-major.
 
 use crate::architecture::{Architecture, Cell, Merge, Pooling, Recurrent, names};
 use crate::packed::Direction;
 use crate::weights::{Array, Weights};
 
-/// Returns weights for tests: pseudo-random numbers from −0.5 to below 0.5, the same in every call, from a linear
-/// congruential generator.
+/// Returns weights for tests: pseudo-random numbers from −0.5 to below 0.5, the same in every call. They come from the
+/// linear congruential generator of Numerical Recipes, whose upper 24 bits are used.
 pub fn weights(architecture: &Architecture) -> Weights {
     let mut weights = Weights::default();
     let mut state = 1u32;
@@ -21,10 +23,10 @@ pub fn weights(architecture: &Architecture) -> Weights {
     weights
 }
 
-/// Computes the hidden states of one sequence, `[tokens][hidden_size]`, by the formulas in PyTorch's documentation.
+/// Computes the hidden states of one sequence, `[tokens][n]`, by the formulas in PyTorch's documentation.
 ///
-/// `input_projection`: W_ih·x and the biases, but for b_hn, `[tokens][gates * hidden_size]`; `w_hh`: `[gates *
-/// hidden_size, hidden_size]`; `b_hn`: `[hidden_size]`, used by a GRU only; `n`: hidden_size.
+/// `input_projection`: W_ih·x plus all biases but a GRU's b_hn, `[tokens][gates * n]`; `w_hh`: `[gates * n, n]`;
+/// `b_hn`: `[n]`, used by a GRU only.
 pub fn hidden_states(
     cell: Cell,
     input_projection: &[Vec<f64>],
@@ -39,24 +41,26 @@ pub fn hidden_states(
     let mut states = vec![Vec::new(); tokens];
     for tokens_read in 0..tokens {
         let token = if direction == Direction::Forward { tokens_read } else { tokens - 1 - tokens_read };
-        let x = &input_projection[token];
-        // The recurrent half of every gate, before h changes.
-        let s: Vec<f64> = w_hh.chunks_exact(n).map(|row| dot(row, &h)).collect();
-        for u in 0..n {
-            let z = |gate: usize| x[gate * n + u] + s[gate * n + u];
+        // The two halves of every gate. The recurrent half is computed before h changes.
+        let input = &input_projection[token];
+        let recurrent: Vec<f64> = w_hh.chunks_exact(n).map(|row| dot(row, &h)).collect();
+        for unit in 0..n {
+            let pre_activation = |gate: usize| input[gate * n + unit] + recurrent[gate * n + unit];
             match cell {
-                // The gates are in PyTorch's order: i, f, g, o.
                 Cell::Lstm => {
-                    c[u] = sigmoid(z(1)) * c[u] + sigmoid(z(0)) * z(2).tanh();
-                    h[u] = sigmoid(z(3)) * c[u].tanh();
+                    // PyTorch's order of the gates.
+                    let [i, f, g, o] = [0, 1, 2, 3].map(pre_activation);
+                    c[unit] = sigmoid(f) * c[unit] + sigmoid(i) * g.tanh();
+                    h[unit] = sigmoid(o) * c[unit].tanh();
                 }
-                // The gates are in PyTorch's order: r, z, n.
                 Cell::Gru => {
-                    let new = (x[2 * n + u] + sigmoid(z(0)) * (s[2 * n + u] + b_hn[u])).tanh();
-                    h[u] = (1.0 - sigmoid(z(1))) * new + sigmoid(z(1)) * h[u];
+                    // PyTorch's order of the gates is r, z, n; r multiplies only the recurrent half of n.
+                    let (r, z) = (sigmoid(pre_activation(0)), sigmoid(pre_activation(1)));
+                    let new = (input[2 * n + unit] + r * (recurrent[2 * n + unit] + b_hn[unit])).tanh();
+                    h[unit] = (1.0 - z) * new + z * h[unit];
                 }
-                Cell::Rnn => h[u] = z(0).tanh(),
-                Cell::RnnRelu => h[u] = z(0).max(0.0),
+                Cell::Rnn => h[unit] = pre_activation(0).tanh(),
+                Cell::RnnRelu => h[unit] = pre_activation(0).max(0.0),
             }
         }
         states[token] = h.clone();
@@ -66,8 +70,8 @@ pub fn hidden_states(
 
 /// Computes the logits of a text, `[outputs]`, with a whole network in f64.
 ///
-/// `parameter`: returns a parameter by its PyTorch name, row-major; `ids`: the tokens; `ngrams`: the rows of the n-gram
-/// table that the text's n-grams select.
+/// `ids`: the tokens; `ngrams`: the rows of the n-gram table that the text's n-grams select, empty without an n-gram
+/// branch.
 pub fn logits<'a>(
     parameter: impl Fn(&str) -> &'a [f64],
     architecture: &Architecture,
@@ -83,18 +87,18 @@ pub fn logits<'a>(
     let mut head_input = pooled(&parameter, architecture, x);
     if let Some(table) = architecture.ngrams {
         let weights = parameter(names::NGRAMS);
+        // Without n-grams the sums are 0, and `max` avoids 0 / 0.
+        let divisor = (ngrams.len().max(1) as f64).sqrt();
         for column in 0..table.rank {
             let sum: f64 = ngrams.iter().map(|&bucket| weights[bucket as usize * table.rank + column]).sum();
-            head_input.push(sum / (ngrams.len().max(1) as f64).sqrt());
+            head_input.push(sum / divisor);
         }
     }
     head(&parameter, architecture, head_input)
 }
 
-/// Computes the outputs for a sequence, `[outputs]`, with a whole network without an n-gram branch in f64.
-///
-/// `parameter`: returns a parameter by its PyTorch name, row-major; `x`: the input of the first layer,
-/// `[steps][width]`.
+/// Computes the outputs for a sequence, `[outputs]`, with a whole network without an n-gram branch in f64. `x`: the
+/// input of the first layer, `[steps][width]`.
 pub fn outputs<'a>(parameter: impl Fn(&str) -> &'a [f64], architecture: &Architecture, x: Vec<Vec<f64>>) -> Vec<f64> {
     head(&parameter, architecture, pooled(&parameter, architecture, x))
 }
@@ -107,24 +111,21 @@ fn pooled<'a>(parameter: &impl Fn(&str) -> &'a [f64], architecture: &Architectur
     }
     let Architecture { hidden_size: n, recurrent, .. } = *architecture;
     let steps = x.len();
-    // The states of the layer below, [directions][steps][n].
+    // The states of the layer computed last, `[directions][steps][n]`.
     let mut states: Vec<Vec<Vec<f64>>> = Vec::new();
     for layer in 0..recurrent.num_layers {
         if layer > 0 {
-            x = (0..steps).map(|step| states.iter().flat_map(|states| states[step].clone()).collect()).collect();
+            x = merged_states(&states, steps, Merge::Concat);
         }
         let directions = recurrent.directions().iter();
         states = directions.map(|&direction| layer_states(parameter, &recurrent, layer, direction, &x, n)).collect();
     }
 
-    let merge_step = |step: usize| {
-        let directions: Vec<&Vec<f64>> = states.iter().map(|states| &states[step]).collect();
-        merge(&directions, recurrent.merge)
-    };
-    let merged: Vec<Vec<f64>> = (0..steps).map(merge_step).collect();
+    let merged = merged_states(&states, steps, recurrent.merge);
     let (mut mean, mut max) = (Vec::new(), Vec::new());
     for column in 0..recurrent.merged_width(n) {
         let values = || merged.iter().map(|row| row[column]);
+        // An empty sequence gives zeros.
         mean.push(values().sum::<f64>() / steps.max(1) as f64);
         max.push(values().reduce(f64::max).unwrap_or(0.0));
     }
@@ -170,6 +171,16 @@ fn layer_states<'a>(
     hidden_states(recurrent.cell, &input_projection, w_hh, &b_hh[shared..], n, direction)
 }
 
+/// Merges the states of one or two directions after every step. `states`: `[directions][steps][n]`; the result has a
+/// vector for each step.
+fn merged_states(states: &[Vec<Vec<f64>>], steps: usize, how: Merge) -> Vec<Vec<f64>> {
+    let merged_step = |step: usize| {
+        let directions: Vec<&Vec<f64>> = states.iter().map(|direction| &direction[step]).collect();
+        merge(&directions, how)
+    };
+    (0..steps).map(merged_step).collect()
+}
+
 /// Merges the vectors of one or two directions. A single one is returned unchanged.
 fn merge(directions: &[&Vec<f64>], how: Merge) -> Vec<f64> {
     let [forward, reverse] = directions else {
@@ -191,7 +202,9 @@ fn head<'a>(parameter: &impl Fn(&str) -> &'a [f64], architecture: &Architecture,
         rows.map(|(row, bias)| dot(x, row) + bias).collect()
     };
     if architecture.head.hidden > 0 {
-        input = linear(&input, names::HIDDEN_WEIGHT, names::HIDDEN_BIAS).into_iter().map(|v| v.max(0.0)).collect();
+        let hidden = linear(&input, names::HIDDEN_WEIGHT, names::HIDDEN_BIAS);
+        // ReLU.
+        input = hidden.into_iter().map(|value| value.max(0.0)).collect();
     }
     linear(&input, names::FC_WEIGHT, names::FC_BIAS)
 }

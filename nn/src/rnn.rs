@@ -1,5 +1,7 @@
-//! The element-wise arithmetic of plain recurrent cells, forward and backward: h = tanh(z) or h = max(0, z), where the
-//! pre-activation z is the sum of the input projection and W_hh·h₋₁, which [`recurrent`](crate::recurrent) computes.
+//! The element-wise arithmetic of plain recurrent cells, forward and backward: h = tanh(z) or h = max(0, z).
+//!
+//! The pre-activation z is the sum of the input projection and W_hh·h₋₁, with the hidden state h₋₁ of the step before.
+//! [`recurrent`](crate::recurrent) computes these sums and calls the cells through [`CellBatch`].
 
 use crate::activation::{has_fused_multiply_add, tanh};
 use crate::cells::{CellBatch, InputProjection, StridedRows, rows_mut};
@@ -18,13 +20,13 @@ pub enum Nonlinearity {
 /// The plain cells of a batch.
 #[derive(Debug)]
 pub struct Rnn {
-    /// Pre-activations, `[rows, hidden_size]`, which the backward pass replaces by their gradients.
+    /// The pre-activations of all tokens, `[rows, hidden_size]`, which the backward pass replaces by their gradients.
     sums: StridedRows,
     nonlinearity: Nonlinearity,
 }
 
 impl Rnn {
-    /// Cells for `rows` tokens.
+    /// The cells for a batch of `rows` tokens.
     pub fn new(rows: usize, nonlinearity: Nonlinearity, hidden_size: usize) -> Self {
         Rnn { sums: StridedRows::new(rows, hidden_size), nonlinearity }
     }
@@ -61,8 +63,8 @@ impl CellBatch for Rnn {
     }
 }
 
-/// The forward pass of one time step. `sums`: pre-activations, `[rows, hidden_size]`, whose rows are `stride` values
-/// apart; `hidden`: output, `[rows, hidden_size]`.
+/// The forward pass of one time step. `sums`: pre-activations, `[rows, hidden_size]`, with a new row after every
+/// `stride` values; `hidden`: output, `[rows, hidden_size]`.
 struct Forward<'a> {
     nonlinearity: Nonlinearity,
     sums: &'a [f32],
@@ -96,8 +98,9 @@ impl WithSimd for Forward<'_> {
     }
 }
 
-/// The backward pass of one time step. `d_sums`: output, `[rows, hidden_size]`, whose rows are `stride` values apart;
-/// `hidden`, `d_hidden`: `[rows, hidden_size]`.
+/// The backward pass of one time step. `d_sums`: output, the gradients of the pre-activations, `[rows, hidden_size]`,
+/// with a new row after every `stride` values; `hidden`, `d_hidden`: the hidden states and their gradients, `[rows,
+/// hidden_size]`.
 struct Backward<'a> {
     nonlinearity: Nonlinearity,
     d_sums: &'a mut [f32],
@@ -124,6 +127,7 @@ impl NullaryFnOnce for Backward<'_> {
                 }
                 Nonlinearity::Relu => {
                     for ((d_sum, &hidden), &d_hidden) in triples {
+                        // h = max(0, z) is 0 exactly where the slope is 0.
                         *d_sum = if hidden <= 0.0 { 0.0 } else { d_hidden };
                     }
                 }

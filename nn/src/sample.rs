@@ -1,11 +1,11 @@
-//! The samples of a training or an evaluation: a sequence, which is the input of the network, and its target.
+//! The samples of a training or an evaluation. A [`Sample`] is a sequence, the input of the network, with its target.
 
 /// A sequence of tokens or of values.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Steps {
     /// One token id for each step.
     Tokens(Vec<u32>),
-    /// Normalised numbers, `[steps, channels]`.
+    /// Normalised numbers, `[steps, channels]`: a channel is a column of numbers, such as a sensor axis.
     Values {
         /// The numbers in row-major order.
         values: Vec<f32>,
@@ -50,7 +50,7 @@ impl Steps {
         }
     }
 
-    /// Truncates the sequence to its first `steps` steps. Returns true if it was longer.
+    /// Truncates the sequence to its first `steps` steps; a shorter one stays as it is. Returns true if it was longer.
     pub fn keep_first(&mut self, steps: usize) -> bool {
         let was_longer = self.len() > steps;
         match self {
@@ -60,7 +60,7 @@ impl Steps {
         was_longer
     }
 
-    /// Truncates the sequence to its last `steps` steps. Returns true if it was longer.
+    /// Truncates the sequence to its last `steps` steps; a shorter one stays as it is. Returns true if it was longer.
     pub fn keep_last(&mut self, steps: usize) -> bool {
         let surplus = self.len().saturating_sub(steps);
         match self {
@@ -71,10 +71,11 @@ impl Steps {
     }
 }
 
-/// The id of UNK, which replaces tokens that are not in the vocabulary and tokens that word dropout selects.
+/// The id of UNK, the token that replaces tokens that are not in the vocabulary and, in training, tokens that word
+/// dropout selects.
 pub const UNK: u32 = 1;
 
-/// The mark of a step without a target in [`Target::Tokens`].
+/// The value in [`Target::Tokens`] for a step without a target.
 pub const NO_TOKEN: u32 = u32::MAX;
 
 /// The target of a sequence.

@@ -1,7 +1,8 @@
-//! The gradients of one shard, a part of a batch that one process computes, and their exchange between the processes of
-//! a training.
+//! The gradients of one shard, a part of a batch, and their exchange between the processes of a training.
 //!
-//! [`graph`](crate::graph) splits a batch into shards and adds up their results.
+//! [`graph`](crate::graph) splits a batch into shards, computes some of them in each process, and adds up the results
+//! of all. The gradients of embeddings and n-grams, of which a shard uses few rows, are sent to every process; the
+//! others, which are called dense, are added up on the way.
 
 use crate::ngrams::KeptNgrams;
 use crate::process_group::ProcessGroup;
@@ -15,12 +16,12 @@ pub(crate) struct ShardResult {
     pub ids: Vec<u32>,
     /// The gradients of the embeddings of `ids`: `[ids, embedding_dim]`.
     pub d_x: Vec<f32>,
-    /// The gradients of all parameters but the embedding and the n-gram table, in the order of
-    /// [`Architecture::shapes`].
+    /// The flattened gradients of all parameters but the embedding and the n-gram table, in the order of
+    /// [`Architecture::shapes`](crate::architecture::Architecture::shapes).
     pub dense: Vec<Vec<f32>>,
-    /// The n-grams of each text; empty without an n-gram branch.
+    /// The n-grams of each text after dropout; empty without an n-gram branch.
     pub ngrams: Vec<KeptNgrams>,
-    /// The gradients of the texts' n-gram sums: `[texts, rank]`.
+    /// The gradients of the texts' sums of n-gram vectors, [`Table::sum`](crate::ngrams::Table::sum): `[texts, rank]`.
     pub d_sums: Vec<f32>,
     /// Sum of the losses of all targets of the shard.
     pub loss: f64,
@@ -29,7 +30,8 @@ pub(crate) struct ShardResult {
 }
 
 impl ShardResult {
-    /// Appends the result without `dense` to a message.
+    /// Appends the result without `dense` to a message: the loss; the number of correct predictions and of texts;
+    /// `ids`, `d_x` and `d_sums`; for each text the scale and the buckets. Each of these is an array of [`put`].
     fn write(&self, message: &mut Vec<u8>) {
         let ShardResult { ids, d_x, ngrams, d_sums, loss, correct, .. } = self;
         put(message, &[*loss]);
@@ -43,8 +45,8 @@ impl ShardResult {
         }
     }
 
-    /// Takes a result that [`write`](Self::write) wrote from the beginning of a message. Returns `None` if the message
-    /// is malformed.
+    /// Reads a result that [`write`](Self::write) wrote at the beginning of a message, and moves the beginning behind
+    /// it. Returns `None` if the message is malformed.
     fn read(message: &mut &[u8]) -> Option<Self> {
         let loss = *take(message)?.first()?;
         let [correct, texts] = take::<u64>(message)?.try_into().ok()?;
@@ -60,14 +62,15 @@ impl ShardResult {
     }
 }
 
-/// Appends the number of bytes of an array, and the array, both in this machine's byte order, which all processes of a
-/// training must share.
+/// Appends the number of bytes of an array, as a u64, and the array. Both are in this machine's byte order, which all
+/// processes of a training must share.
 fn put<T: NoUninit>(message: &mut Vec<u8>, values: &[T]) {
     message.extend_from_slice(&(size_of_val(values) as u64).to_ne_bytes());
     message.extend_from_slice(bytemuck::cast_slice(values));
 }
 
-/// Takes an array that [`put`] wrote from the beginning of a message. Returns `None` if the message is malformed.
+/// Reads an array that [`put`] wrote at the beginning of a message, and moves the beginning behind it. Returns `None`
+/// if the message is malformed.
 fn take<T: NoUninit + AnyBitPattern>(message: &mut &[u8]) -> Option<Vec<T>> {
     let (length, after_length) = message.split_first_chunk()?;
     let length = usize::try_from(u64::from_ne_bytes(*length)).ok()?;
@@ -81,9 +84,9 @@ fn take<T: NoUninit + AnyBitPattern>(message: &mut &[u8]) -> Option<Vec<T>> {
 
 /// Exchanges the results of the shards of a batch between the processes of `group`; all of them must call it.
 ///
-/// Returns the results of all processes in the order of the ranks, without `dense`, and the sums of `dense` over all
-/// shards. `own`: the results of this process; `sizes`: the lengths of the arrays of `dense`. Fails in every process if
-/// a shard failed in one.
+/// `own`: the results of this process, or its error; `sizes`: the lengths of the arrays of `dense`. Returns the results
+/// of all processes in the order of the ranks, without `dense`, and the sums of `dense` over all shards. Fails in every
+/// process if a shard failed in one.
 pub(crate) fn exchange(
     own: Result<Vec<ShardResult>>,
     sizes: &[usize],
@@ -111,7 +114,7 @@ pub(crate) fn exchange(
         let mut unread = message.as_slice();
         let error = take::<u8>(&mut unread).ok_or_else(|| malformed(rank))?;
         if !error.is_empty() {
-            // A process with an error reports this one, even if another process failed too.
+            // A process that failed itself returns its own error.
             own?;
             return Err(Error::msg(format!("rank {rank}: {}", String::from_utf8_lossy(&error))));
         }
@@ -119,6 +122,7 @@ pub(crate) fn exchange(
             results.push(ShardResult::read(&mut unread).ok_or_else(|| malformed(rank))?);
         }
     }
+    // No process has an error, so all of them come here and take part in the sum.
     let dense = own?.into_iter().map(|result| result.dense).collect();
     Ok((results, group.sum_in_order(dense, sizes)))
 }
@@ -143,7 +147,7 @@ mod tests {
         }
     }
 
-    /// Process 1 of a group of two, whose other process sends a fixed message and has no dense gradients.
+    /// The group of two processes as process 1 sees it. Process 0 sends this message and has no dense gradients.
     #[derive(Debug)]
     struct Second(Vec<u8>);
 

@@ -1,8 +1,8 @@
 //! The recurrent layers of a network as a candle graph, in which each layer reads the states of the layer below.
 //!
-//! A layer is one candle operation. It runs on the processor ([`Stack::new`], [`ops`]) or with kernels on a
-//! GPU ([`Stack::on_device`], [`gpu`](mod@crate::gpu)). Batches are packed by time step, see
-//! [`packed`](crate::packed).
+//! Each direction of a layer is one candle operation. It is that of [`ops`] for a stack of [`Stack::new`], or kernels
+//! on a GPU for one of [`Stack::on_device`] ([`gpu`](mod@crate::gpu)). Batches are packed by time step, see
+//! [`packed`](crate::packed): rows are the tokens of the batch.
 
 use crate::architecture::{Cell, CellBias, Merge, Pooling, Recurrent};
 use crate::gpu::{self, batch::DeviceBatch};
@@ -30,69 +30,73 @@ struct Parameters {
     /// The layer for [`ops::recurrent`], with packed copies of the weights; `None` for a stack that runs with the
     /// kernels of [`gpu`](mod@crate::gpu).
     layer: Option<Arc<Layer>>,
-    /// W_ih, W_hh and the [`Biases`], concatenated.
+    /// W_ih, W_hh and the [`Biases`], flattened and concatenated.
     flat: Tensor,
 }
 
 /// The input of the first layer.
 #[derive(Clone, Copy, Debug)]
 pub struct StackInput<'a> {
-    /// `[rows, input_size]`: one row for each step of the packed batch, or one for each distinct token.
+    /// `[rows of x, input_size]`: one row for each row of the packed batch, or one for each distinct token.
     pub x: &'a Tensor,
-    /// For each step of the packed batch, the index of its row of x; `None` if x has one row for each step. Unused with
-    /// `on_device`, which has this index itself.
+    /// For each row of the packed batch, the index of its row of x; `None` if x has one row for each row of the batch.
+    /// Unused with `on_device`, which has these indices itself.
     pub tokens: Option<&'a Arc<[u32]>>,
     /// The layout of the batch.
     pub layout: &'a Arc<PackedLayout>,
-    /// The layout on the device; required by a stack that [`Stack::on_device`] created.
+    /// The layout on the device, which a stack of [`Stack::on_device`] requires; `None` for a stack of [`Stack::new`].
     pub on_device: Option<&'a Arc<DeviceBatch>>,
 }
 
 impl Stack {
     /// Copies the layers of `weights`, which must have passed [`Weights::check`], to candle variables on `device`.
     pub fn new(weights: &Weights, recurrent: Recurrent, device: &Device) -> Result<Self> {
-        let layers = (0..recurrent.num_layers).map(|layer| {
-            let directions = recurrent.directions().iter().map(|&direction| {
-                let names = recurrent.names(layer, direction);
-                let [w_ih, w_hh] = [&names.w_ih, &names.w_hh].map(|name| &weights[name].data);
+        let mut layers = Vec::new();
+        for index in 0..recurrent.num_layers {
+            let mut directions = Vec::new();
+            for &direction in recurrent.directions() {
+                let names = recurrent.names(index, direction);
+                let [w_ih, w_hh] = [&names.w_ih, &names.w_hh].map(|name| weights[name].data.as_slice());
                 let biases = Biases::of_layer(recurrent.cell, weights, &names);
-                let flat = [w_ih, w_hh, biases.input.as_slice(), &biases.b_hn].concat();
+                let flat = [w_ih, w_hh, &biases.input, &biases.b_hn].concat();
                 let layer = Layer::new(recurrent.cell, direction, w_ih, w_hh, &biases);
-                Ok(Parameters {
+                directions.push(Parameters {
                     shape: layer.shape(),
                     layer: Some(Arc::new(layer)),
                     flat: Var::from_slice(&flat, flat.len(), device)?.into_inner(),
-                })
-            });
-            directions.collect()
-        });
-        Ok(Stack { recurrent, layers: layers.collect::<Result<_>>()? })
+                });
+            }
+            layers.push(directions);
+        }
+        Ok(Stack { recurrent, layers })
     }
 
     /// Creates the layers from tensors that are on a device; candle computes the gradients of these tensors. The layers
     /// run with the kernels of [`gpu`](mod@crate::gpu). `parameter`: returns a parameter by its PyTorch name.
     pub fn on_device<'a>(recurrent: Recurrent, parameter: impl Fn(&str) -> &'a Tensor) -> Result<Self> {
         let cell = recurrent.cell;
-        let layers = (0..recurrent.num_layers).map(|layer| {
-            let directions = recurrent.directions().iter().map(|&direction| {
-                let names = recurrent.names(layer, direction);
+        let mut layers = Vec::new();
+        for index in 0..recurrent.num_layers {
+            let mut directions = Vec::new();
+            for &direction in recurrent.directions() {
+                let names = recurrent.names(index, direction);
                 let [w_ih, w_hh, b_ih] = [&names.w_ih, &names.w_hh, &names.b_ih].map(|name| parameter(name));
                 let hidden_size = w_hh.dim(1)?;
                 let b_hh = names.b_hh.as_ref().map(|name| parameter(name));
                 let mut flat = vec![w_ih.flatten_all()?, w_hh.flatten_all()?];
                 flat.extend(bias_tensors(cell, b_ih, b_hh, hidden_size)?);
                 let shape = LayerShape { cell, direction, input_size: w_ih.dim(1)?, hidden_size };
-                Ok(Parameters { shape, layer: None, flat: Tensor::cat(&flat, 0)? })
-            });
-            directions.collect()
-        });
-        Ok(Stack { recurrent, layers: layers.collect::<Result<_>>()? })
+                directions.push(Parameters { shape, layer: None, flat: Tensor::cat(&flat, 0)? });
+            }
+            layers.push(directions);
+        }
+        Ok(Stack { recurrent, layers })
     }
 
     /// Computes the hidden states of every layer and direction: `[layer][direction]`, each `[rows, hidden_size]`.
     ///
-    /// `between` is applied to the output of every layer but the last, for dropout; with two directions, to their
-    /// concatenated states.
+    /// `between` is applied to the output of every layer but the last, before the next layer reads it; it is there for
+    /// dropout. With two directions, it receives their concatenated states.
     pub fn forward(
         &self,
         input: StackInput<'_>,
@@ -119,8 +123,8 @@ impl Stack {
         let Recurrent { merge: how, pooling, bidirectional, .. } = self.recurrent;
         let reductions = Reduction::after_merging(pooling);
         if pooling != Pooling::Last && bidirectional && how != Merge::Concat {
-            // The maximum of a sum is not the sum of the maxima, nor the mean of a product the product of the means.
-            // The mean of a sum could be exchanged, but takes the same path for simplicity.
+            // Merging must come first: the maximum of a sum is not the sum of the maxima, nor the mean of a product the
+            // product of the means. The mean of a sum could be exchanged, but takes the same path for simplicity.
             let states = self.forward(input, between)?;
             return self.head_input(states.last().map_or(&[], Vec::as_slice), input.layout, input.on_device);
         }
@@ -154,24 +158,26 @@ impl Stack {
     ) -> Result<Vec<Vec<Tensor>>> {
         let mut outputs: Vec<Vec<Tensor>> = Vec::with_capacity(self.layers.len());
         for (index, directions) in self.layers.iter().enumerate() {
+            // Only the first layer reads rows by the index of their token.
             let (x, tokens) = match outputs.last() {
                 Some(below) => (between(&merge(below, Merge::Concat)?)?, None),
                 None => (input.x.clone(), input.tokens),
             };
             let is_last = index + 1 == self.layers.len();
-            let states = directions.iter().map(|Parameters { shape, layer, flat }| {
+            let is_first = index == 0;
+            let mut outputs_of_layer = Vec::with_capacity(directions.len());
+            for Parameters { shape, layer, flat } in directions {
                 let output = if is_last { last_output(shape.direction) } else { LayerOutput::States };
-                match (layer, input.on_device) {
+                outputs_of_layer.push(match (layer, input.on_device) {
                     (Some(layer), _) => {
                         let (layer, layout, tokens) = (layer.clone(), input.layout.clone(), tokens.cloned());
-                        ops::recurrent(&x, flat, LayerRun { layer, layout, tokens, output })
+                        ops::recurrent(&x, flat, LayerRun { layer, layout, tokens, output })?
                     }
-                    // The batch has an index of tokens for the first layer only.
-                    (None, Some(batch)) => gpu::layer::recurrent(&x, flat, *shape, index == 0, batch, &output),
+                    (None, Some(batch)) => gpu::layer::recurrent(&x, flat, *shape, is_first, batch, &output)?,
                     (None, None) => candle_core::bail!("a stack on a device needs `StackInput::on_device`, found none"),
-                }
-            });
-            outputs.push(states.collect::<Result<_>>()?);
+                });
+            }
+            outputs.push(outputs_of_layer);
         }
         Ok(outputs)
     }
@@ -191,17 +197,23 @@ impl Stack {
             None => ops::reduce(x, layout.clone(), reduction),
         };
         if pooling == Pooling::Last {
-            let directions = states.iter().zip(self.recurrent.directions());
-            let last_states = directions.map(|(states, &direction)| reduce(states, Reduction::Last(direction)));
-            return merge(&last_states.collect::<Result<Vec<_>>>()?, how);
+            let mut final_states = Vec::new();
+            for (states_of_direction, &direction) in states.iter().zip(self.recurrent.directions()) {
+                final_states.push(reduce(states_of_direction, Reduction::Last(direction))?);
+            }
+            return merge(&final_states, how);
         }
         let merged = merge(states, how)?;
-        let reduced = Reduction::after_merging(pooling).iter().map(|&reduction| reduce(&merged, reduction));
-        merge(&reduced.collect::<Result<Vec<_>>>()?, Merge::Concat)
+        let mut reduced = Vec::new();
+        for &reduction in Reduction::after_merging(pooling) {
+            reduced.push(reduce(&merged, reduction)?);
+        }
+        merge(&reduced, Merge::Concat)
     }
 
-    /// Returns the flattened gradients of PyTorch's parameters: weight_ih, weight_hh, bias_ih and, with two biases,
-    /// bias_hh of each layer and direction. A parameter that the loss does not depend on has a gradient of zero.
+    /// Returns the flattened gradients of PyTorch's parameters, for each layer and direction in turn: weight_ih,
+    /// weight_hh, bias_ih and, with two biases, bias_hh. A parameter that the loss does not depend on has a gradient of
+    /// zero. `store`: the gradients that candle computed.
     pub fn gradients(&self, store: &GradStore) -> Result<Vec<Vec<f32>>> {
         let mut gradients = Vec::new();
         for Parameters { shape, flat, .. } in self.layers.iter().flatten() {
@@ -211,8 +223,8 @@ impl Stack {
             let (b_ih, b_hn) = biases.split_at(shape.width());
             gradients.extend([w_ih.to_vec(), w_hh.to_vec(), b_ih.to_vec()]);
             if self.recurrent.bias == CellBias::Two {
-                // The layer adds the two biases of a gate, so both have the gradient of the sum. Only b_hn, which
-                // replaces the last rows for a GRU, is separate.
+                // The layer adds the two biases of a gate, so both have the gradient of the sum. Only the last rows of
+                // a GRU's bias_hh, b_hn, have a gradient of their own.
                 let shared = b_ih.len() - b_hn.len();
                 gradients.push([&b_ih[..shared], b_hn].concat());
             }
@@ -221,8 +233,8 @@ impl Stack {
     }
 }
 
-/// Returns the [`Biases`] of a layer as tensors: [`Biases::input`], in one or two parts, and for a GRU
-/// [`Biases::b_hn`]. `b_ih`, `b_hh`: PyTorch's biases, `[gates * hidden_size]`; a missing `b_hh` counts as 0.
+/// Returns the [`Biases`] of a layer as tensors, to be concatenated: [`Biases::input`], in one or two tensors, and for
+/// a GRU [`Biases::b_hn`]. `b_ih`, `b_hh`: PyTorch's biases, `[gates * hidden_size]`; a missing `b_hh` counts as 0.
 fn bias_tensors(cell: Cell, b_ih: &Tensor, b_hh: Option<&Tensor>, hidden_size: usize) -> Result<Vec<Tensor>> {
     if cell != Cell::Gru {
         return Ok(match b_hh {

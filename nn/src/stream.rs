@@ -1,20 +1,21 @@
 //! Stepwise inference in f32: a network reads one token at a time, and a [`State`] holds the hidden states between
 //! steps.
 //!
-//! It is used for language models, whose head reads the last layer's hidden state after every step: to generate text,
-//! and to read texts that are too long to read at once. Several texts can be read in parallel, one in each row. The
-//! outputs agree with those of [`Network::logits`] except for rounding (test `steps_agree_with_the_whole_text`).
+//! It serves language models, whose head reads the last layer's hidden state after every step: they generate text, and
+//! read texts that are too long to read at once. Several texts can be read side by side; the arrays have a row for
+//! each. The outputs agree with those of [`Network::logits`] except for rounding (test
+//! `steps_agree_with_the_whole_text`).
 
 use crate::activation::{sigmoid, tanh};
 use crate::architecture::Cell;
 use crate::denormals::Flush;
 use crate::network::Network;
 
-/// The parameter `fused` of [`sigmoid`] and [`tanh`]: false, because this module is compiled for the least processor of
-/// the target, which may lack a fused multiply-add.
+/// The parameter `fused` of [`sigmoid`] and [`tanh`], which selects fused multiply-adds: false, because this module is
+/// compiled for every processor of the target, and some lack this instruction.
 const FUSED: bool = false;
 
-/// The recurrent state of a network for several texts.
+/// The recurrent state of a network for several texts, one in each row.
 #[derive(Clone, Debug)]
 pub struct State {
     /// `[layer][rows, hidden_size]`
@@ -25,7 +26,7 @@ pub struct State {
 }
 
 impl Network {
-    /// Returns the state before the first token of `rows` texts. The network must read tokens.
+    /// Returns the state before the first token of `rows` texts: zeros. The network must read tokens.
     ///
     /// # Panics
     /// Panics if the network is bidirectional, since the reverse direction starts at the end of a text, or has an
@@ -37,8 +38,8 @@ impl Network {
         State { hidden: zeros.clone(), cell: zeros, rows }
     }
 
-    /// Reads one token of each text and updates `state`. `ids`: `[rows]`. Returns the last layer's hidden states,
-    /// `[rows, hidden_size]`, which [`outputs_of_states`](Self::outputs_of_states) takes.
+    /// Reads one token of each text and updates `state`. `ids`: the tokens, `[rows]`. Returns the last layer's hidden
+    /// states, `[rows, hidden_size]`, for [`outputs_of_states`](Self::outputs_of_states).
     pub fn step<'s>(&self, state: &'s mut State, ids: &[u32]) -> &'s [f32] {
         let _flush = Flush::denormals();
         debug_assert_eq!(ids.len(), state.rows);
@@ -49,7 +50,8 @@ impl Network {
             let (hidden, cell_state) = (&mut state.hidden[index], &mut state.cell[index]);
             let (input, recurrent) = directions[0].halves_of_step(&x, hidden);
             for row in 0..state.rows {
-                let (units, gates) = (row * n..(row + 1) * n, row * gates_width..(row + 1) * gates_width);
+                let units = row * n..(row + 1) * n;
+                let gates = row * gates_width..(row + 1) * gates_width;
                 let (h, c) = (&mut hidden[units.clone()], &mut cell_state[units]);
                 step_row(cell, &input[gates.clone()], &recurrent[gates], h, c);
             }
@@ -69,25 +71,26 @@ impl Network {
 /// Computes one step of one row by the formulas in PyTorch's documentation, with the gates in PyTorch's order: i, f, g,
 /// o for an LSTM; r, z, n for a GRU.
 ///
-/// `x`, `s`: the input and the recurrent half of the pre-activations, `[gates * n]`; `h`, `c`: the hidden and the cell
-/// state, `[n]`, which this function updates.
-fn step_row(cell: Cell, x: &[f32], s: &[f32], h: &mut [f32], c: &mut [f32]) {
+/// `input`, `recurrent`: the two halves of the pre-activations with their biases, `[gates * n]`; `h`, `c`: the hidden
+/// and the cell state, `[n]`, which this function updates. Only an LSTM has a cell state.
+fn step_row(cell: Cell, input: &[f32], recurrent: &[f32], h: &mut [f32], c: &mut [f32]) {
     let n = h.len();
-    for u in 0..n {
-        let pre_activation = |gate: usize| x[gate * n + u] + s[gate * n + u];
+    for unit in 0..n {
+        let pre_activation = |gate: usize| input[gate * n + unit] + recurrent[gate * n + unit];
         let sigmoid_gate = |gate: usize| sigmoid(FUSED, pre_activation(gate));
         match cell {
             Cell::Lstm => {
-                c[u] = sigmoid_gate(1) * c[u] + sigmoid_gate(0) * tanh(FUSED, pre_activation(2));
-                h[u] = sigmoid_gate(3) * tanh(FUSED, c[u]);
+                c[unit] = sigmoid_gate(1) * c[unit] + sigmoid_gate(0) * tanh(FUSED, pre_activation(2));
+                h[unit] = sigmoid_gate(3) * tanh(FUSED, c[unit]);
             }
             Cell::Gru => {
-                // (1 − z) · new + z · h, with one product less.
-                let new = tanh(FUSED, x[2 * n + u] + sigmoid_gate(0) * s[2 * n + u]);
-                h[u] = new + sigmoid_gate(1) * (h[u] - new);
+                let (r, z) = (sigmoid_gate(0), sigmoid_gate(1));
+                let new = tanh(FUSED, input[2 * n + unit] + r * recurrent[2 * n + unit]);
+                // Equal to (1 − z) · new + z · h, with one product less.
+                h[unit] = new + z * (h[unit] - new);
             }
-            Cell::Rnn => h[u] = tanh(FUSED, pre_activation(0)),
-            Cell::RnnRelu => h[u] = pre_activation(0).max(0.0),
+            Cell::Rnn => h[unit] = tanh(FUSED, pre_activation(0)),
+            Cell::RnnRelu => h[unit] = pre_activation(0).max(0.0),
         }
     }
 }

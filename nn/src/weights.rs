@@ -1,4 +1,5 @@
-//! The parameters of a network by name, as in a PyTorch `state_dict`.
+//! The parameters of a network by name, as in a PyTorch `state_dict`, and the check that they fit an
+//! [`Architecture`].
 
 use crate::architecture::Architecture;
 use std::collections::BTreeMap;
@@ -86,16 +87,17 @@ impl Weights {
     /// Checks that these are exactly the parameters of `architecture` and that all values are finite.
     ///
     /// # Errors
-    /// Returns one parameter that does not fit, see [`WeightsError`]: the first of the architecture that is missing or
-    /// has another shape; or else the first by name that is unknown or has a value that is not finite.
+    /// Fails for the first parameter of the architecture that is missing or has another shape; or else for the first
+    /// array, by name, that is unknown or has a value that is not finite.
     pub fn check(&self, architecture: &Architecture) -> Result<(), WeightsError> {
         let shapes = architecture.shapes();
-        for (name, expected) in &shapes {
-            let (name, expected) = (name.clone(), expected.clone());
+        for (name, shape) in &shapes {
+            let (name, expected) = (name.clone(), shape.clone());
             let Some(array) = self.get(&name) else {
                 return Err(WeightsError::Missing { name, expected });
             };
-            if array.shape != expected || array.data.len() != expected.iter().product::<usize>() {
+            let value_count: usize = shape.iter().product();
+            if array.shape != *shape || array.data.len() != value_count {
                 return Err(WeightsError::Shape { name, found: array.shape.clone(), expected });
             }
         }

@@ -1,4 +1,5 @@
-//! The conversion of errors to Python exceptions, and of notes and warnings to Python's `logging`.
+//! The conversion of errors to Python exceptions, and of Tern's notes and warnings, which the command `tern` prints on
+//! stderr, to records of Python's `logging`.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -11,7 +12,8 @@ pub fn failed(error: impl Into<anyhow::Error>) -> PyErr {
     TernError::new_err(cli::with_causes(&error.into()))
 }
 
-/// Passes notes and warnings to the logger `tern` of Python's `logging` instead of stderr.
+/// Passes notes and warnings to the logger `tern` of Python's `logging` instead of stderr, from now on. A note has the
+/// level INFO, a warning WARNING. An exception of a handler is printed by Python and otherwise ignored.
 pub fn log_to_python() {
     api::log_to(|line| {
         let (method, text) = match line.strip_prefix("warning: ") {
@@ -19,8 +21,8 @@ pub fn log_to_python() {
             None => ("info", line),
         };
         Python::attach(|py| {
-            let logger = py.import("logging").and_then(|logging| logging.call_method1("getLogger", ("tern",)));
-            if let Err(error) = logger.and_then(|logger| logger.call_method1(method, (text,))) {
+            let log = || py.import("logging")?.call_method1("getLogger", ("tern",))?.call_method1(method, (text,));
+            if let Err(error) = log() {
                 error.write_unraisable(py, None);
             }
         });

@@ -1,7 +1,8 @@
 //! The extension module of the Python package `tern`: a thin layer on `tern_trainer` and `tern_runtime`.
 //!
-//! `work` trains and writes files, `models` runs loaded models, `session` runs a device file step by step. Objects are
-//! passed as JSON, arrays as the bytes of 64-bit floats; `tern/*.py` converts them to dictionaries and arrays.
+//! `work` trains and writes files, `models` runs loaded models, `session` runs a device file step by step. Dictionaries
+//! are passed as JSON, arrays as the bytes of 64-bit floats; the Python files of the package, `tern/*.py`, convert
+//! both.
 
 mod errors;
 mod models;

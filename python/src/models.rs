@@ -24,14 +24,14 @@ enum Kind {
     Device(Arc<DeviceFile>),
 }
 
-/// A loaded model.
+/// A loaded model. Functions return arrays as the bytes of 64-bit floats in little-endian order.
 #[pyclass(module = "tern._tern", frozen)]
 pub struct Model {
     kind: Kind,
 }
 
-/// Logits in nats as the bytes of 64-bit floats, `[inputs, labels]`, and for each input true if the model answers: a
-/// text has a token of the vocabulary, and the model does not refuse to answer.
+/// The logits in nats, as the bytes of an array `[inputs, labels]`, and for each input true if the model answers it: it
+/// is not a text without a token of the vocabulary, and the model does not refuse to answer.
 type Answers<'py> = (Bound<'py, PyBytes>, Vec<bool>);
 
 #[pymethods]
@@ -82,6 +82,7 @@ impl Model {
         self.check_input(Input::Tokens)?;
         self.check_task(Task::Classify)?;
         let model = self.model();
+        // `detach` releases the interpreter's lock, so that other Python threads run meanwhile.
         let predictions: Vec<_> = py.detach(|| texts.par_iter().map(|text| model.classify(text)).collect());
         let known_and_logits = predictions.iter().map(|prediction| {
             let has_known_token = prediction.tokens > prediction.unknown;
@@ -101,32 +102,32 @@ impl Model {
         let mut sequences: Vec<&[Vec<f64>]> = Vec::new();
         let mut unread_rows = rows.as_slice();
         for length in lengths {
-            // `min`: lengths that exceed the rows end at the last row.
-            let (sequence, after) = unread_rows.split_at(length.min(unread_rows.len()));
+            // A sequence with more steps than there are rows ends at the last row.
+            let (sequence, after_sequence) = unread_rows.split_at(length.min(unread_rows.len()));
             sequences.push(sequence);
-            unread_rows = after;
+            unread_rows = after_sequence;
         }
         let run = |sequence: &&[Vec<f64>]| {
-            let values = normalise::normalise(&model.config().channels, sequence.iter()).concat();
-            model.outputs(network::Input::Values(&values))
+            let normalised = normalise::normalise(&model.config().channels, sequence.iter()).concat();
+            model.outputs(network::Input::Values(&normalised))
         };
         let logits: Vec<Logits> = py.detach(|| sequences.par_iter().map(run).collect());
         Ok(answers(py, model.config(), logits.iter().map(|logits| (true, logits))))
     }
 
-    /// Predicts the rows after those of a table, whose columns are the channels. Returns the JSON that `tern predict`
-    /// prints.
+    /// Predicts the rows that follow those of a table. `table`: the path of a file whose columns are the channels of
+    /// the model. Returns the JSON that `tern predict` prints.
     fn forecast(&self, py: Python<'_>, table: PathBuf) -> PyResult<String> {
         self.check_task(Task::Forecast)?;
         let options = PredictOptions { trace: false, top: 0, layout: Layout::default() };
-        let predict = || {
-            let outputs = handler_of(self.model()).predict(self.model(), &table.to_string_lossy(), options)?;
-            Ok(outputs.first().map(|output| output.json.to_string()).unwrap_or_default())
-        };
-        py.detach(predict).map_err(|error: anyhow::Error| failed(error))
+        let predict = || handler_of(self.model()).predict(self.model(), &table.to_string_lossy(), options);
+        let outputs = py.detach(predict).map_err(failed)?;
+        // A table has a single forecast.
+        Ok(outputs.first().map(|output| output.json.to_string()).unwrap_or_default())
     }
 
-    /// Measures the model on a data file. Returns the JSON that `tern eval` prints.
+    /// Measures the model on a data file. The columns are those with the default names of `tern eval` unless they are
+    /// named. Returns the JSON that `tern eval` prints.
     fn evaluate(
         &self,
         py: Python<'_>,
@@ -188,17 +189,17 @@ impl Model {
     }
 }
 
-/// Returns the answers for inputs. `known_and_logits`: for each input false if it is a text without a token of the
-/// vocabulary, and its logits.
+/// Returns the answers for inputs. `known_and_logits`: for each input, false if it is a text without a token of the
+/// vocabulary, otherwise true; and its logits.
 fn answers<'py, 'l>(
     py: Python<'py>,
     config: &Config,
     known_and_logits: impl Iterator<Item = (bool, &'l Logits)>,
 ) -> Answers<'py> {
-    let (mut bytes, mut answered) = (Vec::new(), Vec::new());
+    let (mut bytes, mut are_answered) = (Vec::new(), Vec::new());
     for (is_known, logits) in known_and_logits {
-        answered.push(is_known && !config.refuses(logits));
+        are_answered.push(is_known && !config.refuses(logits));
         bytes.extend(logits.nats().into_iter().flat_map(f64::to_le_bytes));
     }
-    (PyBytes::new(py, &bytes), answered)
+    (PyBytes::new(py, &bytes), are_answered)
 }

@@ -12,10 +12,11 @@ use tern_trainer::device_file::DeviceFile;
 /// A device file and the scratch memory of its session.
 struct Memory {
     file: Arc<DeviceFile>,
+    /// In a `MutBorrow`, which lets the session borrow it mutably.
     scratch: MutBorrow<Vec<i32>>,
 }
 
-// The memory together with the session that borrows it, so that a Python object can own both.
+// `Running` is the memory together with the session that borrows it, so that a Python object can own both.
 self_cell::self_cell!(
     struct Running {
         owner: Memory,
@@ -24,7 +25,7 @@ self_cell::self_cell!(
     }
 );
 
-/// A session of the runtime, under a name that `self_cell` can use.
+/// A session of the runtime, under a name with a single lifetime and no path, as the macro `self_cell` requires.
 type RuntimeSession<'s> = runtime::Session<'s>;
 
 /// A session of a device file.
@@ -43,7 +44,7 @@ impl Session {
 
 #[pymethods]
 impl Session {
-    /// Reads a piece of a text in UTF-8. It may end within a word or a character.
+    /// Reads a piece of a text in UTF-8. It may end within a word or a character. Fails if the model reads numbers.
     fn feed(&mut self, text: &[u8]) -> PyResult<()> {
         self.0.with_dependent_mut(|_, session| match session {
             runtime::Session::Text(session) => {
@@ -56,7 +57,8 @@ impl Session {
         })
     }
 
-    /// Reads steps of a sequence. `values`: the bytes of 64-bit floats, `[steps, channels]`, which must be finite.
+    /// Reads further steps of a sequence. `values`: the bytes of 64-bit floats, `[steps, channels]`. Fails if one is
+    /// not finite, or if the model reads text.
     fn feed_values(&mut self, values: &[u8]) -> PyResult<()> {
         self.0.with_dependent_mut(|memory, session| match session {
             runtime::Session::Values(session) => {
@@ -66,8 +68,9 @@ impl Session {
                     let problem = "a number is missing or infinite, expected finite numbers";
                     return Err(TernError::new_err(problem));
                 }
-                let rows = normalise::normalise(&config.channels, rows.iter());
-                rows.iter().for_each(|row| session.feed(&memory.file.device_integers(row)));
+                for row in normalise::normalise(&config.channels, rows.iter()) {
+                    session.feed(&memory.file.device_integers(&row));
+                }
                 Ok(())
             }
             runtime::Session::Text(_) => Err(TernError::new_err("the model reads text, expected str or bytes")),
@@ -83,23 +86,24 @@ impl Session {
         });
     }
 
-    /// The outputs after the tokens or steps so far, in Q16: logits in nats, or the normalised values of a forecast.
+    /// The outputs after the tokens or steps read so far, as integers in units of 2^-16: logits in nats, or the
+    /// normalised values of a forecast.
     fn logits(&mut self) -> Vec<i32> {
         self.0.with_dependent_mut(|_, session| session.logits().iter().collect())
     }
 
-    /// Begins a new text or sequence.
+    /// Forgets what was read and begins a new text or sequence.
     fn reset(&mut self) {
         self.0.with_dependent_mut(|_, session| session.reset());
     }
 
-    /// The number of tokens or steps so far.
+    /// The number of tokens or steps read so far.
     #[getter]
     fn tokens(&self) -> u32 {
         self.0.with_dependent(|_, session| session.tokens())
     }
 
-    /// The number of tokens so far that are not in the vocabulary; 0 for a model that reads numbers.
+    /// The number of tokens read so far that are not in the vocabulary; 0 for a model that reads numbers.
     #[getter]
     fn unknown(&self) -> u32 {
         self.0.with_dependent(|_, session| session.unknown())

@@ -1,5 +1,5 @@
-//! The Python functions that train, search, export, import and write reports: each calls the function behind the
-//! command of `tern` with the same purpose.
+//! The Python functions that train, search, export, import and write reports. Each calls the function behind the
+//! command of `tern` with the same purpose, and its arguments are that command's options.
 
 use crate::errors::{failed, log_to_python};
 use pyo3::exceptions::PyRuntimeError;
@@ -21,13 +21,13 @@ use tern_trainer::recipe::Bits;
 /// The time between two checks for a signal.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The JSON of the result, and the exception that a callback or Ctrl-C raised, which stopped the work. Both are present
-/// if a model was written nevertheless.
+/// The JSON of the result, and the exception of the callback or of Ctrl-C that stopped the work. Both are present if
+/// the stopped work wrote a model; at least one is.
 type Outcome = (Option<String>, Option<PyErr>);
 
 /// Runs `work` on a new thread. Meanwhile the calling thread calls `callback` with the JSON of each epoch or trial (one
-/// training of a search) and checks for Ctrl-C. Both may raise an exception, which stops the work after the current
-/// batch.
+/// training of a search) and checks for Ctrl-C. Both may raise an exception; the first one stops the work after the
+/// current batch and is part of the outcome. Fails if the work fails for another reason.
 fn supervise(
     py: Python<'_>,
     callback: &Bound<'_, PyAny>,
@@ -36,31 +36,34 @@ fn supervise(
     log_to_python();
     let stop = &AtomicBool::new(false);
     let (sender, receiver) = mpsc::channel::<Value>();
-    // Only this thread receives. The mutex is there because `detach`, which gives up the interpreter's lock, takes only
-    // closures whose references may be used from another thread.
+    // Only this thread receives. The mutex is there because `detach`, which releases the interpreter's lock, takes only
+    // closures that another thread could run.
     let receiver = Mutex::new(receiver);
     let mut raised: Option<PyErr> = None;
     let result = thread::scope(|scope| {
         let worker = scope.spawn(move || {
             // Sending cannot fail: the receiver lives until the work is done.
-            work(&mut Hooks { processes: &OneProcess, stop, on_figures: &mut |figures| drop(sender.send(figures)) })
+            let mut on_figures = |figures: Value| drop(sender.send(figures));
+            work(&mut Hooks { processes: &OneProcess, stop, on_figures: &mut on_figures })
         });
         loop {
             let received = py.detach(|| match receiver.lock() {
                 Ok(receiver) => receiver.recv_timeout(SIGNAL_INTERVAL),
                 Err(_) => Err(RecvTimeoutError::Disconnected),
             });
-            let called = match received {
+            let callback_result = match received {
                 // After an exception, the callback is not called any more.
                 Ok(figures) if raised.is_none() => callback.call1((figures.to_string(),)).map(drop),
                 Ok(_) | Err(RecvTimeoutError::Timeout) => Ok(()),
                 // The work is done: it has dropped the sender.
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            if let Err(error) = called.and_then(|()| py.check_signals())
+            // `check_signals` runs the signal handlers of Python: that of Ctrl-C raises KeyboardInterrupt.
+            let callback_and_signals = callback_result.and_then(|()| py.check_signals());
+            if let Err(exception) = callback_and_signals
                 && raised.is_none()
             {
-                raised = Some(error);
+                raised = Some(exception);
                 stop.store(true, Ordering::Relaxed);
             }
         }
@@ -68,9 +71,10 @@ fn supervise(
     });
     match (result, raised) {
         (Ok(Ok(json)), raised) => Ok((Some(json), raised)),
-        // A stopped search may have no model to write.
-        (Ok(Err(_)), Some(raised)) => Ok((None, Some(raised))),
+        // Work that is stopped early may have no model to write, which is an error of its own.
+        (Ok(Err(_)), Some(exception)) => Ok((None, Some(exception))),
         (Ok(Err(error)), None) => Err(failed(error)),
+        // The thread panicked.
         (Err(_), _) => Err(PyRuntimeError::new_err("an internal error of Tern, printed above; please report it")),
     }
 }
@@ -81,7 +85,8 @@ fn settings(json: &str) -> anyhow::Result<RecipeOptions> {
     Ok(RecipeOptions::from_keys(&keys)?)
 }
 
-/// Returns the packing with a name. `rows` cannot be chosen: `tern export` uses it only for weights of 4 or 16 bits.
+/// Returns the packing (the memory layout of the recurrent weights) with a name. `rows` cannot be chosen: `tern export`
+/// uses it only for weights of 4 or 16 bits.
 fn packing_named(name: &str) -> anyhow::Result<Packing> {
     match Packing::from_name(name) {
         Some(packing) if packing != Packing::Rows => Ok(packing),
@@ -89,17 +94,12 @@ fn packing_named(name: &str) -> anyhow::Result<Packing> {
     }
 }
 
-/// Parses an argument with `parse`, a parser of the command line, whose error tells what it expects. `name`: the name
-/// of the argument, for the error.
-fn parsed<T>(name: &str, text: Option<String>, parse: impl Fn(&str) -> Result<T, String>) -> anyhow::Result<Option<T>> {
-    let Some(text) = text else { return Ok(None) };
-    match parse(&text) {
-        Ok(value) => Ok(Some(value)),
-        Err(expected) => Err(anyhow::anyhow!("{name} is {text:?}, {expected}")),
-    }
+/// Parses the argument `name` with `parse`, a parser of the command line, whose error begins with "expected".
+fn parsed<T>(name: &str, text: &str, parse: impl Fn(&str) -> Result<T, String>) -> anyhow::Result<T> {
+    parse(text).map_err(|expected| anyhow::anyhow!("{name} is {text:?}, {expected}"))
 }
 
-/// Trains a model. Returns the JSON of `metrics.json`.
+/// Trains a model. `keys`: the settings of the recipe as a JSON object. Returns the JSON of `metrics.json`.
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "the options of `tern train`")]
 pub fn train(
@@ -113,12 +113,18 @@ pub fn train(
     tensorboard: Option<PathBuf>,
     callback: &Bound<'_, PyAny>,
 ) -> PyResult<Outcome> {
-    let args = TrainArgs::new(&input, &output, settings(keys).map_err(failed)?);
-    let args = TrainArgs { no_baselines: !baselines, resume, checkpoint_seconds, tensorboard, ..args };
+    let args = TrainArgs {
+        no_baselines: !baselines,
+        resume,
+        checkpoint_seconds,
+        tensorboard,
+        ..TrainArgs::new(&input, &output, settings(keys).map_err(failed)?)
+    };
     supervise(py, callback, |hooks| Ok(Training::prepare(&args, &OneProcess)?.run(hooks)?.figures.to_string()))
 }
 
-/// Searches for the most accurate classifier within a budget. Returns the JSON that `tern fit --json` prints.
+/// Searches for the most accurate classifier within a budget. `keys`: the settings that all candidates have, as a JSON
+/// object. Returns the JSON that `tern fit --json` prints.
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "the options of `tern fit`")]
 pub fn fit(
@@ -135,13 +141,12 @@ pub fn fit(
     callback: &Bound<'_, PyAny>,
 ) -> PyResult<Outcome> {
     let args = || -> anyhow::Result<FitArgs> {
-        // For `Some` text the result is `Some` or an error, so the default is never used.
-        let flash = parsed("flash", Some(flash), size)?.unwrap_or_default();
-        let ram = parsed("ram", ram, size)?;
-        let time = parsed("time", time, duration)?;
+        let flash = parsed("flash", &flash, size)?;
+        let ram = ram.map(|text| parsed("ram", &text, size)).transpose()?;
+        let time = time.map(|text| parsed("time", &text, duration)).transpose()?;
         anyhow::ensure!((1..=1000).contains(&trials), "trials is {trials}, expected 1 to 1000");
-        let args = FitArgs::new(&input, &output, flash, settings(keys)?);
-        Ok(FitArgs { ram, max_instructions, time, trials, resume, ..args })
+        let defaults = FitArgs::new(&input, &output, flash, settings(keys)?);
+        Ok(FitArgs { ram, max_instructions, time, trials, resume, ..defaults })
     };
     let args = args().map_err(failed)?;
     supervise(py, callback, |hooks| Ok(Fitting::prepare(&args, &OneProcess)?.run(hooks)?.to_string()))
@@ -178,7 +183,7 @@ pub fn export(
             packing: packing.map(packing_named).transpose()?,
             embedding_bits: bits("embedding_bits", embedding_bits)?,
             recurrent_bits: bits("recurrent_bits", recurrent_bits)?,
-            fold: parsed("fold", fold, size)?,
+            fold: fold.map(|text| parsed("fold", &text, size)).transpose()?,
             refuse_share,
             refuse_label,
             c_array,
@@ -196,7 +201,7 @@ pub fn write_report(py: Python<'_>, model: PathBuf, output: PathBuf) -> PyResult
     py.detach(|| api::write_page(&model, &output)).map(drop).map_err(failed)
 }
 
-/// Imports a PyTorch `state_dict`. Returns the JSON that `tern import --json` prints.
+/// Imports a PyTorch `state_dict` and writes a model directory. Returns the JSON that `tern import --json` prints.
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "the options of `tern import`")]
 pub fn import_model(

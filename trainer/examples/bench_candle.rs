@@ -29,7 +29,7 @@ fn main() -> Result<()> {
     let fc = candle_nn::linear(model.hidden_size(), data.labels.len(), builder.pp("fc"))?;
     let parameters = ParamsAdamW { lr: recipe.training.learning_rate, weight_decay: 0.0, ..Default::default() };
     let mut optimizer = AdamW::new(variables.all_vars(), parameters)?;
-    // Trains on a batch, and returns its number of tokens without padding.
+    // Trains on a batch. Returns its number of tokens without padding.
     let mut train_on = |batch: &[Sample]| -> Result<usize> {
         let (ids, labels) = padded(batch)?;
         let last = layer.last(&embedding.forward(&ids)?)?;
@@ -37,7 +37,7 @@ fn main() -> Result<()> {
         optimizer.backward_step(&loss)?;
         Ok(batch.iter().map(|sample| sample.steps.len()).sum())
     };
-    // Denormal numbers would slow the arithmetic down; the other programs flush them to zero, too.
+    // Denormal numbers would slow the arithmetic down; the other workers flush them to zero, too.
     let _flush = Flush::denormals();
     train_on(&problem.train[..batch_size.min(problem.train.len())])?;
     println!("ready");
@@ -83,7 +83,7 @@ impl Layer {
 }
 
 /// Returns the token ids, `[texts, steps]`, padded in front with 0 (PAD) so that each text ends at the last step, and
-/// the labels, `[texts]`.
+/// the labels, `[texts]`. The number of steps is that of the longest text, which must have a token.
 fn padded(samples: &[Sample]) -> Result<(Tensor, Tensor)> {
     let steps = samples.iter().map(|sample| sample.steps.len()).max().unwrap_or(0);
     let mut ids = vec![0u32; samples.len() * steps];

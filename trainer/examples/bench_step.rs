@@ -1,9 +1,9 @@
-//! A worker of `cargo xtask bench train`, which compares the speed of trainings: trains with Tern by a recipe (a TOML
-//! file with the data and the settings), a first epoch and another one for each line on stdin.
+//! A worker of `cargo xtask bench train`, which compares the speed of trainings: trains with Tern by the recipe that
+//! its argument names (a TOML file with the data and the settings).
 //!
-//! It prints `ready` after the first epoch, and `{"seconds": …, "tokens": …}` after each of the other epochs. The time
-//! is that of [`train::run`], from the shuffling of the texts to the last step of the optimizer, without the
-//! validation.
+//! It prints `ready` after a first epoch. For every line on stdin it then trains another epoch and prints
+//! `{"seconds": …, "tokens": …}`. The seconds are counted in [`train::run`], from the shuffling of the texts to the
+//! last step of the optimizer, without the validation.
 
 use anyhow::{Context, Result};
 use std::io::Write;
@@ -44,14 +44,14 @@ impl Callback for Clock<'_> {
         self.elapsed = self.start.elapsed();
     }
 
-    fn on_epoch(&mut self, _: &EpochFigures, _: bool) {
+    fn on_epoch(&mut self, _figures: &EpochFigures, _is_best: bool) {
         if self.is_ready {
             println!("{}", serde_json::json!({ "seconds": self.elapsed.as_secs_f64(), "tokens": self.tokens }));
         } else {
             println!("ready");
             self.is_ready = true;
         }
-        // A process that closes our stdout closes stdin, too, which ends the training.
+        // An error means that the reader of our output has ended. Then stdin has ended, too, which stops the training.
         let _ = std::io::stdout().flush();
         let mut line = String::new();
         if std::io::stdin().read_line(&mut line).unwrap_or(0) == 0 {

@@ -3,8 +3,8 @@
 
 use crc::{CRC_32_ISCSI, CRC_32_ISO_HDLC, Crc, Table};
 
-/// CRC-32 of IEEE 802.3, as zlib and the console compute it. `Table<16>` is the crate's fastest variant, for whole
-/// files.
+/// CRC-32 of IEEE 802.3, as zlib and the console compute it. `Table<16>` is the crate's fastest variant and has the
+/// largest tables; it pays for whole files.
 pub const CRC32: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISO_HDLC);
 /// CRC-32C, the checksum in TensorBoard's event files.
 pub const CRC32C: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);

@@ -140,7 +140,8 @@ pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     };
     let Err(error) = result else { return 0 };
     // A program such as `head` closes the pipe when it has read enough: that is no error.
-    if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+    let io_error: Option<&io::Error> = error.downcast_ref();
+    if io_error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
         return 0;
     }
     // An interrupted command has printed its message already.

@@ -73,29 +73,30 @@ pub struct Hooks<'a> {
 
 /// Runs the command `work` in this process, which may be one of several that a launcher such as `mpirun` started, and
 /// waits until all processes have ended it. Returns the result in the process of rank 0, the first one, and `Ok` in the
-/// others.
+/// others. Fails if the processes cannot be connected.
 fn in_all_processes(work: impl FnOnce(&dyn Processes) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let processes = distributed::join()?;
     let result = work(processes.as_ref());
-    let (error, status) = match &result {
-        Ok(()) => (None, 0),
+    let status = result.as_ref().err().map_or(0, Failure::status);
+    let message = match &result {
+        Ok(()) => None,
         // After a signal all processes end after the same batch. To `leave` this is a normal end, without a message.
-        Err(error) if matches!(error.downcast_ref(), Some(Failure::Interrupted(_))) => (None, Failure::status(error)),
-        Err(error) => (Some(format!("{error:#}")), Failure::status(error)),
+        Err(error) if matches!(error.downcast_ref(), Some(Failure::Interrupted(_))) => None,
+        Err(error) => Some(format!("{error:#}")),
     };
-    distributed::leave(processes.as_ref(), error.as_deref(), status);
+    distributed::leave(processes.as_ref(), message.as_deref(), status);
     // All processes have the same result, and rank 0 prints it. The others succeed, since a launcher kills all
     // processes, rank 0 among them, once one exits with an error.
     if processes.rank() == 0 { result } else { Ok(()) }
 }
 
 /// Loads the model at `path`: a model directory, which runs in floats, or a device file, which runs in integers. Notes
-/// the signer of a signed file on stderr. Fails if the model cannot be loaded.
+/// the signer of a signed device file on stderr. Fails if the model cannot be loaded.
 pub fn open_model(path: &Path) -> anyhow::Result<Box<dyn Model>> {
     if path.is_file() { Ok(Box::new(open_device_file(path)?)) } else { Ok(Box::new(FloatModel::load(path)?)) }
 }
 
-/// Loads a device file, and notes the signer of a signed one on stderr. The signature is not checked.
+/// Loads a device file, and notes the signer of a signed one on stderr. The signature is not verified.
 fn open_device_file(path: &Path) -> anyhow::Result<DeviceFile> {
     let file = DeviceFile::open(path)?;
     if let Some(signed) = file.signed() {

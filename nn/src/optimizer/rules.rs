@@ -1,5 +1,5 @@
-//! The rules by which the optimizers change one parameter: Adam with decoupled weight decay (Loshchilov and Hutter,
-//! 2019), and stochastic gradient descent, plain and with momentum (Sutskever et al., 2013).
+//! The rules by which [`Optimizer`](super::Optimizer) changes one parameter in a step: Adam with decoupled weight decay
+//! (Loshchilov and Hutter, 2019), and stochastic gradient descent, plain and with momentum (Sutskever et al., 2013).
 //!
 //! Each rule is a [`NullaryFnOnce`], the kind of function that pulp compiles once for each set of vector instructions
 //! and runs in the best version for the processor.
@@ -13,14 +13,14 @@ pub struct Update<'a> {
     pub average: &'a mut [f32],
     /// The gradient before clipping.
     pub gradient: &'a [f32],
-    /// Factor that clips the gradient; 1 without clipping.
+    /// The factor of the gradient, at most 1, which limits the norm of the gradients of all parameters together.
     pub clip: f32,
     /// Decay of the running average in this step.
     pub average_decay: f32,
 }
 
 impl Update<'_> {
-    /// Clips the gradient, replaces each weight by `rule(index, weight, gradient)` and updates the average.
+    /// Replaces each weight by `rule(index, weight, clipped gradient)` and updates the average with the new weight.
     #[inline(always)]
     pub fn apply(self, mut rule: impl FnMut(usize, f32, f32) -> f32) {
         let Update { weights, average, gradient, clip, average_decay } = self;
@@ -38,12 +38,13 @@ const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
 
-/// The factors of Adam that all values of a step share.
+/// The two factors of Adam that all parameters share in a step. Adam's running means start at zero; the bias
+/// corrections make up for that in the first steps.
 #[derive(Clone, Copy, Debug)]
 pub struct AdamFactors {
-    /// The learning rate divided by the bias correction of the mean.
+    /// The learning rate divided by the bias correction of the mean, 1 − β₁^step.
     pub rate: f32,
-    /// The factor that corrects the bias of the root mean square.
+    /// The factor that corrects the bias of the root mean square: 1 / √(1 − β₂^step).
     pub scale: f32,
 }
 
@@ -56,7 +57,8 @@ impl AdamFactors {
     }
 }
 
-/// A step of Adam for one parameter.
+/// A step of Adam for one parameter: w ← w · shrink − rate · mean / (√square · scale + ε), with the rate and the scale
+/// of `factors`.
 pub struct AdamW<'a> {
     pub update: Update<'a>,
     /// Running mean of the gradients, PyTorch's `exp_avg`.
@@ -84,7 +86,7 @@ impl NullaryFnOnce for AdamW<'_> {
     }
 }
 
-/// A step of gradient descent without momentum for one parameter.
+/// A step of gradient descent without momentum for one parameter: w ← w − rate · (gradient + decay · w).
 pub struct Sgd<'a> {
     pub update: Update<'a>,
     /// Weight decay.
@@ -107,14 +109,15 @@ impl NullaryFnOnce for Sgd<'_> {
 /// momentum buffer.
 pub struct SgdWithMomentum<'a> {
     pub update: Update<'a>,
-    /// Momentum buffer: the decaying sum of the gradients.
+    /// Momentum buffer: the sum of the gradients, which each step first multiplies by `momentum`.
     pub buffer: &'a mut [f32],
     /// Weight decay.
     pub decay: f32,
     /// Learning rate.
     pub rate: f32,
     pub momentum: f32,
-    /// True for Nesterov momentum: the step then applies the momentum once more.
+    /// True for Nesterov momentum: the step is then g + momentum · buffer instead of the buffer, for the gradient g
+    /// with weight decay.
     pub nesterov: bool,
 }
 
@@ -128,7 +131,8 @@ impl NullaryFnOnce for SgdWithMomentum<'_> {
         update.apply(|i, weight, gradient| {
             let g = gradient + decay * weight;
             buffer[i] = momentum * buffer[i] + g;
-            weight - rate * if nesterov { g + momentum * buffer[i] } else { buffer[i] }
+            let step = if nesterov { g + momentum * buffer[i] } else { buffer[i] };
+            weight - rate * step
         });
     }
 }

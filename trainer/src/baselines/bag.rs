@@ -45,16 +45,13 @@ struct EncodedRow {
 /// Trains on the training rows and returns the best evaluation on the validation rows by `metric`: before the training
 /// or after one of the epochs.
 pub fn measure(data: &Rows<'_>, metric: Metric, seed: u64) -> Baseline {
-    let encode = |examples: &[&Example]| -> Vec<EncodedRow> {
-        let encode_row =
-            |example: &&Example| EncodedRow { ids: data.vocabulary.encode(&example.text), label: example.label };
-        examples.par_iter().map(encode_row).collect()
-    };
-    let (train, valid) = (encode(&data.train), encode(&data.valid));
+    let encoded = |example: &&Example| EncodedRow { ids: data.vocabulary.encode(&example.text), label: example.label };
+    let train: Vec<EncodedRow> = data.train.par_iter().map(encoded).collect();
+    let valid: Vec<EncodedRow> = data.valid.par_iter().map(encoded).collect();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut bag = Bag::new(data.vocabulary.len(), data.labels, &mut rng);
     let epochs = (ROWS_READ / train.len().max(1)).clamp(*EPOCHS.start(), *EPOCHS.end());
-    // About 50 steps in an epoch, if the batches then have 4 to 32 rows.
+    // About 50 steps in an epoch, but not fewer than 4 rows in a batch and not more than 32.
     let batch_size = (train.len() / 50).clamp(4, 32);
     let mut order: Vec<usize> = (0..train.len()).collect();
     let mut best = bag.evaluate(&valid);
@@ -84,20 +81,21 @@ pub fn measure(data: &Rows<'_>, metric: Metric, seed: u64) -> Baseline {
 struct Parameter {
     /// The rows of the matrix.
     values: Vec<Vector>,
-    /// The running means of the gradient and of the squared gradient of each row.
-    means: Vec<(Vector, Vector)>,
+    /// The running mean of the gradient of each row.
+    means: Vec<Vector>,
+    /// The running mean of the squared gradient of each row.
+    square_means: Vec<Vector>,
 }
 
 impl Parameter {
     fn new(values: Vec<Vector>) -> Self {
-        let means = vec![([0.0; WIDTH], [0.0; WIDTH]); values.len()];
-        Parameter { values, means }
+        let zeros = vec![[0.0; WIDTH]; values.len()];
+        Parameter { values, means: zeros.clone(), square_means: zeros }
     }
 
     /// Takes a step of Adam on one row. `rate`: the learning rate times Adam's bias correction.
     fn step(&mut self, row: usize, gradient: &Vector, rate: f32) {
-        let values = &mut self.values[row];
-        let (means, squares) = &mut self.means[row];
+        let (values, means, squares) = (&mut self.values[row], &mut self.means[row], &mut self.square_means[row]);
         for column in 0..WIDTH {
             means[column] += (1.0 - BETA1) * (gradient[column] - means[column]);
             squares[column] += (1.0 - BETA2) * (gradient[column] * gradient[column] - squares[column]);
@@ -112,8 +110,8 @@ struct Bag {
     embedding: Parameter,
     /// The weights of the linear layer: a row for each label.
     linear: Parameter,
-    /// The biases of the linear layer: a row for each label, as [`Parameter`] has rows. Only the first value of a row
-    /// is used.
+    /// The biases of the linear layer, one for each label. Since a [`Parameter`] has rows of [`WIDTH`] values, a bias
+    /// is the first value of a row, whose other values are unused.
     bias: Parameter,
     /// The number of steps that were taken, for Adam's bias correction.
     steps: i32,
@@ -158,6 +156,7 @@ impl Bag {
             let largest = logits.iter().copied().fold(f32::MIN, f32::max);
             let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
             let total: f32 = exponentials.iter().sum();
+            // The cross-entropy has the gradient softmax − target with respect to the logits.
             let mut d_mean = [0.0; WIDTH];
             for (class, exponential) in exponentials.iter().enumerate() {
                 let target = if class == *label { 1.0 } else { 0.0 };
@@ -173,6 +172,7 @@ impl Bag {
         }
         self.steps += 1;
         let rate = learning_rate * (1.0 - BETA2.powi(self.steps)).sqrt() / (1.0 - BETA1.powi(self.steps));
+        // Each embedding row that the batch uses takes one step with its summed gradient.
         ids_in_batch.sort_unstable();
         ids_in_batch.dedup();
         for id in ids_in_batch {

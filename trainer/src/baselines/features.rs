@@ -1,6 +1,8 @@
 //! Turns texts into sparse rows for the linear baseline: a column for each n-gram of the training texts, with the
-//! tf-idf of the n-gram. tf is the number of its occurrences in the text; idf, the inverse document frequency, is
-//! larger for an n-gram that few texts contain. An n-gram is known by its hash only.
+//! tf-idf of the n-gram as its value.
+//!
+//! The value grows with tf, the number of occurrences in the text, and with idf, the inverse document frequency, which
+//! is larger for an n-gram that few texts contain. An n-gram is represented by its hash only.
 
 use crate::data::Example;
 use crate::vocabulary;
@@ -19,7 +21,7 @@ const MANY_TEXTS: usize = 20_000;
 /// The number of texts whose n-grams are collected in parallel at a time.
 const CHUNK: usize = 16_384;
 
-/// The units of the n-grams.
+/// The units of which n-grams are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Units {
     /// Tokens of this tokenizer; an n-gram has one or two.
@@ -43,7 +45,7 @@ impl Units {
         }
     }
 
-    /// Calls `sink` with the hash of each n-gram of `text`.
+    /// Calls `sink` with the hash of each n-gram of `text`; an n-gram that occurs twice has two calls.
     ///
     /// Hashes have 64 bits: the probability that any two of a million n-grams have the same hash is 3e-8.
     fn for_each(self, text: &str, mut sink: impl FnMut(u64)) {
@@ -57,7 +59,9 @@ impl Units {
             units_read += 1;
             // The n-grams that end with this unit, the shortest first: each is one unit longer at its beginning.
             let mut hash = 0;
-            for (length, unit) in (1..).zip(latest_units.iter().take(longest.min(units_read))) {
+            let units_from_latest = latest_units.iter().take(longest.min(units_read));
+            for (length, unit) in (1..).zip(units_from_latest) {
+                // The length makes the hash of an n-gram differ even if the units XOR to the same number.
                 hash = mix(hash ^ unit).wrapping_add(length);
                 sink(hash);
             }
@@ -109,7 +113,7 @@ impl Hasher for Identity {
     }
 }
 
-/// The columns of a row whose values are not zero, in ascending order, with their values.
+/// The columns of a row whose values are not zero, in ascending order, each with its value.
 pub type SparseRow = Vec<(u32, f32)>;
 
 /// The n-grams of the training texts, with their columns and weights.
@@ -123,19 +127,19 @@ pub struct Features {
 impl Features {
     /// Collects the n-grams of `examples` and computes their inverse document frequencies.
     pub fn new(examples: &[&Example], units: Units) -> Self {
-        // The hash of each different n-gram of an example.
-        let distinct = |example: &&Example| {
-            let mut hashes = Vec::new();
-            units.for_each(&example.text, |hash| hashes.push(hash));
-            hashes.sort_unstable();
-            hashes.dedup();
-            hashes
+        // The hashes of the distinct n-grams of an example.
+        let distinct_ngrams = |example: &&Example| {
+            let mut ngrams = Vec::new();
+            units.for_each(&example.text, |hash| ngrams.push(hash));
+            ngrams.sort_unstable();
+            ngrams.dedup();
+            ngrams
         };
-        // Most n-grams are in one text only, so a sorted list with an entry for each text takes less memory than a map
-        // of counts.
+        // An entry for each n-gram and each text that contains it. Most n-grams are in one text only, so this list
+        // takes less memory than a map of counts.
         let mut hashes: Vec<u64> = Vec::new();
         for chunk in examples.chunks(CHUNK) {
-            let hashes_of_texts: Vec<Vec<u64>> = chunk.par_iter().map(distinct).collect();
+            let hashes_of_texts: Vec<Vec<u64>> = chunk.par_iter().map(distinct_ngrams).collect();
             for hashes_of_text in hashes_of_texts {
                 hashes.extend(hashes_of_text);
             }
@@ -146,7 +150,7 @@ impl Features {
         // Smoothed as in scikit-learn: as if one additional text contained every n-gram.
         let idf = |texts: usize| (((1.0 + all_texts) / (1.0 + texts as f64)).ln() + 1.0) as f32;
         let mut known = HashMap::default();
-        // A group has an entry for each text that contains the n-gram.
+        // A group has the entries of one n-gram, one for each text that contains it.
         for group in hashes.chunk_by(|a, b| a == b) {
             if group.len() >= fewest_texts {
                 let column = known.len() as u32;
@@ -161,8 +165,8 @@ impl Features {
         self.known.len()
     }
 
-    /// Returns the row of each example: the values (1 + ln tf) · idf, scaled to a Euclidean norm of 1. tf is the number
-    /// of occurrences in the text. N-grams that are not in the training texts are left out.
+    /// Returns the row of each example: the values (1 + ln tf) · idf, scaled to a Euclidean norm of 1. N-grams that
+    /// have no column are left out; a text without any other n-gram has an empty row.
     pub fn rows(&self, examples: &[&Example]) -> Vec<SparseRow> {
         examples.par_iter().map(|example| self.row(&example.text)).collect()
     }

@@ -1,4 +1,7 @@
 //! `tern classify`: classifies the texts of a table on a device and compares every logit with this computer's.
+//!
+//! The device answers in machine mode, the numbered and checksummed form of its console, which [`Client`] speaks over a
+//! serial port, TCP or an emulator. A [`Tally`] counts the answers; `summary` prints it.
 
 mod summary;
 mod tally;
@@ -61,7 +64,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut client = Client::new(target.open()?, args.link.timeout());
     let is_emulated = target.emulation().is_some();
     let outcome = connect_and_classify(&mut client, &args.file, &file, &samples, is_emulated);
-    // The device is released even after an error.
+    // The device returns from machine mode to its prompt, even after an error.
     client.release();
     let (info, tally) = outcome?;
     if args.json {
@@ -129,25 +132,25 @@ fn samples(args: &Args, labels: &[String]) -> anyhow::Result<Vec<Sample>> {
 /// Fails if the device does not run the device file `bytes`, which was read from `path`.
 fn check_model(info: &Info, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let (path, board) = (path.display(), &info.board);
+    let Some(found) = &info.model else {
+        let reason = info.model_error.as_deref().unwrap_or("it gives no reason");
+        bail!("the device on {board} runs no model: {reason}");
+    };
     let (length, crc32) = (bytes.len() as u64, crc32_hex(bytes));
-    match &info.model {
-        None => bail!(
-            "the device on {board} runs no model: {}",
-            info.model_error.as_deref().unwrap_or("it gives no reason")
-        ),
-        Some(found) if (found.bytes, &found.crc32) != (length, &crc32) => bail!(
-            "the device on {board} runs `{}`, {} bytes, crc32 {}; {path} has {length} bytes, crc32 {crc32}. Send {path} to \
-             the device with `tern push`, or name the file that it runs",
-            found.name,
-            found.bytes,
-            found.crc32,
-        ),
-        Some(_) => Ok(()),
+    if found.bytes == length && found.crc32 == crc32 {
+        return Ok(());
     }
+    bail!(
+        "the device on {board} runs `{}`, {} bytes, crc32 {}; {path} has {length} bytes, crc32 {crc32}. Send {path} to \
+         the device with `tern push`, or name the file that it runs",
+        found.name,
+        found.bytes,
+        found.crc32,
+    )
 }
 
-/// Classifies all texts on the device and on this computer. At most `max_unanswered` texts are unanswered at any time.
-/// `on_reply` is called with the number of replies so far.
+/// Classifies all texts on the device and on this computer. At most `max_unanswered` texts are sent ahead of their
+/// replies at any time. `on_reply` is called after each reply with the number of replies so far.
 fn classify<L: Link>(
     client: &mut Client<L>,
     model: &Model<'_>,
@@ -161,7 +164,7 @@ fn classify<L: Link>(
     let mut session = model.text_session(&mut scratch).map_err(|error| anyhow!("{error}"))?;
     let mut tally = Tally::default();
     let start = Instant::now();
-    // The wait for an answer depends on the cost of the model.
+    // The cost of the model determines how long an answer is awaited.
     let mut streaming = client.stream(model.cost().macs_per_token)?;
     // The index of the next sample whose text is sent.
     let mut next_to_send = 0;
@@ -173,11 +176,11 @@ fn classify<L: Link>(
         // Replies come in the order of the texts, and `tally.texts` is the number of replies so far.
         let sample = &samples[tally.texts];
         let reply = streaming.reply()?.context("a text was sent and has no reply")?;
-        let lost_bytes = matches!(&reply, Reply::Rejected(error) if error.code == "overflow");
+        let has_lost_bytes = matches!(&reply, Reply::Rejected(error) if error.code == "overflow");
         tally.add(sample, reply, model, &mut session);
         // A device whose receive buffer overflowed may also have lost bytes of the texts sent ahead, so these are sent
         // again.
-        if lost_bytes && streaming.outstanding() > 0 {
+        if has_lost_bytes && streaming.outstanding() > 0 {
             streaming.restart()?;
             next_to_send = tally.texts;
         }

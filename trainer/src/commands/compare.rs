@@ -39,16 +39,18 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Compares two models.
+/// Compares two models and prints the result. Fails if they have different tasks or inputs.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let [a, b] = [open_model(&args.a)?, open_model(&args.b)?];
-    let task = |model: &dyn Model| format!("{} on {}", model.config().task.name(), model.config().input.name());
-    let (task_a, task_b) = (task(&*a), task(&*b));
+    let task_and_input =
+        |model: &dyn Model| format!("{} on {}", model.config().task.name(), model.config().input.name());
+    let (task_a, task_b) = (task_and_input(&*a), task_and_input(&*b));
     if task_a != task_b {
         let (path_a, path_b) = (args.a.display(), args.b.display());
         bail!("{path_a} is for {task_a} and {path_b} for {task_b}: expected two models of the same task");
     }
     let models = [NamedModel { path: &args.a, model: &*a }, NamedModel { path: &args.b, model: &*b }];
     let data = DataFile { path: &args.data, columns: args.table.columns() };
-    print_output(&tasks::handler_of(&*a).compare(models, &data, args.rows)?, args.json)
+    let output = tasks::handler_of(&*a).compare(models, &data, args.rows)?;
+    print_output(&output, args.json)
 }

@@ -42,7 +42,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     catch_interrupts();
     let connection = target.open()?;
     // An emulated device starts with the connection and shows its prompt. A real one is already running, in any state:
-    // `synchronize` brings it into machine mode, and `release` from there to the prompt.
+    // `Client::synchronize` brings it into machine mode, the numbered and checksummed form of the console, and
+    // `Client::release` from there to the prompt.
     let is_starting = matches!(target, Target::Qemu(_));
     let result = if stdin().is_terminal() {
         connect_terminal(connection, args.link.timeout(), is_starting)
@@ -85,8 +86,8 @@ fn connect_stdin(mut connection: Connection, timeout: Duration, is_starting: boo
 
 /// Fails if a device file is named that the device would not run, or if an emulated device has no model.
 fn check_usage(args: &Args) -> Result<(), Failure> {
-    // The device file, true if the device is emulated, and the file with the content of its flash.
-    let message = match (&args.file, args.link.qemu, &args.link.flash) {
+    let (is_emulated, flash_image) = (args.link.qemu, &args.link.flash);
+    let message = match (&args.file, is_emulated, flash_image) {
         (Some(file), true, Some(_)) => format!(
             "the emulated device runs the model that is stored in --flash; leave {0} out, or send it there with\n  \
              tern push {0} {1}",

@@ -29,52 +29,38 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
     }
     args.check_windows()?;
+    let sources = args.sources.len();
     let plain_texts = args.sources.iter().filter(|path| plain::is_plain(path, args)).count();
-    match args.sources.len() {
-        _ if plain_texts == 0 => run_labelled(args),
-        sources if plain_texts == sources => plain::run(args),
-        sources => bail!(Failure::Usage(format!(
-            "{plain_texts} of {sources} sources are plain text (.txt), expected all or none; run `tern data` on the .txt files separately"
-        ))),
+    if plain_texts == 0 {
+        return run_labelled(args);
     }
+    if plain_texts == sources {
+        return plain::run(args);
+    }
+    bail!(Failure::Usage(format!(
+        "{plain_texts} of {sources} sources are plain text (.txt), expected all or none; run `tern data` on the .txt files separately"
+    )))
 }
 
 /// Runs the command on labelled texts and sequences.
 fn run_labelled(args: &Args) -> anyhow::Result<()> {
     let contents = args.sources.iter().map(|path| Content::read(path, args)).collect::<Result<Vec<_>, _>>()?;
-    let mut sources = Vec::new();
-    // The distinct keys of each source.
-    let mut key_sets: Vec<HashSet<Cow<'_, str>>> = Vec::new();
-    for (path, content) in args.sources.iter().zip(&contents) {
-        let keys: Vec<_> = content.items.iter().map(key).collect();
-        let rows = keys.iter().zip(&content.items).map(|(key, item)| (&**key, item.label.as_str(), length(item)));
-        let unit = if content.channels.is_empty() { "words" } else { "steps" };
-        sources.push(SourceFacts { path, statistics: Statistics::new(rows, unit), encoding: encoding(path) });
-        key_sets.push(keys.into_iter().collect());
-    }
-    let mut overlaps = Vec::new();
-    for b in 0..sources.len() {
-        for a in 0..b {
-            let texts = key_sets[a].intersection(&key_sets[b]).count();
-            overlaps.push(Overlap { a: sources[a].path, b: sources[b].path, texts });
-        }
-    }
+    let paths_and_contents = args.sources.iter().zip(&contents);
+    let sources: Vec<SourceFacts<'_>> =
+        paths_and_contents.map(|(path, content)| SourceFacts::new(path, content)).collect();
+    let overlaps = overlaps(&sources);
+    // The files that were written, each with its number of rows.
     let written = match &args.output {
         Some(output) => write(output, &contents, args)?,
         None => Vec::new(),
     };
     if args.json {
-        let sources = sources.iter().map(|SourceFacts { path, statistics, encoding }| {
-            let mut object = json!(statistics);
-            object["path"] = json!(path);
-            object["encoding"] = json!(encoding);
-            object
-        });
-        let written = written.iter().map(|(path, rows)| json!({ "path": path, "rows": rows }));
-        let [sources, written]: [Value; 2] = [sources.collect(), written.collect()];
-        return print(json!({ "sources": sources, "overlap": overlaps, "written": written }));
+        let source_objects: Vec<Value> = sources.iter().map(SourceFacts::to_json).collect();
+        let written_objects: Vec<Value> =
+            written.iter().map(|(path, rows)| json!({ "path": path, "rows": rows })).collect();
+        return print(json!({ "sources": source_objects, "overlap": overlaps, "written": written_objects }));
     }
-    for SourceFacts { path, statistics, encoding } in &sources {
+    for SourceFacts { path, statistics, encoding, .. } in &sources {
         show::lines(path, statistics, encoding.as_deref()).iter().try_for_each(print)?;
     }
     for Overlap { a, b, texts } in overlaps {
@@ -83,12 +69,42 @@ fn run_labelled(args: &Args) -> anyhow::Result<()> {
     written.iter().try_for_each(|(path, rows)| print(format_args!("wrote {}: {rows} rows", path.display())))
 }
 
-/// The facts that are printed about a source.
+/// The facts about a source, for the output.
 struct SourceFacts<'a> {
     path: &'a Path,
     statistics: Statistics,
     /// `None` if the source is not a text file: see [`encoding`](encoding()).
     encoding: Option<String>,
+    /// The distinct keys of the items, see [`key`]. They are not printed, but compared with those of other sources.
+    keys: HashSet<Cow<'a, str>>,
+}
+
+impl<'a> SourceFacts<'a> {
+    fn new(path: &'a Path, content: &'a Content) -> Self {
+        let keys: Vec<Cow<'a, str>> = content.items.iter().map(key).collect();
+        let rows = keys.iter().zip(&content.items).map(|(key, item)| (&**key, item.label.as_str(), length(item)));
+        let unit = if content.channels.is_empty() { "words" } else { "steps" };
+        let statistics = Statistics::new(rows, unit);
+        SourceFacts { path, statistics, encoding: encoding(path), keys: keys.into_iter().collect() }
+    }
+
+    fn to_json(&self) -> Value {
+        let mut object = json!(self.statistics);
+        object["path"] = json!(self.path);
+        object["encoding"] = json!(self.encoding);
+        object
+    }
+}
+
+/// Compares each source with those before it.
+fn overlaps<'a>(sources: &[SourceFacts<'a>]) -> Vec<Overlap<'a>> {
+    let mut overlaps = Vec::new();
+    for (index, b) in sources.iter().enumerate() {
+        for a in &sources[..index] {
+            overlaps.push(Overlap { a: a.path, b: b.path, texts: a.keys.intersection(&b.keys).count() });
+        }
+    }
+    overlaps
 }
 
 /// The number of distinct texts or sequences that two sources, `a` and `b`, have in common.
@@ -99,7 +115,7 @@ struct Overlap<'a> {
     texts: usize,
 }
 
-/// The content of a source: sequences of numbers, or texts. A text is stored as a [`Sequence`] without steps, and its
+/// The content of a source: sequences of numbers, or texts. A text is stored as a [`Sequence`] without steps, whose
 /// `name` is the text.
 struct Content {
     /// The columns of numbers; empty for texts.
@@ -127,7 +143,8 @@ impl Content {
     }
 }
 
-/// Returns the text or the numbers of an item as one string. Items with equal keys go to the same part of a split.
+/// Returns the text, or the numbers of all steps, of an item as one string. Items with equal keys count as duplicates
+/// and go to the same part of a split.
 fn key(item: &Sequence) -> Cow<'_, str> {
     if item.steps.is_empty() {
         return Cow::Borrowed(&item.name);
@@ -155,7 +172,7 @@ fn table_rows(item: &Sequence) -> Vec<Vec<&str>> {
 }
 
 /// Writes all sources into one file, or into the parts of a split. Returns the paths of the files, each with its number
-/// of texts or sequences. Fails if the sources have different channels, or if a part would be empty.
+/// of texts or sequences. Fails without writing if the sources have different channels, or if a part would be empty.
 fn write(output: &Path, contents: &[Content], args: &Args) -> anyhow::Result<Vec<(PathBuf, usize)>> {
     if output.is_dir() {
         let example = output.join("data.csv");
@@ -168,30 +185,35 @@ fn write(output: &Path, contents: &[Content], args: &Args) -> anyhow::Result<Vec
         );
     }
     let items: Vec<&Sequence> = contents.iter().flat_map(|content| &content.items).collect();
-    let mut class_of_label: HashMap<&str, usize> = HashMap::new();
-    let mut classes: Vec<usize> = Vec::with_capacity(items.len());
-    for item in &items {
-        let next_class = class_of_label.len();
-        classes.push(*class_of_label.entry(item.label.as_str()).or_insert(next_class));
-    }
     let keys: Vec<Cow<'_, str>> = items.iter().map(|item| key(item)).collect();
-    let part_of_item = data::split(&keys, &classes, args.shares(), args.seed, args.stratify);
+    let part_of_item = data::split(&keys, &classes(&items), args.shares(), args.seed, args.stratify);
     let mut written = Vec::new();
     for (part, path) in args.output_files(output).into_iter().enumerate() {
-        let count = part_of_item.iter().filter(|&&other| other == part).count();
+        let count = part_of_item.iter().filter(|&&item_part| item_part == part).count();
         if count == 0 {
             bail!("{}: no row is left for this part: {} rows are too few for these shares", path.display(), keys.len());
         }
         written.push((path, count));
     }
     let name_column = if channels.is_empty() { "text" } else { "sequence" };
-    let header: Vec<String> =
-        [name_column, "label"].map(str::to_owned).into_iter().chain(channels.iter().cloned()).collect();
+    let mut header = vec![name_column.to_owned(), "label".to_owned()];
+    header.extend_from_slice(channels);
+    let format = args.to.unwrap_or(Format::of(output));
     for (part, (path, _)) in written.iter().enumerate() {
         let members = items.iter().zip(&part_of_item).filter(|(_, item_part)| **item_part == part);
         let rows = members.flat_map(|(item, _)| table_rows(item));
-        data::save(path, args.to.unwrap_or(Format::of(output)), &header, rows)
-            .with_context(|| path.display().to_string())?;
+        data::save(path, format, &header, rows).with_context(|| path.display().to_string())?;
     }
     Ok(written)
+}
+
+/// Returns the class of each item: the number of its label, from 0, in the order in which the labels first occur.
+fn classes(items: &[&Sequence]) -> Vec<usize> {
+    let mut class_of_label: HashMap<&str, usize> = HashMap::new();
+    let mut classes = Vec::with_capacity(items.len());
+    for item in items {
+        let next_class = class_of_label.len();
+        classes.push(*class_of_label.entry(item.label.as_str()).or_insert(next_class));
+    }
+    classes
 }

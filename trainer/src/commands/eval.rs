@@ -33,11 +33,13 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Evaluates a model on a data file.
+/// Evaluates a model on a data file and prints the figures.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let data = DataFile { path: &args.data, columns: args.table.columns() };
-    rayon::ThreadPoolBuilder::new().num_threads(args.threads).build()?.install(|| {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads).build()?;
+    pool.install(|| {
         let model = open_model(&args.model)?;
-        print_output(&tasks::handler_of(&*model).evaluate(&*model, &data, Paint::for_stdout())?, args.json)
+        let output = tasks::handler_of(&*model).evaluate(&*model, &data, Paint::for_stdout())?;
+        print_output(&output, args.json)
     })
 }

@@ -1,4 +1,4 @@
-//! `tern export`: quantises a model directory to a device file.
+//! `tern export`: quantises a model directory to a device file, and prints what the quantisation changes.
 
 use super::table::TableArgs;
 use super::{Failure, note, print, quantities};
@@ -21,7 +21,7 @@ use tern_format::{Input, Packing};
 /// The largest number of texts in `--golden`. More would make the device's self-test too slow.
 const MAX_GOLDEN_TEXTS: usize = 64;
 
-/// The shortest time between two messages about the stage of a slow export.
+/// The shortest time between two messages about the stage of a slow export, and before the first one.
 const NOTE_INTERVAL: Duration = Duration::from_millis(1_500);
 
 /// The width of the first column of the printed report, in characters.
@@ -126,32 +126,28 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 /// updated is only a warning.
 pub fn write_device_file(args: &Args) -> anyhow::Result<Report> {
     check_output(&args.output)?;
-    args.c_array.iter().try_for_each(|path| check_c_output(path))?;
+    if let Some(path) = &args.c_array {
+        check_c_output(path)?;
+    }
     let model = FloatModel::load(&args.model)?;
     // Differs from `model`, which the report describes, only by its refusal rule.
     let exported = with_refusal(&model, args)?;
     let data = ExportData::of(&exported, &args.model, args.data.as_deref(), &args.table.columns())?;
+    let shown = args.model.display();
+    let reads_numbers = model.config().input == Input::Values;
     let golden = match &args.golden {
-        Some(path) if model.config().input == Input::Values => {
-            bail!("{}: --golden is for models that read text; {} reads numbers", path.display(), args.model.display())
+        Some(path) if reads_numbers => {
+            bail!("{}: --golden is for models that read text; {shown} reads numbers", path.display())
         }
         Some(path) => golden_texts(path)?,
         None => vec![],
     };
-    if args.fold.is_some() && model.config().input == Input::Values {
-        bail!("{}: reads numbers, and --fold is for tokens; leave it out", args.model.display());
+    if args.fold.is_some() && reads_numbers {
+        bail!("{shown}: reads numbers, and --fold is for tokens; leave it out");
     }
     check_golden(&model, &golden)?;
-    let shown = args.model.display();
-    let recipe_widths = widths_of_recipe(&args.model)?;
-    let widths = Widths {
-        embedding: args.embedding_bits.unwrap_or(recipe_widths.embedding),
-        recurrent: args.recurrent_bits.unwrap_or(recipe_widths.recurrent),
-    };
-    quantize::check_widths(widths, model.config()).map_err(anyhow::Error::msg).with_context(|| shown.to_string())?;
-    let packing = packing::choose(args.packing, model.config(), widths.recurrent)?;
-    let options = Options { packing, widths, fold: args.fold.unwrap_or(0) };
-    // The time of the last message, so that a fast export prints none.
+    let options = options_for(&model, args)?;
+    // The time of the start, then of the last message.
     let last_note = Cell::new(Instant::now());
     let on_stage = |stage: &str| {
         if last_note.get().elapsed() > NOTE_INTERVAL {
@@ -166,10 +162,7 @@ pub fn write_device_file(args: &Args) -> anyhow::Result<Report> {
         write_file(path, header.as_bytes()).with_context(|| path.display().to_string())?;
     }
     // The device file is already written, so a failure to update the report is only a warning.
-    let updated = tasks::handler_of(&model)
-        .validate(&model, &args.model)
-        .and_then(|validation| report::add_export(&args.model, &model, validation, &serde_json::to_value(&report)?));
-    match updated {
+    match add_to_report(&report, &model, &args.model) {
         Ok(true) => {}
         Ok(false) => note(format_args!("note: {shown}/README.md was changed by hand and is kept")),
         Err(error) => note(format_args!("warning: the report was not updated: {error:#}")),
@@ -177,9 +170,32 @@ pub fn write_device_file(args: &Args) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// Returns the model with the refusal rule of the options `--refuse-…`, if they are given; `--refuse-share 0` removes
-/// the rule. The probability threshold in the rule, `below`, is a placeholder: `export` chooses it from the predictions
-/// of the device file. Fails if the options do not suit the model, or it has no validation rows.
+/// Adds the figures of the export to the report in the model directory `directory`. Returns false if its `README.md`
+/// was changed by hand and is kept.
+fn add_to_report(report: &Report, model: &FloatModel, directory: &Path) -> anyhow::Result<bool> {
+    let validation = tasks::handler_of(model).validate(model, directory)?;
+    report::add_export(directory, model, validation, &serde_json::to_value(report)?)
+}
+
+/// Returns the settings of the export: those of the options, else the recipe's, else the defaults. Fails if they do not
+/// suit the model.
+fn options_for(model: &FloatModel, args: &Args) -> anyhow::Result<Options> {
+    let recipe_widths = widths_of_recipe(&args.model)?;
+    let widths = Widths {
+        embedding: args.embedding_bits.unwrap_or(recipe_widths.embedding),
+        recurrent: args.recurrent_bits.unwrap_or(recipe_widths.recurrent),
+    };
+    quantize::check_widths(widths, model.config())
+        .map_err(anyhow::Error::msg)
+        .with_context(|| args.model.display().to_string())?;
+    let packing = packing::choose(args.packing, model.config(), widths.recurrent)?;
+    Ok(Options { packing, widths, fold: args.fold.unwrap_or(0) })
+}
+
+/// Returns the model with the refusal rule of the options `--refuse-…`, which says for which inputs it answers that
+/// none of its labels fits. `--refuse-share 0` removes the model's rule; without these options the model keeps it. The
+/// probability threshold in the rule, `below`, is a placeholder: `export` chooses it from the predictions of the device
+/// file. Fails if the options do not suit the model, or it has no validation rows.
 fn with_refusal(model: &FloatModel, args: &Args) -> anyhow::Result<FloatModel> {
     let mut model = model.clone();
     let Some(share) = args.refuse_share else { return Ok(model) };
@@ -193,10 +209,13 @@ fn with_refusal(model: &FloatModel, args: &Args) -> anyhow::Result<FloatModel> {
     if !args.model.join(files::VALIDATION).is_file() {
         bail!("{dir}: no {} to choose the probability on; train with --refuse-share", files::VALIDATION);
     }
-    if let Some(label) = args.refuse_label.as_ref().filter(|label| !model.labels().contains(label)) {
+    if let Some(label) = &args.refuse_label
+        && !model.labels().contains(label)
+    {
         bail!("{dir}: --refuse-label is {label:?}, expected one of its labels");
     }
-    model.set_refusal((share > 0.0).then(|| Refusal { share, below: 1, label: args.refuse_label.clone() }));
+    let refusal = Refusal { share, below: 1, label: args.refuse_label.clone() };
+    model.set_refusal(if share > 0.0 { Some(refusal) } else { None });
     Ok(model)
 }
 
@@ -273,15 +292,15 @@ fn to_text(report: &Report, output: &Path) -> Vec<String> {
     });
     lines.push(format!("RAM              {} bytes of scratch", report.scratch_bytes));
     if let Some(folding) = &report.folding {
-        let share = folding.folded_share.map_or(String::new(), |share| {
-            format!(
-                "\n                 {:.1} % of the validation tokens; saves {:.0} multiply-accumulates a token",
-                100.0 * share,
-                folding.macs_saved_per_token.unwrap_or(0.0)
-            )
-        });
         let (tokens, bytes) = (folding.folded_tokens, folding.folded_bytes);
-        lines.push(format!("folded           {tokens} tokens in {bytes} bytes{share}"));
+        lines.push(format!("folded           {tokens} tokens in {bytes} bytes"));
+        if let Some(share) = folding.folded_share {
+            let (percent, saved_macs) = (100.0 * share, folding.macs_saved_per_token.unwrap_or(0.0));
+            lines.push(format!(
+                "                 {percent:.1} % of the validation tokens; \
+                 saves {saved_macs:.0} multiply-accumulates a token"
+            ));
+        }
     }
     lines.push(format!("cost             {} multiply-accumulates a token", report.macs_per_token));
     lines
@@ -294,8 +313,8 @@ fn comparison_lines(report: &Report) -> Vec<String> {
         return vec!["accuracy         not measured: no validation split here; name data with --data".to_owned()];
     }
     let mut lines = Vec::new();
-    // Adds a line if both models have the figure.
-    let mut pair = |name: &str, float: Option<f64>, integer: Option<f64>, suffix: &str| {
+    // Adds a line with a figure of both models, if both have it: the task decides which figures there are.
+    let mut add_figure = |name: &str, float: Option<f64>, integer: Option<f64>, suffix: &str| {
         if let (Some(float), Some(integer)) = (float, integer) {
             lines.push(format!("{name:16} float {float:.4}, integer {integer:.4}{suffix}"));
         }
@@ -307,12 +326,12 @@ fn comparison_lines(report: &Report) -> Vec<String> {
     };
     let split = if report.on_training_rows { "training" } else { "validation" };
     let rows = format!(" on {} {split} {unit}", figures.examples);
-    pair("accuracy", figures.float_accuracy, figures.integer_accuracy, &rows);
-    pair("loss", figures.float_loss, figures.integer_loss, " nats a token");
-    pair("perplexity", figures.float_perplexity, figures.integer_perplexity, "");
-    pair("bits / character", figures.float_bits_per_character, figures.integer_bits_per_character, "");
+    add_figure("accuracy", figures.float_accuracy, figures.integer_accuracy, &rows);
+    add_figure("loss", figures.float_loss, figures.integer_loss, " nats a token");
+    add_figure("perplexity", figures.float_perplexity, figures.integer_perplexity, "");
+    add_figure("bits / character", figures.float_bits_per_character, figures.integer_bits_per_character, "");
     let naive = figures.naive_rmse.map_or(String::new(), |naive| format!("{rows}; last number repeated {naive:.4}"));
-    pair("RMSE", figures.float_rmse, figures.integer_rmse, &naive);
+    add_figure("RMSE", figures.float_rmse, figures.integer_rmse, &naive);
     if report.on_training_rows {
         lines.push("                 the model was trained on these rows; name others with --data".to_owned());
     }
@@ -326,8 +345,8 @@ fn comparison_lines(report: &Report) -> Vec<String> {
     lines
 }
 
-/// Formats two tables: the pre-activations of each gate, and the change of accuracy, predictions and loss if a single
-/// part of the network is quantised and the others stay floats.
+/// Formats two tables: the pre-activations of each gate, and the change of accuracy, predictions and loss for each part
+/// of the network if this part alone is quantised and the others stay floats.
 fn gate_and_part_tables(report: &Report) -> Vec<String> {
     let mut lines = vec!["\ngate                  pre-activations saturated signal to noise".to_owned()];
     for gate in &report.gates {
@@ -350,7 +369,7 @@ fn gate_and_part_tables(report: &Report) -> Vec<String> {
 
 /// Formats a row of the second table of [`gate_and_part_tables`].
 fn part_row(PartCost { part, bits, costs }: &PartCost) -> String {
-    // `0.0 - cost`, since `-cost` would print a cost of zero as -0.
+    // The change is the negative cost, computed as `0.0 - cost`, since `-cost` would print a cost of zero as -0.
     let accuracy = costs.accuracy_cost.map_or("–".to_owned(), |cost| format!("{:+.4}", 0.0 - cost));
     let disagreeing = costs.disagreements.map_or("–".to_owned(), |count| count.to_string());
     let (loss, difference) = (costs.loss_cost, costs.rms_difference);

@@ -1,4 +1,5 @@
-//! `tern fit`: finds the most accurate classifier that fits a device.
+//! `tern fit`: finds the most accurate classifier that fits a device. The search trains candidates, which are recipes
+//! whose device files fit a budget of flash, RAM and instructions; one training of a candidate is a trial.
 
 mod progress;
 
@@ -115,6 +116,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     in_all_processes(|processes| fit(args, processes))
 }
 
+/// Runs the command in one of the processes that share it.
 fn fit(args: &Args, processes: &dyn Processes) -> anyhow::Result<()> {
     let fitting = agree(processes, Fitting::prepare(args, processes))?;
     interrupt::catch();
@@ -159,11 +161,7 @@ impl<'a> Fitting<'a> {
                 args.input.display()
             )));
         }
-        let mut recipe =
-            fit::recipe(&args.input, &Table::new(), &options).map_err(|error| match error.downcast_ref() {
-                Some(error) => Failure::Usage(by_option(error)),
-                None => Failure::Usage(error.to_string()),
-            })?;
+        let mut recipe = fit::recipe(&args.input, &Table::new(), &options).map_err(usage_error)?;
         let budget = Budget { flash: args.flash, ram: args.ram, instructions: args.max_instructions };
         let data = tasks::read_data(&mut recipe, false)?;
         let profile = Profile::new(&recipe, data.as_ref()).context("expected the data of a classifier")?;
@@ -226,8 +224,17 @@ impl<'a> Fitting<'a> {
     }
 }
 
-/// Opens the log of the trials. Prints the number of trials that are resumed, that there are none, or a warning if
-/// those of an interrupted search are deleted.
+/// Returns the error of the command line for an error of the recipe that its options make. It names the faulty option
+/// if there is one.
+fn usage_error(error: anyhow::Error) -> Failure {
+    match error.downcast_ref() {
+        Some(error) => Failure::Usage(by_option(error)),
+        None => Failure::Usage(error.to_string()),
+    }
+}
+
+/// Opens the log of the trials. With `resume`, prints how many trials it has. Prints a warning if those of an
+/// interrupted search are deleted.
 fn open_log(path: &Path, header: &Value, resume: bool) -> anyhow::Result<TrialLog> {
     let log = TrialLog::open(path, header, resume)?;
     let path = path.display();
@@ -283,17 +290,8 @@ fn write(
     let validation_rows = figures.json["validation"]["examples"].as_u64().unwrap_or(0);
     let interval = wilson(best.accuracy, validation_rows as usize);
     let linear = figures.json.pointer("/baselines/linear_ngrams/accuracy").and_then(Value::as_f64);
-    // The recurrent layers are counted in the recipe, since options may set their number for all candidates.
-    let is_ngrams_only =
-        |trial: &Trial| search.recipe(&trial.settings).is_ok_and(|recipe| recipe.model.num_layers == 0);
-    // The best trial without recurrent layers; `None` if the best of all trials has none either.
-    let mut best_ngrams: Option<&Trial> = None;
-    for trial in trials.iter().filter(|trial| !is_ngrams_only(&best) && is_ngrams_only(trial)) {
-        if best_ngrams.is_none_or(|former| trial.is_better_than(former)) {
-            best_ngrams = Some(trial);
-        }
-    }
-    let sentences = verdict(best.accuracy, interval, linear, best_ngrams, &curve);
+    let ngrams_alone = best_of_ngrams_alone(search, &best, &trials);
+    let sentences = verdict(best.accuracy, interval, linear, ngrams_alone, &curve);
     let result = json!({
         "model": args.output,
         "device_file": device_path,
@@ -318,51 +316,70 @@ fn write(
         "verdict": sentences,
     });
     figures.json["search"] = reproducible(&result, &trials);
-    write_directory(
-        Staged::new(&args.output)?,
-        &args.output,
-        &model,
-        data.as_ref(),
-        &recipe,
-        &figures,
-        &log(&outcome.history),
-    )?;
+    let log = epoch_log(&outcome.history);
+    write_directory(Staged::new(&args.output)?, &args.output, &model, data.as_ref(), &recipe, &figures, &log)?;
     let report = export::write_device_file(&export::Args::new(&args.output, device_path))?;
     figures.lines.iter().for_each(note);
-    let (accuracy, bytes) = (best.accuracy, report.file_bytes);
-    let mut arithmetic = if best.in_integers { " in integers" } else { "" }.to_owned();
-    if best.repetitions.len() > 1 {
-        let accuracies: Vec<String> = best.repetitions.iter().map(|accuracy| format!("{accuracy:.4}")).collect();
-        arithmetic += &format!(" (mean of the cross-validations: {})", accuracies.join(", "));
-    }
-    note(format_args!(
-        "accuracy {accuracy:.4}{arithmetic}, {bytes} of {} bytes, {} bytes of RAM, {} instructions a token: {}",
-        search.budget.flash, best.measured.scratch_bytes, best.measured.instructions_per_token, best.network
-    ));
+    note_best(&best, report.file_bytes, search.budget.flash);
     sentences.iter().for_each(note);
     note(format_args!("wrote {} and {}", args.output.display(), device_path.display()));
     Ok(result)
 }
 
+/// Returns the best trial of an n-gram branch without recurrent layers; `None` if there is none, or if `best`, the best
+/// of all trials, has no recurrent layers.
+fn best_of_ngrams_alone<'t>(search: &Search<'_>, best: &Trial, trials: &'t [Trial]) -> Option<&'t Trial> {
+    // The layers are counted in the recipe, since options may set their number for all candidates.
+    let is_ngrams_alone =
+        |trial: &Trial| search.recipe(&trial.settings).is_ok_and(|recipe| recipe.model.num_layers == 0);
+    if is_ngrams_alone(best) {
+        return None;
+    }
+    let mut best_so_far: Option<&Trial> = None;
+    for trial in trials.iter().filter(|trial| is_ngrams_alone(trial)) {
+        if best_so_far.is_none_or(|former| trial.is_better_than(former)) {
+            best_so_far = Some(trial);
+        }
+    }
+    best_so_far
+}
+
+/// Prints a line about the best trial. `file_bytes`: the size of its device file; `flash`: the largest allowed one.
+fn note_best(best: &Trial, file_bytes: usize, flash: usize) {
+    let mut qualifier = if best.in_integers { " in integers" } else { "" }.to_owned();
+    if best.repetitions.len() > 1 {
+        let accuracies: Vec<String> = best.repetitions.iter().map(|accuracy| format!("{accuracy:.4}")).collect();
+        qualifier += &format!(" (mean of the cross-validations: {})", accuracies.join(", "));
+    }
+    note(format_args!(
+        "accuracy {:.4}{qualifier}, {file_bytes} of {flash} bytes, {} bytes of RAM, {} instructions a token: {}",
+        best.accuracy, best.measured.scratch_bytes, best.measured.instructions_per_token, best.network
+    ));
+}
+
 /// Returns the object `search` of `metrics.json`: the figures and the trials, without paths and times, so that the same
 /// search writes the same file on every computer.
 fn reproducible(result: &Value, trials: &[Trial]) -> Value {
-    let mut trials = json!(trials);
-    for trial in trials.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
-        trial.remove("seconds");
-    }
-    let mut search = result.clone();
-    search["trials"] = trials;
-    for key in ["model", "device_file", "seconds"] {
-        search.as_object_mut().map(|search| search.remove(key));
-    }
+    let mut search = without(result.clone(), &["model", "device_file", "seconds"]);
+    search["trials"] = trials.iter().map(|trial| without(json!(trial), &["seconds"])).collect();
     search
+}
+
+/// Returns a JSON object without these keys.
+fn without(mut object: Value, keys: &[&str]) -> Value {
+    if let Some(fields) = object.as_object_mut() {
+        for key in keys {
+            fields.remove(*key);
+        }
+    }
+    object
 }
 
 /// Returns the content of `log.jsonl` in the model directory: an object for each epoch, without the lines on batches
 /// and without the key `best`, which `tern train` writes.
-fn log(history: &[EpochFigures]) -> Vec<u8> {
-    history.iter().map(|figures| format!("{}\n", json!(figures))).collect::<String>().into_bytes()
+fn epoch_log(history: &[EpochFigures]) -> Vec<u8> {
+    let lines: String = history.iter().map(|figures| format!("{}\n", json!(figures))).collect();
+    lines.into_bytes()
 }
 
 /// Returns a path with `suffix` after its last component.

@@ -1,4 +1,7 @@
-//! `tern flash`: writes a firmware or a model to a board or into a UF2 file, or tries it in the emulator.
+//! `tern flash`: writes a firmware or a model to a board or into a UF2 file, or tries it in the emulator QEMU.
+//!
+//! The flash of a board holds the firmware and two model slots, the places for a device file. The first one is written
+//! here; the second one is for updates (`tern push`).
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -205,12 +208,13 @@ impl Image {
             return Ok(Image::Firmware);
         }
         // `file_len` gives the length of the device file by its header. The bytes after it may be a signature trailer.
-        if file_len(&bytes).map_or(true, |length| length > bytes.len()) {
+        let is_device_file = file_len(&bytes).is_ok_and(|length| length <= bytes.len());
+        if !is_device_file {
             bail!("{shown}: expected a firmware (an ELF file) or a device file of `tern export`; it is neither");
         }
         // A package is a device file with or without a signature trailer.
         let package = Package::read(&bytes).with_context(|| shown.to_string())?;
-        // Refuses a file that the device would refuse.
+        // Only checks the file: fails if the device would refuse it.
         DeviceFile::from_bytes(package.device_file).with_context(|| shown.to_string())?;
         let slot = board.slot;
         if bytes.len() > slot.bytes as usize {
@@ -243,7 +247,7 @@ impl fmt::Display for Image {
 /// Writes the file to the chip with probe-rs, verifies it, and resets the chip. `probe`: the selector of the probe;
 /// `None` if there is only one.
 fn write_with_probe(file: &Path, image: &Image, chip: &str, probe: Option<&str>) -> anyhow::Result<()> {
-    // This is called even if a probe is named: if probe-rs is missing, the error explains how to install it.
+    // This is called even if a probe is named, because its error explains how to install probe-rs if it is missing.
     let is_connected = is_probe_connected()?;
     if probe.is_none() && !is_connected {
         bail!(
@@ -307,13 +311,16 @@ fn is_probe_connected() -> anyhow::Result<bool> {
 /// Prints a command of probe-rs or espflash and runs it. Fails if the program is not installed or its exit status is
 /// not 0.
 fn run_program(command: &mut Command) -> anyhow::Result<()> {
-    let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
-    let line = words.join(" ".as_ref()).to_string_lossy().into_owned();
+    let mut line = command.get_program().to_string_lossy().into_owned();
+    for argument in command.get_args() {
+        line += " ";
+        line += &argument.to_string_lossy();
+    }
     note(format_args!("$ {line}"));
     // The output of the program goes to stderr, since stdout is for the result of `tern flash`.
-    let stdout = std::io::stderr();
-    let status = match command.stdin(Stdio::null()).stdout(stdout).status() {
+    let status = match command.stdin(Stdio::null()).stdout(std::io::stderr()).status() {
         Ok(status) => status,
+        // `is_probe_connected` has reported a missing probe-rs before.
         Err(error) if error.kind() == ErrorKind::NotFound && command.get_program() == ESPFLASH => bail!(
             "espflash, which writes to the flash of this board, was not found in PATH; install it with \
              `cargo install --locked espflash`"
@@ -350,8 +357,8 @@ mod tests {
         let model = random_file(seed, Sizes { embedding_dim: 4, hidden_size: 6, classes: 3 }, shift);
         let expected = Image::Model { slot: board("pico2").slot, bytes: model.len(), crc32: crc32_hex(&model) };
         assert_eq!(open(&model, "pico2"), Ok(expected));
-        for stranger in [&b""[..], b"text,label\n", &model[..model.len() - 1]] {
-            let error = open(stranger, "pico2").unwrap_err();
+        for other_file in [&b""[..], b"text,label\n", &model[..model.len() - 1]] {
+            let error = open(other_file, "pico2").unwrap_err();
             assert!(error.contains("expected a firmware (an ELF file) or a device file"), "{error}");
         }
         let error = open(&[&model[..], b"more"].concat(), "pico2").unwrap_err();

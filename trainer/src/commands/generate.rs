@@ -42,7 +42,8 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Prints the prompt and the generated text, token by token; with `--json` both in one object at the end.
+/// Prints the prompt and the generated text, token by token; with `--json` both in one object at the end. Fails if the
+/// model is not a language model, or if the prompt has tokens and the vocabulary has none of them.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     if !(args.temperature >= 0.0 && args.temperature.is_finite()) {
         bail!(Failure::Usage(format!("--temperature is {}, expected 0 or more", args.temperature)));
@@ -63,26 +64,30 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if !args.json {
         write!(out, "{}", args.prompt)?;
     }
-    let (mut generated_tokens, mut written) = (0, Ok(()));
-    // The closure says after each token if another one is wanted, so it cannot ask for no token at all.
+    let mut generated_tokens = 0;
+    let mut write_result = Ok(());
+    // Called for each generated token. Returns true if another token is wanted.
+    let mut on_token = |id: u32| {
+        let start = text.len();
+        // Writing to a string does not fail, here and in `finish` below.
+        let _ = detokenizer.write(id, &model.vocabulary().tokens()[id as usize], &mut text);
+        if !args.json {
+            write_result = write!(out, "{}", &text[start..]).and_then(|()| out.flush());
+        }
+        generated_tokens += 1;
+        generated_tokens < args.length && write_result.is_ok()
+    };
+    // `generate` always generates a first token.
     if args.length > 0 {
-        model.generate(&prompt, sampling, &mut |id| {
-            let start = text.len();
-            // Writing to a string does not fail, here and in `finish` below.
-            let _ = detokenizer.write(id, &model.vocabulary().tokens()[id as usize], &mut text);
-            if !args.json {
-                written = write!(out, "{}", &text[start..]).and_then(|()| out.flush());
-            }
-            generated_tokens += 1;
-            generated_tokens < args.length && written.is_ok()
-        });
+        model.generate(&prompt, sampling, &mut on_token);
     }
-    written?;
+    write_result?;
     // If the last token leaves a character of several bytes incomplete, `finish` ends it with U+FFFD.
     let start = text.len();
     let _ = detokenizer.finish(&mut text);
     if args.json {
         return print(json!({ "prompt": args.prompt, "text": text, "tokens": generated_tokens, "seed": args.seed }));
     }
+    // The text before `start` is already on stdout. `print` adds the line break at the end.
     print(&text[start..])
 }

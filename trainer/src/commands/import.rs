@@ -1,8 +1,9 @@
-//! `tern import`: makes a model directory from a PyTorch `state_dict`.
+//! `tern import`: makes a model directory from a PyTorch `state_dict`, the weights of a network by name, and from a
+//! settings file with what the weights do not tell. [`crate::import`] converts them.
 
 use super::table::TableArgs;
 use super::{note, print};
-use crate::data::{self, Example};
+use crate::data::{self, Columns, Example};
 use crate::float_model::{FloatModel, Staged, files};
 use crate::import;
 use crate::model::DataFile;
@@ -12,7 +13,8 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tern_format::Input;
 
-/// The largest number of training texts that are kept for calibration.
+/// The largest number of training texts that are kept for calibration: `tern export` runs them through the model to
+/// measure the ranges of its activations.
 const CALIBRATION_TEXTS: usize = 512;
 /// The largest number of time steps of training sequences that are kept for calibration, unless the first sequence
 /// alone has more.
@@ -93,10 +95,10 @@ pub struct Written {
     notes: Vec<String>,
     /// The layers that were recognised, and the forward pass that the import assumes.
     recognised: import::Recognised,
-    /// The number of texts or sequences that were compared with PyTorch, and the largest difference of a logit. `None`
-    /// without `--check`.
-    checked: Option<(usize, f64)>,
-    /// The figures on the validation rows; `None` without `--valid`.
+    /// The number of texts or sequences whose logits were compared with those of PyTorch, and the largest difference of
+    /// a logit. `None` without `--check`.
+    comparison: Option<(usize, f64)>,
+    /// The figures on the validation rows, as `tern eval --json` prints them; `None` without `--valid`.
     validation: Option<Value>,
 }
 
@@ -115,8 +117,8 @@ impl Written {
         if let Some(validation) = &self.validation {
             object["accuracy"] = validation["accuracy"].clone();
         }
-        if let Some((texts, difference)) = self.checked {
-            object["checked_texts"] = texts.into();
+        if let Some((inputs, difference)) = self.comparison {
+            object["checked_texts"] = inputs.into();
             object["largest_logit_difference"] = difference.into();
         }
         Ok(object)
@@ -138,11 +140,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.json {
         return print(written.json(&args.output)?);
     }
-    describe_network(&written.model, &written.recognised, written.model.weights().count())?;
-    match written.checked {
-        Some((texts, difference)) => {
+    describe_network(&written.model, &written.recognised)?;
+    match written.comparison {
+        Some((inputs, difference)) => {
             let noun = if written.model.config().input == Input::Values { "sequences" } else { "texts" };
-            print(format_args!("same logits as PyTorch on {texts} {noun} (largest difference {difference:.1e})"))?;
+            print(format_args!("same logits as PyTorch on {inputs} {noun} (largest difference {difference:.1e})"))?;
         }
         None => print("compare this with your forward(); --check CHECK.safetensors compares the logits")?,
     }
@@ -156,12 +158,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 /// Imports a model, compares it with the logits of `--check` if given, and writes the model directory. Fails if the
 /// logits differ, or if a file cannot be read or written.
 pub fn write_model(args: &Args) -> anyhow::Result<Written> {
+    // The directory is written under another name, which `commit` replaces by its own when all files are complete.
     let staged = Staged::new(&args.output)?;
     let imported = import::import(&args.weights, &args.config, args.vocab.as_deref())?;
-    let checked = args.check.as_ref().map(|path| import::check(path, &imported)).transpose()?;
+    let comparison = args.check.as_ref().map(|path| import::check(path, &imported)).transpose()?;
     let import::Imported { mut model, notes, recognised, .. } = imported;
     let columns = args.table.columns();
     if model.config().input == Input::Values {
+        // The rows are copied to files here: a `FloatModel` holds and saves only texts.
         let copy = |path: &Path, name: &str, max_steps: usize| {
             sequence_classification::copy(path, &columns, &model, &staged.path().join(name), max_steps)
         };
@@ -172,28 +176,37 @@ pub fn write_model(args: &Args) -> anyhow::Result<Written> {
             copy(path, files::VALIDATION, usize::MAX)?;
         }
     } else {
-        let read = |path: &Option<PathBuf>| -> anyhow::Result<Vec<Example>> {
-            let Some(path) = path else { return Ok(Vec::new()) };
-            Ok(data::labels_to_indices(data::read(path, &columns)?, model.labels(), path)?)
-        };
-        let calibration = data::sample(&read(&args.data)?, model.labels().len(), CALIBRATION_TEXTS, CALIBRATION_SEED);
-        let (validation, weights) = (read(&args.valid)?, model.weights().clone());
-        let (config, vocabulary) = (model.config().clone(), model.vocabulary().clone());
-        model = FloatModel::new(config, vocabulary, weights, calibration, validation)?;
+        model = with_texts(&model, args, &columns)?;
     }
     model.save(staged.path())?;
     staged.commit()?;
-    let validation = args.valid.as_ref().map(|path| {
-        let data = DataFile { path, columns };
-        tasks::handler_of(&model).evaluate(&model, &data, Paint::plain())
-    });
-    let validation = validation.transpose()?.map(|output| output.json);
-    Ok(Written { model, notes, recognised, checked, validation })
+    let validation = match &args.valid {
+        Some(path) => {
+            let data = DataFile { path, columns };
+            Some(tasks::handler_of(&model).evaluate(&model, &data, Paint::plain())?.json)
+        }
+        None => None,
+    };
+    Ok(Written { model, notes, recognised, comparison, validation })
+}
+
+/// Returns a copy of `model` with the calibration texts of `--data` and the validation texts of `--valid`; none of a
+/// kind whose option is not given.
+fn with_texts(model: &FloatModel, args: &Args, columns: &Columns) -> anyhow::Result<FloatModel> {
+    let read = |path: &Option<PathBuf>| -> anyhow::Result<Vec<Example>> {
+        let Some(path) = path else { return Ok(Vec::new()) };
+        Ok(data::labels_to_indices(data::read(path, columns)?, model.labels(), path)?)
+    };
+    let training = read(&args.data)?;
+    let calibration = data::sample(&training, model.labels().len(), CALIBRATION_TEXTS, CALIBRATION_SEED);
+    let validation = read(&args.valid)?;
+    let (config, vocabulary, weights) = (model.config().clone(), model.vocabulary().clone(), model.weights().clone());
+    Ok(FloatModel::new(config, vocabulary, weights, calibration, validation)?)
 }
 
 /// Prints the sizes of the network and the forward pass that the import assumed.
-fn describe_network(model: &FloatModel, recognised: &import::Recognised, parameters: usize) -> anyhow::Result<()> {
-    let config = model.config();
+fn describe_network(model: &FloatModel, recognised: &import::Recognised) -> anyhow::Result<()> {
+    let (config, parameters) = (model.config(), model.weights().count());
     let (labels, recurrent) = (config.labels.len(), config.recurrent().describe(config.hidden_size));
     let input = match config.input {
         Input::Tokens => format!("{} tokens, embedding {}", config.vocab_size, config.embedding_dim),

@@ -1,4 +1,5 @@
-//! `tern inspect`: prints the contents of a device file and the cost of running it.
+//! `tern inspect`: prints the contents of a device file and the cost of running it. The facts are collected as a JSON
+//! object, from which the lines for a person are formatted.
 
 use super::{key, print};
 use crate::checksum::crc32_hex;
@@ -25,7 +26,7 @@ pub struct Args {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Clock frequency of the core in Hz, for the time of a token
-    #[arg(long, value_name = "HZ", default_value = "48000000", value_parser = clock)]
+    #[arg(long, value_name = "HZ", default_value = "48000000", value_parser = parse_clock)]
     pub clock: f64,
     /// Check the signature with this public key (the .pub file of `tern key new`)
     #[arg(long, value_name = "FILE.pub")]
@@ -36,7 +37,7 @@ pub struct Args {
 }
 
 /// Parses a clock frequency in Hz.
-fn clock(text: &str) -> Result<f64, String> {
+fn parse_clock(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(hertz) if hertz > 0.0 && f64::is_finite(hertz) => Ok(hertz),
         _ => Err("expected a frequency in Hz above 0, such as 48000000".to_owned()),
@@ -78,30 +79,24 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
     let model = file.model();
     let config = model.config();
     let (_, header) = SafeTensors::read_metadata(file.bytes())?;
+    // Sorted by key, so that the same file gives the same output.
     let metadata: BTreeMap<_, _> = header.metadata().iter().flatten().collect();
-    let tensors = SafeTensors::deserialize(file.bytes())?;
-    // The tensors are slices of the file, so their addresses have the order of the file.
-    let mut in_file_order: Vec<_> = tensors.iter().collect();
-    in_file_order.sort_by_key(|(_, tensor)| tensor.data().as_ptr().addr());
-    let tensors: Vec<Value> = in_file_order
-        .iter()
-        .map(|(name, tensor)| {
-            let bytes = tensor.data().len();
-            json!({ "name": name, "dtype": tensor.dtype().to_string(), "shape": tensor.shape(), "bytes": bytes })
-        })
-        .collect();
-    let buckets = tensors.iter().find(|tensor| tensor["name"] == "ngrams.weight").map(|tensor| &tensor["shape"][0]);
+    let tensors = tensor_facts(file)?;
     let ngrams = config.ngrams.map(|tern_runtime::Ngrams { words, min_chars, max_chars }| {
+        let table = tensors.iter().find(|tensor| tensor["name"] == "ngrams.weight");
         json!({
-            "buckets": buckets, "rank": config.ngram_rank,
+            // The rows and the columns of the table.
+            "buckets": table.map(|table| &table["shape"][0]), "rank": config.ngram_rank,
             "words": words, "min_chars": min_chars, "max_chars": max_chars,
             "fingerprints": model.has_ngram_fingerprints(),
         })
     });
     let mut scratch = vec![0; model.scratch_len()];
-    let test = model.self_test(&mut scratch)?;
-    // The calibration holds pre-activations in Q16 and cell states in Q20.
+    let self_test = model.self_test(&mut scratch)?;
     let (calibration, cost) = (model.calibration(), model.cost());
+    // Pre-activations are in Q16, cell states in Q20.
+    let largest_pre_activation = f64::from(calibration.largest_z) / f64::from(1 << 16);
+    let largest_cell_state = f64::from(calibration.largest_c) / f64::from(1 << 20);
     let (version, features) = (env!("CARGO_PKG_VERSION"), model.needed_features().collect::<Vec<&str>>());
     let dependency =
         format!("tern-runtime = {{ version = \"{version}\", default-features = false, features = {features:?} }}");
@@ -134,14 +129,27 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
         "calibration": {
             "texts": calibration.texts,
             "tokens": calibration.tokens,
-            "largest_pre_activation": f64::from(calibration.largest_z) / f64::from(1 << 16),
-            "largest_cell_state": f64::from(calibration.largest_c) / f64::from(1 << 20),
+            "largest_pre_activation": largest_pre_activation,
+            "largest_cell_state": largest_cell_state,
         },
-        "golden": { "passed": test.passed, "total": test.total },
+        "golden": { "passed": self_test.passed, "total": self_test.total },
         "cargo": dependency,
         "runtime_features": features,
         "tensors": tensors,
     }))
+}
+
+/// Returns the name, the type, the shape and the bytes of each tensor, in the order of the file.
+fn tensor_facts(file: &DeviceFile) -> anyhow::Result<Vec<Value>> {
+    let tensors = SafeTensors::deserialize(file.bytes())?;
+    // The tensors are slices of the file, so their addresses have the order of the file.
+    let mut in_file_order: Vec<_> = tensors.iter().collect();
+    in_file_order.sort_by_key(|(_, tensor)| tensor.data().as_ptr().addr());
+    let facts = in_file_order.iter().map(|(name, tensor)| {
+        let bytes = tensor.data().len();
+        json!({ "name": name, "dtype": tensor.dtype().to_string(), "shape": tensor.shape(), "bytes": bytes })
+    });
+    Ok(facts.collect())
 }
 
 /// Formats the object of [`facts`] as lines for a person. They fit 80 columns, except for the dependency for Cargo.toml
@@ -187,19 +195,23 @@ fn model_lines(facts: &Value) -> Vec<String> {
         tensors.find(|tensor| tensor["name"] == name).map_or(Value::Null, |tensor| tensor["shape"][0].clone())
     };
     let (cell, outputs) = (metadata("tern.cell"), rows_of("fc.bias"));
+    // A model that has only the n-gram branch does not state a cell.
     let is_recurrent = facts["metadata"]["tern.cell"].is_string();
-    let recurrent = match (is_recurrent, metadata("tern.input").as_str()) {
+    let recurrent_layers = match (is_recurrent, metadata("tern.input").as_str()) {
         (false, _) => String::new(),
         (true, "values") => format!("{} channels, {cell} {hidden_size}, ", rows_of("input.offset")),
         (true, _) => format!("embedding {tokens} × {embedding_dim}, {cell} {hidden_size}, "),
     };
-    let ngrams = facts["ngrams"].as_object();
-    let table = ngrams.map_or(String::new(), |table| format!("n-grams {} × {}, ", table["buckets"], table["rank"]));
-    lines.push(format!("layers       {recurrent}{table}linear {outputs}"));
-    if let Some(table) = ngrams {
-        let (words, shortest, longest) = (&table["words"], &table["min_chars"], &table["max_chars"]);
+    let ngrams = &facts["ngrams"];
+    let ngram_table = match ngrams.is_object() {
+        true => format!("n-grams {} × {}, ", ngrams["buckets"], ngrams["rank"]),
+        false => String::new(),
+    };
+    lines.push(format!("layers       {recurrent_layers}{ngram_table}linear {outputs}"));
+    if ngrams.is_object() {
+        let (words, shortest, longest) = (&ngrams["words"], &ngrams["min_chars"], &ngrams["max_chars"]);
         lines.push(format!("n-grams      of up to {words} words and of {shortest} to {longest} characters"));
-        if table["fingerprints"] == true {
+        if ngrams["fingerprints"] == true {
             lines.push("             one for each row of the table, by fingerprints".to_owned());
         }
     }

@@ -1,4 +1,5 @@
-//! `tern key`: makes the keys that sign models, and reads them for `tern sign` and `tern inspect`.
+//! `tern key`: makes the Ed25519 keys that sign models, and reads them for `tern sign` and `tern inspect`. Firmware
+//! with a public key built in runs only models that the private key has signed.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -59,12 +60,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     new(args)
 }
 
+/// Writes a new key pair into two files, and prints their names and the public key. Fails if one of the files exists.
 fn new(args: &NewArgs) -> anyhow::Result<()> {
-    let (private, public) = (&args.output, args.output.with_extension("pub"));
-    if private == &public {
+    let (private_path, public_path) = (&args.output, args.output.with_extension("pub"));
+    if private_path == &public_path {
         bail!(
             "{}: this is the name of the public key's file; choose another one for the private key, such as tern.key",
-            public.display()
+            public_path.display()
         );
     }
     let mut seed = [0; 32];
@@ -74,20 +76,20 @@ fn new(args: &NewArgs) -> anyhow::Result<()> {
     let pem = KeypairBytes { secret_key: seed, public_key: None }
         .to_pkcs8_pem(LineEnding::LF)
         .map_err(|error| anyhow::anyhow!("the key cannot be written as PKCS #8: {error}"))?;
-    let digits = hex(key.verifying_key().as_bytes());
-    create(private, pem.as_bytes(), PRIVATE_MODE)?;
-    create(&public, format!("{digits}\n").as_bytes(), PUBLIC_MODE)?;
+    let public_digits = hex(key.verifying_key().as_bytes());
+    create(private_path, pem.as_bytes(), PRIVATE_MODE)?;
+    create(&public_path, format!("{public_digits}\n").as_bytes(), PUBLIC_MODE)?;
     if args.json {
-        return print(serde_json::json!({ "private": private, "public": public, "key": digits }));
+        return print(serde_json::json!({ "private": private_path, "public": public_path, "key": public_digits }));
     }
-    print(format_args!("private key  {}: keep it secret", private.display()))?;
-    print(format_args!("public key   {}: {digits}", public.display()))?;
+    print(format_args!("private key  {}: keep it secret", private_path.display()))?;
+    print(format_args!("public key   {}: {public_digits}", public_path.display()))?;
     note(format_args!(
         "next: build the public key into the firmware, then sign models with the private key\n  \
          TERN_PUBLIC_KEY={} cargo xtask firmware\n  \
          tern sign device.safetensors --key {} --model-version 1 -o device.tern",
-        public.canonicalize()?.display(),
-        private.display()
+        public_path.canonicalize()?.display(),
+        private_path.display()
     ));
     Ok(())
 }
@@ -101,8 +103,8 @@ fn create(path: &Path, content: &[u8], mode: u32) -> anyhow::Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
     #[cfg(not(unix))]
     let _ = mode;
-    let write = |mut file: File| file.write_all(content).and_then(|()| file.sync_all());
-    options.open(path).and_then(write).map_err(|error| match error.kind() {
+    let write_content = |mut file: File| file.write_all(content).and_then(|()| file.sync_all());
+    options.open(path).and_then(write_content).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => anyhow::anyhow!(
             "{} exists already, and devices may trust its key; move it away, or choose another name with -o",
             path.display()
@@ -117,8 +119,10 @@ pub fn read(path: &Path) -> anyhow::Result<SigningKey> {
     let mut file = File::open(path).with_context(|| format!("{shown}: `tern key new` makes a key"))?;
     #[cfg(unix)]
     {
+        // Without the bits for the kind of the file.
         let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata()?.permissions()) & 0o777;
-        if mode & 0o077 != 0 {
+        let permissions_of_others = mode & 0o077;
+        if permissions_of_others != 0 {
             bail!(
                 "{shown}: its mode is {mode:04o}, so other users may use your key, expected 0600; type \
                  `chmod 600 {shown}`, or make a new key if somebody may have read this one"
@@ -152,8 +156,9 @@ fn bytes_of_hex(digits: &str) -> Option<Vec<u8>> {
     if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return None;
     }
-    let byte = |start: usize| u8::from_str_radix(digits.get(start..start + 2)?, 16).ok();
-    (0..digits.len()).step_by(2).map(byte).collect()
+    // `None` for the last digit of an odd number.
+    let byte_at = |start: usize| u8::from_str_radix(digits.get(start..start + 2)?, 16).ok();
+    (0..digits.len()).step_by(2).map(byte_at).collect()
 }
 
 #[cfg(all(test, unix))]

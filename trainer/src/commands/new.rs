@@ -1,4 +1,5 @@
-//! `tern new`: makes a project with sample data, a recipe and firmware.
+//! `tern new`: makes a project with sample data, a recipe (the settings of a training) and firmware that runs the
+//! model. Most of its files are built into `tern` from `trainer/starter`; the sample data of sensors are computed.
 
 mod motion;
 
@@ -81,10 +82,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     fs::rename(&temporary, folder).with_context(|| folder.display().to_string())?;
     print(format_args!("made {}", folder.display()))?;
-    let stream = if args.input == InputKind::Values { " < ../data/stream.csv" } else { "" };
+    // The firmware reads a stream of numbers from its standard input. That for texts waits for typed lines.
+    let redirection = if args.input == InputKind::Values { " < ../data/stream.csv" } else { "" };
     note(format_args!(
         "to go on:\n  cd {}\n  tern train recipe.toml -o model\n  tern export model -o firmware/model.safetensors\n  \
-         cd firmware && cargo run --release{stream}",
+         cd firmware && cargo run --release{redirection}",
         folder.display()
     ));
     Ok(())
@@ -106,15 +108,17 @@ fn project_name(folder: &Path) -> Result<&str, Failure> {
 
 /// Returns the paths and texts of all files of a project.
 fn files(input: InputKind) -> Vec<(&'static str, String)> {
-    let owned = |(path, text): &File| (*path, (*text).to_owned());
-    let mut files: Vec<_> = COMMON.iter().map(owned).collect();
-    match input {
-        InputKind::Text => files.extend(TEXT.iter().map(owned)),
-        InputKind::Values => {
-            files.extend(VALUES.iter().map(owned));
-            files.push(("data/motion.csv", motion::recordings()));
-            files.push(("data/stream.csv", motion::stream()));
-        }
+    let of_input = match input {
+        InputKind::Text => &TEXT[..],
+        InputKind::Values => &VALUES[..],
+    };
+    let mut files = Vec::new();
+    for (path, text) in COMMON.iter().chain(of_input) {
+        files.push((*path, (*text).to_owned()));
+    }
+    if input == InputKind::Values {
+        files.push(("data/motion.csv", motion::recordings()));
+        files.push(("data/stream.csv", motion::stream()));
     }
     files
 }

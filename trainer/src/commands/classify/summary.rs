@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 use super::tally::{Answer, Difference, Rejection, Tally};
 use crate::link::{INSTRUCTION_NS, Info};
 
-/// The rates of a run: texts and bytes per second, ticks and instructions per token.
+/// The speed of a run.
 struct Rates {
+    /// Texts per second, from the first text sent to the last reply.
     texts_per_s: f64,
+    /// Bytes of these texts per second.
     bytes_per_s: f64,
-    /// Ticks of the device's clock; `None` if there was no token.
+    /// Ticks of the device's clock for which the model runs; `None` if there was no token.
     ticks_per_token: Option<f64>,
     /// `None` if there was no token, and for a real device, whose ticks do not count instructions.
     instructions_per_token: Option<f64>,
@@ -19,23 +21,26 @@ struct Rates {
 
 /// Computes the rates over all replies. `is_emulated`: true if the device runs in QEMU.
 fn rates(tally: &Tally, info: &Info, is_emulated: bool) -> Rates {
-    // Not 0, by which the counts could not be divided.
+    // At least 1 ns, because the counts are divided by it.
     let seconds = tally.elapsed.as_secs_f64().max(1e-9);
     let ticks_per_token = (tally.tokens > 0).then(|| tally.model_ticks as f64 / tally.tokens as f64);
     let ns_per_tick = 1e9 / info.clock_hz.max(1) as f64;
     // In the emulator every instruction takes the same time.
-    let instructions_per_tick = is_emulated.then(|| ns_per_tick / f64::from(INSTRUCTION_NS));
+    let instructions_per_token = match ticks_per_token {
+        Some(ticks) if is_emulated => Some(ticks * (ns_per_tick / f64::from(INSTRUCTION_NS))),
+        _ => None,
+    };
     Rates {
         texts_per_s: tally.texts as f64 / seconds,
         bytes_per_s: tally.bytes as f64 / seconds,
         ticks_per_token,
-        instructions_per_token: ticks_per_token.zip(instructions_per_tick).map(|(ticks, per_tick)| ticks * per_tick),
+        instructions_per_token,
     }
 }
 
-/// Returns the results as one JSON object. The keys `refused` and `refusals` are about the texts that the device
-/// rejected, `answers_refused` counts those that the model refuses to answer, and `without_label` those without a known
-/// token.
+/// Returns the results as one JSON object. Not all keys are named as in this file: `refused` and `refusals` are
+/// about the texts that the device rejected with an error, `answers_refused` counts those that the model refuses to
+/// answer, and `without_label` those without a known token.
 pub(super) fn to_json(tally: &Tally, info: &Info, is_emulated: bool) -> Value {
     let rates = rates(tally, info, is_emulated);
     json!({

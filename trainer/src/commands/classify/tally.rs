@@ -1,5 +1,8 @@
 //! Counts a device's answers and compares them with this computer's, which runs the same device file and must compute
 //! the same integers.
+//!
+//! Three kinds of texts get no label: those without a token of the vocabulary, those that the model refuses to answer,
+//! and those that the device rejects, which means that it answers with an error.
 
 use std::time::Duration;
 
@@ -27,7 +30,7 @@ pub(super) struct Sample {
 pub(super) struct Answer {
     /// `None` if no token is in the vocabulary, or if the model refuses to answer.
     pub(super) label: Option<String>,
-    /// `[classes]`, Q16.
+    /// `[classes]`, integers in units of 2^-16.
     pub(super) logits: Vec<i32>,
     /// The number of tokens of the text.
     pub(super) tokens: u64,
@@ -38,6 +41,7 @@ pub(super) struct Answer {
 /// A text for which the device and this computer give different answers.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Difference {
+    /// As in [`Sample`].
     pub(super) line: u64,
     /// The beginning of the text.
     pub(super) text: String,
@@ -48,6 +52,7 @@ pub(super) struct Difference {
 /// A text that the device rejected: it answered with an error.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Rejection {
+    /// As in [`Sample`].
     pub(super) line: u64,
     /// The beginning of the text.
     pub(super) text: String,
@@ -81,7 +86,8 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Counts the device's reply to `sample` and compares it with the answer of `model` on this computer.
+    /// Counts the device's reply to `sample` and compares it with the answer of `model` on this computer. `session`: a
+    /// session of `model`.
     pub(super) fn add(&mut self, sample: &Sample, reply: Reply, model: &Model<'_>, session: &mut TextSession<'_>) {
         let Sample { example: Example { text, label }, line } = sample;
         self.texts += 1;
@@ -107,7 +113,7 @@ impl Tally {
         }
     }
 
-    /// Returns [`correct`](Self::correct) as a share of all texts. A rejected text counts as wrong.
+    /// Returns [`correct`](Self::correct) as a share of all texts, 0 to 1. A rejected text counts as wrong.
     pub(super) fn accuracy(&self) -> f64 {
         self.correct as f64 / self.texts as f64
     }

@@ -1,4 +1,7 @@
 //! Sends lines from a file or a pipe to a device's console, and prints the session.
+//!
+//! The device prints a prompt when it is ready for a line. A line that begins with `@` is answered with one line of
+//! JSON, and without a prompt.
 
 use std::io::{BufRead, Write};
 use std::time::Duration;
@@ -16,6 +19,14 @@ const PROMPT: &[u8] = b"> ";
 /// The number of bytes of the device's output that an error message quotes.
 const RECENT_BYTES: usize = 160;
 
+/// The end of the output that [`Session::wait`] waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OutputEnd {
+    Prompt,
+    /// A line of JSON; or the prompt, which a device shows after it has restarted.
+    JsonOrPrompt,
+}
+
 /// The session with a device's console. It follows the device's output to know when the device is ready for a line.
 struct Session<'o, L, W> {
     link: L,
@@ -25,11 +36,11 @@ struct Session<'o, L, W> {
     out: &'o mut W,
     /// The current line of the device's output.
     output_line: Vec<u8>,
-    /// True if the current line began after the last input line was sent.
+    /// True if the current line began after the last bytes were sent to the device, so that a prompt in it is new.
     is_line_new: bool,
     /// True if the device has printed its banner since the last input line was sent.
     has_restarted: bool,
-    /// True if the device shows its prompt. After an answer in JSON it shows none until it receives the next line.
+    /// True if the device shows its prompt. After an answer in JSON it shows none until it receives the next byte.
     is_prompted: bool,
     /// The last bytes of the output, for error messages.
     recent: Vec<u8>,
@@ -61,12 +72,13 @@ pub(super) fn run<L: Link, W: Write>(
     };
     if is_starting {
         // A start takes as long as a restart.
-        session.wait("its first prompt", false, patience(b"reset", timeout))?;
+        session.wait("its first prompt", OutputEnd::Prompt, patience(b"reset", timeout))?;
     } else {
         session.out.write_all(PROMPT)?;
         session.output_line.extend_from_slice(PROMPT);
         session.is_prompted = true;
     }
+    // The current line of the input, and its number, from 1.
     let (mut line, mut number) = (Vec::new(), 0);
     while lines.read_until(b'\n', &mut line)? > 0 {
         number += 1;
@@ -91,7 +103,7 @@ pub(super) fn is_leave_command(line: &[u8]) -> bool {
 }
 
 impl<L: Link, W: Write> Session<'_, L, W> {
-    /// Sends a line, the `number`th of the input, and waits for the answer.
+    /// Sends a line and waits for the answer. `number`: its number in the input, from 1. Fails as [`run`] does.
     fn send_line(&mut self, line: &[u8], number: usize) -> anyhow::Result<()> {
         if matches!(line.trim_ascii_end(), b"stream" | b"@stream") {
             bail!(
@@ -105,19 +117,19 @@ impl<L: Link, W: Write> Session<'_, L, W> {
                  answers in JSON"
             );
         }
-        let is_json = line.starts_with(b"@");
-        if !self.is_prompted && !is_json {
+        let end = if line.starts_with(b"@") { OutputEnd::JsonOrPrompt } else { OutputEnd::Prompt };
+        if !self.is_prompted && end == OutputEnd::Prompt {
             // The device prints the missing prompt when the first byte arrives. If that byte began the line, the prompt
             // would look like the one after the answer, so an empty line is sent first.
             self.send(b"\n")?;
-            self.wait("a prompt", false, self.timeout)?;
+            self.wait("a prompt", end, self.timeout)?;
         }
         self.send(&[line, b"\n"].concat())?;
         self.has_restarted = false;
         let waiting_for = format!("the answer to line {number} of the input, {}", quoted(line));
-        // If the line is a text, a large model may take as long to answer as the checks after `activate`.
-        let answer_wait = milliseconds(times::CHECKS_WAIT);
-        self.wait(&waiting_for, is_json, patience(line, self.timeout).max(answer_wait))?;
+        // A large model may take as long for a text as a device for the checks after `activate`.
+        let text_wait = milliseconds(times::CHECKS_WAIT);
+        self.wait(&waiting_for, end, patience(line, self.timeout).max(text_wait))?;
         if self.has_restarted && !matches!(line.trim_ascii_end(), b"reset" | b"@reset") {
             bail!("the device restarted while {waiting_for} was expected; `stats` gives the reason");
         }
@@ -131,36 +143,37 @@ impl<L: Link, W: Write> Session<'_, L, W> {
         Ok(self.link.send(bytes)?)
     }
 
-    /// Copies the device's output up to the prompt or, if `is_json` is true, up to a line of JSON. Fails if the device
-    /// sends nothing for `max_silence`. `waiting_for`: a noun phrase for the messages.
-    fn wait(&mut self, waiting_for: &str, is_json: bool, max_silence: Duration) -> anyhow::Result<()> {
+    /// Copies the device's output up to `end`. Fails if the device sends nothing for `max_silence`. `waiting_for`: a
+    /// noun phrase for the messages.
+    fn wait(&mut self, waiting_for: &str, end: OutputEnd, max_silence: Duration) -> anyhow::Result<()> {
         loop {
-            let mut bytes = self.link.receive(max_silence.min(self.timeout))?;
-            if bytes.is_empty() && max_silence > self.timeout {
-                // From here on the terminal shows what is waited for.
+            let mut received = self.link.receive(max_silence.min(self.timeout))?;
+            if received.is_empty() && max_silence > self.timeout {
+                // While `_stage` lives, the terminal shows what is waited for.
                 let _stage = Stage::new(format!("waiting for {waiting_for}"));
-                bytes = self.link.receive(max_silence - self.timeout)?;
+                received = self.link.receive(max_silence - self.timeout)?;
             }
-            if bytes.is_empty() {
+            if received.is_empty() {
                 let (seconds, last_seen) = (max_silence.as_secs_f64(), quoted(&self.recent));
                 bail!(
                     "the device sent nothing for {seconds} s while {waiting_for} was expected; the last bytes seen were {last_seen}"
                 );
             }
-            let bytes: Vec<u8> = self.escapes.strip_next(&bytes).flatten().copied().collect();
-            let has_json_line = self.track_lines(&bytes);
+            let output: Vec<u8> = self.escapes.strip_next(&received).flatten().copied().collect();
+            let has_json_line = self.track_lines(&output);
             // The device ends lines with CR LF, the printed session with LF alone.
-            let text: Vec<u8> = bytes.into_iter().filter(|&byte| byte != b'\r').collect();
+            let text: Vec<u8> = output.into_iter().filter(|&byte| byte != b'\r').collect();
             self.out.write_all(&text)?;
             self.out.flush()?;
             self.is_prompted = self.is_line_new && self.output_line == PROMPT;
-            if self.is_prompted || (is_json && has_json_line) {
+            if self.is_prompted || (end == OutputEnd::JsonOrPrompt && has_json_line) {
                 return Ok(());
             }
         }
     }
 
-    /// Updates the current line and the recent output. Returns true if a line that begins with `{` was completed.
+    /// Updates the fields about the device's output by its next bytes. Returns true if they complete a line of JSON,
+    /// one that begins with `{`.
     fn track_lines(&mut self, bytes: &[u8]) -> bool {
         let mut has_json_line = false;
         for &byte in bytes {
@@ -190,7 +203,7 @@ mod tests {
     /// A device that answers each line with the next of a list, a few bytes at a time.
     struct Canned {
         answers: VecDeque<&'static str>,
-        /// The output that was not received yet.
+        /// The output that is not yet received.
         out: VecDeque<u8>,
         /// All bytes that were sent to the device.
         sent: Vec<u8>,

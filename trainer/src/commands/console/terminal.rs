@@ -11,8 +11,8 @@ use crate::link::{Connection, Link, LinkError, SendHalf};
 
 /// Ctrl-], which leaves the console.
 const LEAVE: u8 = 0x1d;
-/// Ctrl-C. The device then discards the typed line and leaves its streaming mode.
-const ETX: u8 = 0x03;
+/// Ctrl-C. The device then discards the typed line and leaves its streaming mode, the mode for texts of any length.
+const CTRL_C: u8 = 0x03;
 /// The interval at which the output thread checks if the user has left.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -34,7 +34,8 @@ impl Drop for RawMode {
     }
 }
 
-/// Passes keys to the device and its output to the screen until the user leaves or the device disconnects.
+/// Passes keys to the device and its output to the screen until the user leaves, the device disconnects, or the program
+/// is interrupted.
 pub(super) fn run(mut connection: Connection) -> anyhow::Result<()> {
     let sending = connection.take_send_half();
     let raw = RawMode::enter().context("the terminal cannot be switched to raw mode")?;
@@ -62,14 +63,15 @@ fn send_keys(mut keyboard: impl Read, mut sending: SendHalf) -> anyhow::Result<(
             return Ok(());
         }
         let typed = &buffer[..count];
-        let Some(end) = typed.iter().position(|&key| line.add_key(key)) else {
+        // `position` adds the keys one by one, up to a key that leaves.
+        let Some(leaving_key) = typed.iter().position(|&key| line.add_key(key)) else {
             sending.send(typed)?;
             continue;
         };
-        sending.send(&typed[..end])?;
+        sending.send(&typed[..leaving_key])?;
         // The device has already received the letters of `quit` or `exit`; Ctrl-C makes it discard them.
-        if typed[end] != LEAVE {
-            sending.send(&[ETX])?;
+        if typed[leaving_key] != LEAVE {
+            sending.send(&[CTRL_C])?;
         }
         return Ok(());
     }
@@ -79,7 +81,8 @@ fn send_keys(mut keyboard: impl Read, mut sending: SendHalf) -> anyhow::Result<(
 #[derive(Default)]
 struct TypedLine {
     bytes: Vec<u8>,
-    /// True after a key that edits the line in a way that is not followed here, such as an arrow key.
+    /// True after a key that edits the line in a way that is not followed here, such as an arrow key. Such a line is
+    /// never taken for `quit` or `exit`.
     is_edited: bool,
     /// True in the streaming mode, in which `quit` may be a line of a text.
     is_streaming: bool,
@@ -91,14 +94,17 @@ impl TypedLine {
         match key {
             LEAVE => return true,
             b'\r' | b'\n' => {
+                // The next line begins empty and unedited.
                 let line = std::mem::take(&mut self.bytes);
                 let is_edited = std::mem::take(&mut self.is_edited);
                 let is_command = !is_edited && !self.is_streaming;
-                self.is_streaming |= is_command && line == b"stream";
+                if is_command && line == b"stream" {
+                    self.is_streaming = true;
+                }
                 return is_command && is_leave_command(&line);
             }
             // Ctrl-C also ends the streaming mode.
-            ETX => *self = TypedLine::default(),
+            CTRL_C => *self = TypedLine::default(),
             // Backspace, as either of the two codes that terminals send for it.
             0x08 | 0x7f => _ = self.bytes.pop(),
             b' '.. => self.bytes.push(key),

@@ -72,8 +72,8 @@ impl Args {
         self.split.as_deref().unwrap_or(&[1.0])
     }
 
-    /// Returns the settings by which sequences are resampled and cut into windows. Without `--window`, sequences stay
-    /// whole, which is expressed by 0 rows.
+    /// Returns the settings by which sequences are resampled and cut into windows. A window of 0 rows, that without
+    /// `--window`, means that sequences stay whole; without `--resample` there are no rates.
     pub fn windows(&self) -> Windows {
         let rates = self.sample_rate.zip(self.resample).map(|(from, to)| [from, to]);
         Windows { rows: self.window.unwrap_or(0) as usize, overlap: self.overlap, rates }

@@ -1,4 +1,4 @@
-//! `tern data` for plain text, the training data of language models: prints statistics and splits the text at ends of
+//! `tern data` for plain text, the training data of language models: prints statistics, and splits the text at ends of
 //! lines.
 
 use super::options::Args;
@@ -46,25 +46,26 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         bail!("--stratify and --to are for rows with labels, and {} is plain text", args.sources[0].display());
     }
     let texts = args.sources.iter().map(|path| data::read_text(path)).collect::<Result<Vec<_>, _>>()?;
+    // The files that were written, each with its number of lines.
     let written = match &args.output {
         Some(output) => write(output, &texts.concat(), args)?,
         None => Vec::new(),
     };
-    let statistics = args.sources.iter().zip(&texts).map(|(path, text)| (path, TextStatistics::of(path, text)));
+    let sources = args.sources.iter().zip(&texts);
     if args.json {
-        let sources: Vec<_> = statistics
-            .map(|(path, statistics)| {
-                let mut object = json!(statistics);
-                object["path"] = json!(path);
-                object["encoding"] = json!(encoding(path));
-                object
-            })
-            .collect();
-        let written: Vec<_> = written.iter().map(|(path, lines)| json!({ "path": path, "lines": lines })).collect();
-        return print(json!({ "sources": sources, "written": written }));
+        let mut source_objects = Vec::new();
+        for (path, text) in sources {
+            let mut object = json!(TextStatistics::of(path, text));
+            object["path"] = json!(path);
+            object["encoding"] = json!(encoding(path));
+            source_objects.push(object);
+        }
+        let written_objects: Vec<_> =
+            written.iter().map(|(path, lines)| json!({ "path": path, "lines": lines })).collect();
+        return print(json!({ "sources": source_objects, "written": written_objects }));
     }
-    for (path, statistics) in statistics {
-        statistics.lines(path).iter().try_for_each(print)?;
+    for (path, text) in sources {
+        TextStatistics::of(path, text).lines(path).iter().try_for_each(print)?;
     }
     written.iter().try_for_each(|(path, lines)| print(format_args!("wrote {}: {lines} lines", path.display())))
 }
@@ -72,13 +73,15 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 impl TextStatistics {
     /// Computes the statistics of `text`, the content of the file at `path`.
     fn of(path: &Path, text: &str) -> Self {
+        // The recipe with the defaults of `tern train`.
         let recipe = Recipe::for_task(path, Task::LanguageModel);
-        let words = vocabulary::count_tokens(recipe.tokenizer.tokenizer(), &[text]);
-        let mut counts: Vec<usize> = words.into_values().collect();
+        let count_of_word = vocabulary::count_tokens(recipe.tokenizer.tokenizer(), &[text]);
+        let mut counts: Vec<usize> = count_of_word.into_values().collect();
         counts.sort_unstable_by(|a, b| b.cmp(a));
-        // The counts of the words that `tern train` would put into the vocabulary: the most frequent ones.
+        // The counts of the words in the vocabulary: the most frequent ones, beside the reserved ids of PAD and UNK.
+        let max_words = recipe.vocabulary.max_size() - RESERVED_IDS;
         let frequent = counts.iter().filter(|count| **count >= recipe.vocabulary.min_count());
-        let known: Vec<usize> = frequent.take(recipe.vocabulary.max_size() - RESERVED_IDS).copied().collect();
+        let known: Vec<usize> = frequent.take(max_words).copied().collect();
         let total: usize = counts.iter().sum();
         let characters: HashSet<char> = text.chars().collect();
         TextStatistics {
@@ -96,7 +99,7 @@ impl TextStatistics {
     /// Formats the statistics as lines for a person.
     fn lines(&self, path: &Path) -> Vec<String> {
         let encoding = encoding(path).map_or_else(String::new, |encoding| format!(", {encoding}"));
-        // Each line is counted in one range of the histogram.
+        // The ranges of the histogram together count each line once.
         let lines: usize = self.lines.histogram.iter().map(|(.., count)| count).sum();
         let mut output = vec![
             format!("{}: {} bytes of plain text, {lines} lines{encoding}", path.display(), self.bytes),
@@ -112,13 +115,15 @@ impl TextStatistics {
 /// Writes the text, or the parts of a split. The parts keep the order of the text, and each ends at the end of a line.
 /// Returns the paths of the files, each with its number of lines. Fails if a part would be empty.
 fn write(output: &Path, text: &str, args: &Args) -> anyhow::Result<Vec<(PathBuf, usize)>> {
-    // The path and the text of each part; the first byte of the next part; the sum of the shares of all parts so far.
-    let (mut parts, mut begin, mut share_so_far) = (Vec::new(), 0, 0.0);
-    let mut files = args.output_files(output).into_iter().zip(args.shares()).peekable();
-    while let Some((path, share)) = files.next() {
+    let files = args.output_files(output);
+    let part_count = files.len();
+    let mut parts: Vec<(PathBuf, &str)> = Vec::with_capacity(part_count);
+    // The first byte of the next part, and the sum of the shares of all parts so far.
+    let (mut begin, mut share_so_far) = (0, 0.0);
+    for (path, share) in files.into_iter().zip(args.shares()) {
         share_so_far += share;
         // The last part ends with the text, so that rounded shares lose nothing.
-        let is_last = files.peek().is_none();
+        let is_last = parts.len() + 1 == part_count;
         let end = if is_last { text.len() } else { line_end(text, (text.len() as f64 * share_so_far) as usize) };
         if end <= begin {
             bail!("{}: no line is left for this part: the text has too few lines for these shares", path.display());

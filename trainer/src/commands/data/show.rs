@@ -1,4 +1,5 @@
-//! The lines that `tern data` prints about a source: its statistics with bars, and the encoding of its file.
+//! The lines that `tern data` prints about a source: its statistics with bars of characters, and the encoding of its
+//! file.
 
 use crate::data::{Lengths, Source, Statistics};
 use crate::display::visible;
@@ -28,13 +29,13 @@ pub fn lines(path: &Path, statistics: &Statistics, encoding: Option<&str>) -> Ve
     labels.sort_by_key(|&(label, count)| (Reverse(count), label));
     let (shown, others) = labels.split_at(labels.len().min(MAX_LABELS));
     let width = shown.iter().map(|(label, _)| visible(label).chars().count()).max().unwrap_or(0);
-    let largest = shown.first().map_or(0, |(_, count)| *count);
+    let largest_count = shown.first().map_or(0, |(_, count)| *count);
     for &(label, count) in shown {
         let percent = 100.0 * count as f64 / (*rows).max(1) as f64;
-        lines.push(format!("  {:width$} {count:>7} {percent:>5.1} %  {}", visible(label), bar(count, largest)));
+        lines.push(format!("  {:width$} {count:>7} {percent:>5.1} %  {}", visible(label), bar(count, largest_count)));
     }
-    if let Some((_, smallest)) = others.last() {
-        lines.push(format!("  and {} more, the smallest with {smallest}", others.len()));
+    if let Some((_, smallest_count)) = others.last() {
+        lines.push(format!("  and {} more, the smallest with {smallest_count}", others.len()));
     }
     lines.extend(lengths(length, "length"));
     lines.push(format!("duplicates {duplicates}, texts with two labels {conflicting}, empty texts {empty}"));
@@ -50,16 +51,16 @@ pub fn lines(path: &Path, statistics: &Statistics, encoding: Option<&str>) -> Ve
 pub fn lengths(length: &Lengths, title: &str) -> Vec<String> {
     let Lengths { unit, min, median, max, histogram } = length;
     let mut lines = vec![format!("{title} in {unit}: {min} to {max}, median {median}")];
-    let largest = histogram.iter().map(|(.., count)| *count).max().unwrap_or(0);
+    let largest_count = histogram.iter().map(|(.., count)| *count).max().unwrap_or(0);
     for (first, last, count) in histogram {
         let range = if first == last { first.to_string() } else { format!("{first}–{last}") };
-        lines.push(format!("  {range:>11} {count:>7}  {}", bar(*count, largest)));
+        lines.push(format!("  {range:>11} {count:>7}  {}", bar(*count, largest_count)));
     }
     lines
 }
 
-/// Describes the encoding and the line ends of a text file that is known to be UTF-8; `None` for folders, Parquet
-/// files, data on the hub, and a file that cannot be opened.
+/// Describes the encoding and the line ends of a text file that is known to be UTF-8, such as "ASCII, lines end in CR
+/// LF"; `None` for folders, Parquet files, data on the hub, and a file that cannot be opened.
 pub fn encoding(path: &Path) -> Option<String> {
     if !path.is_file() || Source::of(path) == Source::Parquet {
         return None;
@@ -68,13 +69,17 @@ pub fn encoding(path: &Path) -> Option<String> {
     let mut reader = BufReader::with_capacity(1 << 16, file);
     let (mut has_mark, mut is_ascii, mut has_crlf) = (false, true, false);
     let mut previous_byte = None;
-    // An empty buffer is the end of the file. Reading also ends after an error, since the file was read before.
-    while let Ok(bytes @ [_, ..]) = reader.fill_buf() {
+    loop {
+        // An empty buffer is the end of the file. An error, which is unlikely since the file was read before, also ends
+        // the loop.
+        let bytes = reader.fill_buf().unwrap_or_default();
+        let Some(&last_byte) = bytes.last() else { break };
         has_mark |= previous_byte.is_none() && bytes.starts_with(b"\xef\xbb\xbf");
         is_ascii &= bytes.is_ascii();
-        // The pair may be divided between two buffers.
-        has_crlf |= bytes[0] == b'\n' && previous_byte == Some(b'\r') || bytes.windows(2).any(|pair| pair == b"\r\n");
-        previous_byte = bytes.last().copied();
+        has_crlf |= bytes.windows(2).any(|pair| pair == b"\r\n");
+        // The pair may also be divided between two buffers.
+        has_crlf |= previous_byte == Some(b'\r') && bytes[0] == b'\n';
+        previous_byte = Some(last_byte);
         let length = bytes.len();
         reader.consume(length);
     }
@@ -83,8 +88,8 @@ pub fn encoding(path: &Path) -> Option<String> {
     Some(format!("{}{mark}{ends}", if is_ascii { "ASCII" } else { "UTF-8" }))
 }
 
-/// Returns a bar of block characters for `count`, rounded up to an eighth of a character. The bar for `largest` has
-/// [`BAR_WIDTH`] characters.
+/// Returns a bar of block characters whose length is in proportion to `count`, rounded up to an eighth of a character.
+/// The bar for `largest` has [`BAR_WIDTH`] characters.
 fn bar(count: usize, largest: usize) -> String {
     let eighths = (count * BAR_WIDTH * 8).div_ceil(largest.max(1));
     let last_character = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];

@@ -9,13 +9,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The observer that prints a line for each trial, shows a bar on a terminal, and passes the figures of each trial to a
-/// function.
+/// The observer that prints a line for each trial (one training of a candidate), shows a bar on a terminal, and passes
+/// the figures of each trial to a function.
 pub struct Progress<'a> {
     /// The progress of the running training, in thousandths; `None` if stderr is not a terminal.
     bar: Option<ProgressBar>,
+    /// The metric that the search maximises, for the header of the column.
     metric: Metric,
-    /// The round whose header was printed last, from 1; 0 before the first one.
+    /// The round whose header was printed last, from 1; 0 before the first header.
     round: usize,
     on_figures: &'a mut (dyn FnMut(Value) + Send),
 }
@@ -50,7 +51,7 @@ impl Observer for Progress<'_> {
     fn on_start(&mut self, round: usize, trial: usize, trials: usize) {
         if round != self.round {
             self.round = round;
-            // The shares of `fit`'s three rounds, which are numbered from 1.
+            // `tern fit` has three rounds, which are numbered from 1.
             let epochs = ["a quarter of the epochs", "half of the epochs", "all epochs"][(round - 1).min(2)];
             self.print_line(format_args!("round {round}: {trials} candidates, {epochs}"));
             self.print_line(format_args!("{:>9}    bytes  seconds  candidate", self.metric.title()));

@@ -1,5 +1,5 @@
-//! Synthetic recordings of an accelerometer: the sum of gravity, a movement of two sines, drift and noise. The random
-//! numbers have fixed seeds, so every call of a function returns the same bytes.
+//! Synthetic recordings of an accelerometer for `tern new`: the sum of gravity, a movement of two sines, drift and
+//! noise. The random numbers have fixed seeds, so every call of [`recordings`] and [`stream`] returns the same bytes.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -14,7 +14,7 @@ const RECORDING_ROWS: usize = 128;
 const PART_ROWS: usize = 8 * RATE;
 /// Recordings of each label. Each recording has a random pose: the direction of gravity, seen from the sensor.
 const RECORDINGS_PER_LABEL: u64 = 60;
-/// The largest absolute value of an axis: 16 g, in thousandths of g.
+/// The largest absolute value that the sensor measures on an axis: 16 g, in thousandths of g.
 const LIMIT: f64 = 16_000.0;
 
 /// A kind of movement.
@@ -74,21 +74,23 @@ pub fn stream() -> String {
 
 /// Returns `count` rows of one motion, in thousandths of g. `pose`: the direction of gravity, of length 1.
 fn rows(motion: &Motion, pose: [f64; 3], count: usize, rng: &mut ChaCha8Rng) -> Vec<[i32; 3]> {
-    let axis = if motion.is_upright { pose } else { direction(rng) };
+    // The order of the random numbers determines the sample data.
+    let movement_direction = if motion.is_upright { pose } else { direction(rng) };
     let [frequency, amplitude] = [motion.frequency, motion.amplitude].map(|[low, high]| rng.random_range(low..high));
     let phase = rng.random_range(0.0..TAU);
     // The pose drifts slowly, as a sensor in a pocket does.
-    let (drift_axis, drift_phase) = (direction(rng), rng.random_range(0.0..TAU));
+    let (drift_direction, drift_phase) = (direction(rng), rng.random_range(0.0..TAU));
     let mut row = |step: usize| {
         let time = step as f64 / RATE as f64;
         let angle = TAU * frequency * time + phase;
         let movement = amplitude * (angle.sin() + motion.harmonic * (2.0 * angle).sin());
         // At most 60 thousandths of g, with a period of 6.7 s.
         let drift = 60.0 * (TAU * 0.15 * time + drift_phase).sin();
-        std::array::from_fn(|index| {
-            // The sum of three uniform numbers is nearly normal: about ±20 (one standard deviation).
+        std::array::from_fn(|axis| {
+            // The sum of three uniform numbers is nearly normal, with a standard deviation of 20 thousandths of g.
             let noise: f64 = (0..3).map(|_| rng.random_range(-20.0..20.0)).sum();
-            let value = 1000.0 * pose[index] + movement * axis[index] + drift * drift_axis[index] + noise;
+            let gravity = 1000.0 * pose[axis];
+            let value = gravity + movement * movement_direction[axis] + drift * drift_direction[axis] + noise;
             value.clamp(-LIMIT, LIMIT).round() as i32
         })
     };
