@@ -62,6 +62,12 @@ tensors! {
     VOCAB_OFFSETS = "vocab.offsets"
     /// The tokens but PAD and UNK, UTF-8.
     VOCAB_BYTES = "vocab.bytes"
+    /// The seed of the hashes of tokens in a vocabulary of fingerprints: `[1]`.
+    VOCAB_SEED = "vocab.seed"
+    /// The index of the first fingerprint of each bucket, and the number of all fingerprints: `[buckets + 1]`.
+    VOCAB_BUCKETS = "vocab.buckets"
+    /// The fingerprints of the tokens but PAD and UNK, in place of their texts: `[V - 2]`.
+    VOCAB_FINGERPRINTS = "vocab.fingerprints"
     /// The start of each label in `labels.bytes`, and the end of the last: `[labels + 1]`.
     LABELS_OFFSETS = "labels.offsets"
     /// The labels, UTF-8.
@@ -203,7 +209,7 @@ pub mod key {
     pub const INPUT: &str = "tern.input";
     /// A [`Tokenizer`](crate::Tokenizer).
     pub const TOKENIZER: &str = "tern.tokenizer";
-    /// The order of the vocabulary: `sorted`, or `bytes` for the tokenizer `bytes`.
+    /// The kind of the vocabulary: `sorted` tokens, `bytes` for the tokenizer `bytes`, or `fingerprints` of tokens.
     pub const VOCABULARY: &str = "tern.vocabulary";
     /// A [`Cell`](crate::Cell).
     pub const CELL: &str = "tern.cell";

@@ -78,6 +78,7 @@ fn made((seed, paired, tokenizer): Choice) -> (Entries, Vec<Tensor>) {
         tokenizer = Tokenizer::WORDS;
     }
     // Without words, there are no n-grams of words, so there must be some of characters: see `Ngrams::check`.
+    spec.fingerprints &= tokenizer.kind != TokenizerKind::WordPiece;
     if let Some(branch) = spec.ngrams.as_mut().filter(|_| tokenizer.is_one_word()) {
         branch.ngrams.words = 0;
         branch.ngrams.min_chars = branch.ngrams.min_chars.max(1);

@@ -80,6 +80,8 @@ features! {
     Bidirectional = "bidirectional"
     /// The n-gram branch.
     Ngrams = "ngrams"
+    /// A vocabulary that stores fingerprints of its tokens.
+    TokenFingerprints = "token_fingerprints"
     /// The rule by which a classifier refuses to answer.
     Refusal = "refusal"
     /// The buffer for the input of the head, if the head does not read the last hidden state in place.
@@ -104,6 +106,8 @@ pub(crate) const VALUES: bool = Values::<()>::IS_BUILT;
 pub(crate) const FOLDING: bool = Folding::<()>::IS_BUILT;
 /// True if models may have an n-gram branch.
 pub(crate) const NGRAMS: bool = Ngrams::<()>::IS_BUILT;
+/// True if a classifier's vocabulary may consist of fingerprints.
+pub(crate) const TOKEN_FINGERPRINTS: bool = TokenFingerprints::<()>::IS_BUILT;
 /// True if classifiers may refuse to answer.
 pub(crate) const REFUSAL: bool = Refusal::<()>::IS_BUILT;
 /// True if the head may have a hidden layer.

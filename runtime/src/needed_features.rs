@@ -40,6 +40,7 @@ impl Model<'_> {
             (HIDDEN && config.head_hidden > 0, "hidden"),
             (!reads_text, "values"),
             (config.counts_ngrams(), "ngrams"),
+            (self.vocabulary.has_fingerprints(), "token_fingerprints"),
             (self.refusal().is_some(), "refusal"),
             (FOLDING && self.folded.is_some(), "folding"),
             (has_tokenizer(TokenizerKind::HtmlWords), "html_words"),
@@ -70,6 +71,7 @@ mod tests {
         assert_eq!(needed(Spec { bits: [4, 8, 8, 8], ..plain }), ["interleaved4", "widths"]);
         let refusal = Some(Refusal { below: 1, class: None });
         assert_eq!(needed(Spec { refusal, ..plain }), ["interleaved4", "refusal"]);
+        assert_eq!(needed(Spec { fingerprints: true, ..plain }), ["interleaved4", "token_fingerprints"]);
         let forecast = Spec { task: Task::Forecast, input: Input::Values, output: Output::Linear, ..plain };
         let forecast = Spec { cell: Cell::RnnRelu, pooling: Pooling::Max, head_hidden: 2, ..forecast };
         assert_eq!(needed(forecast), ["rnn", "pooling", "hidden", "values"]);

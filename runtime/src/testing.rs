@@ -45,6 +45,8 @@ pub struct Spec {
     pub layers: usize,
     /// The n-gram branch, if there is one.
     pub ngrams: Option<NgramSpec>,
+    /// True if the file stores fingerprints of the tokens in place of their texts; for a classifier of text only.
+    pub fingerprints: bool,
     /// True if each layer also reads the sequence in reverse.
     pub bidirectional: bool,
     /// The combination of the two directions; `Concat` for one direction.
@@ -73,6 +75,7 @@ impl From<Sizes> for Spec {
             cell: CellKind::Lstm,
             layers: 1,
             ngrams: None,
+            fingerprints: false,
             bidirectional: false,
             merge: Merge::Concat,
             pooling: Pooling::Last,
@@ -110,6 +113,7 @@ impl Spec {
             task: self.task,
             input: self.input,
             tokenizer: Tokenizer::WORDS,
+            has_token_fingerprints: self.fingerprints,
             cell: self.cell,
             // The bits of both projections.
             packing: if self.bits[1..3] == [8, 8] { Packing::plain(self.cell) } else { Packing::Rows },
@@ -141,7 +145,7 @@ impl Spec {
         let mut tensors = vec![Tensor::new("name", Dtype::U8, &[6], b"random")];
         match self.input {
             Input::Tokens if self.layers == 0 => tensors.extend(Tensor::texts("golden", GOLDEN)),
-            Input::Tokens => tensors.extend(token_tensors(random, e)),
+            Input::Tokens => tensors.extend(token_tensors(random, e, self.fingerprints)),
             Input::Values => tensors.extend(value_tensors(random, e)),
         }
         let directions = if self.bidirectional { 2 } else { 1 };

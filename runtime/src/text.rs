@@ -17,6 +17,8 @@ mod detokenizer;
 #[cfg(feature = "html_words")]
 mod emoticon;
 mod encoder;
+pub(crate) mod fingerprints;
+mod hash;
 #[cfg(feature = "html_words")]
 mod html;
 mod ngrams;

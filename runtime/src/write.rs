@@ -4,6 +4,8 @@
 //! with the writer of the safetensors library, which stores metadata in random order. This module does not check that
 //! the result is a model: [`Model::from_bytes`](crate::Model::from_bytes) does.
 
+#[cfg(feature = "token_fingerprints")]
+mod fingerprints;
 mod fold;
 mod packing;
 #[cfg(feature = "widths")]
@@ -17,6 +19,8 @@ use crate::text::Tokenizer;
 use tern_format::{Cell as CellKind, Input, Merge, Ngrams, Output, Pooling, Task};
 
 pub use crate::load::dtype::Dtype;
+#[cfg(feature = "token_fingerprints")]
+pub use fingerprints::FingerprintVocabulary;
 pub use fold::{folded, folded_bytes};
 pub use packing::packed;
 #[cfg(feature = "widths")]
@@ -32,6 +36,8 @@ pub struct Metadata {
     pub input: Input,
     /// The tokenizer.
     pub tokenizer: Tokenizer,
+    /// True if the file stores fingerprints of the tokens in place of their texts: [`FingerprintVocabulary`].
+    pub has_token_fingerprints: bool,
     /// The kind of recurrent cell.
     pub cell: CellKind,
     /// The memory layout of the recurrent weights.
@@ -79,7 +85,12 @@ impl Metadata {
             Input::Tokens => {
                 add("tokenizer", self.tokenizer.name());
                 if self.layers > 0 {
-                    add("vocabulary", if self.tokenizer.is_bytes() { "bytes" } else { "sorted" });
+                    let vocabulary = match self.tokenizer.is_bytes() {
+                        _ if self.has_token_fingerprints => "fingerprints",
+                        true => "bytes",
+                        false => "sorted",
+                    };
+                    add("vocabulary", vocabulary);
                 }
             }
             Input::Values => add("input", self.input.name()),

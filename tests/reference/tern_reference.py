@@ -54,7 +54,7 @@ WORDS_OF = {
     "tern.task": ["classify", "language-model", "forecast"],
     "tern.input": ["tokens", "values"],
     "tern.tokenizer": sorted(TOKENIZERS),
-    "tern.vocabulary": ["sorted", "bytes"],
+    "tern.vocabulary": ["sorted", "bytes", "fingerprints"],
     "tern.cell": ["lstm", "gru", "rnn", "rnn_relu"],
     "tern.layers": ["1", "2", "3", "4"],
     "tern.directions": ["1", "2"],
@@ -76,7 +76,7 @@ GATES = {"lstm": 4, "gru": 3, "rnn": 1, "rnn_relu": 1}
 # The index of the first row of each pair; the second row follows it.
 PAIRS = {"lstm": [0, 2], "gru": [0], "rnn": [], "rnn_relu": []}
 SHIFTS = [str(shift) for shift in range(9)]
-DTYPES = {"U8": "B", "I8": "b", "I16": "h", "I32": "i", "U32": "I", "F32": "f"}
+DTYPES = {"U8": "B", "I8": "b", "I16": "h", "U16": "H", "I32": "i", "U32": "I", "F32": "f"}
 
 
 def kind_of(metadata):
@@ -105,6 +105,8 @@ def kind_of(metadata):
     if kind["directions"] == "1" and "merge" in kind:
         raise Refused("keys")
     if recurrent and kind["input"] == "tokens" and (kind["tokenizer"] == "bytes") != (kind["vocabulary"] == "bytes"):
+        raise Refused("vocabulary")
+    if kind.get("vocabulary") == "fingerprints" and (kind["task"] != "classify" or kind["tokenizer"].startswith("wordpiece")):
         raise Refused("vocabulary")
     together = {
         "classify": kind["output"] in ("softmax", "sigmoid"),
@@ -185,6 +187,8 @@ def recurrent_of(kind):
         tensors |= {"embedding.weight": ("I8", ["V", "E"]), "embedding.multiplier": ("I16", ["V"]), "embedding.scale": ("F32", [1])}
         if kind["vocabulary"] == "sorted":
             tensors |= {"vocab.offsets": ("U32", ["V-1"]), "vocab.bytes": ("U8", ["vocab"])}
+        if kind["vocabulary"] == "fingerprints":
+            tensors |= {"vocab.seed": ("I32", [1]), "vocab.buckets": ("U32", ["buckets"]), "vocab.fingerprints": ("U16", ["V-2"])}
     gates = GATES[kind["cell"]]
     gate, biases = ([gates], [4]) if gates > 1 else ([], [])
     for layer, places in enumerate(kind["places"]):
@@ -370,10 +374,7 @@ class Model:
             self.golden = self.texts("golden")
         if kind["input"] == "tokens" and kind["recurrent"]:
             self.embedding, self.embedding_m = rows(tensor["embedding.weight"], E), tensor["embedding.multiplier"]
-            tokens = [bytes([byte]) for byte in range(256)] if kind["tokenizer"] == "bytes" else self.texts("vocab")
-            if tokens != sorted(set(tokens) - {b""}) or self.sizes["V"] != len(tokens) + 2:
-                raise Refused("vocabulary")
-            self.vocabulary = {token: 2 + at for at, token in enumerate(tokens)}
+            self.read_vocabulary()
         if kind["input"] == "values":
             self.channels = self.texts("channels")
             offsets, values = tensor["golden.offsets"], rows(tensor["golden.values"], E)
@@ -400,6 +401,16 @@ class Model:
         weights = self.tensors["ngrams.weight"]
         self.ngrams = rows(of_4_bits(weights) if len(weights) < B * R else weights, R)
         self.fingerprints = self.tensors.get("ngrams.fingerprint")
+
+    def read_vocabulary(self):
+        """Reads the vocabulary of a model that reads text and has a recurrent branch."""
+        if self.kind["vocabulary"] == "fingerprints":
+            self.vocabulary = Fingerprints(self.tensors)
+            return
+        tokens = [bytes([byte]) for byte in range(256)] if self.kind["tokenizer"] == "bytes" else self.texts("vocab")
+        if tokens != sorted(set(tokens) - {b""}) or self.sizes["V"] != len(tokens) + 2:
+            raise Refused("vocabulary")
+        self.vocabulary = {token: 2 + at for at, token in enumerate(tokens)}
 
     def read(self, data):
         """Reads header and tensors."""
@@ -480,6 +491,33 @@ def check_offsets(name, offsets, length):
 
 def is_power_of_2(number):
     return number & (number - 1) == 0
+
+
+# --- format.md: Fingerprints of tokens -------------------------------------------------------------------------------------
+
+
+class Fingerprints:
+    """A vocabulary of fingerprints."""
+
+    def __init__(self, tensor):
+        self.seed, self.starts, prints = tensor["vocab.seed"][0], tensor["vocab.buckets"], tensor["vocab.fingerprints"]
+        self.count = len(self.starts) - 1
+        if not (1 <= self.count <= 2**16 and is_power_of_2(self.count)):
+            raise Refused("vocab.buckets")
+        check_offsets("vocab.buckets", self.starts, len(prints))
+        self.buckets = [prints[begin:end] for begin, end in zip(self.starts, self.starts[1:])]
+        if any(list(bucket) != sorted(set(bucket)) for bucket in self.buckets):
+            raise Refused("vocab.fingerprints")
+
+    def get(self, token, otherwise):
+        """Returns the id of a token, given by its bytes; `otherwise` if no fingerprint is equal to that of the token."""
+        h = functools.reduce(add, (ord(character) + self.seed for character in token.decode("utf-8")), 0)
+        h = (h + (h << 3)) % 2**32
+        h ^= h >> 11
+        h = (h + (h << 15)) % 2**32
+        bucket, fingerprint = (h >> 16) % self.count, h % 2**16
+        known = self.buckets[bucket]
+        return 2 + self.starts[bucket] + known.index(fingerprint) if fingerprint in known else otherwise
 
 
 def halves(word):

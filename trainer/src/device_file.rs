@@ -4,11 +4,12 @@ use crate::file_error::FileError;
 use crate::float_model::{Channel, Config, Forecast, Refusal};
 use crate::package::{Package, Signed};
 use crate::recipe::Anchor;
-use crate::vocabulary::{PAD_TOKEN, RESERVED_IDS, UNK_TOKEN, Vocabulary};
+use crate::vocabulary::{PAD_TOKEN, RESERVED_IDS, TokenFingerprints, UNK_TOKEN, Vocabulary};
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use serde::Serialize;
 use std::path::Path;
+use tern_format::names::tensor;
 use tern_format::{Input, TokenizerKind};
 use tern_runtime::write::{Aligned, Dtype, Tensor, to_bytes};
 use tern_runtime::{LoadError, Model, Session, TextSession, Unpacked, ValueSession};
@@ -83,7 +84,7 @@ impl DeviceFile {
             Loaded::try_new(Aligned::new(bytes), |bytes| Model::from_bytes(bytes).map(|model| Unpacked::new(&model)))?;
         let model = loaded.borrow_dependent().packed();
         let config = config_of(model, loaded.borrow_owner());
-        let vocabulary = vocabulary_of(model);
+        let vocabulary = vocabulary_of(model, loaded.borrow_owner());
         Ok(DeviceFile { loaded, config, vocabulary, signed: None })
     }
 
@@ -288,8 +289,20 @@ fn i32_tensor(file: &SafeTensors<'_>, name: &str) -> Vec<i32> {
     bytes.as_chunks::<4>().0.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect()
 }
 
+/// The fingerprints of the file's tokens.
+fn token_fingerprints(file: &SafeTensors<'_>) -> TokenFingerprints {
+    let data = |name: &str| file.tensor(name).expect(VALID).data();
+    let numbers = |name: &str| data(name).as_chunks::<4>().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
+    let seed: Vec<u32> = numbers(tensor::VOCAB_SEED);
+    let fingerprints = data(tensor::VOCAB_FINGERPRINTS).as_chunks::<2>().0;
+    let fingerprints = fingerprints.iter().map(|bytes| u16::from_le_bytes(*bytes)).collect();
+    TokenFingerprints::new(seed[0], numbers(tensor::VOCAB_BUCKETS), fingerprints)
+        .expect("the runtime has checked the fingerprints of a device file")
+}
+
 /// The vocabulary of the file, in the order of the device ids; [`Vocabulary::none`] for a model that reads values.
-fn vocabulary_of(model: &Model<'_>) -> Vocabulary {
+/// `bytes`: the file.
+fn vocabulary_of(model: &Model<'_>, bytes: &[u8]) -> Vocabulary {
     if model.config().input != Input::Tokens {
         return Vocabulary::none();
     }
@@ -298,6 +311,12 @@ fn vocabulary_of(model: &Model<'_>) -> Vocabulary {
         return Vocabulary::build_for(tokenizer, [].into_iter(), 1, None);
     }
     let stored = model.vocabulary();
+    if stored.has_fingerprints() {
+        return Vocabulary::from_fingerprints(
+            tokenizer,
+            token_fingerprints(&SafeTensors::deserialize(bytes).expect(VALID)),
+        );
+    }
     let ids = RESERVED_IDS as u32..model.config().vocab_size as u32;
     let tokens = ids.map(|id| stored.token(id).unwrap_or_default());
     let tokens = [PAD_TOKEN, UNK_TOKEN].into_iter().chain(tokens).map(str::to_owned).collect();

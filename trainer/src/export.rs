@@ -29,7 +29,7 @@ use crate::logits::Logits;
 use crate::nn::sample::Sample;
 use crate::quantize::calibrate::{self, Statistics, calibrate};
 use crate::quantize::{self, Golden, QuantizeError, Quantized};
-use crate::recipe::Widths;
+use crate::recipe::{StoredTokens, Widths};
 use crate::tasks::classification::RefusalFigures;
 use safetensors::SafeTensors;
 use serde::Serialize;
@@ -98,12 +98,14 @@ pub struct Options {
     pub widths: Widths,
     /// The largest number of bytes for folded tokens; 0 for none.
     pub fold: usize,
+    /// The form of the vocabulary in the file.
+    pub stored_tokens: StoredTokens,
 }
 
 impl From<Packing> for Options {
-    /// The options with the default bits and without folded tokens.
+    /// The options with the default bits, without folded tokens and with the texts of all tokens.
     fn from(packing: Packing) -> Self {
-        Options { packing, widths: Widths::default(), fold: 0 }
+        Options { packing, widths: Widths::default(), fold: 0, stored_tokens: StoredTokens::Texts }
     }
 }
 
@@ -136,7 +138,8 @@ pub fn export(
     };
     let (statistics, quantized, mut device) = quantise(model, &calibration, choose_golden, options)?;
     let Options { fold, .. } = options;
-    let folded_ids = if fold > 0 { folding::choose(model, device.model(), &statistics, fold) } else { Vec::new() };
+    let float_ids = quantized.float_ids(model);
+    let folded_ids = if fold > 0 { folding::choose(&float_ids, device.model(), &statistics, fold) } else { Vec::new() };
     if !folded_ids.is_empty() {
         device = DeviceFile::from_bytes(&folding::with_folded(&device, &folded_ids)).map_err(QuantizeError::Refused)?;
     }
@@ -171,7 +174,7 @@ pub fn export(
         largest_cell_state: statistics.largest_cell_state,
         golden_texts: device.model().golden().count(),
         on_training_rows: data.on_training_rows,
-        folding: (fold > 0).then(|| folding::figures(model, device.model(), &folded_ids, &validation)),
+        folding: (fold > 0).then(|| folding::figures(&float_ids, device.model(), &folded_ids, &validation)),
         gates,
         quantised_alone,
     };
@@ -213,10 +216,10 @@ fn quantise(
     model: &FloatModel,
     calibration: &[Sample],
     golden: impl FnOnce(&Quantized) -> Golden,
-    Options { packing, widths, .. }: Options,
+    Options { packing, widths, stored_tokens, .. }: Options,
 ) -> Result<(Statistics, Quantized, DeviceFile), QuantizeError> {
     let statistics = calibrate(model, calibration);
-    let quantized = quantize::layers(model, &statistics, widths)?;
+    let quantized = quantize::layers(model, &statistics, widths, stored_tokens)?;
     let bytes = quantize::to_file(model, &statistics, &quantized, &golden(&quantized), packing)?;
     let device = DeviceFile::from_bytes(&bytes).map_err(QuantizeError::Refused)?;
     Ok((statistics, quantized, device))

@@ -16,7 +16,7 @@ pub mod row;
 pub mod scaling;
 
 pub use device_tensors::{Golden, to_file};
-pub use network::{Inputs, QuantizeError, Quantized, check_widths, layers};
+pub use network::{Inputs, QuantizeError, Quantized, allowed_tokens, check_token_fingerprints, check_widths, layers};
 
 #[cfg(test)]
 mod tests;

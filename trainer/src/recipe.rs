@@ -24,7 +24,9 @@ mod tests;
 mod text_settings;
 
 pub use check::RecipeError;
-pub use choices::{Anchor, Bits, ClassWeights, DeviceKind, InputKind, Metric, OptimizerKind, Schedule, Widths};
+pub use choices::{
+    Anchor, Bits, ClassWeights, DeviceKind, InputKind, Metric, OptimizerKind, Schedule, StoredTokens, Widths,
+};
 pub use layers::DEFAULTS;
 pub(crate) use layers::{lay_over, set};
 pub use sections::{

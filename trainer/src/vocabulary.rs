@@ -2,18 +2,20 @@
 //!
 //! `tern_runtime::text` splits texts into tokens here and on the device. `tokens` and `pieces` call it, `ngrams` lists
 //! the n-grams of a text, `fingerprints` chooses those that a table counts, and `spellings` finds the spelling of each
-//! token.
+//! token. `token_fingerprints` is the vocabulary of a device file that does not store its tokens.
 
 mod fingerprints;
 mod ngrams;
 mod pieces;
 mod spellings;
+mod token_fingerprints;
 mod tokens;
 
 pub use fingerprints::Fingerprints;
 pub use ngrams::Ngrams;
 pub use pieces::MAX_CHARS;
 pub use spellings::Spellings;
+pub use token_fingerprints::TokenFingerprints;
 pub use tokens::{PAD_TOKEN, RESERVED_IDS, UNK_TOKEN, for_each_token, tokens};
 
 use crate::progress::Stage;
@@ -99,6 +101,9 @@ pub struct Vocabulary {
     ids: HashMap<String, u32>,
     /// The pieces of a WordPiece vocabulary; `None` for other tokenizers.
     pieces: Option<Pieces>,
+    /// The fingerprints by which the tokens of a text are found, in the vocabulary of a device file that stores no
+    /// texts of tokens. `tokens` then has a name for each id.
+    fingerprints: Option<TokenFingerprints>,
 }
 
 impl PartialEq for Vocabulary {
@@ -190,7 +195,15 @@ impl Vocabulary {
             ids.remove(special);
         }
         let pieces = (tokenizer.kind == TokenizerKind::WordPiece).then(|| Pieces::new(&tokens));
-        Ok(Vocabulary { tokenizer, tokens, ids, pieces })
+        Ok(Vocabulary { tokenizer, tokens, ids, pieces, fingerprints: None })
+    }
+
+    /// Creates the vocabulary of a device file that stores fingerprints of its tokens. The names of the tokens are
+    /// `#2`, `#3`, …, after their ids.
+    pub fn from_fingerprints(tokenizer: Tokenizer, fingerprints: TokenFingerprints) -> Self {
+        let ids = RESERVED_IDS..RESERVED_IDS + fingerprints.len();
+        let vocabulary = Vocabulary::with_special(tokenizer, ids.map(|id| format!("#{id}")));
+        Vocabulary { ids: HashMap::new(), fingerprints: Some(fingerprints), ..vocabulary }
     }
 
     /// The tokenizer.
@@ -213,7 +226,7 @@ impl Vocabulary {
         self.tokens.is_empty()
     }
 
-    /// Returns the id of a token, or [`UNK`] for an unknown one.
+    /// Returns the id of a token, or [`UNK`] for an unknown one, as every token is for a vocabulary of fingerprints.
     pub fn id(&self, token: &str) -> u32 {
         self.ids.get(token).copied().unwrap_or(UNK)
     }
@@ -224,9 +237,10 @@ impl Vocabulary {
             return text.bytes().map(|byte| u32::from(byte) + RESERVED_IDS as u32).collect();
         }
         let mut ids = Vec::new();
-        match &self.pieces {
-            Some(pieces) => ids = pieces.encode(self.tokenizer, text),
-            None => for_each_token(self.tokenizer, text, |token| ids.push(self.id(token))),
+        match (&self.pieces, &self.fingerprints) {
+            (Some(pieces), _) => ids = pieces.encode(self.tokenizer, text),
+            (None, Some(fingerprints)) => ids = fingerprints.encode(self.tokenizer, text),
+            (None, None) => for_each_token(self.tokenizer, text, |token| ids.push(self.id(token))),
         }
         // A copy without spare capacity, since a training set keeps such a list for each of its texts.
         ids.as_slice().to_vec()

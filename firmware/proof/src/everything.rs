@@ -134,7 +134,7 @@ fn use_texts(texts: Texts<'_>, number: usize) {
 }
 
 fn use_vocabulary(vocabulary: &Vocabulary<'_>, number: usize) {
-    black_box((vocabulary.size(), vocabulary.token(number as u32)));
+    black_box((vocabulary.size(), vocabulary.token(number as u32), vocabulary.has_fingerprints()));
 }
 
 fn use_text_session(text_session: &mut TextSession<'_>, text: &[u8], number: usize) {
@@ -237,6 +237,7 @@ fn use_tokenizers(inputs: &mut Inputs) {
 
     let Ok(known) = Vocabulary::sorted(offsets.slice(), text) else { return };
     use_vocabulary(&known, number);
+    consume(Vocabulary::fingerprinted(number as u32, offsets.slice(), fingerprints.slice()).map(|known| known.size()));
     let mut encoder = Encoder::new(tokenizer, scratch);
     encoder.feed(&known, text, &mut |id| consume(id));
     encoder.finish(&known, &mut |id| consume(id));

@@ -6,15 +6,16 @@ use core::num::NonZeroUsize;
 use super::tensor_names::Tensor;
 use super::tensor_reader::ANY;
 use crate::config::Config;
-use crate::features;
+use crate::features::{self, TOKEN_FINGERPRINTS};
 use crate::layers::embedding::Embedding;
 use crate::layers::matrix::Matrix;
 use crate::layers::scaling::{MULTIPLIERS, POINTS, SHIFTS, Scaling, ValueParts, WINDOWS};
 use crate::load::file::{Fault, File};
-use crate::text::Tokenizer;
+#[cfg(feature = "token_fingerprints")]
+use crate::text::fingerprints::Fingerprints;
 use crate::text::texts::{Texts, check_offsets};
 use crate::text::vocabulary::Vocabulary;
-use tern_format::Task;
+use tern_format::{Task, TokenizerKind};
 
 /// The input of a model, and the inputs of its golden examples.
 pub(super) struct Inputs<'a> {
@@ -52,7 +53,7 @@ fn read_tokens<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
         golden_count: golden.len(),
     };
     if config.is_recurrent() {
-        inputs.vocabulary = vocabulary(file, config.tokenizer);
+        inputs.vocabulary = vocabulary(file, config);
         let v = inputs.vocabulary.size() as u32;
         let width = dimension(file.columns(Tensor::EMBEDDING_WEIGHT) as usize);
         config.embedding_dim = width.get();
@@ -98,16 +99,48 @@ fn scaling<'a>(file: &File<'a>, [offset, multiplier, shift, point]: [Tensor; 4],
     }
 }
 
+/// Returns true if the file stores fingerprints of its tokens in place of their texts. Only a classifier may: a
+/// language model writes its tokens as text, and the look-up of WordPiece needs their beginnings.
+#[cfg_attr(feature = "errors", inline)]
+pub(super) fn has_token_fingerprints(file: &File<'_>, config: &Config) -> bool {
+    let needs_texts = config.tokenizer.is_bytes() || config.tokenizer.kind == TokenizerKind::WordPiece;
+    TOKEN_FINGERPRINTS
+        && config.task == Task::Classify
+        && !needs_texts
+        && file.has(Tensor::VOCAB_FINGERPRINTS.name_hash())
+}
+
 /// Reads the vocabulary. The tokenizers of bytes have a fixed one, which is not in the file.
 #[cfg_attr(feature = "errors", inline)]
-fn vocabulary<'a>(file: &File<'a>, tokenizer: Tokenizer) -> Vocabulary<'a> {
-    if tokenizer.is_bytes() {
+fn vocabulary<'a>(file: &File<'a>, config: &Config) -> Vocabulary<'a> {
+    if config.tokenizer.is_bytes() {
         return Vocabulary::BYTES;
+    }
+    #[cfg(feature = "token_fingerprints")]
+    if has_token_fingerprints(file, config) {
+        return fingerprint_vocabulary(file);
     }
     Vocabulary::new(file.texts(Tensor::VOCAB_OFFSETS, Tensor::VOCAB_BYTES)).unwrap_or_else(|index| {
         file.refuse(Fault::VocabularyOrder { index });
         Vocabulary::EMPTY
     })
+}
+
+/// Reads a vocabulary of fingerprints.
+#[cfg(feature = "token_fingerprints")]
+#[cfg_attr(feature = "errors", inline)]
+fn fingerprint_vocabulary<'a>(file: &File<'a>) -> Vocabulary<'a> {
+    let starts = file.list(Tensor::VOCAB_BUCKETS);
+    let fingerprints = file.token_fingerprints(Tensor::VOCAB_FINGERPRINTS);
+    let seed = file.words(Tensor::VOCAB_SEED, [1, 0, 0]).first().copied().unwrap_or_default();
+    let fingerprints = Fingerprints { seed: seed as u32, starts, fingerprints };
+    if let Err(index) = fingerprints.check_starts() {
+        file.refuse(Fault::Texts { table: Tensor::VOCAB_BUCKETS, index });
+    }
+    if let Some(index) = fingerprints.out_of_order() {
+        file.refuse(Fault::VocabularyOrder { index });
+    }
+    Vocabulary::of_fingerprints(fingerprints)
 }
 
 /// Reads the scaling of the predicted values, and the window of the forecast in time steps. `input`: the scaling of the

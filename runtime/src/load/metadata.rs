@@ -7,6 +7,7 @@
 
 mod name_list;
 
+use super::inputs;
 #[cfg(feature = "ngrams")]
 use super::ngrams;
 use super::tensor_names::shift;
@@ -18,7 +19,8 @@ use crate::load::scanner::{Scanner, string_at};
 
 use crate::config::Config;
 use crate::features::{
-    self, BIDIRECTIONAL, ERRORS, HIDDEN, HTML_WORDS, NGRAMS, POOLING, STACKED, VALUES, WIDTHS, WORDPIECE,
+    self, BIDIRECTIONAL, ERRORS, HIDDEN, HTML_WORDS, NGRAMS, POOLING, STACKED, TOKEN_FINGERPRINTS, VALUES, WIDTHS,
+    WORDPIECE,
 };
 use crate::text;
 use tern_format::names::key;
@@ -44,7 +46,8 @@ keys! {
     TASK = key::TASK, known(VALUES, Task::NAMES, 2), ALL;
     INPUT = key::INPUT, known(VALUES, Input::NAMES, 1), first_values(1, VALUES);
     TOKENIZER = key::TOKENIZER, known(WORDPIECE || HTML_WORDS, Tokenizer::NAMES, text::PLAIN_COUNT), text::BUILT;
-    VOCABULARY = key::VOCABULARY, "sorted, bytes", ALL;
+    VOCABULARY = key::VOCABULARY, known(TOKEN_FINGERPRINTS, "sorted, bytes, fingerprints", 2),
+        first_values(2, TOKEN_FINGERPRINTS);
     CELL = key::CELL, known(OTHER_CELLS, Cell::NAMES, 1), CELLS;
     LAYERS = key::LAYERS, known(STACKED, "1, 2, 3, 4", 1), first_values(1, STACKED);
     DIRECTIONS = key::DIRECTIONS, known(BIDIRECTIONAL, "1, 2", 1), first_values(1, BIDIRECTIONAL);
@@ -193,9 +196,13 @@ impl Metadata {
         if !config.reads_values() {
             config.tokenizer = text::numbered(required(file, TOKENIZER));
             let is_bytes = config.tokenizer.is_bytes();
-            // The values are `sorted` and `bytes`, in this order.
-            if is_recurrent && required(file, VOCABULARY) != u8::from(is_bytes) {
-                let expected = if is_bytes { "bytes" } else { "sorted" };
+            // The values are `sorted`, `bytes` and `fingerprints`, in this order.
+            let (value, expected) = match is_bytes {
+                _ if inputs::has_token_fingerprints(file, &config) => (2, "fingerprints"),
+                true => (1, "bytes"),
+                false => (0, "sorted"),
+            };
+            if is_recurrent && required(file, VOCABULARY) != value {
                 file.refuse(Fault::Conflict { key: VOCABULARY, expected });
             }
         }
@@ -346,6 +353,7 @@ pub(super) mod explained {
             (INPUT, _) => "values",
             (TOKENIZER, "wordpiece" | "wordpiece_cased") => "wordpiece",
             (TOKENIZER, _) => "html_words",
+            (VOCABULARY, _) => "token_fingerprints",
             (LAYERS, _) => "stacked",
             (DIRECTIONS, _) => "bidirectional",
             (POOL, _) => "pooling",

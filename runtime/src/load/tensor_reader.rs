@@ -117,6 +117,12 @@ impl<'a> File<'a> {
         bytemuck::try_cast_slice(words(self.bytes(tensor, Dtype::U32, [ANY, 0, 0]))).unwrap_or(&[])
     }
 
+    /// A tensor of fingerprints of tokens, `[length]`, of any length.
+    #[cfg(feature = "token_fingerprints")]
+    pub(super) fn token_fingerprints(&self, tensor: Tensor) -> &'a [u16] {
+        bytemuck::try_cast_slice(self.bytes(tensor, Dtype::U16, [ANY, 0, 0])).unwrap_or(&[])
+    }
+
     /// A table of texts from its two tensors.
     #[inline(never)]
     pub(super) fn texts(&self, offsets: Tensor, bytes: Tensor) -> Texts<'a> {

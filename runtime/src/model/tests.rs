@@ -7,6 +7,8 @@ mod missing_features;
 mod ngrams;
 #[cfg(feature = "refusal")]
 mod refusal;
+#[cfg(feature = "token_fingerprints")]
+mod token_fingerprints;
 #[cfg(feature = "widths")]
 mod weight_widths;
 

@@ -5,6 +5,7 @@ use super::random::Random;
 use super::tensors::{GOLDEN, NgramSpec};
 use super::{Sizes, Spec};
 use crate::Refusal;
+use crate::features::TOKEN_FINGERPRINTS;
 #[cfg(feature = "ngrams")]
 use tern_format::Ngrams;
 use tern_format::{Cell as CellKind, Input, Merge, Output, Pooling, Task};
@@ -42,6 +43,8 @@ impl Spec {
             let class = seed.is_multiple_of(2).then_some(0);
             spec.refusal = Some(Refusal { below: 1 + below(1 << 16) as u32, class });
         }
+        let is_text_classifier = spec.task == Task::Classify && spec.input == Input::Tokens;
+        spec.fingerprints = TOKEN_FINGERPRINTS && is_text_classifier && seed % 4 == 1;
         spec
     }
 

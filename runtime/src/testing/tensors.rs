@@ -4,6 +4,8 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use super::random::Random;
 use crate::text::{NgramHasher, Splitter, Tokenizer};
+#[cfg(feature = "token_fingerprints")]
+use crate::write::FingerprintVocabulary;
 use crate::write::{Dtype, Tensor};
 use tern_format::Ngrams;
 
@@ -34,7 +36,8 @@ pub struct NgramSpec {
 pub(super) const ONE: u32 = 0x3f80_0000;
 
 /// The tensors of the embedding with the embedding dimension `e`, of the vocabulary and of the golden texts.
-pub(super) fn token_tensors(random: &mut Random, e: usize) -> Vec<Tensor> {
+/// `has_fingerprints`: true if the vocabulary stores fingerprints of the tokens, which changes their order.
+pub(super) fn token_tensors(random: &mut Random, e: usize, has_fingerprints: bool) -> Vec<Tensor> {
     // The tokens, PAD and UNK.
     let v = TOKENS.len() + 2;
     let mut tensors = vec![
@@ -42,7 +45,11 @@ pub(super) fn token_tensors(random: &mut Random, e: usize) -> Vec<Tensor> {
         Tensor::new("embedding.multiplier", Dtype::I16, &[v], &random.multipliers(v, 32_767)),
         Tensor::new("embedding.scale", Dtype::F32, &[1], &[ONE]),
     ];
-    tensors.extend(Tensor::texts("vocab", TOKENS));
+    match has_fingerprints {
+        #[cfg(feature = "token_fingerprints")]
+        true => tensors.extend(FingerprintVocabulary::new(&TOKENS).expect("8 tokens have fingerprints").tensors),
+        _ => tensors.extend(Tensor::texts("vocab", TOKENS)),
+    }
     tensors.extend(Tensor::texts("golden", GOLDEN));
     tensors
 }

@@ -2,6 +2,7 @@
 
 use core::mem::replace;
 
+use super::hash::add;
 use super::{Piece, Tokenizer};
 #[cfg(feature = "ngrams")]
 use crate::state_codec::StateCodec;
@@ -211,15 +212,6 @@ impl NgramHasher {
             *c = codec.unsigned(*c);
         }
     }
-}
-
-/// Returns the hash of an n-gram with one more number: a turn of the loop of R. Jenkins' one-at-a-time hash. The
-/// operations that follow this loop in the published hash are left out.
-#[inline(always)]
-fn add(hash: u32, number: u32) -> u32 {
-    let hash = hash.wrapping_add(number);
-    let hash = hash.wrapping_add(hash << 10);
-    hash ^ hash >> 6
 }
 
 #[cfg(test)]

@@ -202,16 +202,18 @@ fn compare_random(folder: &Path, spec: Spec, seed: u64, longest_text: usize) -> 
 #[test]
 fn the_reference_runs_every_kind_of_model() {
     let folder = folder("reference-kinds");
-    let (mut kinds, mut refusing) = (BTreeSet::new(), 0);
+    let (mut kinds, mut refusing, mut with_fingerprints) = (BTreeSet::new(), 0, 0);
     for seed in 0..160 {
         let spec = Spec::random(seed);
         refusing += usize::from(spec.refusal.is_some());
+        with_fingerprints += usize::from(spec.fingerprints);
         let Some(()) = compare_random(&folder, spec, seed, 300) else { return };
         let (cell, merge, pooling) = (spec.cell.name(), spec.merge.name(), spec.pooling.name());
         kinds.insert(format!("{cell} {} {merge} {pooling}", spec.bidirectional));
         kinds.insert(format!("{} {} {}", spec.task.name(), spec.output.name(), spec.head_hidden > 0));
     }
     assert!(kinds.len() > 60 && refusing > 20, "{kinds:?}, {refusing} that refuse");
+    assert!(with_fingerprints > 5, "{with_fingerprints} with fingerprints of tokens");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::export::{
 use crate::float_model::{FloatModel, Refusal, files};
 use crate::packing;
 use crate::quantize;
-use crate::recipe::{Bits, Recipe, Widths};
+use crate::recipe::{Bits, Export, Recipe, StoredTokens, Widths};
 use crate::report;
 use crate::tasks;
 use crate::write_file::write_file;
@@ -68,6 +68,9 @@ pub struct Args {
     /// Bits of the recurrent weights: 4, 8 or 16; 4 and 16 need the packing `rows` [default: the recipe's, else 8]
     #[arg(long, value_name = "BITS", value_parser = bits)]
     pub recurrent_bits: Option<Bits>,
+    /// Store fingerprints of a classifier's tokens in place of their texts: about a quarter of the bytes
+    #[arg(long)]
+    pub token_fingerprints: bool,
     /// Bytes for folded tokens, whose input projection is precomputed: 32KB, 1MB, 4096. Faster, with the same results
     #[arg(long, value_name = "SIZE", value_parser = quantities::size)]
     pub fold: Option<usize>,
@@ -98,6 +101,7 @@ impl Args {
             packing: None,
             embedding_bits: None,
             recurrent_bits: None,
+            token_fingerprints: false,
             fold: None,
             refuse_share: None,
             refuse_label: None,
@@ -180,7 +184,8 @@ fn add_to_report(report: &Report, model: &FloatModel, directory: &Path) -> anyho
 /// Returns the settings of the export: those of the options, else the recipe's, else the defaults. Fails if they do not
 /// suit the model.
 fn options_for(model: &FloatModel, args: &Args) -> anyhow::Result<Options> {
-    let recipe_widths = widths_of_recipe(&args.model)?;
+    let recipe = export_of_recipe(&args.model)?;
+    let recipe_widths = recipe.widths();
     let widths = Widths {
         embedding: args.embedding_bits.unwrap_or(recipe_widths.embedding),
         recurrent: args.recurrent_bits.unwrap_or(recipe_widths.recurrent),
@@ -188,8 +193,16 @@ fn options_for(model: &FloatModel, args: &Args) -> anyhow::Result<Options> {
     quantize::check_widths(widths, model.config())
         .map_err(anyhow::Error::msg)
         .with_context(|| args.model.display().to_string())?;
+    // The recipe's key has no effect where the model does not allow it; the option is refused there.
+    let mut stored_tokens = quantize::allowed_tokens(recipe.stored_tokens(), model);
+    if args.token_fingerprints {
+        stored_tokens = StoredTokens::Fingerprints;
+        quantize::check_token_fingerprints(model)
+            .map_err(anyhow::Error::msg)
+            .with_context(|| args.model.display().to_string())?;
+    }
     let packing = packing::choose(args.packing, model.config(), widths.recurrent)?;
-    Ok(Options { packing, widths, fold: args.fold.unwrap_or(0) })
+    Ok(Options { packing, widths, fold: args.fold.unwrap_or(0), stored_tokens })
 }
 
 /// Returns the model with the refusal rule of the options `--refuse-…`, which says for which inputs it answers that
@@ -229,16 +242,15 @@ fn bits(text: &str) -> Result<Bits, String> {
     text.parse().ok().and_then(Bits::of).ok_or_else(|| "expected 4, 8 or 16".to_owned())
 }
 
-/// Returns the bits in `[export]` of the recipe in a model directory; 8 bits if there is no recipe, as after `tern
-/// import`.
-fn widths_of_recipe(model: &Path) -> anyhow::Result<Widths> {
+/// Returns `[export]` of the recipe in a model directory; the defaults if there is no recipe, as after `tern import`.
+fn export_of_recipe(model: &Path) -> anyhow::Result<Export> {
     let path = model.join(files::RECIPE);
     if !path.exists() {
-        return Ok(Widths::default());
+        return Ok(Export::default());
     }
     let recipe = Recipe::read(&path)?;
     recipe.check().with_context(|| path.display().to_string())?;
-    Ok(recipe.export.widths())
+    Ok(recipe.export)
 }
 
 /// Reads the texts for the golden examples, one per line; blank lines are skipped. Fails if there is none, or more than

@@ -119,7 +119,7 @@ fn of_text(model: &FloatModel, device: &DeviceFile, text: &str) -> Figures {
     if ids.len() < 2 {
         return Figures::default();
     }
-    let device_ids = device_ids(model);
+    let device_ids = device_ids(&model.vocabulary().device_order());
     let compare = |(start, part_ids)| compare_part(model, device, &device_ids, start, part_ids);
     let parts: Vec<TextPart> = language_parts(&ids).into_par_iter().map(compare).collect();
     let validation = |guesses: fn(&TextPart) -> &Vec<Guess>| {
@@ -171,10 +171,10 @@ fn compare_part(model: &FloatModel, device: &DeviceFile, device_ids: &[u32], sta
     part
 }
 
-/// Returns the device id of each token, indexed by float id.
-pub(super) fn device_ids(model: &FloatModel) -> Vec<u32> {
-    let mut ids = vec![0; model.vocabulary().len()];
-    for (device_id, float_id) in model.vocabulary().device_order().into_iter().enumerate() {
+/// Returns the device id of each token, indexed by float id. `float_ids`: the float id of each device id.
+pub(super) fn device_ids(float_ids: &[u32]) -> Vec<u32> {
+    let mut ids = vec![0; float_ids.len()];
+    for (device_id, &float_id) in float_ids.iter().enumerate() {
         ids[float_id as usize] = device_id as u32;
     }
     ids

@@ -3,11 +3,10 @@
 //! The input projection of the first layer, W_ih·x + b, depends on the token alone, not on the state. A step with a
 //! folded token reads it from the file, and only computes the recurrent half.
 //!
-//! A device file sorts its tokens by their bytes, so a token has a *device id* there and a *float id* in the float
-//! model's vocabulary.
+//! A device file sorts its tokens, so a token has a *device id* there and a *float id* in the float model's vocabulary.
+//! `float_ids` below is the float id of each device id.
 
 use crate::device_file::DeviceFile;
-use crate::float_model::FloatModel;
 use crate::nn::sample::{Sample, Steps};
 use crate::quantize::calibrate::Statistics;
 use crate::vocabulary::PAD;
@@ -33,11 +32,10 @@ pub struct Folding {
 
 /// Returns the device ids of the tokens to fold: the tokens that are most frequent in the calibration set, as many as
 /// fit into `bytes` bytes of the file.
-pub fn choose(model: &FloatModel, device: &Model<'_>, statistics: &Statistics, bytes: usize) -> Vec<u32> {
-    // The float id of each device id.
-    let float_ids = model.vocabulary().device_order();
+pub fn choose(float_ids: &[u32], device: &Model<'_>, statistics: &Statistics, bytes: usize) -> Vec<u32> {
     // No text contains PAD.
-    let mut candidates: Vec<(u32, u32)> = (0..).zip(float_ids).filter(|(_, float_id)| *float_id != PAD).collect();
+    let mut candidates: Vec<(u32, u32)> =
+        (0..).zip(float_ids.iter().copied()).filter(|(_, float_id)| *float_id != PAD).collect();
     // Counts are whole numbers in a float, so the cast is exact. Among tokens with equal counts, the one with the lower
     // float id, which is more frequent in training, comes first.
     let count = |float_id: u32| statistics.token_counts[float_id as usize] as u64;
@@ -51,8 +49,7 @@ pub fn with_folded(device: &DeviceFile, device_ids: &[u32]) -> Vec<u8> {
 }
 
 /// Measures the effect of folding the tokens `device_ids` on `samples`, whose tokens have float ids.
-pub fn figures(model: &FloatModel, device: &Model<'_>, device_ids: &[u32], samples: &[Sample]) -> Folding {
-    let float_ids = model.vocabulary().device_order();
+pub fn figures(float_ids: &[u32], device: &Model<'_>, device_ids: &[u32], samples: &[Sample]) -> Folding {
     // Indexed by float id.
     let mut is_folded = vec![false; float_ids.len()];
     for &device_id in device_ids {

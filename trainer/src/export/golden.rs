@@ -156,7 +156,8 @@ mod tests {
         let mut examples = bidirectional.calibration().to_vec();
         let long = examples.iter().map(|example| Example { text: example.text.repeat(50).into(), ..example.clone() });
         examples.splice(0..0, long.collect::<Vec<_>>());
-        let quantized = layers(&bidirectional, &calibrate(&bidirectional, []), Widths::default()).unwrap();
+        let quantized =
+            layers(&bidirectional, &calibrate(&bidirectional, []), Widths::default(), Default::default()).unwrap();
         let Golden::Texts(texts) = choose(&bidirectional, &quantized, &Data::Texts(examples)) else { panic!("texts") };
         assert!(!texts.is_empty() && texts.iter().all(|text| bidirectional.vocabulary().encode(text).len() <= 128));
     }

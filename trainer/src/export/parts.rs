@@ -178,7 +178,7 @@ impl<'a> Parts<'a> {
     fn device_outputs(&self, device: &DeviceFile, samples: &[Sample]) -> Outputs {
         let every_step = self.model.config().task == Task::LanguageModel;
         // Indexed by float id.
-        let device_ids = device_ids(self.model);
+        let device_ids = device_ids(&self.quantized.float_ids(self.model));
         let outputs_of = |sample: &Sample| {
             let steps = match &sample.steps {
                 Steps::Tokens(ids) => Steps::Tokens(ids.iter().map(|&id| device_ids[id as usize]).collect()),
@@ -259,7 +259,7 @@ impl<'a> Parts<'a> {
     fn fc_rows(&self) -> Vec<&Row> {
         let rows = &self.quantized.fc.rows;
         if self.model.config().task == Task::LanguageModel {
-            device_ids(self.model).iter().map(|&id| &rows[id as usize]).collect()
+            device_ids(&self.quantized.float_ids(self.model)).iter().map(|&id| &rows[id as usize]).collect()
         } else {
             rows.iter().collect()
         }

@@ -118,7 +118,7 @@ fn weights_of_4_bits_halve_the_file_and_the_report_says_what_they_cost() {
     assert!(
         check_widths(widths, odd.config()).unwrap_err().starts_with("`embedding_dim` is 5, expected an even number")
     );
-    let (four, report) = exported_with(&model, &[], Options { packing: Packing::Rows, widths, fold: 0 });
+    let (four, report) = exported_with(&model, &[], Options { widths, ..Packing::Rows.into() });
     let part =
         |report: &Report, name: &str| report.quantised_alone.iter().find(|part| part.part == name).unwrap().clone();
     for name in ["embedding", "lstm_l0 weight_ih g"] {
@@ -142,7 +142,7 @@ fn weights_of_16_bits_cost_less_than_those_of_8() {
         let of = |bits: Bits, packing: Packing| {
             let widths = Widths { embedding: bits, recurrent: bits };
             assert_eq!(check_widths(widths, model.config()), Ok(()), "odd sizes are for 16 bits, too");
-            exported_with(&model, &[], Options { packing, widths, fold: 0 })
+            exported_with(&model, &[], Options { widths, ..packing.into() })
         };
         let ((eight, in_eight), (sixteen, report)) =
             (of(Bits::Eight, Packing::Interleaved4), of(Bits::Sixteen, Packing::Rows));
@@ -184,6 +184,37 @@ fn folded_tokens_change_no_answer() {
     for text in ["free prize, call now", "see you at lunch", "lunch now, unheard-of", ""] {
         assert_eq!(plain.classify(text), folded.classify(text), "{text}");
     }
+}
+
+#[test]
+fn fingerprints_of_tokens_change_no_answer_and_take_fewer_bytes() {
+    let model = model();
+    let (plain, plain_report) = exported(&model, &[]);
+    let with_fingerprints = Options { stored_tokens: StoredTokens::Fingerprints, ..Packing::Interleaved4.into() };
+    let (device, report) = exported_with(&model, &[], with_fingerprints);
+    assert!(device.model().vocabulary().has_fingerprints());
+    assert_self_test(&device);
+    assert_eq!(report.figures.disagreements, Some(0));
+    // A seed, two starts and two bytes for each token.
+    let tokens = model.vocabulary().len() - 2;
+    assert_eq!(report.parts.vocabulary, 4 + 8 + 2 * tokens);
+    assert!(report.parts.vocabulary < plain_report.parts.vocabulary);
+    let costs = |report: &Report| report.quantised_alone.iter().map(|cost| format!("{cost:?}")).collect::<Vec<_>>();
+    assert_eq!(costs(&report), costs(&plain_report));
+    for text in ["free prize, call now", "see you at lunch", "lunch now, unheard-of", ""] {
+        assert_eq!(plain.classify(text), device.classify(text), "{text}");
+        // The ids differ, but the spelling of each token comes from the text.
+        assert_eq!(plain.trace(text), device.trace(text), "{text}");
+        let [ids, known] = [&plain, &device].map(|device| Model::vocabulary(device).encode(text));
+        assert_eq!(ids.len(), known.len());
+        let is_unknown = |ids: &[u32]| ids.iter().map(|&id| id == 1).collect::<Vec<bool>>();
+        assert_eq!(is_unknown(&ids), is_unknown(&known));
+    }
+    let folded = Options { fold: 3 * (4 * 4 * 7 + 4) + 5, ..with_fingerprints };
+    let (device, folded_report) = exported_with(&model, &[], folded);
+    let (_, expected) = exported_with(&model, &[], Options { stored_tokens: StoredTokens::Texts, ..folded });
+    assert_eq!(folded_report.folding, expected.folding);
+    assert_eq!(plain.classify("free lunch"), device.classify("free lunch"));
 }
 
 #[test]

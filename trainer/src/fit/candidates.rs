@@ -17,8 +17,8 @@ use toml::{Table, Value};
 
 /// Estimated bytes of a device file besides its tables, layers, vocabulary and labels: header and golden examples.
 const OVERHEAD: usize = 2_500;
-/// Estimated bytes of a token in the vocabulary of a device file: its string and the string's offset.
-const TOKEN_BYTES: usize = 10;
+/// Estimated bytes of a token in the vocabulary of a device file: its fingerprint and its share of a bucket's start.
+const TOKEN_BYTES: usize = 3;
 /// The smallest vocabulary with which recurrent layers are trained, unless the data has fewer tokens.
 pub const MIN_VOCABULARY: usize = 40;
 
@@ -70,6 +70,7 @@ impl Recurrent {
             set(&mut settings, "model", "embedding_dim", integer(embedding_dim));
             set(&mut settings, "vocabulary", "max_size", integer(vocabulary));
             set(&mut settings, "export", "embedding_bits", integer(embedding_bits.count() as usize));
+            set(&mut settings, "export", "token_fingerprints", true.into());
         }
         settings
     }

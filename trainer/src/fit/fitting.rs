@@ -8,6 +8,7 @@ use crate::device_file::DeviceFile;
 use crate::export::{self, Options};
 use crate::float_model::FloatModel;
 use crate::packing;
+use crate::quantize;
 use crate::recipe::{Pooling, Recipe, Task, lay_over, set};
 use crate::tasks::{self, TaskData};
 use crate::train::{self, Problem};
@@ -107,7 +108,9 @@ pub fn fit(
 pub fn device_file(recipe: &Recipe, data: &dyn TaskData, model: &FloatModel) -> anyhow::Result<DeviceFile> {
     let widths = recipe.export.widths();
     let packing = packing::choose(None, model.config(), widths.recurrent)?;
-    Ok(export::device_file(model, &data.calibration_sequences(), Options { packing, widths, fold: 0 })?)
+    let stored_tokens = quantize::allowed_tokens(recipe.export.stored_tokens(), model);
+    let options = Options { widths, stored_tokens, ..packing.into() };
+    Ok(export::device_file(model, &data.calibration_sequences(), options)?)
 }
 
 /// Describes the network of a candidate, such as `n-grams 4096×2, LSTM 16×2 mean_max, 900 tokens × 16, 4 bits`: the

@@ -10,7 +10,7 @@ use crate::float_model::FloatModel;
 use crate::recipe::{Anchor, Bits};
 use crate::vocabulary::RESERVED_IDS;
 use tern_format::limits::NAME_BYTES;
-use tern_format::{Packing, Task, TokenizerKind};
+use tern_format::{Packing, Task};
 use tern_runtime::write::{Aligned, Dtype, Metadata, Tensor, in_4_bits, packed, to_bytes};
 use tern_runtime::{LoadError, Model};
 
@@ -106,6 +106,7 @@ fn metadata(model: &FloatModel, quantized: &Quantized) -> Metadata {
         task: config.task,
         input: config.input,
         tokenizer: model.vocabulary().tokenizer(),
+        has_token_fingerprints: matches!(&quantized.inputs, Inputs::Tokens(inputs) if inputs.has_token_fingerprints),
         cell: config.cell,
         // The function `packed` replaces this packing by the requested one.
         packing: Packing::plain(config.cell),
@@ -201,9 +202,7 @@ fn input_tensors(model: &FloatModel, inputs: &Inputs) -> Vec<Tensor> {
                 multipliers("embedding.multiplier", &embedding.rows),
                 real("embedding.scale", embedding.scale),
             ];
-            if model.vocabulary().tokenizer().kind != TokenizerKind::Bytes {
-                tensors.extend(Tensor::texts("vocab", embedding.tokens.iter().map(String::as_str)));
-            }
+            tensors.extend(embedding.vocabulary.iter().cloned());
             tensors
         }
         Inputs::None => Vec::new(),

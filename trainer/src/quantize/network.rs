@@ -7,10 +7,10 @@ use super::row::LargeWeights;
 use super::{embedding, ngrams, scaling};
 use crate::architecture::{Cell, Merge, names};
 use crate::float_model::{Config, FloatModel};
-use crate::recipe::{Bits, Widths};
+use crate::recipe::{Bits, StoredTokens, Widths};
 use crate::weights::Array;
 use tern_format::limits::SHIFT;
-use tern_format::{Input, Task};
+use tern_format::{Input, Task, TokenizerKind};
 use tern_runtime::LoadError;
 
 /// The reasons why a float model cannot be quantised.
@@ -71,6 +71,48 @@ pub struct Quantized {
     pub column_scales: Vec<f64>,
 }
 
+impl Quantized {
+    /// Returns the float id of each device id.
+    pub fn float_ids(&self, model: &FloatModel) -> Vec<u32> {
+        match &self.inputs {
+            Inputs::Tokens(embedding) => embedding.float_ids.iter().map(|&id| id as u32).collect(),
+            _ => model.vocabulary().device_order(),
+        }
+    }
+}
+
+/// Returns the form in which the device file of a model stores its tokens: `wanted` if the model allows it, otherwise
+/// texts.
+pub fn allowed_tokens(wanted: StoredTokens, model: &FloatModel) -> StoredTokens {
+    if check_token_fingerprints(model).is_ok() { wanted } else { StoredTokens::Texts }
+}
+
+/// Checks that the device file of a model can store fingerprints of its tokens: that it is a classifier of text with
+/// recurrent layers, whose tokenizer is neither `bytes` nor `wordpiece`.
+///
+/// # Errors
+///
+/// A message that names what the model is instead.
+pub fn check_token_fingerprints(model: &FloatModel) -> Result<(), String> {
+    let config = model.config();
+    let found = if config.task != Task::Classify {
+        format!("this model's task is {}", config.task.name())
+    } else if config.input != Input::Tokens {
+        "this one reads numbers".to_owned()
+    } else if config.num_layers == 0 {
+        "this one has only an n-gram branch, which stores no tokens".to_owned()
+    } else {
+        let tokenizer = model.vocabulary().tokenizer();
+        match tokenizer.kind {
+            TokenizerKind::Bytes | TokenizerKind::WordPiece => {
+                format!("this model's tokenizer is {}", tokenizer.name())
+            }
+            _ => return Ok(()),
+        }
+    };
+    Err(format!("token_fingerprints is for classifiers that read words or characters, but {found}; leave it out"))
+}
+
 /// Checks that a model supports these widths: weights of 4 bits need an even number of columns, and the width of a part
 /// that the model does not have must be the default.
 ///
@@ -101,15 +143,20 @@ pub fn check_widths(widths: Widths, config: &Config) -> Result<(), String> {
     Ok(())
 }
 
-/// Quantises all layers of a model.
+/// Quantises all layers of a model. `stored`: the form of the vocabulary in the device file.
 ///
 /// # Errors
 ///
 /// [`QuantizeError::LargeWeights`] if weights are too large for the format, [`QuantizeError::Channel`] if a channel
 /// does not fit it.
-pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Result<Quantized, QuantizeError> {
+pub fn layers(
+    model: &FloatModel,
+    statistics: &Statistics,
+    widths: Widths,
+    stored: StoredTokens,
+) -> Result<Quantized, QuantizeError> {
     let (config, weights) = (model.config(), model.weights());
-    let (inputs, input_scale) = inputs(model, statistics, widths.embedding)?;
+    let (inputs, input_scale) = inputs(model, statistics, widths.embedding, stored)?;
     let (layers, state_scale) = recurrent_layers(model, statistics, (&inputs, input_scale), widths.recurrent)?;
     // The scale of the two directions' states after they are merged.
     let merged_scale = match (config.bidirectional, config.merge) {
@@ -230,12 +277,17 @@ fn pooled_shift<'a>(rows: impl Iterator<Item = &'a [f32]>, pooled_width: usize, 
 
 /// Quantises the embedding, or chooses the fixed-point formats of the channels. Also returns the real value of the
 /// integer 2^15 in the first layer's input.
-fn inputs(model: &FloatModel, statistics: &Statistics, bits: Bits) -> Result<(Inputs, f64), QuantizeError> {
+fn inputs(
+    model: &FloatModel,
+    statistics: &Statistics,
+    bits: Bits,
+    stored: StoredTokens,
+) -> Result<(Inputs, f64), QuantizeError> {
     if model.config().num_layers == 0 {
         return Ok((Inputs::None, 1.0));
     }
     if model.config().input == Input::Tokens {
-        let embedding = embedding::quantize(model.vocabulary(), &model.weights()[names::EMBEDDING], bits);
+        let embedding = embedding::quantize(model.vocabulary(), &model.weights()[names::EMBEDDING], bits, stored);
         let scale = embedding.scale;
         return Ok((Inputs::Tokens(embedding), scale));
     }

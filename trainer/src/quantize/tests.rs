@@ -58,7 +58,7 @@ fn bytes(model: &FloatModel) -> Result<Aligned, QuantizeError> {
     };
     let statistics = calibrate(model, &model.calibration().iter().map(sample).collect::<Vec<_>>());
     let golden = Golden::Texts(TEXTS.map(str::to_owned).into());
-    let quantized = layers(model, &statistics, Widths::default())?;
+    let quantized = layers(model, &statistics, Widths::default(), Default::default())?;
     Ok(Aligned::new(&to_file(model, &statistics, &quantized, &golden, Packing::Interleaved4)?))
 }
 

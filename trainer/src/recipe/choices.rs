@@ -126,6 +126,16 @@ impl Bits {
     }
 }
 
+/// The form in which a device file stores the tokens of its vocabulary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoredTokens {
+    /// The text of each token.
+    #[default]
+    Texts,
+    /// A fingerprint of each token, about 2.3 bytes: docs/format.md, "Fingerprints of tokens".
+    Fingerprints,
+}
+
 /// The bits of the weights that `[export]` configures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Widths {

@@ -286,6 +286,8 @@ section! {
         embedding_bits: u32 = 8, Kind::Bits, recipe_only();
         /// Bits of the recurrent layers' weights: 4, 8 or 16
         recurrent_bits: u32 = 8, Kind::Bits, recipe_only();
+        /// Store fingerprints of a classifier's tokens in place of their texts, a quarter of the bytes: true or false
+        token_fingerprints: bool = false, Kind::Boolean, recipe_only();
     }
 }
 

@@ -3,7 +3,7 @@
 //! The defaults here are those of texts that are not long ([`LONG_TEXT`](super::LONG_TEXT)). Before they are used,
 //! [`Recipe::resolve_text_settings`] fills in the settings that depend on the training texts.
 
-use super::choices::{Bits, ClassWeights, Metric, OptimizerKind, Widths};
+use super::choices::{Bits, ClassWeights, Metric, OptimizerKind, StoredTokens, Widths};
 use super::sections::{Card, Data, Export, Forecast, LanguageModel, Model, Sequences, Tokenizer, Training, Vocabulary};
 use crate::architecture::{Architecture, CellBias, Head, InputLayer, NgramTable, Recurrent};
 use crate::data::{Layout, Windows};
@@ -177,6 +177,11 @@ impl Export {
     pub fn widths(&self) -> Widths {
         let bits = |count| Bits::of(count).unwrap_or_default();
         Widths { embedding: bits(self.embedding_bits), recurrent: bits(self.recurrent_bits) }
+    }
+
+    /// Returns the form in which the device file stores the tokens.
+    pub fn stored_tokens(&self) -> StoredTokens {
+        if self.token_fingerprints { StoredTokens::Fingerprints } else { StoredTokens::Texts }
     }
 }
 

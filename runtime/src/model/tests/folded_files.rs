@@ -46,7 +46,8 @@ fn folded_or_not_the_results_are_the_same_bits() {
 #[test]
 fn folded_tokens_are_used_by_steps() {
     for (spec, packing, seed) in kinds() {
-        if packing != Packing::plain(spec.cell) {
+        // The ids below are those of sorted tokens.
+        if packing != Packing::plain(spec.cell) || spec.fingerprints {
             continue;
         }
         let plain = Aligned::new(&to_bytes(&spec.metadata(), spec.tensors(seed)));

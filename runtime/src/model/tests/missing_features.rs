@@ -21,6 +21,7 @@ fn a_value_whose_feature_is_off_names_the_feature() {
         "tern.input" = "values" needs "values",
         "tern.tokenizer" = "html_words" needs "html_words",
         "tern.tokenizer" = "wordpiece_cased" needs "wordpiece",
+        "tern.vocabulary" = "fingerprints" needs "token_fingerprints",
         "tern.cell" = "gru" needs "gru",
         "tern.cell" = "rnn" needs "rnn",
         "tern.cell" = "rnn_relu" needs "rnn",

@@ -162,6 +162,52 @@ fn vocabulary(tensors: &mut Vec<Tensor>, tokens: &[&str]) {
 }
 
 #[test]
+fn both_refuse_malformed_fingerprints_of_tokens() {
+    let spec = Spec { fingerprints: true, ..Sizes { embedding_dim: 3, hidden_size: 2, classes: 2 }.into() };
+    let (metadata, good) = (spec.metadata(), spec.tensors(1));
+    // The two valid files: the fingerprints in one bucket, and the same with an empty second bucket.
+    let with_starts = |starts: &[u32]| {
+        let mut tensors = good.clone();
+        tensors.retain(|tensor| tensor.name != "vocab.buckets");
+        tensors.push(Tensor::new("vocab.buckets", Dtype::U32, &[starts.len()], starts));
+        to_bytes(&metadata, tensors)
+    };
+    let mut files = vec![to_bytes(&metadata, good.clone()), with_starts(&[0, 8, 8])];
+    for starts in [&[0u32, 8, 8, 8][..], &[0], &[0, 9], &[1, 8], &[0, 7], &[0, 5, 4, 4, 8], &[0, 9, 8]] {
+        files.push(with_starts(starts));
+    }
+    for name in ["vocab.seed", "vocab.buckets", "vocab.fingerprints"] {
+        let at = good.iter().position(|tensor| tensor.name == name).unwrap();
+        let mut tensors = good.clone();
+        tensors.remove(at);
+        files.push(to_bytes(&metadata, tensors));
+        let mut tensors = good.clone();
+        tensors[at].dtype = if name == "vocab.fingerprints" { Dtype::I16 } else { Dtype::F32 };
+        files.push(to_bytes(&metadata, tensors));
+    }
+    // Two fingerprints are equal, or in descending order.
+    for [first, second] in [[1, 1], [2, 1]] {
+        let mut tensors = good.clone();
+        set(&mut tensors, "vocab.fingerprints", |index| [first, second, 3, 4, 5, 6, 7, 8][index]);
+        files.push(to_bytes(&metadata, tensors));
+    }
+    for [key, value] in [
+        ["tern.vocabulary", "sorted"],
+        ["tern.vocabulary", "bytes"],
+        ["tern.tokenizer", "bytes"],
+        ["tern.tokenizer", "wordpiece"],
+        ["tern.task", "language-model"],
+    ] {
+        let mut changed = metadata.clone();
+        changed.iter_mut().filter(|(known, _)| known == key).for_each(|(_, old)| *old = value.into());
+        files.push(to_bytes(&changed, good.clone()));
+    }
+    let Some(seen) = both(&folder("reference-fingerprints"), &files) else { return };
+    let accepted: Vec<usize> = (0..seen.len()).filter(|&index| seen[index]["refused"] == json!([])).collect();
+    assert_eq!(accepted, [0, 1], "{seen:?}");
+}
+
+#[test]
 fn the_reference_finds_tokens_in_lower_case() {
     let mut tensors = tensors(9, Sizes { embedding_dim: 3, hidden_size: 4, classes: 3 });
     vocabulary(&mut tensors, &["!?", "i\u{307}i", "ß", "ǆ", "σασ", "हिन्दी", "ⓐ", "\u{fffd}!"]);

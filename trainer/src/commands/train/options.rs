@@ -256,6 +256,7 @@ mod tests {
             "[data] train",
             "[export] embedding_bits",
             "[export] recurrent_bits",
+            "[export] token_fingerprints",
             "[card] license",
             "[card] language",
             "[card] datasets",
