@@ -40,6 +40,7 @@ pub struct Inputs {
     text: Given<u8>,
     values: Given<i32>,
     offsets: Given<u32>,
+    fingerprints: Given<u16>,
     memory: Given<u8>,
     /// An index, an id or a count.
     number: usize,
@@ -204,7 +205,7 @@ fn use_enums(number: usize) {
 
 /// Calls the functions that work on text without a model.
 fn use_tokenizers(inputs: &mut Inputs) {
-    let Inputs { scratch, text, values, offsets, number, .. } = inputs;
+    let Inputs { scratch, text, values, offsets, fingerprints, number, .. } = inputs;
     let (text, scratch, number) = (&*text.slice(), scratch.slice(), *number);
     let name = Name::new(core::str::from_utf8(text).unwrap_or(""));
     let _ = write!(Sink, "{name} {}", name.as_str());
