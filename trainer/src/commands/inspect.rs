@@ -208,6 +208,9 @@ fn model_lines(facts: &Value) -> Vec<String> {
         false => String::new(),
     };
     lines.push(format!("layers       {recurrent_layers}{ngram_table}linear {outputs}"));
+    if facts["metadata"]["tern.vocabulary"] == "fingerprints" {
+        lines.push("vocabulary   fingerprints of the tokens, not their texts".to_owned());
+    }
     if ngrams.is_object() {
         let (words, shortest, longest) = (&ngrams["words"], &ngrams["min_chars"], &ngrams["max_chars"]);
         lines.push(format!("n-grams      of up to {words} words and of {shortest} to {longest} characters"));

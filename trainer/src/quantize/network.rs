@@ -95,22 +95,20 @@ pub fn allowed_tokens(wanted: StoredTokens, model: &FloatModel) -> StoredTokens 
 /// A message that names what the model is instead.
 pub fn check_token_fingerprints(model: &FloatModel) -> Result<(), String> {
     let config = model.config();
-    let found = if config.task != Task::Classify {
-        format!("this model's task is {}", config.task.name())
+    let tokenizer = model.vocabulary().tokenizer();
+    let needs_texts = matches!(tokenizer.kind, TokenizerKind::Bytes | TokenizerKind::WordPiece);
+    let (expected, found) = if config.task != Task::Classify {
+        ("a classifier", format!("is a {}", config.task.name()))
     } else if config.input != Input::Tokens {
-        "this one reads numbers".to_owned()
+        ("a model that reads text", "reads numbers".to_owned())
     } else if config.num_layers == 0 {
-        "this one has only an n-gram branch, which stores no tokens".to_owned()
+        ("recurrent layers", "has only an n-gram branch, which stores no tokens".to_owned())
+    } else if needs_texts {
+        ("a tokenizer of words or characters", format!("has `{}`", tokenizer.name()))
     } else {
-        let tokenizer = model.vocabulary().tokenizer();
-        match tokenizer.kind {
-            TokenizerKind::Bytes | TokenizerKind::WordPiece => {
-                format!("this model's tokenizer is {}", tokenizer.name())
-            }
-            _ => return Ok(()),
-        }
+        return Ok(());
     };
-    Err(format!("token_fingerprints is for classifiers that read words or characters, but {found}; leave it out"))
+    Err(format!("--token-fingerprints: expected {expected}, but this model {found}; leave it out"))
 }
 
 /// Checks that a model supports these widths: weights of 4 bits need an even number of columns, and the width of a part

@@ -311,6 +311,34 @@ fn shells_complete_commands_and_the_manual_has_a_page_for_each() {
 }
 
 #[test]
+fn an_export_can_store_fingerprints_in_place_of_tokens() {
+    let folder = Folder::with_messages();
+    train(&folder, "");
+    let texts = folder.json("export models/spam -o texts.safetensors --json");
+    let short = folder.json("export models/spam -o short.safetensors --token-fingerprints --json");
+    let vocabulary = |export: &serde_json::Value| number(&export["parts"], "vocabulary");
+    assert!(2.0 * vocabulary(&short) < vocabulary(&texts), "{texts} {short}");
+    assert_eq!(short["integer_accuracy"], texts["integer_accuracy"]);
+    let [expected, found] = ["texts", "short"].map(|model| {
+        let predicted = folder.json(&format!("predict {model}.safetensors --json --trace 'FREE prize qwerty'"));
+        let evaluated = folder.json(&format!("eval {model}.safetensors --data models/spam/validation.csv --json"));
+        (predicted, evaluated["accuracy"].clone(), evaluated["loss"].clone())
+    });
+    assert_eq!(found, expected);
+    assert!(folder.run("inspect short.safetensors").stdout.contains("fingerprints of the tokens, not their texts"));
+    assert_eq!(folder.json("inspect short.safetensors --json")["metadata"]["tern.vocabulary"], "fingerprints");
+    // The key of the recipe does the same.
+    let recipe = folder.text("models/spam/recipe.toml");
+    folder.write("models/spam/recipe.toml", recipe.replace("token_fingerprints = false", "token_fingerprints = true"));
+    folder.run("export models/spam -o again.safetensors");
+    assert!(folder.bytes("again.safetensors") == folder.bytes("short.safetensors"));
+
+    folder.run(&format!("train messages.csv -o models/bytes --tokenizer bytes {SMALL}"));
+    let expected = "expected a tokenizer of words or characters, but this model has `bytes`; leave it out";
+    folder.fails("export models/bytes -o bytes.safetensors --token-fingerprints", 1, expected);
+}
+
+#[test]
 fn an_export_can_also_be_an_array_in_c() {
     let folder = Folder::with_messages();
     train(&folder, "");
