@@ -24,7 +24,7 @@ impl FileError {
         FileError::new(path, format!("line {line}: {problem}"))
     }
 
-    /// Returns a function for `map_err` that turns an error of another type into one at `path`.
+    /// Returns a function for `map_err` that turns an error of another type into a [`FileError`] for `path`.
     pub fn at<E: ToString>(path: &Path) -> impl Fn(E) -> FileError {
         move |problem| FileError::new(path, problem)
     }

@@ -1,10 +1,10 @@
 //! The search of `tern fit`: finds the most accurate classifier whose device file, the quantised model, fits a budget
 //! of flash, RAM and instructions.
 //!
-//! A [`Profile`] describes the data. From the profile and the [`Budget`], `candidates` makes candidates: settings of
-//! recipes. `search` trains them by successive halving: all of them for a quarter of the epochs, the best third for
-//! half, the best eighth for all. From the second round on, or in the last round of a cross-validation, the accuracy is
-//! that of the device file. Several processes share the candidates through a `queue`. docs/fit.md describes the rules.
+//! A [`Profile`] describes the data. From it and the [`Budget`], `candidates` makes candidates: settings of recipes.
+//! `search` trains them by successive halving: all of them for a quarter of the epochs, the best third for half, the
+//! best eighth for all. From the second round on (with a cross-validation, in the last round), the accuracy is that of
+//! the device file. Several processes share the candidates through a `queue`. docs/fit.md describes the rules.
 
 mod candidates;
 mod fitting;

@@ -1,9 +1,9 @@
 //! A vocabulary that stores a fingerprint of each token in place of its text: docs/format.md, "Fingerprints of tokens".
 //!
-//! The hash of a token selects one of the buckets, and 16 other bits of it are the token's fingerprint. A token of a text
-//! has the id of the fingerprint that equals its own. No two tokens of the vocabulary have the same bucket and the same
-//! fingerprint. A word that is not in the vocabulary may have those of one: with 16 tokens in each bucket, one of 4,096
-//! unknown words has.
+//! The hash of a token selects one of the buckets, and 16 other bits of it are the token's fingerprint. A token of a
+//! text has the id of the fingerprint that equals its own. No two tokens of the vocabulary have the same bucket and the
+//! same fingerprint. A word that is not in the vocabulary may have those of one: with 16 tokens in each bucket, one of
+//! 4,096 unknown words has.
 
 use super::hash::{add, finish};
 #[cfg(feature = "token_fingerprints")]
@@ -18,8 +18,8 @@ pub(crate) const TOKEN_BUCKETS: usize = 1 << 16;
 pub(crate) struct Fingerprints<'a> {
     /// The number that [`hash_char`] adds to every character.
     pub seed: u32,
-    /// The index of the first fingerprint of each bucket, and the number of all fingerprints; checked at load. The number
-    /// of buckets is a power of 2.
+    /// The index of the first fingerprint of each bucket, and the number of all fingerprints; checked at load. The
+    /// number of buckets is a power of 2.
     pub starts: &'a [u32],
     /// The fingerprints, bucket by bucket; strictly ascending within each bucket, checked at load.
     pub fingerprints: &'a [u16],

@@ -15,10 +15,10 @@ const TEXT_BYTES: usize = 80;
 const SEQUENCE_STEPS: usize = 16;
 const _: () = assert!(TEXT_BYTES <= Model::KEPT_TOKENS && SEQUENCE_STEPS <= Model::KEPT_TOKENS);
 /// The largest number of golden examples in a file.
-const EXAMPLES: usize = 16;
+const MAX_EXAMPLES: usize = 16;
 /// The largest number of stored logits in a file, unless a single example has more. It bounds the size of the golden
 /// examples of language models, which have a logit for each token of the vocabulary.
-const LOGITS: usize = 1024;
+const MAX_LOGITS: usize = 1024;
 
 /// Checks that a device with the default scratch can run the texts that the user chose.
 ///
@@ -33,8 +33,8 @@ pub fn check(model: &FloatModel, texts: &[String]) -> anyhow::Result<()> {
         let tokens = model.vocabulary().encode(text).len();
         if tokens > Model::KEPT_TOKENS {
             bail!(
-                "golden example {:?}… has {tokens} tokens, expected {} at most: a bidirectional model keeps all tokens of \
-                 a text in memory; shorten it",
+                "golden example {:?}… has {tokens} tokens, expected {} at most: a bidirectional model keeps all tokens \
+                 of a text in memory; shorten it",
                 text.chars().take(40).collect::<String>(),
                 Model::KEPT_TOKENS
             );
@@ -82,7 +82,7 @@ pub fn choose_sequences(model: &FloatModel, quantized: &Quantized, samples: &[Sa
 
 /// The largest number of golden examples of a model.
 fn max_examples(model: &FloatModel) -> usize {
-    (LOGITS / model.config().architecture().head.outputs).clamp(1, EXAMPLES)
+    (MAX_LOGITS / model.config().architecture().head.outputs).clamp(1, MAX_EXAMPLES)
 }
 
 /// Returns true if a text is suitable as a golden example: it is short enough and has at least one token.

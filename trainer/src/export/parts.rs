@@ -176,7 +176,7 @@ impl<'a> Parts<'a> {
     /// [`float_outputs`](Self::float_outputs) returns them. The outputs of a language model are in the order of the
     /// float ids.
     fn device_outputs(&self, device: &DeviceFile, samples: &[Sample]) -> Outputs {
-        let every_step = self.model.config().task == Task::LanguageModel;
+        let is_language_model = self.model.config().task == Task::LanguageModel;
         // Indexed by float id.
         let device_ids = device_ids(&self.quantized.float_ids(self.model));
         let outputs_of = |sample: &Sample| {
@@ -186,7 +186,7 @@ impl<'a> Parts<'a> {
             };
             let sample = Sample { steps, ..sample.clone() };
             let real = |logits: Logits| logits.nats().iter().map(|&logit| logit as f32).collect::<Vec<f32>>();
-            if !every_step {
+            if !is_language_model {
                 return vec![real(device.outputs(Input::from(&sample)))];
             }
             let mut rows = Vec::new();
@@ -303,6 +303,7 @@ impl<'a> Parts<'a> {
         let quantized = &self.quantized.layers[layer][direction];
         let statistics = &self.statistics.layers[layer][direction];
         let cell = self.model.config().cell;
+        // The matrix, the mean of its input, and the function that selects this half of a gate's row.
         let (matrix, mean, half_row): (_, _, fn(&GateRow) -> &Row) = match half {
             Half::Input => (&names.w_ih, &statistics.mean_x, |row| &row.ih),
             Half::Recurrent => (&names.w_hh, &statistics.mean_h, |row| &row.hh),
@@ -354,8 +355,8 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Rounds a bias to a multiple of the real value of the integer 1 in the accumulator of its row: the row's step times
-/// the real value of the input 1, which is 1/2^15 of the input's `scale`.
+/// Rounds a bias to a multiple of the real number that the integer 1 is worth in the accumulator of its row. `scale`:
+/// the real number that the input integer 2^15 is worth.
 fn rounded_bias(bias: f32, row: &Row, scale: f64) -> f32 {
     let unit = row.step * scale / 32_768.0;
     ((f64::from(bias) / unit).round() * unit) as f32

@@ -46,7 +46,7 @@ pub(super) struct Score {
 }
 
 impl Score {
-    /// `float_outputs`: the float model's outputs in the order of the samples.
+    /// Stores the targets of `samples`, and the float model's outputs, which are in the same order.
     pub(super) fn new(model: &FloatModel, float_outputs: Outputs, samples: &[Sample]) -> Self {
         let targets = samples.iter().flat_map(|sample| match &sample.target {
             Target::Tokens(next) => next.iter().map(|&next| Target::Class(next as usize)).collect(),
@@ -58,10 +58,10 @@ impl Score {
     /// Computes the cost of `outputs`, whose rows are in the order of the float model's.
     pub(super) fn costs(&self, outputs: &Outputs) -> Costs {
         let rows = outputs.len().max(1) as f64;
-        let (mut squares, mut values) = (0f64, 0usize);
+        let (mut squares, mut count) = (0f64, 0usize);
         for (&float, &other) in self.float_outputs.iter().flatten().zip(outputs.iter().flatten()) {
             squares += (f64::from(float) - f64::from(other)).powi(2);
-            values += 1;
+            count += 1;
         }
         let disagreements = self.float_outputs.iter().zip(outputs).filter(|(a, b)| argmax(a) != argmax(b)).count();
         let lost_answers = self.correct(&self.float_outputs) - self.correct(outputs);
@@ -70,7 +70,7 @@ impl Score {
             disagreements: self.are_logits.then_some(disagreements),
             accuracy_cost: self.are_logits.then_some(lost_answers / rows),
             loss_cost: (self.total_loss(outputs) - self.total_loss(&self.float_outputs)) / rows,
-            rms_difference: (squares / values.max(1) as f64).sqrt(),
+            rms_difference: (squares / count.max(1) as f64).sqrt(),
         }
     }
 

@@ -32,8 +32,8 @@ pub struct GateFigures {
     pub snr_db: Option<f64>,
 }
 
-/// Measures all gates of all layers. The signal-to-noise ratio is measured on the first 2,000 steps of `samples`;
-/// the other figures are those of `statistics`. Empty for a model that has only an n-gram branch.
+/// Measures all gates of all layers. The signal-to-noise ratio is measured on the first 2,000 steps of `samples`; the
+/// other figures are those of `statistics`. Empty for a model that has only an n-gram branch.
 pub fn gates(model: &FloatModel, statistics: &Statistics, parts: &Parts<'_>, samples: &[Sample]) -> Vec<GateFigures> {
     let config = model.config();
     if config.num_layers == 0 {
@@ -42,8 +42,8 @@ pub fn gates(model: &FloatModel, statistics: &Statistics, parts: &Parts<'_>, sam
     let sums = signal_and_noise(model, parts, samples);
     let suffixes = Metadata::layer_suffixes(config.num_layers, config.bidirectional);
     let mut figures = Vec::new();
-    for ((suffix, direction), sums) in suffixes.iter().zip(statistics.layers.iter().flatten()).zip(sums) {
-        for ((gate, name), [signal, noise]) in direction.gates.iter().zip(gate_names(config.cell)).zip(sums) {
+    for ((suffix, direction), gate_sums) in suffixes.iter().zip(statistics.layers.iter().flatten()).zip(sums) {
+        for ((gate, name), [signal, noise]) in direction.gates.iter().zip(gate_names(config.cell)).zip(gate_sums) {
             let [smallest, largest] = if gate.count > 0 { gate.range } else { [0.0; 2] };
             figures.push(GateFigures {
                 layer: format!("{}_{suffix}", config.cell.module()),
@@ -75,12 +75,11 @@ fn signal_and_noise(model: &FloatModel, parts: &Parts<'_>, samples: &[Sample]) -
         let trace = model.network().trace(Input::from(sample));
         // The first layer reads the dequantised embedding; the other layers read the float model's states.
         let quantized_input = quantized.trace(Input::from(sample)).inputs.swap_remove(0);
-        for (index, sums) in sums.iter_mut().enumerate() {
+        for (index, gate_sums) in sums.iter_mut().enumerate() {
             let (layer, direction_index) = (index / directions.len(), index % directions.len());
             let direction = directions[direction_index];
             let float_gates = Gates::new(config.cell, model.weights(), &recurrent.names(layer, direction));
-            let names = architecture.recurrent.names(layer, direction);
-            let quantized_gates = Gates::new(config.cell, &weights, &names);
+            let quantized_gates = Gates::new(config.cell, &weights, &architecture.recurrent.names(layer, direction));
             let float_x = &trace.inputs[layer];
             let quantized_x = if layer == 0 { &quantized_input } else { float_x };
             let input_size = float_x.len() / all_steps;
@@ -89,7 +88,7 @@ fn signal_and_noise(model: &FloatModel, parts: &Parts<'_>, samples: &[Sample]) -
                 let h = state_before(direction, step, states, config.hidden_size).unwrap_or(&initial_state);
                 let float_z = float_gates.pre_activations(&float_x[step * input_size..][..input_size], h);
                 let quantized_z = quantized_gates.pre_activations(&quantized_x[step * input_size..][..input_size], h);
-                add_to_sums(sums, &float_z, &quantized_z);
+                add_to_sums(gate_sums, &float_z, &quantized_z);
             }
         }
         if steps_left == 0 {

@@ -61,11 +61,11 @@ impl Recurrent {
     fn settings(&self, vocabulary: Option<usize>) -> Table {
         let Recurrent { cell, embedding_dim, hidden_size, bidirectional, pooling, embedding_bits } = *self;
         let mut settings = Table::new();
-        let name = |name: &str| Value::from(name.to_owned());
-        set(&mut settings, "model", "cell", name(cell.name()));
+        let text = |name: &str| Value::from(name.to_owned());
+        set(&mut settings, "model", "cell", text(cell.name()));
         set(&mut settings, "model", "hidden_size", integer(hidden_size));
         set(&mut settings, "model", "bidirectional", bidirectional.into());
-        set(&mut settings, "model", "pooling", name(pooling.name()));
+        set(&mut settings, "model", "pooling", text(pooling.name()));
         if let Some(vocabulary) = vocabulary {
             set(&mut settings, "model", "embedding_dim", integer(embedding_dim));
             set(&mut settings, "vocabulary", "max_size", integer(vocabulary));
@@ -206,6 +206,7 @@ fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Table> {
     };
     let mut candidates = Vec::new();
     if profile.has_characters() {
+        // The numbers are the rank, the embedding dimension and the hidden size.
         candidates.extend([
             single_word_model(profile, budget, 4, 16, 28),
             single_word_model(profile, budget, 16, 32, 64),
@@ -213,7 +214,7 @@ fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Table> {
             single_word_model(profile, budget, 4, 8, 16),
         ]);
     }
-    // For long texts the other defaults of the recipe suit, which depend on the number of words.
+    // Long texts are tried first with the recipe's defaults of n-gram dropout and learning rate, which suit long texts.
     if profile.has_long_texts() {
         candidates.extend([
             model(1.0, None),
@@ -263,21 +264,21 @@ fn drawn_for_texts(profile: &Profile, budget: &Budget, rng: &mut ChaCha8Rng) -> 
     // Two of three candidates have recurrent layers.
     let has_layers = one_of(&[true, true, false], rng);
     let recurrent = if has_layers { Some(drawn_layers(rng)) } else { None };
-    let shares: &[f64] = if has_layers { &[0.0, 0.125, 0.25, 0.5, 0.75] } else { &[0.25, 0.5, 1.0] };
-    let share = one_of(shares, rng);
+    let table_shares: &[f64] = if has_layers { &[0.0, 0.125, 0.25, 0.5, 0.75] } else { &[0.25, 0.5, 1.0] };
+    let table_share = one_of(table_shares, rng);
     let default_rank = ngram_rank(profile.classes);
     let rank = one_of(&[default_rank / 2, default_rank, 2 * default_rank], rng).clamp(2, 64);
-    let mut settings = text_model(profile, budget, share, rank, recurrent)?;
-    if share > 0.0 {
+    let mut settings = text_model(profile, budget, table_share, rank, recurrent)?;
+    if table_share > 0.0 {
         draw(&mut settings, rng, "model", "ngram_dropout", &[0.2.into(), 0.5.into(), 0.7.into()]);
-        let longest: &[Value] = if profile.has_characters() {
+        let max_chars: &[Value] = if profile.has_characters() {
             &[3.into(), 4.into(), 6.into()]
         } else {
             &[5.into(), 5.into(), 4.into(), 0.into()]
         };
-        draw(&mut settings, rng, "model", "ngram_max_chars", longest);
+        draw(&mut settings, rng, "model", "ngram_max_chars", max_chars);
     }
-    if share > 0.0 && has_layers {
+    if table_share > 0.0 && has_layers {
         draw(&mut settings, rng, "training", "branch_loss", &[0.0.into(), 0.5.into()]);
     }
     if has_layers {
@@ -321,6 +322,7 @@ fn value_model(profile: &Profile, layers: Recurrent, dropout: f64, learning_rate
 
 /// Returns the fixed candidates for sequences of numbers, in the order in which they are tried.
 fn fixed_for_values(profile: &Profile) -> Vec<Table> {
+    // A network that reads numbers has no embedding, so the embedding dimension is 0 here.
     let one_way = |cell, hidden_size| Recurrent { cell, ..Recurrent::new(0, hidden_size) };
     let two_ways = |cell, hidden_size| {
         let pooling = Pooling::MeanMax;

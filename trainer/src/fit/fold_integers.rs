@@ -21,11 +21,11 @@ pub fn validate_in_integers(
 ) -> anyhow::Result<Option<Validation>> {
     let Objective::Classes(classes) = &data.problem().objective else { return Ok(None) };
     let mut recipe = recipe.clone();
-    // The folds of a cross-validation train without patience.
+    // The cross-validation has trained its folds without patience as well.
     recipe.training.patience = usize::MAX;
     let mut evaluation = Evaluation::new(classes.weights.len());
     for fold in 0..found.folds {
-        // A problem with a cross-validation is trained up to its best epoch.
+        // The training of a problem with a cross-validation ends at the best epoch of the cross-validation.
         let problem = Problem { cross_validation: Some(found.clone()), ..data.problem().fold(fold) };
         let outcome = train::run(&recipe, &problem, &mut (), stop)?;
         if outcome.stop_reason == StopReason::Interrupted {

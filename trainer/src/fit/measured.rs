@@ -37,9 +37,9 @@ impl Measured {
     pub fn new(device: &DeviceFile) -> Self {
         // True for the tokenizers `chars` and `bytes`.
         let has_character_tokens = device.config.tokenizer().is_one_word();
-        let characters = if has_character_tokens { 1.0 } else { WORD_CHARACTERS };
+        let token_characters = if has_character_tokens { 1.0 } else { WORD_CHARACTERS };
         let cores = core_time::instructions(device.model());
-        let instructions = cores.iter().find(|core| core.core == CORE).map(|core| core.per_token(characters));
+        let instructions = cores.iter().find(|core| core.core == CORE).map(|core| core.per_token(token_characters));
         Measured {
             file_bytes: device.bytes().len(),
             scratch_bytes: device.scratch_bytes(),

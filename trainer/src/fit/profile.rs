@@ -1,4 +1,4 @@
-//! The properties of the data that the choice of candidates depends on: the recipes that `tern fit` trains.
+//! The properties of the data by which `tern fit` chooses its candidates, the recipes that it trains.
 
 use crate::architecture::InputLayer;
 use crate::recipe::{InputKind, LONG_TEXT, Recipe, TokenizerKind};

@@ -271,7 +271,8 @@ impl<'a> Queue<'a> {
             let silence = self.workers[rank].last_message.elapsed();
             if !self.workers[rank].is_dead && silence > self.timeout {
                 note(format_args!(
-                    "warning: rank {rank} has sent nothing for {} s and counts as dead; another process trains its candidate",
+                    "warning: rank {rank} has sent nothing for {} s and counts as dead; another process trains its \
+                     candidate",
                     silence.as_secs()
                 ));
                 self.workers[rank].is_dead = true;

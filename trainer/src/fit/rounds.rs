@@ -85,9 +85,9 @@ impl State {
     /// later rounds, from the time of the trials that were added. `candidates`: the number of candidates of the first
     /// round.
     pub fn time_left(&self, candidates: usize, round: usize, trials_left: usize) -> Duration {
-        let later = ROUNDS[round + 1..].iter().map(|round| round.epoch_share * round.size(candidates) as f64);
+        let later = ROUNDS[round + 1..].iter().map(|later| later.epoch_share * later.size(candidates) as f64);
         let work_left = ROUNDS[round].epoch_share * trials_left as f64 + later.sum::<f64>();
-        // The smallest divisor avoids 0 / 0: without trials the estimate is 0.
+        // The bound 1e-9 avoids 0 / 0: without trials the estimate is 0.
         Duration::from_secs_f64(self.seconds / self.work.max(1e-9) * work_left)
     }
 }

@@ -38,8 +38,8 @@ pub struct Trial {
     /// validation split.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repetitions: Vec<f64>,
-    /// The costs of the device file. That of the untrained network is measured in the first round and with a
-    /// cross-validation, since its costs are about the same.
+    /// The costs of the device file. In the first round, and with a cross-validation, they are those of the untrained
+    /// network, which are about the same.
     #[serde(flatten)]
     pub measured: Measured,
     /// The seconds that the trial took, including reading the data and measuring.
@@ -82,19 +82,19 @@ impl TrialLog {
         let mut text = String::new();
         match File::open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            file => {
-                let mut file = file.with_context(|| shown.to_string())?;
+            opened => {
+                let mut file = opened.with_context(|| shown.to_string())?;
                 lock_output(&file, COMMAND, path)?;
                 file.read_to_string(&mut text).with_context(|| shown.to_string())?;
             }
         }
         if resume && !text.is_empty() {
             let mut lines = text.lines();
-            let former = lines.next().and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-            if former.as_ref() != Some(header) {
+            let former_header = lines.next().and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+            if former_header.as_ref() != Some(header) {
                 bail!(
-                    "{shown}: an interrupted search with other settings or other data; use the same ones, or omit --resume \
-                     to start anew"
+                    "{shown}: an interrupted search with other settings or other data; use the same ones, or omit \
+                     --resume to start anew"
                 );
             }
             // The last line may be incomplete after a power cut.

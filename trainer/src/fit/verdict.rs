@@ -44,8 +44,8 @@ pub fn verdict(
             format!("no clear difference from an n-gram branch alone, which may be enough (--num-layers 0): {figures}")
         });
     }
-    // The sentence names both numbers of rows, since an interrupted training adds no point: `fewer` may have less
-    // than half of the rows.
+    // The sentence names both numbers of rows, since an interrupted training adds no point: `fewer` may have less than
+    // half of the rows.
     if let [.., fewer, all] = curve {
         let points = 100.0 * (all.accuracy - fewer.accuracy);
         let gained = format!("from {} to {} rows the accuracy changed by {points:+.1} points", fewer.rows, all.rows);

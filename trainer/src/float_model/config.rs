@@ -220,8 +220,8 @@ impl Config {
             check_size("vocab_size", self.vocab_size, limits::VOCAB_SIZE)?;
             return check_size("embedding_dim", self.embedding_dim, limits::EMBEDDING_DIM);
         }
-        check_presence("vocab_size", self.vocab_size > 0, false, &input)?;
-        check_presence("embedding_dim", self.embedding_dim > 0, false, &input)?;
+        check_presence("vocab_size", self.vocab_size > 0, reads_tokens, &input)?;
+        check_presence("embedding_dim", self.embedding_dim > 0, reads_tokens, &input)?;
         check_size("channels", self.channels.len(), limits::CHANNELS)?;
         for Channel { name, mean, std } in &self.channels {
             if !mean.is_finite() || !std.is_finite() || *std <= 0.0 {
@@ -271,7 +271,8 @@ impl Config {
     fn check_output(&self) -> Result<(), String> {
         let task = format!("`task` is {:?}", self.task.name());
         check_presence("forecast", self.forecast.is_some(), self.task == Task::Forecast, &task)?;
-        if self.task == Task::Classify {
+        let is_classifier = self.task == Task::Classify;
+        if is_classifier {
             check_size("labels", self.labels.len(), limits::LABELS)?;
             let distinct: BTreeSet<&String> = self.labels.iter().collect();
             if distinct.len() != self.labels.len() || distinct.iter().any(|label| label.is_empty()) {
@@ -279,9 +280,9 @@ impl Config {
                 return Err(format!("`labels` are {found}, expected distinct names, none of them empty"));
             }
         } else {
-            check_presence("labels", !self.labels.is_empty(), false, &task)?;
-            check_presence("temperature", self.temperature.is_some(), false, &task)?;
-            check_presence("refusal", self.refusal.is_some(), false, &task)?;
+            check_presence("labels", !self.labels.is_empty(), is_classifier, &task)?;
+            check_presence("temperature", self.temperature.is_some(), is_classifier, &task)?;
+            check_presence("refusal", self.refusal.is_some(), is_classifier, &task)?;
         }
         if let Some(temperature) = self.temperature
             && (!temperature.is_normal() || temperature < 0.0)

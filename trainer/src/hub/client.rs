@@ -15,7 +15,7 @@ const MAX_ANSWER: u64 = 16 << 20;
 /// The name of a model on the hub, parsed from `owner/name` or `owner/name@revision`, with or without the prefix `hf:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// `owner/name`
+    /// The repository, `owner/name`.
     pub repository: String,
     /// A branch, tag or commit; `main` by default.
     pub revision: String,

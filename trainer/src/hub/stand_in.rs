@@ -20,8 +20,8 @@ pub struct Answer {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
-    /// The number of bytes of the body that are sent before the connection is closed. Fewer than all of them break off
-    /// the answer.
+    /// The number of bytes of the body that are sent before the connection is closed. If it is below the body's length,
+    /// the answer is incomplete.
     pub sent: usize,
 }
 
@@ -61,6 +61,7 @@ fn serve(mut stream: TcpStream, answer: &mut impl FnMut(Request) -> Answer) -> s
     let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
+    // The version of HTTP at the end of the line is left out.
     let line = line.rsplit_once(' ').map_or_else(String::new, |(line, _)| line.to_owned());
     let Answer { status, headers, body, sent } = answer(Request { line, headers, body });
     write!(stream, "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n", body.len())?;

@@ -23,6 +23,7 @@ const FILES_WITH_ROWS: [&str; 6] = [
 /// The number of bytes at the beginning of a file from which the hub decides how the file is uploaded: within the
 /// commit or before it.
 const SAMPLE_BYTES: usize = 512;
+// Content types of requests.
 const JSON: &str = "application/json";
 const LFS: &str = "application/vnd.git-lfs+json";
 
@@ -95,7 +96,8 @@ pub fn upload(
         lines.push(if mode == "lfs" {
             let sum = file.sha256();
             upload_large(hub, repository, file, &sum)?;
-            json!({ "key": "lfsFile", "value": { "path": file.name, "algo": "sha256", "oid": sum, "size": file.bytes.len() } })
+            let size = file.bytes.len();
+            json!({ "key": "lfsFile", "value": { "path": file.name, "algo": "sha256", "oid": sum, "size": size } })
         } else {
             let content = STANDARD.encode(&file.bytes);
             json!({ "key": "file", "value": { "content": content, "path": file.name, "encoding": "base64" } })
@@ -135,8 +137,8 @@ fn read(path: &Path, with_rows: bool) -> anyhow::Result<Vec<LocalFile>> {
     Ok(all)
 }
 
-/// Uploads a large file to the address that the hub names for it, unless the hub has the file already. If the hub also
-/// names an address for it, has the upload verified there. `sum`: the SHA-256 of the file.
+/// Uploads a large file to the address that the hub names for it, unless the hub has the file already. If the hub names
+/// a second address, asks it to verify the upload. `sum`: the SHA-256 of the file.
 fn upload_large(hub: &Hub, repository: &str, file: &LocalFile, sum: &str) -> anyhow::Result<()> {
     let object = json!({ "oid": sum, "size": file.bytes.len() });
     let batch = json!({ "operation": "upload", "transfers": ["basic"], "objects": [object], "hash_algo": "sha256" });

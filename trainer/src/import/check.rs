@@ -13,7 +13,7 @@ use std::path::Path;
 const TOLERANCE: f64 = 1e-3;
 
 /// The form of a file for a network that reads tokens, for errors.
-const EXPECTED: &str = "expected `input_ids` [texts, steps] and `logits` [texts, outputs], as \
+const EXPECTED_TOKENS: &str = "expected `input_ids` [texts, steps] and `logits` [texts, outputs], as \
      `save_file({\"input_ids\": ids, \"logits\": model(ids)}, …)` writes them";
 
 /// The form of a file for a network that reads numbers, for errors.
@@ -78,7 +78,7 @@ fn reads_values(imported: &Imported) -> bool {
 
 /// Returns the form that a file for the imported network has.
 fn expected_form(imported: &Imported) -> &'static str {
-    if reads_values(imported) { EXPECTED_VALUES } else { EXPECTED }
+    if reads_values(imported) { EXPECTED_VALUES } else { EXPECTED_TOKENS }
 }
 
 /// A file of inputs and logits.
@@ -160,8 +160,8 @@ impl<'a> File<'a> {
                 return Err(self.wrong(format!("{found}, expected [{sequences}, {steps}, {channels}] F32")));
             }
         };
-        let sequence = |(sequence, length): (usize, usize)| {
-            let values = array.data[sequence * steps * channels..][..length * channels].to_vec();
+        let sequence = |(index, length): (usize, usize)| {
+            let values = array.data[index * steps * channels..][..length * channels].to_vec();
             Steps::Values { values, channels }
         };
         Ok(self.lengths(sequences, steps)?.into_iter().enumerate().map(sequence).collect())

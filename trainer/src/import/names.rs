@@ -181,7 +181,8 @@ impl<'a> Found<'a> {
             [module] => Ok((*module).to_owned()),
             [] => Err(self.missing(
                 "recurrent layer",
-                "`lstm.weight_hh_l0` of torch.nn.LSTM, GRU or RNN (LSTMCell and cells made of Linear are not supported)",
+                "`lstm.weight_hh_l0` of torch.nn.LSTM, GRU or RNN (LSTMCell and cells made of Linear are not \
+                 supported)",
             )),
             several => {
                 let names: Vec<String> = several.iter().map(|module| format!("{module}weight_hh_l0")).collect();
@@ -206,8 +207,8 @@ impl<'a> Found<'a> {
         let &[rows, hidden_size] = w_hh.shape.as_slice() else {
             return Err(self.wrong_shape(&name, w_hh, "two dimensions, [gates * hidden_size, hidden_size]"));
         };
-        let is_whole = hidden_size > 0 && rows.is_multiple_of(hidden_size);
-        let gates_by_shape = if is_whole { rows / hidden_size } else { 0 };
+        let is_multiple = hidden_size > 0 && rows.is_multiple_of(hidden_size);
+        let gates_by_shape = if is_multiple { rows / hidden_size } else { 0 };
         let by_shape = match gates_by_shape {
             4 => Cell::Lstm,
             3 => Cell::Gru,

@@ -41,8 +41,8 @@ impl Tokens {
         ordered
     }
 
-    /// Returns the vocabulary's id of each row of the file's embedding. A row that the padding and unknown words
-    /// share gets the id of UNK.
+    /// Returns the vocabulary's id of each row of the file's embedding. A row that the padding and unknown words share
+    /// gets the id of UNK.
     pub fn ids_of_rows(&self) -> Vec<u32> {
         let rows = self.rows_of_ids.iter().flatten().max().map_or(0, |last| last + 1);
         let mut ids = vec![0; rows];
@@ -77,23 +77,24 @@ pub fn read(
     };
     if tokens.len() != rows || settings.vocab_size.is_some_and(|wanted| wanted != rows) {
         return Err(wrong(format!(
-            "{} tokens{}, expected {rows}, one for each row of the embedding in {}; write the special tokens (padding, unknown) where the \
-             embedding has them",
+            "{} tokens{}, expected {rows}, one for each row of the embedding in {}; write the special tokens (padding, \
+             unknown) where the embedding has them",
             tokens.len(),
             settings.vocab_size.map_or_else(String::new, |size| format!(" (vocab_size is {size})")),
             weights.display()
         )));
     }
-    let pad = position(&tokens, settings.pad.as_ref(), &PADS, "pad").map_err(wrong)?;
+    let pad = special_row(&tokens, settings.pad.as_ref(), &PADS, "pad").map_err(wrong)?;
     let given_unk = settings.unk.clone().or(unk_of_file.map(Token::Text));
-    let unk = position(&tokens, given_unk.as_ref(), &UNKS, "unk").map_err(wrong)?;
+    let unk = special_row(&tokens, given_unk.as_ref(), &UNKS, "unk").map_err(wrong)?;
     note_special_tokens(pad, unk, notes);
     let (tokens, rows_of_ids) = with_special_tokens_first(tokens, pad, unk);
     let unreachable: Vec<String> =
         tokens[RESERVED_IDS..].iter().filter(|token| !is_one_token(tokenizer, token)).cloned().collect();
     if !unreachable.is_empty() {
         notes.push(format!(
-            "the tokenizer {1:?} never produces {0} of the tokens: {2}; set `tokenizer` to the one that the model was trained with",
+            "the tokenizer {1:?} never produces {0} of the tokens: {2}; set `tokenizer` to the one that the model was \
+             trained with",
             unreachable.len(),
             tokenizer.name(),
             quoted(&unreachable)
@@ -113,11 +114,13 @@ fn note_special_tokens(pad: Option<usize>, unk: Option<usize>, notes: &mut Vec<S
         );
     }
     match unk {
-        Some(row) if pad == unk => notes.push(format!("unknown words share row {row} of the embedding with the padding")),
+        Some(row) if pad == unk => {
+            notes.push(format!("unknown words share row {row} of the embedding with the padding"))
+        }
         Some(_) => {}
         None => notes.push(
-            "no token for unknown words: a row of zeros was added, which they read; `unk` names another, and a program that \
-             skips unknown words has other logits for such texts"
+            "no token for unknown words: a row of zeros was added, which they read; `unk` names another, and a program \
+             that skips unknown words has other logits for such texts"
                 .to_owned(),
         ),
     }
@@ -131,6 +134,7 @@ fn with_special_tokens_first(
     unk: Option<usize>,
 ) -> (Vec<String>, Vec<Option<usize>>) {
     let special = [(PAD_TOKEN.to_owned(), pad), (UNK_TOKEN.to_owned(), unk)];
+    // Every other token has a row; PAD or UNK has none if the file lacks it.
     let others = tokens.into_iter().zip((0..).map(Some)).filter(|(_, row)| ![pad, unk].contains(row));
     special.into_iter().chain(others).unzip()
 }
@@ -174,8 +178,9 @@ fn parse_json(text: &str, set_by_user: Option<Tokenizer>) -> Result<TokenList, S
     let Some(tokenizer) = found else {
         let [normalizer, pre_tokenizer, model] = parts_in(&root);
         return Err(format!(
-            "normalizer {normalizer}, pre_tokenizer {pre_tokenizer}, model.type {model}: none of Tern's tokenizers{} splits text like this, expected for \
-             \"words\" Lowercase, Whitespace and WordLevel; to use the setting `tokenizer` all the same, give the tokens as a text file",
+            "normalizer {normalizer}, pre_tokenizer {pre_tokenizer}, model.type {model}: none of Tern's tokenizers{} \
+             splits text like this, expected for \"words\" Lowercase, Whitespace and WordLevel; to use the setting \
+             `tokenizer` all the same, give the tokens as a text file",
             set_by_user.map_or_else(String::new, |tokenizer| format!(" (`tokenizer` is {:?})", tokenizer.name()))
         ));
     };
@@ -203,13 +208,13 @@ fn parts_of(tokenizer: Tokenizer) -> Option<[Value; 3]> {
 /// Returns the row of a special token: the one that the settings or the file name (`given`), or if they name none, the
 /// row of the first token with a usual name; `None` if there is none. `key`: the setting, for error messages. Fails if
 /// `given` is not a token or a row.
-fn position(tokens: &[String], given: Option<&Token>, usual: &[&str], key: &str) -> Result<Option<usize>, String> {
+fn special_row(tokens: &[String], given: Option<&Token>, usual: &[&str], key: &str) -> Result<Option<usize>, String> {
     match given {
         None => Ok(tokens.iter().position(|token| usual.contains(&token.as_str()))),
-        Some(Token::Id(id)) if *id < tokens.len() => Ok(Some(*id)),
-        Some(Token::Id(id)) => Err(format!("`{key}` is row {id}, expected one below {}", tokens.len())),
+        Some(Token::Id(row)) if *row < tokens.len() => Ok(Some(*row)),
+        Some(Token::Id(row)) => Err(format!("`{key}` is row {row}, expected one below {}", tokens.len())),
         Some(Token::Text(text)) => match tokens.iter().position(|token| token == text) {
-            Some(id) => Ok(Some(id)),
+            Some(row) => Ok(Some(row)),
             None => Err(format!(
                 "`{key}` is {text:?}, which is none of the {} tokens; expected a token or its row",
                 tokens.len()

@@ -22,6 +22,8 @@ const PROTOCOL: u64 = 2;
 pub(super) const ETX: u8 = 0x03;
 /// Control byte by which a device acknowledges bytes of a stream or a block of a file.
 pub(super) const ACK: u8 = 0x06;
+/// The two CAN bytes that cancel a transfer by YMODEM.
+pub(super) const CANCEL: &[u8] = &[0x18, 0x18];
 
 /// Longest wait for the answer to a command that computes nothing.
 const QUICK_WAIT: Duration = Duration::from_secs(1);
@@ -29,8 +31,6 @@ const QUICK_WAIT: Duration = Duration::from_secs(1);
 const BANNER_WAIT: Duration = Duration::from_secs(3);
 /// Time after which a wait is shown to the user.
 const SHOWN_AFTER: Duration = Duration::from_secs(2);
-/// The two CAN bytes that cancel a transfer by YMODEM.
-pub(super) const CANCEL: &[u8] = &[0x18, 0x18];
 /// Maximum length of an answer in bytes.
 const MAX_LINE: usize = 1 << 20;
 /// Maximum number of bytes that are kept for an error message, and of a line that is not an answer.
@@ -83,7 +83,7 @@ pub struct Client<L> {
     taken: usize,
     /// The last bytes received, for error messages.
     seen: Vec<u8>,
-    /// Checks the number and the request of each answer. The sender of a request registers it here.
+    /// Checks the number and the request of each answer. The requests whose answers it checks are registered here.
     pub(super) frames: FrameChecker,
 }
 
@@ -109,11 +109,11 @@ impl<L: Link> Client<L> {
     /// Sends `@mode machine` until the device answers it, at least once and for at most `patience`.
     fn synchronize_within(&mut self, patience: Duration) -> Result<(), ClientError> {
         let deadline = Instant::now() + patience;
-        let (mut attempts, mut shown) = (0, None);
+        let (mut attempts, mut stage) = (0, None);
         while attempts == 0 || Instant::now() < deadline {
             attempts += 1;
             if attempts > 1 {
-                shown.get_or_insert_with(|| Stage::new("waiting for the device's console"));
+                stage.get_or_insert_with(|| Stage::new("waiting for the device's console"));
                 // The device may be receiving a file. Elsewhere these bytes have no effect after the ETX below.
                 self.send(CANCEL)?;
                 while self.try_line(deadline.min(Instant::now() + milliseconds(times::CANCEL_SILENCE)))?.is_some() {}

@@ -17,13 +17,14 @@ pub enum ClientError {
     Silent { waiting_for: String, seconds: f64, last_seen: String },
     /// The device does not enter machine mode.
     #[error(
-        "no tern console answers: `@mode machine` was sent {attempts} times, expected a line 0 {{\"mode\":\"machine\",…}}; \
-         received: {last_seen}; {advice}"
+        "no tern console answers: `@mode machine` was sent {attempts} times, expected a line 0 \
+         {{\"mode\":\"machine\",…}}; received: {last_seen}; {advice}"
     )]
     NoConsole { attempts: u32, last_seen: String, advice: String },
     /// The device sent something else than the expected answer.
     #[error(
-        "the device sent {found}, expected {expected}; bytes were lost or changed on the line, or its firmware uses another protocol"
+        "the device sent {found}, expected {expected}; bytes were lost or changed on the line, or its firmware uses \
+         another protocol"
     )]
     Unexpected { found: String, expected: String },
     /// The device printed its banner.

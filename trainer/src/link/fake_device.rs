@@ -102,8 +102,8 @@ impl<'m> FakeDevice<'m> {
     pub(crate) fn new(model: &'m Model<'m>, file: &[u8], seed: u64) -> Self {
         // `later` stands for a key of later firmware, which a host must ignore.
         let info = json!({
-            "protocol": 2, "firmware": "0.1.0", "board": "fake", "clock_hz": 25_000_000, "later": "ignored", "model_error": null,
-            "model": {"name": model.name(), "crc32": crc32_hex(file), "bytes": file.len()},
+            "protocol": 2, "firmware": "0.1.0", "board": "fake", "clock_hz": 25_000_000, "later": "ignored",
+            "model_error": null, "model": {"name": model.name(), "crc32": crc32_hex(file), "bytes": file.len()},
         });
         FakeDevice {
             model,

@@ -131,15 +131,16 @@ impl Emulation {
         length(&self.firmware, "firmware")?;
         if let Some(other) = self.other_board() {
             return unsupported(format!(
-                "{}: the firmware is for the board {other}, expected one for {board}; add `--board {other}`, or build the other with \
-                 `cargo xtask firmware --board {board}`",
+                "{}: the firmware is for the board {other}, expected one for {board}; add `--board {other}`, or build \
+                 the other with `cargo xtask firmware --board {board}`",
                 self.firmware.display()
             ));
         }
         if let Some(path) = &self.flash {
             let Some(bytes) = emulator.flash else {
                 return unsupported(format!(
-                    "the emulated {board} has no flash that can be kept in a file; leave --flash out, or use --board riscv32-virt"
+                    "the emulated {board} has no flash that can be kept in a file; leave --flash out, or use --board \
+                     riscv32-virt"
                 ));
             };
             ensure_flash(path, bytes)?;
@@ -221,8 +222,8 @@ mod tests {
     fn qemu_gets_the_options_of_the_board() {
         assert_eq!(
             line(&emulation("mps2-an386")),
-            "-M mps2-an386 -display none -monitor none -icount shift=6 -serial stdio -serial file:x,y.bin -kernel fw.elf \
-             -device loader,file=a,,b/m.safetensors,addr=0x00200000,force-raw=on"
+            "-M mps2-an386 -display none -monitor none -icount shift=6 -serial stdio -serial file:x,y.bin -kernel \
+             fw.elf -device loader,file=a,,b/m.safetensors,addr=0x00200000,force-raw=on"
         );
         let without_model = Emulation { model: None, log: None, ..emulation("riscv32-virt") };
         assert_eq!(

@@ -72,7 +72,7 @@ pub struct Streaming<'c, L> {
     /// The longest time that the device takes for a token. A text has at most one token for each byte.
     token_time: Duration,
     /// Length in bytes of the longest text that was sent.
-    longest: u32,
+    longest_text: u32,
     /// Number of texts sent whose reply [`reply`](Self::reply) has not returned yet.
     outstanding: usize,
     /// Replies received and not returned yet.
@@ -101,7 +101,7 @@ impl<L: Link> Client<L> {
             sent: 0,
             acknowledged: 0,
             token_time,
-            longest: 0,
+            longest_text: 0,
             outstanding: 0,
             replies: VecDeque::new(),
             answered: 0,
@@ -117,7 +117,7 @@ impl<L: Link> Streaming<'_, L> {
         bytes.push(EOT);
         self.client.frames.sent(text);
         self.outstanding += 1;
-        self.longest = self.longest.max(u32::try_from(text.len()).unwrap_or(u32::MAX));
+        self.longest_text = self.longest_text.max(u32::try_from(text.len()).unwrap_or(u32::MAX));
         let mut unsent = bytes.as_slice();
         while !unsent.is_empty() {
             let room = self.window - (self.sent - self.acknowledged);
@@ -205,7 +205,7 @@ impl<L: Link> Streaming<'_, L> {
     /// mode.
     fn receive(&mut self, waiting_for: &str) -> Result<Option<Value>, ClientError> {
         let waiting_for = format!("{waiting_for} ({} of {} bytes acknowledged)", self.acknowledged, self.sent);
-        let patience = self.client.timeout().saturating_add(self.token_time.saturating_mul(self.longest));
+        let patience = self.client.timeout().saturating_add(self.token_time.saturating_mul(self.longest_text));
         let Event::Line(line) = self.client.next_event(&waiting_for, patience)? else {
             self.acknowledged += self.credit;
             if self.acknowledged > self.sent {

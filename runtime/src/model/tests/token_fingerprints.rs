@@ -22,8 +22,8 @@ fn set_numbers(tensor: &mut Tensor, numbers: &[u32]) {
     tensor.data = bytemuck::cast_slice(numbers).to_vec();
 }
 
-/// The ids of a text whose bytes arrive one by one. The state before each byte is saved and restored in another session,
-/// which must give the same.
+/// The ids of a text whose bytes arrive one by one. The state before each byte is saved and restored in another
+/// session, which must give the same.
 fn ids(model: &Model<'_>, text: &str) -> Vec<u32> {
     let [mut scratch, mut other_scratch] = [(); 2].map(|()| vec![0; model.scratch_len()]);
     let mut session = model.text_session(&mut scratch).unwrap();
