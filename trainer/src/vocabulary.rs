@@ -206,22 +206,22 @@ impl Vocabulary {
         Vocabulary { ids: HashMap::new(), fingerprints: Some(fingerprints), ..vocabulary }
     }
 
-    /// The tokenizer.
+    /// Returns the tokenizer.
     pub fn tokenizer(&self) -> Tokenizer {
         self.tokenizer
     }
 
-    /// All tokens in the order of their ids. Bytes are represented as in [`for_each_token`].
+    /// Returns all tokens in the order of their ids. Bytes are represented as in [`for_each_token`].
     pub fn tokens(&self) -> &[String] {
         &self.tokens
     }
 
-    /// Number of ids, including PAD and UNK.
+    /// Returns the number of ids, including PAD and UNK.
     pub fn len(&self) -> usize {
         self.tokens.len()
     }
 
-    /// Always false, since every vocabulary has PAD and UNK.
+    /// Returns false, since every vocabulary has PAD and UNK.
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty()
     }

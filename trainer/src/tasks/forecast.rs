@@ -1,6 +1,6 @@
 //! Forecasting: a model reads `window` rows of a time series and predicts the next `horizon` rows of the target
-//! columns. Its errors are compared with those of two naive forecasts: the last row repeated and, if the recipe names a
-//! season, the last season repeated.
+//! columns. Its errors are compared with those of two simple methods: repeating the last row and, if the recipe names a
+//! season, repeating the last season.
 
 mod drawn_series;
 mod forecast_figures;
@@ -78,7 +78,7 @@ impl TaskHandler for ForecastTask {
         let first_start = [a, b].iter().map(|forecast| forecast.window.max(forecast.season)).max().unwrap_or(0);
         // The errors of both models are divided by the variances that the first model was trained with.
         let channels = &models[0].model.config().channels;
-        // Every target is a channel of the model.
+        // Every target is a channel of the model, so the default of 1 is not used.
         let std = |target: &String| {
             channels.iter().find(|channel| channel.name == *target).map_or(1.0, |channel| channel.std)
         };
@@ -144,6 +144,7 @@ fn losses<'a>(
 /// deviation of its target, `stds`. Missing numbers are left out.
 fn loss(window: &WindowForecast, stds: &[f64]) -> f64 {
     let (mut sum, mut count) = (0.0, 0usize);
+    // The numbers are `[horizon * targets]`, so `stds` is repeated for each row.
     for ((predicted, truth), std) in window.methods[MODEL].iter().zip(&window.truth).zip(stds.iter().cycle()) {
         if !truth.is_nan() {
             sum += ((predicted - truth) / std).powi(2);

@@ -53,7 +53,7 @@ struct Metadata {
     history: Vec<EpochFigures>,
     /// The figures of the best epoch; `None` if no epoch is finished.
     best: Option<EpochFigures>,
-    /// The running epoch.
+    /// The progress within the current epoch.
     underway: EpochProgress,
 }
 

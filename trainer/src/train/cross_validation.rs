@@ -77,9 +77,9 @@ pub fn cross_validate(
     Ok(Some(CrossValidation { folds, history, best_epoch: best + 1, outputs: best_outputs, temperature }))
 }
 
-/// Searches the best epoch as a training does: until `patience` epochs are not better than the best one. Returns the
-/// figures of the epochs up to the end of the search, over all rows, and the index of the best one. `outputs`:
-/// `[epochs][rows][outputs]`.
+/// Searches the best epoch as a training does: until `patience` successive epochs are not better than the best one.
+/// Returns the figures of the epochs up to the end of the search, over all rows, and the index of the best one.
+/// `outputs`: `[epochs][rows][outputs]`.
 fn search_best_epoch(
     outputs: &[Vec<Vec<f32>>],
     problem: &Problem,
@@ -137,13 +137,13 @@ impl Problem {
         for &row in &order {
             *class_sizes.entry(class(row)).or_default() += 1;
         }
-        // The number of rows that are chosen of each class.
+        // The number of rows of each class that are chosen so far.
         let mut chosen_sizes: HashMap<usize, usize> = HashMap::new();
         let mut chosen = Vec::new();
         for row in order {
-            let size = (class_sizes[&class(row)] as f64 * share).ceil() as usize;
+            let wanted_size = (class_sizes[&class(row)] as f64 * share).ceil() as usize;
             let chosen_size = chosen_sizes.entry(class(row)).or_default();
-            if *chosen_size < size {
+            if *chosen_size < wanted_size {
                 *chosen_size += 1;
                 chosen.push(row);
             }
@@ -218,7 +218,7 @@ fn in_all_rows(mut error: TrainError, train_rows: &[usize]) -> TrainError {
 /// averaged weights, as the finished model does.
 struct Recorder<'a> {
     problem: &'a Problem,
-    /// `[epochs][rows][outputs]`
+    /// The recorded outputs: `[epochs][validation rows][outputs]`.
     outputs: Vec<Vec<Vec<f32>>>,
 }
 

@@ -24,7 +24,7 @@ pub struct ChosenDevice {
 /// Rounded down from 1.4e10: for an LSTM of 64 units and an embedding of 20, which has 4 · 64 · (20 + 64) of them for
 /// each token, `README.md` gives 634,000 tokens per second.
 const MACS_PER_SECOND: f64 = 1e10;
-/// `auto` uses a GPU if the training would take this time on the CPU or more, in seconds. Starting a GPU takes some
+/// `auto` uses a GPU if the training would take this number of seconds or more on the CPU. Starting a GPU takes some
 /// seconds.
 const GPU_THRESHOLD_SECONDS: f64 = 30.0;
 
@@ -146,17 +146,17 @@ fn describe(error: &candle_core::Error) -> String {
 pub(super) fn copy_to_gpu(state: &State, problem: &Problem, device: &Device) -> Result<DeviceTraining, TrainError> {
     let Problem { architecture, objective, .. } = problem;
     let frozen = problem.embeddings.as_ref().filter(|embeddings| embeddings.frozen());
-    // The rows of the embedding that are trained; `None`: all.
+    // The rows of the embedding that are trained; `None` if all are.
     let trained_rows: Option<Vec<u32>> = frozen.map(|embeddings| {
-        let frozen: BTreeSet<u32> = embeddings.vectors().map(|(id, _)| id).collect();
+        let frozen_rows: BTreeSet<u32> = embeddings.vectors().map(|(id, _)| id).collect();
         let rows = state.weights[names::EMBEDDING].shape[0] as u32;
-        (0..rows).filter(|row| !frozen.contains(row)).collect()
+        (0..rows).filter(|row| !frozen_rows.contains(row)).collect()
     });
     let parts = (&state.weights, &state.average, &state.optimizer);
     DeviceTraining::new(*architecture, objective, parts, trained_rows.as_deref(), device).map_err(gpu_error)
 }
 
-/// Converts an error of a GPU.
+/// Converts an error that candle returned for a GPU into the error of the training.
 pub(super) fn gpu_error(error: candle_core::Error) -> TrainError {
     TrainError::Start(describe(&error))
 }

@@ -137,7 +137,7 @@ impl Training<'_> {
     /// Returns the reason to stop before the next epoch; `None` if the training continues.
     fn stop_reason(&self) -> Option<StopReason> {
         let (settings, done) = (&self.recipe.training, self.state.epochs_done());
-        // Before the first epoch has ended there is no best epoch: 0 epochs are without an improvement.
+        // Without a finished epoch there is no best one, and the number of epochs since the best one counts as 0.
         let best_epoch = self.state.best.as_ref().map_or(done, |(best, _)| best.epoch);
         // The cross-validation has found the best number of epochs.
         let epochs = self.problem.cross_validation.as_ref().map_or(self.recipe.epochs(), |found| found.best_epoch);
@@ -318,8 +318,7 @@ impl Training<'_> {
         self.with_samples(batch, number, |samples| graph.prepare(samples, number))
     }
 
-    /// Copies the weights and the optimizer's state from the GPU to `state`, if the training runs entirely on a
-    /// GPU.
+    /// Copies the weights and the optimizer's state from the GPU to `state`, if the training runs entirely on a GPU.
     fn read_device(&mut self) -> Result<(), TrainError> {
         let State { weights, average, optimizer, .. } = &mut self.state;
         match &self.on_device {

@@ -154,7 +154,7 @@ impl State {
         self.history.len()
     }
 
-    /// Returns the number of batches that are done in the running epoch.
+    /// Returns the number of batches that are done in the current epoch.
     pub fn epoch_batches_done(&self) -> usize {
         self.epoch.batches
     }

@@ -36,7 +36,7 @@ pub fn fit_temperature(rows: &[(usize, Vec<f32>)]) -> f64 {
 /// is convex in the inverse.
 fn row_slope(logits: &[f32], label: usize, inverse: f64, smoothing: f64) -> f64 {
     let logs = log_softmax(logits.iter().map(|&logit| inverse * f64::from(logit)));
-    // The means of the logits by the predicted probabilities, and by equal ones.
+    // The mean of the logits weighted by the predicted probabilities, and their plain mean.
     let expected: f64 = logs.iter().zip(logits).map(|(log, &logit)| log.exp() * f64::from(logit)).sum();
     let mean = logits.iter().copied().map(f64::from).sum::<f64>() / logits.len() as f64;
     expected - (1.0 - smoothing) * f64::from(logits[label]) - smoothing * mean

@@ -103,7 +103,7 @@ pub(super) fn classes(outputs: &[Vec<f32>], samples: &[Sample], classes: &Classe
 /// Returns the figures of a forecast from its normalised outputs for each sample, `[samples][outputs]`. Missing targets
 /// do not count. `scale`: the standard deviation of each output in the units of the data, `[outputs]`.
 pub(super) fn values(outputs: &[Vec<f32>], samples: &[Sample], scale: &[f32]) -> Validation {
-    // The sums of the squared normalised errors, of the absolute errors and of the squared errors.
+    // The sums of the squared normalised errors, the absolute errors and the squared errors; the number of errors.
     let (mut normalised_squared, mut absolute, mut squared, mut count) = (0.0, 0.0, 0.0, 0usize);
     for (sample, outputs) in samples.iter().zip(outputs) {
         let Target::Values(targets) = &sample.target else { continue };

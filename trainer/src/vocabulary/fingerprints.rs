@@ -40,6 +40,7 @@ impl Fingerprints {
     /// expected if the n-gram were independent of the label (Dunning, "Accurate methods for the statistics of surprise
     /// and coincidence", 1993).
     pub(super) fn choose(buckets: usize, mut uses: Vec<(u32, usize)>, texts_of_label: &[usize]) -> Self {
+        // By hash, and by label among equal hashes.
         uses.par_sort_unstable();
         let texts: usize = texts_of_label.iter().sum();
         let share = |label: usize| texts_of_label[label] as f64 / texts.max(1) as f64;

@@ -106,7 +106,7 @@ mod tests {
         let kinds = Kinds { words: 2, min_chars: 3, max_chars: 3 };
         let ngrams = Ngrams::new(kinds, 1 << 10, Tokenizer::WORDS);
         let (buckets, ends) = ngrams.buckets_by_word("The cat the");
-        // <th, the, he>, the; <ca, cat, at>, cat, the cat; <th, the, he>, the, cat the.
+        // `<` and `>` are word ends: <th, the, he>, the; <ca, cat, at>, cat, the cat; <th, the, he>, the, cat the.
         assert_eq!(ends, [4, 9, 14]);
         assert_eq!(buckets.len(), 14);
         assert_eq!(buckets[..4], buckets[9..13]);

@@ -63,8 +63,8 @@ struct Differing {
 }
 
 /// Compares two classifiers by their predicted labels. `predicted`: for each model, its label for each of `examples`.
-/// `unit`: "texts" or
-/// "sequences". The lines show at most `max_rows` examples with different predictions. Fails if a path is not UTF-8.
+/// `unit`: "texts" or "sequences". The lines show at most `max_rows` examples with different predictions. Fails if a
+/// path is not UTF-8.
 pub fn compare(
     examples: &[Row],
     models: &[NamedModel<'_>; 2],

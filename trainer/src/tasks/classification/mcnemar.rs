@@ -40,17 +40,18 @@ impl McNemar {
 /// the sum are computed relative to the largest term, P(X = k), and added in descending order; the logarithm of the
 /// largest term is added at the end. The relative error is below 1e-9 for the counts of the test `as_statsmodels`.
 fn binomial(k: usize, n: usize) -> f64 {
-    // P(X <= k) is at least 1/2.
+    // P(X <= k) is at least 1/2, so twice that is at least 1.
     if 2 * k >= n {
         return 1.0;
     }
     let ln_choose: f64 = (1..=k).map(|i| ((n - k + i) as f64 / i as f64).ln()).sum();
     let ln_largest = ln_choose - n as f64 * std::f64::consts::LN_2;
-    // C(n, i - 1) = C(n, i) i / (n - i + 1)
+    // The ratio of each term to the one before it is C(n, i - 1) / C(n, i) = i / (n - i + 1).
     let (mut term, mut sum) = (1.0, 1.0);
     for i in (1..=k).rev() {
         term *= i as f64 / (n - i + 1) as f64;
         sum += term;
+        // All further terms are too small to change the sum.
         if term < sum * 1e-18 {
             break;
         }

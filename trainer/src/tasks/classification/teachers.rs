@@ -164,7 +164,7 @@ mod tests {
         ] {
             assert!(!with(change));
         }
-        // A data set on the Hub is no file.
+        // A data set on the Hub is compared by its name, since it is no file.
         student.data.train = "hf:one/set".into();
         let mut teacher = student.clone();
         assert!(has_same_split(&teacher, &student));

@@ -195,7 +195,7 @@ impl ReportInputs {
 /// Returns two charts of one column: the model's forecast, and those of the simple methods, both with the actual
 /// values.
 fn target_charts(target: &TargetLines) -> Markup {
-    // `methods`: the range of the methods in `METHODS`.
+    // `methods`: the range of the drawn methods in `METHODS`, whose first one is the model.
     let chart = |forecasts: &str, methods: std::ops::Range<usize>| {
         let mut lines = vec![Line { points: target.truth.clone(), colour: INK, dots: false }];
         let mut legend = vec![("ink", "actual values")];

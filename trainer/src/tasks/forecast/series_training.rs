@@ -40,8 +40,7 @@ pub struct SeriesData {
 impl SeriesData {
     /// Reads the recipe's table. The validation split is the end of the table, or the recipe's second table. Training
     /// samples predict training rows only. Validation samples predict validation rows, but the first ones read training
-    /// rows. Fails if a table cannot be
-    /// read or has too few rows, or if no row to predict has a known target.
+    /// rows. Fails if a table cannot be read or has too few rows, or if no row to predict has a known target.
     pub fn read(recipe: &Recipe) -> Result<Self, FileError> {
         let path = recipe.data.train.as_path();
         let (table, train_rows) = read_tables(recipe)?;

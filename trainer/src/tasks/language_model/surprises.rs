@@ -254,7 +254,8 @@ fn surprise_item(surprise: &Surprise) -> Markup {
     }
 }
 
-/// Formats the reciprocal of a probability, rounded.
+/// Formats the reciprocal of a probability: rounded, or with an exponent from 1e6 on. A probability of 0 counts as
+/// 1e-300.
 fn one_in(probability: f64) -> String {
     let one_in = (1.0 / probability.max(1e-300)).max(1.0);
     if one_in < 1e6 { format!("{one_in:.0}") } else { format!("{one_in:.0e}") }

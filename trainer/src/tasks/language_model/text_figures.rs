@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 /// Returns the ids of the `k` most probable tokens after the text `ids` with their probabilities, the most probable
 /// first. PAD and UNK are left out.
 pub fn next_tokens(model: &dyn Model, ids: &[u32], k: usize) -> Vec<(u32, f64)> {
-    // `ranked_tokens` takes 32-bit floats.
+    // `ranked_tokens` takes 32-bit floats, and leaves out PAD and UNK.
     let logits: Vec<f32> = model.outputs(Input::Tokens(ids)).nats().iter().map(|&logit| logit as f32).collect();
     let probabilities = log_softmax(logits.iter().map(|&logit| f64::from(logit)));
     ranked_tokens(&logits).into_iter().take(k).map(|(id, _)| (id, probabilities[id as usize].exp())).collect()
