@@ -236,9 +236,10 @@ fn use_tokenizers(inputs: &mut Inputs) {
     consume(detokenizer.write(number as u32, name.as_str(), &mut Sink));
     consume(detokenizer.finish(&mut Sink));
 
+    let fingerprinted = Vocabulary::fingerprinted(number as u32, offsets.slice(), fingerprints.slice());
+    consume(fingerprinted.map(|known| known.size()));
     let Ok(known) = Vocabulary::sorted(offsets.slice(), text) else { return };
     use_vocabulary(&known, number);
-    consume(Vocabulary::fingerprinted(number as u32, offsets.slice(), fingerprints.slice()).map(|known| known.size()));
     let mut encoder = Encoder::new(tokenizer, scratch);
     encoder.feed(&known, text, &mut |id| consume(id));
     encoder.finish(&known, &mut |id| consume(id));
