@@ -77,8 +77,9 @@ fn made((seed, paired, tokenizer): Choice) -> (Entries, Vec<Tensor>) {
     if tokenizer.kind == TokenizerKind::Bytes && spec.layers > 0 {
         tokenizer = Tokenizer::WORDS;
     }
-    // Without words, there are no n-grams of words, so there must be some of characters: see `Ngrams::check`.
+    // The look-up of WordPiece needs the texts of the tokens.
     spec.fingerprints &= tokenizer.kind != TokenizerKind::WordPiece;
+    // Without words, there are no n-grams of words, so there must be some of characters: see `Ngrams::check`.
     if let Some(branch) = spec.ngrams.as_mut().filter(|_| tokenizer.is_one_word()) {
         branch.ngrams.words = 0;
         branch.ngrams.min_chars = branch.ngrams.min_chars.max(1);

@@ -190,17 +190,14 @@ fn options_for(model: &FloatModel, args: &Args) -> anyhow::Result<Options> {
         embedding: args.embedding_bits.unwrap_or(recipe_widths.embedding),
         recurrent: args.recurrent_bits.unwrap_or(recipe_widths.recurrent),
     };
-    quantize::check_widths(widths, model.config())
-        .map_err(anyhow::Error::msg)
-        .with_context(|| args.model.display().to_string())?;
+    let mut checked = quantize::check_widths(widths, model.config());
     // The recipe's key has no effect where the model does not allow it; the option is refused there.
     let mut stored_tokens = quantize::allowed_tokens(recipe.stored_tokens(), model);
     if args.token_fingerprints {
         stored_tokens = StoredTokens::Fingerprints;
-        quantize::check_token_fingerprints(model)
-            .map_err(anyhow::Error::msg)
-            .with_context(|| args.model.display().to_string())?;
+        checked = checked.and_then(|()| quantize::check_token_fingerprints(model));
     }
+    checked.map_err(anyhow::Error::msg).with_context(|| args.model.display().to_string())?;
     let packing = packing::choose(args.packing, model.config(), widths.recurrent)?;
     Ok(Options { packing, widths, fold: args.fold.unwrap_or(0), stored_tokens })
 }
